@@ -1,0 +1,3 @@
+//! The machine that owns the box's modes and destinations.
+//!
+//! Pure room.

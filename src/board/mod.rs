@@ -1,0 +1,3 @@
+//! Board profiles: hardware as data.
+//!
+//! Pure room.

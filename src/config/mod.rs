@@ -1,0 +1,3 @@
+//! Settings: one versioned schema, merged from several sources.
+//!
+//! Pure room.

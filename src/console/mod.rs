@@ -1,0 +1,3 @@
+//! The command table, line editing and replies.
+//!
+//! Pure room.

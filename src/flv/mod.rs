@@ -1,0 +1,3 @@
+//! FLV tag bodies and files.
+//!
+//! Pure room.

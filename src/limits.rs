@@ -1,0 +1,164 @@
+//! Every bound of the product on one page, each with the sketch that produced it.
+//!
+//! Pure room. Rooms name these constants instead of writing numbers; relations between bounds are
+//! asserted at compile time at the end of the page.
+
+use std::time::Duration;
+
+// ── destinations ──────────────────────────────────────────────────────────────────────────────
+
+/// Destinations that one box publishes to at once. Eight times 6 Mb/s is 48 Mb/s, more than the
+/// uplinks that such a box meets.
+pub const DESTINATIONS_MAX: usize = 8;
+
+/// A destination's or a box's name, in bytes; it must fit a prompt and a status line.
+pub const NAME_BYTES_MAX: usize = 64;
+
+/// A server URL, in bytes. The longest seen at a platform is below 300.
+pub const URL_BYTES_MAX: usize = 2_048;
+
+/// A stream key, in bytes. Keys with signed queries reach some 300.
+pub const KEY_BYTES_MAX: usize = 1_024;
+
+// ── media queue, one per destination ──────────────────────────────────────────────────────────
+//
+// 6 Mb/s × 3 s = 2.25 MB video and 160 kb/s × 3 s = 60 KB audio; 3 s × 30 fps = 90 video and
+// 3 s × 48 000 / 1 024 = 141 audio access units. 4 MiB and 512 leave ×1.8 and ×2.2 for 60 fps or
+// a burst. Queues share payloads, so memory follows the destination that is furthest behind.
+
+/// Access units that may wait for one destination.
+pub const QUEUE_FRAMES_MAX: usize = 512;
+/// Payload bytes that may wait for one destination.
+pub const QUEUE_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Media time that may wait for one destination.
+pub const QUEUE_TIME_MAX: Duration = Duration::from_secs(3);
+
+/// One encoded access unit. A 4K key frame at 25 Mb/s stays below 2 MiB.
+pub const ACCESS_UNIT_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+// ── RTMP, what we send ────────────────────────────────────────────────────────────────────────
+
+/// Chunk size we announce. Every server tried accepts it; 60 000 and more saves nothing that can
+/// be measured, 1 MiB and more kills some servers.
+pub const RTMP_CHUNK_SIZE_OUT: usize = 4_096;
+/// Bytes that may sit in a session's outbound buffer before no further frame is popped.
+pub const RTMP_OUT_HIGH_WATER_BYTES: usize = 256 * 1024;
+/// A message above this is still sent, with one warning: nginx-rtmp's default limit is 1 MB.
+pub const RTMP_MESSAGE_WARN_BYTES: usize = 1_000_000;
+/// Window acknowledgement size we ask the server for: at 6 Mb/s about eight acknowledgements
+/// a second, so that delivery can be judged within 250 ms.
+pub const RTMP_ACK_WINDOW_BYTES: u32 = 100_000;
+
+// ── RTMP, what we accept ──────────────────────────────────────────────────────────────────────
+
+/// One received message. Command replies are some hundred bytes.
+pub const RTMP_IN_MESSAGE_BYTES_MAX: usize = 64 * 1024;
+/// All partly received messages of a session together.
+pub const RTMP_IN_TOTAL_BYTES_MAX: usize = 1024 * 1024;
+/// Chunk streams that a server may use at once.
+pub const RTMP_IN_CHUNK_STREAMS_MAX: usize = 16;
+/// Nesting of AMF0 objects and arrays.
+pub const AMF_DEPTH_MAX: usize = 16;
+/// Values in one AMF0 message.
+pub const AMF_ELEMENTS_MAX: usize = 1_024;
+/// One AMF0 string.
+pub const AMF_STRING_BYTES_MAX: usize = 8 * 1024;
+/// Words of a server that are shown to the owner.
+pub const SERVER_TEXT_CHARS_MAX: usize = 200;
+/// Events that a session may hold for its driver; the driver drains it after each call.
+pub const RTMP_EVENTS_MAX: usize = 64;
+
+// ── publishing: how long each phase may take ──────────────────────────────────────────────────
+
+/// Name resolution.
+pub const DNS_TIMEOUT: Duration = Duration::from_secs(5);
+/// Addresses of one host that are tried.
+pub const DNS_ADDRESSES_MAX: usize = 8;
+/// Head start of an address before the next one is tried beside it (RFC 8305 section 8).
+pub const HAPPY_EYEBALLS_DELAY: Duration = Duration::from_millis(250);
+/// TCP connect, all addresses together.
+pub const TCP_TIMEOUT: Duration = Duration::from_secs(5);
+/// TLS handshake.
+pub const TLS_TIMEOUT: Duration = Duration::from_secs(5);
+/// RTMP handshake (C0 to S2).
+pub const RTMP_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// From `connect` to its result.
+pub const RTMP_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// From `createStream` to its result.
+pub const RTMP_CREATE_STREAM_TIMEOUT: Duration = Duration::from_secs(5);
+/// From `publish` to `NetStream.Publish.Start`. Platforms ask other services here.
+pub const RTMP_PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
+/// No byte delivered while bytes are waiting: the path is dead.
+pub const DEAD_PATH_TIMEOUT: Duration = Duration::from_millis(4_500);
+/// How often delivery is looked at while bytes are waiting.
+pub const PROGRESS_TICK: Duration = Duration::from_millis(250);
+/// From an ordered stop to the closed wire, whatever the server does.
+pub const STOP_TIMEOUT: Duration = Duration::from_millis(1_800);
+/// Media that may hide unsent in the kernel, in bytes: 250 ms at 4 Mb/s.
+pub const TCP_NOTSENT_LOWAT_BYTES: u32 = 128 * 1024;
+
+// ── appliance ─────────────────────────────────────────────────────────────────────────────────
+
+/// First wait before a new attempt; doubled after each failure.
+pub const BACKOFF_FIRST: Duration = Duration::from_millis(500);
+/// Longest wait before a new attempt.
+pub const BACKOFF_MAX: Duration = Duration::from_secs(10);
+/// Jitter on each wait, plus and minus.
+pub const BACKOFF_JITTER_PERCENT: u32 = 20;
+/// Live for this long: the back-off starts anew.
+pub const BACKOFF_RESET_AFTER: Duration = Duration::from_secs(60);
+/// Wait after the server refused the key.
+pub const KEY_REFUSED_WAIT: Duration = Duration::from_secs(30);
+/// Longest wait after a bad certificate.
+pub const CERTIFICATE_WAIT_MAX: Duration = Duration::from_secs(60);
+/// From the start order to the first key frame of the encoder.
+pub const FIRST_KEY_TIMEOUT: Duration = Duration::from_secs(15);
+/// From a stop order to `Ready`, in any state; above the wire's own bound.
+pub const STOPPING_TIMEOUT: Duration = Duration::from_millis(2_000);
+/// An attempt that reported neither acceptance nor an end; above the sum of its phases.
+pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(45);
+/// No encoder output at all for this long: the pipeline counts as failed.
+pub const NO_OUTPUT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How often a failed device is looked for.
+pub const REPROBE_INTERVAL: Duration = Duration::from_secs(5);
+
+// ── channels ──────────────────────────────────────────────────────────────────────────────────
+
+/// Events waiting for the appliance.
+pub const EVENTS_MAX: usize = 64;
+/// Orders waiting for one publish task; a full channel means that the task is stuck.
+pub const ORDERS_MAX: usize = 4;
+/// Lines waiting for a console that does not read.
+pub const CONSOLE_OUT_LINES_MAX: usize = 32;
+/// Clients of the control socket at once.
+pub const CONTROL_CLIENTS_MAX: usize = 4;
+
+// ── hands ─────────────────────────────────────────────────────────────────────────────────────
+
+/// A console line; it must admit the longest URL and the longest key with their command.
+pub const CONSOLE_LINE_BYTES_MAX: usize = 4 * 1024;
+/// Lines remembered by the console.
+pub const CONSOLE_HISTORY_MAX: usize = 32;
+/// A press held for this long means stop.
+pub const BUTTON_HOLD: Duration = Duration::from_secs(2);
+/// A settings file.
+pub const SETTINGS_BYTES_MAX: usize = 64 * 1024;
+
+// ── relations ─────────────────────────────────────────────────────────────────────────────────
+
+const _: () = assert!(CONSOLE_LINE_BYTES_MAX > URL_BYTES_MAX + KEY_BYTES_MAX);
+const _: () = assert!(STOP_TIMEOUT.as_millis() < STOPPING_TIMEOUT.as_millis());
+const _: () = assert!(DEAD_PATH_TIMEOUT.as_millis() + PROGRESS_TICK.as_millis() <= 5_000);
+const _: () = assert!(RTMP_IN_MESSAGE_BYTES_MAX <= RTMP_IN_TOTAL_BYTES_MAX);
+const _: () = assert!(AMF_STRING_BYTES_MAX <= RTMP_IN_MESSAGE_BYTES_MAX);
+const _: () = assert!(QUEUE_BYTES_MAX >= ACCESS_UNIT_BYTES_MAX);
+const _: () = assert!(
+    DNS_TIMEOUT.as_secs()
+        + TCP_TIMEOUT.as_secs()
+        + TLS_TIMEOUT.as_secs()
+        + RTMP_HANDSHAKE_TIMEOUT.as_secs()
+        + RTMP_CONNECT_TIMEOUT.as_secs()
+        + RTMP_CREATE_STREAM_TIMEOUT.as_secs()
+        + RTMP_PUBLISH_TIMEOUT.as_secs()
+        < ATTEMPT_TIMEOUT.as_secs()
+);

@@ -1,0 +1,3 @@
+//! The RTMP client without sockets and clocks: bytes in, bytes out.
+//!
+//! Pure room.
