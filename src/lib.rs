@@ -38,3 +38,6 @@ pure_rooms! {
     /// The machine that owns the box's modes and destinations.
     appliance;
 }
+
+/// Simulated counterparts that ship with the product: for `demo`, dry runs and tests.
+pub mod sim;

@@ -67,6 +67,11 @@ pub const AMF_STRING_BYTES_MAX: usize = 8 * 1024;
 pub const SERVER_TEXT_CHARS_MAX: usize = 200;
 /// Events that a session may hold for its driver; the driver drains it after each call.
 pub const RTMP_EVENTS_MAX: usize = 64;
+/// Answers to pings that may wait for a server that does not read. Servers ping once in 30 s or
+/// more, so this is eight minutes of a path that the dead-path watch gives up after seconds.
+pub const RTMP_PONGS_WAITING_MAX: usize = 16;
+/// One field of an authentication challenge. They are some 10 to 30 characters.
+pub const AUTH_FIELD_BYTES_MAX: usize = 256;
 
 // ── publishing: how long each phase may take ──────────────────────────────────────────────────
 
@@ -144,6 +149,17 @@ pub const BUTTON_HOLD: Duration = Duration::from_secs(2);
 /// A settings file.
 pub const SETTINGS_BYTES_MAX: usize = 64 * 1024;
 
+// ── simulated ingest server ───────────────────────────────────────────────────────────────────
+
+/// One message of a publisher: the largest access unit and as much again for peers without our
+/// bound.
+pub const SIM_INGEST_MESSAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Events that one piece of input may cause. A piece of 64 KiB holds at most some 1,200 audio
+/// messages of 50 bytes.
+pub const SIM_INGEST_EVENTS_MAX: usize = 4_096;
+/// Answers that may wait for a publisher that does not read them.
+pub const SIM_INGEST_OUT_BYTES_MAX: usize = 64 * 1024;
+
 // ── relations ─────────────────────────────────────────────────────────────────────────────────
 
 const _: () = assert!(CONSOLE_LINE_BYTES_MAX > URL_BYTES_MAX + KEY_BYTES_MAX);
@@ -151,6 +167,7 @@ const _: () = assert!(STOP_TIMEOUT.as_millis() < STOPPING_TIMEOUT.as_millis());
 const _: () = assert!(DEAD_PATH_TIMEOUT.as_millis() + PROGRESS_TICK.as_millis() <= 5_000);
 const _: () = assert!(RTMP_IN_MESSAGE_BYTES_MAX <= RTMP_IN_TOTAL_BYTES_MAX);
 const _: () = assert!(AMF_STRING_BYTES_MAX <= RTMP_IN_MESSAGE_BYTES_MAX);
+const _: () = assert!(SIM_INGEST_MESSAGE_BYTES_MAX >= ACCESS_UNIT_BYTES_MAX);
 const _: () = assert!(QUEUE_BYTES_MAX >= ACCESS_UNIT_BYTES_MAX);
 const _: () = assert!(
     DNS_TIMEOUT.as_secs()

@@ -1,0 +1,278 @@
+//! Why a session ended: who is at fault, and what can be done.
+
+use std::{fmt, time::Duration};
+
+use super::{
+    amf0::AmfError,
+    auth::Challenge,
+    chunk::ChunkError,
+    handshake::HandshakeError,
+    message::{Command, TooShort},
+    text::{clean_text, clean_url},
+};
+use crate::{
+    limits::{
+        RTMP_CONNECT_TIMEOUT, RTMP_CREATE_STREAM_TIMEOUT, RTMP_EVENTS_MAX, RTMP_HANDSHAKE_TIMEOUT,
+        RTMP_PONGS_WAITING_MAX, RTMP_PUBLISH_TIMEOUT, STOP_TIMEOUT,
+    },
+    secret::StreamKey,
+};
+
+/// A step of publishing; errors are named after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Phase {
+    /// From C0 to S2.
+    Handshake,
+    /// From `connect` to its result.
+    Connect,
+    /// From `createStream` to its result.
+    CreateStream,
+    /// From `publish` to `NetStream.Publish.Start`.
+    Publish,
+    /// The server has accepted the stream.
+    Publishing,
+    /// From an ordered stop to the last byte written.
+    Stopping,
+}
+
+impl Phase {
+    /// How long the phase may last; publishing lasts as long as it likes.
+    pub fn timeout(self) -> Option<Duration> {
+        match self {
+            Phase::Handshake => Some(RTMP_HANDSHAKE_TIMEOUT),
+            Phase::Connect => Some(RTMP_CONNECT_TIMEOUT),
+            Phase::CreateStream => Some(RTMP_CREATE_STREAM_TIMEOUT),
+            Phase::Publish => Some(RTMP_PUBLISH_TIMEOUT),
+            Phase::Publishing => None,
+            Phase::Stopping => Some(STOP_TIMEOUT),
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Phase::Handshake => "the RTMP handshake",
+            Phase::Connect => "connect",
+            Phase::CreateStream => "createStream",
+            Phase::Publish => "publish",
+            Phase::Publishing => "publishing",
+            Phase::Stopping => "the stop",
+        })
+    }
+}
+
+/// The end of a session that was not asked for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{kind} (during {during})")]
+pub struct Error {
+    /// The step that was under way.
+    pub during: Phase,
+    /// Whether commands had been sent ahead of their predecessors' answers: the patient order may
+    /// succeed where this one did not.
+    pub pipelined: bool,
+    /// What happened.
+    pub kind: ErrorKind,
+}
+
+/// What ended a session. Words of the server are stripped of control characters, cut, and never
+/// contain the stream key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ErrorKind {
+    /// the server broke the protocol
+    #[error("the server broke the protocol: {what}")]
+    ServerMisbehaved {
+        /// In which way.
+        what: Misbehaviour,
+    },
+    /// the server refused the connection
+    #[error("the server refused the connection: {}", said(code, description))]
+    ConnectRejected {
+        /// Such as `NetConnection.Connect.Rejected`; may be empty.
+        code: String,
+        /// The server's words; may be empty.
+        description: String,
+        /// Where to go instead, if the server named a place.
+        redirect: Option<Redirect>,
+    },
+    /// the server asks for a user name and a password
+    #[error("the server asks for a user name and a password ({0})")]
+    AuthRequired(Challenge),
+    /// the server refused the stream
+    #[error("the server refused the stream: {}", said(code, description))]
+    PublishRejected {
+        /// Such as `NetStream.Publish.BadName`; may be empty.
+        code: String,
+        /// The server's words; may be empty.
+        description: String,
+    },
+    /// the server closed the connection
+    #[error("the server closed the connection")]
+    ClosedByServer,
+    /// the server did not answer in time
+    #[error("the server did not answer in time")]
+    Timeout,
+}
+
+/// How a server broke the protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Misbehaviour {
+    /// the handshake is not RTMP's
+    #[error(transparent)]
+    Handshake(#[from] HandshakeError),
+    /// the chunk stream is broken
+    #[error(transparent)]
+    Chunk(#[from] ChunkError),
+    /// a control message is broken
+    #[error(transparent)]
+    Control(#[from] TooShort),
+    /// a command is broken
+    #[error(transparent)]
+    Command(#[from] AmfError),
+    /// it answered `createStream` without the number of a message stream
+    #[error("it answered createStream without the number of a message stream")]
+    NoStreamId,
+    /// it accepted a stream that was not asked for yet
+    #[error("it accepted a stream that was not asked for yet")]
+    EarlyAcceptance,
+    /// it sends pings faster than it reads the answers
+    #[error("it sent {RTMP_PONGS_WAITING_MAX} pings without reading the answers")]
+    TooManyPings,
+    /// it sends more at once than can be reported
+    #[error("it caused more than {RTMP_EVENTS_MAX} events at once")]
+    TooManyEvents,
+}
+
+/// Where a server wants the client to go instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redirect {
+    /// The `tcUrl` to connect to, without the stream key.
+    pub tc_url: String,
+}
+
+/// What a refusal means for the owner of the stream key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// The key is not valid; trying again will not help.
+    KeyRejected,
+    /// Somebody publishes with this key, possibly our own earlier connection.
+    KeyBusy,
+    /// Somebody else took the stream over.
+    Kicked,
+    /// The server is about to go away.
+    ServerGoingAway,
+    /// Anything else.
+    Other,
+}
+
+impl Error {
+    /// What a refusal means; `None` when the session ended for another reason.
+    pub fn refusal(&self) -> Option<Refusal> {
+        match &self.kind {
+            ErrorKind::ConnectRejected { code, description, .. }
+            | ErrorKind::PublishRejected { code, description } => {
+                Some(classify(code, description, self.during))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the patient order may succeed where this session did not: something was sent ahead of
+    /// its time and the server gave up without naming the key.
+    pub fn may_dislike_pipelining(&self) -> bool {
+        self.pipelined
+            && match &self.kind {
+                ErrorKind::ServerMisbehaved { .. }
+                | ErrorKind::ClosedByServer
+                | ErrorKind::Timeout => true,
+                ErrorKind::PublishRejected { .. } => self.refusal() == Some(Refusal::Other),
+                ErrorKind::ConnectRejected { .. } | ErrorKind::AuthRequired(_) => false,
+            }
+    }
+}
+
+impl<T: Into<Misbehaviour>> From<T> for ErrorKind {
+    fn from(what: T) -> ErrorKind {
+        ErrorKind::ServerMisbehaved { what: what.into() }
+    }
+}
+
+/// Reads the reasons of a refused `connect`.
+pub(super) fn connect_rejected(command: &Command<'_>, key: &StreamKey) -> ErrorKind {
+    if let Some(challenge) = Challenge::parse(command.info_text("description")) {
+        return ErrorKind::AuthRequired(challenge);
+    }
+    ErrorKind::ConnectRejected {
+        code: clean_text(command.info_text("code"), key),
+        description: clean_text(command.info_text("description"), key),
+        redirect: redirect(command, key),
+    }
+}
+
+/// Reads the reasons of a refused or ended `publish`.
+pub(super) fn publish_rejected(command: &Command<'_>, key: &StreamKey) -> ErrorKind {
+    ErrorKind::PublishRejected {
+        code: clean_text(command.info_text("code"), key),
+        description: clean_text(command.info_text("description"), key),
+    }
+}
+
+/// Two shapes are in use: an object `ex` with `redirect` (a tcUrl) and `redirect2` (with the stream
+/// name), and a flat property `ex.redirect`.
+fn redirect(command: &Command<'_>, key: &StreamKey) -> Option<Redirect> {
+    let info = command.info()?;
+    let nested = |name| info.get("ex").and_then(|ex| ex.get(name));
+    let url = nested("redirect").or_else(|| info.get("ex.redirect"));
+    let url = url.or_else(|| nested("redirect2")).and_then(|url| url.as_str())?;
+    clean_url(url, key).map(|tc_url| Redirect { tc_url })
+}
+
+/// Code and words in one line, without what is empty.
+fn said(code: &str, description: &str) -> String {
+    match (code, description) {
+        ("", "") => "it gave no reason".to_owned(),
+        (one, "") | ("", one) => one.to_owned(),
+        (code, description) => format!("{code}: {description}"),
+    }
+}
+
+/// Words come before codes: servers agree on hardly any code but `Publish.BadName`, and some use
+/// even that for a key they do not know.
+fn classify(code: &str, description: &str, during: Phase) -> Refusal {
+    const KICKED: &[&str] = &[
+        "kick", "taken over", "takeover", "take over", "superseded", "replaced by", "another encoder",
+        "preempt",
+    ];
+    const BUSY: &[&str] = &[
+        "already publish", "already being publish", "already in use", "already exist",
+        "already stream", "already connected", "is publishing", "duplicate", "busy",
+    ];
+    const AWAY: &[&str] =
+        &["shutting down", "shutdown", "shut down", "maintenance", "restart", "going away"];
+    const REJECTED: &[&str] = &[
+        "unauthori", "not authori", "authenticat", "authoriz", "authoris", "denied", "forbidden",
+        "not allowed", "invalid", "unknown stream", "not found", "wrong key", "bad key",
+        "expired", "permission",
+    ];
+    let words = description.to_ascii_lowercase();
+    let says = |phrases: &[&str]| phrases.iter().any(|phrase| words.contains(phrase));
+    match code {
+        _ if says(KICKED) => Refusal::Kicked,
+        _ if says(BUSY) => Refusal::KeyBusy,
+        "NetConnection.Connect.AppShutdown" | "NetConnection.Connect.Closed" => {
+            Refusal::ServerGoingAway
+        }
+        _ if says(AWAY) => Refusal::ServerGoingAway,
+        "NetConnection.Connect.InvalidApp" => Refusal::Other,
+        _ if says(REJECTED) => Refusal::KeyRejected,
+        "NetStream.Publish.Denied"
+        | "NetStream.Publish.Unauthorized"
+        | "NetStream.Publish.Rejected"
+        | "NetStream.Authenticate.Failed"
+        | "NetStream.Authenticate.UsherFailed" => Refusal::KeyRejected,
+        "NetStream.Publish.BadName" if during == Phase::Publishing => Refusal::Kicked,
+        "NetStream.Publish.BadName" => Refusal::KeyBusy,
+        "NetStream.Unpublish.Success" | "NetStream.Publish.Kicked" => Refusal::Kicked,
+        _ => Refusal::Other,
+    }
+}

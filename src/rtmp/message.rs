@@ -1,0 +1,202 @@
+//! What messages say: control numbers, user control events and commands.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+use super::{
+    amf0::{AmfError, Decoder, Value},
+    chunk::Message,
+};
+
+/// Message type ids (RTMP 1.0 sections 5.4, 6.2 and 7.1).
+pub mod type_id {
+    /// Set Chunk Size.
+    pub const SET_CHUNK_SIZE: u8 = 1;
+    /// Abort Message.
+    pub const ABORT: u8 = 2;
+    /// Acknowledgement.
+    pub const ACKNOWLEDGEMENT: u8 = 3;
+    /// User Control Message.
+    pub const USER_CONTROL: u8 = 4;
+    /// Window Acknowledgement Size.
+    pub const WINDOW_ACK_SIZE: u8 = 5;
+    /// Set Peer Bandwidth.
+    pub const SET_PEER_BANDWIDTH: u8 = 6;
+    /// Audio.
+    pub const AUDIO: u8 = 8;
+    /// Video.
+    pub const VIDEO: u8 = 9;
+    /// Command in AMF3 (in fact AMF0 behind one byte).
+    pub const COMMAND_AMF3: u8 = 17;
+    /// Data in AMF0.
+    pub const DATA_AMF0: u8 = 18;
+    /// Command in AMF0.
+    pub const COMMAND_AMF0: u8 = 20;
+}
+
+/// What a media message carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// An FLV audio tag body.
+    Audio,
+    /// An FLV video tag body.
+    Video,
+    /// Script data, such as metadata.
+    Data,
+}
+
+impl Kind {
+    /// The message type id.
+    pub fn type_id(self) -> u8 {
+        match self {
+            Kind::Audio => type_id::AUDIO,
+            Kind::Video => type_id::VIDEO,
+            Kind::Data => type_id::DATA_AMF0,
+        }
+    }
+}
+
+/// A received message, understood as far as either side needs it.
+#[derive(Debug)]
+pub enum Incoming<'a> {
+    /// Bytes that the peer has received from us, modulo 2^32 (some servers: modulo 2^31).
+    Acknowledgement(u32),
+    /// After how many bytes the peer wants an acknowledgement.
+    WindowAckSize(u32),
+    /// The peer limits what may be on its way to it, in bytes.
+    SetPeerBandwidth(u32),
+    /// The peer asks for a sign of life; its four bytes are to be sent back.
+    PingRequest([u8; 4]),
+    /// A command; its body is decoded by [`Command::decode`].
+    Command(&'a [u8]),
+    /// Audio, video or data.
+    Media(Kind),
+    /// Anything else; to be ignored (RTMP 1.0 section 5.4 reserves unknown types).
+    Other,
+}
+
+/// a protocol control message is too short
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a protocol control message of type {type_id} is too short")]
+pub struct TooShort {
+    /// The message type id.
+    pub type_id: u8,
+}
+
+/// User control event types (RTMP 1.0 section 7.1.7).
+mod user_control {
+    pub const STREAM_BEGIN: u16 = 0;
+    pub const PING_REQUEST: u16 = 6;
+    pub const PING_RESPONSE: u16 = 7;
+}
+
+impl<'a> Incoming<'a> {
+    /// Reads a message.
+    ///
+    /// # Errors
+    /// [`TooShort`] when a control message lacks its number.
+    pub fn decode(message: &'a Message) -> Result<Incoming<'a>, TooShort> {
+        let body = &message.body[..];
+        Ok(match message.type_id {
+            type_id::ACKNOWLEDGEMENT => Incoming::Acknowledgement(number(message)?),
+            type_id::WINDOW_ACK_SIZE => Incoming::WindowAckSize(number(message)?),
+            type_id::SET_PEER_BANDWIDTH => Incoming::SetPeerBandwidth(number(message)?),
+            type_id::USER_CONTROL => ping_request(body).map_or(Incoming::Other, Incoming::PingRequest),
+            type_id::COMMAND_AMF0 => Incoming::Command(body),
+            // Behind a zero byte an AMF3 command is written in AMF0; some peers leave it out.
+            type_id::COMMAND_AMF3 => Incoming::Command(body.strip_prefix(&[0]).unwrap_or(body)),
+            type_id::AUDIO => Incoming::Media(Kind::Audio),
+            type_id::VIDEO => Incoming::Media(Kind::Video),
+            type_id::DATA_AMF0 => Incoming::Media(Kind::Data),
+            _ => Incoming::Other,
+        })
+    }
+}
+
+fn number(message: &Message) -> Result<u32, TooShort> {
+    let type_id = message.type_id;
+    message.body.first_chunk().map(|bytes| u32::from_be_bytes(*bytes)).ok_or(TooShort { type_id })
+}
+
+fn ping_request(body: &[u8]) -> Option<[u8; 4]> {
+    let (event, rest) = body.split_first_chunk()?;
+    (u16::from_be_bytes(*event) == user_control::PING_REQUEST).then_some(())?;
+    rest.first_chunk().copied()
+}
+
+/// The body of a user control message that answers a ping.
+pub fn ping_response(stamp: [u8; 4]) -> [u8; 6] {
+    user_control_event(user_control::PING_RESPONSE, stamp)
+}
+
+/// The body of a user control message that asks for a sign of life.
+pub fn ping_request_body(stamp: [u8; 4]) -> [u8; 6] {
+    user_control_event(user_control::PING_REQUEST, stamp)
+}
+
+/// The body of a user control message that says that a message stream may be used.
+pub fn stream_begin(stream_id: u32) -> [u8; 6] {
+    user_control_event(user_control::STREAM_BEGIN, stream_id.to_be_bytes())
+}
+
+fn user_control_event(event: u16, data: [u8; 4]) -> [u8; 6] {
+    let [high, low] = event.to_be_bytes();
+    let [a, b, c, d] = data;
+    [high, low, a, b, c, d]
+}
+
+/// A command message (RTMP 1.0 section 7.1.1). It has no `Debug`: `publish` carries the stream key.
+#[derive(Clone, PartialEq)]
+pub struct Command<'a> {
+    /// The command, `_result` or `_error`.
+    pub name: Cow<'a, str>,
+    /// Ties an answer to its command.
+    pub transaction: f64,
+    /// The command object and everything behind it.
+    pub arguments: Vec<Value<'a>>,
+}
+
+impl<'a> Command<'a> {
+    /// Reads a command; a missing transaction id counts as 0.
+    ///
+    /// # Errors
+    /// [`AmfError`].
+    pub fn decode(body: &'a [u8]) -> Result<Command<'a>, AmfError> {
+        let mut decoder = Decoder::new(body);
+        let name = decoder.string()?;
+        let transaction = if decoder.is_empty() { 0.0 } else { decoder.number()? };
+        let mut arguments = Vec::new();
+        while !decoder.is_empty() {
+            arguments.push(decoder.value()?);
+        }
+        Ok(Command { name, transaction, arguments })
+    }
+
+    /// The name alone, for commands whose arguments do not matter.
+    ///
+    /// # Errors
+    /// [`AmfError`].
+    pub fn decode_name(body: &'a [u8]) -> Result<Cow<'a, str>, AmfError> {
+        Decoder::new(body).string()
+    }
+
+    /// The message body.
+    pub fn encode(name: &str, transaction: f64, arguments: &[Value<'_>]) -> Bytes {
+        let mut body = Vec::with_capacity(256);
+        Value::from(name).encode(&mut body);
+        Value::Number(transaction).encode(&mut body);
+        arguments.iter().for_each(|argument| argument.encode(&mut body));
+        Bytes::from(body)
+    }
+
+    /// The information object: the last argument that has a `code`.
+    pub fn info(&self) -> Option<&Value<'a>> {
+        self.arguments.iter().rev().find(|argument| argument.get("code").is_some())
+    }
+
+    /// A text of the information object, or nothing.
+    pub fn info_text(&self, name: &str) -> &str {
+        self.info().and_then(|info| info.get(name)).and_then(Value::as_str).unwrap_or_default()
+    }
+}

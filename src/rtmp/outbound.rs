@@ -1,0 +1,256 @@
+//! What a session wants written: whole messages, cut into chunks only while they are being read.
+
+use std::{collections::VecDeque, fmt, io::IoSlice};
+
+use bytes::{Buf, Bytes};
+
+use crate::limits::RTMP_OUT_HIGH_WATER_BYTES;
+
+/// The longest chunk header this side writes: a one-byte basic header, a type 0 message header
+/// and an extended timestamp (RTMP 1.0 section 5.3.1).
+pub(crate) const CHUNK_HEADER_BYTES_MAX: usize = 1 + 11 + 4;
+/// The longest head a message may bring beside its body.
+pub const MESSAGE_HEAD_BYTES_MAX: usize = 16;
+/// A type 3 header with its extended timestamp.
+pub(crate) const CONTINUATION_BYTES_MAX: usize = 1 + 4;
+
+const PREFIX_BYTES_MAX: usize = CHUNK_HEADER_BYTES_MAX + MESSAGE_HEAD_BYTES_MAX;
+
+/// Bytes waiting for the peer, in order; a [`Buf`] whose `chunks_vectored` suits `writev`.
+///
+/// One entry is one message: its chunk headers live inline, its body is a shared [`Bytes`], and
+/// chunk borders are computed while the entry is read. Queueing therefore copies no payload and,
+/// once the queue has reached its usual length, allocates nothing.
+#[derive(Default)]
+pub struct Outbound {
+    entries: VecDeque<Entry>,
+    /// Waiting entries of [`Class::Urgent`].
+    urgent: usize,
+    bytes: usize,
+    high_water: usize,
+    queued: u64,
+    taken: u64,
+}
+
+/// What may overtake what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// Handshake and commands: strictly in order.
+    Ordered,
+    /// Audio, video and data: may be overtaken between messages.
+    Media,
+    /// Answers to the peer's control messages: overtake media.
+    Urgent,
+}
+
+/// One message, or raw handshake bytes.
+pub(crate) struct Entry {
+    /// First chunk header, then the message's own head.
+    prefix: [u8; PREFIX_BYTES_MAX],
+    header_len: usize,
+    head_len: usize,
+    /// The header of every further chunk of this message.
+    continuation: [u8; CONTINUATION_BYTES_MAX],
+    continuation_len: usize,
+    chunk_size: usize,
+    body: Bytes,
+    /// Bytes already taken.
+    at: usize,
+    class: Class,
+}
+
+impl Entry {
+    /// Bytes that are not chunked: the handshake.
+    pub(crate) fn raw(body: Bytes) -> Entry {
+        Entry::message(Class::Ordered, &[], &[], usize::MAX / 2, &[], body)
+    }
+
+    /// A message. `head` and `body` together are its payload; `head` is at most
+    /// [`MESSAGE_HEAD_BYTES_MAX`] bytes, the headers are the chunk writer's.
+    pub(crate) fn message(
+        class: Class,
+        header: &[u8],
+        continuation: &[u8],
+        chunk_size: usize,
+        head: &[u8],
+        body: Bytes,
+    ) -> Entry {
+        let mut prefix = [0; PREFIX_BYTES_MAX];
+        prefix[..header.len()].copy_from_slice(header);
+        prefix[header.len()..header.len() + head.len()].copy_from_slice(head);
+        let mut repeated = [0; CONTINUATION_BYTES_MAX];
+        repeated[..continuation.len()].copy_from_slice(continuation);
+        Entry {
+            prefix,
+            header_len: header.len(),
+            head_len: head.len(),
+            continuation: repeated,
+            continuation_len: continuation.len(),
+            chunk_size: chunk_size.max(1),
+            body,
+            at: 0,
+            class,
+        }
+    }
+
+    fn payload_len(&self) -> usize {
+        self.head_len + self.body.len()
+    }
+
+    /// Bytes on the wire, with all headers.
+    fn len(&self) -> usize {
+        let further_chunks = self.payload_len().saturating_sub(1) / self.chunk_size;
+        self.header_len + self.payload_len() + further_chunks * self.continuation_len
+    }
+
+    /// The longest contiguous piece at wire position `at`, which is below [`Entry::len`].
+    fn piece(&self, at: usize) -> &[u8] {
+        if at < self.header_len {
+            return &self.prefix[at..self.header_len + self.head_len.min(self.chunk_size)];
+        }
+        let first_chunk = self.header_len + self.payload_len().min(self.chunk_size);
+        if at < first_chunk {
+            return self.payload(at - self.header_len);
+        }
+        let stride = self.continuation_len + self.chunk_size;
+        let (chunk, within) = ((at - first_chunk) / stride, (at - first_chunk) % stride);
+        if within < self.continuation_len {
+            return &self.continuation[within..self.continuation_len];
+        }
+        self.payload((chunk + 1) * self.chunk_size + within - self.continuation_len)
+    }
+
+    /// The payload from `offset` to the end of its chunk, or of the head.
+    fn payload(&self, offset: usize) -> &[u8] {
+        let chunk_end = (offset / self.chunk_size + 1) * self.chunk_size;
+        let end = chunk_end.min(self.payload_len());
+        if offset < self.head_len {
+            let head_end = self.header_len + self.head_len.min(end);
+            return &self.prefix[self.header_len + offset..head_end];
+        }
+        &self.body[offset - self.head_len..end - self.head_len]
+    }
+}
+
+impl Outbound {
+    /// Bytes waiting.
+    pub fn len(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+
+    /// Whether as much waits as may: no further frame should be handed to the session
+    /// ([`RTMP_OUT_HIGH_WATER_BYTES`]).
+    pub fn is_full(&self) -> bool {
+        self.bytes >= RTMP_OUT_HIGH_WATER_BYTES
+    }
+
+    /// The most bytes that ever waited.
+    pub fn high_water(&self) -> usize {
+        self.high_water
+    }
+
+    /// All bytes ever queued.
+    pub fn queued(&self) -> u64 {
+        self.queued
+    }
+
+    /// All bytes ever handed to the transport.
+    pub fn taken(&self) -> u64 {
+        self.taken
+    }
+
+    /// Answers that overtook media and still wait.
+    pub(crate) fn urgent(&self) -> usize {
+        self.urgent
+    }
+
+    /// Queues an entry: at the end, or, when it is urgent, before the first media message of which
+    /// no byte was written.
+    pub(crate) fn push(&mut self, entry: Entry) {
+        self.bytes += entry.len();
+        self.queued += entry.len() as u64;
+        self.high_water = self.high_water.max(self.bytes);
+        if entry.class != Class::Urgent {
+            return self.entries.push_back(entry);
+        }
+        let overtaken = |entry: &Entry| entry.class == Class::Media && entry.at == 0;
+        let place = self.entries.iter().position(overtaken).unwrap_or(self.entries.len());
+        self.entries.insert(place, entry);
+        self.urgent += 1;
+    }
+
+    /// Drops media of which no byte was written; whoever calls this starts each chunk stream anew.
+    pub(crate) fn cancel_media(&mut self) {
+        let mut cancelled = 0;
+        self.entries.retain(|entry| {
+            let keep = entry.class != Class::Media || entry.at > 0;
+            if !keep {
+                cancelled += entry.len();
+            }
+            keep
+        });
+        self.bytes -= cancelled;
+        self.queued -= cancelled as u64;
+    }
+}
+
+impl Buf for Outbound {
+    fn remaining(&self) -> usize {
+        self.bytes
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.entries.front().map_or(&[], |entry| entry.piece(entry.at))
+    }
+
+    fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let mut filled = 0;
+        for entry in &self.entries {
+            let (mut at, len) = (entry.at, entry.len());
+            while at < len {
+                if filled == slices.len() {
+                    return filled;
+                }
+                let piece = entry.piece(at);
+                slices[filled] = IoSlice::new(piece);
+                filled += 1;
+                at += piece.len();
+            }
+        }
+        filled
+    }
+
+    fn advance(&mut self, count: usize) {
+        assert!(count <= self.bytes, "advanced past the end of the outbound queue");
+        self.bytes -= count;
+        self.taken += count as u64;
+        let mut left = count;
+        while left > 0 {
+            // Entries are never empty and their lengths add up to `bytes`, so a front exists.
+            let Some(front) = self.entries.front_mut() else { return };
+            let rest = front.len() - front.at;
+            if left < rest {
+                front.at += left;
+                return;
+            }
+            left -= rest;
+            self.urgent -= usize::from(front.class == Class::Urgent);
+            self.entries.pop_front();
+        }
+    }
+}
+
+/// Shows lengths only: a queued `publish` carries the stream key.
+impl fmt::Debug for Outbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbound")
+            .field("messages", &self.entries.len())
+            .field("bytes", &self.bytes)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,563 @@
+//! One connection of a publisher, from the first handshake byte to its end.
+
+mod acks;
+mod dance;
+mod wire;
+
+use std::{collections::VecDeque, fmt, time::Duration};
+
+use bytes::Bytes;
+
+use self::{
+    acks::{Delivered, Received},
+    dance::{Dance, Progress, Publishing},
+    wire::Wire,
+};
+use super::{
+    amf0::Value,
+    chunk::{Bounds, Message, Reader},
+    error::{Error, ErrorKind, Misbehaviour, Phase, publish_rejected},
+    handshake::{self, early_c2},
+    message::{Command, Incoming, Kind, ping_response, type_id},
+    outbound::Outbound,
+    text::{clean_text, clean_url},
+};
+use crate::{
+    limits::{RTMP_EVENTS_MAX, RTMP_MESSAGE_WARN_BYTES, RTMP_PONGS_WAITING_MAX},
+    secret::StreamKey,
+};
+
+/// What to publish, and how to ask for it. Its `Debug` shows neither key nor address.
+#[derive(Clone)]
+pub struct SessionConfig {
+    /// The server's URL with scheme, host and application, as the server is to see it.
+    pub tc_url: String,
+    /// The application.
+    pub app: String,
+    /// The stream key: the name under which the stream is published.
+    pub key: StreamKey,
+    /// How much is sent ahead of answers.
+    pub order: ConnectOrder,
+    /// The `flashVer` of `connect`; `None` for the usual one.
+    pub flash_ver: Option<String>,
+    /// Whether to tell the server that it may ask for a reconnect (Enhanced RTMP v2, `capsEx`). Some
+    /// old servers cannot read it.
+    pub advertise_reconnect: bool,
+    /// What the random bytes of the handshake are made of.
+    pub seed: u64,
+}
+
+/// How much is sent ahead of answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum ConnectOrder {
+    /// One step at a time: first media 4.5 round trips after the connection stands.
+    Patient,
+    /// The handshake by the book (RTMP 1.0 section 5.2.1), then all commands and media at once, on
+    /// the message stream id that servers give first: 1.5 round trips.
+    #[default]
+    Conforming,
+    /// Everything at once, before the server has said a word: half a round trip. It breaks section
+    /// 5.2.1; most servers do not mind.
+    Early,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A phase began.
+    Phase(Phase),
+    /// The server has accepted the stream (`NetStream.Publish.Start`).
+    Accepted,
+    /// The server gave the stream another number than the one that media was sent on ahead of its
+    /// answer: media has to start again with metadata, configuration and a key frame.
+    RestartMedia,
+    /// Something worth telling that does not end the session.
+    Warning(Warning),
+    /// The server asks to move to another connection (Enhanced RTMP v2). This one goes on.
+    ReconnectRequest {
+        /// Where to; may be relative to the present URL; `None` for the same place.
+        tc_url: Option<String>,
+        /// The server's words.
+        description: String,
+    },
+    /// An ordered stop is through: all is written, or the server has closed, or time is up.
+    Stopped,
+    /// The session is over; nothing follows.
+    Ended(Error),
+}
+
+/// Something worth telling that does not end the session.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Warning {
+    /// a message is larger than the limit of some servers; told once
+    #[error("a message of {bytes} bytes is larger than some servers accept")]
+    LargeMessage {
+        /// Its payload.
+        bytes: usize,
+    },
+    /// a message is larger than RTMP can carry and was not sent
+    #[error("a message of {bytes} bytes is larger than RTMP can carry and was not sent")]
+    MessageNotSent {
+        /// Its payload.
+        bytes: usize,
+    },
+    /// the server complained
+    #[error("the server complained: {code}: {description}")]
+    Server {
+        /// Such as `NetStream.Record.Failed`.
+        code: String,
+        /// The server's words.
+        description: String,
+    },
+}
+
+/// Counters of a session.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Bytes that were queued for the server.
+    pub bytes_queued: u64,
+    /// Bytes that were handed to the transport.
+    pub bytes_sent: u64,
+    /// Bytes that the server says it has received; never more than were sent.
+    pub bytes_acknowledged: u64,
+    /// Whether the server acknowledges at all.
+    pub ack_seen: bool,
+    /// Bytes that came from the server.
+    pub bytes_received: u64,
+}
+
+/// One connection of a publisher.
+///
+/// The driver calls a `handle_*` method or a command, drains [`Session::poll_event`], writes from
+/// [`Session::transmit`], and waits for the socket or [`Session::poll_timeout`]. No call blocks,
+/// recurses or panics on what a server sent.
+///
+/// ```text
+///  Handshake ──► Dance (connect, createStream, publish) ──► Publishing
+///      │                      │                                 │
+///      └──────────┬───────────┴────────────┬────────────────────┘
+///                 │ error, end, timeout    │ stop
+///                 ▼                        ▼
+///               Over ◄───────────────── Stopping
+/// ```
+#[derive(Debug)]
+pub struct Session {
+    wire: Wire,
+    reader: Reader,
+    state: State,
+    phase: Phase,
+    deadline: Option<Duration>,
+    events: VecDeque<Event>,
+    delivered: Delivered,
+    received: Received,
+    warned_of_size: bool,
+}
+
+#[derive(Debug)]
+enum State {
+    /// In the early order the dance has begun already.
+    Handshake(handshake::Client, Option<Dance>),
+    Dance(Dance),
+    Publishing(Publishing),
+    Stopping,
+    Over,
+}
+
+impl SessionConfig {
+    /// The usual: conforming order, usual `flashVer`, seed 0.
+    pub fn new(tc_url: &str, app: &str, key: StreamKey) -> SessionConfig {
+        SessionConfig {
+            tc_url: tc_url.to_owned(),
+            app: app.to_owned(),
+            key,
+            order: ConnectOrder::default(),
+            flash_ver: None,
+            advertise_reconnect: false,
+            seed: 0,
+        }
+    }
+}
+
+impl fmt::Debug for SessionConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionConfig").field("order", &self.order).finish_non_exhaustive()
+    }
+}
+
+// ── getters ──────────────────────────────────────────────────────────────────────────────────
+
+impl Session {
+    /// A session whose connection stands; what may go first is queued.
+    pub fn new(now: Duration, config: SessionConfig) -> Session {
+        let mut rng = fastrand::Rng::with_seed(config.seed);
+        let mut wire = Wire::new(config);
+        wire.raw(handshake::c0_c1(now.as_millis() as u32, &mut rng));
+        let ahead = (wire.config.order == ConnectOrder::Early).then(|| {
+            wire.raw(early_c2(&mut rng));
+            Dance::begin(&mut wire, true)
+        });
+        let mut session = Session {
+            wire,
+            reader: Reader::new(Bounds::default()),
+            state: State::Handshake(handshake::Client::begin(), ahead),
+            phase: Phase::Handshake,
+            deadline: None,
+            events: VecDeque::new(),
+            delivered: Delivered::default(),
+            received: Received::default(),
+            warned_of_size: false,
+        };
+        session.enter(now, Phase::Handshake);
+        session
+    }
+
+    /// Whether media may be sent: as soon as `publish` was queued in the orders that send ahead, and
+    /// from acceptance in the patient one.
+    pub fn may_stream(&self) -> bool {
+        self.media_stream().is_some()
+    }
+
+    /// Counters.
+    pub fn stats(&self) -> Stats {
+        Stats {
+            bytes_queued: self.wire.out.queued(),
+            bytes_sent: self.wire.out.taken(),
+            bytes_acknowledged: self.delivered.bytes(),
+            ack_seen: self.delivered.seen(),
+            bytes_received: self.received.bytes(),
+        }
+    }
+
+    fn media_stream(&self) -> Option<u32> {
+        match &self.state {
+            State::Handshake(_, ahead) => ahead.as_ref().and_then(Dance::media_stream),
+            State::Dance(dance) => dance.media_stream(),
+            State::Publishing(publishing) => Some(publishing.stream_id),
+            State::Stopping | State::Over => None,
+        }
+    }
+
+    /// The message stream that the server may believe to be published.
+    fn published_stream(&self) -> Option<u32> {
+        match &self.state {
+            State::Handshake(_, ahead) => ahead.as_ref().and_then(Dance::published_stream),
+            State::Dance(dance) => dance.published_stream(),
+            State::Publishing(publishing) => Some(publishing.stream_id),
+            State::Stopping | State::Over => None,
+        }
+    }
+
+    /// Whether, in the present phase, commands have gone ahead of an answer.
+    fn is_pipelined(&self) -> bool {
+        match self.wire.config.order {
+            ConnectOrder::Patient => false,
+            ConnectOrder::Conforming => {
+                matches!(self.phase, Phase::Connect | Phase::CreateStream | Phase::Publish)
+            }
+            ConnectOrder::Early => self.phase < Phase::Publishing,
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self.state, State::Over)
+    }
+}
+
+// ── inputs ───────────────────────────────────────────────────────────────────────────────────
+
+impl Session {
+    /// Takes bytes from the server, in pieces of any size.
+    pub fn handle_input(&mut self, now: Duration, bytes: &[u8]) {
+        if self.is_over() {
+            return;
+        }
+        self.received.count(bytes.len());
+        let mut rest = bytes;
+        self.take_handshake(now, &mut rest);
+        while !matches!(self.state, State::Handshake(..) | State::Over) {
+            match self.reader.next(&mut rest) {
+                Ok(Some(message)) => self.take_message(now, &message),
+                Ok(None) => return self.acknowledge(),
+                Err(error) => return self.end(error.into()),
+            }
+        }
+    }
+
+    /// The server has closed its side.
+    pub fn handle_eof(&mut self, _now: Duration) {
+        self.end(ErrorKind::ClosedByServer);
+    }
+
+    /// A deadline may have passed; calls without need are harmless.
+    pub fn handle_timeout(&mut self, now: Duration) {
+        if self.deadline.is_some_and(|deadline| now >= deadline) {
+            self.end(ErrorKind::Timeout);
+        }
+    }
+
+    fn take_handshake(&mut self, now: Duration, input: &mut &[u8]) {
+        while !input.is_empty() && matches!(self.state, State::Handshake(..)) {
+            let State::Handshake(handshake, ahead) = self.take_state() else { return };
+            match handshake.take(input) {
+                Ok((handshake::Client::Done, _)) => {
+                    let pipelined = self.wire.config.order != ConnectOrder::Patient;
+                    let dance = ahead.unwrap_or_else(|| Dance::begin(&mut self.wire, pipelined));
+                    self.state = State::Dance(dance);
+                    self.enter(now, Phase::Connect);
+                }
+                Ok((next, c2)) => {
+                    if let Some(c2) = c2.filter(|_| ahead.is_none()) {
+                        self.wire.raw(c2);
+                    }
+                    self.state = State::Handshake(next, ahead);
+                }
+                Err(error) => self.fail(error.into()),
+            }
+        }
+    }
+
+    /// Takes the state out, to be consumed by what happened; a new one is set by whoever does this.
+    fn take_state(&mut self) -> State {
+        std::mem::replace(&mut self.state, State::Over)
+    }
+
+    fn take_message(&mut self, now: Duration, message: &Message) {
+        match Incoming::decode(message) {
+            Ok(Incoming::Acknowledgement(sequence)) => {
+                self.delivered.take(sequence, self.wire.out.taken());
+            }
+            Ok(Incoming::WindowAckSize(window)) => self.received.set_window(window),
+            Ok(Incoming::SetPeerBandwidth(window)) => self.wire.limit_window(window),
+            Ok(Incoming::PingRequest(stamp)) => self.pong(stamp),
+            Ok(Incoming::Command(body)) => self.take_command(now, body, message.stream_id),
+            Ok(Incoming::Media(_) | Incoming::Other) => {}
+            Err(error) => self.end(error.into()),
+        }
+    }
+
+    fn pong(&mut self, stamp: [u8; 4]) {
+        if self.wire.out.urgent() >= RTMP_PONGS_WAITING_MAX {
+            return self.end(Misbehaviour::TooManyPings.into());
+        }
+        self.wire.urgent(type_id::USER_CONTROL, &ping_response(stamp));
+    }
+
+    /// Sends the acknowledgement that the server's window asks for. While answers already wait for a
+    /// server that does not read, the next one that is due speaks for this one too.
+    fn acknowledge(&mut self) {
+        if self.wire.out.urgent() < RTMP_PONGS_WAITING_MAX
+            && let Some(sequence) = self.received.due()
+        {
+            self.wire.urgent(type_id::ACKNOWLEDGEMENT, &sequence.to_be_bytes());
+        }
+    }
+
+    /// Commands that mean nothing here may be as broken as they like.
+    fn take_command(&mut self, now: Duration, body: &[u8], stream_id: u32) {
+        let name = match Command::decode_name(body) {
+            Ok(name) => name,
+            Err(error) => return self.end(error.into()),
+        };
+        match &*name {
+            "_result" | "_error" | "onStatus" => match Command::decode(body) {
+                Ok(command) => self.take_answer(now, &command, stream_id),
+                Err(error) => self.end(error.into()),
+            },
+            "close" => self.end(ErrorKind::ClosedByServer),
+            _ => tracing::debug!("command without meaning for a publisher ignored"),
+        }
+    }
+
+    fn take_answer(&mut self, now: Duration, command: &Command<'_>, stream_id: u32) {
+        let is_status = command.name == "onStatus";
+        if is_status && command.info_text("code") == "NetConnection.Connect.ReconnectRequest" {
+            return self.request_reconnect(command);
+        }
+        match self.take_state() {
+            State::Dance(dance) => {
+                let progress = dance.take(&mut self.wire, command, stream_id);
+                self.advance(now, progress);
+            }
+            state => {
+                let publishing = matches!(state, State::Publishing(_));
+                self.state = state;
+                if publishing && is_status {
+                    self.take_status(command);
+                }
+            }
+        }
+    }
+
+    fn advance(&mut self, now: Duration, progress: Progress) {
+        match progress {
+            Progress::Stay(dance) => self.state = State::Dance(dance),
+            Progress::Next(dance) => {
+                let phase = dance.phase();
+                self.state = State::Dance(dance);
+                self.enter(now, phase);
+            }
+            Progress::Moved(dance) => {
+                self.advance(now, Progress::Next(dance));
+                self.report(Event::RestartMedia);
+            }
+            Progress::Published(publishing) => {
+                self.state = State::Publishing(publishing);
+                self.enter(now, Phase::Publishing);
+                self.report(Event::Accepted);
+            }
+            Progress::Failed(kind) => self.fail(kind),
+        }
+    }
+
+    /// What is said about an accepted stream (RTMP 1.0 section 7.2.2).
+    fn take_status(&mut self, command: &Command<'_>) {
+        let key = &self.wire.config.key;
+        let (code, level) = (command.info_text("code"), command.info_text("level"));
+        let is_fatal = match code {
+            "NetStream.Publish.Start" => return,
+            "NetStream.Unpublish.Success"
+            | "NetConnection.Connect.Closed"
+            | "NetConnection.Connect.AppShutdown"
+            | "NetStream.Publish.BadName" => true,
+            _ => {
+                level == "error"
+                    && ["NetStream.Publish.", "NetStream.Failed", "NetConnection."]
+                        .iter()
+                        .any(|prefix| code.starts_with(prefix))
+            }
+        };
+        if is_fatal {
+            return self.end(publish_rejected(command, key));
+        }
+        if level != "status" {
+            let code = clean_text(code, key);
+            let description = clean_text(command.info_text("description"), key);
+            self.report(Event::Warning(Warning::Server { code, description }));
+        }
+    }
+
+    fn request_reconnect(&mut self, command: &Command<'_>) {
+        let key = &self.wire.config.key;
+        let tc_url = command.info_text("tcUrl");
+        let description = clean_text(command.info_text("description"), key);
+        let tc_url = clean_url(tc_url, key);
+        self.report(Event::ReconnectRequest { tc_url, description });
+    }
+}
+
+// ── commands ─────────────────────────────────────────────────────────────────────────────────
+
+impl Session {
+    /// Sends `@setDataFrame`, `onMetaData` and `fields` (Adobe FLV 10.1 section E.5), with the
+    /// timestamp 0. Ignored while [`Session::may_stream`] is false, as are all `send_*`.
+    pub fn send_metadata<'a>(&mut self, fields: impl Iterator<Item = (&'a str, Value<'a>)>) {
+        self.send_data(0, wire::metadata(fields));
+    }
+
+    /// Sends script data as an FLV file has it (an AMF0 string and a value), behind `@setDataFrame`.
+    pub fn send_data(&mut self, timestamp_ms: u64, body: Bytes) {
+        self.send(Kind::Data, timestamp_ms, &wire::set_data_frame(), body);
+    }
+
+    /// Sends a video message: `head` (at most 16 bytes) and `body` together are an FLV video tag's
+    /// body.
+    pub fn send_video(&mut self, timestamp_ms: u64, head: &[u8], body: Bytes) {
+        self.send(Kind::Video, timestamp_ms, head, body);
+    }
+
+    /// Sends an audio message: `head` (at most 16 bytes) and `body` together are an FLV audio tag's
+    /// body.
+    pub fn send_audio(&mut self, timestamp_ms: u64, head: &[u8], body: Bytes) {
+        self.send(Kind::Audio, timestamp_ms, head, body);
+    }
+
+    /// Ends the stream on purpose: the server is told, behind all media that waits, and
+    /// [`Event::Stopped`] follows once all is written. A session that never published stops at once.
+    pub fn stop(&mut self, now: Duration) {
+        if matches!(self.state, State::Stopping | State::Over) {
+            return;
+        }
+        let stream_id = self.published_stream();
+        self.state = State::Stopping;
+        self.enter(now, Phase::Stopping);
+        match stream_id {
+            Some(stream_id) => self.wire.unpublish(stream_id),
+            None => self.stopped(),
+        }
+    }
+
+    fn send(&mut self, kind: Kind, timestamp_ms: u64, head: &[u8], body: Bytes) {
+        let Some(stream_id) = self.media_stream() else {
+            tracing::debug!(?kind, timestamp_ms, "message outside of a stream ignored");
+            return;
+        };
+        let bytes = head.len() + body.len();
+        if !self.wire.media(kind, stream_id, timestamp_ms, head, body) {
+            self.report(Event::Warning(Warning::MessageNotSent { bytes }));
+        } else if bytes > RTMP_MESSAGE_WARN_BYTES && !self.warned_of_size {
+            self.warned_of_size = true;
+            self.report(Event::Warning(Warning::LargeMessage { bytes }));
+        }
+    }
+}
+
+// ── outputs ──────────────────────────────────────────────────────────────────────────────────
+
+impl Session {
+    /// What is to be written, in order.
+    pub fn transmit(&mut self) -> &mut Outbound {
+        &mut self.wire.out
+    }
+
+    /// The next thing that happened; call until `None` after each input, command and write.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        if matches!(self.state, State::Stopping) && self.wire.out.is_empty() {
+            self.stopped();
+        }
+        self.events.pop_front()
+    }
+
+    /// When [`Session::handle_timeout`] is to be called.
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        self.deadline
+    }
+
+    fn enter(&mut self, now: Duration, phase: Phase) {
+        self.phase = phase;
+        self.deadline = phase.timeout().map(|timeout| now + timeout);
+        self.report(Event::Phase(phase));
+    }
+
+    /// Keeps one place for [`Event::Ended`].
+    fn report(&mut self, event: Event) {
+        if self.is_over() {
+            return;
+        }
+        if self.events.len() + 1 >= RTMP_EVENTS_MAX {
+            return self.fail(Misbehaviour::TooManyEvents.into());
+        }
+        self.events.push_back(event);
+    }
+
+    fn end(&mut self, kind: ErrorKind) {
+        match self.state {
+            State::Over => {}
+            // Whatever a server does after the stop was ordered, it is a stop.
+            State::Stopping => self.stopped(),
+            _ => self.fail(kind),
+        }
+    }
+
+    fn stopped(&mut self) {
+        self.state = State::Over;
+        self.deadline = None;
+        self.events.push_back(Event::Stopped);
+    }
+
+    fn fail(&mut self, kind: ErrorKind) {
+        let error = Error { during: self.phase, pipelined: self.is_pipelined(), kind };
+        self.state = State::Over;
+        self.deadline = None;
+        self.events.push_back(Event::Ended(error));
+    }
+}

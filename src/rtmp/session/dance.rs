@@ -1,0 +1,252 @@
+//! From `connect` to `NetStream.Publish.Start`: one type per answer that is awaited, each consumed by
+//! that answer.
+
+use super::wire::{STREAM_ID_GUESS, Wire, transaction};
+use crate::rtmp::{
+    amf0::Value,
+    error::{ErrorKind, Misbehaviour, Phase, connect_rejected, publish_rejected},
+    message::Command,
+};
+
+/// What is awaited.
+///
+/// ```text
+///             _result             _result                    Publish.Start
+///  Connect ──────────────► Stream ──────────────► Start ──────────────────────► Publishing
+///     │ _error                │ _error              │ error, or _error
+///     ▼                       ▼                     ▼
+///  ConnectRejected, AuthRequired            PublishRejected
+/// ```
+/// In the patient order each arrow sends what the next state awaits; otherwise all was sent before.
+#[derive(Debug)]
+pub(super) enum Dance {
+    Connect(AwaitConnect),
+    Stream(AwaitStream),
+    Start(AwaitStart),
+}
+
+/// `connect` was sent.
+#[derive(Debug)]
+pub(super) struct AwaitConnect {
+    /// Whether everything up to `publish` was sent with it.
+    pipelined: bool,
+}
+
+/// `createStream` was sent.
+#[derive(Debug)]
+pub(super) struct AwaitStream {
+    /// Whether `publish` was sent with it.
+    pipelined: bool,
+}
+
+/// `publish` was sent.
+#[derive(Debug)]
+pub(super) struct AwaitStart {
+    stream_id: u32,
+    transaction: u32,
+    pipelined: bool,
+}
+
+/// Evidence of an accepted `publish`: only [`AwaitStart`] and its pipelined predecessor make it.
+#[derive(Debug)]
+pub(super) struct Publishing {
+    pub(super) stream_id: u32,
+}
+
+/// What an answer led to.
+#[derive(Debug)]
+pub(super) enum Progress {
+    /// Nothing: it answers something else.
+    Stay(Dance),
+    /// The next answer is awaited.
+    Next(Dance),
+    /// As above, and media now goes to another message stream than before.
+    Moved(Dance),
+    /// The server has accepted the stream.
+    Published(Publishing),
+    /// The server has refused.
+    Failed(ErrorKind),
+}
+
+/// The answers that matter here.
+enum Answer {
+    Result(u32),
+    Error(u32),
+    Started,
+    Refused,
+    Other,
+}
+
+impl Dance {
+    /// Sends `connect`, and in a pipelined order everything up to `publish`.
+    pub(super) fn begin(wire: &mut Wire, pipelined: bool) -> Dance {
+        wire.connect();
+        if pipelined {
+            wire.create_stream();
+            wire.publish(transaction::PUBLISH, STREAM_ID_GUESS);
+        }
+        Dance::Connect(AwaitConnect { pipelined })
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        match self {
+            Dance::Connect(_) => Phase::Connect,
+            Dance::Stream(_) => Phase::CreateStream,
+            Dance::Start(_) => Phase::Publish,
+        }
+    }
+
+    /// The message stream for media that goes ahead of acceptance, if any may.
+    pub(super) fn media_stream(&self) -> Option<u32> {
+        match self {
+            Dance::Connect(state) => state.pipelined.then_some(STREAM_ID_GUESS),
+            Dance::Stream(state) => state.pipelined.then_some(STREAM_ID_GUESS),
+            Dance::Start(state) => state.pipelined.then_some(state.stream_id),
+        }
+    }
+
+    /// The message stream that `publish` was sent on, if it was.
+    pub(super) fn published_stream(&self) -> Option<u32> {
+        match self {
+            Dance::Start(state) => Some(state.stream_id),
+            _ => self.media_stream(),
+        }
+    }
+
+    /// Takes a command that came on message stream `stream_id`.
+    pub(super) fn take(self, wire: &mut Wire, command: &Command<'_>, stream_id: u32) -> Progress {
+        let answer = Answer::of(command);
+        match self {
+            Dance::Connect(state) => state.take(wire, command, answer),
+            Dance::Stream(state) => state.take(wire, command, answer, stream_id),
+            Dance::Start(state) => state.take(wire, command, answer, stream_id),
+        }
+    }
+}
+
+impl AwaitConnect {
+    fn take(self, wire: &mut Wire, command: &Command<'_>, answer: Answer) -> Progress {
+        match answer {
+            Answer::Result(transaction::CONNECT) if !is_refusal(command) => {
+                if !self.pipelined {
+                    wire.create_stream();
+                }
+                Progress::Next(Dance::Stream(AwaitStream { pipelined: self.pipelined }))
+            }
+            Answer::Result(transaction::CONNECT)
+            | Answer::Error(transaction::CONNECT)
+            | Answer::Refused => Progress::Failed(connect_rejected(command, &wire.config.key)),
+            Answer::Started => Progress::Failed(Misbehaviour::EarlyAcceptance.into()),
+            _ => Progress::Stay(Dance::Connect(self)),
+        }
+    }
+}
+
+impl AwaitStream {
+    fn take(
+        self,
+        wire: &mut Wire,
+        command: &Command<'_>,
+        answer: Answer,
+        stream_id: u32,
+    ) -> Progress {
+        match answer {
+            Answer::Result(transaction::CREATE_STREAM) => {
+                match command.arguments.iter().find_map(message_stream_id) {
+                    Some(given) => self.created(wire, given),
+                    None => Progress::Failed(Misbehaviour::NoStreamId.into()),
+                }
+            }
+            // A server may be quick with its acceptance and slow, or silent, with createStream.
+            Answer::Started if self.pipelined && stream_id <= STREAM_ID_GUESS => {
+                Progress::Published(Publishing { stream_id: STREAM_ID_GUESS })
+            }
+            Answer::Started => Progress::Failed(Misbehaviour::EarlyAcceptance.into()),
+            Answer::Error(transaction::CREATE_STREAM | transaction::PUBLISH) | Answer::Refused => {
+                Progress::Failed(publish_rejected(command, &wire.config.key))
+            }
+            _ => Progress::Stay(Dance::Stream(self)),
+        }
+    }
+
+    fn created(self, wire: &mut Wire, stream_id: u32) -> Progress {
+        let pipelined = self.pipelined;
+        let start = |transaction| Dance::Start(AwaitStart { stream_id, transaction, pipelined });
+        if !pipelined {
+            wire.publish(transaction::PUBLISH, stream_id);
+            return Progress::Next(start(transaction::PUBLISH));
+        }
+        if stream_id == STREAM_ID_GUESS {
+            return Progress::Next(start(transaction::PUBLISH));
+        }
+        wire.out.cancel_media();
+        wire.publish(transaction::PUBLISH_AGAIN, stream_id);
+        Progress::Moved(start(transaction::PUBLISH_AGAIN))
+    }
+}
+
+impl AwaitStart {
+    fn take(
+        self,
+        wire: &mut Wire,
+        command: &Command<'_>,
+        answer: Answer,
+        stream_id: u32,
+    ) -> Progress {
+        // What is said about the stream that was only guessed no longer counts.
+        let about_guess = self.stream_id != STREAM_ID_GUESS && stream_id == STREAM_ID_GUESS;
+        match answer {
+            Answer::Started if !about_guess => {
+                Progress::Published(Publishing { stream_id: self.stream_id })
+            }
+            Answer::Refused if !about_guess => {
+                Progress::Failed(publish_rejected(command, &wire.config.key))
+            }
+            Answer::Error(answered) if answered == self.transaction => {
+                Progress::Failed(publish_rejected(command, &wire.config.key))
+            }
+            _ => Progress::Stay(Dance::Start(self)),
+        }
+    }
+}
+
+impl Answer {
+    fn of(command: &Command<'_>) -> Answer {
+        // Saturates, so that no nonsense number equals a transaction of ours.
+        let transaction = command.transaction as u32;
+        match &*command.name {
+            "_result" => Answer::Result(transaction),
+            "_error" => Answer::Error(transaction),
+            "onStatus" if command.info_text("code") == "NetStream.Publish.Start" => Answer::Started,
+            "onStatus" if is_refusal(command) => Answer::Refused,
+            _ => Answer::Other,
+        }
+    }
+}
+
+/// Whether an information object says that something failed. Levels are "status", "warning" and
+/// "error"; some servers leave them out or say "status" with a code that says otherwise.
+fn is_refusal(command: &Command<'_>) -> bool {
+    let code = command.info_text("code");
+    let is_error = command.info_text("level") == "error";
+    // That the server cannot record does not keep it from relaying.
+    is_error && !code.starts_with("NetStream.Record.")
+        || matches!(
+            code,
+            "NetStream.Publish.BadName"
+                | "NetStream.Publish.Denied"
+                | "NetStream.Publish.Unauthorized"
+                | "NetConnection.Connect.Rejected"
+                | "NetConnection.Connect.InvalidApp"
+                | "NetConnection.Connect.Failed"
+                | "NetConnection.Connect.Closed"
+                | "NetConnection.Connect.AppShutdown"
+        )
+}
+
+/// A message stream id: stream 0 is the connection itself.
+fn message_stream_id(value: &Value<'_>) -> Option<u32> {
+    let number = value.as_number()?;
+    (number >= 1.0 && number <= f64::from(u32::MAX) && number.fract() == 0.0)
+        .then_some(number as u32)
+}

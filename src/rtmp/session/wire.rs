@@ -1,0 +1,149 @@
+//! What a publisher says, and in which words.
+
+use bytes::Bytes;
+
+use super::SessionConfig;
+use crate::{
+    limits::{RTMP_ACK_WINDOW_BYTES, RTMP_CHUNK_SIZE_OUT},
+    rtmp::{
+        amf0::{Property, Value},
+        chunk::Writer,
+        message::{Command, Kind, type_id},
+        outbound::{Entry, MESSAGE_HEAD_BYTES_MAX, Outbound},
+    },
+};
+
+/// Encoders of this family are what servers are tested with.
+const FLASH_VERSION: &str = "FMLE/3.0 (compatible; firstmile)";
+/// The number that servers give the first message stream; commands sent ahead count on it.
+pub(super) const STREAM_ID_GUESS: u32 = 1;
+/// Bit 0 of `capsEx`: "Support for reconnect" (Enhanced RTMP v2).
+const CAPS_RECONNECT: f64 = 1.0;
+
+/// Transaction ids. Each command has one of its own, so that a late answer cannot be mistaken.
+pub(super) mod transaction {
+    pub const CONNECT: u32 = 1;
+    pub const RELEASE_STREAM: u32 = 2;
+    pub const FC_PUBLISH: u32 = 3;
+    pub const CREATE_STREAM: u32 = 4;
+    pub const PUBLISH: u32 = 5;
+    pub const PUBLISH_AGAIN: u32 = 6;
+    pub const FC_UNPUBLISH: u32 = 7;
+    pub const DELETE_STREAM: u32 = 8;
+}
+
+/// The sending side of a session.
+#[derive(Debug)]
+pub(super) struct Wire {
+    pub(super) config: SessionConfig,
+    pub(super) out: Outbound,
+    writer: Writer,
+    /// The window that the server was asked to acknowledge at.
+    window: u32,
+}
+
+impl Wire {
+    pub(super) fn new(config: SessionConfig) -> Wire {
+        Wire { config, out: Outbound::default(), writer: Writer::new(), window: 0 }
+    }
+
+    /// Handshake bytes.
+    pub(super) fn raw(&mut self, bytes: Bytes) {
+        self.out.push(Entry::raw(bytes));
+    }
+
+    /// Chunk size, acknowledgement window and `connect` (RTMP 1.0 section 7.2.1.1).
+    pub(super) fn connect(&mut self) {
+        self.writer.announce_chunk_size(&mut self.out, RTMP_CHUNK_SIZE_OUT as u32);
+        self.window = RTMP_ACK_WINDOW_BYTES;
+        let window = self.window.to_be_bytes();
+        self.writer.control(&mut self.out, type_id::WINDOW_ACK_SIZE, &window);
+        let flash_version = self.config.flash_ver.as_deref().unwrap_or(FLASH_VERSION);
+        let mut properties: Vec<Property<'_>> = vec![
+            ("app".into(), self.config.app.as_str().into()),
+            ("type".into(), "nonprivate".into()),
+            ("flashVer".into(), flash_version.into()),
+            ("tcUrl".into(), self.config.tc_url.as_str().into()),
+        ];
+        if self.config.advertise_reconnect {
+            properties.push(("capsEx".into(), CAPS_RECONNECT.into()));
+        }
+        let arguments = [Value::Object(properties)];
+        let body = Command::encode("connect", transaction::CONNECT.into(), &arguments);
+        self.writer.command(&mut self.out, 0, body);
+    }
+
+    /// What FMLE sends before `publish`: `releaseStream` and `FCPublish`, which some servers
+    /// answer and others do not, and `createStream` (RTMP 1.0 section 7.2.1.3).
+    pub(super) fn create_stream(&mut self) {
+        self.command_with_key("releaseStream", transaction::RELEASE_STREAM);
+        self.command_with_key("FCPublish", transaction::FC_PUBLISH);
+        self.command("createStream", transaction::CREATE_STREAM, 0, &[Value::Null]);
+    }
+
+    /// `publish` (RTMP 1.0 section 7.2.2.6).
+    pub(super) fn publish(&mut self, transaction: u32, stream_id: u32) {
+        let key = self.config.key.reveal();
+        let arguments = [Value::Null, key.into(), "live".into()];
+        let body = Command::encode("publish", transaction.into(), &arguments);
+        self.writer.command(&mut self.out, stream_id, body);
+    }
+
+    /// Ends the stream on purpose: `FCUnpublish` and `deleteStream` (RTMP 1.0 section 7.2.2.3).
+    pub(super) fn unpublish(&mut self, stream_id: u32) {
+        self.command_with_key("FCUnpublish", transaction::FC_UNPUBLISH);
+        let arguments = [Value::Null, f64::from(stream_id).into()];
+        self.command("deleteStream", transaction::DELETE_STREAM, 0, &arguments);
+    }
+
+    pub(super) fn media(
+        &mut self,
+        kind: Kind,
+        stream_id: u32,
+        timestamp_ms: u64,
+        head: &[u8],
+        body: Bytes,
+    ) -> bool {
+        self.writer.media(&mut self.out, kind, stream_id, timestamp_ms, head, body)
+    }
+
+    /// An answer that overtakes media.
+    pub(super) fn urgent(&mut self, type_id: u8, payload: &[u8]) {
+        self.writer.urgent_control(&mut self.out, type_id, payload);
+    }
+
+    /// A smaller window than the one asked for is in force from now on (RTMP 1.0 section 5.4.5). A
+    /// larger one changes nothing: the more often a server acknowledges, the better.
+    pub(super) fn limit_window(&mut self, window: u32) {
+        if window > 0 && window < self.window {
+            self.window = window;
+            self.urgent(type_id::WINDOW_ACK_SIZE, &window.to_be_bytes());
+        }
+    }
+
+    fn command(&mut self, name: &str, transaction: u32, stream_id: u32, arguments: &[Value<'_>]) {
+        let body = Command::encode(name, transaction.into(), arguments);
+        self.writer.command(&mut self.out, stream_id, body);
+    }
+
+    fn command_with_key(&mut self, name: &str, transaction: u32) {
+        let arguments = [Value::Null, self.config.key.reveal().into()];
+        let body = Command::encode(name, transaction.into(), &arguments);
+        self.writer.command(&mut self.out, 0, body);
+    }
+}
+
+/// `@setDataFrame`, which makes servers keep the data that follows for those who join later.
+pub(super) fn set_data_frame() -> [u8; MESSAGE_HEAD_BYTES_MAX] {
+    let mut head = [0; MESSAGE_HEAD_BYTES_MAX];
+    Value::from("@setDataFrame").encode(&mut &mut head[..]);
+    head
+}
+
+/// `onMetaData` with an associative array of `fields` (Adobe FLV 10.1 section E.5).
+pub(super) fn metadata<'a>(fields: impl Iterator<Item = (&'a str, Value<'a>)>) -> Bytes {
+    let mut body = Vec::with_capacity(512);
+    Value::from("onMetaData").encode(&mut body);
+    Value::EcmaArray(fields.map(|(name, value)| (name.into(), value)).collect()).encode(&mut body);
+    Bytes::from(body)
+}
