@@ -232,25 +232,26 @@ pub enum UrlError {
     /// the user and password of the address cannot be read
     #[error("the user and password before the @ cannot be read; write special characters as %XX")]
     BadLogin,
-    /// the address has no app
+    /// the address has no app: something like /live must follow the host
     #[error("the address has no app: something like /live must follow the host")]
     NoApp,
-    /// {stream_key} must stand once, alone at the end of the path
+    /// {stream_key} must stand once, in the last part of the path
     #[error("{PLACEHOLDER} must stand once, in the last part of the path")]
     BadTemplate,
-    /// the address contains the stream key
+    /// the address goes on after the platform's app: that part belongs into the stream key
     #[error("the address goes on after the platform's app: that part belongs into the stream key")]
     KeyInAddress,
     /// the address has no stream key after its app
     #[error("the address has no stream key after its app")]
     NoKey,
-    /// it cannot be told where the app ends and the stream key begins
+    /// it cannot be told where the app ends and the stream key begins; give the server address and
+    /// the stream key separately
     #[error(
         "it cannot be told where the app ends and the stream key begins; \
          give the server address and the stream key separately"
     )]
     Ambiguous,
-    /// the stream key is a whole address
+    /// the stream key is a whole address; only what follows the app is the key
     #[error("the stream key is a whole address; only what follows the app is the key")]
     KeyIsAddress,
     /// the stream key cannot be used
@@ -276,7 +277,14 @@ pub struct ServerUrl {
     /// User and password, if the address has them.
     pub login: Option<Login>,
     /// What stands around the key in the stream's name, when the address is a template.
-    around_key: Option<(String, String)>,
+    around_key: Option<AroundKey>,
+}
+
+/// What a template puts around the key.
+#[derive(Clone, PartialEq, Eq)]
+struct AroundKey {
+    before: String,
+    after: String,
 }
 
 impl ServerUrl {
@@ -323,7 +331,7 @@ impl ServerUrl {
         text.push_str(&self.authority());
         text.push('/');
         text.push_str(&self.app);
-        if let Some((before, after)) = &self.around_key {
+        if let Some(AroundKey { before, after }) = &self.around_key {
             let slash = if self.app.is_empty() { "" } else { "/" };
             text.extend([slash, before, PLACEHOLDER, after]);
         }
@@ -411,7 +419,7 @@ impl Ingest {
             return Err(UrlError::KeyIsAddress);
         }
         let key = match &server.around_key {
-            Some((before, after)) => {
+            Some(AroundKey { before, after }) => {
                 let name = Zeroizing::new([before, key.reveal(), after].concat());
                 StreamKey::parse(&name)?
             }
@@ -500,11 +508,7 @@ impl<'a> Parts<'a> {
         known.map(|(_, app)| *app)
     }
 
-    fn server(
-        self,
-        app: &str,
-        around_key: Option<(String, String)>,
-    ) -> Result<ServerUrl, UrlError> {
+    fn server(self, app: &str, around_key: Option<AroundKey>) -> Result<ServerUrl, UrlError> {
         let app = app.strip_suffix('/').unwrap_or(app);
         if let Some(platform_app) = self.platform_app() {
             let (path, _query) = app.split_once('?').unwrap_or((app, ""));
@@ -572,13 +576,13 @@ fn split_port(host_port: &str) -> Result<(&str, Option<u16>), UrlError> {
 }
 
 /// The app of a path, and what stands around the key where the path is a template.
-fn split_template(path: &str) -> Result<(&str, Option<(String, String)>), UrlError> {
+fn split_template(path: &str) -> Result<(&str, Option<AroundKey>), UrlError> {
     let Some((front, after)) = path.split_once(PLACEHOLDER) else { return Ok((path, None)) };
     let (app, before) = front.rsplit_once('/').unwrap_or(("", front));
     if after.contains(PLACEHOLDER) || after.contains('/') || before.contains('?') {
         return Err(UrlError::BadTemplate);
     }
-    Ok((app, Some((before.to_owned(), after.to_owned()))))
+    Ok((app, Some(AroundKey { before: before.to_owned(), after: after.to_owned() })))
 }
 
 #[cfg(test)]
