@@ -292,7 +292,7 @@ fn every_setting_of_the_table_can_be_set_holds_is_shown_and_stored() {
             .filter(|(now, was)| now != was)
             .map(|(now, _)| now.0)
             .collect();
-        assert_eq!(changed, [name.clone()], "{name} is not shown");
+        assert_eq!(changed, [name.as_str()], "{name} is not shown");
         let stored = render(&settings).contains(&format!("\n{} = ", setting.key));
         assert_eq!(stored, setting.key != "key", "{name}");
     }
