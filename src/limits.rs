@@ -148,6 +148,10 @@ pub const CONSOLE_HISTORY_MAX: usize = 32;
 pub const BUTTON_HOLD: Duration = Duration::from_secs(2);
 /// A settings file.
 pub const SETTINGS_BYTES_MAX: usize = 64 * 1024;
+/// Mistakes of a settings file that are told one by one; a screen holds no more.
+pub const SETTINGS_ERRORS_MAX: usize = 32;
+/// A path in a settings file; Linux allows four times as much.
+pub const PATH_BYTES_MAX: usize = 1_024;
 
 // ── simulated ingest server ───────────────────────────────────────────────────────────────────
 

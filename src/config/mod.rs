@@ -1,3 +1,43 @@
 //! Settings: one versioned schema, merged from several sources.
 //!
-//! Pure room.
+//! Pure room. It promises that a file is taken as a whole or refused with every mistake at its
+//! line and column; that a stream key is in no error and in no rendered file; and that a key given
+//! for one server is never handed to another. It knows nothing of files, sticks and consoles: they
+//! hand it text and store what it renders.
+//!
+//! ```
+//! use firstmile::config::{merge, parse, render};
+//! let integrator = "version = 1\n[video]\nfps = 25\n";
+//! let stick = r#"
+//! version = 1
+//! [[destination]]
+//! name = "main"
+//! url = "rtmps://live.example/app"
+//! key = "s3cret"
+//! "#;
+//! let settings = merge(&[parse("box.toml", integrator)?, parse("stick.toml", stick)?]);
+//! assert_eq!(settings.video.fps, Some(25));
+//! assert_eq!(settings.destinations[0].ingest()?.server.tc_url(), "rtmps://live.example/app");
+//! assert!(!render(&settings).contains("s3cret"));
+//!
+//! let errors = parse("stick.toml", "version = 1\n[video]\nbitrate = 4000\n").unwrap_err();
+//! assert_eq!(
+//!     errors.to_string(),
+//!     "stick.toml:3:1: video.bitrate: does not exist; did you mean bitrate_kbps?",
+//! );
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod error;
+mod parse;
+mod partial;
+pub mod schema;
+mod settings;
+
+pub use error::{ConfigError, ConfigErrors, Problem};
+pub use parse::{parse, parse_bytes};
+pub use partial::{Partial, SetError};
+pub use settings::{Audio, Destination, NotReady, Settings, Video, merge, render};
+
+#[cfg(test)]
+mod tests;

@@ -31,6 +31,7 @@ pub mod message;
 pub mod outbound;
 mod session;
 mod text;
+pub mod url;
 
 pub use error::{Error, ErrorKind, Misbehaviour, Phase, Redirect, Refusal};
 pub use outbound::Outbound;

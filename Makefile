@@ -1,0 +1,24 @@
+# The few things that are done with firstmile; `make` alone lists them.
+
+CARGO ?= cargo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test
+
+help: ## this list
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/make \1	\2/p' $(firstword $(MAKEFILE_LIST))
+
+demo: ## go live from simulated devices to a server on this machine; without a terminal, for 20 s
+	.ci/setup demo
+	$(CARGO) build --locked --release
+	@if [ -t 1 ]; then set -- demo; else set -- demo --headless --seconds 20; fi; \
+	exec $(CARGO) run --locked --release --quiet -- "$$@"
+
+test: ## every check: format, lints, tests, examples in the documentation
+	.ci/setup test
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then set -- nextest run; \
+	else set -- test --lib --bins --tests; fi; \
+	echo "$(CARGO) $$* --locked"; exec $(CARGO) "$$@" --locked
+	$(CARGO) test --locked --doc

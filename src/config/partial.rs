@@ -1,0 +1,259 @@
+//! What one source says: some settings, and nothing about the others.
+
+use std::collections::BTreeMap;
+
+use super::schema::{self, Kind, Section, Setting, VERSION, Value, ValueError};
+use crate::limits::DESTINATIONS_MAX;
+use crate::secret::StreamKey;
+
+/// The settings of one source: a file, or what was set at the console.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Partial {
+    /// Of the box as a whole.
+    values: BTreeMap<(Section, &'static str), Value>,
+    /// Of the destinations, in the order in which they were named.
+    pub(super) destinations: Vec<PartialDestination>,
+}
+
+/// What one source says about one destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartialDestination {
+    name: String,
+    values: BTreeMap<&'static str, Value>,
+}
+
+/// Why a setting was not changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SetError {
+    /// no such setting
+    #[error("no such setting{}", .nearest.as_ref().map(|n| format!("; did you mean {n}?")).unwrap_or_default())]
+    Unknown {
+        /// What was most probably meant.
+        nearest: Option<String>,
+    },
+    /// there can be no more destinations
+    #[error("there can be no more than {DESTINATIONS_MAX} destinations")]
+    TooMany,
+    /// the value is not taken
+    #[error("{name} {error}")]
+    Value {
+        /// The setting.
+        name: String,
+        /// What is wrong.
+        error: ValueError,
+    },
+}
+
+/// A setting as it is named at the console.
+enum Named<'a> {
+    Whole(&'static Setting),
+    OfDestination(&'a str, &'static Setting),
+}
+
+impl Partial {
+    /// Sets one setting as it is typed: `video.fps`, `destination.NAME.url`. A destination that
+    /// was not named before is added. A new server's address drops key, consent and authority of
+    /// the old one.
+    ///
+    /// # Errors
+    /// [`SetError`]; nothing is changed then.
+    pub fn set(&mut self, name: &str, text: &str) -> Result<(), SetError> {
+        let named = named(name)?;
+        let (Named::Whole(setting) | Named::OfDestination(_, setting)) = named;
+        let value = setting
+            .kind
+            .read(text)
+            .map_err(|error| SetError::Value { name: setting.name(), error })?;
+        match named {
+            Named::Whole(setting) => self.put(setting.section, setting.key, value),
+            Named::OfDestination(name, setting) => {
+                self.destination_or_new(name)?.change(setting.key, value);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes one setting back, so that other sources or the default hold; `destination.NAME` takes
+    /// back all of a destination. Says whether it was set.
+    ///
+    /// # Errors
+    /// [`SetError::Unknown`].
+    pub fn unset(&mut self, name: &str) -> Result<bool, SetError> {
+        if let Some(name) = name.strip_prefix("destination.").filter(|n| !n.contains('.')) {
+            let before = self.destinations.len();
+            self.destinations.retain(|d| d.name != name);
+            return Ok(self.destinations.len() < before);
+        }
+        Ok(match named(name)? {
+            Named::Whole(setting) => {
+                self.values.remove(&(setting.section, setting.key)).is_some()
+            }
+            Named::OfDestination(name, setting) => self
+                .destinations
+                .iter_mut()
+                .find(|d| d.name == name)
+                .is_some_and(|d| d.values.remove(setting.key).is_some()),
+        })
+    }
+
+    /// Sets the key of a destination, as it comes from its own file or was typed without echo.
+    ///
+    /// # Errors
+    /// [`SetError`] when the name cannot be one, or there are too many.
+    pub fn set_key(&mut self, destination: &str, key: StreamKey) -> Result<(), SetError> {
+        self.destination_or_new(destination)?.put("key", Value::Key(key));
+        Ok(())
+    }
+
+    /// The keys with the names of their destinations, for the store that keeps them apart.
+    pub fn keys(&self) -> impl Iterator<Item = (&str, &StreamKey)> {
+        self.destinations.iter().filter_map(|d| match d.get("key") {
+            Some(Value::Key(key)) => Some((d.name(), key)),
+            _ => None,
+        })
+    }
+
+    /// The file that says this, without the keys. It holds what addresses themselves carry, login
+    /// and tokens, so only its owner may read it.
+    pub fn render(&self) -> String {
+        let mut text = format!("version = {VERSION}\n");
+        for section in [Section::Box, Section::Video, Section::Audio] {
+            let of_section = self.values.iter().filter(|((s, _), _)| *s == section);
+            let values: Vec<_> = of_section.map(|((_, key), value)| (*key, value)).collect();
+            if !values.is_empty() {
+                text.push_str(&format!("\n[{}]\n", section.name()));
+                render_values(&mut text, section, |key| {
+                    values.iter().find(|(k, _)| *k == key).map(|(_, v)| *v)
+                });
+            }
+        }
+        for destination in &self.destinations {
+            text.push_str(&format!("\n[[destination]]\nname = {}\n", quoted(&destination.name)));
+            render_values(&mut text, Section::Destination, |key| destination.get(key));
+        }
+        text
+    }
+
+    pub(super) fn get(&self, section: Section, key: &str) -> Option<&Value> {
+        let setting = schema::find(section, key)?;
+        self.values.get(&(section, setting.key))
+    }
+
+    pub(super) fn put(&mut self, section: Section, key: &'static str, value: Value) {
+        self.values.insert((section, key), value);
+    }
+
+    pub(super) fn destination(&self, name: &str) -> Option<&PartialDestination> {
+        self.destinations.iter().find(|d| d.name == name)
+    }
+
+    fn destination_or_new(&mut self, name: &str) -> Result<&mut PartialDestination, SetError> {
+        if let Err(error) = Kind::Name.read(name) {
+            return Err(SetError::Value { name: "destination.name".to_owned(), error });
+        }
+        match self.destinations.iter().position(|d| d.name == name) {
+            Some(at) => Ok(&mut self.destinations[at]),
+            None if self.destinations.len() >= DESTINATIONS_MAX => Err(SetError::TooMany),
+            None => {
+                self.destinations.push(PartialDestination::new(name.to_owned()));
+                let last = self.destinations.len() - 1;
+                Ok(&mut self.destinations[last])
+            }
+        }
+    }
+
+    /// Puts a later source over this one.
+    pub(super) fn overlay(&mut self, later: &Partial) {
+        self.values.extend(later.values.iter().map(|(key, value)| (*key, value.clone())));
+        for theirs in &later.destinations {
+            match self.destinations.iter_mut().find(|d| d.name == theirs.name) {
+                Some(ours) => ours.overlay(theirs),
+                None => self.destinations.push(theirs.clone()),
+            }
+        }
+    }
+}
+
+impl PartialDestination {
+    pub(super) fn new(name: String) -> PartialDestination {
+        PartialDestination { name, values: BTreeMap::new() }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<&Value> {
+        self.values.get(key)
+    }
+
+    pub(super) fn put(&mut self, key: &'static str, value: Value) {
+        self.values.insert(key, value);
+    }
+
+    /// Sets one value. What was given for one server is not handed to another: a new server's
+    /// address drops the key, the consent to plain RTMP and the authority.
+    fn change(&mut self, key: &'static str, value: Value) {
+        if let (Value::Address(new), Some(Value::Address(old))) = (&value, self.get("url"))
+            && !new.same_server(old)
+        {
+            for of_old in ["key", "allow_plain", "ca_file"] {
+                self.values.remove(of_old);
+            }
+        }
+        self.put(key, value);
+    }
+
+    fn overlay(&mut self, later: &PartialDestination) {
+        if let Some(address) = later.get("url") {
+            self.change("url", address.clone());
+        }
+        self.values.extend(later.values.iter().map(|(key, value)| (*key, value.clone())));
+    }
+}
+
+fn named(name: &str) -> Result<Named<'_>, SetError> {
+    let unknown = |nearest| Err(SetError::Unknown { nearest });
+    let (section, rest) = name.split_once('.').unwrap_or((name, ""));
+    let Some(section) = Section::ALL.into_iter().find(|s| s.name() == section) else {
+        let sections = Section::ALL.map(Section::name).into_iter();
+        return unknown(schema::nearest(section, sections).map(str::to_owned));
+    };
+    let keys = schema::of_section(section).map(|s| s.key);
+    if section != Section::Destination {
+        return match schema::find(section, rest) {
+            Some(setting) => Ok(Named::Whole(setting)),
+            None => unknown(
+                schema::nearest(rest, keys).map(|key| format!("{}.{key}", section.name())),
+            ),
+        };
+    }
+    let (destination, key) = rest.split_once('.').unwrap_or((rest, ""));
+    match schema::find(section, key).filter(|s| s.kind != Kind::Name) {
+        Some(setting) => Ok(Named::OfDestination(destination, setting)),
+        None => unknown(schema::nearest(key, keys).map(|key| format!("destination.NAME.{key}"))),
+    }
+}
+
+/// Writes a table's values in the order of the schema, but for its keys and names.
+fn render_values<'a>(
+    text: &mut String,
+    section: Section,
+    get: impl Fn(&'static str) -> Option<&'a Value>,
+) {
+    for setting in schema::of_section(section).filter(|s| s.kind != Kind::Name) {
+        let value = match get(setting.key) {
+            None | Some(Value::Key(_)) => continue,
+            Some(Value::Flag(flag)) => flag.to_string(),
+            Some(Value::Number(number)) => number.to_string(),
+            Some(Value::Text(line)) => quoted(line),
+            Some(Value::Address(address)) => quoted(&address.reveal()),
+            Some(Value::Path(path)) => quoted(&path.to_string_lossy()),
+        };
+        text.push_str(&format!("{} = {value}\n", setting.key));
+    }
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}

@@ -1,0 +1,362 @@
+use super::schema::{SETTINGS, Section, VERSION};
+use super::*;
+use crate::limits::{DESTINATIONS_MAX, SETTINGS_BYTES_MAX, SETTINGS_ERRORS_MAX};
+use crate::secret::StreamKey;
+
+const CANARY: &str = "canary-7Qx9";
+
+/// A file that uses every setting.
+const FULL: &str = r#"version = 1
+
+[box]
+name = "St. Mary's, stage 2"
+start_without_camera = true
+start_without_microphone = true
+
+[video]
+width = 1280
+height = 720
+fps = 25
+bitrate_kbps = 4_500
+keyframe_interval_ms = 1000
+
+[audio]
+bitrate_kbps = 128
+channels = 1
+
+[[destination]]
+name = "main"
+url = "rtmps://b.rtmps.youtube.com/live2?backup=1"
+key = "canary-7Qx9"
+ca_file = "/etc/firstmile/own-ca.pem"
+enabled = false
+
+[[destination]]
+name = "hall"
+url = "rtmp://user:pass-7Qx9@192.0.2.7/live?token=tok-7Qx9"
+key = "hall?pass=canary-7Qx9"
+allow_plain = true
+"#;
+
+fn source(text: &str) -> Partial {
+    parse("t.toml", text).unwrap_or_else(|e| panic!("{e}"))
+}
+
+fn errors(text: &str) -> String {
+    parse("t.toml", text).expect_err(text).to_string()
+}
+
+fn destination(lines: &str) -> Partial {
+    source(&format!("version = 1\n[[destination]]\nname = \"a\"\n{lines}\n"))
+}
+
+#[test]
+fn a_full_file_is_understood() {
+    let settings = merge(&[source(FULL)]);
+    assert_eq!(settings.name, "St. Mary's, stage 2");
+    assert!(settings.start_without_camera && settings.start_without_microphone);
+    let video = Video {
+        width: Some(1280),
+        height: Some(720),
+        fps: Some(25),
+        bitrate_kbps: Some(4500),
+        keyframe_interval_ms: Some(1000),
+    };
+    assert_eq!(settings.video, video);
+    assert_eq!(settings.audio, Audio { bitrate_kbps: Some(128), channels: Some(1) });
+    let [main, hall] = &settings.destinations[..] else { panic!("two destinations") };
+    assert_eq!(main.ingest(), Err(NotReady::Disabled));
+    assert_eq!(main.ca_file.as_deref(), Some("/etc/firstmile/own-ca.pem".as_ref()));
+    let ingest = hall.ingest().unwrap();
+    assert_eq!(ingest.server.app, "live?token=tok-7Qx9");
+    assert_eq!(ingest.key.reveal(), "hall?pass=canary-7Qx9");
+}
+
+#[test]
+fn an_empty_file_means_the_defaults() {
+    let settings = merge(&[source("version = 1")]);
+    assert_eq!(settings, merge(&[]));
+    assert_eq!(settings.name, "firstmile");
+    assert!(!settings.start_without_camera && !settings.start_without_microphone);
+    assert_eq!((settings.video, settings.audio), (Video::default(), Audio::default()));
+    assert!(settings.destinations.is_empty());
+}
+
+#[test]
+fn files_of_any_editor_are_read() {
+    assert_eq!(source(&FULL.replace('\n', "\r\n")), source(FULL));
+    assert_eq!(source(&format!("\u{feff}{FULL}")), source(FULL));
+    assert_eq!(parse_bytes("t.toml", FULL.as_bytes()), Ok(source(FULL)));
+    let utf_16: Vec<u8> = FULL.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let refused = parse_bytes("t.toml", &[vec![0xff, 0xfe], utf_16].concat()).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "t.toml:1:1: the file is not UTF-8 text; save it again with the encoding UTF-8"
+    );
+}
+
+#[test]
+fn each_mistake_is_told_with_its_place_and_what_is_allowed() {
+    for (text, told) in [
+        ("", "t.toml:1:1: version: the file must begin with the line version = 1"),
+        ("version = 2\nnew = 1", "t.toml:1:11: version: this version of a settings file is not understood; 1 is"),
+        ("version = \"1\"", "t.toml:1:11: version: this version of a settings file is not understood; 1 is"),
+        ("version = 1\n[vidio]", "t.toml:2:2: vidio: does not exist; did you mean video?"),
+        ("version = 1\nvideo = 3", "t.toml:2:1: video: must be a table: [video] on a line of its own"),
+        ("version = 1\n[video]\nfps = 0", "t.toml:3:7: video.fps: is 0, must be a whole number from 1 to 120 (frames a second)"),
+        ("version = 1\n[video]\nwidth = 641", "t.toml:3:9: video.width: is 641, must be an even number from 160 to 3840 (pixels)"),
+        ("version = 1\n[video]\nfps = 29.97", "t.toml:3:7: video.fps: must be a whole number from 1 to 120 (frames a second)"),
+        ("version = 1\n[video]\nfps = \"25\"", "t.toml:3:7: video.fps: must be a whole number from 1 to 120 (frames a second)"),
+        ("version = 1\n[video]\nfps = 99999999999999999999", "t.toml:3:7: video.fps: must be a whole number from 1 to 120 (frames a second)"),
+        ("version = 1\n[box]\nstart_without_camera = \"yes\"", "t.toml:3:24: box.start_without_camera: must be true or false"),
+        ("version = 1\n[audio]\nchannels = 0x6", "t.toml:3:12: audio.channels: is 6, must be a whole number from 1 to 2 (channels)"),
+        ("version = 1\n[destination]\nname = \"a\"", "t.toml:2:2: destination: each destination begins with a line [[destination]], with two brackets"),
+        ("version = 1\n[[destination]]\nkey = \"k\"", "t.toml:2:1: destination.name: the destination has no name; write name = \"…\" below this line"),
+        ("version = 1\n[[destination]]\nname = \"my church\"", "t.toml:3:8: destination.name: must be a name of 1 to 64 letters a to z, digits, - and _"),
+        ("version = 1\n[[destination]]\nname = \"a\"\nurl = \"srt://h/a\"", "t.toml:4:7: destination.url: srt:// is refused: SRT is not spoken; look for an RTMPS ingest of the same platform"),
+        ("version = 1\n[[destination]]\nname = \"a\"\nkey = \"a b\"", "t.toml:4:7: destination.key: the stream key contains a space or a control character"),
+        ("version = 1\n[[destination]]\nname = \"a\"\nurl = \"rtmp://h/a\"", "t.toml:4:7: destination.url: rtmp:// shows the stream key to everybody on the way; use the rtmps:// address, or write allow_plain = true beside it"),
+        ("version = 1\n[[destination]]\nname = \"a\"\n[[destination]]\nname = \"a\"", "t.toml:5:8: destination.name: another destination of this file has the same name"),
+    ] {
+        assert_eq!(errors(text), told);
+    }
+}
+
+#[test]
+fn columns_count_characters_not_bytes() {
+    assert_eq!(
+        errors("version = 1\nvideo = { \"ü\" = 1, fps = 0 }").lines().nth(1),
+        Some("t.toml:2:26: video.fps: is 0, must be a whole number from 1 to 120 (frames a second)")
+    );
+}
+
+#[test]
+fn all_mistakes_of_a_file_are_told_at_once() {
+    let told = errors("version = 1\n[video]\nfps = 0\nhight = 1\nwidth = 1e3\n[sound]\n[box]\nname = ''\n");
+    let places: Vec<_> = told.lines().map(|l| l.split(": ").nth(1).unwrap()).collect();
+    assert_eq!(places, ["video.fps", "video.hight", "video.width", "sound", "box.name"]);
+}
+
+#[test]
+fn a_line_that_is_not_toml_does_not_hide_the_mistakes_of_others() {
+    let told = errors("version = 1\n[video]\nfps = 0\nwidth = = 3\n[audio]\nchannels = 7\n");
+    let lines: Vec<_> = told.lines().collect();
+    assert!(lines[0].starts_with("t.toml:3:7: video.fps: is 0"), "{told}");
+    assert!(lines[1].starts_with("t.toml:4:"), "{told}");
+    assert!(lines[2].starts_with("t.toml:6:12: audio.channels: is 7"), "{told}");
+}
+
+#[test]
+fn what_is_told_is_bounded_and_in_the_order_of_the_file() {
+    let wrong: String = (0..100).map(|i| format!("a{i} = 1\n")).collect();
+    let refused = parse("t.toml", &format!("version = 1\n[video]\n{wrong}")).unwrap_err();
+    assert_eq!((refused.errors.len(), refused.not_shown), (SETTINGS_ERRORS_MAX, 68));
+    assert!(refused.errors.is_sorted_by_key(|e| e.line));
+    assert!(refused.to_string().ends_with("\nt.toml: 68 more"));
+}
+
+#[test]
+fn a_file_beyond_the_bounds_is_refused() {
+    let long = format!("version = 1\n#{}", "x".repeat(SETTINGS_BYTES_MAX));
+    assert_eq!(errors(&long), "t.toml:1:1: the file is longer than 65536 bytes");
+    let many: String =
+        (0..=DESTINATIONS_MAX).map(|i| format!("[[destination]]\nname = \"d{i}\"\n")).collect();
+    let told = errors(&format!("version = 1\n{many}"));
+    assert_eq!(told, "t.toml:18:1: destination: there are more than 8 destinations");
+    let deep = format!("version = 1\nx = {}", "[".repeat(SETTINGS_BYTES_MAX - 20));
+    assert!(errors(&deep).contains("t.toml:2:"));
+}
+
+#[test]
+fn no_error_shows_a_key_however_the_file_is_broken() {
+    let mut broken = 0;
+    let mut check = |text: &str| {
+        if let Err(refused) = parse("t.toml", text) {
+            broken += 1;
+            let shown = format!("{refused}{refused:?}");
+            assert!(!shown.contains("7Qx9"), "{shown}\n{text}");
+        }
+    };
+    for (at, _) in FULL.char_indices() {
+        check(&FULL[..at]);
+        for put in ["", "\"", "\n", "=", "[", "]", "'", "\\", "#", "{", "\u{1b}"] {
+            check(&format!("{}{put}{}", &FULL[..at], &FULL[at + 1..]));
+            check(&format!("{}{put}{}", &FULL[..at], &FULL[at..]));
+        }
+    }
+    for line in FULL.lines().filter(|l| l.contains("7Qx9")) {
+        check(&FULL.replace(line, CANARY));
+        check(&FULL.replace(line, &format!("{CANARY} = 1")));
+        check(&FULL.replace(line, &format!("fps = \"{CANARY}\"")));
+        check(&FULL.replace(line, &format!("key = {CANARY}")));
+        check(&FULL.replace(line, &format!("[{CANARY}]")));
+        check(&FULL.replace(line, &format!("url = \"{CANARY}\"")));
+        check(&FULL.replace(line, &format!("url = \"http://h/{CANARY}\"")));
+    }
+    assert!(broken > 5_000, "{broken}");
+}
+
+#[test]
+fn later_sources_win_and_silence_leaves_what_was() {
+    let integrator = source("version = 1\n[video]\nfps = 25\nwidth = 1280\n");
+    let store = source("version = 1\n[video]\nfps = 30\n[box]\nstart_without_camera = true\n");
+    let stick = source("version = 1\n[box]\nstart_without_camera = false\n");
+    let settings = merge(&[integrator, store, stick]);
+    assert_eq!((settings.video.fps, settings.video.width), (Some(30), Some(1280)));
+    assert!(!settings.start_without_camera);
+}
+
+#[test]
+fn a_key_may_come_from_another_source_than_its_address() {
+    let integrator = destination("url = \"rtmps://h/app/{stream_key}?a=1\"");
+    let stick = destination("key = \"k\"");
+    let missing = merge(std::slice::from_ref(&integrator));
+    assert_eq!(missing.destinations[0].ingest(), Err(NotReady::NoKey));
+    let ingest = merge(&[integrator, stick.clone()]).destinations[0].ingest().unwrap();
+    assert_eq!(ingest.key.reveal(), "k?a=1");
+    assert_eq!(merge(&[stick]).destinations[0].ingest(), Err(NotReady::NoAddress));
+}
+
+#[test]
+fn what_was_given_for_one_server_is_not_handed_to_another() {
+    let stored = destination("url = \"rtmp://h/a\"\nkey = \"k\"\nallow_plain = true\nca_file = \"/c\"");
+    let moved = merge(&[stored.clone(), destination("url = \"rtmps://other/a\"")]);
+    let Destination { key, ca_file, allow_plain, .. } = &moved.destinations[0];
+    assert_eq!((key, ca_file, allow_plain), (&None, &None, &false));
+    let same_server = merge(&[stored.clone(), destination("url = \"rtmps://h/a\"\nkey = \"n\"")]);
+    assert_eq!(same_server.destinations[0].key, StreamKey::parse("n").ok());
+    let mut console = stored;
+    console.set("destination.a.url", "rtmp://h/b").unwrap();
+    assert_eq!(console.keys().count(), 1);
+    console.set("destination.a.url", "rtmp://evil/b").unwrap();
+    assert_eq!(console.keys().count(), 0);
+    assert_eq!(merge(&[console]).destinations[0].ingest(), Err(NotReady::PlainRefused));
+}
+
+#[test]
+fn destinations_beyond_the_bound_are_named_not_forgotten() {
+    let named = |letter: char| {
+        let all = (0..5).map(|i| format!("[[destination]]\nname = \"{letter}{i}\"\n"));
+        source(&format!("version = 1\n{}", all.collect::<String>()))
+    };
+    let settings = merge(&[named('a'), named('b')]);
+    assert_eq!(settings.destinations.len(), DESTINATIONS_MAX);
+    assert_eq!(settings.left_out, ["b3", "b4"]);
+}
+
+#[test]
+fn what_is_rendered_reads_back_and_has_no_key() {
+    let whole = source(FULL);
+    let text = whole.render();
+    let mut back = source(&text);
+    assert_ne!(back, whole);
+    for (name, key) in whole.keys() {
+        assert!(!text.contains(key.reveal()));
+        back.set_key(name, key.clone()).unwrap();
+    }
+    assert_eq!(back, whole);
+    assert_eq!(source(&render(&merge(&[source(&text)]))), source(&text));
+}
+
+#[test]
+fn texts_with_quotes_and_backslashes_survive_the_file() {
+    let mut partial = Partial::default();
+    partial.set("box.name", r#"a "b" \c ü 'd' # e"#).unwrap();
+    assert_eq!(source(&partial.render()), partial);
+}
+
+/// Guards the two places where settings are listed by hand against the table.
+#[test]
+fn every_setting_of_the_table_can_be_set_holds_is_shown_and_stored() {
+    for setting in SETTINGS.iter().filter(|s| s.name() != "destination.name") {
+        let name = match setting.section {
+            Section::Destination => format!("destination.a.{}", setting.key),
+            _ => setting.name(),
+        };
+        let value = match setting.default {
+            "false" => "true",
+            "true" => "false",
+            _ => ["2", "64", "640", "rtmps://h/app", "/x"]
+                .into_iter()
+                .find(|v| setting.kind.read(v).is_ok())
+                .unwrap(),
+        };
+        let mut partial = Partial::default();
+        partial.set("destination.a.enabled", "true").unwrap();
+        let before = merge(std::slice::from_ref(&partial));
+        partial.set(&name, value).unwrap();
+        let settings = merge(&[partial]);
+        assert_ne!(settings, before, "{name} does not reach the settings");
+        assert_eq!(merge(&[settings.to_partial()]), settings, "{name} is lost on the way back");
+        let changed: Vec<_> = std::iter::zip(settings.shown(), before.shown())
+            .filter(|(now, was)| now != was)
+            .map(|(now, _)| now.0)
+            .collect();
+        assert_eq!(changed, [name.as_str()], "{name} is not shown");
+        let stored = render(&settings).contains(&format!("\n{} = ", setting.key));
+        assert_eq!(stored, setting.key != "key", "{name}");
+    }
+}
+
+#[test]
+fn show_hides_keys_and_secrets_of_addresses() {
+    let shown = merge(&[source(FULL)]).shown();
+    assert!(!format!("{shown:?}").contains("7Qx9"));
+    let of = |name: &str| shown.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str());
+    assert_eq!(of("destination.main.key"), Some("••••"));
+    assert_eq!(of("destination.hall.url"), Some("rtmp://••••@192.0.2.7/live?token=••••"));
+    assert_eq!(of("destination.hall.ca_file"), Some("the well-known authorities"));
+    assert_eq!(merge(&[]).shown()[3], ("video.width".into(), "the board's profile".into()));
+}
+
+#[test]
+fn the_console_is_told_what_it_probably_meant() {
+    let mut partial = Partial::default();
+    let told = [
+        ("video.bitrate", "no such setting; did you mean video.bitrate_kbps?"),
+        ("vidoe.fps", "no such setting; did you mean video?"),
+        ("destination.a.stream_key", "no such setting; did you mean destination.NAME.key?"),
+        ("destination.a.name", "no such setting; did you mean destination.NAME.name?"),
+        ("zzz", "no such setting"),
+        ("video.fps", "video.fps is 500, must be a whole number from 1 to 120 (frames a second)"),
+        ("destination.a b.enabled", "destination.enabled must be true or false"),
+    ];
+    for (name, said) in told {
+        assert_eq!(partial.set(name, "500").unwrap_err().to_string(), said, "{name}");
+    }
+    assert_eq!(partial, Partial::default());
+    let refused = partial.set("destination.a b.enabled", "true").unwrap_err();
+    assert!(refused.to_string().starts_with("destination.name must be a name"), "{refused}");
+    for i in 0..DESTINATIONS_MAX {
+        partial.set(&format!("destination.d{i}.enabled"), "true").unwrap();
+    }
+    assert_eq!(partial.set("destination.one_more.enabled", "true"), Err(SetError::TooMany));
+}
+
+#[test]
+fn what_is_taken_back_no_longer_holds() {
+    let mut partial = source(FULL);
+    assert_eq!(partial.unset("video.fps"), Ok(true));
+    assert_eq!(partial.unset("video.fps"), Ok(false));
+    assert_eq!(partial.unset("destination.main.key"), Ok(true));
+    assert_eq!(partial.unset("destination.hall"), Ok(true));
+    assert!(partial.unset("video.nonsense").is_err());
+    let settings = merge(&[partial]);
+    assert_eq!((settings.video.fps, settings.destinations.len()), (None, 1));
+    assert_eq!(settings.destinations[0].key, None);
+}
+
+#[test]
+fn the_manual_lists_every_setting() {
+    let manual = include_str!("../../docs/settings.md");
+    let table: Vec<String> = SETTINGS
+        .iter()
+        .map(|s| format!("| `{}` | {} | {} | {} |", s.name(), s.help, s.kind, s.default))
+        .collect();
+    let listed: Vec<&str> = manual.lines().filter(|l| l.starts_with("| `")).collect();
+    assert_eq!(listed, table, "docs/settings.md differs; it should list\n{}", table.join("\n"));
+    let example = manual.split("```toml\n").nth(1).and_then(|t| t.split("```").next()).unwrap();
+    let settings = merge(&[source(example)]);
+    assert!(settings.destinations.iter().all(|d| d.ingest().is_ok()));
+    assert!(example.starts_with(&format!("version = {VERSION}\n")));
+}

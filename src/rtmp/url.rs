@@ -1,0 +1,768 @@
+//! Where a stream goes: the address of a server, and the key that is published there.
+//!
+//! Platforms hand out three shapes: a server and a key, one address with the key at its end, and an
+//! address with `{stream_key}` in it. Queries occur on either side of the border (YouTube's
+//! `live2?backup=1` belongs to the app, Facebook's `?s_bl=1…` to the key), so nothing is ever
+//! re-encoded and nothing is guessed: an address that can be read in two ways is refused.
+//!
+//! ```
+//! use firstmile::rtmp::url::Ingest;
+//! let ingest = Ingest::from_combined("rtmps://live.example:443/app/k3y?a=1").unwrap();
+//! assert_eq!(ingest.server.tc_url(), "rtmps://live.example/app");
+//! assert_eq!(ingest.key.reveal(), "k3y?a=1");
+//! assert_eq!(ingest.masked(), "rtmps, host live.example, port 443, app app, key ••••");
+//! ```
+
+use core::net::{Ipv4Addr, Ipv6Addr};
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use crate::limits::URL_BYTES_MAX;
+use crate::secret::{KeyError, StreamKey};
+
+/// Where the key stands in an address of the third shape.
+const PLACEHOLDER: &str = "{stream_key}";
+
+/// What replaces everything that may be secret.
+const DOTS: &str = "••••";
+
+/// Platforms whose app is one known word, by the end of their host names. What follows the app in
+/// an address of theirs can only be the stream key.
+const PLATFORM_APPS: &[(&str, &str)] = &[
+    ("youtube.com", "live2"),
+    ("facebook.com", "rtmp"),
+    ("instagram.com", "rtmp"),
+    ("twitch.tv", "app"),
+    ("live-video.net", "app"), // Amazon IVS; Twitch and Kick stand on it
+    ("mux.com", "app"),
+    ("cloudflare.com", "live"),
+    ("pscp.tv", "x"),
+];
+
+/// Addresses that are understood but not spoken, each with what to use instead.
+const REFUSED: &[(&str, &str)] = &[
+    ("rtmpt", "RTMP inside HTTP is not spoken; use the server's rtmps:// address"),
+    ("rtmpts", "RTMP inside HTTPS is not spoken; use the server's rtmps:// address"),
+    ("rtmpe", "Adobe's own encryption protects nothing; use the server's rtmps:// address"),
+    ("rtmpte", "Adobe's own encryption protects nothing; use the server's rtmps:// address"),
+    ("rtmfp", "RTMP over UDP is not spoken (RFC 7425); use the server's rtmps:// address"),
+    ("srt", "SRT is not spoken; look for an RTMPS ingest of the same platform"),
+    ("rtsp", "RTSP is for cameras and players; use the server's rtmps:// address"),
+    ("http", "that is a web page; use the ingest address, it begins with rtmps://"),
+    ("https", "that is a web page; use the ingest address, it begins with rtmps://"),
+];
+
+/// How the bytes travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// Plain TCP: everybody on the way can read the stream key.
+    Rtmp,
+    /// TLS from the first byte.
+    Rtmps,
+}
+
+impl Scheme {
+    /// The port that an address without one means.
+    pub fn default_port(self) -> u16 {
+        match self {
+            Scheme::Rtmp => 1935,
+            Scheme::Rtmps => 443,
+        }
+    }
+}
+
+impl fmt::Display for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Scheme::Rtmp => "rtmp",
+            Scheme::Rtmps => "rtmps",
+        })
+    }
+}
+
+/// Who is called. Displayed as it stands in an address, an IPv6 address in brackets.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Host {
+    /// A DNS name in lower case, without the root's dot.
+    Name(String),
+    /// An IPv4 address.
+    V4(Ipv4Addr),
+    /// An IPv6 address.
+    V6(Ipv6Addr),
+}
+
+impl Host {
+    fn parse(text: &str) -> Result<Host, UrlError> {
+        if text.is_empty() {
+            return Err(UrlError::NoHost);
+        }
+        if let Some(inner) = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')) {
+            return inner.parse().map(Host::V6).map_err(|_| UrlError::BadHost);
+        }
+        if let Ok(address) = text.parse() {
+            return Ok(Host::V4(address));
+        }
+        let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
+        // A name whose last label is a number would be a mistyped IPv4 address (WHATWG URL 3.5).
+        let ends_in_number = name.rsplit('.').next().is_some_and(|l| l.parse::<u64>().is_ok());
+        if name.len() > 253 || ends_in_number || !name.split('.').all(is_label) {
+            return Err(UrlError::BadHost);
+        }
+        Ok(Host::Name(name))
+    }
+
+    fn is_within(&self, domain: &str) -> bool {
+        match self {
+            Host::Name(name) => name
+                .strip_suffix(domain)
+                .is_some_and(|front| front.is_empty() || front.ends_with('.')),
+            Host::V4(_) | Host::V6(_) => false,
+        }
+    }
+}
+
+/// A label of a DNS name (RFC 1123 section 2.1; the underscore is seen in private networks).
+fn is_label(label: &str) -> bool {
+    (1..=63).contains(&label.len())
+        && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Host::Name(name) => f.write_str(name),
+            Host::V4(address) => address.fmt(f),
+            Host::V6(address) => write!(f, "[{address}]"),
+        }
+    }
+}
+
+/// User and password of an address, percent-decoded; for servers that ask for `authmod`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Login {
+    /// Who publishes.
+    pub user: String,
+    password: Zeroizing<String>,
+}
+
+impl Login {
+    /// The password itself, for the server's challenge; never for a message or a log.
+    pub fn reveal_password(&self) -> &str {
+        &self.password
+    }
+
+    fn parse(text: &str) -> Result<Login, UrlError> {
+        let (user, password) = text.split_once(':').unwrap_or((text, ""));
+        let user = percent_decode(user)?.to_string();
+        if user.is_empty() {
+            return Err(UrlError::BadLogin);
+        }
+        Ok(Login { user, password: percent_decode(password)? })
+    }
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Login(••••)")
+    }
+}
+
+fn percent_decode(text: &str) -> Result<Zeroizing<String>, UrlError> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        let decoded = if byte == b'%' {
+            let mut digit = || rest.next().and_then(|d| char::from(d).to_digit(16));
+            let (high, low) = (digit(), digit());
+            let (Some(high), Some(low)) = (high, low) else { return Err(UrlError::BadLogin) };
+            (high * 16 + low) as u8
+        } else {
+            byte
+        };
+        bytes.push(decoded);
+    }
+    let text = std::str::from_utf8(&bytes).map_err(|_| UrlError::BadLogin)?;
+    if text.chars().any(char::is_control) {
+        return Err(UrlError::BadLogin);
+    }
+    Ok(Zeroizing::new(text.to_owned()))
+}
+
+/// Why a text is no address to publish to. The text itself is never part of the error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    /// the address is empty
+    #[error("the address is empty")]
+    Empty,
+    /// the address is longer than 2048 bytes
+    #[error("the address is longer than {URL_BYTES_MAX} bytes")]
+    TooLong,
+    /// the address contains a space or a control character
+    #[error("the address contains a space or a control character")]
+    NotPrintable,
+    /// the address does not begin with rtmps:// or rtmp://
+    #[error("the address does not begin with rtmps:// or rtmp://")]
+    NoScheme,
+    /// the address begins with a scheme that is not spoken; says what to use instead
+    #[error("{scheme}:// is refused: {instead}")]
+    RefusedScheme {
+        /// The scheme that was given.
+        scheme: &'static str,
+        /// What to use instead.
+        instead: &'static str,
+    },
+    /// the address names no host
+    #[error("the address names no host")]
+    NoHost,
+    /// the host of the address is neither a name nor an IP address
+    #[error(
+        "the host of the address is neither a name nor an IP address \
+         (a name with other letters than a to z is written in its xn-- form)"
+    )]
+    BadHost,
+    /// an IPv6 address must stand in square brackets
+    #[error("an IPv6 address must stand in square brackets, as in rtmps://[2001:db8::1]/app")]
+    BareIpv6,
+    /// the port of the address is not a number from 1 to 65535
+    #[error("the port of the address is not a number from 1 to 65535")]
+    BadPort,
+    /// the user and password of the address cannot be read
+    #[error("the user and password before the @ cannot be read; write special characters as %XX")]
+    BadLogin,
+    /// the address has no app: something like /live must follow the host
+    #[error("the address has no app: something like /live must follow the host")]
+    NoApp,
+    /// {stream_key} must stand once, in the last part of the path
+    #[error("{PLACEHOLDER} must stand once, in the last part of the path")]
+    BadTemplate,
+    /// the address goes on after the platform's app: that part belongs into the stream key
+    #[error("the address goes on after the platform's app: that part belongs into the stream key")]
+    KeyInAddress,
+    /// the address has no stream key after its app
+    #[error("the address has no stream key after its app")]
+    NoKey,
+    /// it cannot be told where the app ends and the stream key begins; give the server address and
+    /// the stream key separately
+    #[error(
+        "it cannot be told where the app ends and the stream key begins; \
+         give the server address and the stream key separately"
+    )]
+    Ambiguous,
+    /// the stream key is a whole address; only what follows the app is the key
+    #[error("the stream key is a whole address; only what follows the app is the key")]
+    KeyIsAddress,
+    /// the stream key cannot be used
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+/// A server's address without the key.
+///
+/// `Debug` and `Display` hide whatever may be secret: user and password, values in the query, and
+/// parts of the app after its first, where people tend to leave the key.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ServerUrl {
+    /// Plain or TLS.
+    pub scheme: Scheme,
+    /// Who is called; also the name that the certificate must carry.
+    pub host: Host,
+    /// The TCP port.
+    pub port: u16,
+    /// The app with its query as the platform wrote it, without one trailing slash, which servers
+    /// and clients treat as none (`live`, `live2?backup=1`). Empty for a server with unnamed app.
+    pub app: String,
+    /// User and password, if the address has them.
+    pub login: Option<Login>,
+    /// What stands around the key in the stream's name, when the address is a template.
+    around_key: Option<AroundKey>,
+}
+
+/// What a template puts around the key.
+#[derive(Clone, PartialEq, Eq)]
+struct AroundKey {
+    before: String,
+    after: String,
+}
+
+impl ServerUrl {
+    /// Reads a server's address: `rtmps://host[:port]/app`, with `/{stream_key}` behind it or not.
+    ///
+    /// # Errors
+    /// [`UrlError`] says what is wrong in the words of the owner, without quoting the address.
+    pub fn parse(text: &str) -> Result<ServerUrl, UrlError> {
+        let parts = Parts::of(text)?;
+        let (app, around_key) = split_template(parts.path.ok_or(UrlError::NoApp)?)?;
+        parts.server(app, around_key)
+    }
+
+    /// The `tcUrl` of the `connect` command: without login and default port, the app as it is.
+    pub fn tc_url(&self) -> String {
+        format!("{}://{}/{}", self.scheme, self.authority(), self.app)
+    }
+
+    /// Host, and port unless it is the scheme's own.
+    pub fn authority(&self) -> String {
+        if self.port == self.scheme.default_port() {
+            self.host.to_string()
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+
+    /// Whether both addresses lead to the same server, so that a key for one may go to the other.
+    pub fn same_server(&self, other: &ServerUrl) -> bool {
+        (self.scheme, &self.host, self.port) == (other.scheme, &other.host, other.port)
+    }
+
+    /// The whole address, with login and queries: for the settings file, which only the box can
+    /// read; never for a message or a log. [`ServerUrl::parse`] reads it back.
+    pub fn reveal(&self) -> Zeroizing<String> {
+        let mut text = Zeroizing::new(String::with_capacity(URL_BYTES_MAX));
+        text.push_str(&format!("{}://", self.scheme));
+        if let Some(login) = &self.login {
+            push_encoded(&mut text, &login.user);
+            text.push(':');
+            push_encoded(&mut text, &login.password);
+            text.push('@');
+        }
+        text.push_str(&self.authority());
+        text.push('/');
+        text.push_str(&self.app);
+        if let Some(AroundKey { before, after }) = &self.around_key {
+            let slash = if self.app.is_empty() { "" } else { "/" };
+            text.extend([slash, before, PLACEHOLDER, after]);
+        }
+        text
+    }
+
+    /// The app as people may see it.
+    fn shown_app(&self) -> String {
+        let (path, query) = match self.app.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (self.app.as_str(), None),
+        };
+        let mut parts = path.split('/');
+        let mut shown = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            shown.push('/');
+            shown.push_str(if part.is_empty() || part == "_definst_" { part } else { DOTS });
+        }
+        if let Some(query) = query {
+            shown.push('?');
+            shown.push_str(&shown_query(query));
+        }
+        shown
+    }
+}
+
+/// A query with its values hidden, except flags: a digit cannot be a secret.
+fn shown_query(query: &str) -> String {
+    let shown = query.split('&').map(|pair| match pair.split_once('=') {
+        Some((name, value)) if value.len() <= 1 => format!("{name}={value}"),
+        Some((name, _)) => format!("{name}={DOTS}"),
+        None => DOTS.to_owned(),
+    });
+    shown.collect::<Vec<_>>().join("&")
+}
+
+fn push_encoded(text: &mut String, plain: &str) {
+    for byte in plain.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+    }
+}
+
+impl fmt::Display for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://", self.scheme)?;
+        if self.login.is_some() {
+            write!(f, "{DOTS}@")?;
+        }
+        write!(f, "{}/{}", self.authority(), self.shown_app())?;
+        if self.around_key.is_some() {
+            f.write_str(if self.app.is_empty() { PLACEHOLDER } else { "/{stream_key}" })?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ServerUrl({self})")
+    }
+}
+
+/// A server and the name under which the stream is published there.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Ingest {
+    /// The server.
+    pub server: ServerUrl,
+    /// The stream's name on the wire: the key as the platform wrote it, with its query.
+    pub key: StreamKey,
+}
+
+impl Ingest {
+    /// A server and its key, handed out separately. A template puts its own text around the key.
+    ///
+    /// # Errors
+    /// [`UrlError::KeyIsAddress`] when the key is an address; [`UrlError::Key`] when a template
+    /// makes it too long.
+    pub fn from_server_and_key(server: ServerUrl, key: StreamKey) -> Result<Ingest, UrlError> {
+        let scheme = key.reveal().split_once("://").map(|(scheme, _)| scheme);
+        if scheme.is_some_and(|s| s.to_ascii_lowercase().starts_with("rtmp")) {
+            return Err(UrlError::KeyIsAddress);
+        }
+        let key = match &server.around_key {
+            Some(AroundKey { before, after }) => {
+                let name = Zeroizing::new([before, key.reveal(), after].concat());
+                StreamKey::parse(&name)?
+            }
+            None => key,
+        };
+        Ok(Ingest { server, key })
+    }
+
+    /// One address with the key inside. The last slash separates app and key; a query with a slash
+    /// in it is read as the app's only where the app cannot end before.
+    ///
+    /// # Errors
+    /// [`UrlError`]; [`UrlError::Ambiguous`] where two readings are possible.
+    pub fn from_combined(text: &str) -> Result<Ingest, UrlError> {
+        let parts = Parts::of(text)?;
+        let path = parts.path.ok_or(UrlError::NoApp)?;
+        if path.contains(PLACEHOLDER) {
+            return Err(UrlError::NoKey);
+        }
+        let border = parts.border(path)?;
+        let (app, key) = (&path[..border], &path[border + 1..]);
+        if app.is_empty() || key.is_empty() {
+            return Err(UrlError::NoKey);
+        }
+        Ingest::from_server_and_key(parts.server(app, None)?, StreamKey::parse(key)?)
+    }
+
+    /// The parts as they were understood, for the owner to check; dots for all that is secret.
+    pub fn masked(&self) -> String {
+        let ServerUrl { scheme, host, port, .. } = &self.server;
+        let app = self.server.shown_app();
+        let login = if self.server.login.is_some() { ", login ••••" } else { "" };
+        format!("{scheme}, host {host}, port {port}, app {app}{login}, key {}", self.key)
+    }
+}
+
+impl fmt::Debug for Ingest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ingest({})", self.masked())
+    }
+}
+
+/// An address cut at its outer borders.
+struct Parts<'a> {
+    scheme: Scheme,
+    host: Host,
+    port: u16,
+    login: Option<Login>,
+    /// What follows the slash after the authority; `None` without that slash.
+    path: Option<&'a str>,
+}
+
+impl<'a> Parts<'a> {
+    fn of(text: &'a str) -> Result<Parts<'a>, UrlError> {
+        let text = text.trim_start_matches('\u{feff}').trim();
+        if text.is_empty() {
+            return Err(UrlError::Empty);
+        }
+        if text.len() > URL_BYTES_MAX {
+            return Err(UrlError::TooLong);
+        }
+        if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            return Err(UrlError::NotPrintable);
+        }
+        let (scheme, rest) = text.split_once("://").ok_or(UrlError::NoScheme)?;
+        let scheme = parse_scheme(scheme)?;
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, after) = rest.split_at(end);
+        let (login, host_port) = match authority.rsplit_once('@') {
+            Some((login, host_port)) => (Some(Login::parse(login)?), host_port),
+            None => (None, authority),
+        };
+        let (host, port) = split_port(host_port)?;
+        Ok(Parts {
+            scheme,
+            host: Host::parse(host)?,
+            port: port.unwrap_or(scheme.default_port()),
+            login,
+            path: after.strip_prefix('/'),
+        })
+    }
+
+    /// The app of the platform that the host belongs to, where it is known.
+    fn platform_app(&self) -> Option<&'static str> {
+        let known = PLATFORM_APPS.iter().find(|(domain, _)| self.host.is_within(domain));
+        known.map(|(_, app)| *app)
+    }
+
+    fn server(self, app: &str, around_key: Option<AroundKey>) -> Result<ServerUrl, UrlError> {
+        let app = app.strip_suffix('/').unwrap_or(app);
+        if let Some(platform_app) = self.platform_app() {
+            let (path, _query) = app.split_once('?').unwrap_or((app, ""));
+            if app.is_empty() {
+                return Err(UrlError::NoApp);
+            }
+            if path.strip_prefix(platform_app).is_some_and(|rest| rest.starts_with('/')) {
+                return Err(UrlError::KeyInAddress);
+            }
+        }
+        let Parts { scheme, host, port, login, path: _ } = self;
+        Ok(ServerUrl { scheme, host, port, app: app.to_owned(), login, around_key })
+    }
+
+    /// Where in `path` the slash between app and key stands.
+    fn border(&self, path: &str) -> Result<usize, UrlError> {
+        let Some(query_at) = path.find('?') else {
+            return path.rfind('/').ok_or(UrlError::NoKey);
+        };
+        let (before, query) = (&path[..query_at], &path[query_at + 1..]);
+        if let Some(app) = self.platform_app()
+            && before.strip_prefix(app).is_some_and(|rest| rest.starts_with('/'))
+        {
+            return Ok(app.len());
+        }
+        // A second question mark opens the key's own query, in which slashes mean nothing.
+        let app_query = query.split_once('?').map_or(query, |(first, _)| first);
+        let Some(slash) = app_query.rfind('/') else {
+            return before.rfind('/').ok_or(UrlError::NoKey);
+        };
+        let app_ends_at_query = !before.trim_matches('/').contains('/')
+            || before.trim_end_matches('/').ends_with("/_definst_");
+        if app_ends_at_query { Ok(query_at + 1 + slash) } else { Err(UrlError::Ambiguous) }
+    }
+}
+
+fn parse_scheme(text: &str) -> Result<Scheme, UrlError> {
+    match text.to_ascii_lowercase().as_str() {
+        "rtmp" => Ok(Scheme::Rtmp),
+        "rtmps" => Ok(Scheme::Rtmps),
+        other => Err(REFUSED
+            .iter()
+            .find(|(scheme, _)| *scheme == other)
+            .map_or(UrlError::NoScheme, |&(scheme, instead)| UrlError::RefusedScheme {
+                scheme,
+                instead,
+            })),
+    }
+}
+
+fn split_port(host_port: &str) -> Result<(&str, Option<u16>), UrlError> {
+    let after_brackets = host_port.rfind(']').map_or(0, |at| at + 1);
+    let Some(colon) = host_port[after_brackets..].find(':').map(|at| after_brackets + at) else {
+        return Ok((host_port, None));
+    };
+    let (host, port) = (&host_port[..colon], &host_port[colon + 1..]);
+    if port.contains(':') {
+        return Err(UrlError::BareIpv6);
+    }
+    let digits = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+    match port.parse::<u16>() {
+        Ok(number) if digits && number > 0 => Ok((host, Some(number))),
+        _ => Err(UrlError::BadPort),
+    }
+}
+
+/// The app of a path, and what stands around the key where the path is a template.
+fn split_template(path: &str) -> Result<(&str, Option<AroundKey>), UrlError> {
+    let Some((front, after)) = path.split_once(PLACEHOLDER) else { return Ok((path, None)) };
+    let (app, before) = front.rsplit_once('/').unwrap_or(("", front));
+    if after.contains(PLACEHOLDER) || after.contains('/') || before.contains('?') {
+        return Err(UrlError::BadTemplate);
+    }
+    Ok((app, Some(AroundKey { before: before.to_owned(), after: after.to_owned() })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(text: &str) -> ServerUrl {
+        ServerUrl::parse(text).unwrap_or_else(|e| panic!("{text}: {e}"))
+    }
+
+    fn key(text: &str) -> StreamKey {
+        StreamKey::parse(text).unwrap()
+    }
+
+    fn combined(text: &str) -> (String, String) {
+        let ingest = Ingest::from_combined(text).unwrap_or_else(|e| panic!("{text}: {e}"));
+        (ingest.server.app.clone(), ingest.key.reveal().to_owned())
+    }
+
+    #[test]
+    fn every_refused_scheme_says_what_to_use_instead() {
+        for (scheme, instead) in REFUSED {
+            let said = ServerUrl::parse(&format!("{scheme}://h/live")).unwrap_err().to_string();
+            assert!(said.contains(instead) && said.starts_with(scheme), "{said}");
+        }
+        for text in ["live_123-abc", "foo://h/a", "//h/a", "://h/a"] {
+            assert_eq!(ServerUrl::parse(text), Err(UrlError::NoScheme), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_cannot_be_called_is_refused_by_its_reason() {
+        let long = format!("rtmp://h/{}", "a".repeat(URL_BYTES_MAX));
+        let long_label = format!("rtmp://{}.example/a", "a".repeat(64));
+        for (text, error) in [
+            ("", UrlError::Empty),
+            (" \r\n", UrlError::Empty),
+            (&*long, UrlError::TooLong),
+            (&*long_label, UrlError::BadHost),
+            ("rtmp://h/a b", UrlError::NotPrintable),
+            ("rtmp://h/a\u{1b}[0m", UrlError::NotPrintable),
+            ("rtmp:///live", UrlError::NoHost),
+            ("rtmp://:1935/live", UrlError::NoHost),
+            ("rtmp://h", UrlError::NoApp),
+            ("rtmp://h?a=1/live", UrlError::NoApp),
+            ("rtmps://a.rtmps.youtube.com/", UrlError::NoApp),
+            ("rtmp://h:0/live", UrlError::BadPort),
+            ("rtmp://h:65536/live", UrlError::BadPort),
+            ("rtmp://h:+80/live", UrlError::BadPort),
+            ("rtmp://h:/live", UrlError::BadPort),
+            ("rtmp://2001:db8::1/live", UrlError::BareIpv6),
+            ("rtmp://[2001:db8::g]/live", UrlError::BadHost),
+            ("rtmp://[fe80::1%25eth0]/live", UrlError::BadHost),
+            ("rtmp://[::1]x/live", UrlError::BadHost),
+            ("rtmp://256.1.1.1/live", UrlError::BadHost),
+            ("rtmp://10.1/live", UrlError::BadHost),
+            ("rtmp://a..b/live", UrlError::BadHost),
+            ("rtmp://-a.b/live", UrlError::BadHost),
+            ("rtmp://bücher.example/live", UrlError::BadHost),
+            ("rtmp://:p@h/live", UrlError::BadLogin),
+            ("rtmp://u%zz:p@h/live", UrlError::BadLogin),
+            ("rtmp://u%0a:p@h/live", UrlError::BadLogin),
+            ("rtmp://h/a/{stream_key}/b", UrlError::BadTemplate),
+            ("rtmp://h/a/{stream_key}{stream_key}", UrlError::BadTemplate),
+            ("rtmp://h/a?key={stream_key}", UrlError::BadTemplate),
+            ("rtmps://a.rtmps.youtube.com/live2/abcd", UrlError::KeyInAddress),
+            ("rtmps://fra05.contribute.live-video.net/app/live_1", UrlError::KeyInAddress),
+        ] {
+            assert_eq!(ServerUrl::parse(text), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn hosts_are_compared_in_one_spelling() {
+        assert_eq!(server("RTMPS://Live.EXAMPLE./App"), server("rtmps://live.example:443/App"));
+        assert_eq!(server("rtmp://[2001:DB8:0::1]:1936/x").authority(), "[2001:db8::1]:1936");
+        assert!(!Host::Name("notyoutube.com".into()).is_within("youtube.com"));
+    }
+
+    #[test]
+    fn the_default_port_belongs_to_the_scheme() {
+        assert_eq!(server("rtmp://h/a").port, 1935);
+        assert_eq!(server("rtmps://h/a").port, 443);
+        assert_eq!(server("rtmp://h:443/a").tc_url(), "rtmp://h:443/a");
+        assert_eq!(server("rtmps://h:1935/a").tc_url(), "rtmps://h:1935/a");
+    }
+
+    #[test]
+    fn one_trailing_slash_of_the_app_is_none() {
+        assert_eq!(server("rtmps://h/rtmp/").tc_url(), "rtmps://h/rtmp");
+        assert_eq!(server("rtmp://h/").app, "");
+        assert_eq!(server("rtmp://h//live").app, "/live");
+        assert_eq!(combined("rtmp://h/app//key"), ("app".into(), "key".into()));
+    }
+
+    #[test]
+    fn login_is_kept_apart_and_never_shown() {
+        let server = server("rtmp://us%40er:p%2Fss%3A@h/live?token=s3cret&backup=1");
+        let login = server.login.as_ref().unwrap();
+        assert_eq!((login.user.as_str(), login.reveal_password()), ("us@er", "p/ss:"));
+        assert_eq!(server.tc_url(), "rtmp://h/live?token=s3cret&backup=1");
+        assert_eq!(server.to_string(), "rtmp://••••@h/live?token=••••&backup=1");
+        let shown = format!("{server:?} {login:?}");
+        assert!(!shown.contains("p/ss") && !shown.contains("er:") && !shown.contains("s3cret"));
+    }
+
+    #[test]
+    fn what_was_written_down_is_read_back_unchanged() {
+        for text in [
+            "rtmp://h/",
+            "rtmps://h:4443/live2?backup=1",
+            "rtmp://us%40er:p%2Fss%3A@[::1]:80/a/b",
+            "rtmp://h/{stream_key}",
+            "rtmp://h/app/pre_{stream_key}?bandwidthtest=true",
+        ] {
+            assert_eq!(*server(text).reveal(), text);
+            assert_eq!(server(&server(text).reveal()), server(text));
+        }
+    }
+
+    #[test]
+    fn a_template_puts_its_own_text_around_the_key() {
+        let template = server("rtmp://h/app/{stream_key}?bandwidthtest=true");
+        assert_eq!(template.app, "app");
+        assert_eq!(template.to_string(), "rtmp://h/app/{stream_key}");
+        let ingest = Ingest::from_server_and_key(template.clone(), key("live_1")).unwrap();
+        assert_eq!(ingest.key.reveal(), "live_1?bandwidthtest=true");
+        let long = key(&"k".repeat(1_020));
+        assert_eq!(
+            Ingest::from_server_and_key(template, long),
+            Err(UrlError::Key(KeyError::TooLong))
+        );
+    }
+
+    #[test]
+    fn queries_stay_on_the_side_where_they_stood() {
+        for (text, app, key) in [
+            ("rtmp://h/app/key", "app", "key"),
+            ("rtmp://h/app/inst/key", "app/inst", "key"),
+            ("rtmp://h/app/key?a=1&b=2", "app", "key?a=1&b=2"),
+            ("rtmp://h/live2?backup=1/key", "live2?backup=1", "key"),
+            ("rtmp://h/live2/?backup=1/key", "live2/?backup=1", "key"),
+            ("rtmp://h/live2?backup=1/key?a=x/y", "live2?backup=1", "key?a=x/y"),
+            ("rtmp://h/live?token=a/b/key", "live?token=a/b", "key"),
+            ("rtmp://h/a/_definst_?t=1/key", "a/_definst_?t=1", "key"),
+            ("rtmps://x.facebook.com/rtmp/FB-1?s=1&a=x/y", "rtmp", "FB-1?s=1&a=x/y"),
+        ] {
+            assert_eq!(combined(text), (app.to_owned(), key.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_without_a_certain_key_is_refused() {
+        for (text, error) in [
+            ("rtmp://h", UrlError::NoApp),
+            ("rtmp://h/app", UrlError::NoKey),
+            ("rtmp://h/app/", UrlError::NoKey),
+            ("rtmp://h//key", UrlError::NoKey),
+            ("rtmp://h/app?x=1", UrlError::NoKey),
+            ("rtmp://h/app/{stream_key}", UrlError::NoKey),
+            ("rtmp://h/app/key?a=x/y", UrlError::Ambiguous),
+        ] {
+            assert_eq!(Ingest::from_combined(text), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_whole_address_pasted_as_the_key_is_noticed() {
+        let pasted = Ingest::from_server_and_key(server("rtmp://h/a"), key("RTMPS://h/a/k"));
+        assert_eq!(pasted, Err(UrlError::KeyIsAddress));
+    }
+
+    #[test]
+    fn no_rendering_of_an_ingest_shows_its_key() {
+        for text in ["rtmps://h/app/canary?a=canary", "rtmp://u:canary@h/live2?backup=1/canary"] {
+            let ingest = Ingest::from_combined(text).unwrap();
+            let shown = format!("{} {ingest:?} {}", ingest.masked(), ingest.server);
+            assert!(!shown.contains("canary"), "{shown}");
+        }
+        let left_inside = server("rtmp://own.example/live/canary");
+        assert!(!format!("{left_inside} {left_inside:?}").contains("canary"));
+    }
+}
