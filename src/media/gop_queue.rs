@@ -157,8 +157,7 @@ impl GopQueue {
     /// first key frame, and while there is no connection.
     pub fn pop(&mut self) -> Option<Frame> {
         let track = self.next_track()?;
-        if let Some(config) = self.video.take_due_config().or_else(|| self.audio.take_due_config())
-        {
+        if let Some(config) = self.take_due_config(track) {
             return Some(config);
         }
         self.started = true;
@@ -239,6 +238,19 @@ impl GopQueue {
             (Some(video), Some(audio)) if audio < video => Some(Track::Audio),
             (Some(_), _) => Some(Track::Video),
             (None, audio) => audio.map(|_| Track::Audio),
+        }
+    }
+
+    /// The configuration to send before the next frame, which is of `track`. A connection starts
+    /// with both, so that the server knows early what it gets; later on each comes right before
+    /// the frame that needs it, since a player may start its decoder anew at once.
+    fn take_due_config(&mut self, track: Track) -> Option<Frame> {
+        match track {
+            _ if !self.started => {
+                self.video.take_due_config().or_else(|| self.audio.take_due_config())
+            }
+            Track::Video => self.video.take_due_config(),
+            Track::Audio => self.audio.take_due_config(),
         }
     }
 
