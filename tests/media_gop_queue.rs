@@ -114,8 +114,8 @@ fn sound_that_is_late_at_the_start_is_skipped_and_flows_from_the_key_frame_on() 
     let mut queue = GopQueue::default();
     push(&mut queue, "V1 A1 K50");
     assert_eq!(pop_all(&mut queue), "V1 A1 K50");
-    push(&mut queue, "a10 a31 a52 a51");
-    assert_eq!(pop_all(&mut queue), "a52 a51");
+    push(&mut queue, "a10 a31 a52 a49");
+    assert_eq!(pop_all(&mut queue), "a52 a49", "once it flows it is not judged again");
 }
 
 #[test]
@@ -308,6 +308,16 @@ fn the_wish_for_a_key_frame_is_repeated_when_it_was_not_heard() {
     let wishes = push(&mut queue, "d33 d66 d100 d133 d1099 d1100 d1133 d2099 d2100 K2133 d2166");
     assert_eq!(wishes, "d100 d1100 d2100");
     assert_eq!(pop_all(&mut queue), "K2133 d2166");
+}
+
+#[test]
+fn each_loss_and_each_connection_wishes_for_a_key_frame_of_its_own() {
+    let mut queue = bounded(2);
+    push(&mut queue, "V1 K0");
+    assert_eq!(pop_all(&mut queue), "V1 K0");
+    assert_eq!(push(&mut queue, "d33 d66 d100 K133 d166 d200 d233"), "d100 d200");
+    queue.restart();
+    assert_eq!(push(&mut queue, "d266 d300"), "d266");
 }
 
 #[test]
