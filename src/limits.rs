@@ -32,9 +32,15 @@ pub const QUEUE_FRAMES_MAX: usize = 512;
 pub const QUEUE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Media time that may wait for one destination.
 pub const QUEUE_TIME_MAX: Duration = Duration::from_secs(3);
+/// Media time without a key frame after which a queue that needs one asks again. Key frames are two
+/// seconds apart; an encoder answers within some frames, so that half of it means: it was not heard.
+pub const FORCE_KEY_AGAIN: Duration = Duration::from_secs(1);
 
 /// One encoded access unit. A 4K key frame at 25 Mb/s stays below 2 MiB.
 pub const ACCESS_UNIT_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// The body of one FLV tag: an access unit and its head of 5 bytes, rounded up. The format itself
+/// would allow 16 MiB.
+pub const FLV_BODY_BYTES_MAX: usize = ACCESS_UNIT_BYTES_MAX + 16;
 
 // ── RTMP, what we send ────────────────────────────────────────────────────────────────────────
 
