@@ -38,3 +38,6 @@ pure_rooms! {
     /// The machine that owns the box's modes and destinations.
     appliance;
 }
+
+/// Camera and microphone in, access units out. Shell.
+pub mod capture;
