@@ -39,5 +39,7 @@ pure_rooms! {
     appliance;
 }
 
+/// Camera and microphone in, access units out. Shell.
+pub mod capture;
 /// Simulated counterparts that ship with the product: for `demo`, dry runs and tests.
 pub mod sim;

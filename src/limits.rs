@@ -170,11 +170,62 @@ pub const SIM_INGEST_EVENTS_MAX: usize = 4_096;
 /// Answers that may wait for a publisher that does not read them.
 pub const SIM_INGEST_OUT_BYTES_MAX: usize = 64 * 1024;
 
+// ── capture: what may be asked for ────────────────────────────────────────────────────────────
+//
+// 1920x1200 at 60 frames a second is H.264 level 5.1, the highest that the hardware encoders of
+// small boards offer; 20 Mb/s is what they take (25 Mb/s is refused by some).
+
+/// Least width and height of the picture, in pixels; below it hardware encoders refuse.
+pub const CAPTURE_SIDE_MIN: u32 = 128;
+/// Greatest width of the picture, in pixels.
+pub const CAPTURE_WIDTH_MAX: u32 = 1_920;
+/// Greatest height of the picture, in pixels.
+pub const CAPTURE_HEIGHT_MAX: u32 = 1_200;
+/// Highest frame rate, in frames a second.
+pub const CAPTURE_FPS_MAX: u32 = 60;
+/// Lowest video bitrate, in kbit/s.
+pub const CAPTURE_VIDEO_KBPS_MIN: u32 = 50;
+/// Highest video bitrate, in kbit/s.
+pub const CAPTURE_VIDEO_KBPS_MAX: u32 = 20_000;
+/// Shortest time between key frames, in milliseconds: a hardware encoder that makes each frame a
+/// key frame hangs.
+pub const CAPTURE_KEYFRAME_INTERVAL_MS_MIN: u32 = 500;
+/// Longest time between key frames, in milliseconds. Platforms refuse or warn above 4 s; a viewer
+/// who joins waits this long.
+pub const CAPTURE_KEYFRAME_INTERVAL_MS_MAX: u32 = 10_000;
+/// Lowest audio bitrate, in kbit/s.
+pub const CAPTURE_AUDIO_KBPS_MIN: u32 = 32;
+/// Highest audio bitrate, in kbit/s: AAC-LC at 48 kHz takes 288 kbit/s a channel.
+pub const CAPTURE_AUDIO_KBPS_MAX: u32 = 320;
+/// Pictures that may wait for the encoder; with more waiting it is too slow, and a picture is
+/// skipped instead. Four 1080p pictures are 12 MB and hold 133 ms at 30 frames a second.
+pub const CAPTURE_PICTURES_WAITING_MAX: u64 = 4;
+/// Blocks of 1,024 samples that may wait for the audio encoder: 1 s is 47 of them.
+pub const CAPTURE_AUDIO_WAITING_MAX: u64 = 47;
+/// From an instant to the encoding of its picture and sound: a sound card delivers in pieces of
+/// 10 to 20 ms, a software JPEG decoder takes up to 20 ms, and a loaded machine is late by as much.
+pub const CAPTURE_LATENCY: Duration = Duration::from_millis(60);
+/// Samples per channel in one block, which is one AAC access unit (ISO/IEC 14496-3).
+pub const CAPTURE_AUDIO_BLOCK_SAMPLES: usize = 1_024;
+/// From an encoder's first picture to its first access unit, when it is tried.
+pub const CAPTURE_TRIAL_TIMEOUT: Duration = Duration::from_secs(3);
+/// From opening a device or clip to its first picture and sound.
+pub const CAPTURE_OPEN_TIMEOUT: Duration = Duration::from_secs(5);
+/// From `stop` to its return, even when a driver does not let go.
+pub const CAPTURE_STOP_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// Board profiles that may inherit from each other in a row.
+pub const BOARD_INHERIT_DEPTH_MAX: usize = 8;
+
 // ── relations ─────────────────────────────────────────────────────────────────────────────────
 
 const _: () = assert!(CONSOLE_LINE_BYTES_MAX > URL_BYTES_MAX + KEY_BYTES_MAX);
 const _: () = assert!(STOP_TIMEOUT.as_millis() < STOPPING_TIMEOUT.as_millis());
 const _: () = assert!(DEAD_PATH_TIMEOUT.as_millis() + PROGRESS_TICK.as_millis() <= 5_000);
+const _: () = assert!(CAPTURE_STOP_TIMEOUT.as_millis() < STOPPING_TIMEOUT.as_millis());
+const _: () = assert!(
+    2 * CAPTURE_TRIAL_TIMEOUT.as_secs() + CAPTURE_OPEN_TIMEOUT.as_secs()
+        < FIRST_KEY_TIMEOUT.as_secs()
+);
 const _: () = assert!(RTMP_IN_MESSAGE_BYTES_MAX <= RTMP_IN_TOTAL_BYTES_MAX);
 const _: () = assert!(AMF_STRING_BYTES_MAX <= RTMP_IN_MESSAGE_BYTES_MAX);
 const _: () = assert!(SIM_INGEST_MESSAGE_BYTES_MAX >= ACCESS_UNIT_BYTES_MAX);

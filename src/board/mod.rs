@@ -1,3 +1,26 @@
 //! Board profiles: hardware as data.
 //!
-//! Pure room.
+//! Pure room. It promises that a [`Profile`] in hand is complete and consistent (every key known,
+//! typed and in range, no GPIO line used twice) and that what is wrong with a profile is named by
+//! file, line and key. It knows nothing of Linux: a profile says *which* device, other rooms know
+//! *how*. Profiles are embedded in the binary, so that a bare binary works; [`Profile::load`] takes
+//! text from anywhere else.
+//!
+//! ```
+//! let sim = firstmile::board::Profile::named("sim").expect("embedded");
+//! assert_eq!((sim.video.width, sim.video.fps), (1280, 30));
+//!
+//! let tree = ["raspberrypi,4-model-b".to_owned(), "brcm,bcm2711".to_owned()];
+//! assert_eq!(firstmile::board::select(&tree), Some("rpi4"));
+//! ```
+
+mod document;
+mod error;
+mod profile;
+mod select;
+
+pub use error::ProfileError;
+pub use profile::{
+    Audio, Button, Camera, Console, Encoders, Led, Lights, Line, Microphone, Profile, Video,
+};
+pub use select::{embedded, names, select};

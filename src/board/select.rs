@@ -1,0 +1,55 @@
+//! The embedded profiles, and which of them fits the machine.
+
+use super::Profile;
+
+/// Name and text of every embedded profile.
+const EMBEDDED: &[(&str, &str)] = &[
+    ("sim", include_str!("../../board/sim.toml")),
+    ("generic-uvc", include_str!("../../board/generic-uvc.toml")),
+    ("rpi4", include_str!("../../board/rpi4.toml")),
+];
+
+/// The names of the embedded profiles.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    EMBEDDED.iter().map(|(name, _)| *name)
+}
+
+/// The text of an embedded profile, by its name or its file name (`sim`, `sim.toml`). It is the
+/// resolver for [`Profile::load`] when there are no files beside the binary.
+pub fn embedded(name: &str) -> Option<String> {
+    let name = name.strip_suffix(".toml").unwrap_or(name);
+    EMBEDDED.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned())
+}
+
+/// The embedded profile for a machine whose device tree says `compatible`, most specific first
+/// (Devicetree Specification, section 2.3.1). The most specific string that any profile names
+/// decides.
+pub fn select(compatible: &[String]) -> Option<&'static str> {
+    let profiles: Vec<(&'static str, Profile)> =
+        names().filter_map(|name| Some((name, Profile::named(name).ok()?))).collect();
+    compatible.iter().find_map(|machine| {
+        profiles
+            .iter()
+            .find(|(_, profile)| profile.compatible.contains(machine))
+            .map(|(name, _)| *name)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_specific_string_of_the_machine_decides() {
+        let tree = |strings: &[&str]| strings.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
+        for (machine, expected) in [
+            (tree(&["raspberrypi,4-model-b", "brcm,bcm2711"]), Some("rpi4")),
+            (tree(&["vendor,unheard-of", "brcm,bcm2711"]), Some("rpi4")),
+            (tree(&["firstmile,sim", "brcm,bcm2711"]), Some("sim")),
+            (tree(&["vendor,unheard-of"]), None),
+            (tree(&[]), None),
+        ] {
+            assert_eq!(select(&machine), expected, "{machine:?}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Why a capture does not start.
+
+use std::path::PathBuf;
+
+/// Why a capture does not start; each sentence says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CaptureError {
+    /// the camera is not there or gives no picture
+    #[error(
+        "no picture from camera {device} ({why}); plug it in or name another one, `devices` lists them"
+    )]
+    NoCamera {
+        /// The camera, as it was asked for.
+        device: String,
+        /// What the system said.
+        why: String,
+    },
+    /// the microphone is not there or gives no sound
+    #[error(
+        "no sound from microphone {device} ({why}); plug it in or name another one, `devices` lists them"
+    )]
+    NoMicrophone {
+        /// The microphone, as it was asked for.
+        device: String,
+        /// What the system said.
+        why: String,
+    },
+    /// no encoder works
+    #[error("no {what} encoder works: {}; install one of them or correct the board profile", reasons(.tried))]
+    NoEncoder {
+        /// `H.264` or `AAC`.
+        what: &'static str,
+        /// Each encoder tried, and why it was not taken.
+        tried: Vec<Rejected>,
+    },
+    /// a clip cannot be played
+    #[error("cannot play {}: {why}; name a clip that GStreamer can decode", .path.display())]
+    FileUnreadable {
+        /// The clip.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// a GStreamer element is not installed
+    #[error("the GStreamer element {element} is missing; install {package}")]
+    MissingPlugin {
+        /// The element.
+        element: String,
+        /// The Debian package that holds it.
+        package: &'static str,
+    },
+    /// a value that no capture can have
+    #[error("{what} cannot be {value}; it must be {allowed}")]
+    BadRequest {
+        /// The setting.
+        what: &'static str,
+        /// What it was.
+        value: String,
+        /// What it may be.
+        allowed: String,
+    },
+    /// GStreamer refused what should always work
+    #[error("GStreamer failed: {0}; run with GST_DEBUG=3 to learn more")]
+    Gstreamer(String),
+}
+
+/// An encoder that was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Rejected {
+    /// Its element.
+    pub element: String,
+    /// Why.
+    pub why: String,
+}
+
+fn reasons(tried: &[Rejected]) -> String {
+    let each: Vec<String> = tried.iter().map(|r| format!("{}: {}", r.element, r.why)).collect();
+    each.join("; ")
+}
+
+/// The Debian package that holds an element.
+pub(super) fn debian_package(element: &str) -> &'static str {
+    match element {
+        "x264enc" => "gstreamer1.0-plugins-ugly",
+        "openh264enc" | "voaacenc" | "h264parse" => "gstreamer1.0-plugins-bad",
+        "v4l2src" | "v4l2h264enc" | "jpegdec" | "aacparse" => "gstreamer1.0-plugins-good",
+        "avenc_aac" => "gstreamer1.0-libav",
+        "alsasrc" => "gstreamer1.0-alsa",
+        "fdkaacenc" => "gstreamer1.0-fdkaac",
+        "libcamerasrc" => "gstreamer1.0-libcamera",
+        "appsrc" | "appsink" | "decodebin" | "videoconvert" | "videoscale" | "audioconvert"
+        | "audioresample" => "gstreamer1.0-plugins-base",
+        "capsfilter" | "queue" | "filesrc" => "libgstreamer1.0-0",
+        _ => "the plug-in that has it (`apt-file search` helps)",
+    }
+}

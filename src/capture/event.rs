@@ -1,0 +1,41 @@
+//! What a capture reports while it runs.
+
+/// What a capture reports while it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CaptureEvent {
+    /// The programme runs.
+    Playing,
+    /// The first key frame was handed on.
+    FirstKey,
+    /// A source is lost; the slate or silence stands in, and it is looked for again and again.
+    SourceLost(Source),
+    /// A lost source is on air again.
+    SourceBack(Source),
+    /// Something is wrong; unless it is a source, `Ended` follows.
+    Error {
+        /// Where.
+        fault: Fault,
+        /// What was said, in one line.
+        said: String,
+    },
+    /// Nothing more will come, because of `stop` or of an error; always the last event.
+    Ended,
+}
+
+/// A source of the programme.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// Where the picture comes from.
+    Camera,
+    /// Where the sound comes from.
+    Microphone,
+}
+
+/// Where something went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// A source; the programme goes on without it.
+    Source(Source),
+    /// An encoder failed or gave nothing for `NO_OUTPUT_TIMEOUT`; the programme ends.
+    Encoder,
+}

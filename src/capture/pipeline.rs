@@ -1,0 +1,194 @@
+//! Pipelines as data: what is built, in which order, with which properties.
+//!
+//! Everything here is a pure function; starting a pipeline parses the text that
+//! [`PipelineDescription`] renders to, and that text is what `tests/pipelines/` reviews.
+
+use std::fmt;
+
+use super::{
+    encoders::{self, AudioEncoder, VideoEncoder, fill_in},
+    request::{AudioSettings, Request, VideoSettings},
+    trial::Chosen,
+};
+
+/// A pipeline: chains of elements that run beside each other.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PipelineDescription {
+    chains: Vec<Vec<Link>>,
+}
+
+/// An element with its properties, or the caps between two elements.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Link {
+    Element { factory: String, properties: Vec<(String, String)> },
+    Caps(String),
+}
+
+impl PipelineDescription {
+    /// The elements by their factory names, in order.
+    pub fn elements(&self) -> impl Iterator<Item = &str> {
+        self.chains.iter().flatten().filter_map(|link| match link {
+            Link::Element { factory, .. } => Some(factory.as_str()),
+            Link::Caps(_) => None,
+        })
+    }
+
+    fn chain(mut self, chain: Chain) -> PipelineDescription {
+        self.chains.push(chain.0);
+        self
+    }
+}
+
+impl fmt::Display for PipelineDescription {
+    /// `gst-launch` notation, one element a line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, chain) in self.chains.iter().enumerate() {
+            if i > 0 {
+                writeln!(f)?;
+            }
+            for (j, link) in chain.iter().enumerate() {
+                f.write_str(if j == 0 { "" } else { "  ! " })?;
+                match link {
+                    Link::Element { factory, properties } => {
+                        f.write_str(factory)?;
+                        for (name, value) in properties {
+                            write!(f, " {name}={}", quoted(value))?;
+                        }
+                    }
+                    Link::Caps(text) => f.write_str(text)?,
+                }
+                writeln!(f)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Quotes a value unless it is plain (gst-launch-1.0(1), "properties").
+fn quoted(value: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:".contains(c);
+    if !value.is_empty() && value.chars().all(plain) {
+        return value.to_owned();
+    }
+    format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+#[derive(Default)]
+struct Chain(Vec<Link>);
+
+impl Chain {
+    fn element(self, factory: &str, properties: &[(&str, &str)]) -> Chain {
+        let owned = properties.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
+        self.element_with(factory, owned.collect())
+    }
+
+    fn element_with(mut self, factory: &str, properties: Vec<(String, String)>) -> Chain {
+        self.0.push(Link::Element { factory: factory.to_owned(), properties });
+        self
+    }
+
+    fn caps(mut self, caps: impl Into<String>) -> Chain {
+        self.0.push(Link::Caps(caps.into()));
+        self
+    }
+}
+
+/// Name of the appsrc that pictures go into.
+pub(super) const VIDEO_IN: &str = "video_in";
+/// Name of the appsrc that samples go into.
+pub(super) const AUDIO_IN: &str = "audio_in";
+/// Name of the appsink that video access units come out of.
+pub(super) const VIDEO_OUT: &str = "video_out";
+/// Name of the appsink that audio access units come out of.
+pub(super) const AUDIO_OUT: &str = "audio_out";
+/// Name of the H.264 encoder.
+pub(super) const VIDEO_ENCODER: &str = "video_encoder";
+
+/// The one form in which pictures reach the encoder, whatever the camera gives.
+pub(super) fn raw_video_caps(video: &VideoSettings) -> String {
+    format!(
+        "video/x-raw, format=(string)I420, width=(int){}, height=(int){}, \
+         framerate=(fraction){}/1, pixel-aspect-ratio=(fraction)1/1, \
+         interlace-mode=(string)progressive, colorimetry=(string)bt709",
+        video.width, video.height, video.fps
+    )
+}
+
+/// The one form in which sound reaches the encoder, whatever the microphone gives.
+pub(super) fn raw_audio_caps(audio: &AudioSettings) -> String {
+    format!(
+        "audio/x-raw, format=(string)S16LE, layout=(string)interleaved, rate=(int){}, \
+         channels=(int){}",
+        audio.sample_rate_hz, audio.channels
+    )
+}
+
+/// The programme: raw pictures and samples in, access units out. `None` when an encoder is not
+/// one that this room knows.
+pub fn programme(
+    request: &Request,
+    video_encoder: &str,
+    audio_encoder: &str,
+) -> Option<PipelineDescription> {
+    let video = encoders::video(video_encoder)?;
+    let audio = encoders::audio(audio_encoder)?;
+    Some(programme_of(&Chosen { video, audio }, request))
+}
+
+/// The same for encoders that were chosen.
+pub(super) fn programme_of(chosen: &Chosen, request: &Request) -> PipelineDescription {
+    PipelineDescription::default()
+        .chain(video_chain(chosen.video, &request.video))
+        .chain(audio_chain(chosen.audio, &request.audio))
+}
+
+/// The video half of the programme alone, to see whether an encoder works.
+pub(super) fn video_trial(encoder: &VideoEncoder, video: &VideoSettings) -> PipelineDescription {
+    PipelineDescription::default().chain(video_chain(encoder, video))
+}
+
+/// The audio half of the programme alone, to see whether an encoder works.
+pub(super) fn audio_trial(encoder: &AudioEncoder, audio: &AudioSettings) -> PipelineDescription {
+    PipelineDescription::default().chain(audio_chain(encoder, audio))
+}
+
+fn video_chain(encoder: &VideoEncoder, video: &VideoSettings) -> Chain {
+    let fill = |template: &str| fill_in(template, video.bitrate_kbps, Some(video));
+    let mut properties = vec![("name".to_owned(), VIDEO_ENCODER.to_owned())];
+    properties
+        .extend(encoder.properties.iter().map(|(name, value)| ((*name).to_owned(), fill(value))));
+    Chain::default()
+        .element_with("appsrc", source_properties(VIDEO_IN, &raw_video_caps(video)))
+        .element_with(encoder.element, properties)
+        .caps(fill(encoder.caps))
+        .element("h264parse", &[])
+        .caps("video/x-h264, stream-format=(string)avc, alignment=(string)au")
+        .element("appsink", SINK_VIDEO)
+}
+
+fn audio_chain(encoder: &AudioEncoder, audio: &AudioSettings) -> Chain {
+    let properties = encoder
+        .properties
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), fill_in(value, audio.bitrate_kbps, None)));
+    Chain::default()
+        .element_with("appsrc", source_properties(AUDIO_IN, &raw_audio_caps(audio)))
+        .element("audioconvert", &[])
+        .element_with(encoder.element, properties.collect())
+        .element("aacparse", &[])
+        .caps("audio/mpeg, mpegversion=(int)4, stream-format=(string)raw")
+        .element("appsink", SINK_AUDIO)
+}
+
+/// What may wait is looked at before each push, so appsrc need not say when it has enough.
+fn source_properties(name: &str, caps: &str) -> Vec<(String, String)> {
+    [("name", name), ("format", "time"), ("is-live", "true"), ("max-bytes", "0"), ("caps", caps)]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec()
+}
+
+/// Access units leave as soon as they are there; their callback never waits, so nothing queues.
+const SINK_VIDEO: &[(&str, &str)] =
+    &[("name", VIDEO_OUT), ("sync", "false"), ("async", "false"), ("enable-last-sample", "false")];
+const SINK_AUDIO: &[(&str, &str)] =
+    &[("name", AUDIO_OUT), ("sync", "false"), ("async", "false"), ("enable-last-sample", "false")];

@@ -1,0 +1,194 @@
+//! What a capture is asked for.
+
+use std::{ops::RangeInclusive, path::PathBuf};
+
+use super::error::CaptureError;
+use crate::{
+    board::{self, Profile},
+    limits::{
+        CAPTURE_AUDIO_KBPS_MAX, CAPTURE_AUDIO_KBPS_MIN, CAPTURE_FPS_MAX, CAPTURE_HEIGHT_MAX,
+        CAPTURE_KEYFRAME_INTERVAL_MS_MAX, CAPTURE_KEYFRAME_INTERVAL_MS_MIN, CAPTURE_SIDE_MIN,
+        CAPTURE_VIDEO_KBPS_MAX, CAPTURE_VIDEO_KBPS_MIN, CAPTURE_WIDTH_MAX,
+    },
+};
+
+/// Sample rate of the audio track, in hertz: what platforms ask for, and what every AAC encoder
+/// here offers.
+pub const SAMPLE_RATE_HZ: u32 = 48_000;
+
+/// What a capture is asked for: where from, how coded, by which encoders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Where the picture comes from.
+    pub camera: CameraSource,
+    /// Where the sound comes from.
+    pub microphone: MicrophoneSource,
+    /// How the picture is coded.
+    pub video: VideoSettings,
+    /// How the sound is coded.
+    pub audio: AudioSettings,
+    /// Encoders, in the order in which they are tried.
+    pub encoders: EncoderOrder,
+}
+
+/// Where the picture comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CameraSource {
+    /// A drawn, moving picture with a running clock and a flash at each full second.
+    TestPattern,
+    /// A clip, played in a loop at its own speed.
+    File(PathBuf),
+    /// A Video4Linux2 device.
+    V4l2 {
+        /// Its node.
+        device: PathBuf,
+    },
+    /// Elements in `gst-launch` notation that end in raw or decodable video.
+    Launch(String),
+}
+
+/// Where the sound comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MicrophoneSource {
+    /// A quiet hum with a beep at each full second, together with the test picture's flash.
+    Tone,
+    /// The sound of the camera's clip.
+    CameraFile,
+    /// A sound file, or the sound of a clip, played in a loop.
+    File(PathBuf),
+    /// Silence.
+    Silence,
+    /// An ALSA device.
+    Alsa {
+        /// Its ALSA name.
+        device: String,
+    },
+    /// Elements in `gst-launch` notation that end in raw or decodable audio.
+    Launch(String),
+}
+
+/// How the picture is coded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VideoSettings {
+    /// Width, in pixels; even, `CAPTURE_SIDE_MIN` to `CAPTURE_WIDTH_MAX`.
+    pub width: u32,
+    /// Height, in pixels; even, `CAPTURE_SIDE_MIN` to `CAPTURE_HEIGHT_MAX`.
+    pub height: u32,
+    /// Frames a second, 1 to `CAPTURE_FPS_MAX`.
+    pub fps: u32,
+    /// Bitrate at start, in kbit/s.
+    pub bitrate_kbps: u32,
+    /// Time between key frames, in milliseconds.
+    pub keyframe_interval_ms: u32,
+}
+
+impl VideoSettings {
+    /// Frames from one key frame to the next; at least two, because some hardware encoders hang
+    /// when every frame is a key frame.
+    pub fn gop_frames(&self) -> u32 {
+        let frames = u64::from(self.keyframe_interval_ms) * u64::from(self.fps) / 1_000;
+        u32::try_from(frames).unwrap_or(u32::MAX).max(2)
+    }
+}
+
+/// How the sound is coded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AudioSettings {
+    /// Bitrate, in kbit/s.
+    pub bitrate_kbps: u32,
+    /// Sample rate, in hertz; [`SAMPLE_RATE_HZ`] is the only one offered.
+    pub sample_rate_hz: u32,
+    /// Channels, one or two.
+    pub channels: u32,
+}
+
+/// Encoders by their element names, in the order in which they are tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EncoderOrder {
+    /// H.264 encoders.
+    pub video: Vec<String>,
+    /// AAC encoders.
+    pub audio: Vec<String>,
+}
+
+impl Request {
+    /// Whether it can be had at all.
+    ///
+    /// # Errors
+    /// [`CaptureError::BadRequest`] with what is allowed.
+    pub fn check(&self) -> Result<(), CaptureError> {
+        let (video, audio) = (&self.video, &self.audio);
+        within("width", video.width, CAPTURE_SIDE_MIN..=CAPTURE_WIDTH_MAX)?;
+        within("height", video.height, CAPTURE_SIDE_MIN..=CAPTURE_HEIGHT_MAX)?;
+        within("fps", video.fps, 1..=CAPTURE_FPS_MAX)?;
+        within("bitrate", video.bitrate_kbps, CAPTURE_VIDEO_KBPS_MIN..=CAPTURE_VIDEO_KBPS_MAX)?;
+        within(
+            "key frame interval",
+            video.keyframe_interval_ms,
+            CAPTURE_KEYFRAME_INTERVAL_MS_MIN..=CAPTURE_KEYFRAME_INTERVAL_MS_MAX,
+        )?;
+        within(
+            "audio bitrate",
+            audio.bitrate_kbps,
+            CAPTURE_AUDIO_KBPS_MIN..=CAPTURE_AUDIO_KBPS_MAX,
+        )?;
+        within("sample rate", audio.sample_rate_hz, SAMPLE_RATE_HZ..=SAMPLE_RATE_HZ)?;
+        within("number of channels", audio.channels, 1..=2)?;
+        for (what, side) in [("width", video.width), ("height", video.height)] {
+            if side % 2 == 1 {
+                let (value, allowed) = (side.to_string(), "even".to_owned());
+                return Err(CaptureError::BadRequest { what, value, allowed });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn within(what: &'static str, value: u32, range: RangeInclusive<u32>) -> Result<(), CaptureError> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    let allowed = format!("from {} to {}", range.start(), range.end());
+    Err(CaptureError::BadRequest { what, value: value.to_string(), allowed })
+}
+
+impl From<&Profile> for Request {
+    /// What the board does unless the owner says otherwise.
+    fn from(profile: &Profile) -> Request {
+        let (video, audio) = (&profile.video, &profile.audio);
+        Request {
+            camera: match &profile.camera {
+                board::Camera::TestPattern => CameraSource::TestPattern,
+                board::Camera::File { path } => CameraSource::File(path.clone()),
+                board::Camera::V4l2 { device } => CameraSource::V4l2 { device: device.clone() },
+                board::Camera::Launch { launch } => CameraSource::Launch(launch.clone()),
+            },
+            microphone: match &profile.microphone {
+                board::Microphone::Tone => MicrophoneSource::Tone,
+                board::Microphone::Silence => MicrophoneSource::Silence,
+                board::Microphone::CameraFile => MicrophoneSource::CameraFile,
+                board::Microphone::File { path } => MicrophoneSource::File(path.clone()),
+                board::Microphone::Alsa { device } => {
+                    MicrophoneSource::Alsa { device: device.clone() }
+                }
+                board::Microphone::Launch { launch } => MicrophoneSource::Launch(launch.clone()),
+            },
+            video: VideoSettings {
+                width: video.width,
+                height: video.height,
+                fps: video.fps,
+                bitrate_kbps: video.bitrate_kbps,
+                keyframe_interval_ms: video.keyframe_interval_ms,
+            },
+            audio: AudioSettings {
+                bitrate_kbps: audio.bitrate_kbps,
+                sample_rate_hz: SAMPLE_RATE_HZ,
+                channels: audio.channels,
+            },
+            encoders: EncoderOrder {
+                video: profile.encoders.video.clone(),
+                audio: profile.encoders.audio.clone(),
+            },
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The seam: access units leave GStreamer here.
+//!
+//! The callback runs on GStreamer's streaming threads. It copies the payload once, because the
+//! buffers of an encoder's pool are few and a queue that held them would starve the encoder; then
+//! it hands the frame on and returns. It never waits and never panics on what it is given.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use bytes::Bytes;
+use gstreamer as gst;
+use gstreamer_app as gst_app;
+
+use super::stats::Counters;
+use crate::{
+    limits::ACCESS_UNIT_BYTES_MAX,
+    media::{Codec, Frame, Kind, Track},
+};
+
+/// Takes access units. It is called on GStreamer's streaming threads, of both tracks at once, and
+/// must not block.
+pub type FrameSink = Arc<dyn Fn(Frame) + Send + Sync>;
+
+/// Connects an appsink to `sink`.
+///
+/// `advance_ns` is taken off the times of the track, for what the encoder put before the first
+/// sample; `clock` tells the media time and is noted at each access unit.
+pub(super) fn connect(
+    appsink: &gst_app::AppSink,
+    track: Track,
+    advance_ns: u64,
+    counters: Arc<Counters>,
+    clock: impl Fn() -> u64 + Send + 'static,
+    sink: FrameSink,
+) {
+    let mut seam = Seam { track, advance_ns, config: None, length_bytes: 4, dts_ns: 0, counters };
+    appsink.set_callbacks(
+        gst_app::AppSinkCallbacks::builder()
+            .new_sample(move |appsink| {
+                let sample = appsink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+                seam.sample(&sample, clock(), &*sink);
+                Ok(gst::FlowSuccess::Ok)
+            })
+            .build(),
+    );
+}
+
+struct Seam {
+    track: Track,
+    advance_ns: u64,
+    config: Option<Bytes>,
+    /// Bytes of a NAL unit's length field (ISO/IEC 14496-15 section 5.3.3.1.2).
+    length_bytes: usize,
+    dts_ns: u64,
+    counters: Arc<Counters>,
+}
+
+impl Seam {
+    fn sample(&mut self, sample: &gst::Sample, now_ns: u64, sink: &dyn Fn(Frame)) {
+        let Some(buffer) = sample.buffer() else { return };
+        let (pts_ns, dts_ns) = self.times(sample, buffer);
+        if let Some(config) = self.new_config(sample.caps()) {
+            let kind = match self.track {
+                Track::Video => Kind::VideoConfig,
+                Track::Audio => Kind::AudioConfig,
+            };
+            sink(self.frame(kind, dts_ns, dts_ns, config));
+        }
+        // Without its configuration no access unit can be decoded.
+        if self.config.is_none() || buffer.size() == 0 {
+            return;
+        }
+        if buffer.size() > ACCESS_UNIT_BYTES_MAX {
+            self.counters.oversize.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let Ok(map) = buffer.map_readable() else { return };
+        let payload = Bytes::copy_from_slice(map.as_slice());
+        let kind = self.kind(buffer, &payload);
+        self.counters.count(kind, payload.len(), now_ns);
+        sink(self.frame(kind, pts_ns, dts_ns, payload));
+    }
+
+    fn frame(&self, kind: Kind, pts_ns: u64, dts_ns: u64, payload: Bytes) -> Frame {
+        let codec = match self.track {
+            Track::Video => Codec::Avc,
+            Track::Audio => Codec::Aac,
+        };
+        Frame { kind, codec, pts_ns, dts_ns, payload }
+    }
+
+    /// Presentation and decoding time on the media clock. Encoders may shift their timestamps (one
+    /// adds 1,000 hours, to have room for B-frames) and say so in the segment, which is why only
+    /// the running time counts. Decoding time never goes back.
+    fn times(&mut self, sample: &gst::Sample, buffer: &gst::BufferRef) -> (u64, u64) {
+        let segment = sample.segment().and_then(|s| s.downcast_ref::<gst::ClockTime>());
+        let media_ns = |time: gst::ClockTime| {
+            let running = segment.and_then(|segment| segment.to_running_time_full(time));
+            let ns = match running {
+                Some(gst::Signed::Positive(running)) => running.nseconds(),
+                Some(gst::Signed::Negative(_)) => 0,
+                None => time.nseconds(),
+            };
+            ns.saturating_sub(self.advance_ns)
+        };
+        let pts_ns = buffer.pts().or_else(|| buffer.dts()).map_or(self.dts_ns, media_ns);
+        let dts_ns = buffer.dts().map_or(pts_ns, media_ns).min(pts_ns).max(self.dts_ns);
+        self.dts_ns = dts_ns;
+        (pts_ns.max(dts_ns), dts_ns)
+    }
+
+    /// The codec configuration, when it is not the one handed on before.
+    fn new_config(&mut self, caps: Option<&gst::CapsRef>) -> Option<Bytes> {
+        let data: gst::Buffer = caps?.structure(0)?.get("codec_data").ok()?;
+        let map = data.map_readable().ok()?;
+        if self.config.as_deref() == Some(map.as_slice()) {
+            return None;
+        }
+        let config = Bytes::copy_from_slice(map.as_slice());
+        if let (Track::Video, Some(byte)) = (self.track, config.get(4)) {
+            self.length_bytes = usize::from(byte & 3) + 1;
+        }
+        self.config = Some(config.clone());
+        Some(config)
+    }
+
+    fn kind(&self, buffer: &gst::BufferRef, payload: &[u8]) -> Kind {
+        match self.track {
+            // Encoders mark every AAC access unit as a key; the mark says nothing there.
+            Track::Audio => Kind::Audio,
+            Track::Video if !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT) => {
+                Kind::VideoKey
+            }
+            Track::Video if is_disposable(payload, self.length_bytes) => Kind::VideoDisposable,
+            Track::Video => Kind::VideoDelta,
+        }
+    }
+}
+
+/// Whether no other picture refers to this one: all its slices have `nal_ref_idc` 0 (ITU-T H.264
+/// section 7.4.1). What cannot be read counts as referred to.
+fn is_disposable(access_unit: &[u8], length_bytes: usize) -> bool {
+    let mut rest = access_unit;
+    let mut slices = 0;
+    while let Some((length, tail)) = rest.split_at_checked(length_bytes) {
+        let length = length.iter().fold(0_usize, |sum, byte| sum << 8 | usize::from(*byte));
+        let Some((unit, tail)) = tail.split_at_checked(length) else { return false };
+        rest = tail;
+        match unit.first() {
+            Some(header) if matches!(header & 0x1f, 1..=5) => {
+                if header & 0x60 != 0 {
+                    return false;
+                }
+                slices += 1;
+            }
+            _ => {}
+        }
+    }
+    slices > 0
+}
+
+/// When the last access unit of a track came out, in media time.
+#[derive(Debug, Default)]
+pub(super) struct LastOutput(AtomicU64);
+
+impl LastOutput {
+    pub(super) fn note(&self, now_ns: u64) {
+        self.0.fetch_max(now_ns, Ordering::Relaxed);
+    }
+
+    pub(super) fn at_ns(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_picture_that_no_other_refers_to_is_disposable() {
+        for (unit, length_bytes, expected) in [
+            (&[0, 0, 0, 2, 0x01, 0xaa][..], 4, true),
+            (&[0, 0, 0, 2, 0x41, 0xaa], 4, false),
+            (&[0, 0, 0, 2, 0x65, 0xaa], 4, false),
+            // SEI before the slice does not decide.
+            (&[0, 0, 0, 1, 0x06, 0, 0, 0, 2, 0x01, 0xaa], 4, true),
+            (&[0, 2, 0x01, 0xaa, 0, 2, 0x61, 0xaa], 2, false),
+            // Cut short, empty, no slice at all.
+            (&[0, 0, 0, 9, 0x01], 4, false),
+            (&[], 4, false),
+            (&[0, 0, 0, 1, 0x09], 4, false),
+        ] {
+            assert_eq!(is_disposable(unit, length_bytes), expected, "{unit:02x?}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Figures of a running capture.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use super::sink::LastOutput;
+use crate::media::Kind;
+
+/// Figures of a running capture, since its start.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
+pub struct CaptureStats {
+    /// Video access units handed on.
+    pub video_frames: u64,
+    /// Key frames among them.
+    pub key_frames: u64,
+    /// Audio access units handed on.
+    pub audio_frames: u64,
+    /// Payload bytes of the video.
+    pub video_bytes: u64,
+    /// Payload bytes of the audio.
+    pub audio_bytes: u64,
+    /// Access units dropped because they were above `ACCESS_UNIT_BYTES_MAX`.
+    pub oversize_dropped: u64,
+    /// Pictures not encoded because the encoder was too slow.
+    pub pictures_skipped: u64,
+    /// Pictures shown again because the camera gave no new one.
+    pub pictures_repeated: u64,
+    /// Pictures of the slate, shown in place of a lost camera.
+    pub slate_pictures: u64,
+    /// Samples per channel of silence, put where the microphone gave none.
+    pub silent_samples: u64,
+    /// Times that a camera or microphone was lost.
+    pub sources_lost: u64,
+    /// The H.264 encoder in use.
+    pub video_encoder: String,
+    /// The AAC encoder in use.
+    pub audio_encoder: String,
+    /// Video bitrate that the encoder was told last, in kbit/s.
+    pub bitrate_kbps: u32,
+}
+
+/// The same, as it is counted.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) video_frames: AtomicU64,
+    pub(super) key_frames: AtomicU64,
+    pub(super) audio_frames: AtomicU64,
+    pub(super) video_bytes: AtomicU64,
+    pub(super) audio_bytes: AtomicU64,
+    pub(super) oversize: AtomicU64,
+    pub(super) skipped: AtomicU64,
+    pub(super) repeated: AtomicU64,
+    pub(super) slate: AtomicU64,
+    pub(super) silent: AtomicU64,
+    pub(super) lost: AtomicU64,
+    pub(super) bitrate_kbps: AtomicU32,
+    pub(super) last_video: LastOutput,
+    pub(super) last_audio: LastOutput,
+}
+
+impl Counters {
+    /// Notes what the encoder was told.
+    pub(super) fn set_bitrate_kbps(&self, kbps: u32) {
+        self.bitrate_kbps.store(kbps, Ordering::Relaxed);
+    }
+
+    /// Notes an access unit that came out at media time `now_ns`.
+    pub(super) fn count(&self, kind: Kind, bytes: usize, now_ns: u64) {
+        let add = |counter: &AtomicU64, n: u64| counter.fetch_add(n, Ordering::Relaxed);
+        match kind {
+            Kind::Audio => {
+                add(&self.audio_frames, 1);
+                add(&self.audio_bytes, bytes as u64);
+                self.last_audio.note(now_ns);
+            }
+            Kind::VideoKey | Kind::VideoDelta | Kind::VideoDisposable => {
+                add(&self.video_frames, 1);
+                add(&self.video_bytes, bytes as u64);
+                add(&self.key_frames, u64::from(kind == Kind::VideoKey));
+                self.last_video.note(now_ns);
+            }
+            Kind::VideoConfig | Kind::AudioConfig => {}
+        }
+    }
+
+    pub(super) fn snapshot(&self, video_encoder: &str, audio_encoder: &str) -> CaptureStats {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        CaptureStats {
+            video_frames: get(&self.video_frames),
+            key_frames: get(&self.key_frames),
+            audio_frames: get(&self.audio_frames),
+            video_bytes: get(&self.video_bytes),
+            audio_bytes: get(&self.audio_bytes),
+            oversize_dropped: get(&self.oversize),
+            pictures_skipped: get(&self.skipped),
+            pictures_repeated: get(&self.repeated),
+            slate_pictures: get(&self.slate),
+            silent_samples: get(&self.silent),
+            sources_lost: get(&self.lost),
+            video_encoder: video_encoder.to_owned(),
+            audio_encoder: audio_encoder.to_owned(),
+            bitrate_kbps: self.bitrate_kbps.load(Ordering::Relaxed),
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! A flag that threads wait on, and the count of those that have not ended yet.
+
+use std::{
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Ends the threads of a capture, and waits for them within a bound.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Stop(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    stopped: bool,
+    threads: usize,
+}
+
+impl Stop {
+    /// Starts a thread that [`Stop::stop_and_wait`] waits for.
+    pub(super) fn spawn(
+        &self,
+        name: &str,
+        work: impl FnOnce(&Stop) + Send + 'static,
+    ) -> std::io::Result<()> {
+        let running = Registered::new(self.clone());
+        thread::Builder::new().name(name.to_owned()).spawn(move || work(&running.0))?;
+        Ok(())
+    }
+
+    /// Orders every thread to end.
+    pub(super) fn stop(&self) {
+        self.lock().stopped = true;
+        self.0.changed.notify_all();
+    }
+
+    /// Waits for that long or until the stop; `true` when it is time to end.
+    pub(super) fn wait(&self, at_most: Duration) -> bool {
+        self.wait_until(at_most, |state| state.stopped)
+    }
+
+    /// Orders every thread to end and waits for them; `false` when one has not ended in time. It
+    /// goes on by itself, and lets go of what it holds when the driver lets go of it.
+    pub(super) fn stop_and_wait(&self, at_most: Duration) -> bool {
+        self.stop();
+        self.wait_until(at_most, |state| state.threads == 0)
+    }
+
+    fn wait_until(&self, at_most: Duration, done: impl Fn(&State) -> bool) -> bool {
+        let deadline = Instant::now() + at_most;
+        let mut state = self.lock();
+        while !done(&state) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            let woken = self.0.changed.wait_timeout(state, left);
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts a thread for as long as it lives, even when it panics.
+struct Registered(Stop);
+
+impl Registered {
+    fn new(stop: Stop) -> Registered {
+        stop.lock().threads += 1;
+        Registered(stop)
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        self.0.lock().threads -= 1;
+        self.0.0.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_does_not_end_does_not_hold_up_the_stop() {
+        let stop = Stop::default();
+        stop.spawn("stuck", |_| thread::sleep(Duration::from_secs(2))).expect("a thread");
+        assert!(!stop.stop_and_wait(Duration::from_millis(20)));
+    }
+
+    #[test]
+    fn threads_that_wait_are_woken() {
+        let stop = Stop::default();
+        for _ in 0..3 {
+            stop.spawn("waiting", |stop| assert!(stop.wait(Duration::from_secs(60))))
+                .expect("a thread");
+        }
+        assert!(stop.stop_and_wait(Duration::from_secs(20)));
+    }
+}

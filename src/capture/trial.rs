@@ -1,0 +1,134 @@
+//! Choosing encoders by seeing them work.
+//!
+//! An element that is registered need not work: some boards register a hardware encoder that the
+//! chip does not have. So each is opened with the settings of the programme and given pictures or
+//! samples until something comes out.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use gstreamer as gst;
+use gstreamer_app as gst_app;
+
+use super::{
+    build::{MediaClock, Running},
+    bus::{self, BusEvent},
+    encoders::{self, AudioEncoder, VideoEncoder},
+    error::{CaptureError, Rejected},
+    picture::{Layout, slate},
+    pipeline::{self, PipelineDescription},
+    request::{AudioSettings, Request, VideoSettings},
+};
+use crate::limits::{
+    CAPTURE_AUDIO_BLOCK_SAMPLES, CAPTURE_PICTURES_WAITING_MAX, CAPTURE_TRIAL_TIMEOUT,
+};
+
+/// How often output is looked for.
+const POLL: Duration = Duration::from_millis(10);
+
+/// The encoders of a programme, and those that were tried before them.
+#[derive(Debug)]
+pub(super) struct Chosen {
+    pub(super) video: &'static VideoEncoder,
+    pub(super) audio: &'static AudioEncoder,
+}
+
+/// The first encoder of each track that works.
+pub(super) fn choose(request: &Request) -> Result<Chosen, CaptureError> {
+    Ok(Chosen {
+        video: first("H.264", &request.encoders.video, encoders::video, |encoder| {
+            try_video(encoder, &request.video)
+        })?,
+        audio: first("AAC", &request.encoders.audio, encoders::audio, |encoder| {
+            try_audio(encoder, &request.audio)
+        })?,
+    })
+}
+
+fn first<E>(
+    what: &'static str,
+    order: &[String],
+    lookup: impl Fn(&str) -> Option<&'static E>,
+    attempt: impl Fn(&'static E) -> Result<(), String>,
+) -> Result<&'static E, CaptureError> {
+    let mut tried = Vec::new();
+    for element in order {
+        let result = lookup(element)
+            .ok_or_else(|| "is not an encoder that firstmile knows".to_owned())
+            .and_then(|encoder| attempt(encoder).map(|()| encoder));
+        match result {
+            Ok(encoder) => return Ok(encoder),
+            Err(why) => {
+                tracing::debug!(%element, %why, "encoder not taken");
+                tried.push(Rejected { element: element.clone(), why });
+            }
+        }
+    }
+    Err(CaptureError::NoEncoder { what, tried })
+}
+
+/// Whether an H.264 encoder works with these settings; if not, why.
+pub(super) fn try_video(encoder: &VideoEncoder, video: &VideoSettings) -> Result<(), String> {
+    let layout = Layout::new(video.width, video.height);
+    let picture = gst::Buffer::from_slice(slate(layout, ""));
+    let interval = gst::ClockTime::from_nseconds(1_000_000_000 / u64::from(video.fps.max(1)));
+    let description = pipeline::video_trial(encoder, video);
+    attempt(&description, pipeline::VIDEO_IN, pipeline::VIDEO_OUT, &picture, interval)
+}
+
+/// Whether an AAC encoder works with these settings; if not, why.
+pub(super) fn try_audio(encoder: &AudioEncoder, audio: &AudioSettings) -> Result<(), String> {
+    let bytes = CAPTURE_AUDIO_BLOCK_SAMPLES * audio.channels as usize * size_of::<i16>();
+    let block = gst::Buffer::from_slice(vec![0_u8; bytes]);
+    let rate = u64::from(audio.sample_rate_hz.max(1));
+    let duration = CAPTURE_AUDIO_BLOCK_SAMPLES as u64 * 1_000_000_000 / rate;
+    let interval = gst::ClockTime::from_nseconds(duration);
+    let description = pipeline::audio_trial(encoder, audio);
+    attempt(&description, pipeline::AUDIO_IN, pipeline::AUDIO_OUT, &block, interval)
+}
+
+fn attempt(
+    description: &PipelineDescription,
+    input: &str,
+    output: &str,
+    content: &gst::Buffer,
+    interval: gst::ClockTime,
+) -> Result<(), String> {
+    let trial = Running::build(description).map_err(|error| error.to_string())?;
+    let source: gst_app::AppSrc = trial.element(input).map_err(|error| error.to_string())?;
+    let sink: gst_app::AppSink = trial.element(output).map_err(|error| error.to_string())?;
+    MediaClock::start().drive(trial.pipeline());
+    let failure = Arc::new(Mutex::new(None));
+    let noted = Arc::clone(&failure);
+    bus::listen(trial.pipeline(), move |event| {
+        if let BusEvent::Error { said } = event {
+            noted.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(said);
+        }
+    });
+    let failed = || failure.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    trial.play().map_err(|error| failed().unwrap_or_else(|| error.to_string()))?;
+
+    let deadline = Instant::now() + CAPTURE_TRIAL_TIMEOUT;
+    let waiting_max = CAPTURE_PICTURES_WAITING_MAX * content.size() as u64;
+    let mut at = gst::ClockTime::ZERO;
+    while Instant::now() < deadline {
+        if source.current_level_bytes() < waiting_max {
+            let mut buffer = content.copy();
+            let times = buffer.make_mut();
+            times.set_pts(at);
+            times.set_duration(interval);
+            at += interval;
+            let _ = source.push_buffer(buffer);
+        }
+        let poll = gst::ClockTime::from_nseconds(POLL.as_nanos() as u64);
+        if sink.try_pull_sample(poll).is_some() {
+            return Ok(());
+        }
+        if let Some(said) = failed() {
+            return Err(said);
+        }
+    }
+    Err(format!("nothing came out within {} s", CAPTURE_TRIAL_TIMEOUT.as_secs()))
+}

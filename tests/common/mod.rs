@@ -1,0 +1,89 @@
+//! What the capture tests share: a small request and a place that keeps what comes out.
+
+#![allow(dead_code, missing_docs)]
+
+use std::{
+    sync::{Arc, Condvar, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use firstmile::{
+    board::Profile,
+    capture::{CaptureEvent, FrameSink, Request},
+    media::{Frame, Kind, Track},
+};
+
+/// 320x180 at 30 frames a second, a key frame twice a second; test picture and tone.
+pub fn small() -> Request {
+    let mut request = Request::from(&Profile::named("sim").expect("embedded"));
+    request.video.width = 320;
+    request.video.height = 180;
+    request.video.bitrate_kbps = 300;
+    request.video.keyframe_interval_ms = 500;
+    request
+}
+
+/// Keeps frames and events.
+#[derive(Clone, Default)]
+pub struct Taken(Arc<(Mutex<Kept>, Condvar)>);
+
+#[derive(Default)]
+pub struct Kept {
+    frames: Vec<Frame>,
+    events: Vec<CaptureEvent>,
+}
+
+impl Kept {
+    pub fn count(&self, kind: Kind) -> usize {
+        self.frames.iter().filter(|frame| frame.kind == kind).count()
+    }
+
+    pub fn of(&self, track: Track) -> Vec<Frame> {
+        self.frames.iter().filter(|frame| frame.track() == track).cloned().collect()
+    }
+
+    pub fn has(&self, event: &CaptureEvent) -> bool {
+        self.events.contains(event)
+    }
+}
+
+impl Taken {
+    pub fn sink(&self) -> FrameSink {
+        let taken = self.clone();
+        Arc::new(move |frame| taken.with(|kept| kept.frames.push(frame)))
+    }
+
+    pub fn events(&self) -> impl Fn(CaptureEvent) + Send + Sync + 'static {
+        let taken = self.clone();
+        move |event| taken.with(|kept| kept.events.push(event))
+    }
+
+    pub fn count(&self, kind: Kind) -> usize {
+        self.with(|kept| kept.count(kind))
+    }
+
+    pub fn of(&self, track: Track) -> Vec<Frame> {
+        self.with(|kept| kept.of(track))
+    }
+
+    pub fn seen_events(&self) -> Vec<CaptureEvent> {
+        self.with(|kept| kept.events.clone())
+    }
+
+    /// Waits until `done`, for as long as a loaded machine may need.
+    pub fn wait_for(&self, what: &str, done: impl Fn(&Kept) -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let mut kept = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while !done(&kept) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "waited in vain for {what}; events: {:?}", kept.events);
+            kept = self.0.1.wait_timeout(kept, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&mut Kept) -> T) -> T {
+        let result = look(&mut self.0.0.lock().unwrap_or_else(PoisonError::into_inner));
+        self.0.1.notify_all();
+        result
+    }
+}
