@@ -132,6 +132,18 @@ pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(45);
 pub const NO_OUTPUT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How often a failed device is looked for.
 pub const REPROBE_INTERVAL: Duration = Duration::from_secs(5);
+/// Longest wait after a server turned the connection down with words; as after a refused key.
+pub const REJECTED_WAIT_MAX: Duration = Duration::from_secs(30);
+/// A wait is never cut shorter than this, however often the network changes or somebody presses:
+/// at most four attempts a second for each destination.
+pub const WAIT_CUT_MIN: Duration = Duration::from_millis(250);
+/// A pipeline that failed is restarted once; after this long the failure is forgotten. A camera
+/// that fails every few seconds is a fault, one that fails twice in an evening is not.
+pub const PIPELINE_FAILURE_FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
+/// Destinations known at once: those that are set, and as many that were removed and still close.
+pub const DESTINATIONS_HELD_MAX: usize = 2 * DESTINATIONS_MAX;
+/// Actions that one event may cause: per destination an order and three lines, per box some ten.
+pub const ACTIONS_MAX: usize = 4 * DESTINATIONS_HELD_MAX + 16;
 
 // ── channels ──────────────────────────────────────────────────────────────────────────────────
 
@@ -143,6 +155,8 @@ pub const ORDERS_MAX: usize = 4;
 pub const CONSOLE_OUT_LINES_MAX: usize = 32;
 /// Clients of the control socket at once.
 pub const CONTROL_CLIENTS_MAX: usize = 4;
+/// Consoles that may watch changes: every control client and the serial line.
+pub const WATCHERS_MAX: usize = CONTROL_CLIENTS_MAX + 1;
 
 // ── hands ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -150,6 +164,8 @@ pub const CONTROL_CLIENTS_MAX: usize = 4;
 pub const CONSOLE_LINE_BYTES_MAX: usize = 4 * 1024;
 /// Lines remembered by the console.
 pub const CONSOLE_HISTORY_MAX: usize = 32;
+/// Parameter bytes of a terminal's escape sequence; keys send at most six.
+pub const CONSOLE_ESCAPE_BYTES_MAX: usize = 16;
 /// A press held for this long means stop.
 pub const BUTTON_HOLD: Duration = Duration::from_secs(2);
 /// A settings file.

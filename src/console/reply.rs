@@ -1,0 +1,319 @@
+//! What the box answers: data first, text and JSON second.
+
+use serde::Serialize;
+
+use super::command::ParseError;
+use super::text;
+
+/// Somebody at a console: the serial line, or one client of the control socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+pub struct ClientId(pub u32);
+
+/// One answer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "reply", rename_all = "snake_case")]
+pub enum Reply {
+    /// What the box is doing.
+    Status(Box<Status>),
+    /// The destinations.
+    Destinations {
+        /// In the order of the settings.
+        destinations: Vec<DestinationStatus>,
+    },
+    /// Product, version and board.
+    About(About),
+    /// Words without data: help, and confirmations.
+    Text {
+        /// One entry for each line.
+        lines: Vec<String>,
+    },
+    /// What was asked for is not done, and why.
+    Error {
+        /// The reason.
+        message: String,
+        /// Where in the line it lies, in characters from 1; `None` when the line was understood.
+        column: Option<usize>,
+    },
+    /// Something changed.
+    Changed(Change),
+}
+
+/// Product, version and board.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct About {
+    /// The product.
+    pub product: &'static str,
+    /// Its version.
+    pub version: &'static str,
+    /// The board profile in use.
+    pub board: String,
+}
+
+/// A change, as `watch` and the journal show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "of", rename_all = "snake_case")]
+pub enum Change {
+    /// The box.
+    Box {
+        /// What it did before.
+        from: Mode,
+        /// What it does now.
+        to: Mode,
+        /// Why.
+        because: String,
+    },
+    /// One destination.
+    Destination {
+        /// Its name.
+        name: String,
+        /// What it did before.
+        from: DestinationState,
+        /// What it does now.
+        to: DestinationState,
+        /// Why.
+        because: String,
+    },
+    /// The camera or the microphone.
+    Source {
+        /// `camera` or `microphone`.
+        name: &'static str,
+        /// Whether it is there now.
+        present: bool,
+    },
+    /// Something that is worth a line and changes no state.
+    Note {
+        /// What.
+        said: String,
+    },
+}
+
+/// What the box does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Starting up.
+    Booting,
+    /// No destination with a stream key is set.
+    NeedsSetup,
+    /// Waits for somebody to go live.
+    Ready,
+    /// Going live; no attempt has ended yet.
+    Starting,
+    /// At least one destination accepts the stream.
+    Live,
+    /// No destination accepts the stream at the moment.
+    Retrying,
+    /// Ending the broadcast.
+    Stopping,
+    /// Cannot go live, or could not stay live.
+    Fault,
+}
+
+/// What one destination does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DestinationState {
+    /// Nothing.
+    Idle,
+    /// An attempt is under way.
+    Connecting,
+    /// Between two attempts.
+    Waiting,
+    /// Accepts the stream.
+    Accepted,
+    /// Its connection is being closed.
+    Closing,
+}
+
+/// Everything that `status` tells.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Status {
+    /// What the box does.
+    pub mode: Mode,
+    /// For how long, in milliseconds.
+    pub for_ms: u64,
+    /// Why.
+    pub because: String,
+    /// What is true about the world.
+    pub facts: Facts,
+    /// Numbers of the encoder, while it runs.
+    pub encoder: Option<EncoderNumbers>,
+    /// The destinations, in the order of the settings.
+    pub destinations: Vec<DestinationStatus>,
+}
+
+/// What is true about the world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Facts {
+    /// Whether the camera is there.
+    pub camera: bool,
+    /// Whether the microphone is there.
+    pub microphone: bool,
+    /// Whether a network link is up.
+    pub link: Link,
+    /// Whether the time of day can be trusted.
+    pub clock: Clock,
+}
+
+/// The network link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Link {
+    /// A carrier and an address.
+    Up,
+    /// None.
+    Down,
+}
+
+/// The time of day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Clock {
+    /// Set by the network or by a battery-backed clock: good enough to judge a certificate.
+    Trusted,
+    /// Not yet.
+    Untrusted,
+}
+
+/// One destination.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DestinationStatus {
+    /// Its number, stable while it is set.
+    pub id: u32,
+    /// Its name.
+    pub name: String,
+    /// Whether a stream key is set.
+    pub has_key: bool,
+    /// What it does.
+    pub state: DestinationState,
+    /// Why it is idle; `None` in any other state.
+    pub idle_because: Option<String>,
+    /// The number of the current or last attempt; 0 before the first.
+    pub attempt: u64,
+    /// Attempts that failed one after another.
+    pub failures: u32,
+    /// Until the next attempt, in milliseconds, while waiting.
+    pub next_attempt_in_ms: Option<u64>,
+    /// For how long the stream is accepted, in milliseconds.
+    pub live_for_ms: Option<u64>,
+    /// Times that the stream was accepted again in this broadcast.
+    pub reconnects: u64,
+    /// How the last attempt ended, if not by our own will.
+    pub last_end: Option<LastEnd>,
+    /// Numbers of the connection, while there is one.
+    pub numbers: Option<SendNumbers>,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LastEnd {
+    /// The kind, in words.
+    pub kind: &'static str,
+    /// What the server or the system said.
+    pub said: String,
+    /// How long ago, in milliseconds.
+    pub ago_ms: u64,
+}
+
+/// Numbers of the encoder. The appliance does not know them; the shell fills them in.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct EncoderNumbers {
+    /// What the encoder is asked for, in kb/s.
+    pub target_kbps: u32,
+    /// What it delivered lately, in kb/s.
+    pub actual_kbps: u32,
+    /// Pictures a second, lately.
+    pub frames_per_s: f32,
+    /// Video access units since the start.
+    pub frames: u64,
+}
+
+/// Numbers of one connection. The appliance does not know them; the shell fills them in.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct SendNumbers {
+    /// What was sent lately, in kb/s.
+    pub sent_kbps: u32,
+    /// Access units sent.
+    pub frames_sent: u64,
+    /// Access units dropped before they were sent.
+    pub frames_dropped: u64,
+    /// Age of the oldest access unit that waits, in milliseconds.
+    pub queue_ms: u64,
+    /// Payload that waits, in bytes.
+    pub queue_bytes: u64,
+    /// Bytes that the server has acknowledged.
+    pub acknowledged_bytes: u64,
+    /// Round-trip time, in milliseconds.
+    pub rtt_ms: Option<u32>,
+}
+
+impl Reply {
+    /// Lines of plain words.
+    pub fn text<S: Into<String>>(lines: impl IntoIterator<Item = S>) -> Reply {
+        Reply::Text { lines: lines.into_iter().map(Into::into).collect() }
+    }
+
+    /// Not done, for this reason.
+    pub fn error(message: impl Into<String>) -> Reply {
+        Reply::Error { message: message.into(), column: None }
+    }
+
+    /// For people: one entry for each line, without line ends and control characters.
+    pub fn render_text(&self) -> Vec<String> {
+        text::render(self)
+    }
+
+    /// For programs: one line of JSON.
+    pub fn render_json(&self) -> String {
+        // Replies are structs, strings and finite numbers; serde_json writes any of them, and a
+        // float that is not finite as null.
+        serde_json::to_string(self).unwrap_or_else(|error| {
+            format!("{{\"reply\":\"error\",\"message\":\"not representable: {}\"}}", error.line())
+        })
+    }
+}
+
+impl From<ParseError> for Reply {
+    fn from(error: ParseError) -> Reply {
+        Reply::Error { column: Some(error.column), message: error.to_string() }
+    }
+}
+
+impl Mode {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mode::Booting => "booting",
+            Mode::NeedsSetup => "needs setup",
+            Mode::Ready => "ready",
+            Mode::Starting => "starting",
+            Mode::Live => "live",
+            Mode::Retrying => "retrying",
+            Mode::Stopping => "stopping",
+            Mode::Fault => "fault",
+        }
+    }
+}
+
+impl DestinationState {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            DestinationState::Idle => "idle",
+            DestinationState::Connecting => "connecting",
+            DestinationState::Waiting => "waiting",
+            DestinationState::Accepted => "accepted",
+            DestinationState::Closing => "closing",
+        }
+    }
+}
+
+/// The prompt of a console: it shows the state.
+///
+/// ```
+/// use firstmile::console::{Mode, prompt};
+/// assert_eq!(prompt(Mode::Live), "firstmile (live)> ");
+/// ```
+pub fn prompt(mode: Mode) -> String {
+    format!("{} ({})> ", env!("CARGO_PKG_NAME"), mode.name())
+}

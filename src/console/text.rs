@@ -1,0 +1,256 @@
+//! Replies as lines for people.
+
+use super::reply::{
+    About, Change, Clock, DestinationState, DestinationStatus, EncoderNumbers, Link, Reply,
+    SendNumbers, Status,
+};
+
+pub(super) fn render(reply: &Reply) -> Vec<String> {
+    let lines = match reply {
+        Reply::Status(status) => status_lines(status),
+        Reply::Destinations { destinations } if destinations.is_empty() => {
+            vec!["no destination is set".to_owned()]
+        }
+        Reply::Destinations { destinations } => {
+            destinations.iter().flat_map(destination_lines).collect()
+        }
+        Reply::About(About { product, version, board }) => {
+            vec![format!("{product} {version} on {board}")]
+        }
+        Reply::Text { lines } => lines.clone(),
+        Reply::Error { message, .. } => vec![format!("error: {message}")],
+        Reply::Changed(change) => vec![change_line(change)],
+    };
+    lines.into_iter().map(|line| line.replace(char::is_control, " ")).collect()
+}
+
+fn status_lines(status: &Status) -> Vec<String> {
+    let present = |present| if present { "present" } else { "absent" };
+    let facts = &status.facts;
+    let link = match facts.link {
+        Link::Up => "up",
+        Link::Down => "down",
+    };
+    let clock = match facts.clock {
+        Clock::Trusted => "trusted",
+        Clock::Untrusted => "not trusted yet",
+    };
+    let mut lines = vec![
+        format!("state        {} for {}", status.mode.name(), clock_time(status.for_ms)),
+        format!("because      {}", status.because),
+        format!("camera       {}", present(facts.camera)),
+        format!("microphone   {}", present(facts.microphone)),
+        format!("network      {link}"),
+        format!("clock        {clock}"),
+    ];
+    lines.extend(status.encoder.as_ref().map(encoder_line));
+    lines.extend(status.destinations.iter().flat_map(destination_lines));
+    lines
+}
+
+fn encoder_line(numbers: &EncoderNumbers) -> String {
+    let EncoderNumbers { target_kbps, actual_kbps, frames_per_s, frames } = numbers;
+    format!(
+        "encoder      {actual_kbps} of {target_kbps} kb/s, {frames_per_s:.1} frames/s, \
+         {frames} frames"
+    )
+}
+
+fn destination_lines(destination: &DestinationStatus) -> Vec<String> {
+    let mut words = vec![destination.state.name().to_owned()];
+    if let Some(live_ms) = destination.live_for_ms {
+        words.push(format!("live for {}", clock_time(live_ms)));
+    }
+    if let Some(wait_ms) = destination.next_attempt_in_ms {
+        words.push(format!("next attempt in {}", seconds(wait_ms)));
+    }
+    words.extend(destination.idle_because.clone());
+    if !destination.has_key && destination.state != DestinationState::Idle {
+        words.push("no stream key".to_owned());
+    }
+    if destination.failures > 0 {
+        words.push(counted(destination.failures.into(), "failure"));
+    }
+    if destination.reconnects > 0 {
+        words.push(counted(destination.reconnects, "reconnect"));
+    }
+    let mut lines = vec![format!("{:12} {}", destination.name, words.join(", "))];
+    if let Some(end) = &destination.last_end {
+        let said =
+            if end.said.is_empty() { String::new() } else { format!(": {}", end.said) };
+        lines.push(format!("{:12}   last end {} ago: {}{said}", "", seconds(end.ago_ms), end.kind));
+    }
+    lines.extend(destination.numbers.as_ref().map(numbers_line));
+    lines
+}
+
+fn numbers_line(numbers: &SendNumbers) -> String {
+    let rtt = numbers.rtt_ms.map_or(String::new(), |ms| format!(", round trip {ms} ms"));
+    format!(
+        "{:12}   {} kb/s, {} sent, {} dropped, {} ms ({} bytes) waiting, \
+         {} bytes acknowledged{rtt}",
+        "",
+        numbers.sent_kbps,
+        numbers.frames_sent,
+        numbers.frames_dropped,
+        numbers.queue_ms,
+        numbers.queue_bytes,
+        numbers.acknowledged_bytes,
+    )
+}
+
+fn change_line(change: &Change) -> String {
+    match change {
+        Change::Box { from, to, because } => {
+            format!("box: {} -> {} ({because})", from.name(), to.name())
+        }
+        Change::Destination { name, from, to, because } => {
+            format!("{name}: {} -> {} ({because})", from.name(), to.name())
+        }
+        Change::Source { name, present: true } => format!("{name}: back"),
+        Change::Source { name, present: false } => format!("{name}: lost"),
+        Change::Note { said } => said.clone(),
+    }
+}
+
+/// Hours, minutes and seconds.
+fn clock_time(ms: u64) -> String {
+    let s = ms / 1_000;
+    format!("{}:{:02}:{:02}", s / 3_600, s / 60 % 60, s % 60)
+}
+
+fn seconds(ms: u64) -> String {
+    if ms < 60_000 { format!("{}.{} s", ms / 1_000, ms / 100 % 10) } else { clock_time(ms) }
+}
+
+fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::reply::{Facts, LastEnd, Mode};
+    use super::*;
+
+    fn status() -> Status {
+        let accepted = DestinationStatus {
+            id: 0,
+            name: "a".to_owned(),
+            has_key: true,
+            state: DestinationState::Accepted,
+            idle_because: None,
+            attempt: 1,
+            failures: 0,
+            next_attempt_in_ms: None,
+            live_for_ms: Some(3_723_000),
+            reconnects: 0,
+            last_end: None,
+            numbers: Some(SendNumbers {
+                sent_kbps: 3_950,
+                frames_sent: 1_000,
+                frames_dropped: 3,
+                queue_ms: 40,
+                queue_bytes: 20_000,
+                acknowledged_bytes: 5_000_000,
+                rtt_ms: Some(23),
+            }),
+        };
+        let waiting = DestinationStatus {
+            id: 1,
+            name: "b".to_owned(),
+            state: DestinationState::Waiting,
+            attempt: 7,
+            failures: 3,
+            next_attempt_in_ms: Some(1_930),
+            live_for_ms: None,
+            reconnects: 1,
+            last_end: Some(LastEnd {
+                kind: "unreachable",
+                said: "no route\nto host".to_owned(),
+                ago_ms: 70_000,
+            }),
+            numbers: None,
+            ..accepted.clone()
+        };
+        Status {
+            mode: Mode::Live,
+            for_ms: 3_723_400,
+            because: "a accepted the stream".to_owned(),
+            facts: Facts {
+                camera: true,
+                microphone: false,
+                link: Link::Up,
+                clock: Clock::Trusted,
+            },
+            encoder: Some(EncoderNumbers {
+                target_kbps: 4_000,
+                actual_kbps: 3_960,
+                frames_per_s: 29.97,
+                frames: 111_000,
+            }),
+            destinations: vec![accepted, waiting],
+        }
+    }
+
+    #[test]
+    fn a_status_reads_like_this() {
+        let text = Reply::Status(Box::new(status())).render_text().join("\n");
+        assert_eq!(
+            text,
+            "state        live for 1:02:03\n\
+             because      a accepted the stream\n\
+             camera       present\n\
+             microphone   absent\n\
+             network      up\n\
+             clock        trusted\n\
+             encoder      3960 of 4000 kb/s, 30.0 frames/s, 111000 frames\n\
+             a            accepted, live for 1:02:03\n\
+             \x20              3950 kb/s, 1000 sent, 3 dropped, 40 ms (20000 bytes) waiting, \
+             5000000 bytes acknowledged, round trip 23 ms\n\
+             b            waiting, next attempt in 1.9 s, 3 failures, 1 reconnect\n\
+             \x20              last end 0:01:10 ago: unreachable: no route to host"
+        );
+    }
+
+    #[test]
+    fn a_program_reads_the_same_status_as_data() {
+        let json = Reply::Status(Box::new(status())).render_json();
+        let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(value["reply"], "status");
+        assert_eq!(value["mode"], "live");
+        assert_eq!(value["destinations"][1]["state"], "waiting");
+        assert_eq!(value["destinations"][1]["next_attempt_in_ms"], 1_930);
+        assert_eq!(value["destinations"][0]["numbers"]["rtt_ms"], 23);
+        assert!(!json.contains('\n'), "one line each");
+    }
+
+    #[test]
+    fn every_kind_of_reply_is_json_with_its_kind() {
+        let replies = [
+            Reply::Destinations { destinations: status().destinations },
+            Reply::About(About { product: "p", version: "1", board: "sim".to_owned() }),
+            Reply::text(["one", "two"]),
+            Reply::error("no"),
+            Reply::Changed(Change::Source { name: "camera", present: false }),
+        ];
+        for reply in replies {
+            let value: serde_json::Value = serde_json::from_str(&reply.render_json()).unwrap();
+            assert!(value["reply"].is_string(), "{value}");
+            assert!(!reply.render_text().is_empty());
+        }
+    }
+
+    #[test]
+    fn words_of_a_server_cannot_move_the_cursor() {
+        let change = Change::Note { said: "evil \x1b[2J\r\nstop".to_owned() };
+        let text = Reply::Changed(change).render_text();
+        assert_eq!(text, ["evil  [2J  stop"]);
+    }
+
+    #[test]
+    fn a_parse_error_keeps_its_column() {
+        let error = super::super::parse("  lvie").unwrap_err();
+        let Reply::Error { column, .. } = Reply::from(error) else { panic!("an error") };
+        assert_eq!(column, Some(3));
+    }
+}

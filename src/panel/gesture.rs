@@ -1,0 +1,257 @@
+//! What a press means: a bouncing contact in, one gesture out.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::limits::BUTTON_HOLD;
+
+/// What the owner did with the button.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Gesture {
+    /// The button went down: only for the light, so that a press is answered within 100 ms.
+    Down,
+    /// A short press, told at its release: go live.
+    Press,
+    /// Held for two seconds, told while it is still held: stop.
+    Hold,
+}
+
+/// Judges the edges of one button.
+///
+/// A level counts once it held for the debounce time. Drive it so: [`Button::start`] once with
+/// the level found, [`Button::edge`] for each edge with its own timestamp,
+/// [`Button::handle_timeout`] at [`Button::poll_timeout`], and [`Button::poll_gesture`] until
+/// `None` after each. Edges may arrive late; their timestamps decide.
+#[derive(Debug)]
+pub struct Button {
+    debounce: Duration,
+    /// The last level told, and since when.
+    raw: bool,
+    raw_since: Duration,
+    /// Whether that level is waiting out its debounce time.
+    unsettled: bool,
+    state: State,
+    gestures: VecDeque<Gesture>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Up,
+    /// Pressed; becomes a hold at this time.
+    Down { hold_at: Duration },
+    /// Pressed, and nothing more is told until it is released: after a hold, or found so at start.
+    Spent,
+}
+
+impl Button {
+    /// A released button whose contact bounces for at most `debounce_ms`.
+    pub fn new(debounce_ms: u16) -> Button {
+        Button {
+            debounce: Duration::from_millis(u64::from(debounce_ms)),
+            raw: false,
+            raw_since: Duration::ZERO,
+            unsettled: false,
+            state: State::Up,
+            gestures: VecDeque::new(),
+        }
+    }
+
+    /// The level found when the box starts. A button that is already down is a stuck one or a
+    /// thing lying on it: nothing is told until it was released once.
+    pub fn start(&mut self, at: Duration, pressed: bool) {
+        self.raw = pressed;
+        self.raw_since = at;
+        self.unsettled = false;
+        self.state = if pressed { State::Spent } else { State::Up };
+    }
+
+    /// The line changed at `at`. Edges that repeat a level are harmless.
+    pub fn edge(&mut self, at: Duration, pressed: bool) {
+        self.handle_timeout(at);
+        if pressed != self.raw {
+            self.raw = pressed;
+            self.raw_since = at;
+            self.unsettled = true;
+        }
+    }
+
+    /// When [`Button::handle_timeout`] should be called.
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        let settled = self.unsettled.then(|| self.raw_since + self.debounce);
+        let hold = match self.state {
+            State::Down { hold_at } if self.raw => Some(hold_at),
+            _ => None,
+        };
+        settled.into_iter().chain(hold).min()
+    }
+
+    /// Time has come to `now`.
+    pub fn handle_timeout(&mut self, now: Duration) {
+        if self.unsettled && now >= self.raw_since + self.debounce {
+            self.unsettled = false;
+            self.settle(self.raw);
+        }
+        if let State::Down { hold_at } = self.state
+            && self.raw
+            && now >= hold_at
+        {
+            self.tell(Gesture::Hold);
+            self.state = State::Spent;
+        }
+    }
+
+    /// The next gesture.
+    pub fn poll_gesture(&mut self) -> Option<Gesture> {
+        self.gestures.pop_front()
+    }
+
+    fn settle(&mut self, pressed: bool) {
+        match (self.state, pressed) {
+            (State::Up, true) => {
+                self.state = State::Down { hold_at: self.raw_since + BUTTON_HOLD };
+                self.tell(Gesture::Down);
+            }
+            (State::Down { hold_at }, false) => {
+                // The release edge may have been handled before the timer of the hold.
+                let held = self.raw_since >= hold_at;
+                self.tell(if held { Gesture::Hold } else { Gesture::Press });
+                self.state = State::Up;
+            }
+            (State::Spent, false) => self.state = State::Up,
+            (State::Up, false) | (State::Down { .. } | State::Spent, true) => {}
+        }
+    }
+
+    /// A reader that does not poll gets the newest gestures.
+    fn tell(&mut self, gesture: Gesture) {
+        const UNREAD_MAX: usize = 4;
+        if self.gestures.len() == UNREAD_MAX {
+            self.gestures.pop_front();
+        }
+        self.gestures.push_back(gesture);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    /// Plays edges (milliseconds, level) with all timers on time; returns when which gesture came.
+    fn play(button: &mut Button, edges: &[(u64, bool)], until_ms: u64) -> Vec<(u64, Gesture)> {
+        let mut told = Vec::new();
+        let mut edges = edges.iter().copied().peekable();
+        loop {
+            let timer = button.poll_timeout().map(|at| at.as_millis() as u64);
+            let edge = edges.peek().map(|(at, _)| *at);
+            let at = timer.into_iter().chain(edge).min().unwrap_or(u64::MAX);
+            if at > until_ms {
+                return told;
+            }
+            if Some(at) == edge {
+                let (_, level) = edges.next().unwrap();
+                button.edge(ms(at), level);
+            } else {
+                button.handle_timeout(ms(at));
+            }
+            while let Some(gesture) = button.poll_gesture() {
+                told.push((at, gesture));
+            }
+        }
+    }
+
+    fn check(edges: &[(u64, bool)], expected: &[(u64, Gesture)]) {
+        assert_eq!(play(&mut Button::new(30), edges, 600_000), expected, "{edges:?}");
+    }
+
+    #[test]
+    fn a_short_press_is_felt_at_once_and_told_at_its_release() {
+        check(
+            &[(1_000, true), (1_200, false)],
+            &[(1_030, Gesture::Down), (1_230, Gesture::Press)],
+        );
+    }
+
+    #[test]
+    fn a_bouncing_button_yields_one_press() {
+        let bounces =
+            [(0, true), (3, false), (5, true), (9, false), (14, true), (300, false), (310, true)];
+        let mut edges = bounces.to_vec();
+        edges.push((312, false));
+        check(&edges, &[(44, Gesture::Down), (342, Gesture::Press)]);
+    }
+
+    #[test]
+    fn a_spike_shorter_than_the_debounce_time_is_nothing() {
+        check(&[(100, true), (120, false), (200, true), (229, false)], &[]);
+    }
+
+    #[test]
+    fn a_hold_is_told_after_two_seconds_while_the_button_is_still_down() {
+        check(
+            &[(1_000, true), (5_000, false)],
+            &[(1_030, Gesture::Down), (3_000, Gesture::Hold)],
+        );
+    }
+
+    #[test]
+    fn a_stuck_button_yields_one_hold_and_nothing_more() {
+        check(&[(0, true)], &[(30, Gesture::Down), (2_000, Gesture::Hold)]);
+    }
+
+    #[test]
+    fn a_press_of_almost_two_seconds_is_still_a_press() {
+        check(&[(0, true), (1_999, false)], &[(30, Gesture::Down), (2_029, Gesture::Press)]);
+    }
+
+    #[test]
+    fn a_button_held_at_power_up_tells_nothing_until_it_was_released() {
+        let mut button = Button::new(30);
+        button.start(ms(0), true);
+        let edges = [(9_000, false), (10_000, true), (10_100, false)];
+        let told = play(&mut button, &edges, 60_000);
+        assert_eq!(told, [(10_030, Gesture::Down), (10_130, Gesture::Press)]);
+    }
+
+    #[test]
+    fn edges_that_arrive_late_are_judged_by_their_own_time() {
+        let mut button = Button::new(30);
+        button.edge(ms(0), true);
+        button.edge(ms(2_500), false); // no timer was handled in between
+        button.handle_timeout(ms(9_000));
+        let told: Vec<_> = std::iter::from_fn(|| button.poll_gesture()).collect();
+        assert_eq!(told, [Gesture::Down, Gesture::Hold]);
+
+        let mut button = Button::new(30);
+        button.edge(ms(0), true);
+        button.edge(ms(200), false);
+        button.handle_timeout(ms(9_000));
+        let told: Vec<_> = std::iter::from_fn(|| button.poll_gesture()).collect();
+        assert_eq!(told, [Gesture::Down, Gesture::Press]);
+    }
+
+    #[test]
+    fn repeated_levels_and_early_timers_are_harmless() {
+        let mut button = Button::new(30);
+        button.handle_timeout(ms(1));
+        button.edge(ms(10), true);
+        button.edge(ms(12), true);
+        button.handle_timeout(ms(20));
+        assert_eq!(button.poll_gesture(), None);
+        button.handle_timeout(ms(40));
+        assert_eq!(button.poll_gesture(), Some(Gesture::Down));
+        assert_eq!(button.poll_gesture(), None);
+    }
+
+    #[test]
+    fn a_reader_that_never_polls_costs_no_memory() {
+        let mut button = Button::new(1);
+        for n in 0..1_000 {
+            button.edge(ms(n * 10), n % 2 == 0);
+        }
+        assert!(std::iter::from_fn(|| button.poll_gesture()).count() <= 4);
+    }
+}

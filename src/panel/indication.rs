@@ -1,0 +1,144 @@
+//! What the lights can say.
+
+/// One thing that the lights can say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Indication {
+    /// The box is booting.
+    Starting,
+    /// No destination with a stream key is set.
+    NeedsSetup,
+    /// A press goes live.
+    Ready,
+    /// Going live; no destination has accepted the stream yet.
+    Connecting,
+    /// At least one destination accepts the stream.
+    Live {
+        /// What the owner should look at although the box is live.
+        attention: Attention,
+    },
+    /// On air, but no destination accepts the stream at the moment; the box tries again.
+    Retrying {
+        /// What stands in the way.
+        because: Because,
+    },
+    /// The broadcast is being ended.
+    Stopping,
+    /// The box cannot go live, or could not stay live.
+    Fault(Fault),
+    /// For a moment: the button was felt.
+    Pressed,
+    /// For a moment: it is already so.
+    Already,
+    /// For a moment: not possible now; the console says why.
+    Refused,
+}
+
+/// What is not as it should be while live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Attention {
+    /// Nothing.
+    None,
+    /// The camera is lost; the slate is on air.
+    Picture,
+    /// The microphone is lost; silence is on air.
+    Sound,
+    /// A destination does not accept the stream.
+    Destination,
+}
+
+/// Why no destination accepts the stream; the most useful reason when several differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Because {
+    /// The network or the server is not reachable, or the connection was lost.
+    Network,
+    /// The server still holds an earlier connection with the same key.
+    Busy,
+    /// The server refuses the stream key or the connection.
+    Refused,
+    /// The server's certificate is not accepted, perhaps because the box does not know the time.
+    Certificate,
+}
+
+/// What is broken, as far as the lights tell; the console knows more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// No usable camera.
+    Camera,
+    /// No usable microphone.
+    Microphone,
+    /// The encoder does not deliver.
+    Encoder,
+    /// A defect of the box itself.
+    Internal,
+}
+
+impl Indication {
+    /// Every indication once, in the order of the owner's table.
+    pub const ALL: [Indication; 20] = [
+        Indication::Starting,
+        Indication::NeedsSetup,
+        Indication::Ready,
+        Indication::Connecting,
+        Indication::Live { attention: Attention::None },
+        Indication::Live { attention: Attention::Picture },
+        Indication::Live { attention: Attention::Sound },
+        Indication::Live { attention: Attention::Destination },
+        Indication::Retrying { because: Because::Network },
+        Indication::Retrying { because: Because::Busy },
+        Indication::Retrying { because: Because::Refused },
+        Indication::Retrying { because: Because::Certificate },
+        Indication::Stopping,
+        Indication::Fault(Fault::Camera),
+        Indication::Fault(Fault::Microphone),
+        Indication::Fault(Fault::Encoder),
+        Indication::Fault(Fault::Internal),
+        Indication::Pressed,
+        Indication::Already,
+        Indication::Refused,
+    ];
+
+    /// Whether it is played once over what the lights say otherwise, instead of lasting.
+    pub fn is_momentary(self) -> bool {
+        matches!(self, Indication::Pressed | Indication::Already | Indication::Refused)
+    }
+
+    /// Whether the owner has pressed live and not stopped: the only time the LIVE light may burn.
+    pub fn is_broadcast(self) -> bool {
+        matches!(
+            self,
+            Indication::Connecting | Indication::Live { .. } | Indication::Retrying { .. }
+        )
+    }
+
+    /// Its name in the owner's table.
+    pub fn name(self) -> &'static str {
+        match self {
+            Indication::Starting => "starting",
+            Indication::NeedsSetup => "needs setup",
+            Indication::Ready => "ready",
+            Indication::Connecting => "connecting",
+            Indication::Live { attention } => match attention {
+                Attention::None => "live",
+                Attention::Picture => "live, no camera",
+                Attention::Sound => "live, no microphone",
+                Attention::Destination => "live, a destination missing",
+            },
+            Indication::Retrying { because } => match because {
+                Because::Network => "retrying, network",
+                Because::Busy => "retrying, busy",
+                Because::Refused => "retrying, refused",
+                Because::Certificate => "retrying, certificate",
+            },
+            Indication::Stopping => "stopping",
+            Indication::Fault(fault) => match fault {
+                Fault::Camera => "fault, camera",
+                Fault::Microphone => "fault, microphone",
+                Fault::Encoder => "fault, encoder",
+                Fault::Internal => "fault, internal",
+            },
+            Indication::Pressed => "pressed",
+            Indication::Already => "already so",
+            Indication::Refused => "not now",
+        }
+    }
+}
