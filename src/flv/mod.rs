@@ -1,9 +1,9 @@
 //! FLV tag bodies and files.
 //!
 //! Pure room. The bytes that RTMP carries in its audio and video messages are FLV tag bodies: this
-//! room puts the few bytes in front of a frame ([`head`]) and reads them back ([`frame`]), reads
-//! files piece by piece ([`reader`]), writes them ([`writer`]), and looks into codec configuration
-//! ([`avc`], [`aac`]). Everything that parses is total: any input gives a value or an error, within
+//! room puts the few bytes in front of a frame (`head`) and reads them back (`frame`), reads files
+//! piece by piece (`Reader`), writes them (`writer`), and looks into codec configuration (`avc`,
+//! `aac`) and stream description (`Metadata`). Everything that parses is total: any input gives a value or an error, within
 //! the memory that [`crate::limits`] names. It knows nothing of RTMP, AMF0 or sockets.
 //!
 //! Sections E.… are those of the Adobe Flash Video File Format Specification, version 10.1.
