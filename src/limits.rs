@@ -246,6 +246,8 @@ const _: () = assert!(RTMP_IN_MESSAGE_BYTES_MAX <= RTMP_IN_TOTAL_BYTES_MAX);
 const _: () = assert!(AMF_STRING_BYTES_MAX <= RTMP_IN_MESSAGE_BYTES_MAX);
 const _: () = assert!(SIM_INGEST_MESSAGE_BYTES_MAX >= ACCESS_UNIT_BYTES_MAX);
 const _: () = assert!(QUEUE_BYTES_MAX >= ACCESS_UNIT_BYTES_MAX);
+const _: () = assert!(FLV_BODY_BYTES_MAX <= 0xFF_FFFF); // the length field has 24 bits
+const _: () = assert!(FORCE_KEY_AGAIN.as_millis() < QUEUE_TIME_MAX.as_millis());
 const _: () = assert!(
     DNS_TIMEOUT.as_secs()
         + TCP_TIMEOUT.as_secs()

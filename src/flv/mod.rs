@@ -1,3 +1,178 @@
 //! FLV tag bodies and files.
 //!
-//! Pure room.
+//! Pure room. The bytes that RTMP carries in its audio and video messages are FLV tag bodies: this
+//! room puts the few bytes in front of a frame (`head`) and reads them back (`frame`), reads files
+//! piece by piece (`Reader`), writes them (`writer`), and looks into codec configuration (`avc`,
+//! `aac`) and stream description (`Metadata`). Everything that parses is total: any input gives a value or an error, within
+//! the memory that [`crate::limits`] names. It knows nothing of RTMP, AMF0 or sockets.
+//!
+//! Sections E.… are those of the Adobe Flash Video File Format Specification, version 10.1.
+//!
+//! ```
+//! use firstmile::flv;
+//! use firstmile::media::{Codec, Frame, Kind};
+//! let key = Frame {
+//!     kind: Kind::VideoKey,
+//!     codec: Codec::Avc,
+//!     pts_ns: 0,
+//!     dts_ns: 0,
+//!     payload: vec![0, 0, 0, 1, 0x65].into(),
+//! };
+//! // Key frame of AVC, access unit, 66 ms from decoding to presentation.
+//! assert_eq!(flv::head(&key, 66).as_slice(), [0x17, 0x01, 0x00, 0x00, 0x42]);
+//! ```
+
+pub mod aac;
+pub mod audio;
+pub mod avc;
+mod bits;
+mod error;
+pub mod metadata;
+pub mod reader;
+pub mod video;
+pub mod writer;
+
+pub use error::{BodyError, ConfigError, FlvError};
+pub use metadata::{Field, Metadata};
+pub use reader::{Reader, Tag, TagKind};
+
+use crate::media::{Codec, Frame, Track};
+
+/// Bytes that stand in front of a frame's payload in a tag body. Inline: making one allocates
+/// nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    bytes: [u8; 5],
+    len: usize,
+}
+
+impl Head {
+    fn of<const N: usize>(head: [u8; N]) -> Head {
+        const { assert!(N <= 5) };
+        let mut bytes = [0; 5];
+        bytes[..N].copy_from_slice(&head);
+        Head { bytes, len: N }
+    }
+
+    /// The bytes.
+    pub fn as_slice(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+impl AsRef<[u8]> for Head {
+    fn as_ref(&self) -> &[u8] {
+        self.as_slice()
+    }
+}
+
+/// What stands in front of the payload of `frame` in a tag body or an RTMP message;
+/// `composition_time_ms` counts for video access units only.
+pub fn head(frame: &Frame, composition_time_ms: i32) -> Head {
+    match frame.track() {
+        Track::Video => video::tag_head(frame, composition_time_ms),
+        Track::Audio => audio::tag_head(frame),
+    }
+}
+
+/// The frame in a tag, the reverse of [`head`]; the payload is shared. Times are those of the tag
+/// in nanoseconds. `None` when a tag carries nothing to decode: script data, a command to a player,
+/// the end of a sequence, an empty body.
+///
+/// # Errors
+/// [`BodyError`] when the codec is not H.264 or AAC, or the body is cut short.
+pub fn frame(tag: &Tag) -> Result<Option<Frame>, BodyError> {
+    if tag.body.is_empty() {
+        return Ok(None);
+    }
+    let (kind, codec, composition_time_ms, payload_offset) = match tag.kind {
+        TagKind::Script => return Ok(None),
+        TagKind::Video => {
+            let body = video::parse(&tag.body)?;
+            let Some(kind) = body.kind() else { return Ok(None) };
+            (kind, Codec::Avc, body.composition_time_ms, body.payload_offset)
+        }
+        TagKind::Audio => {
+            let body = audio::parse(&tag.body)?;
+            (body.kind(), Codec::Aac, 0, body.payload_offset)
+        }
+    };
+    let dts_ms = u64::from(tag.timestamp_ms);
+    // A frame is never shown before it is decoded; files by careless muxers say otherwise.
+    let pts_ms = dts_ms.saturating_add_signed(composition_time_ms.into()).max(dts_ms);
+    Ok(Some(Frame {
+        kind,
+        codec,
+        pts_ns: pts_ms * 1_000_000,
+        dts_ns: dts_ms * 1_000_000,
+        payload: tag.body.slice(payload_offset..),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::media::Kind;
+
+    fn tag_of(frame: &Frame, composition_time_ms: i32) -> Tag {
+        let mut body = head(frame, composition_time_ms).as_slice().to_vec();
+        body.extend_from_slice(&frame.payload);
+        let kind = match frame.track() {
+            Track::Video => TagKind::Video,
+            Track::Audio => TagKind::Audio,
+        };
+        let timestamp_ms = (frame.dts_ns / 1_000_000).try_into().expect("a small time");
+        Tag { kind, timestamp_ms, body: body.into() }
+    }
+
+    #[test]
+    fn a_frame_comes_back_from_its_tag() {
+        let cases = [
+            (Kind::VideoConfig, Codec::Avc, 0),
+            (Kind::VideoKey, Codec::Avc, 66),
+            (Kind::VideoDelta, Codec::Avc, 0),
+            (Kind::AudioConfig, Codec::Aac, 0),
+            (Kind::Audio, Codec::Aac, 0),
+        ];
+        for (kind, codec, composition_time_ms) in cases {
+            let dts_ns = 4_000_000;
+            let pts_ns = dts_ns + composition_time_ms as u64 * 1_000_000;
+            let frame = Frame { kind, codec, pts_ns, dts_ns, payload: "payload".into() };
+            let tag = tag_of(&frame, composition_time_ms);
+            assert_eq!(super::frame(&tag), Ok(Some(frame)), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_frame_shares_the_payload_of_its_tag() {
+        let body = Bytes::from_static(&[0x27, 1, 0, 0, 0, 0xAA]);
+        let tag = Tag { kind: TagKind::Video, timestamp_ms: 0, body: body.clone() };
+        let payload = super::frame(&tag).map(|frame| frame.map(|frame| frame.payload.as_ptr()));
+        assert_eq!(payload, Ok(Some(body[5..].as_ptr())));
+    }
+
+    #[test]
+    fn what_cannot_be_decoded_is_no_frame() {
+        let cases: [(TagKind, &'static [u8]); 5] = [
+            (TagKind::Script, &[2, 0, 0]),
+            (TagKind::Video, &[]),
+            (TagKind::Audio, &[]),
+            (TagKind::Video, &[0x17, 2, 0, 0, 0]), // end of sequence
+            (TagKind::Video, &[0x57, 0]),          // start of seeking
+        ];
+        for (kind, body) in cases {
+            let tag = Tag { kind, timestamp_ms: 0, body: Bytes::from_static(body) };
+            assert_eq!(super::frame(&tag), Ok(None), "{kind:?} {body:02x?}");
+        }
+    }
+
+    #[test]
+    fn presentation_never_comes_before_decoding() {
+        let body = Bytes::from_static(&[0x27, 1, 0xFF, 0xFF, 0xF6]);
+        let tag = Tag { kind: TagKind::Video, timestamp_ms: 5, body };
+        let times = super::frame(&tag).map(|frame| frame.map(|f| (f.dts_ns, f.pts_ns)));
+        assert_eq!(times, Ok(Some((5_000_000, 5_000_000))));
+    }
+}

@@ -152,8 +152,8 @@ impl Drop for Subscriber {
     }
 }
 
-/// A thread that panicked in here must not end the stream. What it left behind is whole: a queue
-/// holds to its promises between any two of its steps that could panic.
+/// A thread that panicked while it held a lock must not end the stream of every destination; the
+/// worst it leaves behind is a frame that is missing.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,6 +1,6 @@
 //! Access units, their time on the wire, and the queue where they may wait or be dropped.
 //!
-//! Pure room, with one exception: [`fan_out`] holds short locks and wakes a reader, because it is
+//! Pure room, with one exception: `fan_out` holds short locks and wakes a reader, because it is
 //! where the encoder's threads end. The room promises that a destination sees whole GOPs that
 //! start with their codec configuration, whatever was dropped before; that time on the wire never
 //! goes back; and that no destination delays another, nor the encoder. It knows nothing of

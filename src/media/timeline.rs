@@ -2,7 +2,7 @@
 
 use super::{Frame, Track};
 
-/// Largest composition time that 24 signed bits hold (FLV specification E.4.3.2), in ms.
+/// Largest composition time that 24 signed bits hold (FLV specification E.4.3.1), in ms.
 const COMPOSITION_TIME_MAX_MS: i64 = 0x7F_FFFF;
 /// Smallest composition time that 24 signed bits hold, in ms.
 const COMPOSITION_TIME_MIN_MS: i64 = -0x80_0000;
