@@ -89,3 +89,31 @@ fn nothing_that_is_shown_contains_the_key_or_the_password() {
         }
     }
 }
+
+#[test]
+fn no_damaged_address_is_told_back_or_ends_in_a_panic() {
+    let mut refused = 0;
+    let mut check = |text: &str, key: &str| {
+        let told = [
+            ServerUrl::parse(text).map(|s| format!("{s} {s:?} {}", s.tc_url().len())),
+            Ingest::from_combined(text).map(|i| format!("{i:?}")),
+        ];
+        for error in told.iter().filter_map(|t| t.as_ref().err()) {
+            refused += 1;
+            assert!(!format!("{error} {error:?}").contains(key), "{text}: {error}");
+        }
+    };
+    for case in cases() {
+        let address = case.combined.as_deref().unwrap_or(&case.server);
+        for (at, _) in address.char_indices() {
+            check(&address[..at], &case.key);
+            check(&address[at..], &case.key);
+            for put in ["/", "?", "@", ":", "[", "]", "%", "#", "//", "{stream_key}", "é", "\u{1b}"]
+            {
+                check(&format!("{}{put}{}", &address[..at], &address[at..]), &case.key);
+                check(&format!("{}{put}{}", &address[..at], &address[at + 1..]), &case.key);
+            }
+        }
+    }
+    assert!(refused > 10_000, "{refused}");
+}

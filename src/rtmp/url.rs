@@ -13,13 +13,17 @@
 //! assert_eq!(ingest.masked(), "rtmps, host live.example, port 443, app app, key ••••");
 //! ```
 
-use core::net::{Ipv4Addr, Ipv6Addr};
+mod host;
+mod login;
+
 use std::fmt;
 
 use zeroize::Zeroizing;
 
 use crate::limits::URL_BYTES_MAX;
 use crate::secret::{KeyError, StreamKey};
+pub use host::Host;
+pub use login::Login;
 
 /// Where the key stands in an address of the third shape.
 const PLACEHOLDER: &str = "{stream_key}";
@@ -79,116 +83,6 @@ impl fmt::Display for Scheme {
             Scheme::Rtmps => "rtmps",
         })
     }
-}
-
-/// Who is called. Displayed as it stands in an address, an IPv6 address in brackets.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Host {
-    /// A DNS name in lower case, without the root's dot.
-    Name(String),
-    /// An IPv4 address.
-    V4(Ipv4Addr),
-    /// An IPv6 address.
-    V6(Ipv6Addr),
-}
-
-impl Host {
-    fn parse(text: &str) -> Result<Host, UrlError> {
-        if text.is_empty() {
-            return Err(UrlError::NoHost);
-        }
-        if let Some(inner) = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')) {
-            return inner.parse().map(Host::V6).map_err(|_| UrlError::BadHost);
-        }
-        if let Ok(address) = text.parse() {
-            return Ok(Host::V4(address));
-        }
-        let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
-        // A name whose last label is a number would be a mistyped IPv4 address (WHATWG URL 3.5).
-        let ends_in_number = name.rsplit('.').next().is_some_and(|l| l.parse::<u64>().is_ok());
-        if name.len() > 253 || ends_in_number || !name.split('.').all(is_label) {
-            return Err(UrlError::BadHost);
-        }
-        Ok(Host::Name(name))
-    }
-
-    fn is_within(&self, domain: &str) -> bool {
-        match self {
-            Host::Name(name) => name
-                .strip_suffix(domain)
-                .is_some_and(|front| front.is_empty() || front.ends_with('.')),
-            Host::V4(_) | Host::V6(_) => false,
-        }
-    }
-}
-
-/// A label of a DNS name (RFC 1123 section 2.1; the underscore is seen in private networks).
-fn is_label(label: &str) -> bool {
-    (1..=63).contains(&label.len())
-        && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-        && !label.starts_with('-')
-        && !label.ends_with('-')
-}
-
-impl fmt::Display for Host {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Host::Name(name) => f.write_str(name),
-            Host::V4(address) => address.fmt(f),
-            Host::V6(address) => write!(f, "[{address}]"),
-        }
-    }
-}
-
-/// User and password of an address, percent-decoded; for servers that ask for `authmod`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Login {
-    /// Who publishes.
-    pub user: String,
-    password: Zeroizing<String>,
-}
-
-impl Login {
-    /// The password itself, for the server's challenge; never for a message or a log.
-    pub fn reveal_password(&self) -> &str {
-        &self.password
-    }
-
-    fn parse(text: &str) -> Result<Login, UrlError> {
-        let (user, password) = text.split_once(':').unwrap_or((text, ""));
-        let user = percent_decode(user)?.to_string();
-        if user.is_empty() {
-            return Err(UrlError::BadLogin);
-        }
-        Ok(Login { user, password: percent_decode(password)? })
-    }
-}
-
-impl fmt::Debug for Login {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Login(••••)")
-    }
-}
-
-fn percent_decode(text: &str) -> Result<Zeroizing<String>, UrlError> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        let decoded = if byte == b'%' {
-            let mut digit = || rest.next().and_then(|d| char::from(d).to_digit(16));
-            let (high, low) = (digit(), digit());
-            let (Some(high), Some(low)) = (high, low) else { return Err(UrlError::BadLogin) };
-            (high * 16 + low) as u8
-        } else {
-            byte
-        };
-        bytes.push(decoded);
-    }
-    let text = std::str::from_utf8(&bytes).map_err(|_| UrlError::BadLogin)?;
-    if text.chars().any(char::is_control) {
-        return Err(UrlError::BadLogin);
-    }
-    Ok(Zeroizing::new(text.to_owned()))
 }
 
 /// Why a text is no address to publish to. The text itself is never part of the error.
@@ -323,9 +217,7 @@ impl ServerUrl {
         let mut text = Zeroizing::new(String::with_capacity(URL_BYTES_MAX));
         text.push_str(&format!("{}://", self.scheme));
         if let Some(login) = &self.login {
-            push_encoded(&mut text, &login.user);
-            text.push(':');
-            push_encoded(&mut text, &login.password);
+            login.encode(&mut text);
             text.push('@');
         }
         text.push_str(&self.authority());
@@ -366,16 +258,6 @@ fn shown_query(query: &str) -> String {
         None => DOTS.to_owned(),
     });
     shown.collect::<Vec<_>>().join("&")
-}
-
-fn push_encoded(text: &mut String, plain: &str) {
-    for byte in plain.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            text.push(char::from(byte));
-        } else {
-            text.push_str(&format!("%{byte:02X}"));
-        }
-    }
 }
 
 impl fmt::Display for ServerUrl {
@@ -586,183 +468,4 @@ fn split_template(path: &str) -> Result<(&str, Option<AroundKey>), UrlError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn server(text: &str) -> ServerUrl {
-        ServerUrl::parse(text).unwrap_or_else(|e| panic!("{text}: {e}"))
-    }
-
-    fn key(text: &str) -> StreamKey {
-        StreamKey::parse(text).unwrap()
-    }
-
-    fn combined(text: &str) -> (String, String) {
-        let ingest = Ingest::from_combined(text).unwrap_or_else(|e| panic!("{text}: {e}"));
-        (ingest.server.app.clone(), ingest.key.reveal().to_owned())
-    }
-
-    #[test]
-    fn every_refused_scheme_says_what_to_use_instead() {
-        for (scheme, instead) in REFUSED {
-            let said = ServerUrl::parse(&format!("{scheme}://h/live")).unwrap_err().to_string();
-            assert!(said.contains(instead) && said.starts_with(scheme), "{said}");
-        }
-        for text in ["live_123-abc", "foo://h/a", "//h/a", "://h/a"] {
-            assert_eq!(ServerUrl::parse(text), Err(UrlError::NoScheme), "{text}");
-        }
-    }
-
-    #[test]
-    fn an_address_that_cannot_be_called_is_refused_by_its_reason() {
-        let long = format!("rtmp://h/{}", "a".repeat(URL_BYTES_MAX));
-        let long_label = format!("rtmp://{}.example/a", "a".repeat(64));
-        for (text, error) in [
-            ("", UrlError::Empty),
-            (" \r\n", UrlError::Empty),
-            (&*long, UrlError::TooLong),
-            (&*long_label, UrlError::BadHost),
-            ("rtmp://h/a b", UrlError::NotPrintable),
-            ("rtmp://h/a\u{1b}[0m", UrlError::NotPrintable),
-            ("rtmp:///live", UrlError::NoHost),
-            ("rtmp://:1935/live", UrlError::NoHost),
-            ("rtmp://h", UrlError::NoApp),
-            ("rtmp://h?a=1/live", UrlError::NoApp),
-            ("rtmps://a.rtmps.youtube.com/", UrlError::NoApp),
-            ("rtmp://h:0/live", UrlError::BadPort),
-            ("rtmp://h:65536/live", UrlError::BadPort),
-            ("rtmp://h:+80/live", UrlError::BadPort),
-            ("rtmp://h:/live", UrlError::BadPort),
-            ("rtmp://2001:db8::1/live", UrlError::BareIpv6),
-            ("rtmp://[2001:db8::g]/live", UrlError::BadHost),
-            ("rtmp://[fe80::1%25eth0]/live", UrlError::BadHost),
-            ("rtmp://[::1]x/live", UrlError::BadHost),
-            ("rtmp://256.1.1.1/live", UrlError::BadHost),
-            ("rtmp://10.1/live", UrlError::BadHost),
-            ("rtmp://a..b/live", UrlError::BadHost),
-            ("rtmp://-a.b/live", UrlError::BadHost),
-            ("rtmp://bücher.example/live", UrlError::BadHost),
-            ("rtmp://:p@h/live", UrlError::BadLogin),
-            ("rtmp://u%zz:p@h/live", UrlError::BadLogin),
-            ("rtmp://u%0a:p@h/live", UrlError::BadLogin),
-            ("rtmp://h/a/{stream_key}/b", UrlError::BadTemplate),
-            ("rtmp://h/a/{stream_key}{stream_key}", UrlError::BadTemplate),
-            ("rtmp://h/a?key={stream_key}", UrlError::BadTemplate),
-            ("rtmps://a.rtmps.youtube.com/live2/abcd", UrlError::KeyInAddress),
-            ("rtmps://fra05.contribute.live-video.net/app/live_1", UrlError::KeyInAddress),
-        ] {
-            assert_eq!(ServerUrl::parse(text), Err(error), "{text}");
-        }
-    }
-
-    #[test]
-    fn hosts_are_compared_in_one_spelling() {
-        assert_eq!(server("RTMPS://Live.EXAMPLE./App"), server("rtmps://live.example:443/App"));
-        assert_eq!(server("rtmp://[2001:DB8:0::1]:1936/x").authority(), "[2001:db8::1]:1936");
-        assert!(!Host::Name("notyoutube.com".into()).is_within("youtube.com"));
-    }
-
-    #[test]
-    fn the_default_port_belongs_to_the_scheme() {
-        assert_eq!(server("rtmp://h/a").port, 1935);
-        assert_eq!(server("rtmps://h/a").port, 443);
-        assert_eq!(server("rtmp://h:443/a").tc_url(), "rtmp://h:443/a");
-        assert_eq!(server("rtmps://h:1935/a").tc_url(), "rtmps://h:1935/a");
-    }
-
-    #[test]
-    fn one_trailing_slash_of_the_app_is_none() {
-        assert_eq!(server("rtmps://h/rtmp/").tc_url(), "rtmps://h/rtmp");
-        assert_eq!(server("rtmp://h/").app, "");
-        assert_eq!(server("rtmp://h//live").app, "/live");
-        assert_eq!(combined("rtmp://h/app//key"), ("app".into(), "key".into()));
-    }
-
-    #[test]
-    fn login_is_kept_apart_and_never_shown() {
-        let server = server("rtmp://us%40er:p%2Fss%3A@h/live?token=s3cret&backup=1");
-        let login = server.login.as_ref().unwrap();
-        assert_eq!((login.user.as_str(), login.reveal_password()), ("us@er", "p/ss:"));
-        assert_eq!(server.tc_url(), "rtmp://h/live?token=s3cret&backup=1");
-        assert_eq!(server.to_string(), "rtmp://••••@h/live?token=••••&backup=1");
-        let shown = format!("{server:?} {login:?}");
-        assert!(!shown.contains("p/ss") && !shown.contains("er:") && !shown.contains("s3cret"));
-    }
-
-    #[test]
-    fn what_was_written_down_is_read_back_unchanged() {
-        for text in [
-            "rtmp://h/",
-            "rtmps://h:4443/live2?backup=1",
-            "rtmp://us%40er:p%2Fss%3A@[::1]:80/a/b",
-            "rtmp://h/{stream_key}",
-            "rtmp://h/app/pre_{stream_key}?bandwidthtest=true",
-        ] {
-            assert_eq!(*server(text).reveal(), text);
-            assert_eq!(server(&server(text).reveal()), server(text));
-        }
-    }
-
-    #[test]
-    fn a_template_puts_its_own_text_around_the_key() {
-        let template = server("rtmp://h/app/{stream_key}?bandwidthtest=true");
-        assert_eq!(template.app, "app");
-        assert_eq!(template.to_string(), "rtmp://h/app/{stream_key}");
-        let ingest = Ingest::from_server_and_key(template.clone(), key("live_1")).unwrap();
-        assert_eq!(ingest.key.reveal(), "live_1?bandwidthtest=true");
-        let long = key(&"k".repeat(1_020));
-        assert_eq!(
-            Ingest::from_server_and_key(template, long),
-            Err(UrlError::Key(KeyError::TooLong))
-        );
-    }
-
-    #[test]
-    fn queries_stay_on_the_side_where_they_stood() {
-        for (text, app, key) in [
-            ("rtmp://h/app/key", "app", "key"),
-            ("rtmp://h/app/inst/key", "app/inst", "key"),
-            ("rtmp://h/app/key?a=1&b=2", "app", "key?a=1&b=2"),
-            ("rtmp://h/live2?backup=1/key", "live2?backup=1", "key"),
-            ("rtmp://h/live2/?backup=1/key", "live2/?backup=1", "key"),
-            ("rtmp://h/live2?backup=1/key?a=x/y", "live2?backup=1", "key?a=x/y"),
-            ("rtmp://h/live?token=a/b/key", "live?token=a/b", "key"),
-            ("rtmp://h/a/_definst_?t=1/key", "a/_definst_?t=1", "key"),
-            ("rtmps://x.facebook.com/rtmp/FB-1?s=1&a=x/y", "rtmp", "FB-1?s=1&a=x/y"),
-        ] {
-            assert_eq!(combined(text), (app.to_owned(), key.to_owned()), "{text}");
-        }
-    }
-
-    #[test]
-    fn an_address_without_a_certain_key_is_refused() {
-        for (text, error) in [
-            ("rtmp://h", UrlError::NoApp),
-            ("rtmp://h/app", UrlError::NoKey),
-            ("rtmp://h/app/", UrlError::NoKey),
-            ("rtmp://h//key", UrlError::NoKey),
-            ("rtmp://h/app?x=1", UrlError::NoKey),
-            ("rtmp://h/app/{stream_key}", UrlError::NoKey),
-            ("rtmp://h/app/key?a=x/y", UrlError::Ambiguous),
-        ] {
-            assert_eq!(Ingest::from_combined(text), Err(error), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_whole_address_pasted_as_the_key_is_noticed() {
-        let pasted = Ingest::from_server_and_key(server("rtmp://h/a"), key("RTMPS://h/a/k"));
-        assert_eq!(pasted, Err(UrlError::KeyIsAddress));
-    }
-
-    #[test]
-    fn no_rendering_of_an_ingest_shows_its_key() {
-        for text in ["rtmps://h/app/canary?a=canary", "rtmp://u:canary@h/live2?backup=1/canary"] {
-            let ingest = Ingest::from_combined(text).unwrap();
-            let shown = format!("{} {ingest:?} {}", ingest.masked(), ingest.server);
-            assert!(!shown.contains("canary"), "{shown}");
-        }
-        let left_inside = server("rtmp://own.example/live/canary");
-        assert!(!format!("{left_inside} {left_inside:?}").contains("canary"));
-    }
-}
+mod tests;
