@@ -126,8 +126,9 @@ pub enum PipelineEvent {
         /// In its own words.
         said: String,
     },
-    /// It has ended and holds no device: the answer to
-    /// [`PipelineOrder::Stop`](super::PipelineOrder::Stop), or by itself.
+    /// It holds no device any more: the answer to
+    /// [`PipelineOrder::Stop`](super::PipelineOrder::Stop), once. A pipeline that comes to its end
+    /// by itself is an `Error`; it still waits for its `Stop`.
     Ended,
 }
 

@@ -114,8 +114,6 @@ enum Then {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cause {
     Pipeline(PipelineFault),
-    /// The pipeline ended although nobody stopped it.
-    PipelineEnded,
     NoFirstKey,
 }
 
@@ -155,7 +153,6 @@ impl Cause {
             Cause::Pipeline(PipelineFault::Encoder) => "the encoder failed",
             Cause::Pipeline(PipelineFault::NoOutput) => "the encoder delivers nothing",
             Cause::Pipeline(PipelineFault::Internal) => "the pipeline failed",
-            Cause::PipelineEnded => "the pipeline ended by itself",
             Cause::NoFirstKey => "the encoder delivered no key frame in time",
         }
     }
@@ -166,9 +163,7 @@ impl Cause {
             Cause::Pipeline(PipelineFault::Microphone) => panel::Fault::Microphone,
             Cause::Pipeline(PipelineFault::Encoder | PipelineFault::NoOutput)
             | Cause::NoFirstKey => panel::Fault::Encoder,
-            Cause::Pipeline(PipelineFault::Internal) | Cause::PipelineEnded => {
-                panel::Fault::Internal
-            }
+            Cause::Pipeline(PipelineFault::Internal) => panel::Fault::Internal,
         }
     }
 
@@ -228,9 +223,9 @@ impl Appliance {
             Mode::Ready => Shown::Ready,
             Mode::OnAir(_) => {
                 let mut set = self.destinations.iter().filter(|d| d.is_set());
-                if set.any(Destination::is_accepted) {
+                if set.clone().any(Destination::is_accepted) {
                     Shown::Live
-                } else if self.destinations.iter().any(Destination::has_ended) {
+                } else if set.any(Destination::has_ended) {
                     Shown::Retrying
                 } else {
                     Shown::Starting
@@ -311,6 +306,9 @@ impl Appliance {
     /// Time has come to `now`.
     pub fn handle_timeout(&mut self, now: Duration) {
         debug_assert!(self.actions.is_empty(), "actions are done before the next timeout");
+        if self.mode == Mode::Exited {
+            return;
+        }
         self.each(now, |destination, desk| destination.handle_timeout(desk));
         let due = |at: Duration| now >= at;
         match self.mode {
@@ -501,7 +499,8 @@ impl Appliance {
                 self.pipeline_failed(now, Cause::Pipeline(fault), &said);
             }
             (Engine::Running, PipelineEvent::Ended) => {
-                self.pipeline_failed(now, Cause::PipelineEnded, "");
+                let cause = Cause::Pipeline(PipelineFault::Internal);
+                self.pipeline_failed(now, cause, "it ended although nobody stopped it");
             }
             (Engine::Ending, PipelineEvent::Ended) => self.engine = Engine::Off,
             // The first key frame is what counts, not that the pipeline plays; and what a
@@ -551,7 +550,7 @@ impl Appliance {
             Mode::Stopping { deadline, .. } => {
                 self.mode = Mode::Stopping { deadline, then: Then::Exit };
             }
-            _ => self.exit(),
+            _ => self.mode = Mode::Exited,
         }
     }
 
@@ -658,7 +657,7 @@ impl Appliance {
                 let look_again = cause.source().map(|_| now + REPROBE_INTERVAL);
                 self.mode = Mode::Fault { cause, look_again };
             }
-            Then::Exit => self.exit(),
+            Then::Exit => self.mode = Mode::Exited,
             Then::GoLive => {
                 self.mode = self.resting();
                 if let GoLive::Refused(why) = self.go_live(now, "asked for while stopping") {
@@ -678,11 +677,6 @@ impl Appliance {
         }
     }
 
-    fn exit(&mut self) {
-        self.mode = Mode::Exited;
-        self.act(Action::Exit(0));
-    }
-
     /// Brings the mode in line with facts and destinations, then tells what changed. Each round
     /// makes one step, and no chain of steps is longer than stop, closed, live again, stop.
     fn settle(&mut self, now: Duration) {
@@ -694,6 +688,9 @@ impl Appliance {
             }
         }
         self.report(now);
+        if self.mode == Mode::Exited {
+            self.act(Action::Exit(0)); // the last action, and only once: see `handle`
+        }
         debug_assert!(self.actions.len() <= ACTIONS_MAX, "one event causes bounded work");
     }
 
@@ -731,14 +728,14 @@ impl Appliance {
         let from = std::mem::replace(&mut self.reported.mode, mode);
         if mode != from {
             self.reported.since = now;
-            if let Some(because) = self.because_on_air(mode) {
+            if let Some(because) = self.because_on_air(mode, from) {
                 self.because = because;
             }
             let because = self.because.clone();
             self.say_changed(Change::Box { from, to: mode, because });
         }
-        if mode != from || accepted != self.reported.accepted {
-            self.reported.accepted = accepted;
+        let recount = accepted != std::mem::replace(&mut self.reported.accepted, accepted);
+        if mode != from || (recount && mode == Shown::Live) {
             let status = match mode {
                 Shown::Live => format!("live at {} of {} destinations", accepted.0, accepted.1),
                 _ => format!("{}: {}", mode.name(), self.because),
@@ -826,7 +823,7 @@ impl Appliance {
     }
 
     /// Why the box is live or retrying, which follows from its destinations alone.
-    fn because_on_air(&self, mode: Shown) -> Option<String> {
+    fn because_on_air(&self, mode: Shown, from: Shown) -> Option<String> {
         let mut set = self.destinations.iter().filter(|d| d.is_set());
         match mode {
             Shown::Live => {
@@ -836,6 +833,10 @@ impl Appliance {
                 .filter(|d| d.has_ended())
                 .max_by_key(|d| d.has_hope())
                 .map(Destination::sentence),
+            // Only new destinations bring a broadcast back to its start.
+            Shown::Starting if matches!(from, Shown::Live | Shown::Retrying) => {
+                Some("the settings changed".to_owned())
+            }
             _ => None,
         }
     }
