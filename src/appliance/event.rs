@@ -1,0 +1,226 @@
+//! What the appliance is told.
+
+use std::time::Duration;
+
+use crate::console::{ClientId, Clock, Command};
+use crate::panel;
+
+/// A destination, for as long as the box runs. Settings that drop a destination and take it up
+/// again may use its number again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DestinationId(pub u32);
+
+/// A destination as the settings describe it. Address and key stay with the shell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Which one.
+    pub id: DestinationId,
+    /// Its name, for people.
+    pub name: String,
+    /// Differs from before whenever the address or the key changed.
+    pub revision: u64,
+    /// Whether it can be published to: a stream key is set, or none is needed.
+    pub has_key: bool,
+}
+
+/// What the box knows when it starts.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// Seed of the jitter of all waits.
+    pub seed: u64,
+    /// The board profile in use, for `about`.
+    pub board: String,
+    /// The owner lets the box go live without a camera.
+    pub start_without_camera: bool,
+    /// The owner lets the box go live without a microphone.
+    pub start_without_microphone: bool,
+    /// The last [`Action::Latch`](super::Action::Latch) before the power went: the box was live.
+    pub latched_live: bool,
+}
+
+/// Everything that can happen to the appliance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// Profile, settings and self-test are done.
+    Booted,
+    /// The destinations of the settings, all of them, after each change of the settings. Of more
+    /// than [`DESTINATIONS_MAX`](crate::limits::DESTINATIONS_MAX) the first ones count.
+    Targets(Vec<Target>),
+    /// The button.
+    Button(panel::Gesture),
+    /// A command.
+    Console {
+        /// Who asks, and gets the reply.
+        from: ClientId,
+        /// What for.
+        command: Command,
+    },
+    /// A console went away.
+    ConsoleGone(ClientId),
+    /// The network link.
+    Link(LinkChange),
+    /// Whether the time of day can be trusted.
+    Clock(Clock),
+    /// The camera or the microphone. Both count as lost until they are told to be back.
+    Source(Source, Presence),
+    /// Capture and encoder.
+    Pipeline {
+        /// The run that the order named; events of any other run are ignored.
+        run: u64,
+        /// What happened.
+        what: PipelineEvent,
+    },
+    /// An attempt to publish.
+    Publish {
+        /// Where.
+        dest: DestinationId,
+        /// The attempt that the order named; events of any other attempt are ignored.
+        attempt: u64,
+        /// What happened.
+        what: PublishEvent,
+    },
+    /// The system asks the box to end (SIGTERM).
+    Terminate,
+}
+
+/// What happened to the network link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LinkChange {
+    /// A carrier and an address are there.
+    Up,
+    /// None is.
+    Down,
+    /// Another address or route.
+    Changed,
+}
+
+/// Where pictures or sound come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// The camera.
+    Camera,
+    /// The microphone.
+    Microphone,
+}
+
+/// Whether a source is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Presence {
+    /// It is not; while on air, slate or silence stands in.
+    Lost,
+    /// It is.
+    Back,
+}
+
+/// What happened to capture and encoder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PipelineEvent {
+    /// It runs; nothing is encoded yet.
+    Playing,
+    /// The first key frame since the start or restart waits in the queues.
+    FirstKey,
+    /// It failed.
+    Error {
+        /// What failed.
+        fault: PipelineFault,
+        /// In its own words.
+        said: String,
+    },
+    /// It holds no device any more: the answer to
+    /// [`PipelineOrder::Stop`](super::PipelineOrder::Stop), once. A pipeline that comes to its end
+    /// by itself is an `Error`; it still waits for its `Stop`.
+    Ended,
+}
+
+/// What failed in the pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PipelineFault {
+    /// The camera, beyond what the slate covers.
+    Camera,
+    /// The microphone, beyond what silence covers.
+    Microphone,
+    /// The encoder.
+    Encoder,
+    /// No encoded output at all for
+    /// [`NO_OUTPUT_TIMEOUT`](crate::limits::NO_OUTPUT_TIMEOUT).
+    NoOutput,
+    /// Anything else.
+    Internal,
+}
+
+/// What happened to an attempt. After `Ended` there is nothing more of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PublishEvent {
+    /// The server has started the stream and acknowledged media.
+    Accepted,
+    /// The attempt is over and its connection is closed.
+    Ended {
+        /// How.
+        kind: EndKind,
+        /// In the words of the server or the system.
+        said: String,
+    },
+}
+
+/// How an attempt ended. Only the appliance knows what that means for the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EndKind {
+    /// The connection broke.
+    Lost,
+    /// A phase took too long, or nothing was delivered any more.
+    Timeout,
+    /// The server closed the connection.
+    ClosedByServer,
+    /// No address, no route, or the port is closed.
+    Unreachable,
+    /// The server still holds an earlier publish of this key.
+    Busy,
+    /// The server refuses the key.
+    KeyRefused,
+    /// The server refuses the connection, with words.
+    Rejected,
+    /// The server's certificate is not accepted.
+    Certificate {
+        /// Only because it is not valid yet.
+        not_yet_valid: bool,
+    },
+    /// Another publisher took the key over.
+    Kicked,
+    /// The settings of this destination cannot work; nothing was tried.
+    BadDestination,
+    /// Our own [`PublishOrder::Close`](super::PublishOrder::Close) is done.
+    Stopped,
+}
+
+impl EndKind {
+    /// In words.
+    pub fn name(self) -> &'static str {
+        match self {
+            EndKind::Lost => "connection lost",
+            EndKind::Timeout => "timed out",
+            EndKind::ClosedByServer => "closed by the server",
+            EndKind::Unreachable => "unreachable",
+            EndKind::Busy => "stream key still in use",
+            EndKind::KeyRefused => "stream key refused",
+            EndKind::Rejected => "rejected by the server",
+            EndKind::Certificate { not_yet_valid: false } => "certificate not accepted",
+            EndKind::Certificate { not_yet_valid: true } => "certificate not valid yet",
+            EndKind::Kicked => "another encoder took over",
+            EndKind::BadDestination => "settings cannot work",
+            EndKind::Stopped => "stopped",
+        }
+    }
+}
+
+/// Words from outside as they may be kept and shown: one line, bounded.
+pub(super) fn bounded(said: &str) -> String {
+    said.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(crate::limits::SERVER_TEXT_CHARS_MAX)
+        .collect()
+}
+
+/// Whole milliseconds of a duration.
+pub(super) fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,887 @@
+//! The box: facts, mode, and the destinations under it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::action::{Action, Notify, PipelineOrder, To};
+use super::destination::{Desk, Destination};
+use super::event::{
+    Event, LinkChange, PipelineEvent, PipelineFault, Presence, Setup, Source, Target, bounded, ms,
+};
+use crate::console::{
+    self, About, Change, ClientId, Clock, Command, Facts, Link, Mode as Shown, Reply, Status,
+};
+use crate::limits::{
+    ACTIONS_MAX, DESTINATIONS_HELD_MAX, DESTINATIONS_MAX, FIRST_KEY_TIMEOUT,
+    PIPELINE_FAILURE_FORGOTTEN_AFTER, REPROBE_INTERVAL, STOPPING_TIMEOUT, WATCHERS_MAX,
+};
+use crate::panel::{self, Attention, Because, Gesture, Indication};
+
+/// The appliance.
+///
+/// Drive it so: [`Appliance::handle`] for each event, [`Appliance::handle_timeout`] at
+/// [`Appliance::poll_timeout`]; after each, and after [`Appliance::new`], do what
+/// [`Appliance::poll_action`] gives until `None`. Early or repeated timeouts do no harm. `now`
+/// never goes back.
+#[derive(Debug)]
+pub struct Appliance {
+    setup: Setup,
+    facts: Facts,
+    mode: Mode,
+    engine: Engine,
+    /// The number of the last pipeline run.
+    run: u64,
+    destinations: Vec<Destination>,
+    /// The number of the last attempt of any destination.
+    attempts: u64,
+    rng: fastrand::Rng,
+    watchers: Vec<ClientId>,
+    /// What was last given out with `Latch`.
+    latched: bool,
+    /// The box was live when the power went, and goes live by itself as soon as it can.
+    resume: bool,
+    /// Why the box does what it does.
+    because: String,
+    reported: Reported,
+    actions: VecDeque<Action>,
+}
+
+/// What the box does. *Starting*, *Live* and *Retrying* are together `OnAir`; which of them holds
+/// is computed from the destinations and stored nowhere.
+///
+/// ```text
+///                  ┌────────────┐
+///      power on ──►│  Booting   ├──────────────┬──────────────────┐
+///                  └────────────┘              │ no target        │ a target
+///                                              ▼                  ▼
+///                  ┌────────────┐       ┌────────────┐ target ┌─────────┐
+///              ┌──►│   Fault    │       │ NeedsSetup ├───────►│  Ready  │◄───┐
+///              │   │   cause    │       └────────────┘        └────┬────┘    │
+///              │   └─┬────────┬─┘                                  │         │
+///              │     │GoLive  │ recovered, or Stop: → Ready GoLive │         │
+///              │     │        │                                    │         │
+///              │   ┌─▼─ on air ───────────────────────────────────▼─────┐    │
+///              │   │                     accepted                       │    │
+///              │   │    Starting ───────────────────────► Live          │    │
+///              │   │       │ first attempt     last one   │  ▲ accepted │    │
+///              │   │       │ ended                ended   ▼  │          │    │
+///              │   │       └──────────────────────────► Retrying        │    │
+///              │   └───────┬───────────────────────────────────┬────────┘    │
+///              │           │ no first key frame in time,       │ Stop, or    │
+///              │           │ pipeline error before it, or      │ every       │
+///              │           │ a second one within a minute      │ destination │
+///              │           ▼                                   ▼ idle        │
+///              │   ┌────────────────────────────────────────────────────┐    │
+///              └───┤              Stopping{deadline, then}              ├────┘
+///     then = Fault └────────────────────────────────────────────────────┘ then = Rest
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Booting,
+    NeedsSetup,
+    Ready,
+    OnAir(OnAir),
+    Stopping { deadline: Duration, then: Then },
+    /// `look_again`: when to see whether the source that failed is there after all.
+    Fault { cause: Cause, look_again: Option<Duration> },
+    /// `Exit` was given; nothing happens any more.
+    Exited,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct OnAir {
+    /// The pipeline was started or restarted, and its first key frame is due.
+    first_key_by: Option<Duration>,
+    /// There has been a key frame: destinations are being published to.
+    sending: bool,
+    /// The last restart of the pipeline.
+    restarted: Option<Duration>,
+    /// Sources that were there at some time of this broadcast; losing one of them is worth a light.
+    had_camera: bool,
+    had_microphone: bool,
+}
+
+/// What follows when everything is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Rest,
+    GoLive,
+    Fault(Cause),
+    Exit,
+}
+
+/// Why the box is in `Fault`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    Pipeline(PipelineFault),
+    NoFirstKey,
+}
+
+/// Capture and encoder, as far as orders and answers tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Engine {
+    Off,
+    Running,
+    /// `Stop` was ordered; the devices are not released yet.
+    Ending,
+}
+
+/// What the world was last told, so that it is told changes only.
+#[derive(Debug)]
+struct Reported {
+    mode: Shown,
+    since: Duration,
+    indication: Indication,
+    /// Destinations that accept, and that are set.
+    accepted: (usize, usize),
+}
+
+/// What comes of a wish to go live.
+enum GoLive {
+    Begun,
+    Remembered,
+    Hurried,
+    Already,
+    Refused(String),
+}
+
+impl Cause {
+    fn sentence(self) -> &'static str {
+        match self {
+            Cause::Pipeline(PipelineFault::Camera) => "the camera failed",
+            Cause::Pipeline(PipelineFault::Microphone) => "the microphone failed",
+            Cause::Pipeline(PipelineFault::Encoder) => "the encoder failed",
+            Cause::Pipeline(PipelineFault::NoOutput) => "the encoder delivers nothing",
+            Cause::Pipeline(PipelineFault::Internal) => "the pipeline failed",
+            Cause::NoFirstKey => "the encoder delivered no key frame in time",
+        }
+    }
+
+    fn light(self) -> panel::Fault {
+        match self {
+            Cause::Pipeline(PipelineFault::Camera) => panel::Fault::Camera,
+            Cause::Pipeline(PipelineFault::Microphone) => panel::Fault::Microphone,
+            Cause::Pipeline(PipelineFault::Encoder | PipelineFault::NoOutput)
+            | Cause::NoFirstKey => panel::Fault::Encoder,
+            Cause::Pipeline(PipelineFault::Internal) => panel::Fault::Internal,
+        }
+    }
+
+    /// The source whose return clears the fault.
+    fn source(self) -> Option<Source> {
+        match self {
+            Cause::Pipeline(PipelineFault::Camera) => Some(Source::Camera),
+            Cause::Pipeline(PipelineFault::Microphone) => Some(Source::Microphone),
+            _ => None,
+        }
+    }
+}
+
+impl Appliance {
+    /// A box that is being started: no destination, no camera, no microphone, no link and no time
+    /// are known until events tell of them.
+    pub fn new(now: Duration, setup: Setup) -> Appliance {
+        let rng = fastrand::Rng::with_seed(setup.seed);
+        let (latched, resume) = (setup.latched_live, setup.latched_live);
+        let mut appliance = Appliance {
+            setup,
+            facts: Facts {
+                camera: false,
+                microphone: false,
+                link: Link::Down,
+                clock: Clock::Untrusted,
+            },
+            mode: Mode::Booting,
+            engine: Engine::Off,
+            run: 0,
+            destinations: Vec::new(),
+            attempts: 0,
+            rng,
+            watchers: Vec::new(),
+            latched,
+            resume,
+            because: "power on".to_owned(),
+            reported: Reported {
+                mode: Shown::Booting,
+                since: now,
+                indication: Indication::Starting,
+                accepted: (0, 0),
+            },
+            actions: VecDeque::new(),
+        };
+        appliance.act(Action::Show(Indication::Starting));
+        appliance
+    }
+
+    // ── getters ───────────────────────────────────────────────────────────────────────────────
+
+    /// What the box does; for the prompt.
+    pub fn mode(&self) -> Shown {
+        match self.mode {
+            Mode::Booting => Shown::Booting,
+            Mode::NeedsSetup => Shown::NeedsSetup,
+            Mode::Ready => Shown::Ready,
+            Mode::OnAir(_) => {
+                let mut set = self.destinations.iter().filter(|d| d.is_set());
+                if set.clone().any(Destination::is_accepted) {
+                    Shown::Live
+                } else if set.any(Destination::has_ended) {
+                    Shown::Retrying
+                } else {
+                    Shown::Starting
+                }
+            }
+            Mode::Stopping { .. } | Mode::Exited => Shown::Stopping,
+            Mode::Fault { .. } => Shown::Fault,
+        }
+    }
+
+    /// What the lights say, apart from momentary answers to the button.
+    pub fn indication(&self) -> Indication {
+        match self.mode {
+            Mode::Booting => Indication::Starting,
+            Mode::NeedsSetup => Indication::NeedsSetup,
+            // A press would be refused, so the light does not say that it is ready.
+            Mode::Ready => match self.missing_source() {
+                Some(Source::Camera) => Indication::Fault(panel::Fault::Camera),
+                Some(Source::Microphone) => Indication::Fault(panel::Fault::Microphone),
+                None => Indication::Ready,
+            },
+            Mode::OnAir(on_air) => match self.mode() {
+                Shown::Live => Indication::Live { attention: self.attention(on_air) },
+                Shown::Retrying => Indication::Retrying { because: self.trouble() },
+                _ => Indication::Connecting,
+            },
+            Mode::Stopping { .. } | Mode::Exited => Indication::Stopping,
+            Mode::Fault { cause, .. } => Indication::Fault(cause.light()),
+        }
+    }
+
+    /// Everything there is to tell at `now`; the shell adds the numbers of the stream.
+    pub fn status(&self, now: Duration) -> Status {
+        Status {
+            mode: self.mode(),
+            for_ms: ms(now.saturating_sub(self.reported.since)),
+            because: self.because.clone(),
+            facts: self.facts,
+            encoder: None,
+            destinations: self.destination_status(now),
+        }
+    }
+
+    /// Whether this console is shown every change.
+    pub fn watches(&self, client: ClientId) -> bool {
+        self.watchers.contains(&client)
+    }
+
+    // ── what happens ──────────────────────────────────────────────────────────────────────────
+
+    /// Something happened at `now`.
+    pub fn handle(&mut self, now: Duration, event: Event) {
+        debug_assert!(self.actions.is_empty(), "actions are done before the next event");
+        if self.mode == Mode::Exited {
+            return;
+        }
+        match event {
+            Event::Booted => self.booted(),
+            Event::Targets(targets) => self.retarget(now, targets),
+            Event::Button(gesture) => self.button(now, gesture),
+            Event::Console { from, command } => self.console(now, from, &command),
+            Event::ConsoleGone(client) => self.watchers.retain(|watcher| *watcher != client),
+            Event::Link(change) => self.link(now, change),
+            Event::Clock(clock) => self.clock(now, clock),
+            Event::Source(source, presence) => self.source(source, presence == Presence::Back),
+            Event::Pipeline { run, what } if run == self.run => self.pipeline(now, what),
+            Event::Pipeline { .. } => {}
+            Event::Publish { dest, attempt, what } => self.each(now, |destination, desk| {
+                if destination.id() == dest {
+                    destination.hear(desk, attempt, what.clone());
+                }
+            }),
+            Event::Terminate => self.terminate(now),
+        }
+        self.settle(now);
+    }
+
+    /// Time has come to `now`.
+    pub fn handle_timeout(&mut self, now: Duration) {
+        debug_assert!(self.actions.is_empty(), "actions are done before the next timeout");
+        if self.mode == Mode::Exited {
+            return;
+        }
+        self.each(now, |destination, desk| destination.handle_timeout(desk));
+        let due = |at: Duration| now >= at;
+        match self.mode {
+            Mode::OnAir(OnAir { first_key_by: Some(at), .. }) if due(at) => {
+                self.pipeline_failed(now, Cause::NoFirstKey, "");
+            }
+            Mode::Stopping { deadline, .. } if due(deadline) => self.force_rest(now),
+            Mode::Fault { cause, look_again: Some(at) } if due(at) => {
+                self.mode = Mode::Fault { cause, look_again: None };
+                if cause.source().is_some_and(|source| self.has_source(source)) {
+                    self.rest("the source is there again");
+                }
+            }
+            _ => {}
+        }
+        self.settle(now);
+    }
+
+    /// When [`Appliance::handle_timeout`] should be called; `None` while nothing is due.
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        let of_mode = match self.mode {
+            Mode::OnAir(OnAir { first_key_by, .. }) => first_key_by,
+            Mode::Stopping { deadline, .. } => Some(deadline),
+            Mode::Fault { look_again, .. } => look_again,
+            Mode::Exited => return None,
+            Mode::Booting | Mode::NeedsSetup | Mode::Ready => None,
+        };
+        let of_destinations = self.destinations.iter().filter_map(Destination::poll_timeout);
+        of_destinations.chain(of_mode).min()
+    }
+
+    /// The next thing to do.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    // ── events ────────────────────────────────────────────────────────────────────────────────
+
+    fn booted(&mut self) {
+        if self.mode == Mode::Booting {
+            self.rest("started");
+            self.act(Action::Notify(Notify::Ready));
+        }
+    }
+
+    fn button(&mut self, now: Duration, gesture: Gesture) {
+        match gesture {
+            Gesture::Down => self.act(Action::Show(Indication::Pressed)),
+            Gesture::Press => match self.go_live(now, "button pressed") {
+                GoLive::Begun | GoLive::Remembered | GoLive::Hurried => {}
+                GoLive::Already => self.act(Action::Show(Indication::Already)),
+                GoLive::Refused(why) => {
+                    self.act(Action::Show(Indication::Refused));
+                    self.note(format!("the button was pressed, but {why}"));
+                }
+            },
+            Gesture::Hold => {
+                if !self.stop(now, "button held") {
+                    self.act(Action::Show(Indication::Already));
+                }
+            }
+        }
+    }
+
+    fn console(&mut self, now: Duration, from: ClientId, command: &Command) {
+        let reply = match command {
+            Command::Help { about } => Reply::Text { lines: console::help(*about) },
+            Command::Status => Reply::Status(Box::new(self.status(now))),
+            Command::Live => match self.go_live(now, "asked for at the console") {
+                GoLive::Begun => Reply::text(["going live"]),
+                GoLive::Remembered => Reply::text(["going live as soon as the last one is closed"]),
+                GoLive::Hurried => Reply::text(["trying again at once"]),
+                GoLive::Already => Reply::text(["already on air"]),
+                GoLive::Refused(why) => Reply::error(why),
+            },
+            Command::Stop if self.stop(now, "asked for at the console") => {
+                Reply::text(["ending the broadcast"])
+            }
+            Command::Stop => Reply::text(["there is nothing to stop"]),
+            Command::Watch => self.watch(from),
+            Command::DestinationList => {
+                Reply::Destinations { destinations: self.destination_status(now) }
+            }
+            Command::About => Reply::About(About {
+                product: env!("CARGO_PKG_NAME"),
+                version: env!("CARGO_PKG_VERSION"),
+                board: self.setup.board.clone(),
+            }),
+        };
+        self.act(Action::Say { to: To::Client(from), reply });
+    }
+
+    fn watch(&mut self, from: ClientId) -> Reply {
+        if self.watches(from) {
+            self.watchers.retain(|watcher| *watcher != from);
+            Reply::text(["changes are no longer shown"])
+        } else if self.watchers.len() < WATCHERS_MAX {
+            self.watchers.push(from);
+            Reply::text(["every change is shown; `watch` again ends it"])
+        } else {
+            Reply::error("too many consoles watch already")
+        }
+    }
+
+    fn link(&mut self, now: Duration, change: LinkChange) {
+        self.facts.link = if change == LinkChange::Down { Link::Down } else { Link::Up };
+        if change != LinkChange::Down {
+            self.each(now, |destination, desk| destination.network_changed(desk));
+        }
+    }
+
+    fn clock(&mut self, now: Duration, clock: Clock) {
+        self.facts.clock = clock;
+        if clock == Clock::Trusted {
+            self.each(now, |destination, desk| destination.clock_trusted(desk));
+        }
+    }
+
+    /// A lost source ends nothing: while on air, capture puts slate or silence in its place.
+    fn source(&mut self, source: Source, present: bool) {
+        let (fact, name) = match source {
+            Source::Camera => (&mut self.facts.camera, "camera"),
+            Source::Microphone => (&mut self.facts.microphone, "microphone"),
+        };
+        if *fact == present {
+            return;
+        }
+        *fact = present;
+        self.say_changed(Change::Source { name, present });
+        if let Mode::OnAir(on_air) = &mut self.mode {
+            on_air.had_camera |= self.facts.camera;
+            on_air.had_microphone |= self.facts.microphone;
+        }
+        if let Mode::Fault { cause, .. } = self.mode
+            && present
+            && cause.source() == Some(source)
+        {
+            self.rest("the source is there again");
+        }
+    }
+
+    fn retarget(&mut self, now: Duration, mut targets: Vec<Target>) {
+        targets.truncate(DESTINATIONS_MAX);
+        let sending = matches!(self.mode, Mode::OnAir(OnAir { sending: true, .. }));
+        let ids: Vec<_> = targets.iter().map(|target| target.id).collect();
+        self.each(now, |destination, desk| {
+            if destination.is_set() && !ids.contains(&destination.id()) {
+                destination.remove(desk);
+            }
+        });
+        self.destinations.retain(|destination| !destination.is_gone());
+        // In the order of the settings; those that still close stand behind.
+        let mut old = std::mem::take(&mut self.destinations);
+        for (n, target) in targets.into_iter().enumerate() {
+            if ids[..n].contains(&target.id) {
+                continue; // settings that name a destination twice: the first one counts
+            }
+            let mut destination = match old.iter().position(|d| d.id() == target.id) {
+                Some(index) => old.remove(index),
+                None => Destination::new(target.clone()),
+            };
+            let (_, mut desk) = self.split(now);
+            destination.retarget(&mut desk, target, sending);
+            if sending {
+                destination.go_live(&mut desk);
+            }
+            self.destinations.push(destination);
+        }
+        self.destinations.append(&mut old);
+        self.bound_closing(now);
+    }
+
+    /// Settings that change faster than servers close: the oldest connections are cut.
+    fn bound_closing(&mut self, now: Duration) {
+        let mut surplus = self.destinations.len().saturating_sub(DESTINATIONS_HELD_MAX);
+        self.each(now, |destination, desk| {
+            if surplus > 0 && destination.is_removed_and_closing() {
+                destination.force_close(desk);
+                surplus -= 1;
+            }
+        });
+    }
+
+    fn pipeline(&mut self, now: Duration, what: PipelineEvent) {
+        match (self.engine, what) {
+            (Engine::Running, PipelineEvent::FirstKey) => self.first_key(now),
+            (Engine::Running, PipelineEvent::Error { fault, said }) => {
+                self.pipeline_failed(now, Cause::Pipeline(fault), &said);
+            }
+            (Engine::Running, PipelineEvent::Ended) => {
+                let cause = Cause::Pipeline(PipelineFault::Internal);
+                self.pipeline_failed(now, cause, "it ended although nobody stopped it");
+            }
+            (Engine::Ending, PipelineEvent::Ended) => self.engine = Engine::Off,
+            // The first key frame is what counts, not that the pipeline plays; and what a
+            // pipeline says while it is being stopped changes nothing.
+            (Engine::Running, PipelineEvent::Playing) | (Engine::Ending | Engine::Off, _) => {}
+        }
+    }
+
+    fn first_key(&mut self, now: Duration) {
+        if let Mode::OnAir(on_air) = &mut self.mode {
+            on_air.first_key_by = None;
+            on_air.sending = true;
+            self.each(now, |destination, desk| destination.go_live(desk));
+        }
+    }
+
+    /// Once the stream has begun, the pipeline is restarted under it; a second failure within
+    /// [`PIPELINE_FAILURE_FORGOTTEN_AFTER`] ends the broadcast.
+    fn pipeline_failed(&mut self, now: Duration, cause: Cause, said: &str) {
+        let Mode::OnAir(on_air) = self.mode else { return };
+        let recently = on_air
+            .restarted
+            .is_some_and(|at| now.saturating_sub(at) < PIPELINE_FAILURE_FORGOTTEN_AFTER);
+        let mut sentence = cause.sentence().to_owned();
+        if !said.is_empty() {
+            sentence = format!("{sentence}: {}", bounded(said));
+        }
+        if !on_air.sending || recently {
+            self.end_broadcast(now, Then::Fault(cause), &sentence);
+            return;
+        }
+        self.note(format!("{sentence}; the pipeline is restarted"));
+        self.mode = Mode::OnAir(OnAir {
+            first_key_by: Some(now + FIRST_KEY_TIMEOUT),
+            restarted: Some(now),
+            ..on_air
+        });
+        self.run += 1;
+        self.act(Action::Pipeline(PipelineOrder::Restart { run: self.run }));
+    }
+
+    /// An orderly end that does not forget that the box was live.
+    fn terminate(&mut self, now: Duration) {
+        self.act(Action::Notify(Notify::Stopping));
+        match self.mode {
+            Mode::OnAir(_) => self.end_broadcast(now, Then::Exit, "the system ends"),
+            Mode::Stopping { deadline, .. } => {
+                self.mode = Mode::Stopping { deadline, then: Then::Exit };
+            }
+            _ => self.mode = Mode::Exited,
+        }
+    }
+
+    // ── wishes of the owner ───────────────────────────────────────────────────────────────────
+
+    fn go_live(&mut self, now: Duration, because: &str) -> GoLive {
+        match self.mode {
+            Mode::Booting => GoLive::Refused("the box is still starting".to_owned()),
+            Mode::NeedsSetup => {
+                GoLive::Refused("no destination with a stream key is set".to_owned())
+            }
+            Mode::Ready | Mode::Fault { .. } => match self.obstacle() {
+                Some(why) => GoLive::Refused(why.to_owned()),
+                None => {
+                    self.begin_broadcast(now, because);
+                    GoLive::Begun
+                }
+            },
+            Mode::OnAir(_) if self.mode() == Shown::Retrying => {
+                self.each(now, |destination, desk| destination.hurry(desk));
+                GoLive::Hurried
+            }
+            Mode::OnAir(_) => GoLive::Already,
+            Mode::Stopping { then: Then::Exit, .. } | Mode::Exited => {
+                GoLive::Refused("the system is ending".to_owned())
+            }
+            Mode::Stopping { deadline, .. } => {
+                self.mode = Mode::Stopping { deadline, then: Then::GoLive };
+                self.latch(true);
+                GoLive::Remembered
+            }
+        }
+    }
+
+    /// Whether there was anything to stop.
+    fn stop(&mut self, now: Duration, because: &str) -> bool {
+        let resumed = std::mem::take(&mut self.resume);
+        match &mut self.mode {
+            Mode::Booting | Mode::NeedsSetup | Mode::Ready => {
+                self.latch(false);
+                resumed
+            }
+            Mode::OnAir(_) => {
+                self.latch(false);
+                self.end_broadcast(now, Then::Rest, because);
+                true
+            }
+            Mode::Stopping { then, .. } => {
+                if *then == Then::GoLive {
+                    *then = Then::Rest;
+                    self.latch(false);
+                }
+                true
+            }
+            Mode::Fault { .. } => {
+                self.rest(because);
+                true
+            }
+            Mode::Exited => false,
+        }
+    }
+
+    // ── transitions ───────────────────────────────────────────────────────────────────────────
+
+    fn begin_broadcast(&mut self, now: Duration, because: &str) {
+        self.because = because.to_owned();
+        self.resume = false;
+        self.destinations.iter_mut().for_each(Destination::begin_broadcast);
+        self.mode = Mode::OnAir(OnAir {
+            first_key_by: Some(now + FIRST_KEY_TIMEOUT),
+            sending: false,
+            restarted: None,
+            had_camera: self.facts.camera,
+            had_microphone: self.facts.microphone,
+        });
+        self.engine = Engine::Running;
+        self.run += 1;
+        self.act(Action::Pipeline(PipelineOrder::Start { run: self.run }));
+        self.latch(true);
+    }
+
+    fn end_broadcast(&mut self, now: Duration, then: Then, because: &str) {
+        self.because = because.to_owned();
+        self.mode = Mode::Stopping { deadline: now + STOPPING_TIMEOUT, then };
+        self.each(now, |destination, desk| destination.stop(desk));
+        self.engine = Engine::Ending;
+        self.act(Action::Pipeline(PipelineOrder::Stop));
+    }
+
+    /// The deadline of a stop has come: what is still open is given up.
+    fn force_rest(&mut self, now: Duration) {
+        self.each(now, |destination, desk| destination.force_close(desk));
+        if self.engine == Engine::Ending {
+            self.engine = Engine::Off;
+            self.note("the pipeline did not end in time".to_owned());
+        }
+    }
+
+    /// Everything is closed.
+    fn closed(&mut self, now: Duration, then: Then) {
+        match then {
+            Then::Rest => self.mode = self.resting(),
+            Then::Fault(cause) => {
+                let look_again = cause.source().map(|_| now + REPROBE_INTERVAL);
+                self.mode = Mode::Fault { cause, look_again };
+            }
+            Then::Exit => self.mode = Mode::Exited,
+            Then::GoLive => {
+                self.mode = self.resting();
+                if let GoLive::Refused(why) = self.go_live(now, "asked for while stopping") {
+                    self.latch(false);
+                    self.act(Action::Show(Indication::Refused));
+                    self.note(format!("going live again was asked for, but {why}"));
+                }
+            }
+        }
+    }
+
+    fn rest(&mut self, because: &str) {
+        because.clone_into(&mut self.because);
+        self.mode = self.resting();
+        if !self.resume {
+            self.latch(false);
+        }
+    }
+
+    /// Brings the mode in line with facts and destinations, then tells what changed. Each round
+    /// makes one step, and no chain of steps is longer than stop, closed, live again, stop.
+    fn settle(&mut self, now: Duration) {
+        const STEPS_MAX: usize = 8;
+        for _ in 0..STEPS_MAX {
+            self.destinations.retain(|destination| !destination.is_gone());
+            if !self.step(now) {
+                break;
+            }
+        }
+        self.report(now);
+        if self.mode == Mode::Exited {
+            self.act(Action::Exit(0)); // the last action, and only once: see `handle`
+        }
+        debug_assert!(self.actions.len() <= ACTIONS_MAX, "one event causes bounded work");
+    }
+
+    /// Whether something followed from how things stand.
+    fn step(&mut self, now: Duration) -> bool {
+        match self.mode {
+            Mode::OnAir(_) if !self.destinations.iter().any(Destination::has_hope) => {
+                let because = self.hopeless();
+                self.latch(false);
+                self.end_broadcast(now, Then::Rest, &because);
+            }
+            Mode::Stopping { then, .. }
+                if self.engine == Engine::Off
+                    && self.destinations.iter().all(Destination::is_idle) =>
+            {
+                self.closed(now, then);
+            }
+            Mode::NeedsSetup | Mode::Ready if self.mode != self.resting() => {
+                self.mode = self.resting();
+                "the settings changed".clone_into(&mut self.because);
+            }
+            Mode::Ready if self.resume && self.obstacle().is_none() => {
+                self.begin_broadcast(now, "live when the power went");
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Tells consoles, lights and the service manager what is different from the last time.
+    fn report(&mut self, now: Duration) {
+        let set = self.destinations.iter().filter(|d| d.is_set());
+        let accepted = (set.clone().filter(|d| d.is_accepted()).count(), set.count());
+        let mode = self.mode();
+        let from = std::mem::replace(&mut self.reported.mode, mode);
+        if mode != from {
+            self.reported.since = now;
+            if let Some(because) = self.because_on_air(mode, from) {
+                self.because = because;
+            }
+            let because = self.because.clone();
+            self.say_changed(Change::Box { from, to: mode, because });
+        }
+        let recount = accepted != std::mem::replace(&mut self.reported.accepted, accepted);
+        if mode != from || (recount && mode == Shown::Live) {
+            let status = match mode {
+                Shown::Live => format!("live at {} of {} destinations", accepted.0, accepted.1),
+                _ => format!("{}: {}", mode.name(), self.because),
+            };
+            self.act(Action::Notify(Notify::Status(status)));
+        }
+        let indication = self.indication();
+        if indication != self.reported.indication {
+            self.reported.indication = indication;
+            self.act(Action::Show(indication));
+        }
+    }
+
+    // ── judgements ────────────────────────────────────────────────────────────────────────────
+
+    /// The mode of a box that does nothing.
+    fn resting(&self) -> Mode {
+        if self.destinations.iter().any(Destination::is_usable) {
+            Mode::Ready
+        } else {
+            Mode::NeedsSetup
+        }
+    }
+
+    fn has_source(&self, source: Source) -> bool {
+        match source {
+            Source::Camera => self.facts.camera,
+            Source::Microphone => self.facts.microphone,
+        }
+    }
+
+    /// A source without which the owner does not want to go live.
+    fn missing_source(&self) -> Option<Source> {
+        if !self.facts.camera && !self.setup.start_without_camera {
+            Some(Source::Camera)
+        } else if !self.facts.microphone && !self.setup.start_without_microphone {
+            Some(Source::Microphone)
+        } else {
+            None
+        }
+    }
+
+    /// Why a broadcast cannot begin.
+    fn obstacle(&self) -> Option<&'static str> {
+        if !self.destinations.iter().any(Destination::is_usable) {
+            return Some("no destination with a stream key is set");
+        }
+        self.missing_source().map(|source| match source {
+            Source::Camera => "there is no camera",
+            Source::Microphone => "there is no microphone",
+        })
+    }
+
+    fn attention(&self, on_air: OnAir) -> Attention {
+        let all_accepted =
+            self.destinations.iter().filter(|d| d.is_set()).all(Destination::is_accepted);
+        if on_air.had_camera && !self.facts.camera {
+            Attention::Picture
+        } else if on_air.had_microphone && !self.facts.microphone {
+            Attention::Sound
+        } else if !all_accepted {
+            Attention::Destination
+        } else {
+            Attention::None
+        }
+    }
+
+    /// What the owner can do most about, of all that stands in the way.
+    fn trouble(&self) -> Because {
+        let urgency = |because: &Because| match because {
+            Because::Refused => 3,
+            Because::Certificate => 2,
+            Because::Busy => 1,
+            Because::Network => 0,
+        };
+        let set = self.destinations.iter().filter(|d| d.is_set());
+        set.map(Destination::trouble).max_by_key(urgency).unwrap_or(Because::Network)
+    }
+
+    /// Why no destination is left to publish to.
+    fn hopeless(&self) -> String {
+        let each: Vec<String> =
+            self.destinations.iter().filter(|d| d.is_set()).map(Destination::sentence).collect();
+        if each.is_empty() { "no destination is set any more".to_owned() } else { each.join("; ") }
+    }
+
+    /// Why the box is live or retrying, which follows from its destinations alone.
+    fn because_on_air(&self, mode: Shown, from: Shown) -> Option<String> {
+        let mut set = self.destinations.iter().filter(|d| d.is_set());
+        match mode {
+            Shown::Live => {
+                set.find(|d| d.is_accepted()).map(|d| format!("{} accepts the stream", d.name()))
+            }
+            Shown::Retrying => set
+                .filter(|d| d.has_ended())
+                .max_by_key(|d| d.has_hope())
+                .map(Destination::sentence),
+            // Only new destinations bring a broadcast back to its start.
+            Shown::Starting if matches!(from, Shown::Live | Shown::Retrying) => {
+                Some("the settings changed".to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    // ── hands ─────────────────────────────────────────────────────────────────────────────────
+
+    /// Lets every destination handle something.
+    fn each(&mut self, now: Duration, mut what: impl FnMut(&mut Destination, &mut Desk<'_>)) {
+        let (destinations, mut desk) = self.split(now);
+        for destination in destinations {
+            what(destination, &mut desk);
+        }
+    }
+
+    fn split(&mut self, now: Duration) -> (&mut Vec<Destination>, Desk<'_>) {
+        let desk = Desk {
+            now,
+            clock: self.facts.clock,
+            rng: &mut self.rng,
+            attempts: &mut self.attempts,
+            actions: &mut self.actions,
+        };
+        (&mut self.destinations, desk)
+    }
+
+    fn destination_status(&self, now: Duration) -> Vec<console::DestinationStatus> {
+        self.destinations.iter().filter(|d| d.is_set()).map(|d| d.status(now)).collect()
+    }
+
+    fn latch(&mut self, live: bool) {
+        if live != self.latched {
+            self.latched = live;
+            self.act(Action::Latch(live));
+        }
+    }
+
+    fn note(&mut self, said: String) {
+        self.say_changed(Change::Note { said });
+    }
+
+    fn say_changed(&mut self, change: Change) {
+        self.act(Action::Say { to: To::Everyone, reply: Reply::Changed(change) });
+    }
+
+    fn act(&mut self, action: Action) {
+        self.actions.push_back(action);
+    }
+}

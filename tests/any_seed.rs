@@ -1,0 +1,728 @@
+//! Whatever happens, in whatever order: the appliance keeps its promises.
+//!
+//! Each seed makes a world of its own: an owner who presses, holds and types, settings that
+//! change, up to nine destinations with servers of every temper, a pipeline that starts late,
+//! fails or hangs, and delays on every order and event. After each step all promises are checked.
+//! At the end the world turns calm and the box must go live at every destination.
+//!
+//! `FIRSTMILE_SEEDS=200000` runs more seeds, `FIRSTMILE_SEED=1234` one of them with its whole story.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use firstmile::appliance::{
+    Action, Appliance, DestinationId, EndKind, Event, LinkChange, PipelineEvent, PipelineFault,
+    PipelineOrder, Presence, PublishEvent, PublishOrder, Setup, Source, Target, To,
+};
+use firstmile::console::{ClientId, Clock, Command, DestinationState, Mode};
+use firstmile::limits::{ACTIONS_MAX, DESTINATIONS_MAX, ORDERS_MAX, STOPPING_TIMEOUT};
+use firstmile::panel::{Attention, Gesture, Indication};
+
+const SEEDS: u64 = 12_000;
+
+#[test]
+fn the_appliance_keeps_its_promises_for_any_seed() {
+    if let Some(seed) = number("FIRSTMILE_SEED") {
+        let (end, story) = told(seed);
+        println!("{story}");
+        return end.unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
+    }
+    let seeds = number("FIRSTMILE_SEEDS").unwrap_or(SEEDS);
+    let hands = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let first_broken = |hand: u64| {
+        (hand..seeds).step_by(hands).find(|seed| World::new(*seed, Laws::REAL).run().is_err())
+    };
+    let broken = std::thread::scope(|scope| {
+        let hands: Vec<_> =
+            (0..hands as u64).map(|hand| scope.spawn(move || first_broken(hand))).collect();
+        hands.into_iter().filter_map(|hand| hand.join().expect("no panic on any input")).min()
+    });
+    if let Some(seed) = broken {
+        let (end, story) = told(seed);
+        let last: Vec<&str> = story.lines().rev().take(60).collect();
+        let last: Vec<&str> = last.into_iter().rev().collect();
+        panic!("{}\nFIRSTMILE_SEED={seed}: {}", last.join("\n"), end.unwrap_err());
+    }
+}
+
+/// Runs one seed and keeps its whole story.
+fn told(seed: u64) -> (Kept, String) {
+    let mut world = World::new(seed, Laws::REAL);
+    world.story = Some(String::new());
+    (world.run(), world.story.unwrap_or_default())
+}
+
+/// The model can fail: without its order guarantee it finds two publishes at once.
+#[test]
+fn orders_out_of_order_would_open_two_publishes_at_once() {
+    let laws = Laws { orders_in_order: false, ..Laws::REAL };
+    assert!(broken(laws).iter().any(|b| b.contains("two publishes")), "the model has lost a tooth");
+}
+
+/// The model can fail: without attempt numbers it finds a box that is wrongly live.
+#[test]
+fn events_without_attempt_numbers_would_make_the_box_wrongly_live() {
+    let laws = Laws { events_numbered: false, ..Laws::REAL };
+    let broken = broken(laws);
+    assert!(broken.iter().any(|b| b.contains("accepted")), "the model has lost a tooth");
+}
+
+fn broken(laws: Laws) -> Vec<String> {
+    (0..600).filter_map(|seed| World::new(seed, laws).run().err()).collect()
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().expect("a number"))
+}
+
+/// What the world guarantees to the appliance.
+#[derive(Clone, Copy)]
+struct Laws {
+    orders_in_order: bool,
+    events_numbered: bool,
+}
+
+impl Laws {
+    const REAL: Laws = Laws { orders_in_order: true, events_numbered: true };
+}
+
+/// A publish task and its server.
+#[derive(Default)]
+struct Task {
+    open: Option<u64>,
+    closing: bool,
+    on_the_way: usize,
+    last_arrival: Duration,
+}
+
+/// What the checks know of a destination from orders given and events delivered alone.
+#[derive(Default)]
+struct Ledger {
+    attempt: u64,
+    accepted: bool,
+    closing: bool,
+    over: bool,
+}
+
+enum Soon {
+    Deliver(Event),
+    Arrive(PublishOrder),
+    /// A server or the network does something to an attempt.
+    Fate(DestinationId, u64, PublishEvent),
+    /// A polite goodbye is done.
+    Closed(DestinationId, u64),
+    /// The pipeline does something of its own.
+    Pipeline(u64, PipelineEvent),
+    /// The pipeline has released its devices.
+    PipelineGone(u64),
+    Owner,
+}
+
+struct World {
+    rng: fastrand::Rng,
+    laws: Laws,
+    now: Duration,
+    appliance: Appliance,
+    queue: BinaryHeap<Reverse<(Duration, u64)>>,
+    soon: BTreeMap<u64, Soon>,
+    next: u64,
+    calm: bool,
+    tasks: BTreeMap<u32, Task>,
+    ledger: BTreeMap<u32, Ledger>,
+    attempts: u64,
+    targets: Vec<Target>,
+    pipeline: Option<u64>,
+    pipeline_stop: Option<Duration>,
+    stop_by: Option<Duration>,
+    latched: bool,
+    may_resume: bool,
+    exit_by: Option<Duration>,
+    exited: bool,
+    /// Everything that happened; kept only when somebody will read it.
+    story: Option<String>,
+}
+
+type Kept = Result<(), String>;
+
+fn keep(promise: bool, broken: impl FnOnce() -> String) -> Kept {
+    if promise { Ok(()) } else { Err(broken()) }
+}
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+impl World {
+    fn new(seed: u64, laws: Laws) -> World {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let latched_live = rng.u8(..10) == 0;
+        let setup = Setup {
+            seed: rng.u64(..),
+            board: "model".to_owned(),
+            start_without_camera: rng.u8(..4) == 0,
+            start_without_microphone: rng.bool(),
+            latched_live,
+        };
+        World {
+            laws,
+            now: Duration::ZERO,
+            appliance: Appliance::new(Duration::ZERO, setup),
+            queue: BinaryHeap::new(),
+            soon: BTreeMap::new(),
+            next: 0,
+            calm: false,
+            tasks: BTreeMap::new(),
+            ledger: BTreeMap::new(),
+            attempts: 0,
+            targets: Vec::new(),
+            pipeline: None,
+            pipeline_stop: None,
+            stop_by: None,
+            latched: latched_live,
+            may_resume: latched_live,
+            exit_by: None,
+            exited: false,
+            story: None,
+            rng,
+        }
+    }
+
+    fn run(&mut self) -> Kept {
+        self.perform(None)?;
+        self.within_ms(500, Soon::Deliver(Event::Booted));
+        for source in [Source::Camera, Source::Microphone] {
+            if self.rng.u8(..8) > 0 {
+                let event = Event::Source(source, Presence::Back);
+                self.within_ms(3_000, Soon::Deliver(event));
+            }
+        }
+        let settings = self.some_targets();
+        self.within_ms(2_000, Soon::Deliver(settings));
+        self.later(ms(200), Soon::Owner);
+        let length = ms(self.rng.u64(20_000..240_000));
+        self.advance_to(length)?;
+        if !self.exited && self.exit_by.is_none() { self.calm_end() } else { self.end_of_exit() }
+    }
+
+    /// The storm is over: nothing may be left of it.
+    fn calm_end(&mut self) -> Kept {
+        self.calm = true;
+        self.deliver(Event::Targets(vec![target(0, 77), target(20, 78), target(21, 79)]))?;
+        for source in [Source::Camera, Source::Microphone] {
+            self.deliver(Event::Source(source, Presence::Back))?;
+        }
+        self.deliver(Event::Link(LinkChange::Up))?;
+        self.deliver(Event::Clock(Clock::Trusted))?;
+        // Twice: the first may have ended a broadcast that had already failed, with a fault to see.
+        for _ in 0..2 {
+            self.deliver(Event::Button(Gesture::Hold))?;
+            self.advance_to(self.now + ms(3_000))?;
+        }
+        keep(self.appliance.mode() == Mode::Ready, || "no rest after the storm".to_owned())?;
+        self.deliver(Event::Button(Gesture::Press))?;
+        self.advance_to(self.now + ms(8_000))?;
+        let all = Indication::Live { attention: Attention::None };
+        keep(self.appliance.indication() == all, || "not live everywhere in calm".to_owned())?;
+        self.deliver(Event::Button(Gesture::Hold))?;
+        self.advance_to(self.now + ms(3_000))?;
+        keep(self.appliance.mode() == Mode::Ready, || "no rest after calm".to_owned())?;
+        keep(self.pipeline.is_none(), || "the pipeline runs on".to_owned())?;
+        keep(self.tasks.values().all(|t| t.open.is_none()), || "a publish runs on".to_owned())?;
+        keep(self.appliance.poll_timeout().is_none(), || "a timer at rest".to_owned())
+    }
+
+    fn end_of_exit(&mut self) -> Kept {
+        self.advance_to(self.now + STOPPING_TIMEOUT + ms(100))?;
+        keep(self.exited, || "no exit after the system asked for it".to_owned())
+    }
+
+    // ── time ──────────────────────────────────────────────────────────────────────────────────
+
+    fn later(&mut self, delay: Duration, what: Soon) {
+        self.next += 1;
+        self.queue.push(Reverse((self.now + delay, self.next)));
+        self.soon.insert(self.next, what);
+    }
+
+    fn within_ms(&mut self, longest_ms: u64, what: Soon) {
+        let delay = ms(self.rng.u64(..longest_ms));
+        self.later(delay, what);
+    }
+
+    fn advance_to(&mut self, end: Duration) -> Kept {
+        loop {
+            let due = self.queue.peek().map(|Reverse((at, _))| *at);
+            let timer = self.appliance.poll_timeout();
+            let Some(at) = due.into_iter().chain(timer).min().filter(|at| *at <= end) else {
+                self.now = end;
+                return Ok(());
+            };
+            if timer.is_some_and(|timer| timer <= at) {
+                // Timers come late, never early; and not so late that the checks would mind.
+                self.now = self.now.max(at + ms(self.rng.u64(..3)));
+                self.timeout()?;
+                continue;
+            }
+            self.now = self.now.max(at);
+            let Some(Reverse((_, id))) = self.queue.pop() else { continue };
+            let Some(what) = self.soon.remove(&id) else { continue };
+            self.happen(what)?;
+        }
+    }
+
+    fn timeout(&mut self) -> Kept {
+        self.appliance.handle_timeout(self.now);
+        self.tell(|| "timeout".to_owned());
+        self.perform(None)?;
+        let next = self.appliance.poll_timeout();
+        keep(next.is_none_or(|next| next > self.now), || format!("a timer that spins: {next:?}"))
+    }
+
+    fn happen(&mut self, what: Soon) -> Kept {
+        match what {
+            Soon::Deliver(event) => self.deliver(event),
+            Soon::Arrive(order) => self.arrive(order),
+            Soon::Fate(dest, attempt, what) => self.fate(dest, attempt, what),
+            Soon::Closed(dest, attempt) => self.closed(dest, attempt),
+            Soon::Pipeline(run, what) => {
+                if self.pipeline == Some(run) {
+                    self.report(Event::Pipeline { run, what });
+                }
+                Ok(())
+            }
+            Soon::PipelineGone(run) => {
+                if self.pipeline == Some(run) {
+                    self.pipeline = None;
+                    self.report(Event::Pipeline { run, what: PipelineEvent::Ended });
+                }
+                Ok(())
+            }
+            Soon::Owner if self.calm => Ok(()),
+            Soon::Owner => {
+                let pause = ms(if self.rng.u8(..3) == 0 {
+                    self.rng.u64(..300)
+                } else {
+                    self.rng.u64(..9_000)
+                });
+                self.later(pause, Soon::Owner);
+                let event = self.some_event();
+                self.deliver(event)
+            }
+        }
+    }
+
+    // ── the world at random ───────────────────────────────────────────────────────────────────
+
+    fn some_event(&mut self) -> Event {
+        let client = ClientId(self.rng.u32(..8));
+        let console = |command| Event::Console { from: client, command };
+        match self.rng.u8(..100) {
+            0..22 => Event::Button(Gesture::Press),
+            22..28 => Event::Button(Gesture::Hold),
+            28..30 => Event::Button(Gesture::Down),
+            30..36 => console(Command::Live),
+            36..40 => console(Command::Stop),
+            40..44 => console(Command::Status),
+            44..47 => console(Command::Watch),
+            47 => console(Command::DestinationList),
+            48 => Event::ConsoleGone(client),
+            49..61 => self.some_targets(),
+            61..66 => Event::Link(LinkChange::Changed),
+            66..69 => Event::Link(LinkChange::Down),
+            69..72 => Event::Link(LinkChange::Up),
+            72..75 => Event::Clock(Clock::Trusted),
+            75..77 => Event::Clock(Clock::Untrusted),
+            77..82 => Event::Source(Source::Camera, Presence::Lost),
+            82..89 => Event::Source(Source::Camera, Presence::Back),
+            89..92 => Event::Source(Source::Microphone, Presence::Lost),
+            92..97 => Event::Source(Source::Microphone, Presence::Back),
+            97 => Event::Booted,
+            98 => self.some_stranger(),
+            _ if self.rng.u8(..4) == 0 => Event::Terminate,
+            _ => Event::Button(Gesture::Press),
+        }
+    }
+
+    /// An event that belongs to nothing that runs.
+    fn some_stranger(&mut self) -> Event {
+        let attempt = self.rng.u64(..=self.attempts).saturating_sub(3);
+        let what = self.some_end();
+        if self.rng.bool() {
+            Event::Publish { dest: DestinationId(99), attempt, what }
+        } else {
+            Event::Pipeline { run: 0, what: PipelineEvent::FirstKey }
+        }
+    }
+
+    fn some_targets(&mut self) -> Event {
+        let change = self.rng.u8(..4);
+        if change == 0 || self.targets.is_empty() {
+            let count = self.rng.u32(..=DESTINATIONS_MAX as u32 + 1).min(self.rng.u32(..10));
+            self.targets = (0..count).map(|_| target(self.rng.u32(..12), 1)).collect();
+        } else {
+            let index = self.rng.usize(..self.targets.len());
+            match change {
+                1 => self.targets[index].revision += 1,
+                2 => self.targets[index].has_key = self.rng.bool(),
+                _ => drop(self.targets.remove(index)),
+            }
+        }
+        Event::Targets(self.targets.clone())
+    }
+
+    fn some_end(&mut self) -> PublishEvent {
+        let kind = match self.rng.u8(..30) {
+            0..7 => EndKind::Lost,
+            7..11 => EndKind::Timeout,
+            11..15 => EndKind::ClosedByServer,
+            15..19 => EndKind::Unreachable,
+            19..21 => EndKind::Busy,
+            21 => EndKind::KeyRefused,
+            22 => EndKind::Rejected,
+            23..25 => EndKind::Certificate { not_yet_valid: true },
+            25 => EndKind::Certificate { not_yet_valid: false },
+            26 => EndKind::Kicked,
+            27 => EndKind::BadDestination,
+            _ => EndKind::Stopped,
+        };
+        PublishEvent::Ended { kind, said: "said so".to_owned() }
+    }
+
+    fn report(&mut self, event: Event) {
+        let delay = ms(if self.rng.bool() { 0 } else { self.rng.u64(..60) });
+        self.later(delay, Soon::Deliver(event));
+    }
+
+    // ── publish tasks ─────────────────────────────────────────────────────────────────────────
+
+    fn send(&mut self, order: PublishOrder) -> Kept {
+        let (PublishOrder::Open { dest, .. } | PublishOrder::Close { dest, .. }) = order;
+        let delay = ms(if self.rng.bool() { 0 } else { self.rng.u64(..60) });
+        let task = self.tasks.entry(dest.0).or_default();
+        task.on_the_way += 1;
+        let waiting = task.on_the_way;
+        let mut arrival = self.now + delay;
+        if self.laws.orders_in_order {
+            arrival = arrival.max(task.last_arrival);
+        }
+        task.last_arrival = arrival;
+        self.later(arrival - self.now, Soon::Arrive(order));
+        keep(waiting <= ORDERS_MAX, || format!("{waiting} orders wait for {dest:?}"))
+    }
+
+    fn arrive(&mut self, order: PublishOrder) -> Kept {
+        match order {
+            PublishOrder::Open { dest, attempt } => {
+                let task = self.tasks.entry(dest.0).or_default();
+                task.on_the_way -= 1;
+                keep(task.open.is_none(), || format!("two publishes at once at {dest:?}"))?;
+                task.open = Some(attempt);
+                task.closing = false;
+                self.plan_fate(dest, attempt);
+            }
+            PublishOrder::Close { dest, attempt, polite } => {
+                let task = self.tasks.entry(dest.0).or_default();
+                task.on_the_way -= 1;
+                if task.open != Some(attempt) {
+                    return Ok(());
+                }
+                if !polite {
+                    return self.closed(dest, attempt);
+                }
+                task.closing = true;
+                let stuck = !self.calm && self.rng.u8(..8) == 0;
+                let goodbye = ms(if stuck { 9_000 } else { self.rng.u64(..1_800) });
+                self.later(goodbye, Soon::Closed(dest, attempt));
+            }
+        }
+        Ok(())
+    }
+
+    /// What server and network will do to an attempt.
+    fn plan_fate(&mut self, dest: DestinationId, attempt: u64) {
+        let dial = ms(self.rng.u64(20..2_000));
+        if self.calm {
+            return self.later(dial, Soon::Fate(dest, attempt, PublishEvent::Accepted));
+        }
+        match self.rng.u8(..10) {
+            0 => {} // silence
+            1..5 => {
+                let end = self.some_end();
+                self.later(dial, Soon::Fate(dest, attempt, end));
+            }
+            _ => {
+                self.later(dial, Soon::Fate(dest, attempt, PublishEvent::Accepted));
+                if self.rng.bool() {
+                    let end = self.some_end();
+                    let life = ms(self.rng.u64(..90_000));
+                    self.later(dial + life, Soon::Fate(dest, attempt, end));
+                }
+            }
+        }
+    }
+
+    fn fate(&mut self, dest: DestinationId, attempt: u64, what: PublishEvent) -> Kept {
+        let task = self.tasks.entry(dest.0).or_default();
+        if task.open != Some(attempt) || task.closing {
+            return Ok(());
+        }
+        if matches!(what, PublishEvent::Ended { .. }) {
+            task.open = None;
+        }
+        self.report(Event::Publish { dest, attempt, what });
+        Ok(())
+    }
+
+    fn closed(&mut self, dest: DestinationId, attempt: u64) -> Kept {
+        let task = self.tasks.entry(dest.0).or_default();
+        if task.open == Some(attempt) {
+            task.open = None;
+            let what = PublishEvent::Ended { kind: EndKind::Stopped, said: String::new() };
+            self.report(Event::Publish { dest, attempt, what });
+        }
+        Ok(())
+    }
+
+    // ── the pipeline ──────────────────────────────────────────────────────────────────────────
+
+    fn order_pipeline(&mut self, order: PipelineOrder) {
+        match order {
+            PipelineOrder::Start { run } | PipelineOrder::Restart { run } => {
+                self.pipeline = Some(run);
+                self.pipeline_stop = None;
+                let start = ms(self.rng.u64(20..3_000));
+                self.later(start / 2, Soon::Pipeline(run, PipelineEvent::Playing));
+                let luck = if self.calm { 99 } else { self.rng.u8(..100) };
+                if luck >= 10 {
+                    self.later(start, Soon::Pipeline(run, PipelineEvent::FirstKey));
+                }
+                if (5..30).contains(&luck) {
+                    let life = ms(self.rng.u64(..100_000));
+                    let error = self.some_pipeline_error();
+                    self.later(life, Soon::Pipeline(run, error));
+                }
+            }
+            PipelineOrder::Stop => {
+                self.pipeline_stop = Some(self.now);
+                let Some(run) = self.pipeline else { return };
+                let stuck = !self.calm && self.rng.u8(..40) == 0;
+                let teardown = ms(if stuck { 30_000 } else { self.rng.u64(..1_500) });
+                self.later(teardown, Soon::PipelineGone(run));
+            }
+        }
+    }
+
+    fn some_pipeline_error(&mut self) -> PipelineEvent {
+        let faults = [
+            PipelineFault::Camera,
+            PipelineFault::Microphone,
+            PipelineFault::Encoder,
+            PipelineFault::NoOutput,
+            PipelineFault::Internal,
+        ];
+        let fault = faults[self.rng.usize(..faults.len())];
+        PipelineEvent::Error { fault, said: "no more".to_owned() }
+    }
+
+    // ── the appliance and its promises ────────────────────────────────────────────────────────
+
+    fn deliver(&mut self, mut event: Event) -> Kept {
+        let mode = self.appliance.mode();
+        self.note_wishes(&event, mode);
+        if !self.laws.events_numbered
+            && let Event::Publish { dest, attempt, .. } = &mut event
+            && let Some(ledger) = self.ledger.get(&dest.0)
+        {
+            *attempt = ledger.attempt; // as if nobody had counted
+        } else {
+            self.enter_into_ledger(&event);
+        }
+        if self.rng.u8(..16) == 0
+            && self.appliance.poll_timeout().is_none_or(|timer| timer > self.now)
+        {
+            self.appliance.handle_timeout(self.now);
+            let spurious = self.appliance.poll_action();
+            keep(spurious.is_none(), || format!("an early timeout did {spurious:?}"))?;
+        }
+        self.tell(|| format!("{event:?}"));
+        self.appliance.handle(self.now, event.clone());
+        self.perform(Some((&event, mode)))
+    }
+
+    fn note_wishes(&mut self, event: &Event, mode: Mode) {
+        let live = matches!(
+            event,
+            Event::Button(Gesture::Press) | Event::Console { command: Command::Live, .. }
+        );
+        let stop = matches!(
+            event,
+            Event::Button(Gesture::Hold) | Event::Console { command: Command::Stop, .. }
+        );
+        // A stop of a box that is stopping already does not begin its two seconds anew.
+        if stop && (self.stop_by.is_none() || mode != Mode::Stopping) {
+            self.stop_by = Some(self.now + STOPPING_TIMEOUT + ms(5));
+            self.may_resume = false;
+        }
+        if live || self.exit_by.is_some() || matches!(event, Event::Terminate) {
+            self.stop_by = None;
+        }
+        if matches!(event, Event::Terminate) && self.exit_by.is_none() {
+            self.exit_by = Some(self.now + STOPPING_TIMEOUT + ms(5));
+        }
+    }
+
+    fn enter_into_ledger(&mut self, event: &Event) {
+        let Event::Publish { dest, attempt, what } = event else { return };
+        let Some(ledger) = self.ledger.get_mut(&dest.0) else { return };
+        if ledger.attempt != *attempt || ledger.over {
+            return;
+        }
+        ledger.over = matches!(what, PublishEvent::Ended { .. });
+        ledger.accepted = !ledger.over && !ledger.closing;
+    }
+
+    /// Does what the appliance wants done, and checks every promise.
+    fn perform(&mut self, because: Option<(&Event, Mode)>) -> Kept {
+        let mut orders = Vec::new();
+        let mut count = 0;
+        while let Some(action) = self.appliance.poll_action() {
+            count += 1;
+            keep(!self.exited, || format!("{action:?} after the exit"))?;
+            if !matches!(action, Action::Say { to: To::Client(_), .. }) {
+                self.tell(|| format!("    {action:?}"));
+            }
+            match action {
+                Action::Publish(order) => {
+                    self.check_order(order)?;
+                    orders.push(order);
+                    self.send(order)?;
+                }
+                Action::Pipeline(order) => {
+                    keep(!is_lost_source(because), || "a lost source moved the pipeline".into())?;
+                    self.order_pipeline(order);
+                }
+                Action::Show(indication) => self.check_light(indication)?,
+                Action::Latch(live) => {
+                    keep(live != self.latched, || "a latch that says nothing new".into())?;
+                    self.latched = live;
+                }
+                Action::Exit(code) => {
+                    keep(code == 0 && self.exit_by.is_some(), || "an exit unasked for".into())?;
+                    self.exited = true;
+                }
+                Action::Say { .. } | Action::Notify(_) => {}
+            }
+        }
+        keep(count <= ACTIONS_MAX, || format!("{count} actions for one event"))?;
+        self.check_cause(because, &orders)?;
+        self.check_state()
+    }
+
+    fn check_order(&mut self, order: PublishOrder) -> Kept {
+        match order {
+            PublishOrder::Open { dest, attempt } => {
+                keep(attempt > self.attempts, || format!("attempt {attempt} is not new"))?;
+                self.attempts = attempt;
+                let ledger = self.ledger.entry(dest.0).or_default();
+                keep(ledger.attempt == 0 || ledger.over, || {
+                    format!("{dest:?} is opened while attempt {} is not over", ledger.attempt)
+                })?;
+                *ledger = Ledger { attempt, ..Ledger::default() };
+            }
+            PublishOrder::Close { dest, attempt, polite } => {
+                let ledger = self.ledger.entry(dest.0).or_default();
+                keep(ledger.attempt == attempt, || format!("{dest:?}: a wrong one is closed"))?;
+                ledger.accepted = false;
+                ledger.closing = true;
+                ledger.over |= !polite;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_light(&self, indication: Indication) -> Kept {
+        let stuck = |at: Duration| self.now >= at + STOPPING_TIMEOUT;
+        let resting = self.pipeline.is_none() || self.pipeline_stop.is_some_and(stuck);
+        keep(indication != Indication::Ready || resting, || {
+            "the light says ready while the camera runs".to_owned()
+        })
+    }
+
+    /// Nothing disturbs what it has nothing to do with.
+    fn check_cause(&self, because: Option<(&Event, Mode)>, orders: &[PublishOrder]) -> Kept {
+        let Some((event, before)) = because else { return Ok(()) };
+        let of = |order: &PublishOrder| match order {
+            PublishOrder::Open { dest, .. } | PublishOrder::Close { dest, .. } => *dest,
+        };
+        match event {
+            Event::Publish { dest, .. } if self.appliance.mode() != Mode::Stopping => {
+                keep(orders.iter().all(|order| of(order) == *dest), || {
+                    format!("an event of {dest:?} moved another destination: {orders:?}")
+                })
+            }
+            Event::Source(..) if before != Mode::Ready => {
+                keep(orders.is_empty(), || "a source moved a publish".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_state(&mut self) -> Kept {
+        let mode = self.appliance.mode();
+        let indication = self.appliance.indication();
+        let status = self.appliance.status(self.now);
+        for destination in &status.destinations {
+            let says = destination.state == DestinationState::Accepted;
+            let is = self.ledger.get(&destination.id).is_some_and(|ledger| ledger.accepted);
+            keep(says == is, || format!("{} is accepted: {is}, says {says}", destination.name))?;
+            let wait_ms = destination.next_attempt_in_ms.unwrap_or(0);
+            keep(wait_ms <= 72_000, || format!("a wait of {wait_ms} ms"))?;
+        }
+        let on_air = matches!(mode, Mode::Starting | Mode::Live | Mode::Retrying);
+        let accepted = status.destinations.iter().any(|d| d.state == DestinationState::Accepted);
+        keep(!on_air || (mode == Mode::Live) == accepted, || format!("{mode:?}, {accepted}"))?;
+        keep(status.destinations.len() <= DESTINATIONS_MAX, || "too many".to_owned())?;
+        keep(on_air == indication.is_broadcast(), || format!("{mode:?} shows {indication:?}"))?;
+        keep(!status.because.is_empty(), || format!("{mode:?} without a sentence"))?;
+        keep(mode != Mode::Fault || matches!(indication, Indication::Fault(_)), || {
+            format!("a fault shows {indication:?}")
+        })?;
+        let all = Indication::Live { attention: Attention::None };
+        keep(
+            indication != all
+                || status.destinations.iter().all(|d| d.state == DestinationState::Accepted),
+            || "the light hides a missing destination".to_owned(),
+        )?;
+        self.check_deadlines(mode, on_air)
+    }
+
+    fn check_deadlines(&mut self, mode: Mode, on_air: bool) -> Kept {
+        self.may_resume &= !on_air;
+        keep(!on_air || self.latched, || "on air, but a power cut would forget it".to_owned())?;
+        let resting = matches!(mode, Mode::Ready | Mode::NeedsSetup);
+        keep(!resting || !self.latched || self.may_resume, || "at rest, yet latched".to_owned())?;
+        if self.stop_by.is_some_and(|by| self.now > by) {
+            keep(!on_air && mode != Mode::Stopping, || format!("{mode:?} long after a stop"))?;
+            self.stop_by = None;
+        }
+        keep(self.exited || self.exit_by.is_none_or(|by| self.now <= by), || "no exit".to_owned())
+    }
+
+    // ── the story, for whoever has to find out ────────────────────────────────────────────────
+
+    fn tell(&mut self, what: impl FnOnce() -> String) {
+        if let Some(story) = &mut self.story {
+            let _ = writeln!(story, "{:9.3}  {}", self.now.as_secs_f64(), what());
+        }
+    }
+}
+
+fn is_lost_source(because: Option<(&Event, Mode)>) -> bool {
+    matches!(because, Some((Event::Source(_, Presence::Lost), _)))
+}
+
+fn target(id: u32, revision: u64) -> Target {
+    Target { id: DestinationId(id), name: format!("d{id}"), revision, has_key: true }
+}
