@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     limits::{
-        RTMP_CONNECT_TIMEOUT, RTMP_CREATE_STREAM_TIMEOUT, RTMP_EVENTS_MAX, RTMP_HANDSHAKE_TIMEOUT,
+        RTMP_CONNECT_TIMEOUT, RTMP_CREATE_STREAM_TIMEOUT, RTMP_HANDSHAKE_TIMEOUT,
         RTMP_PONGS_WAITING_MAX, RTMP_PUBLISH_TIMEOUT, STOP_TIMEOUT,
     },
     secret::StreamKey,
@@ -138,8 +138,8 @@ pub enum Misbehaviour {
     /// it sends pings faster than it reads the answers
     #[error("it sent {RTMP_PONGS_WAITING_MAX} pings without reading the answers")]
     TooManyPings,
-    /// it sends more at once than can be reported
-    #[error("it caused more than {RTMP_EVENTS_MAX} events at once")]
+    /// it causes more events at once than can be reported
+    #[error("it causes more events at once than can be reported")]
     TooManyEvents,
 }
 

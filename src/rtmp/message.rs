@@ -68,6 +68,8 @@ pub enum Incoming<'a> {
     SetPeerBandwidth(u32),
     /// The peer asks for a sign of life; its four bytes are to be sent back.
     PingRequest([u8; 4]),
+    /// The peer's sign of life, with the four bytes of the request.
+    PingResponse([u8; 4]),
     /// A command; its body is decoded by [`Command::decode`].
     Command(&'a [u8]),
     /// Audio, video or data.
@@ -102,7 +104,7 @@ impl<'a> Incoming<'a> {
             type_id::ACKNOWLEDGEMENT => Incoming::Acknowledgement(number(message)?),
             type_id::WINDOW_ACK_SIZE => Incoming::WindowAckSize(number(message)?),
             type_id::SET_PEER_BANDWIDTH => Incoming::SetPeerBandwidth(number(message)?),
-            type_id::USER_CONTROL => ping_request(body).map_or(Incoming::Other, Incoming::PingRequest),
+            type_id::USER_CONTROL => user_control(body).unwrap_or(Incoming::Other),
             type_id::COMMAND_AMF0 => Incoming::Command(body),
             // Behind a zero byte an AMF3 command is written in AMF0; some peers leave it out.
             type_id::COMMAND_AMF3 => Incoming::Command(body.strip_prefix(&[0]).unwrap_or(body)),
@@ -119,10 +121,15 @@ fn number(message: &Message) -> Result<u32, TooShort> {
     message.body.first_chunk().map(|bytes| u32::from_be_bytes(*bytes)).ok_or(TooShort { type_id })
 }
 
-fn ping_request(body: &[u8]) -> Option<[u8; 4]> {
+fn user_control<'a>(body: &[u8]) -> Option<Incoming<'a>> {
     let (event, rest) = body.split_first_chunk()?;
-    (u16::from_be_bytes(*event) == user_control::PING_REQUEST).then_some(())?;
-    rest.first_chunk().copied()
+    match u16::from_be_bytes(*event) {
+        user_control::PING_REQUEST => rest.first_chunk().map(|stamp| Incoming::PingRequest(*stamp)),
+        user_control::PING_RESPONSE => {
+            rest.first_chunk().map(|stamp| Incoming::PingResponse(*stamp))
+        }
+        _ => None,
+    }
 }
 
 /// The body of a user control message that answers a ping.
@@ -131,7 +138,7 @@ pub fn ping_response(stamp: [u8; 4]) -> [u8; 6] {
 }
 
 /// The body of a user control message that asks for a sign of life.
-pub fn ping_request_body(stamp: [u8; 4]) -> [u8; 6] {
+pub fn ping_request(stamp: [u8; 4]) -> [u8; 6] {
     user_control_event(user_control::PING_REQUEST, stamp)
 }
 

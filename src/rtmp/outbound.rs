@@ -60,11 +60,6 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// Bytes that are not chunked: the handshake.
-    pub(crate) fn raw(body: Bytes) -> Entry {
-        Entry::message(Class::Ordered, &[], &[], usize::MAX / 2, &[], body)
-    }
-
     /// A message. `head` and `body` together are its payload; `head` is at most
     /// [`MESSAGE_HEAD_BYTES_MAX`] bytes, the headers are the chunk writer's.
     pub(crate) fn message(
@@ -167,6 +162,11 @@ impl Outbound {
     /// Answers that overtook media and still wait.
     pub(crate) fn urgent(&self) -> usize {
         self.urgent
+    }
+
+    /// Queues bytes that are not chunked: the handshake.
+    pub(crate) fn push_raw(&mut self, bytes: Bytes) {
+        self.push(Entry::message(Class::Ordered, &[], &[], usize::MAX / 2, &[], bytes));
     }
 
     /// Queues an entry: at the end, or, when it is urgent, before the first media message of which

@@ -330,7 +330,7 @@ impl Session {
             Ok(Incoming::SetPeerBandwidth(window)) => self.wire.limit_window(window),
             Ok(Incoming::PingRequest(stamp)) => self.pong(stamp),
             Ok(Incoming::Command(body)) => self.take_command(now, body, message.stream_id),
-            Ok(Incoming::Media(_) | Incoming::Other) => {}
+            Ok(Incoming::PingResponse(_) | Incoming::Media(_) | Incoming::Other) => {}
             Err(error) => self.end(error.into()),
         }
     }

@@ -9,7 +9,7 @@ use crate::{
         amf0::{Property, Value},
         chunk::Writer,
         message::{Command, Kind, type_id},
-        outbound::{Entry, MESSAGE_HEAD_BYTES_MAX, Outbound},
+        outbound::{MESSAGE_HEAD_BYTES_MAX, Outbound},
     },
 };
 
@@ -49,7 +49,7 @@ impl Wire {
 
     /// Handshake bytes.
     pub(super) fn raw(&mut self, bytes: Bytes) {
-        self.out.push(Entry::raw(bytes));
+        self.out.push_raw(bytes);
     }
 
     /// Chunk size, acknowledgement window and `connect` (RTMP 1.0 section 7.2.1.1).
