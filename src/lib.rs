@@ -39,7 +39,17 @@ pure_rooms! {
     appliance;
 }
 
-/// Camera and microphone in, access units out. Shell.
+/// GStreamer: sources, encoders, the copy into `Bytes`.
 pub mod capture;
-/// Simulated counterparts that ship with the product: for `demo`, dry runs and tests.
+/// The command line.
+pub mod cli;
+/// The monotonic clock of the process.
+pub mod clock;
+/// Linux devices: lights, button, console port, service manager.
+pub mod device;
+/// One attempt to publish: name, TCP, TLS, RTMP session, orderly close.
+pub mod publish;
+/// The event loop: inputs to the appliance, its actions to the world.
+pub mod run;
+/// The simulated board.
 pub mod sim;

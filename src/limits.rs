@@ -145,6 +145,9 @@ pub const DESTINATIONS_HELD_MAX: usize = 2 * DESTINATIONS_MAX;
 /// Actions that one event may cause: per destination an order and three lines, per box some ten.
 pub const ACTIONS_MAX: usize = 4 * DESTINATIONS_HELD_MAX + 16;
 
+/// How often running numbers are taken while the capture runs.
+pub const NUMBERS_INTERVAL: Duration = Duration::from_secs(1);
+
 // ── channels ──────────────────────────────────────────────────────────────────────────────────
 
 /// Events waiting for the appliance.

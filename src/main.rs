@@ -1,5 +1,5 @@
 //! The `firstmile` program: arguments in, one subcommand, an exit code out.
 
 fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+    firstmile::cli::main()
 }

@@ -26,6 +26,7 @@ mod bus;
 mod encoders;
 mod error;
 mod event;
+mod markers;
 mod picture;
 mod pipeline;
 mod programme;
@@ -44,6 +45,7 @@ use gstreamer as gst;
 pub use encoders::{audio_encoder_names, video_encoder_names};
 pub use error::{CaptureError, Rejected};
 pub use event::{CaptureEvent, Fault, Source};
+pub use markers::marker_offset_ms;
 pub use pipeline::{PipelineDescription, programme};
 pub use request::{
     AudioSettings, CameraSource, EncoderOrder, MicrophoneSource, Request, SAMPLE_RATE_HZ,

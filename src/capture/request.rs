@@ -1,6 +1,9 @@
 //! What a capture is asked for.
 
-use std::{ops::RangeInclusive, path::PathBuf};
+use std::{
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
+};
 
 use super::error::CaptureError;
 use crate::{
@@ -150,6 +153,41 @@ fn within(what: &'static str, value: u32, range: RangeInclusive<u32>) -> Result<
     }
     let allowed = format!("from {} to {}", range.start(), range.end());
     Err(CaptureError::BadRequest { what, value: value.to_string(), allowed })
+}
+
+impl CameraSource {
+    /// Whether it seems to be there, as far as a look tells without opening it.
+    pub fn is_present(&self) -> bool {
+        match self {
+            CameraSource::TestPattern | CameraSource::Launch(_) => true,
+            CameraSource::File(path) => path.exists(),
+            CameraSource::V4l2 { device } => device.exists(),
+        }
+    }
+}
+
+impl MicrophoneSource {
+    /// Whether it seems to be there, as far as a look tells without opening it.
+    pub fn is_present(&self) -> bool {
+        match self {
+            MicrophoneSource::Alsa { device } => has_card(device),
+            MicrophoneSource::File(path) => path.exists(),
+            _ => true,
+        }
+    }
+}
+
+/// Whether the sound card that an ALSA device name names is there: by its identifier
+/// (`plughw:CARD=Device`), or any card for a name without one (`default`).
+fn has_card(device: &str) -> bool {
+    let cards = Path::new("/proc/asound");
+    match device.split_once("CARD=") {
+        Some((_, rest)) => {
+            let id = rest.split(',').next().unwrap_or(rest);
+            cards.join(id).exists()
+        }
+        None => cards.join("card0").exists() || cards.join("card1").exists(),
+    }
 }
 
 impl From<&Profile> for Request {

@@ -1,5 +1,7 @@
 //! What `onMetaData` (E.5) says about a stream. AMF0 itself is written elsewhere.
 
+use bytes::Bytes;
+
 /// `videocodecid` of H.264 (E.4.3.1).
 const CODEC_AVC: f64 = 7.0;
 /// `audiocodecid` of AAC (E.4.2.1).
@@ -70,6 +72,19 @@ impl Metadata {
             .chain(audio.into_iter().filter(move |_| has_audio))
             .chain(std::iter::once(("encoder", Field::Text(&self.encoder))))
     }
+}
+
+/// A data message of the wire as a file has it: without the `@setDataFrame` in front, which is an
+/// order to the server. Some recorders leave it in the file.
+///
+/// ```
+/// let on_wire = bytes::Bytes::from_static(b"\x02\x00\x0d@setDataFrame\x02\x00\x0aonMetaData");
+/// let in_file = firstmile::flv::metadata::without_set_data_frame(on_wire);
+/// assert_eq!(&in_file[..], b"\x02\x00\x0aonMetaData");
+/// ```
+pub fn without_set_data_frame(body: Bytes) -> Bytes {
+    const SET_DATA_FRAME: &[u8] = b"\x02\x00\x0d@setDataFrame";
+    if body.starts_with(SET_DATA_FRAME) { body.slice(SET_DATA_FRAME.len()..) } else { body }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::indication::Indication;
 use super::pattern::{Lights, Rhythm, lights};
 
 /// The levels of all lights at one moment; a board wires up `live` and `status`, or `single`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Levels {
     /// The LIVE light of a board with two lights.
     pub live: bool,

@@ -1,5 +1,9 @@
-//! A small RTMP ingest server.
-//!
-//! [`session`] is its protocol half, without sockets and clocks like the client's.
+//! A small RTMPS server on loopback that measures and records what it receives.
 
+mod pki;
+mod programme;
+mod server;
 pub mod session;
+
+pub use programme::{Programme, Summary};
+pub use server::{Report, Server};

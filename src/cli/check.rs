@@ -1,0 +1,52 @@
+//! `firstmile check`: would this destination take the stream? Phase by phase, without going live.
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::clock::Clock;
+use crate::publish::{Preflight, preflight};
+
+use super::destination::DestinationArgs;
+use super::exit::Failure;
+
+/// Check a destination without going live
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    destination: DestinationArgs,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Checked<'a> {
+    server: String,
+    phases: &'a [crate::publish::Phase],
+    verdict: String,
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// [`Failure`] by the phase that failed.
+pub async fn run(args: CheckArgs) -> Result<(), Failure> {
+    let target = args.destination.target()?;
+    let Preflight { phases, failure } = preflight(Clock::start(), &target).await;
+    let verdict = match &failure {
+        None => "reachable and trusted; the key is tried only when going live".to_owned(),
+        Some(error) => error.to_string(),
+    };
+    if args.json {
+        let checked = Checked { server: target.server(), phases: &phases, verdict };
+        println!("{}", serde_json::json!(checked));
+    } else {
+        for phase in &phases {
+            println!("{:<14} ok  {:>5} ms", phase.name, phase.took_ms);
+        }
+        if failure.is_none() {
+            println!("{verdict}");
+        }
+    }
+    failure.map_or(Ok(()), |error| Err(Failure::from(error)))
+}

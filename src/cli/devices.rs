@@ -1,0 +1,32 @@
+//! `firstmile devices`: cameras, microphones and encoders, and which would be chosen.
+
+use clap::Args;
+
+use crate::capture;
+
+use super::board::BoardArgs;
+use super::exit::Failure;
+
+/// Show cameras, microphones and encoders: which would be chosen, and why not the others
+#[derive(Debug, Args)]
+pub struct DevicesArgs {
+    #[command(flatten)]
+    board: BoardArgs,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// [`Failure`] when the profile cannot be used.
+pub fn run(args: &DevicesArgs) -> Result<(), Failure> {
+    let report = capture::devices(&args.board.profile()?);
+    if args.json {
+        println!("{}", serde_json::json!(report));
+    } else {
+        print!("{report}");
+    }
+    Ok(())
+}

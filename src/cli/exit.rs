@@ -1,0 +1,73 @@
+//! Exit codes: one table for all subcommands, shown by `firstmile --help`.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use crate::publish::PublishError;
+
+/// What went wrong, as an exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    /// The programme was not whole, or something inside failed.
+    Failed = 1,
+    /// Settings: an address, a key file, a profile or a settings file cannot be used.
+    Settings = 3,
+    /// A camera, a microphone or an encoder is missing.
+    Device = 4,
+    /// The network: name, route, port, time-out, or the connection was lost.
+    Network = 5,
+    /// TLS: the server's certificate was not accepted.
+    Tls = 6,
+    /// The server refused.
+    Refused = 7,
+}
+
+/// The table as shown to the user.
+pub const TABLE: &str = "\
+Exit codes:
+  0  all went well
+  1  the programme was not whole, or something inside failed
+  2  the command line was not understood
+  3  an address, a key file, a profile or a settings file cannot be used
+  4  a camera, a microphone or an encoder is missing
+  5  the network: name, route, port, time-out, or the connection was lost
+  6  the server's certificate was not accepted
+  7  the server refused";
+
+/// A failure as the user sees it: one line, and an exit code.
+#[derive(Debug)]
+pub struct Failure {
+    code: Code,
+    words: String,
+}
+
+impl Failure {
+    /// A failure with its words: what is wrong and what to do.
+    pub fn new(code: Code, words: impl fmt::Display) -> Failure {
+        Failure { code, words: words.to_string() }
+    }
+
+    /// Prints the line to standard error and gives the exit code.
+    pub fn report(&self) -> ExitCode {
+        eprintln!("firstmile: {}", self.words);
+        ExitCode::from(self.code as u8)
+    }
+}
+
+impl From<PublishError> for Failure {
+    fn from(error: PublishError) -> Failure {
+        let code = match &error {
+            PublishError::Trust(_) | PublishError::PlainNotAllowed { .. } => Code::Settings,
+            PublishError::Media(_) => Code::Settings,
+            PublishError::NameNotFound { .. }
+            | PublishError::NoRoute { .. }
+            | PublishError::Refused { .. }
+            | PublishError::Timeout { .. }
+            | PublishError::Lost { .. }
+            | PublishError::DeadPath { .. } => Code::Network,
+            PublishError::Certificate { .. } | PublishError::Tls { .. } => Code::Tls,
+            PublishError::Rtmp(_) => Code::Refused,
+        };
+        Failure::new(code, error)
+    }
+}

@@ -1,0 +1,35 @@
+//! The stream key's way in: a file or standard input, never the command line.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use crate::limits::KEY_BYTES_MAX;
+use crate::secret::StreamKey;
+
+use super::exit::{Code, Failure};
+
+/// Reads the key from `path`, or from standard input when it is `-`.
+///
+/// # Errors
+/// When it cannot be read or holds no key; what was read is never part of the error.
+pub fn read(path: &Path) -> Result<StreamKey, Failure> {
+    let (name, bytes) = if path == Path::new("-") {
+        ("standard input".to_owned(), bounded(io::stdin()))
+    } else {
+        (format!("the key file {}", path.display()), File::open(path).and_then(bounded))
+    };
+    let bytes = bytes
+        .map_err(|error| Failure::new(Code::Settings, format!("{name} cannot be read: {error}")))?;
+    StreamKey::from_bytes(&bytes)
+        .map_err(|error| Failure::new(Code::Settings, format!("{name}: {error}")))
+}
+
+/// Reads a little more than the longest key, so that a longer one is noticed.
+fn bounded(from: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(KEY_BYTES_MAX + 64));
+    from.take(KEY_BYTES_MAX as u64 + 64).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}

@@ -1,0 +1,66 @@
+//! The command line: one file per subcommand; each parses, calls and prints.
+//!
+//! Shell room. It decides nothing about streaming; it turns arguments into calls and results into
+//! text, JSON and exit codes.
+
+mod board;
+mod check;
+mod demo;
+mod destination;
+//mod devices;
+mod exit;
+mod key;
+mod log;
+mod push;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use exit::{Code, Failure};
+
+#[derive(Debug, Parser)]
+#[command(name = "firstmile", version, about = "A live-streaming encoder box", after_help = exit::TABLE)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::RunArgs),
+    Demo(demo::DemoArgs),
+    Push(push::PushArgs),
+    Check(check::CheckArgs),
+    //Devices(devices::DevicesArgs),
+}
+
+/// Runs the program with the process's arguments.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let words = format!("the program could not be started: {error}");
+            return Failure::new(Code::Failed, words).report();
+        }
+    };
+    let outcome = runtime.block_on(async {
+        match arguments.command {
+            Command::Run(args) => run::run(args).await,
+            Command::Demo(args) => demo::run(args).await,
+            Command::Push(args) => {
+                log::to_stderr("warn");
+                push::run(args).await
+            }
+            Command::Check(args) => {
+                log::to_stderr("warn");
+                check::run(args).await
+            }
+        }
+    });
+    // A look-up or a device that does not answer must not hold up the exit.
+    runtime.shutdown_background();
+    outcome.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS)
+}

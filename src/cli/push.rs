@@ -1,0 +1,80 @@
+//! `firstmile push`: publishes an FLV file with the box's own client, for diagnosis and measurements.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::clock::Clock;
+use crate::publish::{Close, FlvFile, Numbers, publish};
+
+use super::destination::DestinationArgs;
+use super::exit::{Code, Failure};
+
+/// Publish an existing H.264/AAC FLV file
+#[derive(Debug, Args)]
+pub struct PushArgs {
+    /// The FLV file
+    file: PathBuf,
+    #[command(flatten)]
+    destination: DestinationArgs,
+    /// Send as fast as the server takes it instead of by the file's timestamps
+    #[arg(long)]
+    no_pace: bool,
+    /// Play the file this many times
+    #[arg(long = "loop", value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Print one JSON object instead of a line of text
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Pushed {
+    bytes: u64,
+    seconds: f64,
+    acknowledged_bytes: Option<u64>,
+    messages: u64,
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// [`Failure`] with its exit code.
+pub async fn run(args: PushArgs) -> Result<(), Failure> {
+    let clock = Clock::start();
+    let target = args.destination.target()?;
+    let pace = (!args.no_pace).then_some(clock);
+    let mut file = FlvFile::open(&args.file, args.rounds, pace)
+        .map_err(|words| Failure::new(Code::Settings, words))?;
+    let close = async {
+        let _ = tokio::signal::ctrl_c().await;
+        Close::Polite
+    };
+    let started = clock.now();
+    let numbers = publish(clock, &target, &mut file, &mut |_| {}, close).await?;
+    print(&numbers, clock.now().saturating_sub(started), args.json);
+    Ok(())
+}
+
+fn print(numbers: &Numbers, took: Duration, json: bool) {
+    let pushed = Pushed {
+        bytes: numbers.sent_bytes,
+        seconds: took.as_secs_f64(),
+        acknowledged_bytes: numbers.acknowledged_bytes,
+        messages: numbers.messages,
+    };
+    if json {
+        println!("{}", serde_json::json!(pushed));
+    } else {
+        let acknowledged = match pushed.acknowledged_bytes {
+            Some(bytes) => format!("{bytes} acknowledged by the server"),
+            None => "the server acknowledges nothing".to_owned(),
+        };
+        println!(
+            "{} messages, {} bytes in {:.2} s; {acknowledged}",
+            pushed.messages, pushed.bytes, pushed.seconds
+        );
+    }
+}

@@ -1,0 +1,16 @@
+//! Linux devices: lights, button, console port, service manager.
+//!
+//! Shell room. It turns edges and bytes into calls and levels into voltages; what they mean is
+//! decided in `panel`, `console` and `appliance`.
+
+pub mod button;
+mod gpio;
+mod led;
+mod lights;
+mod port;
+mod service;
+
+pub use gpio::GpioError;
+pub use lights::{Lights, LightsError};
+pub use port::{PortError, PortWriter, open as open_port};
+pub use service::ServiceManager;

@@ -1,0 +1,340 @@
+//! Drives one `rtmp::Session` over one connection: the loop between socket, session and media.
+
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Buf;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::time::timeout;
+
+use crate::clock::Clock;
+use crate::limits::{PROGRESS_TICK, RTMP_OUT_HIGH_WATER_BYTES, STOP_TIMEOUT};
+use crate::rtmp::{Event, Outbound, Session};
+
+use super::delivery::{Delivery, Observation};
+use super::error::PublishError;
+use super::socket::TcpProbe;
+
+/// Where the media of one connection comes from.
+pub trait Source: Send {
+    /// The connection may take media now: whatever must come before it (metadata).
+    fn begin(&mut self, session: &mut Session);
+    /// Media must start over with configuration and a key frame.
+    fn restart(&mut self);
+    /// Hands the next message to the session.
+    ///
+    /// # Errors
+    /// When the media cannot be read any further, with the words for the owner.
+    fn send_next(&mut self, session: &mut Session) -> Result<Sent, String>;
+    /// Resolves when [`Source::send_next`] is worth calling again; may be dropped at any time.
+    fn ready(&mut self) -> impl Future<Output = ()> + Send;
+}
+
+/// What [`Source::send_next`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// A message is in the session's outbound buffer.
+    Message,
+    /// Nothing is due yet.
+    NothingYet,
+    /// There will be no more.
+    End,
+}
+
+/// How a connection is to be closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Close {
+    /// Take leave: unpublish, deliver what was sent, close.
+    Polite,
+    /// Drop the connection at once.
+    Abort,
+}
+
+/// What a connection reports while it lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// The server accepted the stream and media has been acknowledged.
+    Accepted,
+    /// The running numbers, at most every [`PROGRESS_TICK`].
+    Numbers(Numbers),
+}
+
+/// The running numbers of a connection.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Numbers {
+    /// RTMP bytes handed to the socket.
+    pub sent_bytes: u64,
+    /// RTMP bytes that the server has acknowledged; `None` while it never has.
+    pub acknowledged_bytes: Option<u64>,
+    /// TCP bytes on their way.
+    pub in_flight_bytes: Option<u32>,
+    /// TCP's smoothed round-trip time, in microseconds.
+    pub rtt_us: Option<u64>,
+    /// Messages handed to the session.
+    pub messages: u64,
+}
+
+/// One connection, from C0 to the close.
+pub(super) struct Drive<'a, S, M> {
+    pub clock: Clock,
+    pub stream: S,
+    pub session: Session,
+    pub source: &'a mut M,
+    pub probe: Option<TcpProbe>,
+    pub report: &'a mut (dyn FnMut(Progress) + Send),
+}
+
+/// The parts of a drive that change as it goes.
+struct State {
+    delivery: Delivery,
+    numbers: Numbers,
+    next_look: Duration,
+    begun: bool,
+    publish_started: bool,
+    accepted: bool,
+    source_ended: bool,
+    flushed: bool,
+    stop_by: Option<Duration>,
+}
+
+enum Turn {
+    Read(usize),
+    Wrote(usize),
+    Flushed,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
+    /// Publishes until `close` resolves, the source ends or something fails.
+    pub async fn run(
+        mut self,
+        close: impl Future<Output = Close>,
+    ) -> Result<Numbers, PublishError> {
+        let now = self.clock.now();
+        let mut state = State {
+            delivery: Delivery::new(now),
+            numbers: Numbers::default(),
+            next_look: now,
+            begun: false,
+            publish_started: false,
+            accepted: false,
+            source_ended: false,
+            flushed: true,
+            stop_by: None,
+        };
+        let mut inbox = vec![0_u8; 16 * 1024];
+        tokio::pin!(close);
+        loop {
+            self.drain_events(&mut state)?;
+            self.fill(&mut state)?;
+            self.look(&mut state)?;
+            let sent_all = !self.session.transmit().has_remaining() && state.flushed;
+            if sent_all && state.source_ended && state.stop_by.is_none() {
+                self.stop(&mut state);
+                continue;
+            }
+            if sent_all && state.stop_by.is_some() {
+                return self.leave(state).await;
+            }
+            let wants_media = self.wants_media(&state);
+            let deadline = self.deadline(&state);
+            tokio::select! {
+                biased;
+                turn = turn(&mut self.stream, self.session.transmit(), &mut inbox, state.flushed) => {
+                    self.handle_turn(turn.map_err(lost)?, &inbox, &mut state);
+                }
+                how = &mut close, if state.stop_by.is_none() => {
+                    if how == Close::Abort {
+                        return Ok(state.numbers);
+                    }
+                    self.stop(&mut state);
+                }
+                () = self.source.ready(), if wants_media => {}
+                () = self.clock.reach(Some(deadline)) => {
+                    let now = self.clock.now();
+                    if state.stop_by.is_some_and(|by| now >= by) {
+                        return Ok(state.numbers);
+                    }
+                    self.session.handle_timeout(now);
+                }
+            }
+        }
+    }
+
+    fn drain_events(&mut self, state: &mut State) -> Result<(), PublishError> {
+        while let Some(event) = self.session.poll_event() {
+            match event {
+                Event::Accepted => state.publish_started = true,
+                Event::RestartMedia => {
+                    self.source.restart();
+                    state.begun = false;
+                }
+                // After a stop the server may close as it likes.
+                Event::Ended(_) if state.stop_by.is_some() => {}
+                Event::Ended(error) => return Err(error.into()),
+                other => tracing::debug!(?other, "session"),
+            }
+        }
+        Ok(())
+    }
+
+    fn wants_media(&mut self, state: &State) -> bool {
+        self.session.may_stream()
+            && state.stop_by.is_none()
+            && !state.source_ended
+            && self.session.transmit().remaining() < RTMP_OUT_HIGH_WATER_BYTES
+    }
+
+    fn fill(&mut self, state: &mut State) -> Result<(), PublishError> {
+        while self.wants_media(state) {
+            if !state.begun {
+                state.begun = true;
+                self.source.begin(&mut self.session);
+            }
+            match self.source.send_next(&mut self.session).map_err(PublishError::Media)? {
+                Sent::Message => {
+                    state.numbers.messages += 1;
+                    let end = state.numbers.sent_bytes + self.session.transmit().remaining() as u64;
+                    state.delivery.first_media_ends_at(end);
+                }
+                Sent::NothingYet => break,
+                Sent::End => state.source_ended = true,
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at delivery when it is time to, and reports.
+    fn look(&mut self, state: &mut State) -> Result<(), PublishError> {
+        let now = self.clock.now();
+        let awaiting = state.publish_started && !state.accepted;
+        if now < state.next_look && !awaiting {
+            return Ok(());
+        }
+        state.next_look = now + PROGRESS_TICK;
+        let stats = self.session.stats();
+        let tcp = self.probe.as_ref().and_then(TcpProbe::sample);
+        state.numbers.acknowledged_bytes = stats.ack_seen.then_some(stats.bytes_acknowledged);
+        state.numbers.in_flight_bytes = tcp.map(|tcp| tcp.unacknowledged_bytes);
+        state.numbers.rtt_us = tcp.map(|tcp| tcp.rtt.as_micros() as u64);
+        let dead = state.delivery.observe(
+            now,
+            Observation {
+                written_bytes: state.numbers.sent_bytes,
+                waiting_bytes: self.session.transmit().remaining(),
+                acknowledged_bytes: state.numbers.acknowledged_bytes,
+                tcp_unacknowledged_bytes: state.numbers.in_flight_bytes,
+                tcp_acknowledged_bytes: tcp.map_or(0, |tcp| tcp.acknowledged_bytes),
+            },
+        );
+        if let Some(stuck) = dead {
+            return Err(PublishError::DeadPath { after_ms: stuck.as_millis() as u64 });
+        }
+        if awaiting && state.delivery.media_delivered() {
+            state.accepted = true;
+            (self.report)(Progress::Accepted);
+        }
+        (self.report)(Progress::Numbers(state.numbers));
+        Ok(())
+    }
+
+    fn deadline(&self, state: &State) -> Duration {
+        let awaiting = state.publish_started && !state.accepted;
+        let look = if awaiting { self.clock.now() + ACCEPT_LOOK } else { state.next_look };
+        [self.session.poll_timeout(), state.stop_by].into_iter().flatten().fold(look, Duration::min)
+    }
+
+    fn handle_turn(&mut self, turn: Turn, inbox: &[u8], state: &mut State) {
+        let now = self.clock.now();
+        match turn {
+            Turn::Read(0) => self.session.handle_eof(now),
+            Turn::Read(length) => self.session.handle_input(now, &inbox[..length]),
+            Turn::Wrote(length) => {
+                self.session.transmit().advance(length);
+                state.numbers.sent_bytes += length as u64;
+                state.flushed = false;
+            }
+            Turn::Flushed => state.flushed = true,
+        }
+    }
+
+    fn stop(&mut self, state: &mut State) {
+        let now = self.clock.now();
+        state.stop_by = Some(now + STOP_TIMEOUT);
+        self.session.stop(now);
+    }
+
+    /// Half-closes and reads to the end: a socket closed with unread bytes would reset the connection
+    /// and take undelivered media with it.
+    async fn leave(mut self, state: State) -> Result<Numbers, PublishError> {
+        let left = state.stop_by.unwrap_or_default().saturating_sub(self.clock.now());
+        let farewell = async {
+            if self.stream.shutdown().await.is_ok() {
+                let mut inbox = [0_u8; 4096];
+                while let Ok(length) = self.stream.read(&mut inbox).await {
+                    if length == 0 {
+                        break;
+                    }
+                    self.session.handle_input(self.clock.now(), &inbox[..length]);
+                    while self.session.poll_event().is_some() {}
+                }
+            }
+        };
+        let _ = timeout(left, farewell).await;
+        let stats = self.session.stats();
+        let mut numbers = state.numbers;
+        numbers.acknowledged_bytes = stats.ack_seen.then_some(stats.bytes_acknowledged);
+        Ok(numbers)
+    }
+}
+
+/// While acceptance is awaited delivery is looked at this often, so that the light follows at once.
+const ACCEPT_LOOK: Duration = Duration::from_millis(20);
+
+fn lost(error: io::Error) -> PublishError {
+    PublishError::Lost { why: error.to_string() }
+}
+
+/// One step of input or output, whichever can be done first; reading is never held up by writing.
+async fn turn<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    outbound: &Outbound,
+    inbox: &mut [u8],
+    flushed: bool,
+) -> io::Result<Turn> {
+    poll_fn(|cx| {
+        if let Poll::Ready(read) = poll_read(stream, cx, inbox) {
+            return Poll::Ready(read.map(Turn::Read));
+        }
+        if outbound.has_remaining() {
+            poll_write(stream, cx, outbound).map_ok(Turn::Wrote)
+        } else if !flushed {
+            Pin::new(&mut *stream).poll_flush(cx).map_ok(|()| Turn::Flushed)
+        } else {
+            Poll::Pending
+        }
+    })
+    .await
+}
+
+fn poll_read<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    cx: &mut Context<'_>,
+    inbox: &mut [u8],
+) -> Poll<io::Result<usize>> {
+    let mut buffer = ReadBuf::new(inbox);
+    Pin::new(stream).poll_read(cx, &mut buffer).map_ok(|()| buffer.filled().len())
+}
+
+fn poll_write<S: AsyncWrite + Unpin>(
+    stream: &mut S,
+    cx: &mut Context<'_>,
+    outbound: &Outbound,
+) -> Poll<io::Result<usize>> {
+    const SLICES: usize = 64;
+    let mut slices = [IoSlice::new(&[]); SLICES];
+    let count = outbound.chunks_vectored(&mut slices);
+    Pin::new(stream).poll_write_vectored(cx, &slices[..count])
+}

@@ -1,0 +1,146 @@
+//! Media of an FLV file, published as it is: for diagnosis and measurements.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::BytesMut;
+
+use crate::clock::Clock;
+use crate::flv::metadata;
+use crate::flv::reader::{Reader, Tag, TagKind};
+use crate::rtmp::Session;
+
+use super::drive::{Sent, Source};
+
+/// How much of the file is read at once; message bodies share this memory.
+const PIECE_BYTES: usize = 256 * 1024;
+
+/// An FLV file as a source of media.
+pub struct FlvFile {
+    file: File,
+    name: String,
+    reader: Reader,
+    pace: Option<Clock>,
+    started_at: Option<Duration>,
+    loops_left: u32,
+    /// Added to every timestamp: the length of the rounds already played.
+    offset_ms: u64,
+    last_ms: u64,
+    step_ms: u64,
+    waiting: Option<Tag>,
+}
+
+impl FlvFile {
+    /// Opens `path`, to be played `rounds` times; paced by its timestamps when there is a clock, as
+    /// fast as the server takes it otherwise.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, with the words for the owner.
+    pub fn open(path: &Path, rounds: u32, pace: Option<Clock>) -> Result<FlvFile, String> {
+        let name = path.display().to_string();
+        let file = File::open(path).map_err(|error| format!("{name} cannot be read: {error}"))?;
+        Ok(FlvFile {
+            file,
+            name,
+            reader: Reader::new(),
+            pace,
+            started_at: None,
+            loops_left: rounds.saturating_sub(1),
+            offset_ms: 0,
+            last_ms: 0,
+            step_ms: 0,
+            waiting: None,
+        })
+    }
+
+    /// The next tag, with its time moved behind the rounds already played.
+    fn next_tag(&mut self) -> Result<Option<(u64, Tag)>, String> {
+        loop {
+            if let Some(tag) = self.waiting.take() {
+                return Ok(Some((self.offset_ms + u64::from(tag.timestamp_ms), tag)));
+            }
+            self.waiting =
+                self.reader.next_tag().map_err(|error| format!("{}: {error}", self.name))?;
+            if self.waiting.is_none() && !self.read_piece()? && !self.rewind()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn read_piece(&mut self) -> Result<bool, String> {
+        let mut piece = BytesMut::zeroed(PIECE_BYTES);
+        let length = self
+            .file
+            .read(&mut piece)
+            .map_err(|error| format!("{} cannot be read: {error}", self.name))?;
+        piece.truncate(length);
+        if length > 0 {
+            self.reader.push(piece.freeze());
+        }
+        Ok(length > 0)
+    }
+
+    fn rewind(&mut self) -> Result<bool, String> {
+        self.reader.finish().map_err(|error| format!("{}: {error}", self.name))?;
+        if self.loops_left == 0 {
+            return Ok(false);
+        }
+        self.loops_left -= 1;
+        self.offset_ms = self.last_ms + self.step_ms.max(1);
+        self.reader = Reader::new();
+        self.file
+            .seek(SeekFrom::Start(0))
+            .map_err(|error| format!("{} cannot be read again: {error}", self.name))?;
+        Ok(true)
+    }
+
+    fn due_at(&self, time_ms: u64) -> Option<Duration> {
+        self.pace?;
+        Some(self.started_at? + Duration::from_millis(time_ms))
+    }
+}
+
+impl Source for FlvFile {
+    fn begin(&mut self, _session: &mut Session) {
+        self.started_at = self.started_at.or(self.pace.map(|clock| clock.now()));
+    }
+
+    fn restart(&mut self) {
+        // A file goes on where it is: the caller asked for exactly its bytes.
+    }
+
+    fn send_next(&mut self, session: &mut Session) -> Result<Sent, String> {
+        let Some((time_ms, tag)) = self.next_tag()? else {
+            return Ok(Sent::End);
+        };
+        if let (Some(clock), Some(due)) = (self.pace, self.due_at(time_ms))
+            && clock.now() < due
+        {
+            self.waiting = Some(tag);
+            return Ok(Sent::NothingYet);
+        }
+        if tag.kind == TagKind::Video {
+            self.step_ms = time_ms.saturating_sub(self.last_ms).clamp(self.step_ms.min(1), 100);
+        }
+        self.last_ms = self.last_ms.max(time_ms);
+        match tag.kind {
+            TagKind::Video => session.send_video(time_ms, &[], tag.body),
+            TagKind::Audio => session.send_audio(time_ms, &[], tag.body),
+            TagKind::Script => {
+                session.send_data(time_ms, metadata::without_set_data_frame(tag.body))
+            }
+        }
+        Ok(Sent::Message)
+    }
+
+    async fn ready(&mut self) {
+        match (self.pace, &self.waiting) {
+            (Some(clock), Some(tag)) => {
+                clock.reach(self.due_at(self.offset_ms + u64::from(tag.timestamp_ms))).await;
+            }
+            _ => std::future::ready(()).await,
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Media of the running programme: this destination's queue, stamped and wrapped for the wire.
+
+use std::sync::Arc;
+
+use crate::flv;
+use crate::flv::metadata::{Field, Metadata};
+use crate::media::{Subscriber, Timeline, Track};
+use crate::rtmp::Session;
+use crate::rtmp::amf0::Value;
+
+use super::drive::{Sent, Source};
+
+/// Media from a queue, on a time line that begins with the connection.
+pub struct Frames<'a> {
+    queue: &'a Subscriber,
+    metadata: Arc<Metadata>,
+    timeline: Timeline,
+}
+
+impl<'a> Frames<'a> {
+    /// A connection's view of `queue`: it starts with configuration and a key frame.
+    pub fn new(queue: &'a Subscriber, metadata: Arc<Metadata>) -> Frames<'a> {
+        queue.restart();
+        queue.set_connected(true);
+        Frames { queue, metadata, timeline: Timeline::new() }
+    }
+}
+
+impl Drop for Frames<'_> {
+    fn drop(&mut self) {
+        self.queue.set_connected(false);
+    }
+}
+
+impl Source for Frames<'_> {
+    fn begin(&mut self, session: &mut Session) {
+        session.send_metadata(self.metadata.fields().map(|(name, field)| {
+            let value = match field {
+                Field::Number(number) => Value::Number(number),
+                Field::Bool(truth) => Value::Boolean(truth),
+                Field::Text(text) => Value::String(text.into()),
+            };
+            (name, value)
+        }));
+    }
+
+    fn restart(&mut self) {
+        self.queue.restart();
+    }
+
+    fn send_next(&mut self, session: &mut Session) -> Result<Sent, String> {
+        let Some(frame) = self.queue.try_pop() else {
+            return Ok(Sent::NothingYet);
+        };
+        let stamp = self.timeline.stamp(&frame);
+        let head = flv::head(&frame, stamp.composition_time_ms);
+        match frame.track() {
+            Track::Video => session.send_video(stamp.dts_ms, head.as_slice(), frame.payload),
+            Track::Audio => session.send_audio(stamp.dts_ms, head.as_slice(), frame.payload),
+        }
+        Ok(Sent::Message)
+    }
+
+    async fn ready(&mut self) {
+        self.queue.ready().await;
+    }
+}

@@ -1,0 +1,102 @@
+//! Publishing to one destination: tries once and reports.
+//!
+//! Shell room. It owns the sockets: name, TCP, TLS, the RTMP session on top, and an orderly close. It
+//! knows nothing of retries, lights or the other destinations; whether an attempt is worth repeating
+//! is the appliance's to decide.
+
+mod connect;
+mod delivery;
+mod drive;
+mod error;
+mod file;
+mod frames;
+mod preflight;
+mod socket;
+mod task;
+mod tls;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+
+use crate::clock::Clock;
+use crate::rtmp::url::{Ingest, Scheme};
+use crate::rtmp::{ConnectOrder, Session, SessionConfig};
+
+use connect::Wire;
+use drive::Drive;
+
+pub use drive::{Close, Numbers, Progress, Sent, Source};
+pub use error::{CertificateFault, PublishError};
+pub use file::FlvFile;
+pub use frames::Frames;
+pub use preflight::{Phase, Preflight, preflight};
+pub use task::{Order, PublishHandle, Report, What, spawn};
+pub use tls::TrustError;
+
+/// Where to publish, and whom to trust there. Keep it across attempts: it holds the TLS tickets.
+#[derive(Debug)]
+pub struct Target {
+    ingest: Ingest,
+    order: ConnectOrder,
+    tls: Arc<ClientConfig>,
+}
+
+impl Target {
+    /// A target for `ingest`. Plain `rtmp` is refused unless `allow_plain`.
+    ///
+    /// # Errors
+    /// [`PublishError::PlainNotAllowed`] and [`PublishError::Trust`].
+    pub fn new(
+        ingest: Ingest,
+        ca_file: Option<PathBuf>,
+        allow_plain: bool,
+    ) -> Result<Target, PublishError> {
+        if ingest.server.scheme == Scheme::Rtmp && !allow_plain {
+            return Err(PublishError::PlainNotAllowed { server: ingest.server.to_string() });
+        }
+        let tls = tls::client_config(ca_file.as_deref())?;
+        Ok(Target { ingest, order: ConnectOrder::Conforming, tls })
+    }
+
+    /// The address, without the key.
+    pub fn server(&self) -> String {
+        self.ingest.server.to_string()
+    }
+}
+
+/// One attempt: connects, publishes `source` until it ends or `close` resolves, and closes.
+///
+/// # Errors
+/// [`PublishError`], by who is at fault; media that was acknowledged before is not lost by it.
+pub async fn publish<M: Source>(
+    clock: Clock,
+    target: &Target,
+    source: &mut M,
+    report: &mut (dyn FnMut(Progress) + Send),
+    close: impl Future<Output = Close>,
+) -> Result<Numbers, PublishError> {
+    tokio::pin!(close);
+    let mut done = |phase| tracing::debug!(phase, "done");
+    let (wire, probe) = tokio::select! {
+        biased;
+        _ = &mut close => return Ok(Numbers::default()),
+        connected = connect::connect(&target.ingest.server, &target.tls, &mut done) => connected?,
+    };
+    let server = &target.ingest.server;
+    let config = SessionConfig {
+        order: target.order,
+        seed: fastrand::u64(..),
+        ..SessionConfig::new(&server.tc_url(), &server.app, target.ingest.key.clone())
+    };
+    let session = Session::new(clock.now(), config);
+    match wire {
+        Wire::Plain(stream) => {
+            Drive { clock, stream, session, source, probe, report }.run(close).await
+        }
+        Wire::Tls(stream) => {
+            Drive { clock, stream, session, source, probe, report }.run(close).await
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The event loop: inputs to the appliance, its actions to the world.
+//!
+//! Shell room. It owns the appliance, performs each action in the order given, and waits for the
+//! next input or deadline. It decides nothing: why the box does something is answered in
+//! `appliance`, how it is done in `capture`, `publish` and `device`.
+
+mod outcome;
+mod runner;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+
+use crate::board::Profile;
+use crate::capture::{self, Capture, CaptureError, CaptureEvent};
+use crate::clock::Clock;
+use crate::console::Status;
+use crate::device::{Lights, ServiceManager};
+use crate::limits::EVENTS_MAX;
+use crate::panel::Levels;
+use crate::publish::Target;
+
+/// Something that happened outside.
+pub enum Input {
+    /// The button's contact closed or opened.
+    Edge {
+        /// When.
+        at: Duration,
+        /// It is closed now.
+        pressed: bool,
+    },
+    /// Bytes typed at the console.
+    Typed(Vec<u8>),
+    /// The capture of this run reports.
+    Capture(u64, CaptureEvent),
+    /// The capture of this run was started, or could not be.
+    CaptureStarted(u64, Result<Capture, CaptureError>),
+    /// The capture of this run holds no device any more.
+    CaptureStopped(u64),
+    /// End in an orderly way.
+    Terminate,
+}
+
+/// What the box is, before it runs.
+pub struct Setup {
+    /// The board.
+    pub profile: Profile,
+    /// What to capture and how to encode it.
+    pub request: capture::Request,
+    /// Where to publish.
+    pub destinations: Vec<Destination>,
+    /// Go live although the camera is missing.
+    pub start_without_camera: bool,
+    /// Go live although the microphone is missing.
+    pub start_without_microphone: bool,
+}
+
+/// A destination as the settings name it.
+#[derive(Clone)]
+pub struct Destination {
+    /// Its name, for lights, console and log.
+    pub name: String,
+    /// Where and how; `None` while it has no key.
+    pub target: Option<Arc<Target>>,
+}
+
+/// The box's hands: what the loop touches directly.
+pub struct Hands {
+    /// The lights.
+    pub lights: Lights,
+    /// What the console says goes here.
+    pub console: Box<dyn FnMut(Vec<u8>) + Send>,
+    /// The service manager.
+    pub manager: ServiceManager,
+}
+
+/// What anybody may watch while the box runs.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// State and numbers.
+    pub status: Status,
+    /// The lights' present levels.
+    pub levels: Levels,
+    /// Why the last attempt of a destination ended, with the failure's kind for an exit code.
+    pub last_end: Option<EndNote>,
+}
+
+/// Why an attempt ended, for whoever must give an exit code.
+#[derive(Debug, Clone)]
+pub struct EndNote {
+    /// The destination.
+    pub destination: String,
+    /// In words.
+    pub words: String,
+    /// Whom it was due to.
+    pub due_to: DueTo,
+}
+
+/// Whom a failure is due to, as coarse as an exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DueTo {
+    /// Settings.
+    Settings,
+    /// A device of the box.
+    Device,
+    /// The network.
+    Network,
+    /// The server's certificate.
+    Tls,
+    /// The server's refusal.
+    Refusal,
+    /// The box itself.
+    Inside,
+}
+
+/// The channel into the loop.
+pub fn inputs() -> (mpsc::Sender<Input>, mpsc::Receiver<Input>) {
+    mpsc::channel(EVENTS_MAX)
+}
+
+/// Runs the box until it is told to end; gives the exit code.
+pub async fn run(
+    clock: Clock,
+    setup: Setup,
+    hands: Hands,
+    inputs: (mpsc::Sender<Input>, mpsc::Receiver<Input>),
+    view: watch::Sender<Option<View>>,
+) -> u8 {
+    runner::Runner::new(clock, setup, hands, inputs.0, view).run(inputs.1).await
+}

@@ -1,0 +1,606 @@
+//! The loop itself.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::spawn_blocking;
+
+use crate::appliance::{
+    Action, Appliance, DestinationId, EndKind, Event, Notify as Notice, PipelineEvent,
+    PipelineFault, PipelineOrder, Presence, PublishEvent, PublishOrder, Setup as ApplianceSetup,
+    Source, Target as ApplianceTarget, To,
+};
+use crate::capture::{Capture, CaptureError, CaptureEvent, CaptureStats, Fault};
+use crate::clock::Clock;
+use crate::console::{self, ClientId, EncoderNumbers, LineEditor, Reply, SendNumbers, Status};
+use crate::flv::metadata::Metadata;
+use crate::limits::{CONSOLE_LINE_BYTES_MAX, EVENTS_MAX, NUMBERS_INTERVAL, REPROBE_INTERVAL};
+use crate::media::FanOut;
+use crate::panel::{Blinker, Button};
+use crate::publish::{self, Close, Numbers, Order, PublishHandle, Report, What};
+use crate::{board, capture};
+
+use super::{Destination, DueTo, EndNote, Hands, Input, Setup, View, outcome};
+
+/// The console on the box's own port.
+const LOCAL: ClientId = ClientId(0);
+
+/// Debounce of a button that the profile says nothing of (the keys of a terminal do not bounce).
+const NO_DEBOUNCE_MS: u16 = 0;
+
+pub(super) struct Runner {
+    clock: Clock,
+    setup: Setup,
+    hands: Hands,
+    inputs: mpsc::Sender<Input>,
+    view: watch::Sender<Option<View>>,
+
+    appliance: Appliance,
+    button: Button,
+    blinker: Blinker,
+    editor: LineEditor,
+
+    fan_out: FanOut,
+    key_wanted: Arc<Notify>,
+    reports: mpsc::Sender<Report>,
+    reported: mpsc::Receiver<Report>,
+    destinations: BTreeMap<DestinationId, Running>,
+    capture: CaptureSlot,
+
+    last_end: Option<EndNote>,
+    rates: Rates,
+    next_numbers: Duration,
+    next_look: Duration,
+    exit: Option<u8>,
+}
+
+/// A destination with its task.
+struct Running {
+    settings: Destination,
+    handle: PublishHandle,
+    stats: Box<dyn Fn() -> crate::media::QueueStats + Send>,
+}
+
+/// Where the capture is. Opening devices takes time, so it happens on the blocking pool.
+enum CaptureSlot {
+    Off,
+    /// Being opened for this run; `wanted` turns false when the box thinks better of it meanwhile.
+    Opening {
+        run: u64,
+        wanted: bool,
+    },
+    On {
+        run: u64,
+        capture: Capture,
+    },
+}
+
+/// What the numbers were a while ago, to make rates of them.
+#[derive(Default)]
+struct Rates {
+    at: Duration,
+    capture: CaptureStats,
+    sent_bytes: BTreeMap<DestinationId, u64>,
+    encoder: Option<EncoderNumbers>,
+    sent_kbps: BTreeMap<DestinationId, u32>,
+}
+
+impl Runner {
+    pub(super) fn new(
+        clock: Clock,
+        setup: Setup,
+        hands: Hands,
+        inputs: mpsc::Sender<Input>,
+        view: watch::Sender<Option<View>>,
+    ) -> Runner {
+        let now = clock.now();
+        let appliance = Appliance::new(
+            now,
+            ApplianceSetup {
+                seed: fastrand::u64(..),
+                board: setup.profile.name.clone(),
+                start_without_camera: setup.start_without_camera,
+                start_without_microphone: setup.start_without_microphone,
+                latched_live: false,
+            },
+        );
+        let debounce_ms = match &setup.profile.button {
+            board::Button::Cdev { debounce_ms, .. } => {
+                u16::try_from(*debounce_ms).unwrap_or(u16::MAX)
+            }
+            board::Button::Keys | board::Button::None => NO_DEBOUNCE_MS,
+        };
+        let (reports, reported) = mpsc::channel(EVENTS_MAX);
+        Runner {
+            clock,
+            setup,
+            hands,
+            inputs,
+            view,
+            appliance,
+            button: Button::new(debounce_ms),
+            blinker: Blinker::new(),
+            editor: LineEditor::new(),
+            fan_out: FanOut::new(),
+            key_wanted: Arc::new(Notify::new()),
+            reports,
+            reported,
+            destinations: BTreeMap::new(),
+            capture: CaptureSlot::Off,
+            last_end: None,
+            rates: Rates::default(),
+            next_numbers: now,
+            next_look: now,
+            exit: None,
+        }
+    }
+
+    pub(super) async fn run(mut self, mut inputs: mpsc::Receiver<Input>) -> u8 {
+        self.begin();
+        loop {
+            self.perform_all();
+            self.show_lights();
+            self.publish_view();
+            if let Some(code) = self.exit {
+                self.end().await;
+                return code;
+            }
+            let deadline = self.deadline();
+            tokio::select! {
+                Some(input) = inputs.recv() => self.handle_input(input),
+                Some(report) = self.reported.recv() => self.handle_report(report),
+                () = self.key_wanted.notified() => self.force_key_frame(),
+                () = self.clock.reach(deadline) => {}
+            }
+            self.handle_timeouts();
+        }
+    }
+
+    /// Tells the appliance what there is; the console answers from here on.
+    fn begin(&mut self) {
+        self.perform_all();
+        let settings = std::mem::take(&mut self.setup.destinations);
+        let mut targets = Vec::new();
+        for (index, settings) in settings.into_iter().enumerate() {
+            let id = DestinationId(index as u32);
+            targets.push(ApplianceTarget {
+                id,
+                name: settings.name.clone(),
+                revision: 0,
+                has_key: settings.target.is_some(),
+            });
+            let queue = Arc::new(self.fan_out.subscribe());
+            let stats = queue.clone();
+            let handle = publish::spawn(self.clock, id.0, queue, self.reports.clone());
+            let stats = Box::new(move || stats.stats());
+            self.destinations.insert(id, Running { settings, handle, stats });
+        }
+        self.tell(Event::Targets(targets));
+        self.look_for_sources();
+        self.tell(Event::Booted);
+    }
+
+    /// Whether camera and microphone are there. A running capture knows better and says so itself.
+    fn look_for_sources(&mut self) {
+        if !matches!(self.capture, CaptureSlot::Off) {
+            return;
+        }
+        let request = &self.setup.request;
+        let found = [
+            (Source::Camera, request.camera.is_present()),
+            (Source::Microphone, request.microphone.is_present()),
+        ];
+        for (source, present) in found {
+            let presence = if present { Presence::Back } else { Presence::Lost };
+            self.tell(Event::Source(source, presence));
+        }
+        self.next_look = self.clock.now() + REPROBE_INTERVAL;
+    }
+
+    async fn end(&mut self) {
+        if let CaptureSlot::On { capture, .. } =
+            std::mem::replace(&mut self.capture, CaptureSlot::Off)
+        {
+            let _ = spawn_blocking(move || drop(capture)).await;
+        }
+    }
+
+    // ── inputs ──────────────────────────────────────────────────────────────────────────────
+
+    fn tell(&mut self, event: Event) {
+        let now = self.clock.now();
+        self.appliance.handle(now, event);
+        self.perform_all();
+    }
+
+    fn handle_input(&mut self, input: Input) {
+        match input {
+            Input::Edge { at, pressed } => {
+                self.button.edge(at, pressed);
+                self.hear_button();
+            }
+            Input::Typed(bytes) => self.handle_typed(&bytes),
+            Input::Capture(run, event) => self.handle_capture(run, event),
+            Input::CaptureStarted(run, started) => self.handle_started(run, started),
+            Input::CaptureStopped(run) => self.tell_pipeline(run, PipelineEvent::Ended),
+            Input::Terminate => self.tell(Event::Terminate),
+        }
+    }
+
+    fn hear_button(&mut self) {
+        while let Some(gesture) = self.button.poll_gesture() {
+            self.tell(Event::Button(gesture));
+        }
+    }
+
+    fn handle_typed(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            let mut echo = Vec::new();
+            let line = self.editor.feed(*byte, &mut echo);
+            if !echo.is_empty() {
+                (self.hands.console)(echo);
+            }
+            match line {
+                Some(console::Input::Line(line)) => self.handle_line(&line),
+                Some(console::Input::TooLong) => {
+                    let most = CONSOLE_LINE_BYTES_MAX;
+                    self.print(&Reply::error(format!("the line is longer than {most} bytes")));
+                }
+                Some(console::Input::Interrupted) => self.prompt(),
+                // Nothing asks for a secret yet.
+                Some(console::Input::Secret(_)) | None => {}
+            }
+        }
+    }
+
+    fn handle_line(&mut self, line: &str) {
+        match console::parse(line) {
+            Ok(Some(command)) => self.tell(Event::Console { from: LOCAL, command }),
+            Ok(None) => self.prompt(),
+            Err(error) => self.print(&Reply::from(error)),
+        }
+    }
+
+    fn tell_pipeline(&mut self, run: u64, what: PipelineEvent) {
+        self.tell(Event::Pipeline { run, what });
+    }
+
+    fn handle_capture(&mut self, run: u64, event: CaptureEvent) {
+        match event {
+            CaptureEvent::Playing => self.tell_pipeline(run, PipelineEvent::Playing),
+            CaptureEvent::FirstKey => self.tell_pipeline(run, PipelineEvent::FirstKey),
+            CaptureEvent::SourceLost(source) => {
+                self.tell(Event::Source(outcome::source(source), Presence::Lost));
+            }
+            CaptureEvent::SourceBack(source) => {
+                self.tell(Event::Source(outcome::source(source), Presence::Back));
+            }
+            // A lost source is reported as such; it ends nothing.
+            CaptureEvent::Error { fault: Fault::Source(source), said } => {
+                tracing::warn!(?source, said, "a source failed");
+            }
+            CaptureEvent::Error { fault: Fault::Encoder, said } => {
+                self.note_end("encoder", &said, DueTo::Device);
+                let fault = PipelineFault::Encoder;
+                self.tell_pipeline(run, PipelineEvent::Error { fault, said });
+            }
+            CaptureEvent::Ended => self.tell_pipeline(run, PipelineEvent::Ended),
+        }
+    }
+
+    fn handle_started(&mut self, run: u64, started: Result<Capture, CaptureError>) {
+        let CaptureSlot::Opening { run: newest, wanted } = self.capture else {
+            return;
+        };
+        self.capture = CaptureSlot::Off;
+        match started {
+            Ok(capture) if run == newest && wanted => {
+                self.capture = CaptureSlot::On { run, capture };
+            }
+            Ok(capture) => self.close_capture(run, capture),
+            Err(error) => {
+                self.note_end("capture", &error, DueTo::Device);
+                let fault = outcome::start_fault(&error);
+                let said = error.to_string();
+                self.tell_pipeline(run, PipelineEvent::Error { fault, said });
+                self.tell_pipeline(run, PipelineEvent::Ended);
+            }
+        }
+        if wanted && run != newest {
+            self.start_capture(newest);
+        }
+    }
+
+    fn handle_report(&mut self, report: Report) {
+        let dest = DestinationId(report.destination);
+        let what = match report.what {
+            What::Accepted => PublishEvent::Accepted,
+            What::Ended(Ok(())) => {
+                PublishEvent::Ended { kind: EndKind::Stopped, said: String::new() }
+            }
+            What::Ended(Err(error)) => {
+                let name = self.destinations.get(&dest).map(|d| d.settings.name.clone());
+                self.note_end(&name.unwrap_or_default(), &error, outcome::due_to(&error));
+                PublishEvent::Ended { kind: outcome::end_kind(&error), said: error.to_string() }
+            }
+        };
+        self.tell(Event::Publish { dest, attempt: report.attempt, what });
+    }
+
+    fn note_end(&mut self, destination: &str, words: &dyn std::fmt::Display, due_to: DueTo) {
+        let words = words.to_string();
+        self.last_end = Some(EndNote { destination: destination.to_owned(), words, due_to });
+    }
+
+    fn handle_timeouts(&mut self) {
+        let now = self.clock.now();
+        self.button.handle_timeout(now);
+        self.hear_button();
+        if self.appliance.poll_timeout().is_some_and(|at| now >= at) {
+            self.appliance.handle_timeout(now);
+            self.perform_all();
+        }
+        if now >= self.next_look {
+            self.look_for_sources();
+        }
+        if now >= self.next_numbers {
+            self.next_numbers = now + NUMBERS_INTERVAL;
+            self.take_numbers(now);
+        }
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        let is_off = matches!(self.capture, CaptureSlot::Off);
+        let is_on = matches!(self.capture, CaptureSlot::On { .. });
+        [
+            self.appliance.poll_timeout(),
+            self.button.poll_timeout(),
+            self.blinker.poll_timeout(),
+            is_off.then_some(self.next_look),
+            is_on.then_some(self.next_numbers),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    // ── actions ─────────────────────────────────────────────────────────────────────────────
+
+    fn perform_all(&mut self) {
+        while let Some(action) = self.appliance.poll_action() {
+            self.perform(action);
+        }
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::Pipeline(order) => self.perform_pipeline(order),
+            Action::Publish(PublishOrder::Open { dest, attempt }) => self.open(dest, attempt),
+            Action::Publish(PublishOrder::Close { dest, attempt, polite }) => {
+                let how = if polite { Close::Polite } else { Close::Abort };
+                self.order(dest, Order::Close { attempt, how });
+            }
+            Action::Show(indication) => self.blinker.show(self.clock.now(), indication),
+            Action::Say { to: To::Client(LOCAL), reply } => self.print(&reply),
+            Action::Say { to: To::Client(_), .. } => {}
+            Action::Say { to: To::Everyone, reply } => self.announce(&reply),
+            Action::Latch(_) => {}
+            Action::Notify(Notice::Ready) => self.hands.manager.notify("READY=1"),
+            Action::Notify(Notice::Status(text)) => {
+                self.hands.manager.notify(&format!("STATUS={text}"));
+            }
+            Action::Notify(Notice::Stopping) => self.hands.manager.notify("STOPPING=1"),
+            Action::Exit(code) => self.exit = Some(code),
+        }
+    }
+
+    fn perform_pipeline(&mut self, order: PipelineOrder) {
+        match order {
+            PipelineOrder::Start { run } => self.start_capture(run),
+            PipelineOrder::Stop => self.stop_capture(),
+            PipelineOrder::Restart { run } => {
+                self.stop_capture();
+                self.start_capture(run);
+            }
+        }
+    }
+
+    fn start_capture(&mut self, run: u64) {
+        if let CaptureSlot::Opening { run: newest, wanted } = &mut self.capture {
+            // What is being opened now is closed again as soon as it is open.
+            (*newest, *wanted) = (run, true);
+            return;
+        }
+        self.capture = CaptureSlot::Opening { run, wanted: true };
+        let request = self.setup.request.clone();
+        let (fan_out, key_wanted) = (self.fan_out.clone(), self.key_wanted.clone());
+        let sink: capture::FrameSink = Arc::new(move |frame| {
+            if fan_out.publish(frame) {
+                key_wanted.notify_one();
+            }
+        });
+        let inputs = self.inputs.clone();
+        let events = inputs.clone();
+        spawn_blocking(move || {
+            let started = Capture::start(request, sink, move |event| {
+                if let Err(error) = events.try_send(Input::Capture(run, event)) {
+                    tracing::error!(%error, "an event of the capture was lost");
+                }
+            });
+            // Nobody listens any more when the box is ending.
+            let _ = inputs.blocking_send(Input::CaptureStarted(run, started));
+        });
+    }
+
+    fn stop_capture(&mut self) {
+        match std::mem::replace(&mut self.capture, CaptureSlot::Off) {
+            CaptureSlot::Off => {}
+            CaptureSlot::Opening { run, .. } => {
+                self.capture = CaptureSlot::Opening { run, wanted: false };
+            }
+            CaptureSlot::On { run, capture } => self.close_capture(run, capture),
+        }
+    }
+
+    /// Closing devices takes time, so it happens on the blocking pool.
+    fn close_capture(&mut self, run: u64, capture: Capture) {
+        let inputs = self.inputs.clone();
+        spawn_blocking(move || {
+            drop(capture);
+            let _ = inputs.blocking_send(Input::CaptureStopped(run));
+        });
+    }
+
+    fn force_key_frame(&mut self) {
+        if let CaptureSlot::On { capture, .. } = &self.capture {
+            capture.force_key_frame();
+        }
+    }
+
+    fn open(&mut self, dest: DestinationId, attempt: u64) {
+        let target = self.destinations.get(&dest).and_then(|d| d.settings.target.clone());
+        if let Some(target) = target {
+            let metadata = Arc::new(self.metadata());
+            self.order(dest, Order::Open { attempt, target, metadata });
+        }
+    }
+
+    fn metadata(&self) -> Metadata {
+        let (video, audio) = (&self.setup.request.video, &self.setup.request.audio);
+        Metadata {
+            width: video.width,
+            height: video.height,
+            fps: f64::from(video.fps),
+            video_kbps: video.bitrate_kbps,
+            audio_kbps: audio.bitrate_kbps,
+            audio_sample_rate_hz: audio.sample_rate_hz,
+            audio_channels: audio.channels,
+            encoder: concat!("firstmile ", env!("CARGO_PKG_VERSION")).to_owned(),
+        }
+    }
+
+    /// A task that does not take its orders is stuck, and only a restart helps.
+    fn order(&mut self, dest: DestinationId, order: Order) {
+        let Some(running) = self.destinations.get(&dest) else {
+            return;
+        };
+        if let Err(error) = running.handle.orders.try_send(order) {
+            tracing::error!(%error, destination = running.settings.name, "a destination is stuck");
+            self.note_end("box", &"a destination's task does not take orders", DueTo::Inside);
+            self.exit = Some(1);
+        }
+    }
+
+    // ── what people see ─────────────────────────────────────────────────────────────────────
+
+    fn show_lights(&mut self) {
+        let levels = self.blinker.poll(self.clock.now());
+        self.hands.lights.show(levels);
+    }
+
+    /// A change: for the journal, and for a console that watches.
+    fn announce(&mut self, reply: &Reply) {
+        for line in reply.render_text() {
+            tracing::info!("{line}");
+        }
+        if self.appliance.watches(LOCAL) {
+            self.print(reply);
+        }
+    }
+
+    fn print(&mut self, reply: &Reply) {
+        let mut out = Vec::new();
+        self.editor.erase(&mut out);
+        let reply = match reply {
+            Reply::Status(status) => {
+                let mut status = status.clone();
+                self.add_numbers(&mut status);
+                &Reply::Status(status)
+            }
+            other => other,
+        };
+        for line in reply.render_text() {
+            out.extend_from_slice(line.as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
+        (self.hands.console)(out);
+        self.prompt();
+    }
+
+    fn prompt(&mut self) {
+        let mode = self.appliance.status(self.clock.now()).mode;
+        self.editor.set_prompt(&console::prompt(mode));
+        let mut out = Vec::new();
+        self.editor.redraw(&mut out);
+        (self.hands.console)(out);
+    }
+
+    fn publish_view(&mut self) {
+        let now = self.clock.now();
+        let mut status = self.appliance.status(now);
+        self.add_numbers(&mut status);
+        let levels = self.blinker.poll(now);
+        self.view.send_replace(Some(View { status, levels, last_end: self.last_end.clone() }));
+    }
+
+    fn add_numbers(&self, status: &mut Status) {
+        if matches!(self.capture, CaptureSlot::On { .. }) {
+            status.encoder = self.rates.encoder;
+        }
+        for shown in &mut status.destinations {
+            let id = DestinationId(shown.id);
+            let Some(running) = self.destinations.get(&id) else {
+                continue;
+            };
+            if shown.live_for_ms.is_some() {
+                let numbers = *running.handle.numbers.borrow();
+                let sent_kbps = self.rates.sent_kbps.get(&id).copied().unwrap_or(0);
+                shown.numbers = Some(send_numbers(sent_kbps, numbers, &(running.stats)()));
+            }
+        }
+    }
+
+    /// Turns counters into rates.
+    fn take_numbers(&mut self, now: Duration) {
+        let seconds = now.saturating_sub(self.rates.at).as_secs_f64();
+        if seconds <= 0.0 {
+            return;
+        }
+        self.rates.at = now;
+        if let CaptureSlot::On { capture, .. } = &self.capture {
+            let stats = capture.stats();
+            let before = std::mem::replace(&mut self.rates.capture, stats.clone());
+            let bytes = stats.video_bytes.saturating_sub(before.video_bytes);
+            let frames = stats.video_frames.saturating_sub(before.video_frames);
+            self.rates.encoder = Some(EncoderNumbers {
+                target_kbps: stats.bitrate_kbps,
+                actual_kbps: kbps(bytes, seconds),
+                frames_per_s: (frames as f64 / seconds) as f32,
+                frames: stats.video_frames,
+            });
+        }
+        for (id, running) in &self.destinations {
+            let sent = running.handle.numbers.borrow().sent_bytes;
+            let before = self.rates.sent_bytes.insert(*id, sent).unwrap_or(0);
+            self.rates.sent_kbps.insert(*id, kbps(sent.saturating_sub(before), seconds));
+        }
+    }
+}
+
+fn kbps(bytes: u64, seconds: f64) -> u32 {
+    (bytes as f64 * 8.0 / 1_000.0 / seconds) as u32
+}
+
+fn send_numbers(sent_kbps: u32, numbers: Numbers, queue: &crate::media::QueueStats) -> SendNumbers {
+    SendNumbers {
+        sent_kbps,
+        frames_sent: numbers.messages,
+        frames_dropped: queue.dropped.total(),
+        queue_ms: queue.span.as_millis() as u64,
+        queue_bytes: queue.bytes as u64,
+        acknowledged_bytes: numbers.acknowledged_bytes.unwrap_or(0),
+        rtt_ms: numbers.rtt_us.map(|us| (us / 1_000) as u32),
+    }
+}
