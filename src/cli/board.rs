@@ -26,13 +26,19 @@ impl BoardArgs {
     /// # Errors
     /// When there is no such profile, or it has a fault.
     pub fn profile(&self) -> Result<Profile, Failure> {
-        let unusable = |error: &dyn std::fmt::Display| Failure::new(Code::Settings, error);
-        match &self.board {
-            None => Profile::named(found()).map_err(|error| unusable(&error)),
-            Some(name) if name.contains('/') || name.ends_with(".toml") => from_file(name),
-            Some(name) => Profile::named(name).map_err(|error| unusable(&error)),
-        }
+        profile(self.board.as_deref().unwrap_or_else(|| found()))
     }
+}
+
+/// The profile of that name, or in that file.
+///
+/// # Errors
+/// When there is no such profile, or it has a fault.
+pub fn profile(name: &str) -> Result<Profile, Failure> {
+    if name.contains('/') || name.ends_with(".toml") {
+        return from_file(name);
+    }
+    Profile::named(name).map_err(|error| Failure::new(Code::Settings, error))
 }
 
 fn found() -> &'static str {

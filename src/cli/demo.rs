@@ -42,6 +42,9 @@ const PICTURES_MISSING_MAX_PERCENT: f64 = 2.0;
 /// Go live on a simulated board, and show it
 #[derive(Debug, Args)]
 pub struct DemoArgs {
+    /// Board profile to simulate: its picture size, encoders and bitrate
+    #[arg(long, value_name = "NAME|FILE", default_value = "sim")]
+    board: String,
     /// Picture: `test`, a clip, or a V4L2 device
     #[arg(long, value_name = "test|FILE|/dev/videoN", default_value = "test")]
     camera: String,
@@ -83,7 +86,7 @@ pub async fn run(args: DemoArgs) -> Result<(), Failure> {
     start_log(&folder, terminal.is_some())?;
 
     let server = start_server(clock, &folder).await?;
-    let profile = Profile::named("sim").map_err(|error| Failure::new(Code::Settings, error))?;
+    let profile = super::board::profile(&args.board)?;
     let request = request(&profile, &args)?;
     let fps = request.video.fps;
     let mut destinations = vec![server.destination];

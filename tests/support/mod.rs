@@ -6,6 +6,7 @@ pub mod clip;
 pub mod nginx;
 pub mod pki;
 pub mod probe;
+pub mod product;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
