@@ -134,6 +134,14 @@ impl Request {
         )?;
         within("sample rate", audio.sample_rate_hz, SAMPLE_RATE_HZ..=SAMPLE_RATE_HZ)?;
         within("number of channels", audio.channels, 1..=2)?;
+        let clip = matches!(self.camera, CameraSource::File(_));
+        if self.microphone == MicrophoneSource::CameraFile && !clip {
+            return Err(CaptureError::BadRequest {
+                what: "microphone",
+                value: "the sound of the camera's clip".to_owned(),
+                allowed: "something else unless the camera is a clip".to_owned(),
+            });
+        }
         for (what, side) in [("width", video.width), ("height", video.height)] {
             if side % 2 == 1 {
                 let (value, allowed) = (side.to_string(), "even".to_owned());
