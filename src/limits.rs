@@ -230,6 +230,14 @@ pub const CAPTURE_AUDIO_BLOCK_SAMPLES: usize = 1_024;
 pub const CAPTURE_TRIAL_TIMEOUT: Duration = Duration::from_secs(3);
 /// From opening a device or clip to its first picture and sound.
 pub const CAPTURE_OPEN_TIMEOUT: Duration = Duration::from_secs(5);
+/// A source that gives nothing for this long is lost: a frozen camera is to be seen within 2 s, and
+/// one frame a second is still a picture.
+pub const CAPTURE_STALL: Duration = Duration::from_millis(1_500);
+/// From the loss of a source to the next try, and between tries: a replugged microphone is to be
+/// heard within 3 s.
+pub const CAPTURE_REOPEN_INTERVAL: Duration = Duration::from_secs(1);
+/// Sound that may lie ahead of what is encoded: 384 KB at 48 kHz and two channels.
+pub const CAPTURE_SOUND_AHEAD_MAX: Duration = Duration::from_secs(2);
 /// From `stop` to its return, even when a driver does not let go.
 pub const CAPTURE_STOP_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// Board profiles that may inherit from each other in a row.
@@ -240,6 +248,7 @@ pub const BOARD_INHERIT_DEPTH_MAX: usize = 8;
 const _: () = assert!(CONSOLE_LINE_BYTES_MAX > URL_BYTES_MAX + KEY_BYTES_MAX);
 const _: () = assert!(STOP_TIMEOUT.as_millis() < STOPPING_TIMEOUT.as_millis());
 const _: () = assert!(DEAD_PATH_TIMEOUT.as_millis() + PROGRESS_TICK.as_millis() <= 5_000);
+const _: () = assert!(CAPTURE_STALL.as_millis() < 2_000 && CAPTURE_LATENCY.as_millis() < 200);
 const _: () = assert!(CAPTURE_STOP_TIMEOUT.as_millis() < STOPPING_TIMEOUT.as_millis());
 const _: () = assert!(
     2 * CAPTURE_TRIAL_TIMEOUT.as_secs() + CAPTURE_OPEN_TIMEOUT.as_secs()

@@ -40,6 +40,17 @@ impl MediaClock {
     }
 }
 
+/// One second, in nanoseconds.
+pub(super) const SECOND_NS: u64 = 1_000_000_000;
+
+/// `value * numerator / denominator`, rounded, without an overflow in between: samples times
+/// nanoseconds leave 64 bits after four days.
+pub(super) fn scale(value: u64, numerator: u64, denominator: u64) -> u64 {
+    let (numerator, denominator) = (u128::from(numerator), u128::from(denominator.max(1)));
+    let scaled = (u128::from(value) * numerator + denominator / 2) / denominator;
+    u64::try_from(scaled).unwrap_or(u64::MAX)
+}
+
 /// A pipeline that is taken down when the last owner lets go.
 #[derive(Debug, Clone)]
 pub(super) struct Running(Arc<Inner>);
@@ -102,5 +113,23 @@ impl Running {
             Ok(_) => Ok(()),
             Err(_) => Err(CaptureError::Gstreamer("an element does not start".to_owned())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_hold_for_years_and_return_to_the_same_sample() {
+        let year_ns = 365 * 86_400 * SECOND_NS;
+        for ns in [0, 1_000, year_ns / 100, year_ns * 10] {
+            let sample = scale(ns, 48_000, SECOND_NS);
+            let back = scale(sample, SECOND_NS, 48_000);
+            assert!(back.abs_diff(ns) <= SECOND_NS / 48_000);
+            assert_eq!(scale(back, 48_000, SECOND_NS), sample);
+        }
+        assert_eq!(scale(u64::MAX, 2, 1), u64::MAX);
+        assert_eq!(scale(1, 1, 0), 1);
     }
 }

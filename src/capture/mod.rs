@@ -26,19 +26,24 @@ mod bus;
 mod encoders;
 mod error;
 mod event;
+mod feed;
 mod markers;
 mod picture;
+mod pictures;
 mod pipeline;
 mod programme;
 mod pulse;
 mod request;
 mod sink;
+mod sound_line;
+mod sounds;
+mod source;
 mod stats;
 mod stop;
 mod tone;
 mod trial;
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use gstreamer as gst;
 
@@ -46,7 +51,7 @@ pub use encoders::{audio_encoder_names, video_encoder_names};
 pub use error::{CaptureError, Rejected};
 pub use event::{CaptureEvent, Fault, Source};
 pub use markers::marker_offset_ms;
-pub use pipeline::{PipelineDescription, programme};
+pub use pipeline::{PipelineDescription, SourcePlan, programme, source};
 pub use request::{
     AudioSettings, CameraSource, EncoderOrder, MicrophoneSource, Request, SAMPLE_RATE_HZ,
     VideoSettings,
@@ -56,10 +61,15 @@ pub use stats::CaptureStats;
 
 use build::MediaClock;
 use bus::BusEvent;
+use feed::Feed;
+use pictures::Pictures;
 use programme::Programme;
-use pulse::{Failure, Pictures, Pulse, Sounds};
+use pulse::{Failure, Pulse};
+use sounds::Sounds;
+use source::Opener;
 use stats::Counters;
 use stop::Stop;
+use trial::Chosen;
 
 use crate::limits::CAPTURE_STOP_TIMEOUT;
 
@@ -87,13 +97,23 @@ impl Capture {
         request.check()?;
         gst::init().map_err(|error| CaptureError::Gstreamer(error.to_string()))?;
         let chosen = trial::choose(&request)?;
-        let caps = gst::Caps::from_str(&pipeline::raw_video_caps(&request.video))
-            .map_err(|error| CaptureError::Gstreamer(error.to_string()))?;
+        let stop = Stop::default();
+        Capture::start_with(request, chosen, &stop, sink, Arc::new(events))
+            // What was opened before the failure is closed by its keeper.
+            .inspect_err(|_| stop.stop())
+    }
+
+    fn start_with(
+        request: Request,
+        chosen: Chosen,
+        stop: &Stop,
+        sink: FrameSink,
+        events: Arc<dyn Fn(CaptureEvent) + Send + Sync>,
+    ) -> Result<Capture, CaptureError> {
         let clock = MediaClock::start();
+        let feeds = open_sources(&request, &clock, stop)?;
         let counters = Arc::new(Counters::default());
         let failure = Failure::default();
-        let pictures = Pictures::new(&request.video, &caps)?;
-        let sounds = Sounds::new(&request.audio, request.microphone == MicrophoneSource::Tone);
         let on_bus = {
             let failure = failure.clone();
             move |event| match event {
@@ -109,14 +129,14 @@ impl Capture {
             programme: Arc::clone(&programme),
             counters: Arc::clone(&counters),
             failure,
-            events: Arc::new(events),
-            pictures,
-            sounds,
+            events,
+            feeds,
+            pictures: Pictures::new(&request.video)?,
+            sounds: Sounds::new(&request.audio, &request.microphone),
         };
-        let stop = Stop::default();
         stop.spawn("capture-pulse", move |stop| pulse.run(stop))
             .map_err(|error| CaptureError::Gstreamer(error.to_string()))?;
-        Ok(Capture { programme, counters, stop })
+        Ok(Capture { programme, counters, stop: stop.clone() })
     }
 
     /// Asks the encoder for another video bitrate, in kbit/s, kept within `CAPTURE_VIDEO_KBPS_MIN`
@@ -142,6 +162,25 @@ impl Capture {
     pub fn stop(&self) -> bool {
         self.stop.stop_and_wait(CAPTURE_STOP_TIMEOUT)
     }
+}
+
+/// Opens every source of the request. When one cannot be opened, those before it are closed as
+/// their feeds are dropped.
+fn open_sources(
+    request: &Request,
+    clock: &MediaClock,
+    stop: &Stop,
+) -> Result<Vec<Feed>, CaptureError> {
+    let mut feeds = Vec::new();
+    for plan in SourcePlan::of(request) {
+        let (video, audio) = (request.video.clone(), request.audio.clone());
+        let opener = Opener { plan, video, audio, clock: clock.clone() };
+        let opened = opener.open(|| false)?;
+        let feed = Feed::start(opener, opened, stop)
+            .map_err(|error| CaptureError::Gstreamer(error.to_string()))?;
+        feeds.push(feed);
+    }
+    Ok(feeds)
 }
 
 impl Drop for Capture {

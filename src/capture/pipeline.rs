@@ -3,11 +3,12 @@
 //! Everything here is a pure function; starting a pipeline parses the text that
 //! [`PipelineDescription`] renders to, and that text is what `tests/pipelines/` reviews.
 
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 use super::{
     encoders::{self, AudioEncoder, VideoEncoder, fill_in},
-    request::{AudioSettings, Request, VideoSettings},
+    error::CaptureError,
+    request::{AudioSettings, CameraSource, MicrophoneSource, Request, VideoSettings},
     trial::Chosen,
 };
 
@@ -17,11 +18,12 @@ pub struct PipelineDescription {
     chains: Vec<Vec<Link>>,
 }
 
-/// An element with its properties, or the caps between two elements.
+/// An element with its properties, or text that stands for itself: the caps between two elements,
+/// a reference to a named element, or what a board profile gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Link {
     Element { factory: String, properties: Vec<(String, String)> },
-    Caps(String),
+    Text(String),
 }
 
 impl PipelineDescription {
@@ -29,7 +31,7 @@ impl PipelineDescription {
     pub fn elements(&self) -> impl Iterator<Item = &str> {
         self.chains.iter().flatten().filter_map(|link| match link {
             Link::Element { factory, .. } => Some(factory.as_str()),
-            Link::Caps(_) => None,
+            Link::Text(_) => None,
         })
     }
 
@@ -55,7 +57,7 @@ impl fmt::Display for PipelineDescription {
                             write!(f, " {name}={}", quoted(value))?;
                         }
                     }
-                    Link::Caps(text) => f.write_str(text)?,
+                    Link::Text(text) => f.write_str(text)?,
                 }
                 writeln!(f)?;
             }
@@ -87,8 +89,8 @@ impl Chain {
         self
     }
 
-    fn caps(mut self, caps: impl Into<String>) -> Chain {
-        self.0.push(Link::Caps(caps.into()));
+    fn text(mut self, text: impl Into<String>) -> Chain {
+        self.0.push(Link::Text(text.into()));
         self
     }
 }
@@ -103,6 +105,17 @@ pub(super) const VIDEO_OUT: &str = "video_out";
 pub(super) const AUDIO_OUT: &str = "audio_out";
 /// Name of the H.264 encoder.
 pub(super) const VIDEO_ENCODER: &str = "video_encoder";
+
+/// Name of the appsink that a source's pictures come out of.
+pub(super) const PICTURE: &str = "picture";
+/// Name of the appsink that a source's samples come out of.
+pub(super) const SOUND: &str = "sound";
+/// Name of a source's decoder.
+pub(super) const DECODER: &str = "decoder";
+/// Name of the first element behind the decoder on the way of the pictures.
+pub(super) const PICTURE_HEAD: &str = "picture_head";
+/// Name of the first element behind the decoder on the way of the samples.
+pub(super) const SOUND_HEAD: &str = "sound_head";
 
 /// The one form in which pictures reach the encoder, whatever the camera gives.
 pub(super) fn raw_video_caps(video: &VideoSettings) -> String {
@@ -152,6 +165,188 @@ pub(super) fn audio_trial(encoder: &AudioEncoder, audio: &AudioSettings) -> Pipe
     PipelineDescription::default().chain(audio_chain(encoder, audio))
 }
 
+/// What a source is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourcePlan {
+    /// A Video4Linux2 device.
+    V4l2(PathBuf),
+    /// Elements that end in video.
+    CameraLaunch(String),
+    /// An ALSA device.
+    Alsa(String),
+    /// Elements that end in audio.
+    MicrophoneLaunch(String),
+    /// A clip, or one of its tracks.
+    Clip {
+        /// The clip.
+        path: PathBuf,
+        /// Its picture is wanted.
+        picture: bool,
+        /// Its sound is wanted.
+        sound: bool,
+    },
+}
+
+impl SourcePlan {
+    /// The sources of a request; none for what is drawn or computed. At most two.
+    pub fn of(request: &Request) -> Vec<SourcePlan> {
+        let mut plans = Vec::new();
+        match &request.camera {
+            CameraSource::TestPattern => {}
+            CameraSource::File(path) => plans.push(SourcePlan::Clip {
+                path: path.clone(),
+                picture: true,
+                sound: request.microphone == MicrophoneSource::CameraFile,
+            }),
+            CameraSource::V4l2 { device } => plans.push(SourcePlan::V4l2(device.clone())),
+            CameraSource::Launch(text) => plans.push(SourcePlan::CameraLaunch(text.clone())),
+        }
+        match &request.microphone {
+            MicrophoneSource::Tone | MicrophoneSource::Silence | MicrophoneSource::CameraFile => {}
+            MicrophoneSource::File(path) => {
+                plans.push(SourcePlan::Clip { path: path.clone(), picture: false, sound: true });
+            }
+            MicrophoneSource::Alsa { device } => plans.push(SourcePlan::Alsa(device.clone())),
+            MicrophoneSource::Launch(text) => {
+                plans.push(SourcePlan::MicrophoneLaunch(text.clone()));
+            }
+        }
+        plans
+    }
+
+    /// Whether it goes on by itself, rather than ending and being played again.
+    pub(super) fn is_live(&self) -> bool {
+        !matches!(self, SourcePlan::Clip { .. })
+    }
+
+    pub(super) fn has_picture(&self) -> bool {
+        match self {
+            SourcePlan::V4l2(_) | SourcePlan::CameraLaunch(_) => true,
+            SourcePlan::Alsa(_) | SourcePlan::MicrophoneLaunch(_) => false,
+            SourcePlan::Clip { picture, .. } => *picture,
+        }
+    }
+
+    pub(super) fn has_sound(&self) -> bool {
+        match self {
+            SourcePlan::V4l2(_) | SourcePlan::CameraLaunch(_) => false,
+            SourcePlan::Alsa(_) | SourcePlan::MicrophoneLaunch(_) => true,
+            SourcePlan::Clip { sound, .. } => *sound,
+        }
+    }
+
+    /// The error that names this source.
+    pub(super) fn blame(&self, why: String) -> CaptureError {
+        match self {
+            SourcePlan::V4l2(path) => {
+                CaptureError::NoCamera { device: path.display().to_string(), why }
+            }
+            SourcePlan::CameraLaunch(device) => {
+                CaptureError::NoCamera { device: device.clone(), why }
+            }
+            SourcePlan::Alsa(device) | SourcePlan::MicrophoneLaunch(device) => {
+                CaptureError::NoMicrophone { device: device.clone(), why }
+            }
+            SourcePlan::Clip { path, .. } => {
+                CaptureError::FileUnreadable { path: path.clone(), why }
+            }
+        }
+    }
+}
+
+/// The pipeline of a source. Whatever it gives is brought to one form, so that the encoder never
+/// sees a change.
+pub fn source(
+    plan: &SourcePlan,
+    video: &VideoSettings,
+    audio: &AudioSettings,
+) -> PipelineDescription {
+    let decoder = |chain: Chain| chain.element("decodebin", &[("name", DECODER)]);
+    let head = match plan {
+        SourcePlan::V4l2(device) => Some(decoder(
+            Chain::default()
+                .element("v4l2src", &[("device", &device.to_string_lossy())])
+                .element("capsfilter", &[("caps", &camera_caps(video))]),
+        )),
+        SourcePlan::CameraLaunch(text) | SourcePlan::MicrophoneLaunch(text) => {
+            Some(decoder(Chain::default().text(text.clone())))
+        }
+        SourcePlan::Clip { path, .. } => Some(decoder(
+            Chain::default().element("filesrc", &[("location", &path.to_string_lossy())]),
+        )),
+        SourcePlan::Alsa(_) => None,
+    };
+    let from = || match plan {
+        // The card must not be the clock: one that stops would stop the picture.
+        SourcePlan::Alsa(device) => Chain::default().element(
+            "alsasrc",
+            &[("device", device), ("provide-clock", "false"), ("slave-method", "skew")],
+        ),
+        _ => Chain::default().text(format!("{DECODER}.")),
+    };
+    let mut description = PipelineDescription::default();
+    description.chains.extend(head.map(|chain| chain.0));
+    if plan.has_picture() {
+        description.chains.push(picture_tail(from(), plan.is_live(), video).0);
+    }
+    if plan.has_sound() {
+        description.chains.push(sound_tail(from(), plan.is_live(), audio).0);
+    }
+    description
+}
+
+/// What a camera is asked for, best first: the size and rate themselves without decoding, the same
+/// as JPEG, then whatever it has.
+fn camera_caps(video: &VideoSettings) -> String {
+    let VideoSettings { width, height, fps, .. } = video;
+    let exact = format!("width=(int){width}, height=(int){height}, framerate=(fraction){fps}/1");
+    format!("video/x-raw, {exact}; image/jpeg, {exact}; video/x-raw; image/jpeg")
+}
+
+fn picture_tail(chain: Chain, live: bool, video: &VideoSettings) -> Chain {
+    chain
+        .element("videoconvert", &[("name", PICTURE_HEAD)])
+        .element("videoscale", &[("add-borders", "true")])
+        .text(format!(
+            "video/x-raw, format=(string)I420, width=(int){}, height=(int){}, \
+             pixel-aspect-ratio=(fraction)1/1, colorimetry=(string)bt709",
+            video.width, video.height
+        ))
+        .element("queue", queue(live))
+        .element_with("appsink", outlet(PICTURE))
+}
+
+fn sound_tail(chain: Chain, live: bool, audio: &AudioSettings) -> Chain {
+    chain
+        .element("audioconvert", &[("name", SOUND_HEAD)])
+        .element("audioresample", &[])
+        .text(raw_audio_caps(audio))
+        .element("queue", queue(live))
+        .element_with("appsink", outlet(SOUND))
+}
+
+/// A device must never wait for us, so the oldest of what it gave goes; a clip is read ahead a
+/// little and waits. The element behind the queue holds back what is not yet due.
+fn queue(live: bool) -> &'static [(&'static str, &'static str)] {
+    const TIME: (&str, &str) = ("max-size-time", "300000000");
+    const BYTES: (&str, &str) = ("max-size-bytes", "0");
+    const BUFFERS: (&str, &str) = ("max-size-buffers", "0");
+    if live { &[("leaky", "downstream"), TIME, BYTES, BUFFERS] } else { &[TIME, BYTES, BUFFERS] }
+}
+
+fn outlet(name: &'static str) -> Vec<(String, String)> {
+    [
+        ("name", name),
+        ("sync", "false"),
+        ("async", "false"),
+        ("enable-last-sample", "false"),
+        ("wait-on-eos", "false"),
+        ("max-buffers", "2"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .to_vec()
+}
+
 fn video_chain(encoder: &VideoEncoder, video: &VideoSettings) -> Chain {
     let fill = |template: &str| fill_in(template, video.bitrate_kbps, Some(video));
     let mut properties = vec![("name".to_owned(), VIDEO_ENCODER.to_owned())];
@@ -160,9 +355,9 @@ fn video_chain(encoder: &VideoEncoder, video: &VideoSettings) -> Chain {
     Chain::default()
         .element_with("appsrc", source_properties(VIDEO_IN, &raw_video_caps(video)))
         .element_with(encoder.element, properties)
-        .caps(fill(encoder.caps))
+        .text(fill(encoder.caps))
         .element("h264parse", &[])
-        .caps("video/x-h264, stream-format=(string)avc, alignment=(string)au")
+        .text("video/x-h264, stream-format=(string)avc, alignment=(string)au")
         .element("appsink", SINK_VIDEO)
 }
 
@@ -176,7 +371,7 @@ fn audio_chain(encoder: &AudioEncoder, audio: &AudioSettings) -> Chain {
         .element("audioconvert", &[])
         .element_with(encoder.element, properties.collect())
         .element("aacparse", &[])
-        .caps("audio/mpeg, mpegversion=(int)4, stream-format=(string)raw")
+        .text("audio/mpeg, mpegversion=(int)4, stream-format=(string)raw")
         .element("appsink", SINK_AUDIO)
 }
 

@@ -137,6 +137,14 @@ impl Request {
         )?;
         within("sample rate", audio.sample_rate_hz, SAMPLE_RATE_HZ..=SAMPLE_RATE_HZ)?;
         within("number of channels", audio.channels, 1..=2)?;
+        let clip = matches!(self.camera, CameraSource::File(_));
+        if self.microphone == MicrophoneSource::CameraFile && !clip {
+            return Err(CaptureError::BadRequest {
+                what: "microphone",
+                value: "the sound of the camera's clip".to_owned(),
+                allowed: "something else unless the camera is a clip".to_owned(),
+            });
+        }
         for (what, side) in [("width", video.width), ("height", video.height)] {
             if side % 2 == 1 {
                 let (value, allowed) = (side.to_string(), "even".to_owned());
@@ -156,25 +164,47 @@ fn within(what: &'static str, value: u32, range: RangeInclusive<u32>) -> Result<
 }
 
 impl CameraSource {
-    /// Whether it seems to be there, as far as a look tells without opening it.
-    pub fn is_present(&self) -> bool {
+    /// Looks whether it is there, without opening it.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn look(&self) -> Result<(), CaptureError> {
         match self {
-            CameraSource::TestPattern | CameraSource::Launch(_) => true,
-            CameraSource::File(path) => path.exists(),
-            CameraSource::V4l2 { device } => device.exists(),
+            CameraSource::TestPattern | CameraSource::Launch(_) => Ok(()),
+            CameraSource::File(path) => look_for_clip(path),
+            CameraSource::V4l2 { device } if device.exists() => Ok(()),
+            CameraSource::V4l2 { device } => Err(CaptureError::NoCamera {
+                device: device.display().to_string(),
+                why: "it is not there".to_owned(),
+            }),
         }
     }
 }
 
 impl MicrophoneSource {
-    /// Whether it seems to be there, as far as a look tells without opening it.
-    pub fn is_present(&self) -> bool {
+    /// Looks whether it is there, without opening it.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn look(&self) -> Result<(), CaptureError> {
         match self {
-            MicrophoneSource::Alsa { device } => has_card(device),
-            MicrophoneSource::File(path) => path.exists(),
-            _ => true,
+            MicrophoneSource::Alsa { device } if !has_card(device) => {
+                Err(CaptureError::NoMicrophone {
+                    device: device.clone(),
+                    why: "there is no such sound card".to_owned(),
+                })
+            }
+            MicrophoneSource::File(path) => look_for_clip(path),
+            _ => Ok(()),
         }
     }
+}
+
+fn look_for_clip(path: &Path) -> Result<(), CaptureError> {
+    std::fs::metadata(path).map(|_| ()).map_err(|error| CaptureError::FileUnreadable {
+        path: path.to_owned(),
+        why: error.to_string(),
+    })
 }
 
 /// Whether the sound card that an ALSA device name names is there: by its identifier

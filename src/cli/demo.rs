@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 use crate::board::Profile;
 use crate::capture::{self, CameraSource, MicrophoneSource};
 use crate::clock::Clock;
-use crate::console::Mode;
+use crate::console::{DestinationState, DestinationStatus, Mode};
 use crate::device::{Lights, ServiceManager};
 use crate::limits::BUTTON_HOLD;
 use crate::publish::Target;
@@ -277,19 +277,28 @@ impl Director<'_> {
     }
 
     async fn play(&mut self, length: Duration) -> Result<Duration, Failure> {
-        self.reach("ready", |mode| mode == Mode::Ready).await?;
+        self.reach("ready", |view| view.status.mode == Mode::Ready).await?;
         let pressed_at = self.clock.now();
         press(self.clock, &self.inputs, TAP).await;
         self.first_video(pressed_at).await?;
+        self.reach("accepted everywhere", |view| {
+            let accepted = |shown: &DestinationStatus| shown.state == DestinationState::Accepted;
+            view.status.destinations.iter().all(accepted)
+        })
+        .await?;
         // The stop is a long hold, so the finger goes down before the programme's end.
-        tokio::time::sleep(length.saturating_sub(BUTTON_HOLD)).await;
+        let hold_at = self.first_video_at() + length.saturating_sub(BUTTON_HOLD);
+        while self.clock.now() < hold_at {
+            self.look_for_failure()?;
+            self.clock.reach(Some(hold_at.min(self.clock.now() + REDRAW))).await;
+        }
         press(self.clock, &self.inputs, BUTTON_HOLD + TAP).await;
-        self.reach("off air", |mode| mode == Mode::Ready).await?;
+        self.reach("off air", |view| view.status.mode == Mode::Ready).await?;
         Ok(pressed_at)
     }
 
     async fn first_video(&mut self, pressed_at: Duration) -> Result<(), Failure> {
-        while self.server.reports().iter().all(|report| report.first_video_at.is_none()) {
+        while self.first_video_at() == Duration::ZERO {
             self.look_for_failure()?;
             if self.clock.now() > pressed_at + FIRST_VIDEO_TIMEOUT {
                 let words = "no picture reached the server in time; FIRSTMILE_LOG=debug tells more";
@@ -300,10 +309,15 @@ impl Director<'_> {
         Ok(())
     }
 
-    async fn reach(&mut self, what: &str, is: impl Fn(Mode) -> bool) -> Result<(), Failure> {
+    /// When the first picture was at the server; zero while none is.
+    fn first_video_at(&self) -> Duration {
+        self.server.reports().iter().find_map(|report| report.first_video_at).unwrap_or_default()
+    }
+
+    async fn reach(&mut self, what: &str, is: impl Fn(&View) -> bool) -> Result<(), Failure> {
         let deadline = self.clock.now() + SETTLE_TIMEOUT;
         loop {
-            if self.watched.borrow_and_update().as_ref().is_some_and(|view| is(view.status.mode)) {
+            if self.watched.borrow_and_update().as_ref().is_some_and(&is) {
                 return Ok(());
             }
             self.look_for_failure()?;
@@ -322,6 +336,9 @@ impl Director<'_> {
     /// A demo that nobody watches ends at the first thing that goes wrong.
     fn look_for_failure(&self) -> Result<(), Failure> {
         let view = self.watched.borrow();
+        if let Some(missing) = view.as_ref().and_then(|view| view.missing.as_ref()) {
+            return Err(Failure::new(Code::Device, missing));
+        }
         let Some(end) = view.as_ref().and_then(|view| view.last_end.as_ref()) else {
             return Ok(());
         };

@@ -41,7 +41,7 @@ impl FlvFile {
     pub fn open(path: &Path, rounds: u32, pace: Option<Clock>) -> Result<FlvFile, String> {
         let name = path.display().to_string();
         let file = File::open(path).map_err(|error| format!("{name} cannot be read: {error}"))?;
-        Ok(FlvFile {
+        let mut flv = FlvFile {
             file,
             name,
             reader: Reader::new(),
@@ -52,7 +52,13 @@ impl FlvFile {
             last_ms: 0,
             step_ms: 0,
             waiting: None,
-        })
+        };
+        // A file that is none must be known before anybody is called.
+        match flv.next_tag()? {
+            Some((_, tag)) => flv.waiting = Some(tag),
+            None => return Err(format!("{} holds no media", flv.name)),
+        }
+        Ok(flv)
     }
 
     /// The next tag, with its time moved behind the rounds already played.

@@ -82,6 +82,8 @@ pub struct View {
     pub status: Status,
     /// The lights' present levels.
     pub levels: Levels,
+    /// The camera or microphone that is not there, in words.
+    pub missing: Option<String>,
     /// Why the last attempt of a destination ended, with the failure's kind for an exit code.
     pub last_end: Option<EndNote>,
 }

@@ -50,6 +50,7 @@ pub(super) struct Runner {
     capture: CaptureSlot,
 
     last_end: Option<EndNote>,
+    missing: Option<String>,
     rates: Rates,
     next_numbers: Duration,
     next_look: Duration,
@@ -130,6 +131,7 @@ impl Runner {
             destinations: BTreeMap::new(),
             capture: CaptureSlot::Off,
             last_end: None,
+            missing: None,
             rates: Rates::default(),
             next_numbers: now,
             next_look: now,
@@ -188,12 +190,16 @@ impl Runner {
             return;
         }
         let request = &self.setup.request;
-        let found = [
-            (Source::Camera, request.camera.is_present()),
-            (Source::Microphone, request.microphone.is_present()),
+        let looks = [
+            (Source::Camera, request.camera.look()),
+            (Source::Microphone, request.microphone.look()),
         ];
-        for (source, present) in found {
-            let presence = if present { Presence::Back } else { Presence::Lost };
+        self.missing = None;
+        for (source, look) in looks {
+            let presence = if look.is_ok() { Presence::Back } else { Presence::Lost };
+            if let Err(error) = look {
+                self.missing = Some(error.to_string());
+            }
             self.tell(Event::Source(source, presence));
         }
         self.next_look = self.clock.now() + REPROBE_INTERVAL;
@@ -542,7 +548,8 @@ impl Runner {
         let mut status = self.appliance.status(now);
         self.add_numbers(&mut status);
         let levels = self.blinker.poll(now);
-        self.view.send_replace(Some(View { status, levels, last_end: self.last_end.clone() }));
+        let (missing, last_end) = (self.missing.clone(), self.last_end.clone());
+        self.view.send_replace(Some(View { status, levels, missing, last_end }));
     }
 
     fn add_numbers(&self, status: &mut Status) {

@@ -3,9 +3,12 @@
 #![allow(dead_code, missing_docs)]
 
 use std::{
+    path::PathBuf,
     sync::{Arc, Condvar, Mutex, PoisonError},
     time::{Duration, Instant},
 };
+
+use gstreamer::{self as gst, prelude::*};
 
 use firstmile::{
     board::Profile,
@@ -85,5 +88,49 @@ impl Taken {
         let result = look(&mut self.0.0.lock().unwrap_or_else(PoisonError::into_inner));
         self.0.1.notify_all();
         result
+    }
+}
+
+/// A clip made for one test; removed at its end.
+pub struct Clip {
+    pub path: PathBuf,
+}
+
+impl Clip {
+    /// A clip of so many seconds, with a picture of that rate and with sound, or without.
+    pub fn new(name: &str, seconds: u32, fps: Option<u32>, sound: bool) -> Clip {
+        let file = format!("firstmile-{}-{name}.mp4", std::process::id());
+        let path = std::env::temp_dir().join(file);
+        let mut text = format!("mp4mux name=mux ! filesink location=\"{}\"", path.display());
+        if let Some(fps) = fps {
+            let pictures = seconds * fps;
+            text += &format!(
+                " videotestsrc pattern=ball num-buffers={pictures} ! \
+                 video/x-raw,width=240,height=180,framerate={fps}/1 ! \
+                 x264enc tune=zerolatency speed-preset=ultrafast ! mux."
+            );
+        }
+        if sound {
+            let blocks = seconds * 44_100 / 1_024;
+            text += &format!(
+                " audiotestsrc num-buffers={blocks} volume=0.1 ! \
+                 audio/x-raw,rate=44100,channels=1 ! avenc_aac ! mux."
+            );
+        }
+        gst::init().expect("GStreamer");
+        let pipeline = gst::parse::launch(&text).expect("a pipeline");
+        pipeline.set_state(gst::State::Playing).expect("plays");
+        let bus = pipeline.bus().expect("a bus");
+        let ends = [gst::MessageType::Eos, gst::MessageType::Error];
+        let end = bus.timed_pop_filtered(gst::ClockTime::from_seconds(20), &ends);
+        pipeline.set_state(gst::State::Null).expect("stops");
+        assert!(matches!(end.as_ref().map(|m| m.type_()), Some(gst::MessageType::Eos)), "{end:?}");
+        Clip { path }
+    }
+}
+
+impl Drop for Clip {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
     }
 }

@@ -1,0 +1,112 @@
+//! The sound track: which samples go to the encoder in each block.
+
+use std::sync::atomic::Ordering;
+
+use gstreamer as gst;
+
+use super::{
+    build::{SECOND_NS, scale},
+    feed::Feed,
+    programme::Programme,
+    request::{AudioSettings, MicrophoneSource},
+    sound_line::SoundLine,
+    stats::Counters,
+    tone,
+};
+use crate::limits::{CAPTURE_AUDIO_BLOCK_SAMPLES, CAPTURE_LATENCY};
+
+const LATENCY_NS: u64 = CAPTURE_LATENCY.as_nanos() as u64;
+/// A clip is read this much ahead, so that no block waits for a decoder.
+const AHEAD_MS: u64 = 200;
+
+/// The sound track.
+pub(super) struct Sounds {
+    rate_hz: u32,
+    channels: u32,
+    /// Number of the next block's first sample, per channel, since media time zero.
+    position: u64,
+    block: Vec<i16>,
+    tone: bool,
+    line: SoundLine,
+}
+
+impl Sounds {
+    pub(super) fn new(audio: &AudioSettings, microphone: &MicrophoneSource) -> Sounds {
+        Sounds {
+            rate_hz: audio.sample_rate_hz,
+            channels: audio.channels,
+            position: 0,
+            block: vec![0; CAPTURE_AUDIO_BLOCK_SAMPLES * audio.channels as usize],
+            tone: *microphone == MicrophoneSource::Tone,
+            line: SoundLine::new(audio.sample_rate_hz, audio.channels),
+        }
+    }
+
+    pub(super) fn start_at(&mut self, media_ns: u64) {
+        self.position = self.position_at(media_ns);
+        self.line.start_at(self.position);
+    }
+
+    fn position_at(&self, media_ns: u64) -> u64 {
+        scale(media_ns, u64::from(self.rate_hz), SECOND_NS)
+    }
+
+    fn time_ns(&self, position: u64) -> u64 {
+        scale(position, SECOND_NS, u64::from(self.rate_hz))
+    }
+
+    fn end(&self) -> u64 {
+        self.position + CAPTURE_AUDIO_BLOCK_SAMPLES as u64
+    }
+
+    pub(super) fn due_ns(&self) -> u64 {
+        self.time_ns(self.end()) + LATENCY_NS
+    }
+
+    /// Gives the encoder every block that is due.
+    pub(super) fn feed(
+        &mut self,
+        now_ns: u64,
+        mut microphone: Option<&mut Feed>,
+        programme: &Programme,
+        counters: &Counters,
+    ) {
+        while self.due_ns() <= now_ns {
+            match microphone.as_deref_mut() {
+                Some(microphone) => {
+                    self.listen(now_ns, microphone);
+                    let silent = self.line.read(&mut self.block);
+                    counters.silent.fetch_add(silent, Ordering::Relaxed);
+                }
+                None if self.tone => {
+                    tone::write(self.position, self.rate_hz, self.channels, &mut self.block);
+                }
+                None => {}
+            }
+            programme.push_samples(self.block_buffer());
+            self.position = self.end();
+        }
+    }
+
+    /// Lays down what the microphone has.
+    fn listen(&mut self, now_ns: u64, microphone: &mut Feed) {
+        let enough = self.end() + u64::from(self.rate_hz) * AHEAD_MS / 1_000;
+        while self.line.end() < enough {
+            let Some(item) = microphone.sound(now_ns) else { return };
+            let position = self.position_at(item.media_ns);
+            if let Ok(map) = item.buffer.map_readable() {
+                self.line.write(position, map.as_slice());
+            }
+        }
+    }
+
+    fn block_buffer(&self) -> gst::Buffer {
+        let bytes: Vec<u8> = self.block.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+        let mut buffer = gst::Buffer::from_slice(bytes);
+        let pts_ns = self.time_ns(self.position);
+        let times = buffer.make_mut();
+        times.set_pts(gst::ClockTime::from_nseconds(pts_ns));
+        times.set_duration(gst::ClockTime::from_nseconds(self.time_ns(self.end()) - pts_ns));
+        buffer
+    }
+}

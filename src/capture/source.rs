@@ -1,0 +1,181 @@
+//! A source: a pipeline of its own that ends in raw pictures, raw samples or both.
+//!
+//! Apart from the programme, so that a device that dies takes nothing with it.
+
+use std::{
+    fs::File,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use gstreamer::{self as gst, prelude::*};
+use gstreamer_app as gst_app;
+
+use super::{
+    build::{MediaClock, Running},
+    bus::{self, BusEvent},
+    error::CaptureError,
+    pipeline::{self, SourcePlan},
+    request::{AudioSettings, VideoSettings},
+};
+use crate::limits::CAPTURE_OPEN_TIMEOUT;
+
+/// How often the first picture and sound are looked for.
+const POLL: gst::ClockTime = gst::ClockTime::from_mseconds(20);
+
+/// How to open a source, again and again.
+#[derive(Debug, Clone)]
+pub(super) struct Opener {
+    pub(super) plan: SourcePlan,
+    pub(super) video: VideoSettings,
+    pub(super) audio: AudioSettings,
+    pub(super) clock: MediaClock,
+}
+
+/// An open source. Dropping it closes the device, which may take as long as the driver likes.
+#[derive(Debug)]
+pub(super) struct Opened {
+    running: Running,
+    pub(super) picture: Option<Outlet>,
+    pub(super) sound: Option<Outlet>,
+    failure: FirstFailure,
+}
+
+/// One track of a source.
+#[derive(Debug)]
+pub(super) struct Outlet {
+    appsink: gst_app::AppSink,
+    first: Option<gst::Sample>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct FirstFailure(Arc<Mutex<Option<String>>>);
+
+impl FirstFailure {
+    fn note(&self, said: String) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(said);
+    }
+
+    fn said(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Opener {
+    /// Opens the source and waits for the first picture and sound. Ends early when `given_up`.
+    pub(super) fn open(&self, given_up: impl Fn() -> bool) -> Result<Opened, CaptureError> {
+        if let SourcePlan::Clip { path, .. } = &self.plan {
+            check_file(path)?;
+        }
+        let blame = |why: String| self.plan.blame(why);
+        let description = pipeline::source(&self.plan, &self.video, &self.audio);
+        let running = Running::build(&description).map_err(|error| match error {
+            CaptureError::Gstreamer(why) => blame(why),
+            other => other,
+        })?;
+        let outlet = |name| {
+            let appsink = running.optional_element(name)?;
+            Some(Outlet { appsink, first: None })
+        };
+        let mut opened = Opened {
+            picture: outlet(pipeline::PICTURE),
+            sound: outlet(pipeline::SOUND),
+            failure: FirstFailure::default(),
+            running,
+        };
+        opened.listen(self.plan.is_live());
+        self.clock.drive(opened.running.pipeline());
+        let started = opened.running.play();
+        let said = |opened: &Opened, otherwise: String| opened.failure.said().unwrap_or(otherwise);
+        started.map_err(|error| blame(said(&opened, error.to_string())))?;
+        opened.wait_for_first(given_up).map_err(|why| blame(said(&opened, why)))?;
+        Ok(opened)
+    }
+}
+
+impl Opened {
+    /// What made the source fail, if it did.
+    pub(super) fn failure(&self) -> Option<String> {
+        self.failure.said()
+    }
+
+    fn listen(&self, live: bool) {
+        let failure = self.failure.clone();
+        bus::listen(self.running.pipeline(), move |event| match event {
+            BusEvent::Error { said } => failure.note(said),
+            BusEvent::Ended if live => failure.note("it gives nothing any more".to_owned()),
+            BusEvent::Ended => {}
+        });
+        let Some(decoder) = self.running.optional_element::<gst::Element>(pipeline::DECODER) else {
+            return;
+        };
+        let failure = self.failure.clone();
+        let heads: Vec<(gst::Element, &str)> =
+            [(pipeline::PICTURE_HEAD, "picture"), (pipeline::SOUND_HEAD, "sound")]
+                .into_iter()
+                .filter_map(|(name, what)| Some((self.running.optional_element(name)?, what)))
+                .collect();
+        decoder.connect_no_more_pads(move |_| {
+            for (head, what) in &heads {
+                if head.static_pad("sink").is_none_or(|pad| !pad.is_linked()) {
+                    failure.note(format!("it has no {what}"));
+                }
+            }
+        });
+    }
+
+    fn wait_for_first(&mut self, given_up: impl Fn() -> bool) -> Result<(), String> {
+        let deadline = Instant::now() + CAPTURE_OPEN_TIMEOUT;
+        for outlet in [&mut self.picture, &mut self.sound].into_iter().flatten() {
+            while outlet.first.is_none() {
+                if let Some(said) = self.failure.said() {
+                    return Err(said);
+                }
+                if given_up() {
+                    return Err("it was given up".to_owned());
+                }
+                if Instant::now() > deadline {
+                    return Err(format!(
+                        "it gave nothing for {} s",
+                        CAPTURE_OPEN_TIMEOUT.as_secs()
+                    ));
+                }
+                outlet.first = outlet.appsink.try_pull_sample(POLL);
+                if outlet.first.is_none() && outlet.appsink.is_eos() {
+                    return Err(self.failure.said().unwrap_or_else(|| "it is empty".to_owned()));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Outlet {
+    /// The next picture or piece of sound, if there is one, with its time in the source.
+    pub(super) fn next(&mut self) -> Option<(Option<Duration>, gst::Buffer)> {
+        let sample = match self.first.take() {
+            Some(sample) => sample,
+            None => self.appsink.try_pull_sample(gst::ClockTime::ZERO)?,
+        };
+        let buffer = sample.buffer_owned()?;
+        let segment = sample.segment().and_then(|s| s.downcast_ref::<gst::ClockTime>());
+        let running = segment.zip(buffer.pts()).and_then(|(s, pts)| s.to_running_time(pts));
+        Some((running.map(Duration::from), buffer))
+    }
+
+    /// Whether nothing is left and nothing will come.
+    pub(super) fn is_drained(&self) -> bool {
+        self.first.is_none() && self.appsink.is_eos()
+    }
+}
+
+fn check_file(path: &Path) -> Result<(), CaptureError> {
+    let unreadable = |why: String| CaptureError::FileUnreadable { path: path.to_owned(), why };
+    let file = File::open(path).map_err(|error| unreadable(bus::one_line(&error.to_string())))?;
+    match file.metadata() {
+        Ok(metadata) if metadata.is_file() => Ok(()),
+        Ok(_) => Err(unreadable("it is not a file".to_owned())),
+        Err(error) => Err(unreadable(bus::one_line(&error.to_string()))),
+    }
+}
