@@ -372,3 +372,18 @@ fn basic_header(header: &mut &[u8]) -> (u8, u32) {
     };
     (first >> 6, id)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claimed_length_costs_no_memory() {
+        let bounds = Bounds { message_bytes_max: usize::MAX, ..Bounds::default() };
+        let mut reader = Reader::new(bounds);
+        let mut input = &b"\x04\x00\x00\x00\xff\xff\xff\x08\x01\x00\x00\x00abc"[..];
+        assert_eq!(reader.next(&mut input), Ok(None));
+        assert_eq!(reader.streams[0].length, 0xFF_FFFF);
+        assert!(reader.streams[0].body.capacity() < 1_000);
+    }
+}
