@@ -1,5 +1,7 @@
 //! Bytes in, whole messages out.
 
+use std::fmt;
+
 use bytes::{Buf, BytesMut};
 
 use super::{CHUNK_SIZE_INITIAL, CHUNK_SIZE_MAX, ChunkError, EXTENDED, Message};
@@ -39,7 +41,6 @@ impl Default for Bounds {
 ///
 /// "Set Chunk Size" and "Abort Message" are obeyed here and not returned. Memory grows with bytes
 /// that arrived, never with a length that was only claimed.
-#[derive(Debug)]
 pub struct Reader {
     bounds: Bounds,
     chunk_size: usize,
@@ -50,7 +51,7 @@ pub struct Reader {
     replay: Replay,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 enum Stage {
     /// Collecting basic header, message header and, on types 0 to 2, the extended timestamp.
     Header { bytes: [u8; HEADER_BYTES_MAX], len: usize },
@@ -63,7 +64,6 @@ enum Stage {
 const HEADER_START: Stage = Stage::Header { bytes: [0; HEADER_BYTES_MAX], len: 0 };
 
 /// One chunk stream: the header that later ones refer to, and its unfinished message.
-#[derive(Debug)]
 struct Stream {
     id: u32,
     timestamp: u32,
@@ -81,7 +81,7 @@ struct Stream {
 }
 
 /// At most three bytes that looked like a repeated extended timestamp and were something else.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Replay {
     bytes: [u8; 4],
     len: usize,
@@ -296,6 +296,17 @@ impl Reader {
             stream.open = false;
         }
         Ok(())
+    }
+}
+
+/// Shows no received byte: a half-received message may contain the stream key.
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader")
+            .field("chunk_size", &self.chunk_size)
+            .field("chunk_streams", &self.streams.len())
+            .field("held_bytes", &self.held)
+            .finish_non_exhaustive()
     }
 }
 
