@@ -355,3 +355,150 @@ fn deeper(depth: usize) -> Result<usize, AmfError> {
     }
     Ok(depth + 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encoded(value: &Value<'_>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        value.encode(&mut bytes);
+        bytes
+    }
+
+    fn object(properties: &[(&'static str, Value<'static>)]) -> Vec<Property<'static>> {
+        properties.iter().map(|(name, value)| ((*name).into(), value.clone())).collect()
+    }
+
+    #[test]
+    fn every_type_has_its_bytes() {
+        let nested = || object(&[("a", true.into()), ("b", Value::Null)]);
+        for (value, bytes) in [
+            (Value::Number(3.5), &b"\x00\x40\x0c\x00\x00\x00\x00\x00\x00"[..]),
+            (Value::Boolean(true), b"\x01\x01"),
+            (Value::from("key"), b"\x02\x00\x03key"),
+            (Value::Object(nested()), b"\x03\x00\x01a\x01\x01\x00\x01b\x05\x00\x00\x09"),
+            (Value::Null, b"\x05"),
+            (Value::Undefined, b"\x06"),
+            (Value::Reference(258), b"\x07\x01\x02"),
+            (
+                Value::EcmaArray(nested()),
+                b"\x08\x00\x00\x00\x02\x00\x01a\x01\x01\x00\x01b\x05\x00\x00\x09",
+            ),
+            (
+                Value::StrictArray(vec![Value::Null, Value::from("x")]),
+                b"\x0a\x00\x00\x00\x02\x05\x02\x00\x01x",
+            ),
+            (Value::Date(1.0), b"\x0b\x3f\xf0\x00\x00\x00\x00\x00\x00\x00\x00"),
+            (Value::Unsupported, b"\x0d"),
+            (Value::Xml("<a/>".into()), b"\x0f\x00\x00\x00\x04<a/>"),
+            (
+                Value::TypedObject("C".into(), nested()),
+                b"\x10\x00\x01C\x00\x01a\x01\x01\x00\x01b\x05\x00\x00\x09",
+            ),
+        ] {
+            assert_eq!(encoded(&value), bytes, "{value:?}");
+            let mut decoder = Decoder::new(bytes);
+            assert_eq!(decoder.value(), Ok(value));
+            assert!(decoder.is_empty());
+            for cut in 0..bytes.len() {
+                assert_eq!(Decoder::new(&bytes[..cut]).value(), Err(AmfError::Truncated));
+            }
+        }
+    }
+
+    #[test]
+    fn a_string_above_65535_bytes_is_written_long_and_a_long_one_is_read() {
+        let long = "x".repeat(65_536);
+        assert_eq!(encoded(&Value::from(&*long))[..5], [0x0C, 0, 1, 0, 0]);
+        let read = Decoder::new(b"\x0c\x00\x00\x00\x02hi").value();
+        assert_eq!(read, Ok(Value::from("hi")));
+    }
+
+    #[test]
+    fn a_wrong_count_of_an_associative_array_does_not_matter() {
+        let read = Decoder::new(b"\x08\xff\xff\xff\xff\x00\x01a\x05\x00\x00\x09").value();
+        assert_eq!(read, Ok(Value::EcmaArray(object(&[("a", Value::Null)]))));
+    }
+
+    #[test]
+    fn text_that_is_not_utf_8_is_read_all_the_same() {
+        assert_eq!(Decoder::new(b"\x02\x00\x02a\xff").value(), Ok(Value::from("a\u{fffd}")));
+    }
+
+    #[test]
+    fn depth_number_and_length_are_bounded() {
+        let nest = |depth: usize| [b"\x0a\x00\x00\x00\x01".repeat(depth), vec![0x05]].concat();
+        assert!(Decoder::new(&nest(AMF_DEPTH_MAX)).value().is_ok());
+        assert_eq!(Decoder::new(&nest(AMF_DEPTH_MAX + 1)).value(), Err(AmfError::TooDeep));
+        assert_eq!(Decoder::new(&nest(100_000)).value(), Err(AmfError::TooDeep));
+
+        let array = |count: usize| {
+            [&[0x0A][..], &(count as u32).to_be_bytes(), &vec![0x05; count]].concat()
+        };
+        assert!(Decoder::new(&array(AMF_ELEMENTS_MAX - 1)).value().is_ok());
+        let too_many = array(AMF_ELEMENTS_MAX);
+        assert_eq!(Decoder::new(&too_many).value(), Err(AmfError::TooManyElements));
+
+        let text = |len: usize| [&[0x02][..], &(len as u16).to_be_bytes(), &vec![b'x'; len]].concat();
+        assert!(Decoder::new(&text(AMF_STRING_BYTES_MAX)).value().is_ok());
+        let len = AMF_STRING_BYTES_MAX + 1;
+        assert_eq!(Decoder::new(&text(len)).value(), Err(AmfError::StringTooLong(len)));
+        let claim = Decoder::new(b"\x0c\xff\xff\xff\xff").value();
+        assert_eq!(claim, Err(AmfError::StringTooLong(u32::MAX as usize)));
+        let claim = Decoder::new(b"\x0a\xff\xff\xff\xff").value();
+        assert_eq!(claim, Err(AmfError::Truncated));
+    }
+
+    #[test]
+    fn unknown_types_are_refused_by_name() {
+        for marker in [0x04, 0x0E, 0x11, 0x7F, 0xFF] {
+            assert_eq!(Decoder::new(&[marker]).value(), Err(AmfError::UnknownMarker(marker)));
+        }
+    }
+
+    fn random_value(rng: &mut fastrand::Rng, depth: usize) -> Value<'static> {
+        let text = |rng: &mut fastrand::Rng| -> Cow<'static, str> {
+            (0..rng.usize(1..12)).map(|_| rng.char(..)).collect::<String>().into()
+        };
+        let properties = |rng: &mut fastrand::Rng| -> Vec<Property<'static>> {
+            (0..rng.usize(..4)).map(|_| (text(rng), random_value(rng, depth + 1))).collect()
+        };
+        match rng.u8(..if depth < 4 { 13 } else { 8 }) {
+            0 => Value::Number(rng.f64()),
+            1 => Value::Boolean(rng.bool()),
+            2 => Value::String(text(rng)),
+            3 => Value::Null,
+            4 => Value::Undefined,
+            5 => Value::Reference(rng.u16(..)),
+            6 => Value::Date(rng.f64()),
+            7 => Value::Xml(text(rng)),
+            8 => Value::Object(properties(rng)),
+            9 => Value::EcmaArray(properties(rng)),
+            10 => Value::TypedObject(text(rng), properties(rng)),
+            11 => Value::StrictArray((0..3).map(|_| random_value(rng, depth + 1)).collect()),
+            _ => Value::Unsupported,
+        }
+    }
+
+    #[test]
+    fn what_is_encoded_is_decoded_again() {
+        for seed in 0..2_000 {
+            let value = random_value(&mut fastrand::Rng::with_seed(seed), 0);
+            let bytes = encoded(&value);
+            assert_eq!(Decoder::new(&bytes).value(), Ok(value), "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn random_bytes_never_harm_the_decoder() {
+        for seed in 0..5_000 {
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let mut bytes = vec![0; rng.usize(1..200)];
+            rng.fill(&mut bytes);
+            bytes.iter_mut().for_each(|byte| *byte %= 0x12); // many markers, short lengths
+            let mut decoder = Decoder::new(&bytes);
+            while !decoder.is_empty() && decoder.value().is_ok() {}
+        }
+    }
+}

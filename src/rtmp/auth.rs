@@ -166,3 +166,76 @@ fn md5(parts: &[&str]) -> [u8; 16] {
 fn hex(bytes: [u8; 16]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REJECT: &str = "[ AccessManager.Reject ] : [ authmod=adobe ] : ";
+
+    fn answer(description: &str, app: &str) -> Option<String> {
+        Challenge::parse(description).unwrap().answer(app, "anna", "secret", 0x1234_5678)
+    }
+
+    #[test]
+    fn a_wish_for_authentication_is_recognised_step_by_step() {
+        let step = |text: &str| Challenge::parse(text).map(|found| (found.scheme, found.step));
+        let need_user = "[ AccessManager.Reject ] : [ code=403 need auth; authmod=adobe ] : ";
+        assert_eq!(step(need_user), Some((Scheme::Adobe, Step::NeedUser)));
+        let need_user = "[ AccessManager.Reject ] : [ code=403 need auth; authmod=llnw ] : ";
+        assert_eq!(step(need_user), Some((Scheme::Llnw, Step::NeedUser)));
+        for reason in ["authfailed", "nosuchuser"] {
+            let failed = format!("{REJECT}?reason={reason}&opaque=vgoAAA==");
+            assert_eq!(step(&failed), Some((Scheme::Adobe, Step::Failed)));
+            assert_eq!(answer(&failed, "live"), None);
+        }
+        assert_eq!(step("authmod=other"), None);
+        assert_eq!(step("no such application"), None);
+    }
+
+    #[test]
+    fn the_challenge_is_read_field_by_field() {
+        let text = format!(
+            "{REJECT}?reason=needauth&user=anna&salt=SnPy0w==&challenge=c4a11e00&opaque=rzsD7A=="
+        );
+        let nonces = Nonces {
+            salt: "SnPy0w==".to_owned(),
+            challenge: "c4a11e00".to_owned(),
+            opaque: "rzsD7A==".to_owned(),
+            nonce: String::new(),
+        };
+        assert_eq!(Challenge::parse(&text).unwrap().step, Step::NeedResponse(nonces));
+        let long = format!("{REJECT}?reason=needauth&salt={}", "s".repeat(AUTH_FIELD_BYTES_MAX + 1));
+        assert_eq!(Challenge::parse(&long), None);
+    }
+
+    #[test]
+    fn the_adobe_response_mixes_in_opaque_or_challenge() {
+        // Responses computed with openssl.
+        let salt = "&salt=SnPy0w==";
+        assert_eq!(
+            answer(&format!("{REJECT}?reason=needauth&user=anna{salt}&opaque=rzsD7A=="), "live").unwrap(),
+            "?authmod=adobe&user=anna&challenge=12345678&response=i0iWhgRM8sBvVck+2VOx/A==\
+             &opaque=rzsD7A=="
+        );
+        assert_eq!(
+            answer(&format!("{REJECT}?reason=needauth{salt}&challenge=c4a11e00"), "live").unwrap(),
+            "?authmod=adobe&user=anna&challenge=12345678&response=oXq/fKSM1j9edp/aLiZhTg=="
+        );
+    }
+
+    #[test]
+    fn the_llnw_response_names_the_default_instance() {
+        // Responses computed with openssl.
+        let text = "[ AccessManager.Reject ] : [ authmod=llnw ] : ?reason=needauth&nonce=5f3c2b1a";
+        for (app, response) in [
+            ("live", "1c5858a946adc76e46ae891356b0ce28"),
+            ("app/inst", "7ae48410023c86e0639d415601aa6124"),
+        ] {
+            let wanted = format!(
+                "?authmod=llnw&user=anna&nonce=5f3c2b1a&cnonce=12345678&nc=00000001&response={response}"
+            );
+            assert_eq!(answer(text, app).unwrap(), wanted);
+        }
+    }
+}

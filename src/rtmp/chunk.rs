@@ -1,6 +1,8 @@
 //! The chunk stream: messages cut into chunks and put together again (RTMP 1.0 section 5.3).
 
 mod reader;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::fmt;

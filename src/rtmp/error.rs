@@ -276,3 +276,54 @@ fn classify(code: &str, description: &str, during: Phase) -> Refusal {
         _ => Refusal::Other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_are_told_apart_by_words_and_codes() {
+        use Refusal::*;
+        for (code, description, refusal) in [
+            ("NetStream.Publish.BadName", "Already publishing", KeyBusy),
+            ("NetStream.Publish.BadName", "", KeyBusy),
+            ("NetStream.Publish.BadName", "Stream already in use", KeyBusy),
+            ("NetStream.Publish.BadName", "invalid stream key", KeyRejected),
+            ("NetStream.Publish.BadName", "Authentication failed", KeyRejected),
+            ("NetStream.Publish.Denied", "", KeyRejected),
+            ("NetStream.Publish.Unauthorized", "", KeyRejected),
+            ("NetStream.Publish.Failed", "", Other),
+            ("NetStream.Publish.Failed", "You are not authorized", KeyRejected),
+            ("NetConnection.Connect.Rejected", "stream key expired", KeyRejected),
+            ("NetConnection.Connect.Rejected", "server is shutting down", ServerGoingAway),
+            ("NetConnection.Connect.InvalidApp", "invalid application", Other),
+            ("NetConnection.Connect.AppShutdown", "", ServerGoingAway),
+            ("NetConnection.Connect.Closed", "", ServerGoingAway),
+            ("NetStream.Unpublish.Success", "", Kicked),
+            ("NetStream.Publish.Failed", "Kicked by administrator", Kicked),
+            ("NetConnection.Connect.Closed", "taken over by another encoder", Kicked),
+            ("", "", Other),
+        ] {
+            let found = classify(code, description, Phase::Publish);
+            assert_eq!(found, refusal, "{code} {description}");
+        }
+        // Once published, only somebody else can be the reason for a bad name.
+        assert_eq!(classify("NetStream.Publish.BadName", "", Phase::Publishing), Kicked);
+    }
+
+    #[test]
+    fn errors_read_as_sentences() {
+        let show = |kind| Error { during: Phase::Connect, pipelined: true, kind }.to_string();
+        assert_eq!(show(ErrorKind::Timeout), "the server did not answer in time (during connect)");
+        assert_eq!(
+            show(HandshakeError::NotRtmp(b'H').into()),
+            "the server broke the protocol: the peer answered with 0x48, which is no RTMP version \
+             (during connect)"
+        );
+        let code = String::new();
+        assert_eq!(
+            show(ErrorKind::PublishRejected { code: code.clone(), description: code }),
+            "the server refused the stream: it gave no reason (during connect)"
+        );
+    }
+}

@@ -174,3 +174,60 @@ impl Server {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c1_carries_the_time_and_four_zero_bytes_and_differs_by_seed() {
+        let opening = |seed| c0_c1(0x0102_0304, &mut fastrand::Rng::with_seed(seed));
+        assert_eq!(opening(1).len(), 1537);
+        assert_eq!(opening(1)[..9], [3, 1, 2, 3, 4, 0, 0, 0, 0]);
+        assert_eq!(opening(1), opening(1));
+        assert_ne!(opening(1), opening(2));
+    }
+
+    #[test]
+    fn both_sides_shake_hands_over_pieces_of_any_size() {
+        for size in [1, 7, 1536, 1537, 5000] {
+            let mut rng = fastrand::Rng::with_seed(1);
+            let (mut client, mut server) = (Client::begin(), Server::begin());
+            let c1 = c0_c1(1, &mut rng);
+            let mut to_client = Vec::new();
+            for mut piece in c1.chunks(size) {
+                let (next, answer) = server.take(&mut piece, 2, &mut rng).unwrap();
+                let (next, again) = next.take(&mut piece, 2, &mut rng).unwrap();
+                server = next;
+                to_client.extend(answer.into_iter().chain(again).flatten().flatten());
+            }
+            assert_eq!(to_client.len(), 1 + 2 * PACKET_BYTES);
+            assert_eq!(to_client[1 + PACKET_BYTES..], c1[1..], "S2 echoes C1");
+            let mut to_server = Vec::new();
+            for mut piece in to_client.chunks(size) {
+                while !piece.is_empty() {
+                    let (next, c2) = client.take(&mut piece).unwrap();
+                    client = next;
+                    to_server.extend(c2.into_iter().flatten());
+                }
+            }
+            assert!(matches!(client, Client::Done), "{client:?}");
+            assert_eq!(to_server[..], to_client[1..1 + PACKET_BYTES], "C2 echoes S1");
+            for mut piece in to_server.chunks(size) {
+                server = server.take(&mut piece, 3, &mut rng).unwrap().0;
+            }
+            assert!(matches!(server, Server::Done), "{server:?}");
+        }
+    }
+
+    #[test]
+    fn every_rtmp_version_is_taken_and_nothing_else() {
+        for version in 0..=255 {
+            let taken = Client::begin().take(&mut &[version][..]);
+            match version {
+                3..=31 => assert!(matches!(taken, Ok((Client::AwaitS1(_), None)))),
+                _ => assert_eq!(taken.err(), Some(HandshakeError::NotRtmp(version))),
+            }
+        }
+    }
+}

@@ -207,3 +207,76 @@ impl<'a> Command<'a> {
         self.info().and_then(|info| info.get(name)).and_then(Value::as_str).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(type_id: u8, body: &'static [u8]) -> Message {
+        let body = Bytes::from_static(body);
+        Message { chunk_stream: 2, type_id, stream_id: 0, timestamp: 0, body }
+    }
+
+    #[test]
+    fn control_messages_are_understood() {
+        use Incoming::*;
+        for (type_id, body, wanted) in [
+            (3, &b"\x00\x01\x86\xa0"[..], Acknowledgement(100_000)),
+            (5, b"\x00\x26\x25\xa0", WindowAckSize(2_500_000)),
+            (6, b"\x00\x26\x25\xa0\x02", SetPeerBandwidth(2_500_000)),
+            (6, b"\x00\x26\x25\xa0", SetPeerBandwidth(2_500_000)), // the limit type is left out by some
+            (4, b"\x00\x06\x01\x02\x03\x04", PingRequest([1, 2, 3, 4])),
+            (4, b"\x00\x07\x01\x02\x03\x04", PingResponse([1, 2, 3, 4])),
+            (4, b"\x00\x00\x00\x00\x00\x01", Other),
+            (4, b"\x00\x06\x01", Other),
+            (4, b"", Other),
+            (8, b"", Media(Kind::Audio)),
+            (9, b"", Media(Kind::Video)),
+            (18, b"", Media(Kind::Data)),
+            (20, b"\x02", Command(b"\x02")),
+            (17, b"\x00\x02", Command(b"\x02")),
+            (17, b"\x02", Command(b"\x02")),
+            (22, b"\x00", Other),
+            (255, b"\x00", Other),
+        ] {
+            let message = message(type_id, body);
+            let decoded = Incoming::decode(&message).unwrap();
+            assert_eq!(format!("{decoded:?}"), format!("{wanted:?}"));
+        }
+    }
+
+    #[test]
+    fn control_messages_without_their_number_are_refused() {
+        for type_id in [3, 5, 6] {
+            let short = message(type_id, b"\x00\x00\x00");
+            assert_eq!(Incoming::decode(&short).unwrap_err(), TooShort { type_id });
+        }
+    }
+
+    #[test]
+    fn a_command_is_name_transaction_and_arguments() {
+        let body = Command::encode("createStream", 4.0, &[Value::Null]);
+        assert_eq!(&body[..], b"\x02\x00\x0ccreateStream\x00\x40\x10\x00\x00\x00\x00\x00\x00\x05");
+        let command = Command::decode(&body).unwrap();
+        assert_eq!((&*command.name, command.transaction), ("createStream", 4.0));
+        assert_eq!(command.arguments, [Value::Null]);
+    }
+
+    #[test]
+    fn a_command_may_end_behind_its_name() {
+        let command = Command::decode(b"\x02\x00\x05close").unwrap();
+        assert_eq!((&*command.name, command.transaction), ("close", 0.0));
+    }
+
+    #[test]
+    fn the_information_object_is_found_wherever_it_stands() {
+        let info = || Value::Object(vec![("code".into(), "A.B".into())]);
+        let other = || Value::Object(vec![("fmsVer".into(), "x".into())]);
+        for arguments in [vec![Value::Null, info()], vec![other(), info()], vec![info()]] {
+            let body = Command::encode("_result", 1.0, &arguments);
+            assert_eq!(Command::decode(&body).unwrap().info_text("code"), "A.B");
+        }
+        let body = Command::encode("_result", 1.0, &[Value::Null, other()]);
+        assert_eq!(Command::decode(&body).unwrap().info_text("code"), "");
+    }
+}

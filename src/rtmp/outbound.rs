@@ -254,3 +254,115 @@ impl fmt::Debug for Outbound {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A message of `len` bytes in chunks of 4 with recognisable headers.
+    fn message(class: Class, header: u8, len: u8) -> Entry {
+        let body: Vec<u8> = (2..len).collect();
+        Entry::message(class, &[header, header], &[0xC0], 4, &[0, 1], Bytes::from(body))
+    }
+
+    fn take(out: &mut Outbound, count: usize) -> Vec<u8> {
+        out.copy_to_bytes(count).to_vec()
+    }
+
+    fn take_all(out: &mut Outbound) -> Vec<u8> {
+        take(out, out.remaining())
+    }
+
+    #[test]
+    fn a_message_is_cut_into_chunks_across_head_and_body() {
+        let mut out = Outbound::default();
+        out.push(message(Class::Media, 0xA0, 9));
+        assert_eq!(out.len(), 2 + 9 + 2);
+        let wire = [0xA0, 0xA0, 0, 1, 2, 3, 0xC0, 4, 5, 6, 7, 0xC0, 8];
+        assert_eq!(take_all(&mut out), wire);
+        assert_eq!((out.len(), out.queued(), out.taken(), out.high_water()), (0, 13, 13, 13));
+    }
+
+    #[test]
+    fn a_chunk_may_be_shorter_than_the_head() {
+        for (chunk_size, wire) in [
+            (1, vec![0xA0, 0, 0xC0, 1, 0xC0, 2, 0xC0, 3]),
+            (2, vec![0xA0, 0, 1, 0xC0, 2, 3]),
+            (3, vec![0xA0, 0, 1, 2, 0xC0, 3]),
+            (4, vec![0xA0, 0, 1, 2, 3]),
+        ] {
+            let mut out = Outbound::default();
+            let body = Bytes::from_static(&[3]);
+            let head = [0, 1, 2];
+            out.push(Entry::message(Class::Media, &[0xA0], &[0xC0], chunk_size, &head, body));
+            assert_eq!(take_all(&mut out), wire, "{chunk_size}");
+        }
+    }
+
+    #[test]
+    fn any_way_of_taking_gives_the_same_bytes() {
+        let fill = || {
+            let mut out = Outbound::default();
+            out.push_raw(Bytes::from_static(b"handshake"));
+            (2..40).for_each(|len| out.push(message(Class::Media, len, len)));
+            out
+        };
+        let wire = take_all(&mut fill());
+        for step in 1..60 {
+            let mut out = fill();
+            let mut taken = Vec::new();
+            while out.has_remaining() {
+                let mut slices = [IoSlice::new(&[]); 3];
+                let filled = out.chunks_vectored(&mut slices);
+                let there: Vec<u8> =
+                    slices[..filled].iter().flat_map(|slice| slice.iter()).copied().collect();
+                assert!(there.starts_with(out.chunk()));
+                let count = step.min(there.len());
+                taken.extend_from_slice(&there[..count]);
+                out.advance(count);
+            }
+            assert_eq!(taken, wire, "steps of {step}");
+        }
+    }
+
+    #[test]
+    fn urgent_messages_overtake_media_between_messages_and_nothing_else() {
+        for (begun, wire) in [(0, "hU1V1A11B11"), (1, "hU1V1A11B11"), (2, "hA11U1V1B11")] {
+            let mut out = Outbound::default();
+            let short = |class, name: &'static [u8]| {
+                Entry::message(class, &name[..1], &[], 9, &[], Bytes::from_static(&name[1..]))
+            };
+            out.push_raw(Bytes::from_static(b"h"));
+            out.push(short(Class::Media, b"A11"));
+            out.push(short(Class::Media, b"B11"));
+            let mut taken = take(&mut out, begun);
+            out.push(short(Class::Urgent, b"U1"));
+            out.push(short(Class::Urgent, b"V1"));
+            assert_eq!(out.urgent(), 2);
+            taken.extend(take_all(&mut out));
+            assert_eq!(String::from_utf8(taken).unwrap(), wire, "{begun} bytes taken");
+            assert_eq!(out.urgent(), 0);
+        }
+    }
+
+    #[test]
+    fn cancelled_media_leaves_what_has_begun_and_what_is_no_media() {
+        let mut out = Outbound::default();
+        for header in [0xA0, 0xB0] {
+            out.push(message(Class::Media, header, 4));
+        }
+        out.push(message(Class::Ordered, 0xD0, 4));
+        take(&mut out, 1);
+        out.cancel_media();
+        assert_eq!(out.len(), 5 + 6);
+        assert_eq!(out.queued(), 1 + 5 + 6);
+        assert_eq!(take_all(&mut out), [0xA0, 0, 1, 2, 3, 0xD0, 0xD0, 0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn debugging_shows_no_byte_of_what_waits() {
+        let mut out = Outbound::default();
+        out.push_raw(Bytes::from_static(b"canary"));
+        assert_eq!(format!("{out:?}"), "Outbound { messages: 1, bytes: 6, .. }");
+    }
+}

@@ -113,9 +113,8 @@ impl Link {
 fn write_some(out: &mut Outbound, count: usize) -> Bytes {
     let mut slices = [IoSlice::new(&[]); 7];
     let filled = out.chunks_vectored(&mut slices);
-    let mut bytes: Vec<u8> =
-        slices[..filled].iter().flat_map(|slice| slice.iter()).copied().collect();
-    bytes.truncate(count);
+    let gathered = slices[..filled].iter().flat_map(|slice| slice.iter());
+    let bytes: Vec<u8> = gathered.take(count).copied().collect();
     out.advance(bytes.len());
     Bytes::from(bytes)
 }

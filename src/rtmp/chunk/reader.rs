@@ -1,5 +1,7 @@
 //! Bytes in, whole messages out.
 
+use std::fmt;
+
 use bytes::{Buf, BytesMut};
 
 use super::{CHUNK_SIZE_INITIAL, CHUNK_SIZE_MAX, ChunkError, EXTENDED, Message};
@@ -39,7 +41,6 @@ impl Default for Bounds {
 ///
 /// "Set Chunk Size" and "Abort Message" are obeyed here and not returned. Memory grows with bytes
 /// that arrived, never with a length that was only claimed.
-#[derive(Debug)]
 pub struct Reader {
     bounds: Bounds,
     chunk_size: usize,
@@ -50,7 +51,7 @@ pub struct Reader {
     replay: Replay,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 enum Stage {
     /// Collecting basic header, message header and, on types 0 to 2, the extended timestamp.
     Header { bytes: [u8; HEADER_BYTES_MAX], len: usize },
@@ -63,7 +64,6 @@ enum Stage {
 const HEADER_START: Stage = Stage::Header { bytes: [0; HEADER_BYTES_MAX], len: 0 };
 
 /// One chunk stream: the header that later ones refer to, and its unfinished message.
-#[derive(Debug)]
 struct Stream {
     id: u32,
     timestamp: u32,
@@ -81,7 +81,7 @@ struct Stream {
 }
 
 /// At most three bytes that looked like a repeated extended timestamp and were something else.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Replay {
     bytes: [u8; 4],
     len: usize,
@@ -299,6 +299,17 @@ impl Reader {
     }
 }
 
+/// Shows no received byte: a half-received message may contain the stream key.
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader")
+            .field("chunk_size", &self.chunk_size)
+            .field("chunk_streams", &self.streams.len())
+            .field("held_bytes", &self.held)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Stream {
     fn new(id: u32) -> Stream {
         Stream {
@@ -371,4 +382,19 @@ fn basic_header(header: &mut &[u8]) -> (u8, u32) {
         id => u32::from(id),
     };
     (first >> 6, id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claimed_length_costs_no_memory() {
+        let bounds = Bounds { message_bytes_max: usize::MAX, ..Bounds::default() };
+        let mut reader = Reader::new(bounds);
+        let mut input = &b"\x04\x00\x00\x00\xff\xff\xff\x08\x01\x00\x00\x00abc"[..];
+        assert_eq!(reader.next(&mut input), Ok(None));
+        assert_eq!(reader.streams[0].length, 0xFF_FFFF);
+        assert!(reader.streams[0].body.capacity() < 1_000);
+    }
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::SessionConfig;
 use crate::{
-    limits::{RTMP_ACK_WINDOW_BYTES, RTMP_CHUNK_SIZE_OUT},
+    limits::{RTMP_ACK_WINDOW_BYTES, RTMP_CHUNK_SIZE_OUT, RTMP_PONGS_WAITING_MAX},
     rtmp::{
         amf0::{Property, Value},
         chunk::Writer,
@@ -115,7 +115,8 @@ impl Wire {
     /// A smaller window than the one asked for is in force from now on (RTMP 1.0 section 5.4.5). A
     /// larger one changes nothing: the more often a server acknowledges, the better.
     pub(super) fn limit_window(&mut self, window: u32) {
-        if window > 0 && window < self.window {
+        let has_room = self.out.urgent() < RTMP_PONGS_WAITING_MAX;
+        if window > 0 && window < self.window && has_room {
             self.window = window;
             self.urgent(type_id::WINDOW_ACK_SIZE, &window.to_be_bytes());
         }
