@@ -366,7 +366,7 @@ impl Appliance {
                 }
             },
             Gesture::Hold => {
-                if !self.stop(now, "button held") {
+                if self.stop(now, "button held").is_none() {
                     self.act(Action::Show(Indication::Already));
                 }
             }
@@ -384,10 +384,10 @@ impl Appliance {
                 GoLive::Already => Reply::text(["already on air"]),
                 GoLive::Refused(why) => Reply::error(why),
             },
-            Command::Stop if self.stop(now, "asked for at the console") => {
-                Reply::text(["ending the broadcast"])
+            Command::Stop => {
+                let stopped = self.stop(now, "asked for at the console");
+                Reply::text([stopped.unwrap_or("there is nothing to stop")])
             }
-            Command::Stop => Reply::text(["there is nothing to stop"]),
             Command::Watch => self.watch(from),
             Command::DestinationList => {
                 Reply::Destinations { destinations: self.destination_status(now) }
@@ -585,31 +585,31 @@ impl Appliance {
         }
     }
 
-    /// Whether there was anything to stop.
-    fn stop(&mut self, now: Duration, because: &str) -> bool {
+    /// What was stopped, in words; `None` if there was nothing to stop.
+    fn stop(&mut self, now: Duration, because: &str) -> Option<&'static str> {
         let resumed = std::mem::take(&mut self.resume);
-        match &mut self.mode {
+        match self.mode {
             Mode::Booting | Mode::NeedsSetup | Mode::Ready => {
                 self.latch(false);
-                resumed
+                resumed.then_some("the box no longer goes live by itself")
             }
             Mode::OnAir(_) => {
                 self.latch(false);
                 self.end_broadcast(now, Then::Rest, because);
-                true
+                Some("ending the broadcast")
             }
-            Mode::Stopping { then, .. } => {
-                if *then == Then::GoLive {
-                    *then = Then::Rest;
+            Mode::Stopping { deadline, then } => {
+                if then == Then::GoLive {
                     self.latch(false);
+                    self.mode = Mode::Stopping { deadline, then: Then::Rest };
                 }
-                true
+                Some("the broadcast is being ended")
             }
             Mode::Fault { .. } => {
                 self.rest(because);
-                true
+                Some("the fault is put aside")
             }
-            Mode::Exited => false,
+            Mode::Exited => None,
         }
     }
 
