@@ -20,7 +20,7 @@ use firstmile::console::{ClientId, Clock, Command, DestinationState, Mode};
 use firstmile::limits::{ACTIONS_MAX, DESTINATIONS_MAX, ORDERS_MAX, STOPPING_TIMEOUT};
 use firstmile::panel::{Attention, Gesture, Indication};
 
-const SEEDS: u64 = 12_000;
+const SEEDS: u64 = 25_000;
 
 #[test]
 fn the_appliance_keeps_its_promises_for_any_seed() {
