@@ -165,6 +165,8 @@ pub const SETTINGS_BYTES_MAX: usize = 64 * 1024;
 const _: () = assert!(CONSOLE_LINE_BYTES_MAX > URL_BYTES_MAX + KEY_BYTES_MAX);
 const _: () = assert!(STOP_TIMEOUT.as_millis() < STOPPING_TIMEOUT.as_millis());
 const _: () = assert!(DEAD_PATH_TIMEOUT.as_millis() + PROGRESS_TICK.as_millis() <= 5_000);
+const _: () = assert!(WAIT_CUT_MIN.as_millis() * 100 <= BACKOFF_FIRST.as_millis() * 80);
+const _: () = assert!(BACKOFF_JITTER_PERCENT < 100);
 const _: () = assert!(RTMP_IN_MESSAGE_BYTES_MAX <= RTMP_IN_TOTAL_BYTES_MAX);
 const _: () = assert!(AMF_STRING_BYTES_MAX <= RTMP_IN_MESSAGE_BYTES_MAX);
 const _: () = assert!(QUEUE_BYTES_MAX >= ACCESS_UNIT_BYTES_MAX);
