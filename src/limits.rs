@@ -254,6 +254,8 @@ const _: () = assert!(
     2 * CAPTURE_TRIAL_TIMEOUT.as_secs() + CAPTURE_OPEN_TIMEOUT.as_secs()
         < FIRST_KEY_TIMEOUT.as_secs()
 );
+const _: () = assert!(WAIT_CUT_MIN.as_millis() * 100 <= BACKOFF_FIRST.as_millis() * 80);
+const _: () = assert!(BACKOFF_JITTER_PERCENT < 100);
 const _: () = assert!(RTMP_IN_MESSAGE_BYTES_MAX <= RTMP_IN_TOTAL_BYTES_MAX);
 const _: () = assert!(AMF_STRING_BYTES_MAX <= RTMP_IN_MESSAGE_BYTES_MAX);
 const _: () = assert!(SIM_INGEST_MESSAGE_BYTES_MAX >= ACCESS_UNIT_BYTES_MAX);

@@ -495,3 +495,122 @@ impl LastEnd {
 fn said(attempt: u64) -> String {
     format!("attempt {attempt}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Rig {
+        destination: Destination,
+        now: Duration,
+        rng: fastrand::Rng,
+        attempts: u64,
+        opened: usize,
+    }
+
+    impl Rig {
+        fn connecting() -> Rig {
+            let target =
+                Target { id: DestinationId(0), name: "a".to_owned(), revision: 1, has_key: true };
+            let mut rig = Rig {
+                destination: Destination::new(target),
+                now: Duration::ZERO,
+                rng: fastrand::Rng::with_seed(1),
+                attempts: 0,
+                opened: 0,
+            };
+            rig.with(|destination, desk| destination.go_live(desk));
+            rig
+        }
+
+        fn with(&mut self, what: impl FnOnce(&mut Destination, &mut Desk<'_>)) {
+            let mut actions = VecDeque::new();
+            let mut desk = Desk {
+                now: self.now,
+                clock: Clock::Trusted,
+                rng: &mut self.rng,
+                attempts: &mut self.attempts,
+                actions: &mut actions,
+            };
+            what(&mut self.destination, &mut desk);
+            let open = |action: &&Action| matches!(action, Action::Publish(PublishOrder::Open { .. }));
+            self.opened += actions.iter().filter(open).count();
+        }
+
+        fn hear(&mut self, what: PublishEvent) {
+            let attempt = self.attempts;
+            self.with(|destination, desk| destination.hear(desk, attempt, what));
+        }
+
+        fn end(&mut self, kind: EndKind) {
+            self.hear(PublishEvent::Ended { kind, said: String::new() });
+        }
+
+        fn wait_out(&mut self) -> Duration {
+            let due = self.destination.poll_timeout().expect("it waits");
+            let wait = due - self.now;
+            self.now = due;
+            self.with(|destination, desk| destination.handle_timeout(desk));
+            wait
+        }
+    }
+
+    #[test]
+    fn a_network_that_flaps_cannot_make_the_box_hammer_a_server() {
+        let mut rig = Rig::connecting();
+        while rig.now < Duration::from_secs(10) {
+            if rig.destination.shown() == Shown::Connecting {
+                rig.end(EndKind::Unreachable);
+            }
+            rig.with(|destination, desk| destination.network_changed(desk));
+            rig.now += Duration::from_millis(1);
+            rig.with(|destination, desk| destination.handle_timeout(desk));
+        }
+        assert!((2..=42).contains(&rig.opened), "{} attempts in 10 s", rig.opened);
+    }
+
+    #[test]
+    fn a_silent_attempt_is_cut_and_counts_as_a_failure() {
+        let mut rig = Rig::connecting();
+        assert_eq!(rig.wait_out(), ATTEMPT_TIMEOUT);
+        assert_eq!(rig.destination.shown(), Shown::Waiting);
+        assert_eq!(rig.destination.status(rig.now).failures, 1);
+    }
+
+    #[test]
+    fn a_minute_live_lets_the_waits_start_small_again() {
+        for (live_s, expected_failures) in [(59, 6), (60, 1)] {
+            let mut rig = Rig::connecting();
+            for _ in 0..5 {
+                rig.end(EndKind::Lost);
+                rig.wait_out();
+            }
+            rig.hear(PublishEvent::Accepted);
+            rig.now += Duration::from_secs(live_s);
+            rig.end(EndKind::Lost);
+            assert_eq!(rig.destination.status(rig.now).failures, expected_failures);
+        }
+    }
+
+    #[test]
+    fn a_changed_network_does_not_press_a_server_that_refused() {
+        for kind in [EndKind::KeyRefused, EndKind::Rejected, EndKind::Busy] {
+            let mut rig = Rig::connecting();
+            rig.end(kind);
+            rig.now += Duration::from_millis(300);
+            rig.with(|destination, desk| destination.network_changed(desk));
+            assert_eq!(rig.destination.shown(), Shown::Waiting, "{kind:?}");
+            rig.with(|destination, desk| destination.hurry(desk));
+            assert_eq!(rig.destination.shown(), Shown::Connecting, "the owner may: {kind:?}");
+        }
+    }
+
+    #[test]
+    fn words_of_a_server_are_kept_short_and_on_one_line() {
+        let mut rig = Rig::connecting();
+        rig.hear(PublishEvent::Ended { kind: EndKind::Rejected, said: "no\n".repeat(10_000) });
+        let said = rig.destination.status(rig.now).last_end.expect("an end").said;
+        assert_eq!(said.chars().count(), crate::limits::SERVER_TEXT_CHARS_MAX);
+        assert!(!said.contains('\n'));
+    }
+}

@@ -8,6 +8,7 @@ use super::destination::{Desk, Destination};
 use super::event::{
     Event, LinkChange, PipelineEvent, PipelineFault, Presence, Setup, Source, Target, bounded, ms,
 };
+use super::mode::{Cause, Engine, Mode, OnAir, Then};
 use crate::console::{
     self, About, Change, ClientId, Clock, Command, Facts, Link, Mode as Shown, Reply, Status,
 };
@@ -46,86 +47,6 @@ pub struct Appliance {
     actions: VecDeque<Action>,
 }
 
-/// What the box does. *Starting*, *Live* and *Retrying* are together `OnAir`; which of them holds
-/// is computed from the destinations and stored nowhere.
-///
-/// ```text
-///                  ┌────────────┐
-///      power on ──►│  Booting   ├──────────────┬──────────────────┐
-///                  └────────────┘              │ no target        │ a target
-///                                              ▼                  ▼
-///                  ┌────────────┐       ┌────────────┐ target ┌─────────┐
-///              ┌──►│   Fault    │       │ NeedsSetup ├───────►│  Ready  │◄───┐
-///              │   │   cause    │       └────────────┘        └────┬────┘    │
-///              │   └─┬────────┬─┘                                  │         │
-///              │     │GoLive  │ recovered, or Stop: → Ready GoLive │         │
-///              │     │        │                                    │         │
-///              │   ┌─▼─ on air ───────────────────────────────────▼─────┐    │
-///              │   │                     accepted                       │    │
-///              │   │    Starting ───────────────────────► Live          │    │
-///              │   │       │ first attempt     last one   │  ▲ accepted │    │
-///              │   │       │ ended                ended   ▼  │          │    │
-///              │   │       └──────────────────────────► Retrying        │    │
-///              │   └───────┬───────────────────────────────────┬────────┘    │
-///              │           │ no first key frame in time,       │ Stop, or    │
-///              │           │ pipeline error before it, or      │ every       │
-///              │           │ a second one within a minute      │ destination │
-///              │           ▼                                   ▼ idle        │
-///              │   ┌────────────────────────────────────────────────────┐    │
-///              └───┤              Stopping{deadline, then}              ├────┘
-///     then = Fault └────────────────────────────────────────────────────┘ then = Rest
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    Booting,
-    NeedsSetup,
-    Ready,
-    OnAir(OnAir),
-    Stopping { deadline: Duration, then: Then },
-    /// `look_again`: when to see whether the source that failed is there after all.
-    Fault { cause: Cause, look_again: Option<Duration> },
-    /// `Exit` was given; nothing happens any more.
-    Exited,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct OnAir {
-    /// The pipeline was started or restarted, and its first key frame is due.
-    first_key_by: Option<Duration>,
-    /// There has been a key frame: destinations are being published to.
-    sending: bool,
-    /// The last restart of the pipeline.
-    restarted: Option<Duration>,
-    /// Sources that were there at some time of this broadcast; losing one of them is worth a light.
-    had_camera: bool,
-    had_microphone: bool,
-}
-
-/// What follows when everything is closed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Then {
-    Rest,
-    GoLive,
-    Fault(Cause),
-    Exit,
-}
-
-/// Why the box is in `Fault`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cause {
-    Pipeline(PipelineFault),
-    NoFirstKey,
-}
-
-/// Capture and encoder, as far as orders and answers tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Engine {
-    Off,
-    Running,
-    /// `Stop` was ordered; the devices are not released yet.
-    Ending,
-}
-
 /// What the world was last told, so that it is told changes only.
 #[derive(Debug)]
 struct Reported {
@@ -143,38 +64,6 @@ enum GoLive {
     Hurried,
     Already,
     Refused(String),
-}
-
-impl Cause {
-    fn sentence(self) -> &'static str {
-        match self {
-            Cause::Pipeline(PipelineFault::Camera) => "the camera failed",
-            Cause::Pipeline(PipelineFault::Microphone) => "the microphone failed",
-            Cause::Pipeline(PipelineFault::Encoder) => "the encoder failed",
-            Cause::Pipeline(PipelineFault::NoOutput) => "the encoder delivers nothing",
-            Cause::Pipeline(PipelineFault::Internal) => "the pipeline failed",
-            Cause::NoFirstKey => "the encoder delivered no key frame in time",
-        }
-    }
-
-    fn light(self) -> panel::Fault {
-        match self {
-            Cause::Pipeline(PipelineFault::Camera) => panel::Fault::Camera,
-            Cause::Pipeline(PipelineFault::Microphone) => panel::Fault::Microphone,
-            Cause::Pipeline(PipelineFault::Encoder | PipelineFault::NoOutput)
-            | Cause::NoFirstKey => panel::Fault::Encoder,
-            Cause::Pipeline(PipelineFault::Internal) => panel::Fault::Internal,
-        }
-    }
-
-    /// The source whose return clears the fault.
-    fn source(self) -> Option<Source> {
-        match self {
-            Cause::Pipeline(PipelineFault::Camera) => Some(Source::Camera),
-            Cause::Pipeline(PipelineFault::Microphone) => Some(Source::Microphone),
-            _ => None,
-        }
-    }
 }
 
 impl Appliance {
@@ -366,7 +255,7 @@ impl Appliance {
                 }
             },
             Gesture::Hold => {
-                if !self.stop(now, "button held") {
+                if self.stop(now, "button held").is_none() {
                     self.act(Action::Show(Indication::Already));
                 }
             }
@@ -384,10 +273,10 @@ impl Appliance {
                 GoLive::Already => Reply::text(["already on air"]),
                 GoLive::Refused(why) => Reply::error(why),
             },
-            Command::Stop if self.stop(now, "asked for at the console") => {
-                Reply::text(["ending the broadcast"])
+            Command::Stop => {
+                let stopped = self.stop(now, "asked for at the console");
+                Reply::text([stopped.unwrap_or("there is nothing to stop")])
             }
-            Command::Stop => Reply::text(["there is nothing to stop"]),
             Command::Watch => self.watch(from),
             Command::DestinationList => {
                 Reply::Destinations { destinations: self.destination_status(now) }
@@ -585,31 +474,31 @@ impl Appliance {
         }
     }
 
-    /// Whether there was anything to stop.
-    fn stop(&mut self, now: Duration, because: &str) -> bool {
+    /// What was stopped, in words; `None` if there was nothing to stop.
+    fn stop(&mut self, now: Duration, because: &str) -> Option<&'static str> {
         let resumed = std::mem::take(&mut self.resume);
-        match &mut self.mode {
+        match self.mode {
             Mode::Booting | Mode::NeedsSetup | Mode::Ready => {
                 self.latch(false);
-                resumed
+                resumed.then_some("the box no longer goes live by itself")
             }
             Mode::OnAir(_) => {
                 self.latch(false);
                 self.end_broadcast(now, Then::Rest, because);
-                true
+                Some("ending the broadcast")
             }
-            Mode::Stopping { then, .. } => {
-                if *then == Then::GoLive {
-                    *then = Then::Rest;
+            Mode::Stopping { deadline, then } => {
+                if then == Then::GoLive {
                     self.latch(false);
+                    self.mode = Mode::Stopping { deadline, then: Then::Rest };
                 }
-                true
+                Some("the broadcast is being ended")
             }
             Mode::Fault { .. } => {
                 self.rest(because);
-                true
+                Some("the fault is put aside")
             }
-            Mode::Exited => false,
+            Mode::Exited => None,
         }
     }
 
@@ -883,5 +772,149 @@ impl Appliance {
 
     fn act(&mut self, action: Action) {
         self.actions.push_back(action);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{DestinationId, PublishOrder};
+    use super::*;
+
+    fn setup() -> Setup {
+        Setup {
+            seed: 1,
+            board: "test".to_owned(),
+            start_without_camera: true,
+            start_without_microphone: true,
+            latched_live: false,
+        }
+    }
+
+    fn do_all(appliance: &mut Appliance) -> Vec<Action> {
+        std::iter::from_fn(|| appliance.poll_action()).collect()
+    }
+
+    fn tell(appliance: &mut Appliance, events: impl IntoIterator<Item = Event>) -> Vec<Action> {
+        let mut actions = do_all(appliance);
+        for event in events {
+            appliance.handle(Duration::from_secs(1), event);
+            actions.extend(do_all(appliance));
+        }
+        actions
+    }
+
+    fn targets(ids: std::ops::Range<u32>) -> Event {
+        let target = |id| Target {
+            id: DestinationId(id),
+            name: format!("d{id}"),
+            revision: 1,
+            has_key: true,
+        };
+        Event::Targets(ids.map(target).collect())
+    }
+
+    fn on_air() -> Appliance {
+        let mut appliance = Appliance::new(Duration::ZERO, setup());
+        let first_key = Event::Pipeline { run: 1, what: PipelineEvent::FirstKey };
+        tell(&mut appliance, [
+            Event::Booted,
+            targets(0..1),
+            Event::Button(Gesture::Press),
+            first_key,
+        ]);
+        appliance
+    }
+
+    fn ask(from: u32, command: Command) -> Event {
+        Event::Console { from: ClientId(from), command }
+    }
+
+    #[test]
+    fn settings_that_change_faster_than_servers_close_stay_bounded() {
+        let mut appliance = on_air();
+        let (mut opened, mut cut) = (1, 0);
+        for n in 1..200 {
+            for action in tell(&mut appliance, [targets(n * 8..n * 8 + 8)]) {
+                match action {
+                    Action::Publish(PublishOrder::Open { .. }) => opened += 1,
+                    Action::Publish(PublishOrder::Close { polite: false, .. }) => cut += 1,
+                    _ => {}
+                }
+            }
+            assert!(appliance.destinations.len() <= DESTINATIONS_HELD_MAX);
+        }
+        assert_eq!(opened - cut, appliance.destinations.len(), "what is forgotten was cut");
+    }
+
+    #[test]
+    fn more_destinations_than_the_bound_and_names_given_twice_are_left_out() {
+        let mut appliance = on_air();
+        tell(&mut appliance, [targets(0..200)]);
+        assert_eq!(appliance.status(Duration::from_secs(1)).destinations.len(), DESTINATIONS_MAX);
+        let Event::Targets(mut twice) = targets(0..2) else { unreachable!() };
+        twice.extend(twice.clone());
+        tell(&mut appliance, [Event::Targets(twice)]);
+        assert_eq!(appliance.status(Duration::from_secs(1)).destinations.len(), 2);
+    }
+
+    #[test]
+    fn a_console_watches_until_it_says_otherwise_or_leaves() {
+        let mut appliance = on_air();
+        for client in 0..20 {
+            tell(&mut appliance, [ask(client, Command::Watch)]);
+        }
+        assert_eq!((0..20).filter(|n| appliance.watches(ClientId(*n))).count(), WATCHERS_MAX);
+        tell(&mut appliance, [ask(0, Command::Watch), Event::ConsoleGone(ClientId(1))]);
+        assert!(!appliance.watches(ClientId(0)) && !appliance.watches(ClientId(1)));
+        tell(&mut appliance, [ask(19, Command::Watch)]);
+        assert!(appliance.watches(ClientId(19)), "a place became free");
+    }
+
+    #[test]
+    fn every_command_of_the_console_is_answered_in_every_mode_to_whoever_asked() {
+        let at_rest = || {
+            let mut appliance = Appliance::new(Duration::ZERO, setup());
+            tell(&mut appliance, [Event::Booted]);
+            appliance
+        };
+        let makers: [&dyn Fn() -> Appliance; 3] =
+            [&|| Appliance::new(Duration::ZERO, setup()), &at_rest, &on_air];
+        for make in makers {
+            for entry in console::COMMANDS {
+                let mut appliance = make();
+                let command = console::parse(entry.name).expect("a command").expect("a command");
+                let actions = tell(&mut appliance, [ask(3, command)]);
+                let answers = actions.iter().filter(|action| {
+                    matches!(action, Action::Say { to: To::Client(ClientId(3)), .. })
+                });
+                assert_eq!(answers.count(), 1, "{} in {:?}", entry.name, appliance.mode());
+            }
+        }
+    }
+
+    #[test]
+    fn every_fault_has_a_sentence_and_a_light_of_its_kind() {
+        let faults = [
+            PipelineFault::Camera,
+            PipelineFault::Microphone,
+            PipelineFault::Encoder,
+            PipelineFault::NoOutput,
+            PipelineFault::Internal,
+        ];
+        for fault in faults {
+            let mut appliance = Appliance::new(Duration::ZERO, setup());
+            let error = PipelineEvent::Error { fault, said: "words".to_owned() };
+            tell(&mut appliance, [
+                Event::Booted,
+                targets(0..1),
+                Event::Button(Gesture::Press),
+                Event::Pipeline { run: 1, what: error },
+                Event::Pipeline { run: 1, what: PipelineEvent::Ended },
+            ]);
+            assert_eq!(appliance.mode(), Shown::Fault);
+            assert!(matches!(appliance.indication(), Indication::Fault(_)));
+            let because = appliance.status(Duration::from_secs(1)).because;
+            assert!(because.ends_with(": words") && because.len() > 10, "{because}");
+        }
     }
 }

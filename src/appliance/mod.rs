@@ -31,6 +31,7 @@ mod backoff;
 mod destination;
 mod event;
 mod machine;
+mod mode;
 
 pub use action::{Action, Notify, PipelineOrder, PublishOrder, To};
 pub use event::{

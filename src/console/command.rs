@@ -128,7 +128,7 @@ impl fmt::Display for ParseError {
             Problem::Unknown { nearest: None } => {
                 f.write_str("there is no such command; `help` lists them")
             }
-            Problem::Incomplete { words } => write!(f, "here must follow {}", words.join(" or ")),
+            Problem::Incomplete { words } => write!(f, "`{}` must follow here", words.join("` or `")),
             Problem::TooMany => f.write_str("this command takes no further argument"),
         }
     }
@@ -363,8 +363,8 @@ mod tests {
             ("frobnicate", "column 1: there is no such command; `help` lists them"),
             ("x", "column 1: there is no such command; `help` lists them"),
             ("live now", "column 6: this command takes no further argument"),
-            ("destination", "column 12: here must follow list"),
-            ("destination lst", "column 13: here must follow list"),
+            ("destination", "column 12: `list` must follow here"),
+            ("destination lst", "column 13: `list` must follow here"),
             ("help lvie", "column 6: there is no such command; did you mean `live`?"),
             ("help live now", "column 11: this command takes no further argument"),
             ("äöü live", "column 1: there is no such command; `help` lists them"),

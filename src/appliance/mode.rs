@@ -1,0 +1,118 @@
+//! What the box does, and what follows it.
+
+use std::time::Duration;
+
+use super::event::{PipelineFault, Source};
+use crate::panel;
+
+/// What the box does. *Starting*, *Live* and *Retrying* are together `OnAir`; which of them holds
+/// is computed from the destinations and stored nowhere.
+///
+/// ```text
+///                  ┌────────────┐
+///      power on ──►│  Booting   ├──────────────┬──────────────────┐
+///                  └────────────┘              │ no target        │ a target
+///                                              ▼                  ▼
+///                  ┌────────────┐       ┌────────────┐ target ┌─────────┐
+///              ┌──►│   Fault    │       │ NeedsSetup ├───────►│  Ready  │◄───┐
+///              │   │   cause    │       └────────────┘        └────┬────┘    │
+///              │   └─┬────────┬─┘                                  │         │
+///              │     │GoLive  │ recovered, or Stop: → Ready GoLive │         │
+///              │     │        │                                    │         │
+///              │   ┌─▼─ on air ───────────────────────────────────▼─────┐    │
+///              │   │                     accepted                       │    │
+///              │   │    Starting ───────────────────────► Live          │    │
+///              │   │       │ first attempt     last one   │  ▲ accepted │    │
+///              │   │       │ ended                ended   ▼  │          │    │
+///              │   │       └──────────────────────────► Retrying        │    │
+///              │   └───────┬───────────────────────────────────┬────────┘    │
+///              │           │ no first key frame in time,       │ Stop, or    │
+///              │           │ pipeline error before it, or      │ every       │
+///              │           │ a second one within a minute      │ destination │
+///              │           ▼                                   ▼ idle        │
+///              │   ┌────────────────────────────────────────────────────┐    │
+///              └───┤              Stopping{deadline, then}              ├────┘
+///     then = Fault └────────────────────────────────────────────────────┘ then = Rest
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    Booting,
+    NeedsSetup,
+    Ready,
+    OnAir(OnAir),
+    Stopping { deadline: Duration, then: Then },
+    /// `look_again`: when to see whether the source that failed is there after all.
+    Fault { cause: Cause, look_again: Option<Duration> },
+    /// `Exit` was given; nothing happens any more.
+    Exited,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct OnAir {
+    /// The pipeline was started or restarted, and its first key frame is due.
+    pub first_key_by: Option<Duration>,
+    /// There has been a key frame: destinations are being published to.
+    pub sending: bool,
+    /// The last restart of the pipeline.
+    pub restarted: Option<Duration>,
+    /// Sources that were there at some time of this broadcast; losing one of them is worth a light.
+    pub had_camera: bool,
+    pub had_microphone: bool,
+}
+
+/// What follows when everything is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Then {
+    Rest,
+    GoLive,
+    Fault(Cause),
+    Exit,
+}
+
+/// Why the box is in `Fault`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    Pipeline(PipelineFault),
+    NoFirstKey,
+}
+
+/// Capture and encoder, as far as orders and answers tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Engine {
+    Off,
+    Running,
+    /// `Stop` was ordered; the devices are not released yet.
+    Ending,
+}
+
+impl Cause {
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Cause::Pipeline(PipelineFault::Camera) => "the camera failed",
+            Cause::Pipeline(PipelineFault::Microphone) => "the microphone failed",
+            Cause::Pipeline(PipelineFault::Encoder) => "the encoder failed",
+            Cause::Pipeline(PipelineFault::NoOutput) => "the encoder delivers nothing",
+            Cause::Pipeline(PipelineFault::Internal) => "the pipeline failed",
+            Cause::NoFirstKey => "the encoder delivered no key frame in time",
+        }
+    }
+
+    pub fn light(self) -> panel::Fault {
+        match self {
+            Cause::Pipeline(PipelineFault::Camera) => panel::Fault::Camera,
+            Cause::Pipeline(PipelineFault::Microphone) => panel::Fault::Microphone,
+            Cause::Pipeline(PipelineFault::Encoder | PipelineFault::NoOutput)
+            | Cause::NoFirstKey => panel::Fault::Encoder,
+            Cause::Pipeline(PipelineFault::Internal) => panel::Fault::Internal,
+        }
+    }
+
+    /// The source whose return clears the fault.
+    pub fn source(self) -> Option<Source> {
+        match self {
+            Cause::Pipeline(PipelineFault::Camera) => Some(Source::Camera),
+            Cause::Pipeline(PipelineFault::Microphone) => Some(Source::Microphone),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! What the box does, told as stories that owner, tester and programmer can read.
+//!
+//! Each file in `tests/stories` is a script and its transcript in one: lines with a time are what
+//! happens, the `->` lines under them are what the box does about it, and `(time)` lines are what
+//! it does by itself. `FIRSTMILE_BLESS=1` writes the transcripts anew; the diff is then reviewed.
+//!
+//! What can happen: `boot`, `targets a b/2 c/nokey` (name, revision), `down`, `press`, `hold`,
+//! `camera lost`, `microphone back`, `link changed`, `clock trusted`, `playing`, `first key`,
+//! `pipeline fails encoder WORDS`, `pipeline ended`, `a accepts`, `a ends busy WORDS` (`a#1 …` for
+//! an earlier attempt), `terminate`, `wait`, and `> COMMAND` at the console; `;` joins several.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use firstmile::appliance::{
+    Action, Appliance, DestinationId, EndKind, Event, LinkChange, Notify, PipelineEvent,
+    PipelineFault, PipelineOrder, Presence, PublishEvent, PublishOrder, Setup, Source, Target, To,
+};
+use firstmile::console::{self, ClientId, Clock, Mode};
+use firstmile::panel::{Gesture, Indication, lights};
+
+const CONSOLE: ClientId = ClientId(1);
+
+#[test]
+fn every_story_goes_as_it_is_told() {
+    let mut wrong = String::new();
+    let stories = stories();
+    assert!(stories.len() >= 10, "the stories are in tests/stories");
+    for path in stories {
+        let told = std::fs::read_to_string(&path).expect("a story is a text file");
+        let goes = retell(&told).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+        if told == goes {
+            continue;
+        }
+        if std::env::var_os("FIRSTMILE_BLESS").is_some() {
+            std::fs::write(&path, goes).expect("a story can be written");
+            continue;
+        }
+        let _ = writeln!(wrong, "{}:\n{}", path.display(), first_difference(&told, &goes));
+    }
+    assert!(wrong.is_empty(), "FIRSTMILE_BLESS=1 accepts these, after a look:\n{wrong}");
+}
+
+/// Every mode of the box occurs in some story.
+#[test]
+fn the_stories_together_tell_of_every_mode() {
+    let all: String = stories()
+        .iter()
+        .map(|path| std::fs::read_to_string(path).expect("a story is a text file"))
+        .collect();
+    for mode in [
+        Mode::Booting,
+        Mode::NeedsSetup,
+        Mode::Ready,
+        Mode::Starting,
+        Mode::Live,
+        Mode::Retrying,
+        Mode::Stopping,
+        Mode::Fault,
+    ] {
+        let told = all.contains(&format!("-> {} (", mode.name()))
+            || all.contains(&format!("box: {} -> ", mode.name()));
+        assert!(told, "no story tells of {}", mode.name());
+    }
+}
+
+fn stories() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stories");
+    let entries = std::fs::read_dir(folder).expect("tests/stories");
+    let mut paths: Vec<PathBuf> =
+        entries.map(|entry| entry.expect("readable").path()).filter(|p| is_story(p)).collect();
+    paths.sort();
+    paths
+}
+
+fn is_story(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "txt")
+}
+
+fn first_difference(told: &str, goes: &str) -> String {
+    let (mut told, mut goes) = (told.lines(), goes.lines());
+    for number in 1.. {
+        match (told.next(), goes.next()) {
+            (None, None) => break,
+            (a, b) if a == b => {}
+            (a, b) => {
+                return format!(
+                    "  line {number}\n  told: {}\n  goes: {}",
+                    a.unwrap_or("(the end)"),
+                    b.unwrap_or("(the end)")
+                );
+            }
+        }
+    }
+    "  line ends".to_owned()
+}
+
+/// Plays the script of a story and writes the story as it goes.
+fn retell(story: &str) -> Result<String, String> {
+    let mut setup = Setup {
+        seed: 7,
+        board: "story".to_owned(),
+        start_without_camera: false,
+        start_without_microphone: false,
+        latched_live: false,
+    };
+    let mut text = String::new();
+    let mut stage: Option<Stage> = None;
+    let mut remarks = String::new(); // they belong to the line that follows them
+    for line in story.lines() {
+        let trimmed = line.trim_start();
+        if trimmed.starts_with("->") || line.trim_end().ends_with("(time)") {
+            continue; // the transcript, written anew below
+        }
+        if trimmed.is_empty() || trimmed.starts_with('#') {
+            let _ = writeln!(remarks, "{line}");
+        } else if let Some(what) = line.strip_prefix("setup: ") {
+            what.split(", ").try_for_each(|word| set_up(&mut setup, word))?;
+            let _ = writeln!(remarks, "{line}");
+        } else {
+            let (time, stimuli) = line.split_once("s ").ok_or(format!("no time: {line}"))?;
+            let at: f64 = time.trim().parse().map_err(|_| format!("no time: {line}"))?;
+            let stage = stage.get_or_insert_with(|| Stage::new(setup.clone()));
+            stage.advance_to(Duration::from_secs_f64(at), &mut text);
+            let _ = writeln!(text, "{}{line}", std::mem::take(&mut remarks));
+            for stimulus in stimuli.split(';') {
+                stage.happen(stimulus.trim(), &mut text)?;
+            }
+        }
+    }
+    Ok(text + &remarks)
+}
+
+fn set_up(setup: &mut Setup, word: &str) -> Result<(), String> {
+    match word {
+        "start without camera" => setup.start_without_camera = true,
+        "start without microphone" => setup.start_without_microphone = true,
+        "latched live" => setup.latched_live = true,
+        _ => return Err(format!("unknown setup: {word}")),
+    }
+    Ok(())
+}
+
+struct Stage {
+    now: Duration,
+    appliance: Appliance,
+    run: u64,
+    attempts: BTreeMap<char, u64>,
+}
+
+impl Stage {
+    fn new(setup: Setup) -> Stage {
+        let mut appliance = Appliance::new(Duration::ZERO, setup);
+        while appliance.poll_action().is_some() {} // the light of booting
+        Stage { now: Duration::ZERO, appliance, run: 0, attempts: BTreeMap::new() }
+    }
+
+    /// Lets timers run out until `end`.
+    fn advance_to(&mut self, end: Duration, text: &mut String) {
+        while let Some(at) = self.appliance.poll_timeout().filter(|at| *at <= end) {
+            self.now = at;
+            self.appliance.handle_timeout(at);
+            let _ = writeln!(text, "{:<9} (time)", format!("{:.3}s", at.as_secs_f64()));
+            self.transcribe(text);
+        }
+        self.now = end;
+    }
+
+    fn happen(&mut self, stimulus: &str, text: &mut String) -> Result<(), String> {
+        if let Some(line) = stimulus.strip_prefix("> ") {
+            match console::parse(line) {
+                Ok(Some(command)) => {
+                    self.appliance.handle(self.now, Event::Console { from: CONSOLE, command });
+                }
+                Ok(None) => {}
+                Err(error) => tell(text, &format!("console: error: {error}")),
+            }
+        } else if stimulus != "wait" {
+            let event = self.event(stimulus).ok_or(format!("what is \"{stimulus}\"?"))?;
+            self.appliance.handle(self.now, event);
+        }
+        self.transcribe(text);
+        Ok(())
+    }
+
+    fn event(&self, stimulus: &str) -> Option<Event> {
+        let (first, rest) = stimulus.split_once(' ').unwrap_or((stimulus, ""));
+        let pipeline = |what| Event::Pipeline { run: self.run, what };
+        Some(match (first, rest) {
+            ("boot", _) => Event::Booted,
+            ("terminate", _) => Event::Terminate,
+            ("down", _) => Event::Button(Gesture::Down),
+            ("press", _) => Event::Button(Gesture::Press),
+            ("hold", _) => Event::Button(Gesture::Hold),
+            ("targets", names) => {
+                Event::Targets(names.split_whitespace().map(target).collect::<Option<_>>()?)
+            }
+            ("camera", "lost") => Event::Source(Source::Camera, Presence::Lost),
+            ("camera", "back") => Event::Source(Source::Camera, Presence::Back),
+            ("microphone", "lost") => Event::Source(Source::Microphone, Presence::Lost),
+            ("microphone", "back") => Event::Source(Source::Microphone, Presence::Back),
+            ("link", "up") => Event::Link(LinkChange::Up),
+            ("link", "down") => Event::Link(LinkChange::Down),
+            ("link", "changed") => Event::Link(LinkChange::Changed),
+            ("clock", "trusted") => Event::Clock(Clock::Trusted),
+            ("clock", "untrusted") => Event::Clock(Clock::Untrusted),
+            ("playing", _) => pipeline(PipelineEvent::Playing),
+            ("first", "key") => pipeline(PipelineEvent::FirstKey),
+            ("pipeline", "ended") => pipeline(PipelineEvent::Ended),
+            ("pipeline", fails) => pipeline(pipeline_error(fails)?),
+            (destination, what) => self.publish_event(destination, what)?,
+        })
+    }
+
+    fn publish_event(&self, destination: &str, what: &str) -> Option<Event> {
+        let (name, attempt) = match destination.split_once('#') {
+            Some((name, attempt)) => (letter(name)?, attempt.parse().ok()?),
+            None => {
+                let name = letter(destination)?;
+                (name, *self.attempts.get(&name)?)
+            }
+        };
+        let what = match what.split_once(' ') {
+            None if what == "accepts" => PublishEvent::Accepted,
+            Some(("ends", how)) => {
+                let (kind, said) = how.split_once(' ').unwrap_or((how, ""));
+                PublishEvent::Ended { kind: end_kind(kind)?, said: said.to_owned() }
+            }
+            _ => return None,
+        };
+        Some(Event::Publish { dest: id(name), attempt, what })
+    }
+
+    fn transcribe(&mut self, text: &mut String) {
+        while let Some(action) = self.appliance.poll_action() {
+            match &action {
+                Action::Pipeline(PipelineOrder::Start { run } | PipelineOrder::Restart { run }) => {
+                    self.run = *run;
+                }
+                Action::Publish(PublishOrder::Open { dest, attempt }) => {
+                    self.attempts.insert(name(*dest), *attempt);
+                }
+                _ => {}
+            }
+            in_words(&action).iter().for_each(|line| tell(text, line));
+        }
+    }
+}
+
+fn tell(text: &mut String, what: &str) {
+    let _ = writeln!(text, "          -> {what}");
+}
+
+fn in_words(action: &Action) -> Vec<String> {
+    let line = match action {
+        Action::Pipeline(PipelineOrder::Start { run }) => format!("pipeline: start run {run}"),
+        Action::Pipeline(PipelineOrder::Restart { run }) => {
+            format!("pipeline: restart as run {run}")
+        }
+        Action::Pipeline(PipelineOrder::Stop) => "pipeline: stop".to_owned(),
+        Action::Publish(PublishOrder::Open { dest, attempt }) => {
+            format!("publish {}: open attempt {attempt}", name(*dest))
+        }
+        Action::Publish(PublishOrder::Close { dest, attempt, polite }) => {
+            let how = if *polite { "politely" } else { "by force" };
+            format!("publish {}: close attempt {attempt} {how}", name(*dest))
+        }
+        Action::Show(indication) => light(*indication),
+        Action::Say { to, reply } => {
+            let who = match to {
+                To::Everyone => "journal",
+                To::Client(_) => "console",
+            };
+            return reply.render_text().iter().map(|line| format!("{who}: {line}")).collect();
+        }
+        Action::Latch(true) => "remember across a power cut: live".to_owned(),
+        Action::Latch(false) => "remember across a power cut: not live".to_owned(),
+        Action::Notify(Notify::Ready) => "service manager: ready".to_owned(),
+        Action::Notify(Notify::Stopping) => "service manager: stopping".to_owned(),
+        Action::Notify(Notify::Status(status)) => format!("service manager: {status}"),
+        Action::Exit(code) => format!("exit {code}"),
+    };
+    vec![line]
+}
+
+fn light(indication: Indication) -> String {
+    if indication.is_momentary() {
+        return format!("light, for a moment: {}", indication.name());
+    }
+    format!("light: {} ({})", indication.name(), lights(indication).single.describe())
+}
+
+fn target(word: &str) -> Option<Target> {
+    let (name, detail) = word.split_once('/').unwrap_or((word, "1"));
+    Some(Target {
+        id: id(letter(name)?),
+        name: name.to_owned(),
+        revision: detail.parse().unwrap_or(1),
+        has_key: detail != "nokey",
+    })
+}
+
+fn letter(name: &str) -> Option<char> {
+    name.chars().next().filter(|c| name.len() == 1 && c.is_ascii_lowercase())
+}
+
+fn id(name: char) -> DestinationId {
+    DestinationId(u32::from(name) - u32::from('a'))
+}
+
+fn name(id: DestinationId) -> char {
+    char::from_u32(id.0 + u32::from('a')).unwrap_or('?')
+}
+
+fn pipeline_error(words: &str) -> Option<PipelineEvent> {
+    let words = words.strip_prefix("fails ")?;
+    let (what, said) = words.split_once(' ').unwrap_or((words, ""));
+    let fault = match what {
+        "camera" => PipelineFault::Camera,
+        "microphone" => PipelineFault::Microphone,
+        "encoder" => PipelineFault::Encoder,
+        "silently" => PipelineFault::NoOutput,
+        "internally" => PipelineFault::Internal,
+        _ => return None,
+    };
+    Some(PipelineEvent::Error { fault, said: said.to_owned() })
+}
+
+fn end_kind(word: &str) -> Option<EndKind> {
+    Some(match word {
+        "lost" => EndKind::Lost,
+        "timeout" => EndKind::Timeout,
+        "closed" => EndKind::ClosedByServer,
+        "unreachable" => EndKind::Unreachable,
+        "busy" => EndKind::Busy,
+        "key-refused" => EndKind::KeyRefused,
+        "rejected" => EndKind::Rejected,
+        "certificate" => EndKind::Certificate { not_yet_valid: false },
+        "not-yet-valid" => EndKind::Certificate { not_yet_valid: true },
+        "kicked" => EndKind::Kicked,
+        "bad" => EndKind::BadDestination,
+        "stopped" => EndKind::Stopped,
+        _ => return None,
+    })
+}
