@@ -119,7 +119,8 @@ pub(super) fn certificate_fault(error: &rustls::Error) -> Option<CertificateFaul
         C::Expired | C::ExpiredContext { .. } => CertificateFault::Expired,
         C::NotValidYet | C::NotValidYetContext { .. } => CertificateFault::NotYetValid,
         C::NotValidForName | C::NotValidForNameContext { .. } => CertificateFault::WrongName,
-        C::UnknownIssuer => CertificateFault::UnknownIssuer,
+        // A signature that does not fit is that of another CA by the same name.
+        C::UnknownIssuer | C::BadSignature => CertificateFault::UnknownIssuer,
         C::Revoked => CertificateFault::Revoked,
         _ => CertificateFault::Unacceptable,
     })
