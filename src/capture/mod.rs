@@ -23,6 +23,7 @@
 
 mod build;
 mod bus;
+mod devices;
 mod encoders;
 mod error;
 mod event;
@@ -46,6 +47,7 @@ use std::{fmt, sync::Arc};
 
 use gstreamer as gst;
 
+pub use devices::{Device, DeviceReport, EncoderReport, devices};
 pub use encoders::{audio_encoder_names, video_encoder_names};
 pub use error::{CaptureError, Rejected};
 pub use event::{CaptureEvent, Fault, Source};
