@@ -1,37 +1,30 @@
-//! Sound and picture belong together: the tone's beep is heard at the full second, whichever AAC
-//! encoder made it.
+//! Sound and picture belong together, measured on what a viewer would decode.
 
 mod common;
 
 use std::str::FromStr;
 
-use common::{Taken, small};
+use common::{Clip, Taken, small};
 use firstmile::{
-    capture::Capture,
+    capture::{CameraSource, Capture, MicrophoneSource, Request},
     media::{Frame, Kind, Track},
 };
 use gstreamer::{self as gst, prelude::*};
 use gstreamer_app as gst_app;
 
-const RATE_HZ: u64 = 48_000;
-/// Louder than the hum, quieter than the beep, of full scale.
-const BEEP_LEVEL: f32 = 0.12;
+const MS: u64 = 1_000_000;
 
-/// Decodes the audio track and gives the times at which the tone becomes loud, in nanoseconds.
-fn beeps_ns(frames: &[Frame]) -> Vec<u64> {
+/// Decodes a track; calls `look` with the time and the raw content of each piece.
+fn decode(frames: &[Frame], caps: &str, decoder: &str, mut look: impl FnMut(u64, &[u8])) {
     gst::init().expect("GStreamer");
-    let text = "appsrc name=in format=time ! avdec_aac ! audioconvert ! \
-                audio/x-raw,format=F32LE,channels=1 ! appsink name=out sync=false";
-    let pipeline = gst::parse::launch(text).expect("a pipeline").downcast::<gst::Bin>();
+    let text = format!("appsrc name=in format=time ! {decoder} ! appsink name=out sync=false");
+    let pipeline = gst::parse::launch(&text).expect("a pipeline").downcast::<gst::Bin>();
     let pipeline = pipeline.expect("a bin");
     let named = |name| pipeline.by_name(name).expect("an element");
     let source = named("in").downcast::<gst_app::AppSrc>().expect("an appsrc");
     let sink = named("out").downcast::<gst_app::AppSink>().expect("an appsink");
     let config: String = frames[0].payload.iter().map(|byte| format!("{byte:02x}")).collect();
-    let caps = format!(
-        "audio/mpeg, mpegversion=(int)4, stream-format=(string)raw, rate=(int)48000, \
-         channels=(int)2, framed=(boolean)true, codec_data=(buffer){config}"
-    );
+    let caps = format!("{caps}, codec_data=(buffer){config}");
     source.set_caps(Some(&gst::Caps::from_str(&caps).expect("caps")));
     pipeline.set_state(gst::State::Playing).expect("plays");
     for frame in &frames[1..] {
@@ -40,25 +33,48 @@ fn beeps_ns(frames: &[Frame]) -> Vec<u64> {
         source.push_buffer(buffer).expect("takes it");
     }
     source.end_of_stream().expect("ends");
-
-    let (mut beeps, mut loud_until) = (Vec::new(), 0);
     while let Ok(sample) = sink.pull_sample() {
         let buffer = sample.buffer().expect("a buffer");
-        let start_ns = buffer.pts().expect("a time").nseconds();
-        let map = buffer.map_readable().expect("readable");
-        for (i, bytes) in map.chunks_exact(4).enumerate() {
+        let at_ns = buffer.pts().expect("a time").nseconds();
+        look(at_ns, &buffer.map_readable().expect("readable"));
+    }
+    pipeline.set_state(gst::State::Null).expect("stops");
+}
+
+/// The times at which the sound becomes louder than `level` of full scale, in nanoseconds.
+fn beeps_ns(frames: &[Frame], level: f32) -> Vec<u64> {
+    let caps = "audio/mpeg, mpegversion=(int)4, stream-format=(string)raw, rate=(int)48000, \
+                channels=(int)2, framed=(boolean)true";
+    let decoder = "avdec_aac ! audioconvert ! audio/x-raw,format=F32LE,channels=1";
+    let (mut beeps, mut loud_until) = (Vec::new(), 0);
+    decode(frames, caps, decoder, |start_ns, samples| {
+        for (i, bytes) in samples.chunks_exact(4).enumerate() {
             let value = f32::from_le_bytes(bytes.try_into().expect("four bytes"));
-            if value.abs() > BEEP_LEVEL {
-                let at_ns = start_ns + i as u64 * 1_000_000_000 / RATE_HZ;
+            if value.abs() > level {
+                let at_ns = start_ns + i as u64 * 1_000 * MS / 48_000;
                 if at_ns > loud_until {
                     beeps.push(at_ns);
                 }
-                loud_until = at_ns + 50_000_000;
+                loud_until = at_ns + 50 * MS;
             }
         }
-    }
-    pipeline.set_state(gst::State::Null).expect("stops");
+    });
     beeps
+}
+
+/// The times at which the picture turns white, in nanoseconds.
+fn flashes_ns(frames: &[Frame]) -> Vec<u64> {
+    let caps = "video/x-h264, stream-format=(string)avc, alignment=(string)au";
+    let decoder = "avdec_h264 ! videoconvert ! video/x-raw,format=GRAY8";
+    let (mut flashes, mut was_white) = (Vec::new(), true);
+    decode(frames, caps, decoder, |at_ns, picture| {
+        let is_white = picture[picture.len() / 2] > 128;
+        if is_white && !was_white {
+            flashes.push(at_ns);
+        }
+        was_white = is_white;
+    });
+    flashes
 }
 
 #[test]
@@ -72,11 +88,41 @@ fn the_beep_is_heard_at_the_full_second_with_each_encoder() {
         assert_eq!(capture.stats().audio_encoder, encoder);
         capture.stop();
 
-        let beeps = beeps_ns(&taken.of(Track::Audio));
+        // Louder than the hum, quieter than the beep.
+        let beeps = beeps_ns(&taken.of(Track::Audio), 0.12);
         assert!(!beeps.is_empty(), "{encoder}: no beep heard");
         for at_ns in beeps {
-            let off_ns = (at_ns + 500_000_000) as i64 % 1_000_000_000 - 500_000_000;
-            assert!(off_ns.abs() < 5_000_000, "{encoder}: {} µs off", off_ns / 1_000);
+            let off_ns = (at_ns + 500 * MS) % (1_000 * MS);
+            assert!(off_ns.abs_diff(500 * MS) < 5 * MS, "{encoder}: beep at {at_ns} ns");
         }
+    }
+}
+
+#[test]
+fn flash_and_tick_of_a_clip_stay_together_from_round_to_round() {
+    let clip = Clip::ticking("ticking");
+    let taken = Taken::default();
+    let request = Request {
+        camera: CameraSource::File(clip.path.clone()),
+        microphone: MicrophoneSource::CameraFile,
+        ..small()
+    };
+    let capture = Capture::start(request, taken.sink(), taken.events()).expect("starts");
+    taken.wait_for("four rounds", |t| {
+        t.of(Track::Video).len() > 110 && t.count(Kind::Audio) > 47 * 4 - 15
+    });
+    capture.stop();
+
+    let flashes = flashes_ns(&taken.of(Track::Video));
+    let ticks = beeps_ns(&taken.of(Track::Audio), 0.2);
+    assert!(flashes.len() >= 2, "{flashes:?}");
+    for flash in &flashes {
+        let apart = ticks.iter().map(|tick| tick.abs_diff(*flash)).min();
+        let apart = apart.expect("a tick");
+        assert!(apart < 40 * MS, "flash at {flash} ns, ticks at {ticks:?}");
+    }
+    for pair in flashes.windows(2) {
+        let round = pair[1] - pair[0];
+        assert!(round.abs_diff(1_000 * MS) < 70 * MS, "a round of {round} ns");
     }
 }

@@ -31,6 +31,7 @@ mod feed;
 mod picture;
 mod pictures;
 mod pipeline;
+mod plan;
 mod programme;
 mod pulse;
 mod request;
@@ -51,7 +52,8 @@ pub use devices::{Device, DeviceReport, EncoderReport, devices};
 pub use encoders::{audio_encoder_names, video_encoder_names};
 pub use error::{CaptureError, Rejected};
 pub use event::{CaptureEvent, Fault, Source};
-pub use pipeline::{PipelineDescription, SourcePlan, programme, source};
+pub use pipeline::{PipelineDescription, programme, source};
+pub use plan::SourcePlan;
 pub use request::{
     AudioSettings, CameraSource, EncoderOrder, MicrophoneSource, Request, SAMPLE_RATE_HZ,
     VideoSettings,

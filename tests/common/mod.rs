@@ -99,22 +99,38 @@ pub struct Clip {
 impl Clip {
     /// A clip of so many seconds, with a picture of that rate and with sound, or without.
     pub fn new(name: &str, seconds: u32, fps: Option<u32>, sound: bool) -> Clip {
+        let picture = fps.map(|fps| {
+            let pictures = seconds * fps;
+            format!(
+                "videotestsrc pattern=ball num-buffers={pictures} ! \
+                 video/x-raw,width=240,height=180,framerate={fps}/1"
+            )
+        });
+        Clip::of(name, seconds, picture, sound.then_some("audiotestsrc volume=0.1"))
+    }
+
+    /// A clip of one second that begins with a flash and a tick.
+    pub fn ticking(name: &str) -> Clip {
+        let size = "video/x-raw,width=320,height=180,framerate=30/1";
+        let picture = format!(
+            "concat name=parts videotestsrc pattern=white num-buffers=3 ! {size} ! parts. \
+             videotestsrc pattern=black num-buffers=27 ! {size} ! parts. parts."
+        );
+        Clip::of(name, 1, Some(picture), Some("audiotestsrc wave=ticks freq=1000 volume=0.9"))
+    }
+
+    fn of(name: &str, seconds: u32, picture: Option<String>, sound: Option<&str>) -> Clip {
         let file = format!("firstmile-{}-{name}.mp4", std::process::id());
         let path = std::env::temp_dir().join(file);
-        let mut text = format!("mp4mux name=mux ! filesink location=\"{}\"", path.display());
-        if let Some(fps) = fps {
-            let pictures = seconds * fps;
-            text += &format!(
-                " videotestsrc pattern=ball num-buffers={pictures} ! \
-                 video/x-raw,width=240,height=180,framerate={fps}/1 ! \
-                 x264enc tune=zerolatency speed-preset=ultrafast ! mux."
-            );
+        let mut text = format!("mp4mux name=mux ! filesink location=\"{}\" ", path.display());
+        if let Some(picture) = picture {
+            text += &format!("{picture} ! x264enc tune=zerolatency speed-preset=ultrafast ! mux. ");
         }
-        if sound {
+        if let Some(sound) = sound {
             let blocks = seconds * 44_100 / 1_024;
             text += &format!(
-                " audiotestsrc num-buffers={blocks} volume=0.1 ! \
-                 audio/x-raw,rate=44100,channels=1 ! avenc_aac ! mux."
+                "{sound} num-buffers={blocks} ! audio/x-raw,rate=44100,channels=1 ! \
+                 avenc_aac ! mux."
             );
         }
         gst::init().expect("GStreamer");
