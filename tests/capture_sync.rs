@@ -99,8 +99,8 @@ fn the_beep_is_heard_at_the_full_second_with_each_encoder() {
 }
 
 #[test]
-fn flash_and_tick_of_a_clip_stay_together_from_round_to_round() {
-    let clip = Clip::ticking("ticking");
+fn flash_and_beep_of_a_clip_stay_together_from_round_to_round() {
+    let clip = Clip::flashing("flashing");
     let taken = Taken::default();
     let request = Request {
         camera: CameraSource::File(clip.path.clone()),
@@ -114,15 +114,15 @@ fn flash_and_tick_of_a_clip_stay_together_from_round_to_round() {
     capture.stop();
 
     let flashes = flashes_ns(&taken.of(Track::Video));
-    let ticks = beeps_ns(&taken.of(Track::Audio), 0.2);
+    let beeps = beeps_ns(&taken.of(Track::Audio), 0.2);
     assert!(flashes.len() >= 2, "{flashes:?}");
     for flash in &flashes {
-        let apart = ticks.iter().map(|tick| tick.abs_diff(*flash)).min();
-        let apart = apart.expect("a tick");
-        assert!(apart < 40 * MS, "flash at {flash} ns, ticks at {ticks:?}");
+        let apart = beeps.iter().map(|beep| beep.abs_diff(*flash)).min();
+        let apart = apart.expect("a beep");
+        assert!(apart < 20 * MS, "flash at {flash} ns, beeps at {beeps:?}");
     }
     for pair in flashes.windows(2) {
         let round = pair[1] - pair[0];
-        assert!(round.abs_diff(1_000 * MS) < 70 * MS, "a round of {round} ns");
+        assert!(round.abs_diff(1_000 * MS) < 40 * MS, "a round of {round} ns");
     }
 }
