@@ -41,18 +41,20 @@ fn decode(frames: &[Frame], caps: &str, decoder: &str, mut look: impl FnMut(u64,
     pipeline.set_state(gst::State::Null).expect("stops");
 }
 
-/// The times at which the sound becomes louder than `level` of full scale, in nanoseconds.
+/// The times at which the sound becomes louder than `level` of full scale, in nanoseconds. What is
+/// heard in the first tenth of a second may have begun before the track did, and does not count.
 fn beeps_ns(frames: &[Frame], level: f32) -> Vec<u64> {
     let caps = "audio/mpeg, mpegversion=(int)4, stream-format=(string)raw, rate=(int)48000, \
                 channels=(int)2, framed=(boolean)true";
     let decoder = "avdec_aac ! audioconvert ! audio/x-raw,format=F32LE,channels=1";
+    let counts_from_ns = frames[1].pts_ns + 100 * MS;
     let (mut beeps, mut loud_until) = (Vec::new(), 0);
     decode(frames, caps, decoder, |start_ns, samples| {
         for (i, bytes) in samples.chunks_exact(4).enumerate() {
             let value = f32::from_le_bytes(bytes.try_into().expect("four bytes"));
             if value.abs() > level {
                 let at_ns = start_ns + i as u64 * 1_000 * MS / 48_000;
-                if at_ns > loud_until {
+                if at_ns > loud_until.max(counts_from_ns) {
                     beeps.push(at_ns);
                 }
                 loud_until = at_ns + 50 * MS;
