@@ -118,11 +118,6 @@ impl Reader {
         }
     }
 
-    /// Chunk size that the peer has announced.
-    pub fn chunk_size(&self) -> usize {
-        self.chunk_size
-    }
-
     /// Runs one step on what is to be replayed, or else on `input`.
     fn step(&mut self, input: &mut &[u8]) -> Result<Option<Message>, ChunkError> {
         if self.replay.len == 0 {
