@@ -321,3 +321,17 @@ fn random_bytes_never_harm_the_reader() {
         }
     }
 }
+
+#[test]
+fn finished_and_aborted_messages_free_their_share_of_the_total() {
+    let bounds = Bounds { message_bytes_max: 200, total_bytes_max: 200, chunk_streams_max: 9 };
+    let mut reader = Reader::new(bounds);
+    let part = "61".repeat(128);
+    let finished = hex(&format!("04 000001 000080 08 01000000 {part}"));
+    let aborted =
+        hex(&format!("05 000001 0000c8 08 01000000 {part} 02 000000 000004 02 00000000 00000005"));
+    for _ in 0..10 {
+        assert_eq!(read(&mut reader, &finished, 64).map(|messages| messages.len()), Ok(1));
+        assert_eq!(read(&mut reader, &aborted, 64), Ok(vec![]));
+    }
+}
