@@ -53,11 +53,14 @@ pub enum Step {
 
 /// What the server wants mixed into the response; which of them are set depends on the scheme.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct Nonces {
+    /// Adobe: goes with user and password.
     pub salt: String,
+    /// Adobe: goes with the client's nonce, unless there is an `opaque`.
     pub challenge: String,
+    /// Adobe: goes with the client's nonce, and is sent back.
     pub opaque: String,
+    /// Limelight: the server's nonce.
     pub nonce: String,
 }
 
