@@ -22,3 +22,4 @@ test: ## every check: format, lints, tests, examples in the documentation
 	else set -- test --lib --bins --tests; fi; \
 	echo "$(CARGO) $$* --locked"; exec $(CARGO) "$$@" --locked
 	$(CARGO) test --locked --doc
+	RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --locked --no-deps --quiet

@@ -70,8 +70,10 @@ impl Keys<'_> {
             microphone: self.microphone()?,
             video: self.video()?,
             audio: Audio {
-                bitrate_kbps: self
-                    .number("audio.bitrate_kbps", CAPTURE_AUDIO_KBPS_MIN..=CAPTURE_AUDIO_KBPS_MAX)?,
+                bitrate_kbps: self.number(
+                    "audio.bitrate_kbps",
+                    CAPTURE_AUDIO_KBPS_MIN..=CAPTURE_AUDIO_KBPS_MAX,
+                )?,
                 channels: self.number("audio.channels", 1..=2)?,
             },
             encoders: Encoders {

@@ -139,7 +139,10 @@ impl Destination {
         put("url", self.url.clone().map(Value::Address));
         put("key", self.key.clone().map(Value::Key));
         put("ca_file", self.ca_file.clone().map(Value::Path));
-        put("allow_plain", other_than_default(Section::Destination, "allow_plain", self.allow_plain));
+        put(
+            "allow_plain",
+            other_than_default(Section::Destination, "allow_plain", self.allow_plain),
+        );
         put("enabled", other_than_default(Section::Destination, "enabled", self.enabled));
         partial
     }

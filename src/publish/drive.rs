@@ -281,8 +281,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
             let tcp = self.probe.as_ref().and_then(TcpProbe::sample);
             let in_flight = tcp.map_or(0, |tcp| tcp.unacknowledged_bytes);
             state.numbers.acknowledged_bytes = stats.ack_seen.then_some(stats.bytes_acknowledged);
-            let arrived = stats.bytes_acknowledged >= state.numbers.sent_bytes
-                || (!stats.ack_seen && in_flight == 0);
+            let missing = state.numbers.sent_bytes.saturating_sub(stats.bytes_acknowledged);
+            let arrived =
+                [0, HANDSHAKE_BYTES].contains(&missing) || (!stats.ack_seen && in_flight == 0);
             let now = self.clock.now();
             if progress != (stats.bytes_acknowledged, in_flight) {
                 progress = (stats.bytes_acknowledged, in_flight);
@@ -325,6 +326,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
 
 /// While acceptance is awaited delivery is looked at this often, so that the light follows at once.
 const ACCEPT_LOOK: Duration = Duration::from_millis(20);
+
+/// Some servers do not count C0, C1 and C2 in what they acknowledge.
+const HANDSHAKE_BYTES: u64 = 1 + 2 * 1536;
 
 /// A server that has shown no progress for this long will not confirm any more than it has.
 const FAREWELL_QUIET: Duration = Duration::from_millis(500);

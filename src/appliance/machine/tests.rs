@@ -27,24 +27,15 @@ fn tell(appliance: &mut Appliance, events: impl IntoIterator<Item = Event>) -> V
 }
 
 fn targets(ids: std::ops::Range<u32>) -> Event {
-    let target = |id| Target {
-        id: DestinationId(id),
-        name: format!("d{id}"),
-        revision: 1,
-        has_key: true,
-    };
+    let target =
+        |id| Target { id: DestinationId(id), name: format!("d{id}"), revision: 1, has_key: true };
     Event::Targets(ids.map(target).collect())
 }
 
 fn on_air() -> Appliance {
     let mut appliance = Appliance::new(Duration::ZERO, setup());
     let first_key = Event::Pipeline { run: 1, what: PipelineEvent::FirstKey };
-    tell(&mut appliance, [
-        Event::Booted,
-        targets(0..1),
-        Event::Button(Gesture::Press),
-        first_key,
-    ]);
+    tell(&mut appliance, [Event::Booted, targets(0..1), Event::Button(Gesture::Press), first_key]);
     appliance
 }
 
@@ -107,9 +98,9 @@ fn every_command_of_the_console_is_answered_in_every_mode_to_whoever_asked() {
             let mut appliance = make();
             let command = console::parse(entry.name).expect("a command").expect("a command");
             let actions = tell(&mut appliance, [ask(3, command)]);
-            let answers = actions.iter().filter(|action| {
-                matches!(action, Action::Say { to: To::Client(ClientId(3)), .. })
-            });
+            let answers = actions
+                .iter()
+                .filter(|action| matches!(action, Action::Say { to: To::Client(ClientId(3)), .. }));
             assert_eq!(answers.count(), 1, "{} in {:?}", entry.name, appliance.mode());
         }
     }
@@ -127,13 +118,16 @@ fn every_fault_has_a_sentence_and_a_light_of_its_kind() {
     for fault in faults {
         let mut appliance = Appliance::new(Duration::ZERO, setup());
         let error = PipelineEvent::Error { fault, said: "words".to_owned() };
-        tell(&mut appliance, [
-            Event::Booted,
-            targets(0..1),
-            Event::Button(Gesture::Press),
-            Event::Pipeline { run: 1, what: error },
-            Event::Pipeline { run: 1, what: PipelineEvent::Ended },
-        ]);
+        tell(
+            &mut appliance,
+            [
+                Event::Booted,
+                targets(0..1),
+                Event::Button(Gesture::Press),
+                Event::Pipeline { run: 1, what: error },
+                Event::Pipeline { run: 1, what: PipelineEvent::Ended },
+            ],
+        );
         assert_eq!(appliance.mode(), Shown::Fault);
         assert!(matches!(appliance.indication(), Indication::Fault(_)));
         let because = appliance.status(Duration::from_secs(1)).because;
