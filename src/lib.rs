@@ -21,6 +21,8 @@ pure_rooms! {
     limits;
     /// The stream key: never printed, wiped when dropped.
     secret;
+    /// The pin of a server's key, as settings write it and TLS compares it.
+    spki_pin;
     /// Access units, their time on the wire, and the queue where they may wait or be dropped.
     media;
     /// FLV tag bodies and files.
