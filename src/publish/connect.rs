@@ -143,8 +143,10 @@ async fn handshake(
     tls: &Arc<ClientConfig>,
 ) -> Result<TlsStream<TcpStream>, PublishError> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let name = ServerName::try_from(bare.to_owned())
-        .map_err(|_| PublishError::Tls { host: host.to_owned(), fault: TlsFault::NameImpossible })?;
+    let name = ServerName::try_from(bare.to_owned()).map_err(|_| PublishError::Tls {
+        host: host.to_owned(),
+        fault: TlsFault::NameImpossible,
+    })?;
     timeout(TLS_TIMEOUT, TlsConnector::from(tls.clone()).connect(name, tcp))
         .await
         .map_err(|_| PublishError::Timeout { host: host.to_owned(), phase: "the TLS handshake" })?

@@ -1,5 +1,6 @@
 //! What was wrong with a server's certificate or its TLS, in words for the owner of the box.
 
+use std::net::IpAddr;
 use std::{error, io};
 
 use rustls::pki_types::UnixTime;
@@ -15,8 +16,10 @@ use super::verifier::OtherKey;
 /// What was wrong with a server's certificate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CertificateFault {
-    /// it has expired
-    #[error("it expired on {on}, and today is {today} by this box's clock; the server's owner must renew it")]
+    /// it has expired, or one of its issuers has
+    #[error(
+        "it or its issuer expired on {on}, and today is {today} by this box's clock; the server's owner must renew it"
+    )]
     Expired {
         /// Its last day.
         on: Date,
@@ -24,7 +27,9 @@ pub enum CertificateFault {
         today: Date,
     },
     /// it is not valid yet by this box's clock
-    #[error("it is valid from {from}, and this box's clock says {today}; check the date of the box, which may be wrong for a while after power-up")]
+    #[error(
+        "it or its issuer is valid from {from}, and this box's clock says {today}; check the date of the box, which may be wrong for a while after power-up"
+    )]
     NotYetValid {
         /// Its first day.
         from: Date,
@@ -32,7 +37,9 @@ pub enum CertificateFault {
         today: Date,
     },
     /// this box's clock has not been set, so that no certificate can be judged
-    #[error("this box's clock says {today}, so it has not been set and no certificate can be judged; connect the box to a network with a time server")]
+    #[error(
+        "this box's clock says {today}, so it has not been set and no certificate can be judged; connect the box to a network with a time server"
+    )]
     ClockNotSet {
         /// The box's date.
         today: Date,
@@ -44,40 +51,60 @@ pub enum CertificateFault {
         names: String,
     },
     /// it bears no name at all
-    #[error("it bears no subject alternative name, and a common name does not count; the server's owner must have it issued anew")]
+    #[error(
+        "it bears no subject alternative name, and a common name does not count; the server's owner must have it issued anew"
+    )]
     NoName,
     /// nobody this box trusts has issued it
-    #[error("nobody this box trusts has issued it, or the server does not send its whole chain; check the address, or set ca_file for a server of your own")]
+    #[error(
+        "nobody this box trusts has issued it, or the server does not send its whole chain; check the address, or set ca_file for a server of your own"
+    )]
     UnknownIssuer,
     /// the server's key is not the pinned one
-    #[error("the server's key is {presented} and not the pinned one; set pinned_key anew only if the server's owner says that the key was changed")]
+    #[error(
+        "the server's key is {presented} and not the pinned one; set pinned_key anew only if the server's owner says that the key was changed"
+    )]
     WrongKey {
         /// The key that the server has.
         presented: SpkiPin,
     },
     /// its issuer has lost the trust of those who keep the lists
-    #[error("it was revoked or its issuer is distrusted; the server's owner must have it issued anew")]
+    #[error(
+        "it was revoked or its issuer is distrusted; the server's owner must have it issued anew"
+    )]
     Revoked,
     /// it is not meant for a server
-    #[error("it is not meant for a server; the server's owner must have it issued for server authentication")]
+    #[error(
+        "it or its issuer is not meant for servers; the server's owner must have it issued for server authentication"
+    )]
     NotForServers,
     /// it is an authority's certificate
-    #[error("it is the certificate of an authority and not of a server; the server's owner must make one with basicConstraints CA:FALSE")]
+    #[error(
+        "it is the certificate of an authority and not of a server; the server's owner must make one with basicConstraints CA:FALSE"
+    )]
     OfAuthority,
     /// its issuer was not allowed to issue it
-    #[error("an issuer in its chain was not allowed to issue it ({why}); the server's owner must have it issued anew")]
+    #[error(
+        "an issuer in its chain was not allowed to issue it ({why}); the server's owner must have it issued anew"
+    )]
     NotAllowed {
         /// What the issuer was not allowed to.
         why: &'static str,
     },
     /// it was altered, or the server does not hold its key
-    #[error("its signature is wrong: it was altered, or the server does not hold its key, or the key is too short; somebody may be in between")]
+    #[error(
+        "its signature is wrong: it was altered, or the server does not hold its key, or the key is too short; somebody may be in between"
+    )]
     BadSignature,
     /// it is signed in a way that is not accepted
-    #[error("it is signed in a way that is not safe any more or that this box does not know; the server's owner must have it issued anew with RSA or ECDSA and SHA-256")]
+    #[error(
+        "it is signed in a way that is not safe any more or that this box does not know; the server's owner must have it issued anew with RSA or ECDSA and SHA-256"
+    )]
     WeakSignature,
-    /// it cannot be read
-    #[error("it cannot be read; the server's owner must have it issued anew")]
+    /// it is malformed or demands what this box does not know
+    #[error(
+        "it is malformed or demands what this box does not know; the server's owner must have it issued anew"
+    )]
     Malformed,
 }
 
@@ -88,7 +115,9 @@ pub enum TlsFault {
     #[error("it does not speak TLS; is this an rtmps port?")]
     NotTls,
     /// server and box have no safe version, cipher or group in common
-    #[error("it offers no TLS 1.2 or 1.3 with a cipher that is allowed here; its owner must update it, or switch strict_tls off if it is on")]
+    #[error(
+        "it offers no TLS 1.2 or 1.3 with a cipher that is allowed here; its owner must update it, or switch strict_tls off if it is on"
+    )]
     NothingInCommon,
     /// the server refused the handshake
     #[error("it refused the handshake ({said}); check the server address")]
@@ -182,8 +211,10 @@ fn wrong_name(presented: &[String]) -> CertificateFault {
     const SHOWN: usize = 3;
     // The library prints them as DnsName("a.example") and IpAddress(192.0.2.1).
     let bare = |name: &String| {
-        let inner = name.split_once('(').map_or(name.as_str(), |(_, inner)| inner);
-        printable(inner.trim_end_matches(')').trim_matches('"'))
+        let (kind, inner) = name.split_once('(').unwrap_or(("", name));
+        let inner = inner.trim_end_matches(')').trim_matches('"');
+        let misplaced = kind == "DnsName" && inner.parse::<IpAddr>().is_ok();
+        printable(inner) + if misplaced { " as a name, which does not count" } else { "" }
     };
     let mut names: Vec<String> = presented.iter().take(SHOWN).map(bare).collect();
     match presented.len() {
@@ -243,7 +274,9 @@ mod tests {
         assert!(matches!(judged(CLOCK_EARLIEST_UNIX_S - 1), CertificateFault::ClockNotSet { .. }));
         let said = judged(1_799_000_000).to_string();
         assert!(
-            said.starts_with("it is valid from 2027-01-15, and this box's clock says 2027-01-03;"),
+            said.starts_with(
+                "it or its issuer is valid from 2027-01-15, and this box's clock says 2027-01-03;"
+            ),
             "{said}"
         );
     }
@@ -262,9 +295,13 @@ mod tests {
             shown(&["DnsName(\"*.a.example\")", "IpAddress(192.0.2.1)"]),
             "*.a.example, 192.0.2.1"
         );
+        assert_eq!(shown(&["DnsName(\"192.0.2.1\")"]), "192.0.2.1 as a name, which does not count");
         assert_eq!(shown(&["a", "b", "c", "d", "e"]), "a, b, c, 2 more");
         assert_eq!(shown(&["DnsName(\"a\u{1b}[2Jb\")"]), "a?[2Jb");
-        assert_eq!(shown(&["n"; 3].map(|n| n.repeat(999)).each_ref().map(String::as_str)).len(), 200);
+        assert_eq!(
+            shown(&["n"; 3].map(|n| n.repeat(999)).each_ref().map(String::as_str)).len(),
+            200
+        );
     }
 
     #[test]

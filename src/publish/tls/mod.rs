@@ -110,8 +110,8 @@ fn config_for(policy: &Policy, has_aes: bool) -> Result<Arc<ClientConfig>, Trust
 }
 
 fn roots_of_file(path: &Path) -> Result<RootCertStore, TrustError> {
-    let pem = read_bounded(path)
-        .map_err(|why| TrustError::Unreadable { path: path.to_owned(), why })?;
+    let pem =
+        read_bounded(path).map_err(|why| TrustError::Unreadable { path: path.to_owned(), why })?;
     let mut roots = RootCertStore::empty();
     for (i, certificate) in CertificateDer::pem_slice_iter(&pem).enumerate() {
         let added = certificate.ok().and_then(|certificate| roots.add(certificate).ok());

@@ -63,8 +63,7 @@ pub(super) fn has_aes() -> bool {
 
 #[cfg(target_arch = "x86_64")]
 pub(super) fn has_aes() -> bool {
-    std::arch::is_x86_feature_detected!("aes")
-        && std::arch::is_x86_feature_detected!("pclmulqdq")
+    std::arch::is_x86_feature_detected!("aes") && std::arch::is_x86_feature_detected!("pclmulqdq")
 }
 
 #[cfg(not(any(target_arch = "aarch64", target_arch = "x86_64")))]

@@ -1,8 +1,10 @@
 use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
 use std::path::PathBuf;
 
-use rustls::pki_types::ServerName;
+use rustls::crypto::ring;
+use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
 use rustls::{CipherSuite, ClientConnection, NamedGroup, ProtocolVersion, SignatureScheme};
 
 use super::*;
@@ -54,7 +56,8 @@ fn describe(mut hello: Reader<'_>) -> String {
     let session = hello.vector(1).0.len();
     list(&mut text, "suites", hello.vector(2).u16s().into_iter().map(CipherSuite::from));
     let compression = hello.vector(1).0;
-    writeln!(text, "legacy: {version:?}, session id of {session}, compression {compression:?}").unwrap();
+    writeln!(text, "legacy: {version:?}, session id of {session}, compression {compression:?}")
+        .unwrap();
     let mut extensions = Vec::new();
     let mut rest = hello.vector(2);
     while !rest.0.is_empty() {
@@ -216,4 +219,80 @@ fn a_box_without_a_store_trusts_the_mozilla_roots_and_one_with_a_store_that_alon
     let key = rcgen::KeyPair::generate().unwrap();
     let own = rcgen::CertificateParams::new([]).unwrap().self_signed(&key).unwrap();
     assert_eq!(roots_or_mozilla(vec![own.der().clone()]).len(), 1);
+}
+
+/// A handshake in memory with a server of this certificate name, called by another name; gives how
+/// it ended for us and how many bytes of ours the server could read.
+fn called(name: &str, certificate_name: &str) -> (Result<(), rustls::Error>, usize) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new([]).unwrap();
+    params.subject_alt_names = vec![rcgen::SanType::DnsName(certificate_name.try_into().unwrap())];
+    let certificate = params.self_signed(&key).unwrap();
+    let file = CaFile::new(&certificate.pem());
+    let policy = Policy { ca_file: Some(file.0.clone()), ..Policy::default() };
+    let config = rustls::ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![certificate.der().clone()],
+            PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+        )
+        .unwrap();
+    let mut server = rustls::ServerConnection::new(Arc::new(config)).unwrap();
+    let name = ServerName::try_from(name.to_owned()).unwrap();
+    let mut client = ClientConnection::new(client_config(&policy).unwrap(), name).unwrap();
+    client.writer().write_all(b"C0 and C1").unwrap(); // as if we could not wait
+    let mut ended = Ok(());
+    let mut read = 0;
+    while ended.is_ok() && (client.wants_write() || server.wants_write()) {
+        let mut wire = Vec::new();
+        client.write_tls(&mut wire).unwrap();
+        server.read_tls(&mut &wire[..]).unwrap();
+        let state = server.process_new_packets().unwrap();
+        read += state.plaintext_bytes_to_read();
+        let mut wire = Vec::new();
+        server.write_tls(&mut wire).unwrap();
+        client.read_tls(&mut &wire[..]).unwrap();
+        ended = client.process_new_packets().map(|_| ());
+    }
+    (ended, read)
+}
+
+#[test]
+fn a_wildcard_stands_for_one_whole_label_at_the_front() {
+    for (name, certificate_name) in [
+        ("a.live.example", "*.live.example"),
+        ("A.Live.Example", "*.live.EXAMPLE"),
+        ("a.live.example", "a.live.example"),
+    ] {
+        let (ended, read) = called(name, certificate_name);
+        assert_eq!(ended, Ok(()), "{name} by {certificate_name}");
+        assert!(read > 0);
+    }
+    for (name, certificate_name) in [
+        ("a.b.live.example", "*.live.example"),
+        ("live.example", "*.live.example"),
+        ("live.example", "*.example"),
+        ("a.live.example", "a.*.example"),
+        ("a.live.example", "*a.live.example"),
+        ("ab.live.example", "a*.live.example"),
+        ("a.b.live.example", "*.*.live.example"),
+        ("a.live.example", "*"),
+        ("a.live.example", "a.live.example.evil.example"),
+    ] {
+        let (ended, read) = called(name, certificate_name);
+        let error = ended.expect_err(certificate_name);
+        let fault = Failed::from(&std::io::Error::other(error));
+        assert!(
+            matches!(
+                fault,
+                Failed::Certificate(
+                    CertificateFault::WrongName { .. } | CertificateFault::Malformed
+                )
+            ),
+            "{name} by {certificate_name}: {fault:?}"
+        );
+        assert_eq!(read, 0, "{name} by {certificate_name}");
+    }
 }
