@@ -236,6 +236,8 @@ pub const CAPTURE_AUDIO_BLOCK_SAMPLES: usize = 1_024;
 pub const CAPTURE_TRIAL_TIMEOUT: Duration = Duration::from_secs(3);
 /// From opening a device or clip to its first picture and sound.
 pub const CAPTURE_OPEN_TIMEOUT: Duration = Duration::from_secs(5);
+/// From an order to open a device or an encoder to the answer, even when its driver hangs.
+pub const CAPTURE_DRIVER_TIMEOUT: Duration = Duration::from_secs(6);
 /// A source that gives nothing for this long is lost: a frozen camera is to be seen within 2 s, and
 /// one frame a second is still a picture.
 pub const CAPTURE_STALL: Duration = Duration::from_millis(1_500);
@@ -257,11 +259,13 @@ const _: () = assert!(DEAD_PATH_TIMEOUT.as_millis() + PROGRESS_TICK.as_millis() 
 const _: () = assert!(CAPTURE_STALL.as_millis() < 2_000 && CAPTURE_LATENCY.as_millis() < 200);
 const _: () = assert!(CAPTURE_STOP_TIMEOUT.as_millis() < STOPPING_TIMEOUT.as_millis());
 const _: () = assert!(
-    2 * CAPTURE_TRIAL_TIMEOUT.as_secs() + CAPTURE_OPEN_TIMEOUT.as_secs()
+    2 * CAPTURE_TRIAL_TIMEOUT.as_secs() + CAPTURE_DRIVER_TIMEOUT.as_secs()
         < FIRST_KEY_TIMEOUT.as_secs()
 );
 const _: () = assert!(WAIT_CUT_MIN.as_millis() * 100 <= BACKOFF_FIRST.as_millis() * 80);
 const _: () = assert!(BACKOFF_JITTER_PERCENT < 100);
+const _: () = assert!(CAPTURE_TRIAL_TIMEOUT.as_secs() < CAPTURE_DRIVER_TIMEOUT.as_secs());
+const _: () = assert!(CAPTURE_OPEN_TIMEOUT.as_secs() < CAPTURE_DRIVER_TIMEOUT.as_secs());
 const _: () = assert!(RTMP_IN_MESSAGE_BYTES_MAX <= RTMP_IN_TOTAL_BYTES_MAX);
 const _: () = assert!(AMF_STRING_BYTES_MAX <= RTMP_IN_MESSAGE_BYTES_MAX);
 const _: () = assert!(SIM_INGEST_MESSAGE_BYTES_MAX >= ACCESS_UNIT_BYTES_MAX);

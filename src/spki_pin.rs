@@ -101,7 +101,10 @@ mod tests {
             ("sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU= ", PinError::NoHash),
             ("sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFUAAAA=", PinError::NoHash),
             ("sha256//AAAA", PinError::NoHash),
-            ("sha256//e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", PinError::NoHash),
+            (
+                "sha256//e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                PinError::NoHash,
+            ),
         ] {
             assert_eq!(text.parse::<SpkiPin>(), Err(error), "{text}");
         }

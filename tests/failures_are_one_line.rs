@@ -24,7 +24,7 @@ fn fails(arguments: &str, code: i32, words: &[&str]) {
         "broken.toml",
         "inherit = \"sim.toml\"\ncompatible = [\"test,broken\"]\n[encoder]\nvidoe = [\"x264enc\"]\n",
     );
-    file("settings.toml", "version = 1\n[video]\nfsp = 30\n");
+    file("settings.toml", "version = 1\n[video]\nfpps = 30\n");
     let ended = firstmile_ends(folder.path(), arguments);
     assert_eq!(ended.status.code(), Some(code), "{arguments}: {}", ended.stderr);
     let said = ended.stderr.trim_end();
@@ -104,5 +104,5 @@ fn a_file_that_is_no_flv_is_named() {
 
 #[test]
 fn settings_with_a_mistake_are_refused_with_line_and_key() {
-    fails("run --board sim --settings settings.toml", 3, &["settings.toml:3", "fsp", "fps"]);
+    fails("run --board sim --settings settings.toml", 3, &["settings.toml:3", "fpps", "mean fps"]);
 }

@@ -169,7 +169,7 @@ fn real_old_versions_ciphers_and_hashes_are_refused_and_safe_ones_accepted() {
         ("usual", &format!("-tls1 -cipher {old}"), "", Some("no TLS 1.2 or 1.3")),
         ("usual", "-tls1_2 -cipher AES128-GCM-SHA256", "", Some("no TLS 1.2 or 1.3")),
         ("usual", "-tls1_2 -cipher ECDHE-RSA-AES128-SHA", "", Some("no TLS 1.2 or 1.3")),
-        ("short", &format!("-cipher {old}"), "", Some("signature is wrong")),
+        ("short", &format!("-cipher {old}"), "", Some("the key is too short")),
         ("sha1", &format!("-cipher {old}"), "", Some("signed in a way that is not safe")),
     ];
     for (leaf, offers, options, refused) in rows {

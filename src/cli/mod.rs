@@ -7,7 +7,7 @@ mod board;
 mod check;
 mod demo;
 mod destination;
-//mod devices;
+mod devices;
 mod exit;
 mod key;
 mod log;
@@ -33,7 +33,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Push(push::PushArgs),
     Check(check::CheckArgs),
-    //Devices(devices::DevicesArgs),
+    Devices(devices::DevicesArgs),
 }
 
 /// Runs the program with the process's arguments.
@@ -57,6 +57,10 @@ pub fn main() -> ExitCode {
             Command::Check(args) => {
                 log::to_stderr("warn");
                 check::run(args).await
+            }
+            Command::Devices(args) => {
+                log::to_stderr("warn");
+                devices::run(&args)
             }
         }
     });

@@ -85,9 +85,7 @@ impl Partial {
             return Ok(self.destinations.len() < before);
         }
         Ok(match named(name)? {
-            Named::Whole(setting) => {
-                self.values.remove(&(setting.section, setting.key)).is_some()
-            }
+            Named::Whole(setting) => self.values.remove(&(setting.section, setting.key)).is_some(),
             Named::OfDestination(name, setting) => self
                 .destinations
                 .iter_mut()
@@ -223,9 +221,9 @@ fn named(name: &str) -> Result<Named<'_>, SetError> {
     if section != Section::Destination {
         return match schema::find(section, rest) {
             Some(setting) => Ok(Named::Whole(setting)),
-            None => unknown(
-                schema::nearest(rest, keys).map(|key| format!("{}.{key}", section.name())),
-            ),
+            None => {
+                unknown(schema::nearest(rest, keys).map(|key| format!("{}.{key}", section.name())))
+            }
         };
     }
     let (destination, key) = rest.split_once('.').unwrap_or((rest, ""));

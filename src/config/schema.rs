@@ -111,7 +111,15 @@ pub const SETTINGS: &[Setting] = &[
     number(Section::Video, "width", 160, 3_840, 2, "pixels", "width of the picture"),
     number(Section::Video, "height", 120, 2_160, 2, "pixels", "height of the picture"),
     number(Section::Video, "fps", 1, 120, 1, "frames a second", "frame rate"),
-    number(Section::Video, "bitrate_kbps", 100, 50_000, 1, "kb/s", "highest bitrate of the picture"),
+    number(
+        Section::Video,
+        "bitrate_kbps",
+        100,
+        50_000,
+        1,
+        "kb/s",
+        "highest bitrate of the picture",
+    ),
     number(
         Section::Video,
         "keyframe_interval_ms",
@@ -215,10 +223,7 @@ pub fn find(section: Section, key: &str) -> Option<&'static Setting> {
 }
 
 /// The known name that `typed` most probably means: a few letters apart, or one begins the other.
-pub fn nearest(
-    typed: &str,
-    known: impl Iterator<Item = &'static str>,
-) -> Option<&'static str> {
+pub fn nearest(typed: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
     let typed = typed.to_ascii_lowercase().replace('-', "_");
     let scored = known.filter_map(|name| {
         let distance = edit_distance(&typed, name);
@@ -343,7 +348,11 @@ impl Kind {
                 Err(_) => wrong,
             },
             Kind::Label | Kind::Name | Kind::Path => {
-                if self.admits(text) { Ok(self.text(text)) } else { wrong }
+                if self.admits(text) {
+                    Ok(self.text(text))
+                } else {
+                    wrong
+                }
             }
             Kind::Address => Ok(Value::Address(ServerUrl::parse(text)?)),
             Kind::Key => Ok(Value::Key(StreamKey::parse(text)?)),

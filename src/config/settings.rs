@@ -151,7 +151,10 @@ impl Destination {
         put("ca_file", self.ca_file.clone().map(Value::Path));
         put("pinned_key", self.pinned_key.map(Value::Pin));
         put("strict_tls", other_than_default(Section::Destination, "strict_tls", self.strict_tls));
-        put("allow_plain", other_than_default(Section::Destination, "allow_plain", self.allow_plain));
+        put(
+            "allow_plain",
+            other_than_default(Section::Destination, "allow_plain", self.allow_plain),
+        );
         put("enabled", other_than_default(Section::Destination, "enabled", self.enabled));
         partial
     }

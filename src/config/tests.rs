@@ -105,24 +105,75 @@ fn files_of_any_editor_are_read() {
 fn each_mistake_is_told_with_its_place_and_what_is_allowed() {
     for (text, told) in [
         ("", "t.toml:1:1: version: the file must begin with the line version = 1"),
-        ("version = 2\nnew = 1", "t.toml:1:11: version: this version of a settings file is not understood; 1 is"),
-        ("version = \"1\"", "t.toml:1:11: version: this version of a settings file is not understood; 1 is"),
+        (
+            "version = 2\nnew = 1",
+            "t.toml:1:11: version: this version of a settings file is not understood; 1 is",
+        ),
+        (
+            "version = \"1\"",
+            "t.toml:1:11: version: this version of a settings file is not understood; 1 is",
+        ),
         ("version = 1\n[vidio]", "t.toml:2:2: vidio: does not exist; did you mean video?"),
-        ("version = 1\nvideo = 3", "t.toml:2:1: video: must be a table: [video] on a line of its own"),
-        ("version = 1\n[video]\nfps = 0", "t.toml:3:7: video.fps: is 0, must be a whole number from 1 to 120 (frames a second)"),
-        ("version = 1\n[video]\nwidth = 641", "t.toml:3:9: video.width: is 641, must be an even number from 160 to 3840 (pixels)"),
-        ("version = 1\n[video]\nfps = 29.97", "t.toml:3:7: video.fps: must be a whole number from 1 to 120 (frames a second)"),
-        ("version = 1\n[video]\nfps = \"25\"", "t.toml:3:7: video.fps: must be a whole number from 1 to 120 (frames a second)"),
-        ("version = 1\n[video]\nfps = 99999999999999999999", "t.toml:3:7: video.fps: must be a whole number from 1 to 120 (frames a second)"),
-        ("version = 1\n[box]\nstart_without_camera = \"yes\"", "t.toml:3:24: box.start_without_camera: must be true or false"),
-        ("version = 1\n[audio]\nchannels = 0x6", "t.toml:3:12: audio.channels: is 6, must be a whole number from 1 to 2 (channels)"),
-        ("version = 1\n[destination]\nname = \"a\"", "t.toml:2:2: destination: each destination begins with a line [[destination]], with two brackets"),
-        ("version = 1\n[[destination]]\nkey = \"k\"", "t.toml:2:1: destination.name: the destination has no name; write name = \"…\" below this line"),
-        ("version = 1\n[[destination]]\nname = \"my church\"", "t.toml:3:8: destination.name: must be a name of 1 to 64 letters a to z, digits, - and _"),
-        ("version = 1\n[[destination]]\nname = \"a\"\nurl = \"srt://h/a\"", "t.toml:4:7: destination.url: srt:// is refused: SRT is not spoken; look for an RTMPS ingest of the same platform"),
-        ("version = 1\n[[destination]]\nname = \"a\"\nkey = \"a b\"", "t.toml:4:7: destination.key: the stream key contains a space or a control character"),
-        ("version = 1\n[[destination]]\nname = \"a\"\nurl = \"rtmp://h/a\"", "t.toml:4:7: destination.url: rtmp:// shows the stream key to everybody on the way; use the rtmps:// address, or write allow_plain = true beside it"),
-        ("version = 1\n[[destination]]\nname = \"a\"\n[[destination]]\nname = \"a\"", "t.toml:5:8: destination.name: another destination of this file has the same name"),
+        (
+            "version = 1\nvideo = 3",
+            "t.toml:2:1: video: must be a table: [video] on a line of its own",
+        ),
+        (
+            "version = 1\n[video]\nfps = 0",
+            "t.toml:3:7: video.fps: is 0, must be a whole number from 1 to 120 (frames a second)",
+        ),
+        (
+            "version = 1\n[video]\nwidth = 641",
+            "t.toml:3:9: video.width: is 641, must be an even number from 160 to 3840 (pixels)",
+        ),
+        (
+            "version = 1\n[video]\nfps = 29.97",
+            "t.toml:3:7: video.fps: must be a whole number from 1 to 120 (frames a second)",
+        ),
+        (
+            "version = 1\n[video]\nfps = \"25\"",
+            "t.toml:3:7: video.fps: must be a whole number from 1 to 120 (frames a second)",
+        ),
+        (
+            "version = 1\n[video]\nfps = 99999999999999999999",
+            "t.toml:3:7: video.fps: must be a whole number from 1 to 120 (frames a second)",
+        ),
+        (
+            "version = 1\n[box]\nstart_without_camera = \"yes\"",
+            "t.toml:3:24: box.start_without_camera: must be true or false",
+        ),
+        (
+            "version = 1\n[audio]\nchannels = 0x6",
+            "t.toml:3:12: audio.channels: is 6, must be a whole number from 1 to 2 (channels)",
+        ),
+        (
+            "version = 1\n[destination]\nname = \"a\"",
+            "t.toml:2:2: destination: each destination begins with a line [[destination]], with two brackets",
+        ),
+        (
+            "version = 1\n[[destination]]\nkey = \"k\"",
+            "t.toml:2:1: destination.name: the destination has no name; write name = \"…\" below this line",
+        ),
+        (
+            "version = 1\n[[destination]]\nname = \"my church\"",
+            "t.toml:3:8: destination.name: must be a name of 1 to 64 letters a to z, digits, - and _",
+        ),
+        (
+            "version = 1\n[[destination]]\nname = \"a\"\nurl = \"srt://h/a\"",
+            "t.toml:4:7: destination.url: srt:// is refused: SRT is not spoken; look for an RTMPS ingest of the same platform",
+        ),
+        (
+            "version = 1\n[[destination]]\nname = \"a\"\nkey = \"a b\"",
+            "t.toml:4:7: destination.key: the stream key contains a space or a control character",
+        ),
+        (
+            "version = 1\n[[destination]]\nname = \"a\"\nurl = \"rtmp://h/a\"",
+            "t.toml:4:7: destination.url: rtmp:// shows the stream key to everybody on the way; use the rtmps:// address, or write allow_plain = true beside it",
+        ),
+        (
+            "version = 1\n[[destination]]\nname = \"a\"\n[[destination]]\nname = \"a\"",
+            "t.toml:5:8: destination.name: another destination of this file has the same name",
+        ),
     ] {
         assert_eq!(errors(text), told);
     }
@@ -132,13 +183,17 @@ fn each_mistake_is_told_with_its_place_and_what_is_allowed() {
 fn columns_count_characters_not_bytes() {
     assert_eq!(
         errors("version = 1\nvideo = { \"ü\" = 1, fps = 0 }").lines().nth(1),
-        Some("t.toml:2:26: video.fps: is 0, must be a whole number from 1 to 120 (frames a second)")
+        Some(
+            "t.toml:2:26: video.fps: is 0, must be a whole number from 1 to 120 (frames a second)"
+        )
     );
 }
 
 #[test]
 fn all_mistakes_of_a_file_are_told_at_once() {
-    let told = errors("version = 1\n[video]\nfps = 0\nhight = 1\nwidth = 1e3\n[sound]\n[box]\nname = ''\n");
+    let told = errors(
+        "version = 1\n[video]\nfps = 0\nhight = 1\nwidth = 1e3\n[sound]\n[box]\nname = ''\n",
+    );
     let places: Vec<_> = told.lines().map(|l| l.split(": ").nth(1).unwrap()).collect();
     assert_eq!(places, ["video.fps", "video.hight", "video.width", "sound", "box.name"]);
 }

@@ -128,7 +128,9 @@ impl fmt::Display for ParseError {
             Problem::Unknown { nearest: None } => {
                 f.write_str("there is no such command; `help` lists them")
             }
-            Problem::Incomplete { words } => write!(f, "`{}` must follow here", words.join("` or `")),
+            Problem::Incomplete { words } => {
+                write!(f, "`{}` must follow here", words.join("` or `"))
+            }
             Problem::TooMany => f.write_str("this command takes no further argument"),
         }
     }
@@ -223,7 +225,10 @@ fn take_entry(words: &mut Words<'_>) -> Result<&'static Entry, ParseError> {
         words.next_word();
         return Ok(&COMMANDS[0]);
     }
-    let best = COMMANDS.iter().filter_map(|entry| Some((fits(entry.name)?, entry))).max_by_key(|(n, _)| *n);
+    let best = COMMANDS
+        .iter()
+        .filter_map(|entry| Some((fits(entry.name)?, entry)))
+        .max_by_key(|(n, _)| *n);
     if let Some((count, entry)) = best {
         words.words = &given[count..];
         return Ok(entry);

@@ -38,7 +38,9 @@ pub struct Button {
 enum State {
     Up,
     /// Pressed; becomes a hold at this time.
-    Down { hold_at: Duration },
+    Down {
+        hold_at: Duration,
+    },
     /// Pressed, and nothing more is told until it is released: after a hold, or found so at start.
     Spent,
 }
@@ -169,10 +171,7 @@ mod tests {
 
     #[test]
     fn a_short_press_is_felt_at_once_and_told_at_its_release() {
-        check(
-            &[(1_000, true), (1_200, false)],
-            &[(1_030, Gesture::Down), (1_230, Gesture::Press)],
-        );
+        check(&[(1_000, true), (1_200, false)], &[(1_030, Gesture::Down), (1_230, Gesture::Press)]);
     }
 
     #[test]
@@ -191,10 +190,7 @@ mod tests {
 
     #[test]
     fn a_hold_is_told_after_two_seconds_while_the_button_is_still_down() {
-        check(
-            &[(1_000, true), (5_000, false)],
-            &[(1_030, Gesture::Down), (3_000, Gesture::Hold)],
-        );
+        check(&[(1_000, true), (5_000, false)], &[(1_030, Gesture::Down), (3_000, Gesture::Hold)]);
     }
 
     #[test]

@@ -97,6 +97,9 @@ struct State {
     accepted: bool,
     source_ended: bool,
     flushed: bool,
+    /// The stream is being ended.
+    stopping: bool,
+    /// When an ordered stop must be through.
     stop_by: Option<Duration>,
 }
 
@@ -123,6 +126,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
             source_ended: false,
             flushed: true,
             stop_by: None,
+            stopping: false,
         };
         let mut inbox = vec![0_u8; 16 * 1024];
         tokio::pin!(close);
@@ -131,11 +135,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
             self.fill(&mut state)?;
             self.look(&mut state)?;
             let sent_all = !self.session.transmit().has_remaining() && state.flushed;
-            if sent_all && state.source_ended && state.stop_by.is_none() {
+            if sent_all && state.source_ended && !state.stopping {
                 self.stop(&mut state);
                 continue;
             }
-            if sent_all && state.stop_by.is_some() {
+            if sent_all && state.stopping {
                 return self.leave(state).await;
             }
             let wants_media = self.wants_media(&state);
@@ -149,6 +153,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
                     if how == Close::Abort {
                         return Ok(state.numbers);
                     }
+                    state.stop_by = Some(self.clock.now() + STOP_TIMEOUT);
                     self.stop(&mut state);
                 }
                 () = self.source.ready(), if wants_media => {}
@@ -172,7 +177,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
                     state.begun = false;
                 }
                 // After a stop the server may close as it likes.
-                Event::Ended(_) if state.stop_by.is_some() => {}
+                Event::Ended(_) if state.stopping => {}
                 Event::Ended(error) => return Err(error.into()),
                 other => tracing::debug!(?other, "session"),
             }
@@ -182,7 +187,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
 
     fn wants_media(&mut self, state: &State) -> bool {
         self.session.may_stream()
-            && state.stop_by.is_none()
+            && !state.stopping
             && !state.source_ended
             && self.session.transmit().remaining() < RTMP_OUT_HIGH_WATER_BYTES
     }
@@ -261,37 +266,72 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
     }
 
     fn stop(&mut self, state: &mut State) {
-        let now = self.clock.now();
-        state.stop_by = Some(now + STOP_TIMEOUT);
-        self.session.stop(now);
+        state.stopping = true;
+        self.session.stop(self.clock.now());
     }
 
-    /// Half-closes and reads to the end: a socket closed with unread bytes would reset the connection
-    /// and take undelivered media with it.
-    async fn leave(mut self, state: State) -> Result<Numbers, PublishError> {
-        let left = state.stop_by.unwrap_or_default().saturating_sub(self.clock.now());
-        let farewell = async {
-            if self.stream.shutdown().await.is_ok() {
-                let mut inbox = [0_u8; 4096];
-                while let Ok(length) = self.stream.read(&mut inbox).await {
-                    if length == 0 {
-                        break;
-                    }
-                    self.session.handle_input(self.clock.now(), &inbox[..length]);
-                    while self.session.poll_event().is_some() {}
-                }
+    /// Waits until what was sent has arrived, then half-closes and reads to the end: a socket closed
+    /// with unread bytes would reset the connection and take undelivered media with it.
+    async fn leave(mut self, mut state: State) -> Result<Numbers, PublishError> {
+        let mut inbox = vec![0_u8; 4096];
+        let mut progress = (0, 0);
+        let mut quiet_by = self.clock.now() + FAREWELL_QUIET;
+        let open = loop {
+            let stats = self.session.stats();
+            let tcp = self.probe.as_ref().and_then(TcpProbe::sample);
+            let in_flight = tcp.map_or(0, |tcp| tcp.unacknowledged_bytes);
+            state.numbers.acknowledged_bytes = stats.ack_seen.then_some(stats.bytes_acknowledged);
+            let missing = state.numbers.sent_bytes.saturating_sub(stats.bytes_acknowledged);
+            let arrived =
+                [0, HANDSHAKE_BYTES].contains(&missing) || (!stats.ack_seen && in_flight == 0);
+            let now = self.clock.now();
+            if progress != (stats.bytes_acknowledged, in_flight) {
+                progress = (stats.bytes_acknowledged, in_flight);
+                quiet_by = now + FAREWELL_QUIET;
+            }
+            let deadline = state.stop_by.map_or(quiet_by, |by| by.min(quiet_by));
+            if arrived || now >= deadline {
+                break true;
+            }
+            let look = deadline.min(now + ACCEPT_LOOK);
+            tokio::select! {
+                read = self.stream.read(&mut inbox) => match read {
+                    Ok(length) if length > 0 => self.session.handle_input(now, &inbox[..length]),
+                    _ => break false,
+                },
+                () = self.clock.reach(Some(look)) => {}
             }
         };
-        let _ = timeout(left, farewell).await;
+        if open {
+            let left = state.stop_by.map_or(STOP_TIMEOUT, |by| by.saturating_sub(self.clock.now()));
+            let _ = timeout(left, self.close(&mut inbox)).await;
+        }
         let stats = self.session.stats();
-        let mut numbers = state.numbers;
-        numbers.acknowledged_bytes = stats.ack_seen.then_some(stats.bytes_acknowledged);
-        Ok(numbers)
+        state.numbers.acknowledged_bytes = stats.ack_seen.then_some(stats.bytes_acknowledged);
+        Ok(state.numbers)
+    }
+
+    async fn close(&mut self, inbox: &mut [u8]) {
+        if self.stream.shutdown().await.is_err() {
+            return;
+        }
+        while let Ok(length) = self.stream.read(inbox).await {
+            if length == 0 {
+                return;
+            }
+            self.session.handle_input(self.clock.now(), &inbox[..length]);
+        }
     }
 }
 
 /// While acceptance is awaited delivery is looked at this often, so that the light follows at once.
 const ACCEPT_LOOK: Duration = Duration::from_millis(20);
+
+/// Some servers do not count C0, C1 and C2 in what they acknowledge.
+const HANDSHAKE_BYTES: u64 = 1 + 2 * 1536;
+
+/// A server that has shown no progress for this long will not confirm any more than it has.
+const FAREWELL_QUIET: Duration = Duration::from_millis(500);
 
 fn lost(error: io::Error) -> PublishError {
     PublishError::Lost { why: error.to_string() }

@@ -94,7 +94,11 @@ pub struct Issued {
 impl Issued {
     /// An authority that vouches for itself.
     pub fn authority(name: &str) -> Issued {
-        let key = KeyPair::generate().expect("a key");
+        Issued::authority_for(name, KeyPair::generate().expect("a key"))
+    }
+
+    /// An authority that vouches for itself, with this key.
+    pub fn authority_for(name: &str, key: KeyPair) -> Issued {
         let params = authority_params(name);
         let der = params.self_signed(&key).expect("signs").der().clone();
         Issued { params, key, der }

@@ -91,11 +91,11 @@ pub enum CertificateFault {
         /// What the issuer was not allowed to.
         why: &'static str,
     },
-    /// it was altered, or the server does not hold its key
+    /// the server does not prove that it holds the certificate's key
     #[error(
-        "its signature is wrong: it was altered, or the server does not hold its key, or the key is too short; somebody may be in between"
+        "the server does not prove that it holds its key, or the key is too short; somebody may be in between"
     )]
-    BadSignature,
+    NotItsKey,
     /// it is signed in a way that is not accepted
     #[error(
         "it is signed in a way that is not safe any more or that this box does not know; the server's owner must have it issued anew with RSA or ECDSA and SHA-256"
@@ -190,7 +190,7 @@ fn certificate_fault(error: &CertificateError) -> CertificateFault {
         C::Revoked => CertificateFault::Revoked,
         C::InvalidPurpose | C::InvalidPurposeContext { .. } => CertificateFault::NotForServers,
         C::BadSignature | C::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
-            CertificateFault::BadSignature
+            CertificateFault::NotItsKey
         }
         C::UnsupportedSignatureAlgorithmContext { .. } => CertificateFault::WeakSignature,
         C::Other(OtherError(other)) => other_fault(other.as_ref()),
@@ -239,7 +239,6 @@ fn other_fault(other: &(dyn error::Error + Send + Sync + 'static)) -> Certificat
         Some(E::EndEntityUsedAsCa) => not_allowed("it is no authority"),
         Some(E::NameConstraintViolation) => not_allowed("not for this name"),
         Some(E::PathLenConstraintViolated) => not_allowed("its chain is too long"),
-        Some(E::SignatureAlgorithmMismatch) => CertificateFault::BadSignature,
         Some(
             E::MaximumPathDepthExceeded
             | E::MaximumPathBuildCallsExceeded
