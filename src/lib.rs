@@ -16,6 +16,10 @@ pub mod limits;
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod secret;
 
+// the pin of a server's key, as settings write it and TLS compares it
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
+pub mod spki_pin;
+
 // access units, their time on the wire, and the queue where they may wait or be dropped
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod media;

@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::config::{self, Settings};
 use crate::device::{Lights, ServiceManager, button, open_port};
 use crate::publish::Target;
+use crate::publish::tls::Policy;
 use crate::run::{self as box_loop, Destination, Hands, Input, Setup};
 use crate::{board, limits};
 
@@ -129,12 +130,15 @@ fn destinations(settings: &Settings) -> Result<Vec<Destination>, Failure> {
         .iter()
         .filter(|destination| destination.enabled)
         .map(|destination| {
+            let policy = Policy {
+                ca_file: destination.ca_file.clone(),
+                pinned_key: destination.pinned_key,
+                strict: destination.strict_tls,
+            };
             let target = match destination.ingest() {
-                Ok(ingest) => Some(Arc::new(Target::new(
-                    ingest,
-                    destination.ca_file.clone(),
-                    destination.allow_plain,
-                )?)),
+                Ok(ingest) => {
+                    Some(Arc::new(Target::new(ingest, &policy, destination.allow_plain)?))
+                }
                 Err(config::NotReady::NoKey) => None,
                 Err(error) => {
                     let words = format!("destination {}: {error}", destination.name);

@@ -190,12 +190,12 @@ impl PartialDestination {
     }
 
     /// Sets one value. What was given for one server is not handed to another: a new server's
-    /// address drops the key, the consent to plain RTMP and the authority.
+    /// address drops the key, the consent to plain RTMP, the authority and the pin.
     fn change(&mut self, key: &'static str, value: Value) {
         if let (Value::Address(new), Some(Value::Address(old))) = (&value, self.get("url"))
             && !new.same_server(old)
         {
-            for of_old in ["key", "allow_plain", "ca_file"] {
+            for of_old in ["key", "allow_plain", "ca_file", "pinned_key"] {
                 self.values.remove(of_old);
             }
         }
@@ -247,6 +247,7 @@ fn render_values<'a>(
             Some(Value::Text(line)) => quoted(line),
             Some(Value::Address(address)) => quoted(&address.reveal()),
             Some(Value::Path(path)) => quoted(&path.to_string_lossy()),
+            Some(Value::Pin(pin)) => quoted(&pin.to_string()),
         };
         text.push_str(&format!("{} = {value}\n", setting.key));
     }

@@ -4,6 +4,8 @@ use crate::limits::{DESTINATIONS_MAX, SETTINGS_BYTES_MAX, SETTINGS_ERRORS_MAX};
 use crate::secret::StreamKey;
 
 const CANARY: &str = "canary-7Qx9";
+const PIN: &str = "sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+const PINNED: &str = "pinned_key = \"sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\"";
 
 /// A file that uses every setting.
 const FULL: &str = r#"version = 1
@@ -29,6 +31,8 @@ name = "main"
 url = "rtmps://b.rtmps.youtube.com/live2?backup=1"
 key = "canary-7Qx9"
 ca_file = "/etc/firstmile/own-ca.pem"
+pinned_key = "sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+strict_tls = true
 enabled = false
 
 [[destination]]
@@ -67,6 +71,8 @@ fn a_full_file_is_understood() {
     let [main, hall] = &settings.destinations[..] else { panic!("two destinations") };
     assert_eq!(main.ingest(), Err(NotReady::Disabled));
     assert_eq!(main.ca_file.as_deref(), Some("/etc/firstmile/own-ca.pem".as_ref()));
+    assert_eq!((main.pinned_key, main.strict_tls), (PIN.parse().ok(), true));
+    assert_eq!((hall.pinned_key, hall.strict_tls), (None, false));
     let ingest = hall.ingest().unwrap();
     assert_eq!(ingest.server.app, "live?token=tok-7Qx9");
     assert_eq!(ingest.key.reveal(), "hall?pass=canary-7Qx9");
@@ -274,11 +280,12 @@ fn a_key_may_come_from_another_source_than_its_address() {
 
 #[test]
 fn what_was_given_for_one_server_is_not_handed_to_another() {
-    let stored =
-        destination("url = \"rtmp://h/a\"\nkey = \"k\"\nallow_plain = true\nca_file = \"/c\"");
+    let stored = destination(&format!(
+        "url = \"rtmp://h/a\"\nkey = \"k\"\nallow_plain = true\nca_file = \"/c\"\n{PINNED}"
+    ));
     let moved = merge(&[stored.clone(), destination("url = \"rtmps://other/a\"")]);
-    let Destination { key, ca_file, allow_plain, .. } = &moved.destinations[0];
-    assert_eq!((key, ca_file, allow_plain), (&None, &None, &false));
+    let Destination { key, ca_file, pinned_key, allow_plain, .. } = &moved.destinations[0];
+    assert_eq!((key, ca_file, pinned_key, allow_plain), (&None, &None, &None, &false));
     let same_server = merge(&[stored.clone(), destination("url = \"rtmps://h/a\"\nkey = \"n\"")]);
     assert_eq!(same_server.destinations[0].key, StreamKey::parse("n").ok());
     let mut console = stored;
@@ -332,7 +339,7 @@ fn every_setting_of_the_table_can_be_set_holds_is_shown_and_stored() {
         let value = match setting.default {
             "false" => "true",
             "true" => "false",
-            _ => ["2", "64", "640", "rtmps://h/app", "/x"]
+            _ => ["2", "64", "640", "rtmps://h/app", PIN, "/x"]
                 .into_iter()
                 .find(|v| setting.kind.read(v).is_ok())
                 .unwrap(),

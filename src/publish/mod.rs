@@ -13,9 +13,8 @@ mod frames;
 mod preflight;
 mod socket;
 mod task;
-mod tls;
+pub mod tls;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::ClientConfig;
@@ -28,12 +27,12 @@ use connect::Wire;
 use drive::Drive;
 
 pub use drive::{Close, Numbers, Progress, Sent, Source};
-pub use error::{CertificateFault, PublishError};
+pub use error::PublishError;
 pub use file::FlvFile;
 pub use frames::Frames;
 pub use preflight::{Phase, Preflight, preflight};
 pub use task::{Order, PublishHandle, Report, What, spawn};
-pub use tls::TrustError;
+pub use tls::{CertificateFault, TlsFault, TrustError};
 
 /// Where to publish, and whom to trust there. Keep it across attempts: it holds the TLS tickets.
 #[derive(Debug)]
@@ -44,19 +43,23 @@ pub struct Target {
 }
 
 impl Target {
-    /// A target for `ingest`. Plain `rtmp` is refused unless `allow_plain`.
+    /// A target for `ingest`. Plain `rtmp` is refused unless `allow_plain`, and together with a
+    /// `policy` that it could not keep.
     ///
     /// # Errors
     /// [`PublishError::PlainNotAllowed`] and [`PublishError::Trust`].
     pub fn new(
         ingest: Ingest,
-        ca_file: Option<PathBuf>,
+        policy: &tls::Policy,
         allow_plain: bool,
     ) -> Result<Target, PublishError> {
         if ingest.server.scheme == Scheme::Rtmp && !allow_plain {
             return Err(PublishError::PlainNotAllowed { server: ingest.server.to_string() });
         }
-        let tls = tls::client_config(ca_file.as_deref())?;
+        if ingest.server.scheme == Scheme::Rtmp && *policy != tls::Policy::default() {
+            return Err(TrustError::PlainAddress.into());
+        }
+        let tls = tls::client_config(policy)?;
         Ok(Target { ingest, order: ConnectOrder::Conforming, tls })
     }
 
