@@ -451,7 +451,7 @@ fn outcome(report: &Report, pressed_at: Option<Duration>, args: &DemoArgs) -> Ou
         if marked { capture::marker_offset_ms(&report.file).ok().flatten() } else { None };
     let (av_offset_ms, av_offset_from) = match by_markers {
         Some(offset_ms) => ((offset_ms * 10.0).round() / 10.0, "flashes and beeps"),
-        None => (report.summary.track_offset_ms as f64, "edges of the tracks"),
+        None => (report.summary.track_offset_ms as f64, "beginnings of the tracks"),
     };
     Outcome {
         summary: report.summary.clone(),
