@@ -61,7 +61,7 @@ impl Target {
         if ingest.server.scheme == Scheme::Rtmp && !allow_plain {
             return Err(PublishError::PlainNotAllowed { server: ingest.server.to_string() });
         }
-        if ingest.server.scheme == Scheme::Rtmp && *policy != tls::Policy::default() {
+        if ingest.server.scheme == Scheme::Rtmp && policy.demands_tls() {
             return Err(TrustError::PlainAddress.into());
         }
         let tls = tls::client_config(policy)?;
