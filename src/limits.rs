@@ -114,6 +114,11 @@ pub const STOP_TIMEOUT: Duration = Duration::from_millis(1_800);
 /// Media that may hide unsent in the kernel, in bytes: 250 ms at 4 Mb/s.
 pub const TCP_NOTSENT_LOWAT_BYTES: u32 = 128 * 1024;
 
+/// Media time of a connection at which it is replaced by a new one, in milliseconds: an hour before
+/// 2^31, where servers begin to read it as negative.
+pub const ROLL_OVER_AT_MS: u64 = (1 << 31) - 3_600_000;
+/// Wait before another connection is tried, when one that was to replace a running one failed.
+pub const SUCCESSOR_RETRY: Duration = Duration::from_secs(60);
 /// Places that servers may send one attempt to, one after the other; platforms use one or two.
 pub const REDIRECTS_MAX: u32 = 3;
 /// Answers to a server's wish for authentication in one attempt: the user, then the response, and

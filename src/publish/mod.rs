@@ -68,6 +68,19 @@ impl Target {
         Ok(Target { ingest, patient: AtomicBool::new(false), tls })
     }
 
+    /// The same stream and trust at the place that the server has named, absolute or relative.
+    ///
+    /// # Errors
+    /// [`PublishError::BadRedirect`].
+    fn moved(&self, place: &str) -> Result<Target, PublishError> {
+        let server = journey::moved(&self.ingest.server, place)?;
+        Ok(Target {
+            ingest: Ingest { server, key: self.ingest.key.clone() },
+            patient: AtomicBool::new(self.patient.load(Ordering::Relaxed)),
+            tls: self.tls.clone(),
+        })
+    }
+
     fn order(&self) -> ConnectOrder {
         match self.patient.load(Ordering::Relaxed) {
             true => ConnectOrder::Patient,
