@@ -366,7 +366,7 @@ const HANDSHAKE_BYTES: u64 = 1 + 2 * 1536;
 /// A server that has shown no progress for this long will not confirm any more than it has.
 const FAREWELL_QUIET: Duration = Duration::from_millis(500);
 
-fn lost(error: io::Error) -> PublishError {
+pub(super) fn lost(error: io::Error) -> PublishError {
     PublishError::Lost { why: error.to_string() }
 }
 

@@ -23,8 +23,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustls::ClientConfig;
 
 use crate::clock::Clock;
+use crate::rtmp::ConnectOrder;
 use crate::rtmp::url::{Ingest, Scheme};
-use crate::rtmp::{ConnectOrder, Session, SessionConfig};
 
 use connect::Wire;
 use drive::Drive;
@@ -34,7 +34,7 @@ pub use drive::{Close, Numbers, Progress, Sent, Source};
 pub use error::PublishError;
 pub use file::FlvFile;
 pub use frames::Frames;
-pub use preflight::{Phase, Preflight, preflight};
+pub use preflight::{Depth, Phase, Preflight, preflight};
 pub use task::{Order, PublishHandle, Report, What, spawn};
 pub use tls::{CertificateFault, TlsFault, TrustError};
 
@@ -157,12 +157,7 @@ impl Connection<'_> {
             _ = &mut close => return Ok(Numbers::default()),
             connected = connect::connect(&journey.server, &self.target.tls, &mut done) => connected?,
         };
-        let config = SessionConfig {
-            order: journey.order,
-            seed: fastrand::u64(..),
-            ..SessionConfig::new(&journey.tc_url(), &journey.app(), self.target.ingest.key.clone())
-        };
-        let session = Session::new(clock.now(), config);
+        let session = journey.session(clock, self.target);
         match wire {
             Wire::Plain(stream) => {
                 Drive { clock, stream, session, source, probe, report }.run(close).await
