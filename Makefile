@@ -3,7 +3,7 @@
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test
+.PHONY: help demo test bench bench-peers
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/make \1	\2/p' $(firstword $(MAKEFILE_LIST))
@@ -23,3 +23,11 @@ test: ## every check: format, lints, tests, examples in the documentation
 	echo "$(CARGO) $$* --locked"; exec $(CARGO) "$$@" --locked
 	$(CARGO) test --locked --doc
 	RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --locked --no-deps --quiet
+
+bench: ## what chunks, AMF0, FLV and a session cost, compared with the run before
+	.ci/setup build
+	$(CARGO) bench --locked --bench wire
+
+bench-peers: ## publishing beside ffmpeg, rtmp2sink and the least it can cost; some 6 minutes
+	.ci/setup bench
+	$(CARGO) bench --locked --bench peers -- $(PEERS)
