@@ -9,6 +9,7 @@ pub mod pki;
 pub mod probe;
 pub mod product;
 pub mod programme;
+pub mod scripted;
 pub mod tls;
 
 use std::io::Read;
