@@ -32,6 +32,7 @@ mod error;
 mod parse;
 mod partial;
 pub mod schema;
+pub mod sealed;
 mod settings;
 
 pub use error::{ConfigError, ConfigErrors, Problem};

@@ -4,13 +4,18 @@
 //! decided in `panel`, `console` and `appliance`.
 
 pub mod button;
+mod folder;
 mod gpio;
 mod led;
 mod lights;
 mod port;
 mod service;
+mod sources;
+pub mod store;
 
+pub use folder::Folder;
 pub use gpio::GpioError;
 pub use lights::{Lights, LightsError};
 pub use port::{PortError, PortWriter, open as open_port};
 pub use service::ServiceManager;
+pub use sources::{SourceError, Sources};
