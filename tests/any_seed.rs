@@ -609,6 +609,8 @@ impl World {
                 self.tell(|| format!("    {action:?}"));
             }
             match action {
+                // The model asks for nothing that the hands answer.
+                Action::Serve { .. } => panic!("nobody asked"),
                 Action::Publish(order) => {
                     self.check_order(order)?;
                     orders.push(order);

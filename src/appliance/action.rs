@@ -1,7 +1,7 @@
 //! What the appliance wants done.
 
 use super::event::DestinationId;
-use crate::console::{ClientId, Reply};
+use crate::console::{ClientId, Reply, Service};
 use crate::panel::Indication;
 
 /// One thing to do. Actions are done in the order they are given.
@@ -19,6 +19,13 @@ pub enum Action {
         to: To,
         /// What.
         reply: Reply,
+    },
+    /// A command for the box's hands; they reply to whoever asked.
+    Serve {
+        /// Who asked.
+        from: ClientId,
+        /// What for.
+        service: Service,
     },
     /// Remember across a power cut whether the owner wants to be live.
     Latch(bool),

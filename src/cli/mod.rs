@@ -5,6 +5,7 @@
 
 mod board;
 mod check;
+mod ctl;
 mod demo;
 mod destination;
 //mod devices;
@@ -33,6 +34,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Push(push::PushArgs),
     Check(check::CheckArgs),
+    Ctl(ctl::CtlArgs),
     //Devices(devices::DevicesArgs),
 }
 
@@ -58,6 +60,7 @@ pub fn main() -> ExitCode {
                 log::to_stderr("warn");
                 check::run(args).await
             }
+            Command::Ctl(args) => ctl::run(&args),
         }
     });
     // A look-up or a device that does not answer must not hold up the exit.

@@ -38,7 +38,7 @@ mod settings;
 pub use error::{ConfigError, ConfigErrors, Problem};
 pub use parse::{parse, parse_bytes};
 pub use partial::{Partial, SetError};
-pub use settings::{Audio, Destination, NotReady, Settings, Video, merge, render};
+pub use settings::{Audio, Destination, NotReady, Settings, Video, export, merge, render};
 
 #[cfg(test)]
 mod tests;

@@ -54,8 +54,7 @@ pub enum Found {
 
 /// `text` under its seal.
 pub fn seal(generation: u64, text: &str) -> Zeroizing<Vec<u8>> {
-    let checked = checked(generation, text);
-    let line = format!("{MARK} {generation} {} {:08x}\n", text.len(), crc32(&checked));
+    let line = first_line(generation, text);
     let mut sealed = Zeroizing::new(Vec::with_capacity(line.len() + text.len()));
     sealed.extend_from_slice(line.as_bytes());
     sealed.extend_from_slice(text.as_bytes());
@@ -64,18 +63,16 @@ pub fn seal(generation: u64, text: &str) -> Zeroizing<Vec<u8>> {
 
 /// The generation and the text under a seal; `None` unless every byte is as it was sealed.
 pub fn unseal(bytes: &[u8]) -> Option<(u64, &str)> {
-    let (line, text) = std::str::from_utf8(bytes).ok()?.split_once('\n')?;
-    let mut words = line.split(' ');
-    if words.next() != Some(MARK) {
-        return None;
-    }
-    let generation = words.next()?.parse().ok()?;
-    let length: usize = words.next()?.parse().ok()?;
-    let sum = u32::from_str_radix(words.next()?, 16).ok()?;
-    let whole = words.next().is_none()
-        && text.len() == length
-        && crc32(&checked(generation, text)) == sum;
+    let sealed = std::str::from_utf8(bytes).ok()?;
+    let text = &sealed[sealed.find('\n')? + 1..];
+    let generation = sealed.split(' ').nth(1)?.parse().ok()?;
+    let whole = sealed.strip_suffix(text) == Some(&first_line(generation, text));
     whole.then_some((generation, text))
+}
+
+fn first_line(generation: u64, text: &str) -> String {
+    let sum = crc32(&checked(generation, text));
+    format!("{MARK} {generation} {} {sum:08x}\n", text.len())
 }
 
 /// The keys of `partial` as the text of their file: a line each, name and key.

@@ -310,6 +310,14 @@ fn show_hides_keys_and_secrets_of_addresses() {
 }
 
 #[test]
+fn an_export_shows_no_secret_and_reads_back() {
+    let whole = merge(&[source(FULL)]);
+    let text = super::export(&whole);
+    assert!(!text.contains("7Qx9") && text.contains("# The address of hall"), "{text}");
+    assert_eq!(merge(&[source(&text)]).video, whole.video);
+}
+
+#[test]
 fn the_console_is_told_what_it_probably_meant() {
     let mut partial = Partial::default();
     let told = [

@@ -1,4 +1,5 @@
-//! Where settings come from: integrator's file, store, credentials of the service manager.
+//! Where settings come from beside the store: the integrator's file, and credentials of the
+//! service manager.
 
 use std::fs;
 use std::io::{self, Read};
@@ -9,9 +10,6 @@ use zeroize::Zeroizing;
 use crate::config::{self, Partial, Settings};
 use crate::limits::{DESTINATIONS_MAX, KEY_BYTES_MAX, SETTINGS_BYTES_MAX};
 use crate::secret::StreamKey;
-
-use super::folder::Folder;
-use super::store::{Store, StoreError, Stored};
 
 /// The credential that is a settings file; `key.NAME` beside it is the key of a destination.
 const CREDENTIAL_SETTINGS: &str = "firstmile.toml";
@@ -39,56 +37,32 @@ pub enum SourceError {
         /// What is wrong.
         error: crate::secret::KeyError,
     },
-    /// the store cannot be used
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
-/// The fixed sources and the store between them.
-#[derive(Debug)]
+/// The sources that are as strong as they are fixed; the store stands between them.
+#[derive(Debug, Default)]
 pub struct Sources {
     /// The integrator's file.
     pub integrator: Partial,
     /// What the service manager fixes; it is stronger than the store.
     pub credentials: Partial,
-    /// What was set at the console or by stick.
-    pub store: Store<Folder>,
 }
 
 impl Sources {
-    /// Reads the fixed sources; `credentials` is the folder that the service manager made.
+    /// Reads both; `credentials` is the folder that the service manager made.
     ///
     /// # Errors
     /// [`SourceError`]; a file that does not exist is none.
-    pub fn open(
-        integrator: &Path,
-        state: &Path,
-        credentials: Option<&Path>,
-    ) -> Result<Sources, SourceError> {
-        let unreadable = |error| SourceError::Unreadable { path: state.to_owned(), error };
+    pub fn read(integrator: &Path, credentials: Option<&Path>) -> Result<Sources, SourceError> {
         Ok(Sources {
             integrator: file(integrator)?,
             credentials: credentials.map_or(Ok(Partial::default()), from_credentials)?,
-            store: Store::new(Folder::open(state).map_err(unreadable)?),
         })
     }
 
     /// The settings that hold with this in the store.
     pub fn effective(&self, stored: &Partial) -> Settings {
         config::merge(&[self.integrator.clone(), stored.clone(), self.credentials.clone()])
-    }
-
-    /// What is stored. A store of which both copies are damaged is told in the journal and counts as
-    /// unreadable, not as empty.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn stored(&mut self) -> Result<Stored, StoreError> {
-        let stored = self.store.repair()?;
-        if !stored.stale.is_empty() {
-            tracing::warn!(copies = ?stored.stale, "a copy of the settings could not be repaired");
-        }
-        Ok(stored)
     }
 }
 

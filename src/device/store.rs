@@ -8,8 +8,8 @@ use std::io;
 
 use zeroize::Zeroizing;
 
-use crate::config::Partial;
 use crate::config::sealed::{self, COPIES, CopyNames, Found, SEALED_BYTES_MAX};
+use crate::config::{Partial, Problem};
 
 /// The file in which a new one is written before it takes its name.
 const NEW: &str = "new";
@@ -80,6 +80,9 @@ pub enum StoreError {
     /// the change is refused
     #[error("{0}")]
     Refused(String),
+    /// the settings would not fit together
+    #[error("{0}")]
+    Invalid(Problem),
 }
 
 /// What the store holds.
@@ -127,7 +130,7 @@ impl<D: Disk> Store<D> {
         let _lock = self.disk.lock().map_err(StoreError::Read)?;
         let (Stored { generation, mut partial, .. }, good) = self.look()?;
         change(&mut partial).map_err(StoreError::Refused)?;
-        partial.check().map_err(|problem| StoreError::Refused(problem.to_string()))?;
+        partial.check().map_err(StoreError::Invalid)?;
         self.replace(generation + 1, partial, good)
     }
 

@@ -31,6 +31,12 @@ pub enum Indication {
     Already,
     /// For a moment: not possible now; the console says why.
     Refused,
+    /// For a moment: a USB stick is being read.
+    StickWorking,
+    /// For a moment: the stick's settings hold, and it may be pulled out.
+    StickAccepted,
+    /// For a moment: the stick was refused, and it may be pulled out.
+    StickRefused,
 }
 
 /// What is not as it should be while live.
@@ -74,7 +80,7 @@ pub enum Fault {
 
 impl Indication {
     /// Every indication once, in the order of the owner's table.
-    pub const ALL: [Indication; 20] = [
+    pub const ALL: [Indication; 23] = [
         Indication::Starting,
         Indication::NeedsSetup,
         Indication::Ready,
@@ -95,11 +101,22 @@ impl Indication {
         Indication::Pressed,
         Indication::Already,
         Indication::Refused,
+        Indication::StickWorking,
+        Indication::StickAccepted,
+        Indication::StickRefused,
     ];
 
     /// Whether it is played once over what the lights say otherwise, instead of lasting.
     pub fn is_momentary(self) -> bool {
-        matches!(self, Indication::Pressed | Indication::Already | Indication::Refused)
+        matches!(
+            self,
+            Indication::Pressed
+                | Indication::Already
+                | Indication::Refused
+                | Indication::StickWorking
+                | Indication::StickAccepted
+                | Indication::StickRefused
+        )
     }
 
     /// Whether the owner has pressed live and not stopped: the only time the LIVE light may burn.
@@ -139,6 +156,9 @@ impl Indication {
             Indication::Pressed => "pressed",
             Indication::Already => "already so",
             Indication::Refused => "not now",
+            Indication::StickWorking => "stick, working",
+            Indication::StickAccepted => "stick, accepted",
+            Indication::StickRefused => "stick, refused",
         }
     }
 }

@@ -61,6 +61,9 @@ fn moment(indication: Indication) -> &'static str {
     match indication {
         Indication::Pressed => "one blip",
         Indication::Already => "two blips",
+        Indication::StickWorking => "eight blips",
+        Indication::StickAccepted => "three long blips",
+        Indication::StickRefused => "flickers for four seconds",
         _ => "flickers for a second",
     }
 }
@@ -122,6 +125,14 @@ fn explain(indication: Indication) -> (&'static str, &'static str) {
         Indication::Refused => {
             ("Not possible now.", "Look at the light again; ask `status` at the console.")
         }
+        Indication::StickWorking => ("A USB stick is being read.", "Leave it in."),
+        Indication::StickAccepted => {
+            ("The settings of the stick hold.", "Pull the stick out; it is safe to remove.")
+        }
+        Indication::StickRefused => (
+            "The stick was refused, and nothing was changed.",
+            "Pull it out; it is safe to remove. Read firstmile-result.txt on it.",
+        ),
     }
 }
 
