@@ -10,6 +10,7 @@ mod demo;
 mod destination;
 //mod devices;
 mod exit;
+mod import;
 mod key;
 mod log;
 mod push;
@@ -35,6 +36,9 @@ enum Command {
     Push(push::PushArgs),
     Check(check::CheckArgs),
     Ctl(ctl::CtlArgs),
+    Import(import::ImportArgs),
+    #[command(subcommand)]
+    Board(board::BoardCommand),
     //Devices(devices::DevicesArgs),
 }
 
@@ -61,6 +65,11 @@ pub fn main() -> ExitCode {
                 check::run(args).await
             }
             Command::Ctl(args) => ctl::run(&args),
+            Command::Import(args) => {
+                log::to_stderr("warn");
+                import::run(&args)
+            }
+            Command::Board(command) => board::run(&command),
         }
     });
     // A look-up or a device that does not answer must not hold up the exit.

@@ -14,6 +14,7 @@ pub mod network;
 mod port;
 mod service;
 mod sources;
+pub mod stick;
 pub mod store;
 
 pub use folder::Folder;
