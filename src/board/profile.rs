@@ -171,6 +171,13 @@ pub enum Button {
         /// Bouncing shorter than this is not a press, in milliseconds.
         debounce_ms: u32,
     },
+    /// A key of a Linux input device, such as `gpio-keys`; the kernel debounces it.
+    Input {
+        /// Its node, best by a name that stays (`/dev/input/by-path/…`).
+        device: PathBuf,
+        /// The key's code (linux/input-event-codes.h).
+        code: u16,
+    },
     /// The board has no button.
     None,
 }
@@ -359,10 +366,14 @@ impl Keys<'_> {
     }
 
     fn button(&self) -> Result<Button, ProfileError> {
-        match self.choice("button.backend", &["keys", "cdev", "none"])? {
+        match self.choice("button.backend", &["keys", "cdev", "input", "none"])? {
             "cdev" => Ok(Button::Cdev {
                 line: self.line("button")?,
                 debounce_ms: self.number("button.debounce_ms", 1..=500)?,
+            }),
+            "input" => Ok(Button::Input {
+                device: self.text("button.device", "the input device's node")?.into(),
+                code: self.number("button.code", 1..=767)? as u16,
             }),
             "none" => Ok(Button::None),
             _ => Ok(Button::Keys),

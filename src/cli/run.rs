@@ -53,12 +53,20 @@ pub async fn run(args: RunArgs) -> Result<(), Failure> {
     .map_err(|error| Failure::new(Code::Device, error))?;
     let lights = Lights::open(&profile.lights, Box::new(|_| {}))
         .map_err(|error| Failure::new(Code::Device, error))?;
-    if let board::Button::Cdev { line, .. } = &profile.button {
-        let edges = inputs.clone();
-        button::watch(line, clock, move |at, pressed| {
-            let _ = edges.blocking_send(Input::Edge { at, pressed });
-        })
-        .map_err(|error| Failure::new(Code::Device, error))?;
+    let edges = inputs.clone();
+    let edge = move |at, pressed| {
+        let _ = edges.blocking_send(Input::Edge { at, pressed });
+    };
+    match &profile.button {
+        board::Button::Cdev { line, .. } => {
+            button::watch(line, clock, edge).map_err(|error| Failure::new(Code::Device, error))?
+        }
+        board::Button::Input { device, code } => button::watch_key(device, *code, clock, edge)
+            .map_err(|error| {
+                let device = device.display();
+                Failure::new(Code::Device, format!("the button {device} cannot be read: {error}"))
+            })?,
+        board::Button::Keys | board::Button::None => {}
     }
     let hands = Hands {
         lights,

@@ -35,7 +35,7 @@ use desk::Desk;
 /// The console on the box's own port.
 const LOCAL: ClientId = ClientId(0);
 
-/// Debounce of a button that the profile says nothing of (the keys of a terminal do not bounce).
+/// Debounce of a button that does not bounce: keys of a terminal, and keys that the kernel debounces.
 const NO_DEBOUNCE_MS: u16 = 0;
 
 pub(super) struct Runner {
@@ -136,7 +136,9 @@ impl Runner {
             board::Button::Cdev { debounce_ms, .. } => {
                 u16::try_from(*debounce_ms).unwrap_or(u16::MAX)
             }
-            board::Button::Keys | board::Button::None => NO_DEBOUNCE_MS,
+            board::Button::Keys | board::Button::Input { .. } | board::Button::None => {
+                NO_DEBOUNCE_MS
+            }
         };
         let (reports, reported) = mpsc::channel(EVENTS_MAX);
         Runner {
