@@ -5,6 +5,7 @@
 
 mod board;
 mod check;
+pub mod crash;
 mod ctl;
 mod demo;
 mod destination;

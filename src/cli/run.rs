@@ -17,7 +17,7 @@ use crate::{board, config, console, limits};
 
 use super::board::BoardArgs;
 use super::exit::{Code, Failure};
-use super::log;
+use super::{crash, log};
 
 /// The machine that the simulated board says it is.
 const SIMULATED: &str = "firstmile,sim";
@@ -41,6 +41,8 @@ pub struct RunArgs {
 /// [`Failure`] when the box cannot begin, or ends because of a fault of its own.
 pub async fn run(args: RunArgs) -> Result<(), Failure> {
     let log = log::for_service("info");
+    crash::hide_words_of_panics();
+    crash::hide_memory();
     let clock = Clock::start();
     let profile = args.board.profile()?;
     let memory = remember(&args)?;
