@@ -183,6 +183,10 @@ pub const CONTROL_REQUEST_BYTES_MAX: usize = CONSOLE_LINE_BYTES_MAX + KEY_BYTES_
 pub const CLOCK_LOOK_INTERVAL: Duration = Duration::from_secs(2);
 /// A press held for this long means stop.
 pub const BUTTON_HOLD: Duration = Duration::from_secs(2);
+/// A button held for this long from power-up on arms a factory reset.
+pub const RESET_HOLD: Duration = Duration::from_secs(10);
+/// An armed factory reset happens when the button is let go within this time.
+pub const RESET_LET_GO: Duration = Duration::from_secs(5);
 /// A settings file.
 pub const SETTINGS_BYTES_MAX: usize = 64 * 1024;
 /// Mistakes of a settings file that are told one by one; a screen holds no more.

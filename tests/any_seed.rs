@@ -610,7 +610,7 @@ impl World {
             }
             match action {
                 // The model asks for nothing that the hands answer.
-                Action::Serve { .. } => panic!("nobody asked"),
+                Action::Serve { .. } | Action::Forget => panic!("nobody asked"),
                 Action::Publish(order) => {
                     self.check_order(order)?;
                     orders.push(order);

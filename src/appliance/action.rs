@@ -27,6 +27,8 @@ pub enum Action {
         /// What for.
         service: Service,
     },
+    /// Forget all settings and keys.
+    Forget,
     /// Remember across a power cut whether the owner wants to be live.
     Latch(bool),
     /// For the service manager.

@@ -270,6 +270,15 @@ impl Appliance {
                     self.note(format!("the button was pressed, but {why}"));
                 }
             },
+            Gesture::ResetBegun => self.act(Action::Show(Indication::ResetBegun)),
+            Gesture::ResetArmed => self.act(Action::Show(Indication::ResetArmed)),
+            Gesture::ResetGivenUp => self.act(Action::Show(Indication::Already)),
+            Gesture::Reset => {
+                self.note("factory reset, by the button".to_owned());
+                self.forget(now);
+                self.act(Action::Show(Indication::Pressed));
+                self.act(Action::Forget);
+            }
             Gesture::Hold => {
                 if self.stop(now, "button held").is_none() {
                     self.act(Action::Show(Indication::Already));

@@ -61,7 +61,9 @@ pub async fn run(args: RunArgs) -> Result<(), Failure> {
     };
     match &profile.button {
         board::Button::Cdev { line, .. } => {
-            button::watch(line, clock, edge).map_err(|error| Failure::new(Code::Device, error))?
+            let pressed = button::watch(line, clock, edge)
+                .map_err(|error| Failure::new(Code::Device, error))?;
+            let _ = inputs.try_send(Input::Found { at: clock.now(), pressed });
         }
         board::Button::Input { device, code } => button::watch_key(device, *code, clock, edge)
             .map_err(|error| {

@@ -17,7 +17,7 @@ use super::gpio::{Edges, GpioError};
 const AGE_MAX: Duration = Duration::from_secs(10);
 
 /// Watches the button's line on a thread of its own and hands over each edge: when, and whether the
-/// contact is closed. The first call tells a button that is held from the start.
+/// contact is closed. Gives whether it is closed now.
 ///
 /// # Errors
 /// [`GpioError`] naming the line.
@@ -25,12 +25,10 @@ pub fn watch(
     line: &board::Line,
     clock: Clock,
     mut edge: impl FnMut(Duration, bool) + Send + 'static,
-) -> Result<(), GpioError> {
+) -> Result<bool, GpioError> {
     let mut edges = Edges::of(line)?;
+    let pressed = edges.pressed().unwrap_or(false);
     let started = thread::Builder::new().name("gpio-in".to_owned()).spawn(move || {
-        if edges.pressed().unwrap_or(false) {
-            edge(clock.now(), true);
-        }
         loop {
             match edges.next_edge() {
                 Ok(next) => edge(at(clock, next.kernel_ns), next.pressed),
@@ -41,7 +39,7 @@ pub fn watch(
             }
         }
     });
-    started.map(|_| ()).map_err(|error| GpioError::Busy {
+    started.map(|_| pressed).map_err(|error| GpioError::Busy {
         line: line.line_name.clone().unwrap_or_default(),
         why: error.to_string(),
     })

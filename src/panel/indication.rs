@@ -37,6 +37,10 @@ pub enum Indication {
     StickAccepted,
     /// For a moment: the stick was refused, and it may be pulled out.
     StickRefused,
+    /// For a moment: the button is held since power-up; letting go now changes nothing.
+    ResetBegun,
+    /// For a moment: letting go now forgets all settings.
+    ResetArmed,
 }
 
 /// What is not as it should be while live.
@@ -80,7 +84,7 @@ pub enum Fault {
 
 impl Indication {
     /// Every indication once, in the order of the owner's table.
-    pub const ALL: [Indication; 23] = [
+    pub const ALL: [Indication; 25] = [
         Indication::Starting,
         Indication::NeedsSetup,
         Indication::Ready,
@@ -104,6 +108,8 @@ impl Indication {
         Indication::StickWorking,
         Indication::StickAccepted,
         Indication::StickRefused,
+        Indication::ResetBegun,
+        Indication::ResetArmed,
     ];
 
     /// Whether it is played once over what the lights say otherwise, instead of lasting.
@@ -116,6 +122,8 @@ impl Indication {
                 | Indication::StickWorking
                 | Indication::StickAccepted
                 | Indication::StickRefused
+                | Indication::ResetBegun
+                | Indication::ResetArmed
         )
     }
 
@@ -159,6 +167,8 @@ impl Indication {
             Indication::StickWorking => "stick, working",
             Indication::StickAccepted => "stick, accepted",
             Indication::StickRefused => "stick, refused",
+            Indication::ResetBegun => "reset, hold on",
+            Indication::ResetArmed => "reset, let go",
         }
     }
 }

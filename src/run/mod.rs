@@ -36,6 +36,13 @@ pub enum Input {
         /// It is closed now.
         pressed: bool,
     },
+    /// The button's contact as it is found at start, before its first edge.
+    Found {
+        /// When.
+        at: Duration,
+        /// It is closed.
+        pressed: bool,
+    },
     /// Bytes typed at the console.
     Typed(Vec<u8>),
     /// The network is so now; `None` when the interfaces are not known.

@@ -248,6 +248,10 @@ impl Runner {
                 self.button.edge(at, pressed);
                 self.hear_button();
             }
+            Input::Found { at, pressed } => {
+                self.button.start(at, pressed);
+                self.hear_button();
+            }
             Input::Typed(bytes) => self.handle_typed(&bytes),
             Input::Network(link, interfaces) => {
                 self.desk.interfaces = interfaces;
@@ -398,6 +402,7 @@ impl Runner {
             Action::Serve { from, service } => self.serve(from, service),
             Action::Say { to: To::Everyone, reply } => self.announce(&reply),
             Action::Latch(live) => self.latch(live),
+            Action::Forget => self.forget(),
             Action::Notify(Notice::Ready) => self.hands.manager.notify("READY=1"),
             Action::Notify(Notice::Status(text)) => {
                 self.hands.manager.notify(&format!("STATUS={text}"));

@@ -383,6 +383,15 @@ impl Runner {
         }
     }
 
+    /// A factory reset by the button; what comes of it is in the log.
+    pub(super) fn forget(&mut self) {
+        let Some(keeper) = &self.keeper else { return };
+        let order = KeepOrder { from: None, wish: Wish::Reset, done: String::new() };
+        if let Err(error) = keeper.order(order) {
+            tracing::error!(error, "the factory reset is not done");
+        }
+    }
+
     pub(super) fn handle_kept(&mut self, kept: Kept) {
         let reply = match kept.outcome {
             Ok(stored) => {
@@ -391,8 +400,10 @@ impl Runner {
             }
             Err(why) => Reply::error(why),
         };
-        if let Some(from) = kept.from {
-            self.reply(from, &reply);
+        match (kept.from, &reply) {
+            (Some(from), reply) => self.reply(from, reply),
+            (None, Reply::Error { message, .. }) => tracing::error!("{message}"),
+            (None, _) => {}
         }
     }
 
