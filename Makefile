@@ -10,9 +10,9 @@ help: ## this list
 
 demo: ## go live from simulated devices to a server on this machine; without a terminal, for 20 s
 	.ci/setup demo
-	$(CARGO) build --locked --release
+	$(CARGO) build --locked
 	@if [ -t 1 ]; then set -- demo; else set -- demo --headless --seconds 20; fi; \
-	exec $(CARGO) run --locked --release --quiet -- "$$@"
+	exec $(CARGO) run --locked --quiet -- "$$@"
 
 test: ## every check: format, lints, tests, examples in the documentation
 	.ci/setup test
@@ -22,3 +22,4 @@ test: ## every check: format, lints, tests, examples in the documentation
 	else set -- test --lib --bins --tests; fi; \
 	echo "$(CARGO) $$* --locked"; exec $(CARGO) "$$@" --locked
 	$(CARGO) test --locked --doc
+	RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --locked --no-deps --quiet

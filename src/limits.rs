@@ -91,6 +91,12 @@ pub const HAPPY_EYEBALLS_DELAY: Duration = Duration::from_millis(250);
 pub const TCP_TIMEOUT: Duration = Duration::from_secs(5);
 /// TLS handshake.
 pub const TLS_TIMEOUT: Duration = Duration::from_secs(5);
+/// Session tickets kept for one destination. Each is used once and a server sends two to four.
+pub const TLS_TICKETS_MAX: usize = 8;
+/// A destination's CA file. The whole list of a Linux system is some 220 KiB.
+pub const CA_FILE_BYTES_MAX: usize = 1024 * 1024;
+/// A clock before this has not been set: 2026-01-01, earlier than the first release.
+pub const CLOCK_EARLIEST_UNIX_S: u64 = 1_767_225_600;
 /// RTMP handshake (C0 to S2).
 pub const RTMP_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// From `connect` to its result.
@@ -107,6 +113,17 @@ pub const PROGRESS_TICK: Duration = Duration::from_millis(250);
 pub const STOP_TIMEOUT: Duration = Duration::from_millis(1_800);
 /// Media that may hide unsent in the kernel, in bytes: 250 ms at 4 Mb/s.
 pub const TCP_NOTSENT_LOWAT_BYTES: u32 = 128 * 1024;
+
+/// Media time of a connection at which it is replaced by a new one, in milliseconds: an hour before
+/// 2^31, where servers begin to read it as negative.
+pub const ROLL_OVER_AT_MS: u64 = (1 << 31) - 3_600_000;
+/// Wait before another connection is tried, when one that was to replace a running one failed.
+pub const SUCCESSOR_RETRY: Duration = Duration::from_secs(60);
+/// Places that servers may send one attempt to, one after the other; platforms use one or two.
+pub const REDIRECTS_MAX: u32 = 3;
+/// Answers to a server's wish for authentication in one attempt: the user, then the response, and
+/// one more for a nonce that grew old.
+pub const AUTH_ROUNDS_MAX: u32 = 3;
 
 // ── appliance ─────────────────────────────────────────────────────────────────────────────────
 
@@ -246,6 +263,8 @@ pub const CAPTURE_AUDIO_BLOCK_SAMPLES: usize = 1_024;
 pub const CAPTURE_TRIAL_TIMEOUT: Duration = Duration::from_secs(3);
 /// From opening a device or clip to its first picture and sound.
 pub const CAPTURE_OPEN_TIMEOUT: Duration = Duration::from_secs(5);
+/// From an order to open a device or an encoder to the answer, even when its driver hangs.
+pub const CAPTURE_DRIVER_TIMEOUT: Duration = Duration::from_secs(6);
 /// A source that gives nothing for this long is lost: a frozen camera is to be seen within 2 s, and
 /// one frame a second is still a picture.
 pub const CAPTURE_STALL: Duration = Duration::from_millis(1_500);
@@ -267,11 +286,13 @@ const _: () = assert!(DEAD_PATH_TIMEOUT.as_millis() + PROGRESS_TICK.as_millis() 
 const _: () = assert!(CAPTURE_STALL.as_millis() < 2_000 && CAPTURE_LATENCY.as_millis() < 200);
 const _: () = assert!(CAPTURE_STOP_TIMEOUT.as_millis() < STOPPING_TIMEOUT.as_millis());
 const _: () = assert!(
-    2 * CAPTURE_TRIAL_TIMEOUT.as_secs() + CAPTURE_OPEN_TIMEOUT.as_secs()
+    2 * CAPTURE_TRIAL_TIMEOUT.as_secs() + CAPTURE_DRIVER_TIMEOUT.as_secs()
         < FIRST_KEY_TIMEOUT.as_secs()
 );
 const _: () = assert!(WAIT_CUT_MIN.as_millis() * 100 <= BACKOFF_FIRST.as_millis() * 80);
 const _: () = assert!(BACKOFF_JITTER_PERCENT < 100);
+const _: () = assert!(CAPTURE_TRIAL_TIMEOUT.as_secs() < CAPTURE_DRIVER_TIMEOUT.as_secs());
+const _: () = assert!(CAPTURE_OPEN_TIMEOUT.as_secs() < CAPTURE_DRIVER_TIMEOUT.as_secs());
 const _: () = assert!(RTMP_IN_MESSAGE_BYTES_MAX <= RTMP_IN_TOTAL_BYTES_MAX);
 const _: () = assert!(AMF_STRING_BYTES_MAX <= RTMP_IN_MESSAGE_BYTES_MAX);
 const _: () = assert!(SIM_INGEST_MESSAGE_BYTES_MAX >= ACCESS_UNIT_BYTES_MAX);

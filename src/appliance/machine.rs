@@ -6,12 +6,12 @@ use std::time::Duration;
 use super::action::{Action, Notify, PipelineOrder, To};
 use super::destination::{Desk, Destination};
 use super::event::{
-    DestinationId, Event, LinkChange, PipelineEvent, PipelineFault, Presence, Setup, Source, Target, bounded, ms,
+    DestinationId, Event, LinkChange, PipelineEvent, PipelineFault, Presence, Setup, Source,
+    Target, bounded, ms,
 };
 use super::mode::{Cause, Engine, Mode, OnAir, Then};
 use crate::console::{
-    self, About, Change, ClientId, Clock, Command, Facts, Link, Mode as Shown, Reply, Status,
-    Stick,
+    self, About, Change, ClientId, Clock, Command, Facts, Link, Mode as Shown, Reply, Status, Stick,
 };
 use crate::limits::{
     ACTIONS_MAX, DESTINATIONS_HELD_MAX, DESTINATIONS_MAX, FIRST_KEY_TIMEOUT,

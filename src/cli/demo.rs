@@ -18,6 +18,7 @@ use crate::console::{self, DestinationState, DestinationStatus, Mode};
 use crate::device::{Lights, LogRing, ServiceManager};
 use crate::limits::BUTTON_HOLD;
 use crate::publish::Target;
+use crate::publish::tls::Policy;
 use crate::rtmp::url::{Ingest, ServerUrl};
 use crate::run::{self as box_loop, Destination, DueTo, Hands, Input, Memory, Setup, View};
 use crate::secret::StreamKey;
@@ -169,7 +170,8 @@ async fn start_server(clock: Clock, folder: &Path) -> Result<OwnServer, Failure>
     let address = ServerUrl::parse(&server.url()).map_err(|error| failed(error.to_string()))?;
     let ingest =
         Ingest::from_server_and_key(address, key).map_err(|error| failed(error.to_string()))?;
-    let target = Target::new(ingest, Some(ca_file), false)?;
+    let policy = Policy { ca_file: Some(ca_file), ..Policy::default() };
+    let target = Target::new(ingest, &policy, false)?;
     let destination =
         Destination { name: "demo".to_owned(), target: Some(Arc::new(target)), made_of: None };
     Ok(OwnServer { server, destination })
@@ -184,7 +186,8 @@ fn own_server(args: &DemoArgs) -> Result<Option<Destination>, Failure> {
     let address = ServerUrl::parse(url).map_err(|error| unusable(&error))?;
     let ingest = Ingest::from_server_and_key(address, key::read(key_file)?)
         .map_err(|error| unusable(&error))?;
-    let target = Target::new(ingest, args.ca_file.clone(), args.allow_plain)?;
+    let policy = Policy { ca_file: args.ca_file.clone(), ..Policy::default() };
+    let target = Target::new(ingest, &policy, args.allow_plain)?;
     Ok(Some(Destination {
         name: "yours".to_owned(),
         target: Some(Arc::new(target)),
@@ -452,7 +455,7 @@ fn outcome(report: &Report, pressed_at: Option<Duration>, args: &DemoArgs) -> Ou
         if marked { capture::marker_offset_ms(&report.file).ok().flatten() } else { None };
     let (av_offset_ms, av_offset_from) = match by_markers {
         Some(offset_ms) => ((offset_ms * 10.0).round() / 10.0, "flashes and beeps"),
-        None => (report.summary.track_offset_ms as f64, "edges of the tracks"),
+        None => (report.summary.track_offset_ms as f64, "beginnings of the tracks"),
     };
     Outcome {
         summary: report.summary.clone(),

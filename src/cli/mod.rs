@@ -9,7 +9,7 @@ pub mod crash;
 mod ctl;
 mod demo;
 mod destination;
-//mod devices;
+mod devices;
 mod exit;
 mod import;
 mod key;
@@ -40,7 +40,7 @@ enum Command {
     Import(import::ImportArgs),
     #[command(subcommand)]
     Board(board::BoardCommand),
-    //Devices(devices::DevicesArgs),
+    Devices(devices::DevicesArgs),
 }
 
 /// Runs the program with the process's arguments.
@@ -71,6 +71,10 @@ pub fn main() -> ExitCode {
                 import::run(&args)
             }
             Command::Board(command) => board::run(&command),
+            Command::Devices(args) => {
+                log::to_stderr("warn");
+                devices::run(&args)
+            }
         }
     });
     // A look-up or a device that does not answer must not hold up the exit.

@@ -12,7 +12,7 @@ use crate::publish::{Close, FlvFile, Numbers, publish};
 use super::destination::DestinationArgs;
 use super::exit::{Code, Failure};
 
-/// Publish an existing H.264/AAC FLV file
+/// Publish an existing FLV file as it is: H.264, AAC, and the codecs of Enhanced RTMP
 #[derive(Debug, Args)]
 pub struct PushArgs {
     /// The FLV file

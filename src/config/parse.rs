@@ -65,7 +65,10 @@ pub fn parse_bytes(file: &str, bytes: &[u8]) -> Result<Partial, ConfigErrors> {
 }
 
 /// The text of a file's bytes.
-pub(super) fn decoded(file: &str, bytes: &[u8]) -> Result<(Zeroizing<String>, Encoding), ConfigErrors> {
+pub(super) fn decoded(
+    file: &str,
+    bytes: &[u8],
+) -> Result<(Zeroizing<String>, Encoding), ConfigErrors> {
     text::decode(bytes).ok_or_else(|| {
         let (line, column, key) = (1, 1, String::new());
         let error = ConfigError { line, column, key, problem: Problem::NotText };

@@ -34,7 +34,8 @@ impl Stick {
 
 /// `text` with blanks for what stands between the quotes of these values; as long as before.
 fn blank(text: &str, values: &[Range<usize>], encoding: Encoding) -> Zeroizing<String> {
-    let inside: Vec<Range<usize>> = values.iter().map(|value| between_quotes(text, value)).collect();
+    let inside: Vec<Range<usize>> =
+        values.iter().map(|value| between_quotes(text, value)).collect();
     let mut blanked = Zeroizing::new(String::with_capacity(2 * text.len()));
     for (at, c) in text.char_indices() {
         if c != '\n' && c != '\r' && inside.iter().any(|range| range.contains(&at)) {

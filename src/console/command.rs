@@ -476,7 +476,9 @@ impl fmt::Display for ParseError {
             Problem::Unknown { nearest: None } => {
                 f.write_str("there is no such command; `help` lists them")
             }
-            Problem::Incomplete { words } => write!(f, "`{}` must follow here", words.join("` or `")),
+            Problem::Incomplete { words } => {
+                write!(f, "`{}` must follow here", words.join("` or `"))
+            }
             Problem::Missing { what } => write!(f, "{what} must follow here"),
             Problem::KeyShown => f.write_str(
                 "a stream key is not typed here, where it can be seen; `key NAME` asks for it",
@@ -613,7 +615,10 @@ fn take_entry(words: &mut Words<'_>) -> Result<&'static Entry, ParseError> {
         words.next_word();
         return Ok(&COMMANDS[0]);
     }
-    let best = COMMANDS.iter().filter_map(|entry| Some((fits(entry.name)?, entry))).max_by_key(|(n, _)| *n);
+    let best = COMMANDS
+        .iter()
+        .filter_map(|entry| Some((fits(entry.name)?, entry)))
+        .max_by_key(|(n, _)| *n);
     if let Some((count, entry)) = best {
         words.words = &given[count..];
         return Ok(entry);

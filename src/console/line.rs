@@ -66,10 +66,16 @@ enum Decoder {
     #[default]
     Ground,
     /// Bytes of a character in UTF-8, and how many it will have.
-    Utf8 { bytes: [u8; 4], have: usize, want: usize },
+    Utf8 {
+        bytes: [u8; 4],
+        have: usize,
+        want: usize,
+    },
     Escape,
     /// `ESC [`, with its parameter bytes.
-    Csi { parameters: Vec<u8> },
+    Csi {
+        parameters: Vec<u8>,
+    },
     /// `ESC O`: some terminals send arrow keys so.
     Ss3,
 }
@@ -238,9 +244,7 @@ impl LineEditor {
                 self.swallowing = true;
                 return Some(Input::Secret(Err(KeyError::TooLong)));
             }
-            Key::Backspace => {
-                while secret.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {}
-            }
+            Key::Backspace => while secret.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {},
             Key::KillLine | Key::KillWord => secret.zeroize(),
             Key::Redraw => self.redraw(echo),
             Key::Enter => {
@@ -352,7 +356,8 @@ impl LineEditor {
         let Some(first) = choices.first() else { return };
         let mut common = first.len();
         for choice in &choices {
-            common = first.bytes().zip(choice.bytes()).take(common).take_while(|(a, b)| a == b).count();
+            common =
+                first.bytes().zip(choice.bytes()).take(common).take_while(|(a, b)| a == b).count();
         }
         let mut rest = first[word.len()..common].to_owned();
         if choices.len() == 1 && self.cursor == self.line.len() && common > word.len() {
@@ -531,7 +536,10 @@ mod tests {
 
     #[test]
     fn cr_lf_and_crlf_each_end_one_line() {
-        assert_eq!(lines(b"a\rb\nc\r\nd\r\r\n"), [line("a"), line("b"), line("c"), line("d"), line("")]);
+        assert_eq!(
+            lines(b"a\rb\nc\r\nd\r\r\n"),
+            [line("a"), line("b"), line("c"), line("d"), line("")]
+        );
         assert_eq!(lines(b"a\n\n"), [line("a"), line("")]);
     }
 
@@ -599,7 +607,10 @@ mod tests {
         editor.set_names(names(&["video.fps", "video.width"]), names(&["youtube", "hall"]));
         assert_eq!(type_in(&mut editor, b"set vi\tf\t25\r").0, [line("set video.fps 25")]);
         assert_eq!(type_in(&mut editor, b"key y\t\r").0, [line("key youtube ")]);
-        assert_eq!(type_in(&mut editor, b"destination remove h\t\r").0, [line("destination remove hall ")]);
+        assert_eq!(
+            type_in(&mut editor, b"destination remove h\t\r").0,
+            [line("destination remove hall ")]
+        );
         assert_eq!(type_in(&mut editor, b"set video.fps 2\t\r").0, [line("set video.fps 2")]);
         let (_, echo) = type_in(&mut editor, b"show video.\t");
         assert!(String::from_utf8_lossy(&echo).contains("video.fps  video.width\r\n"));
@@ -681,7 +692,11 @@ mod tests {
             for _ in 0..4_000 {
                 let mut echo = Vec::new();
                 // Half of it keys that matter, half of it anything.
-                let byte = if rng.bool() { rng.u8(..) } else { *b"\r\n\x1b[ABCD\x7f\x17\t\xc3a".get(rng.usize(..13)).unwrap_or(&0) };
+                let byte = if rng.bool() {
+                    rng.u8(..)
+                } else {
+                    *b"\r\n\x1b[ABCD\x7f\x17\t\xc3a".get(rng.usize(..13)).unwrap_or(&0)
+                };
                 editor.feed(byte, &mut echo);
                 assert!(std::str::from_utf8(&echo).is_ok(), "seed {seed}");
                 assert!(editor.cursor <= editor.line.len(), "seed {seed}");

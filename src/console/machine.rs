@@ -25,7 +25,8 @@ pub(super) fn render(reply: &Reply) -> Vec<String> {
 }
 
 fn flatten(name: &str, value: &Value, lines: &mut Vec<String>) {
-    let inner = |part: &str| if name.is_empty() { part.to_owned() } else { format!("{name}.{part}") };
+    let inner =
+        |part: &str| if name.is_empty() { part.to_owned() } else { format!("{name}.{part}") };
     match value {
         Value::Object(fields) => {
             fields.iter().for_each(|(field, value)| flatten(&inner(field), value, lines));
@@ -56,15 +57,18 @@ mod tests {
             failure: Some("no".to_owned()),
         });
         let block = render(&checked);
-        assert_eq!(block, [
-            "NACK",
-            "reply: checked",
-            "failure: no",
-            "name: a",
-            "phases.1.name: tcp",
-            "phases.1.took_ms: 12",
-            "",
-        ]);
+        assert_eq!(
+            block,
+            [
+                "NACK",
+                "reply: checked",
+                "failure: no",
+                "name: a",
+                "phases.1.name: tcp",
+                "phases.1.took_ms: 12",
+                "",
+            ]
+        );
         assert_eq!(render(&Reply::text(["done"])), ["ACK", "reply: text", "lines.1: done", ""]);
     }
 

@@ -26,7 +26,8 @@ mod reply;
 mod text;
 
 pub use command::{
-    Argument, COMMANDS, Command, Entry, ParseError, Problem, Service, Stick, Typed, Words, help, parse,
+    Argument, COMMANDS, Command, Entry, ParseError, Problem, Service, Stick, Typed, Words, help,
+    parse,
 };
 pub use line::{Input, LineEditor};
 pub use reply::{

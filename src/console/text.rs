@@ -86,7 +86,8 @@ fn network_lines(network: &Network) -> Vec<String> {
 }
 
 fn checked_lines(checked: &Checked) -> Vec<String> {
-    let phase = |phase: &super::reply::Phase| format!("{:14} ok {:6} ms", phase.name, phase.took_ms);
+    let phase =
+        |phase: &super::reply::Phase| format!("{:14} ok {:6} ms", phase.name, phase.took_ms);
     let mut lines: Vec<String> = checked.phases.iter().map(phase).collect();
     lines.push(match &checked.failure {
         None => "reachable and trusted; the key is tried only when going live".to_owned(),
@@ -123,8 +124,7 @@ fn destination_lines(destination: &DestinationStatus) -> Vec<String> {
     }
     let mut lines = vec![format!("{:12} {}", destination.name, words.join(", "))];
     if let Some(end) = &destination.last_end {
-        let said =
-            if end.said.is_empty() { String::new() } else { format!(": {}", end.said) };
+        let said = if end.said.is_empty() { String::new() } else { format!(": {}", end.said) };
         lines.push(format!("{:12}   last end {} ago: {}{said}", "", seconds(end.ago_ms), end.kind));
     }
     lines.extend(destination.numbers.as_ref().map(numbers_line));
@@ -223,12 +223,7 @@ mod tests {
             mode: Mode::Live,
             for_ms: 3_723_400,
             because: "a accepted the stream".to_owned(),
-            facts: Facts {
-                camera: true,
-                microphone: false,
-                link: Link::Up,
-                clock: Clock::Trusted,
-            },
+            facts: Facts { camera: true, microphone: false, link: Link::Up, clock: Clock::Trusted },
             encoder: Some(EncoderNumbers {
                 target_kbps: 4_000,
                 actual_kbps: 3_960,

@@ -1,5 +1,8 @@
 //! What can be wrong with a file, a tag body, a codec configuration.
 
+use super::enhanced::FourCc;
+use crate::media::Track;
+
 /// Why a file cannot be read on. Offsets count bytes from the start of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FlvError {
@@ -56,9 +59,22 @@ pub enum BodyError {
         /// `CodecID` (E.4.3.1).
         codec_id: u8,
     },
-    /// the video tag is of enhanced RTMP, whose codecs are not supported
-    #[error("the video tag is of enhanced RTMP, whose codecs are not supported")]
-    EnhancedVideo,
+    /// the codec "{four_cc}" of this {track} tag is not supported
+    #[error("the codec \"{four_cc}\" of this {} tag is not supported", word(.track))]
+    FourCc {
+        /// What the tag is for.
+        track: Track,
+        /// The code found.
+        four_cc: FourCc,
+    },
+    /// the tag carries several tracks (Multitrack), which is not supported
+    #[error("the tag carries several tracks (Multitrack), which is not supported")]
+    Multitrack,
+    /// the tag begins its sequence in the form of a transport stream, which is not supported
+    #[error(
+        "the tag begins its sequence in the form of a transport stream, which is not supported"
+    )]
+    TransportStream,
     /// the audio codec {sound_format} is not AAC
     #[error("the audio codec {sound_format} is not AAC")]
     AudioCodec {
@@ -74,9 +90,16 @@ pub enum BodyError {
     /// the tag has the unknown packet type {packet_type}
     #[error("the tag has the unknown packet type {packet_type}")]
     PacketType {
-        /// `AVCPacketType` (E.4.3.1) or `AACPacketType` (E.4.2.1).
+        /// `AVCPacketType` (E.4.3.1), `AACPacketType` (E.4.2.1), or the packet type of Enhanced RTMP.
         packet_type: u8,
     },
+}
+
+fn word(track: &Track) -> &'static str {
+    match track {
+        Track::Video => "video",
+        Track::Audio => "audio",
+    }
 }
 
 /// Why a codec configuration cannot be understood.

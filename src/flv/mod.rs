@@ -3,10 +3,13 @@
 //! Pure room. The bytes that RTMP carries in its audio and video messages are FLV tag bodies: this
 //! room puts the few bytes in front of a frame (`head`) and reads them back (`frame`), reads files
 //! piece by piece (`Reader`), writes them (`writer`), and looks into codec configuration (`avc`,
-//! `aac`) and stream description (`Metadata`). Everything that parses is total: any input gives a value or an error, within
-//! the memory that [`crate::limits`] names. It knows nothing of RTMP, AMF0 or sockets.
+//! `aac`) and stream description (`Metadata`). Everything that parses is total: any input gives a
+//! value or an error, within the memory that [`crate::limits`] names. It knows nothing of RTMP, AMF0
+//! or sockets.
 //!
-//! Sections E.… are those of the Adobe Flash Video File Format Specification, version 10.1.
+//! Sections E.… are those of the Adobe Flash Video File Format Specification, version 10.1; sections
+//! in quotes are those of the Veovera specification enhanced-rtmp-v2, which adds HEVC, AV1, VP9 and
+//! Opus.
 //!
 //! ```
 //! use firstmile::flv;
@@ -26,30 +29,35 @@ pub mod aac;
 pub mod audio;
 pub mod avc;
 mod bits;
+mod enhanced;
 mod error;
 pub mod metadata;
 pub mod reader;
 pub mod video;
 pub mod writer;
 
+pub use enhanced::FourCc;
 pub use error::{BodyError, ConfigError, FlvError};
 pub use metadata::{Field, Metadata};
 pub use reader::{Reader, Tag, TagKind};
 
-use crate::media::{Codec, Frame, Track};
+use crate::media::{Frame, Track};
+
+/// The longest head: HEVC with a composition time.
+const HEAD_BYTES_MAX: usize = 8;
 
 /// Bytes that stand in front of a frame's payload in a tag body. Inline: making one allocates
 /// nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
-    bytes: [u8; 5],
+    bytes: [u8; HEAD_BYTES_MAX],
     len: usize,
 }
 
 impl Head {
     fn of<const N: usize>(head: [u8; N]) -> Head {
-        const { assert!(N <= 5) };
-        let mut bytes = [0; 5];
+        const { assert!(N <= HEAD_BYTES_MAX) };
+        let mut bytes = [0; HEAD_BYTES_MAX];
         bytes[..N].copy_from_slice(&head);
         Head { bytes, len: N }
     }
@@ -77,33 +85,43 @@ pub fn head(frame: &Frame, composition_time_ms: i32) -> Head {
 
 /// The frame in a tag, the reverse of [`head`]; the payload is shared. Times are those of the tag
 /// in nanoseconds. `None` when a tag carries nothing to decode: script data, a command to a player,
-/// the end of a sequence, an empty body.
+/// metadata, the end of a sequence, an empty body.
 ///
 /// # Errors
-/// [`BodyError`] when the codec is not H.264 or AAC, or the body is cut short.
+/// [`BodyError`] when the codec is none of [`crate::media::Codec`], the tag carries several tracks,
+/// or the body is cut short.
 pub fn frame(tag: &Tag) -> Result<Option<Frame>, BodyError> {
     if tag.body.is_empty() {
         return Ok(None);
     }
-    let (kind, codec, composition_time_ms, payload_offset) = match tag.kind {
+    let (kind, codec, composition_time_ms, nano_offset, payload_offset) = match tag.kind {
         TagKind::Script => return Ok(None),
         TagKind::Video => {
             let body = video::parse(&tag.body)?;
-            let Some(kind) = body.kind() else { return Ok(None) };
-            (kind, Codec::Avc, body.composition_time_ms, body.payload_offset)
+            if body.packet == video::Packet::TransportStreamHeader {
+                return Err(BodyError::TransportStream);
+            }
+            (
+                body.kind(),
+                body.codec,
+                body.composition_time_ms,
+                body.nano_offset,
+                body.payload_offset,
+            )
         }
         TagKind::Audio => {
             let body = audio::parse(&tag.body)?;
-            (body.kind(), Codec::Aac, 0, body.payload_offset)
+            (body.kind(), Some(body.codec), 0, body.nano_offset, body.payload_offset)
         }
     };
+    let (Some(kind), Some(codec)) = (kind, codec) else { return Ok(None) };
     let dts_ms = u64::from(tag.timestamp_ms);
     // A frame is never shown before it is decoded; files by careless muxers say otherwise.
     let pts_ms = dts_ms.saturating_add_signed(composition_time_ms.into()).max(dts_ms);
     Ok(Some(Frame {
         kind,
         codec,
-        pts_ns: pts_ms * 1_000_000,
+        pts_ns: pts_ms * 1_000_000 + u64::from(nano_offset),
         dts_ns: dts_ms * 1_000_000,
         payload: tag.body.slice(payload_offset..),
     }))
@@ -114,7 +132,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::media::Kind;
+    use crate::media::{Codec, Kind};
 
     fn tag_of(frame: &Frame, composition_time_ms: i32) -> Tag {
         let mut body = head(frame, composition_time_ms).as_slice().to_vec();
@@ -133,8 +151,16 @@ mod tests {
             (Kind::VideoConfig, Codec::Avc, 0),
             (Kind::VideoKey, Codec::Avc, 66),
             (Kind::VideoDelta, Codec::Avc, 0),
+            (Kind::VideoConfig, Codec::Hevc, 0),
+            (Kind::VideoKey, Codec::Hevc, 66),
+            (Kind::VideoDelta, Codec::Hevc, 0),
+            (Kind::VideoConfig, Codec::Av1, 0),
+            (Kind::VideoKey, Codec::Av1, 0),
+            (Kind::VideoDelta, Codec::Vp9, 0),
             (Kind::AudioConfig, Codec::Aac, 0),
             (Kind::Audio, Codec::Aac, 0),
+            (Kind::AudioConfig, Codec::Opus, 0),
+            (Kind::Audio, Codec::Opus, 0),
         ];
         for (kind, codec, composition_time_ms) in cases {
             let dts_ns = 4_000_000;
@@ -155,17 +181,37 @@ mod tests {
 
     #[test]
     fn what_cannot_be_decoded_is_no_frame() {
-        let cases: [(TagKind, &'static [u8]); 5] = [
+        let cases: [(TagKind, &'static [u8]); 10] = [
             (TagKind::Script, &[2, 0, 0]),
             (TagKind::Video, &[]),
             (TagKind::Audio, &[]),
             (TagKind::Video, &[0x17, 2, 0, 0, 0]), // end of sequence
             (TagKind::Video, &[0x57, 0]),          // start of seeking
+            (TagKind::Video, b"\xD3\x00"),
+            (TagKind::Video, b"\x92hvc1"),
+            (TagKind::Video, b"\x84hvc1\x02\x00\x09colorInfo\x05"),
+            (TagKind::Audio, b"\x92Opus"),
+            (TagKind::Audio, b"\x94Opus\x00\x02"),
         ];
         for (kind, body) in cases {
             let tag = Tag { kind, timestamp_ms: 0, body: Bytes::from_static(body) };
             assert_eq!(super::frame(&tag), Ok(None), "{kind:?} {body:02x?}");
         }
+    }
+
+    #[test]
+    fn a_configuration_in_the_form_of_a_transport_stream_is_refused() {
+        let body = Bytes::from_static(b"\x95av01\x80\x04\x81\x00\x00\x00");
+        let tag = Tag { kind: TagKind::Video, timestamp_ms: 0, body };
+        assert_eq!(super::frame(&tag), Err(BodyError::TransportStream));
+    }
+
+    #[test]
+    fn nanoseconds_are_added_to_the_presentation() {
+        let body = Bytes::from_static(b"\xA7\x02\x00\x01\x00\x01hvc1\x00\x00\x02\xEE");
+        let tag = Tag { kind: TagKind::Video, timestamp_ms: 5, body };
+        let times = super::frame(&tag).map(|frame| frame.map(|f| (f.dts_ns, f.pts_ns)));
+        assert_eq!(times, Ok(Some((5_000_000, 7_000_256))));
     }
 
     #[test]

@@ -17,8 +17,30 @@ pub enum Codec {
     /// H.264; access units with length-prefixed NAL units (ISO/IEC 14496-15 "avc"), configuration
     /// is an `AVCDecoderConfigurationRecord`.
     Avc,
+    /// H.265; access units with length-prefixed NAL units (ISO/IEC 14496-15 "hvc1"), configuration
+    /// is an `HEVCDecoderConfigurationRecord`.
+    Hevc,
+    /// AV1; one temporal unit of OBUs without its delimiter, configuration is an
+    /// `AV1CodecConfigurationRecord`. Decoding and presentation time are the same.
+    Av1,
+    /// VP9; whole frames, configuration is a `VPCodecConfigurationRecord`. Decoding and
+    /// presentation time are the same.
+    Vp9,
     /// AAC-LC; raw access units, configuration is an `AudioSpecificConfig`.
     Aac,
+    /// Opus; one packet for each of its streams (RFC 7845 section 3), configuration is the ID
+    /// header (section 5.1) or empty.
+    Opus,
+}
+
+impl Codec {
+    /// The track that this coding is for.
+    pub fn track(self) -> Track {
+        match self {
+            Codec::Avc | Codec::Hevc | Codec::Av1 | Codec::Vp9 => Track::Video,
+            Codec::Aac | Codec::Opus => Track::Audio,
+        }
+    }
 }
 
 /// What a frame means to those that come after it. Only video has key frames: encoders mark every

@@ -46,11 +46,17 @@ pub struct Button {
 enum State {
     Up,
     /// Pressed; becomes a hold at this time.
-    Down { hold_at: Duration },
+    Down {
+        hold_at: Duration,
+    },
     /// Found pressed at start; the factory reset is armed at this time.
-    AtStart { armed_at: Duration },
+    AtStart {
+        armed_at: Duration,
+    },
     /// To be released before this time for a factory reset.
-    Armed { until: Duration },
+    Armed {
+        until: Duration,
+    },
     /// Pressed, and nothing more is told until it is released.
     Spent,
 }
@@ -209,10 +215,7 @@ mod tests {
 
     #[test]
     fn a_short_press_is_felt_at_once_and_told_at_its_release() {
-        check(
-            &[(1_000, true), (1_200, false)],
-            &[(1_030, Gesture::Down), (1_230, Gesture::Press)],
-        );
+        check(&[(1_000, true), (1_200, false)], &[(1_030, Gesture::Down), (1_230, Gesture::Press)]);
     }
 
     #[test]
@@ -231,10 +234,7 @@ mod tests {
 
     #[test]
     fn a_hold_is_told_after_two_seconds_while_the_button_is_still_down() {
-        check(
-            &[(1_000, true), (5_000, false)],
-            &[(1_030, Gesture::Down), (3_000, Gesture::Hold)],
-        );
+        check(&[(1_000, true), (5_000, false)], &[(1_030, Gesture::Down), (3_000, Gesture::Hold)]);
     }
 
     #[test]
@@ -255,23 +255,24 @@ mod tests {
 
     #[test]
     fn a_button_held_for_ten_seconds_at_power_up_and_let_go_resets() {
-        assert_eq!(held_at_power_up(&[(12_000, false)]), [
-            (10_000, Gesture::ResetBegun),
-            (10_000, Gesture::ResetArmed),
-            (12_030, Gesture::Reset),
-        ]);
+        assert_eq!(
+            held_at_power_up(&[(12_000, false)]),
+            [
+                (10_000, Gesture::ResetBegun),
+                (10_000, Gesture::ResetArmed),
+                (12_030, Gesture::Reset),
+            ]
+        );
     }
 
     #[test]
     fn a_button_let_go_too_early_or_stuck_at_power_up_resets_nothing() {
         let early = held_at_power_up(&[(9_000, false), (10_000, true), (10_100, false)]);
         let gestures: Vec<_> = early.into_iter().map(|(_, gesture)| gesture).collect();
-        assert_eq!(gestures, [
-            Gesture::ResetBegun,
-            Gesture::ResetGivenUp,
-            Gesture::Down,
-            Gesture::Press,
-        ]);
+        assert_eq!(
+            gestures,
+            [Gesture::ResetBegun, Gesture::ResetGivenUp, Gesture::Down, Gesture::Press,]
+        );
         let stuck = held_at_power_up(&[(300_000, false)]);
         assert_eq!(stuck.last(), Some(&(15_000, Gesture::ResetGivenUp)));
     }

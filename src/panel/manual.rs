@@ -37,10 +37,8 @@ pub fn table_markdown() -> String {
         let name = row.indication.name();
         let Row { live, status, single, meaning, what_to_do, .. } = row;
         // Writing to a String cannot fail.
-        let _ = writeln!(
-            text,
-            "| {name} | {live} | {status} | {single} | {meaning} | {what_to_do} |"
-        );
+        let _ =
+            writeln!(text, "| {name} | {live} | {status} | {single} | {meaning} | {what_to_do} |");
     }
     text
 }

@@ -11,7 +11,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 
 use crate::clock::Clock;
-use crate::limits::{PROGRESS_TICK, RTMP_OUT_HIGH_WATER_BYTES, STOP_TIMEOUT};
+use crate::limits::{PROGRESS_TICK, RTMP_OUT_HIGH_WATER_BYTES, STOP_TIMEOUT, SUCCESSOR_RETRY};
+use crate::media::QueueStats;
 use crate::rtmp::{Event, Outbound, Session};
 
 use super::delivery::{Delivery, Observation};
@@ -29,6 +30,14 @@ pub trait Source: Send {
     /// # Errors
     /// When the media cannot be read any further, with the words for the owner.
     fn send_next(&mut self, session: &mut Session) -> Result<Sent, String>;
+    /// What waits behind this source; a file has nothing waiting.
+    fn queue(&self) -> QueueStats {
+        QueueStats::default()
+    }
+    /// The connection's media time has come so far that a new connection should take over.
+    fn is_worn_out(&self) -> bool {
+        false
+    }
     /// Resolves when [`Source::send_next`] is worth calling again; may be dropped at any time.
     fn ready(&mut self) -> impl Future<Output = ()> + Send;
 }
@@ -51,13 +60,18 @@ pub enum Close {
     Polite,
     /// Drop the connection at once.
     Abort,
+    /// Deliver what was sent and close without unpublishing: another connection has taken over.
+    HandOver,
 }
 
 /// What a connection reports while it lasts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
     /// The server accepted the stream and media has been acknowledged.
     Accepted,
+    /// Another connection should take over: at this place if the server named one (Enhanced RTMP v2,
+    /// `ReconnectRequest`), else at the same.
+    MoveWanted(Option<String>),
     /// The running numbers, at most every [`PROGRESS_TICK`].
     Numbers(Numbers),
 }
@@ -75,6 +89,8 @@ pub struct Numbers {
     pub rtt_us: Option<u64>,
     /// Messages handed to the session.
     pub messages: u64,
+    /// What waits for this connection, and what was dropped.
+    pub queue: QueueStats,
 }
 
 /// One connection, from C0 to the close.
@@ -92,11 +108,15 @@ struct State {
     delivery: Delivery,
     numbers: Numbers,
     next_look: Duration,
+    next_move: Duration,
     begun: bool,
     publish_started: bool,
     accepted: bool,
     source_ended: bool,
     flushed: bool,
+    /// The stream is being ended.
+    stopping: bool,
+    /// When an ordered stop must be through.
     stop_by: Option<Duration>,
 }
 
@@ -117,12 +137,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
             delivery: Delivery::new(now),
             numbers: Numbers::default(),
             next_look: now,
+            next_move: now,
             begun: false,
             publish_started: false,
             accepted: false,
             source_ended: false,
             flushed: true,
             stop_by: None,
+            stopping: false,
         };
         let mut inbox = vec![0_u8; 16 * 1024];
         tokio::pin!(close);
@@ -131,11 +153,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
             self.fill(&mut state)?;
             self.look(&mut state)?;
             let sent_all = !self.session.transmit().has_remaining() && state.flushed;
-            if sent_all && state.source_ended && state.stop_by.is_none() {
+            // A source that ends before the server has answered may still be refused.
+            if sent_all && state.source_ended && state.publish_started && !state.stopping {
                 self.stop(&mut state);
                 continue;
             }
-            if sent_all && state.stop_by.is_some() {
+            if sent_all && state.stopping {
                 return self.leave(state).await;
             }
             let wants_media = self.wants_media(&state);
@@ -149,6 +172,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
                     if how == Close::Abort {
                         return Ok(state.numbers);
                     }
+                    if how == Close::HandOver {
+                        state.stopping = true;
+                        state.stop_by = Some(self.clock.now() + STOP_TIMEOUT);
+                        continue;
+                    }
+                    state.stop_by = Some(self.clock.now() + STOP_TIMEOUT);
                     self.stop(&mut state);
                 }
                 () = self.source.ready(), if wants_media => {}
@@ -169,11 +198,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
                 Event::Accepted => state.publish_started = true,
                 Event::RestartMedia => {
                     self.source.restart();
-                    state.begun = false;
+                    (state.begun, state.source_ended) = (false, false);
                 }
                 // After a stop the server may close as it likes.
-                Event::Ended(_) if state.stop_by.is_some() => {}
+                Event::Ended(_) if state.stopping => {}
                 Event::Ended(error) => return Err(error.into()),
+                Event::ReconnectRequest { tc_url, description } => {
+                    tracing::info!(description, "the server asks to move");
+                    (self.report)(Progress::MoveWanted(tc_url));
+                }
                 other => tracing::debug!(?other, "session"),
             }
         }
@@ -182,7 +215,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
 
     fn wants_media(&mut self, state: &State) -> bool {
         self.session.may_stream()
-            && state.stop_by.is_none()
+            && !state.stopping
             && !state.source_ended
             && self.session.transmit().remaining() < RTMP_OUT_HIGH_WATER_BYTES
     }
@@ -236,7 +269,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
             state.accepted = true;
             (self.report)(Progress::Accepted);
         }
+        state.numbers.queue = self.source.queue();
         (self.report)(Progress::Numbers(state.numbers));
+        if self.source.is_worn_out() && now >= state.next_move {
+            state.next_move = now + SUCCESSOR_RETRY;
+            (self.report)(Progress::MoveWanted(None));
+        }
         Ok(())
     }
 
@@ -261,37 +299,72 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
     }
 
     fn stop(&mut self, state: &mut State) {
-        let now = self.clock.now();
-        state.stop_by = Some(now + STOP_TIMEOUT);
-        self.session.stop(now);
+        state.stopping = true;
+        self.session.stop(self.clock.now());
     }
 
-    /// Half-closes and reads to the end: a socket closed with unread bytes would reset the connection
-    /// and take undelivered media with it.
-    async fn leave(mut self, state: State) -> Result<Numbers, PublishError> {
-        let left = state.stop_by.unwrap_or_default().saturating_sub(self.clock.now());
-        let farewell = async {
-            if self.stream.shutdown().await.is_ok() {
-                let mut inbox = [0_u8; 4096];
-                while let Ok(length) = self.stream.read(&mut inbox).await {
-                    if length == 0 {
-                        break;
-                    }
-                    self.session.handle_input(self.clock.now(), &inbox[..length]);
-                    while self.session.poll_event().is_some() {}
-                }
+    /// Waits until what was sent has arrived, then half-closes and reads to the end: a socket closed
+    /// with unread bytes would reset the connection and take undelivered media with it.
+    async fn leave(mut self, mut state: State) -> Result<Numbers, PublishError> {
+        let mut inbox = vec![0_u8; 4096];
+        let mut progress = (0, 0);
+        let mut quiet_by = self.clock.now() + FAREWELL_QUIET;
+        let open = loop {
+            let stats = self.session.stats();
+            let tcp = self.probe.as_ref().and_then(TcpProbe::sample);
+            let in_flight = tcp.map_or(0, |tcp| tcp.unacknowledged_bytes);
+            state.numbers.acknowledged_bytes = stats.ack_seen.then_some(stats.bytes_acknowledged);
+            let missing = state.numbers.sent_bytes.saturating_sub(stats.bytes_acknowledged);
+            let arrived =
+                [0, HANDSHAKE_BYTES].contains(&missing) || (!stats.ack_seen && in_flight == 0);
+            let now = self.clock.now();
+            if progress != (stats.bytes_acknowledged, in_flight) {
+                progress = (stats.bytes_acknowledged, in_flight);
+                quiet_by = now + FAREWELL_QUIET;
+            }
+            let deadline = state.stop_by.map_or(quiet_by, |by| by.min(quiet_by));
+            if arrived || now >= deadline {
+                break true;
+            }
+            let look = deadline.min(now + ACCEPT_LOOK);
+            tokio::select! {
+                read = self.stream.read(&mut inbox) => match read {
+                    Ok(length) if length > 0 => self.session.handle_input(now, &inbox[..length]),
+                    _ => break false,
+                },
+                () = self.clock.reach(Some(look)) => {}
             }
         };
-        let _ = timeout(left, farewell).await;
+        if open {
+            let left = state.stop_by.map_or(STOP_TIMEOUT, |by| by.saturating_sub(self.clock.now()));
+            let _ = timeout(left, self.close(&mut inbox)).await;
+        }
         let stats = self.session.stats();
-        let mut numbers = state.numbers;
-        numbers.acknowledged_bytes = stats.ack_seen.then_some(stats.bytes_acknowledged);
-        Ok(numbers)
+        state.numbers.acknowledged_bytes = stats.ack_seen.then_some(stats.bytes_acknowledged);
+        Ok(state.numbers)
+    }
+
+    async fn close(&mut self, inbox: &mut [u8]) {
+        if self.stream.shutdown().await.is_err() {
+            return;
+        }
+        while let Ok(length) = self.stream.read(inbox).await {
+            if length == 0 {
+                return;
+            }
+            self.session.handle_input(self.clock.now(), &inbox[..length]);
+        }
     }
 }
 
 /// While acceptance is awaited delivery is looked at this often, so that the light follows at once.
 const ACCEPT_LOOK: Duration = Duration::from_millis(20);
+
+/// Some servers do not count C0, C1 and C2 in what they acknowledge.
+const HANDSHAKE_BYTES: u64 = 1 + 2 * 1536;
+
+/// A server that has shown no progress for this long will not confirm any more than it has.
+const FAREWELL_QUIET: Duration = Duration::from_millis(500);
 
 fn lost(error: io::Error) -> PublishError {
     PublishError::Lost { why: error.to_string() }

@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use crate::clock::Clock;
 
-use super::connect::connect;
+use super::connect::{Wire, connect};
+use super::tls::{self, ServerIdentity};
 use super::{PublishError, Target};
 
 /// A phase that went well.
@@ -21,6 +22,8 @@ pub struct Phase {
 pub struct Preflight {
     /// The phases that went well, in order.
     pub phases: Vec<Phase>,
+    /// Who the server is, when TLS was agreed on.
+    pub server: Option<ServerIdentity>,
     /// Why the next one did not.
     pub failure: Option<PublishError>,
 }
@@ -35,5 +38,9 @@ pub async fn preflight(clock: Clock, target: &Target) -> Preflight {
         began = now;
     };
     let connected = connect(&target.ingest.server, &target.tls, &mut done).await;
-    Preflight { phases, failure: connected.err() }
+    let server = match &connected {
+        Ok((Wire::Tls(stream), _)) => tls::identity(stream.get_ref().1),
+        _ => None,
+    };
+    Preflight { phases, server, failure: connected.err() }
 }

@@ -118,7 +118,9 @@ pub struct Stats {
     pub bytes_queued: u64,
     /// Bytes that were handed to the transport.
     pub bytes_sent: u64,
-    /// Bytes that the server says it has received; never more than were sent.
+    /// Bytes that the server says it has received; never more than were sent. At rest it lags behind by
+    /// up to an acknowledgement window, and with servers that do not count the handshake by 3,073
+    /// more.
     pub bytes_acknowledged: u64,
     /// Whether the server acknowledges at all.
     pub ack_seen: bool,
@@ -160,6 +162,8 @@ enum State {
     Dance(Dance),
     Publishing(Publishing),
     Stopping,
+    /// The stop is through; only acknowledgements of what was sent are still taken.
+    Left,
     Over,
 }
 
@@ -233,7 +237,7 @@ impl Session {
             State::Handshake(_, ahead) => ahead.as_ref().and_then(Dance::media_stream),
             State::Dance(dance) => dance.media_stream(),
             State::Publishing(publishing) => Some(publishing.stream_id),
-            State::Stopping | State::Over => None,
+            State::Stopping | State::Left | State::Over => None,
         }
     }
 
@@ -243,7 +247,7 @@ impl Session {
             State::Handshake(_, ahead) => ahead.as_ref().and_then(Dance::published_stream),
             State::Dance(dance) => dance.published_stream(),
             State::Publishing(publishing) => Some(publishing.stream_id),
-            State::Stopping | State::Over => None,
+            State::Stopping | State::Left | State::Over => None,
         }
     }
 
@@ -259,7 +263,7 @@ impl Session {
     }
 
     fn is_over(&self) -> bool {
-        matches!(self.state, State::Over)
+        matches!(self.state, State::Left | State::Over)
     }
 }
 
@@ -268,7 +272,7 @@ impl Session {
 impl Session {
     /// Takes bytes from the server, in pieces of any size.
     pub fn handle_input(&mut self, now: Duration, bytes: &[u8]) {
-        if self.is_over() {
+        if matches!(self.state, State::Over) {
             return;
         }
         self.received.count(bytes.len());
@@ -276,7 +280,9 @@ impl Session {
         self.take_handshake(now, &mut rest);
         while !matches!(self.state, State::Handshake(..) | State::Over) {
             match self.reader.next(&mut rest) {
+                Ok(Some(message)) if self.is_over() => self.take_late_acknowledgement(&message),
                 Ok(Some(message)) => self.take_message(now, &message),
+                Ok(None) if self.is_over() => return,
                 Ok(None) => return self.acknowledge(),
                 Err(error) => return self.end(error.into()),
             }
@@ -332,6 +338,12 @@ impl Session {
             Ok(Incoming::Command(body)) => self.take_command(now, body, message.stream_id),
             Ok(Incoming::PingResponse(_) | Incoming::Media(_) | Incoming::Other) => {}
             Err(error) => self.end(error.into()),
+        }
+    }
+
+    fn take_late_acknowledgement(&mut self, message: &Message) {
+        if let Ok(Incoming::Acknowledgement(sequence)) = Incoming::decode(message) {
+            self.delivered.take(sequence, self.wire.out.taken());
         }
     }
 
@@ -473,8 +485,9 @@ impl Session {
 
     /// Ends the stream on purpose: the server is told, behind all media that waits, and
     /// [`Event::Stopped`] follows once all is written. A session that never published stops at once.
+    /// [`Session::stats`] go on counting what the server acknowledges until it closes.
     pub fn stop(&mut self, now: Duration) {
-        if matches!(self.state, State::Stopping | State::Over) {
+        if matches!(self.state, State::Stopping) || self.is_over() {
             return;
         }
         let stream_id = self.published_stream();
@@ -541,7 +554,7 @@ impl Session {
 
     fn end(&mut self, kind: ErrorKind) {
         match self.state {
-            State::Over => {}
+            State::Left | State::Over => self.state = State::Over,
             // Whatever a server does after the stop was ordered, it is a stop.
             State::Stopping => self.stopped(),
             _ => self.fail(kind),
@@ -549,7 +562,7 @@ impl Session {
     }
 
     fn stopped(&mut self) {
-        self.state = State::Over;
+        self.state = State::Left;
         self.deadline = None;
         self.events.push_back(Event::Stopped);
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::capture;
 use crate::config::{self, Settings};
 use crate::publish::Target;
+use crate::publish::tls::Policy;
 
 use super::Destination;
 
@@ -26,8 +27,13 @@ pub(super) fn request(board: &capture::Request, settings: &Settings) -> capture:
 /// wrong with it is told in the log.
 pub(super) fn destination(from: &config::Destination) -> Destination {
     let name = from.name.clone();
+    let policy = Policy {
+        ca_file: from.ca_file.clone(),
+        pinned_key: from.pinned_key,
+        strict: from.strict_tls,
+    };
     let target = match from.ingest() {
-        Ok(ingest) => Target::new(ingest, from.ca_file.clone(), from.allow_plain)
+        Ok(ingest) => Target::new(ingest, &policy, from.allow_plain)
             .inspect_err(|error| tracing::warn!(destination = name, "{error}"))
             .ok(),
         Err(config::NotReady::NoKey | config::NotReady::NoAddress) => None,

@@ -82,7 +82,6 @@ struct Running {
     settings: Destination,
     revision: u64,
     handle: PublishHandle,
-    stats: Box<dyn Fn() -> crate::media::QueueStats + Send>,
 }
 
 /// Where the capture is. Opening devices takes time, so it happens on the blocking pool.
@@ -540,7 +539,7 @@ impl Runner {
             if shown.live_for_ms.is_some() {
                 let numbers = *running.handle.numbers.borrow();
                 let sent_kbps = self.rates.sent_kbps.get(&id).copied().unwrap_or(0);
-                shown.numbers = Some(send_numbers(sent_kbps, numbers, &(running.stats)()));
+                shown.numbers = Some(send_numbers(sent_kbps, numbers));
             }
         }
     }
@@ -576,7 +575,8 @@ fn kbps(bytes: u64, seconds: f64) -> u32 {
     (bytes as f64 * 8.0 / 1_000.0 / seconds) as u32
 }
 
-fn send_numbers(sent_kbps: u32, numbers: Numbers, queue: &crate::media::QueueStats) -> SendNumbers {
+fn send_numbers(sent_kbps: u32, numbers: Numbers) -> SendNumbers {
+    let queue = numbers.queue;
     SendNumbers {
         sent_kbps,
         frames_sent: numbers.messages,

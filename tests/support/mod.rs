@@ -9,6 +9,8 @@ pub mod nginx;
 pub mod pki;
 pub mod probe;
 pub mod product;
+pub mod scripted;
+pub mod tls;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};

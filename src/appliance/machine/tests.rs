@@ -27,24 +27,15 @@ fn tell(appliance: &mut Appliance, events: impl IntoIterator<Item = Event>) -> V
 }
 
 fn targets(ids: std::ops::Range<u32>) -> Event {
-    let target = |id| Target {
-        id: DestinationId(id),
-        name: format!("d{id}"),
-        revision: 1,
-        has_key: true,
-    };
+    let target =
+        |id| Target { id: DestinationId(id), name: format!("d{id}"), revision: 1, has_key: true };
     Event::Targets(ids.map(target).collect())
 }
 
 fn on_air() -> Appliance {
     let mut appliance = Appliance::new(Duration::ZERO, setup());
     let first_key = Event::Pipeline { run: 1, what: PipelineEvent::FirstKey };
-    tell(&mut appliance, [
-        Event::Booted,
-        targets(0..1),
-        Event::Button(Gesture::Press),
-        first_key,
-    ]);
+    tell(&mut appliance, [Event::Booted, targets(0..1), Event::Button(Gesture::Press), first_key]);
     appliance
 }
 
@@ -131,13 +122,16 @@ fn every_fault_has_a_sentence_and_a_light_of_its_kind() {
     for fault in faults {
         let mut appliance = Appliance::new(Duration::ZERO, setup());
         let error = PipelineEvent::Error { fault, said: "words".to_owned() };
-        tell(&mut appliance, [
-            Event::Booted,
-            targets(0..1),
-            Event::Button(Gesture::Press),
-            Event::Pipeline { run: 1, what: error },
-            Event::Pipeline { run: 1, what: PipelineEvent::Ended },
-        ]);
+        tell(
+            &mut appliance,
+            [
+                Event::Booted,
+                targets(0..1),
+                Event::Button(Gesture::Press),
+                Event::Pipeline { run: 1, what: error },
+                Event::Pipeline { run: 1, what: PipelineEvent::Ended },
+            ],
+        );
         assert_eq!(appliance.mode(), Shown::Fault);
         assert!(matches!(appliance.indication(), Indication::Fault(_)));
         let because = appliance.status(Duration::from_secs(1)).because;

@@ -6,9 +6,7 @@ use bytes::{Buf, BytesMut};
 
 use super::{CHUNK_SIZE_INITIAL, CHUNK_SIZE_MAX, ChunkError, EXTENDED, Message};
 use crate::{
-    limits::{
-        RTMP_IN_CHUNK_STREAMS_MAX, RTMP_IN_MESSAGE_BYTES_MAX, RTMP_IN_TOTAL_BYTES_MAX,
-    },
+    limits::{RTMP_IN_CHUNK_STREAMS_MAX, RTMP_IN_MESSAGE_BYTES_MAX, RTMP_IN_TOTAL_BYTES_MAX},
     rtmp::message::type_id,
 };
 
@@ -116,11 +114,6 @@ impl Reader {
                 return Ok(None);
             }
         }
-    }
-
-    /// Chunk size that the peer has announced.
-    pub fn chunk_size(&self) -> usize {
-        self.chunk_size
     }
 
     /// Runs one step on what is to be replayed, or else on `input`.
@@ -368,8 +361,8 @@ fn header_len(bytes: &[u8]) -> usize {
         _ => 1,
     };
     let message = [11, 7, 3, 0][usize::from(first >> 6)];
-    let is_extended = message > 0
-        && bytes.get(basic..basic + 3).is_some_and(|field| field == [0xFF, 0xFF, 0xFF]);
+    let is_extended =
+        message > 0 && bytes.get(basic..basic + 3).is_some_and(|field| field == [0xFF, 0xFF, 0xFF]);
     basic + message + if is_extended { 4 } else { 0 }
 }
 

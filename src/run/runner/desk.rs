@@ -341,7 +341,8 @@ impl Runner {
         };
         let (clock, inputs, name) = (self.clock, self.inputs.clone(), name.to_owned());
         tokio::spawn(async move {
-            let publish::Preflight { phases, failure } = publish::preflight(clock, &target).await;
+            let publish::Preflight { phases, failure, .. } =
+                publish::preflight(clock, &target).await;
             let phases =
                 phases.iter().map(|p| Phase { name: p.name, took_ms: p.took_ms }).collect();
             let failure = failure.map(|error| error.to_string());
@@ -467,11 +468,8 @@ impl Runner {
     fn begin_destination(&mut self, settings: Destination) -> DestinationId {
         let id = DestinationId(self.next_id);
         self.next_id = self.next_id.wrapping_add(1);
-        let queue = Arc::new(self.fan_out.subscribe());
-        let stats = queue.clone();
-        let handle = publish::spawn(self.clock, id.0, queue, self.reports.clone());
-        let stats = Box::new(move || stats.stats());
-        self.destinations.insert(id, Running { settings, revision: 0, handle, stats });
+        let handle = publish::spawn(self.clock, id.0, self.fan_out.clone(), self.reports.clone());
+        self.destinations.insert(id, Running { settings, revision: 0, handle });
         id
     }
 

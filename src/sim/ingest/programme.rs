@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::flv::{audio, video};
-use crate::media::{Kind, Track};
+use crate::media::{Codec, Kind, Track};
 
 /// A gap between two access units of a track above which a programme is not whole.
 const GAP_MAX_MS: u64 = 500;
@@ -18,7 +18,7 @@ pub struct Programme {
     key_frames: u64,
     bytes: u64,
     first_video_at: Option<Duration>,
-    video_config: Option<Vec<u8>>,
+    video_config: Option<(Option<Codec>, Vec<u8>)>,
     config_changes: u64,
     faults: Vec<String>,
 }
@@ -47,7 +47,8 @@ pub struct Summary {
     pub bitrate_kbps: u64,
     /// The largest distance between two consecutive access units of one track.
     pub largest_gap_ms: u64,
-    /// How far the edges of the two tracks lie apart, the larger of start and end.
+    /// How far the beginnings of the two tracks lie apart. (Their ends say nothing: a stop cuts each
+    /// track wherever its encoder just is.)
     pub track_offset_ms: u64,
     /// Times that the video's codec configuration changed.
     pub config_changes: u64,
@@ -102,10 +103,11 @@ impl Programme {
         };
         if kind == Kind::VideoConfig {
             let config = body.get(tag.payload_offset..).unwrap_or_default();
-            if self.video_config.as_deref().is_some_and(|known| known != config) {
+            let config = Some((tag.codec, config.to_vec()));
+            if self.video_config.is_some() && self.video_config != config {
                 self.config_changes += 1;
             }
-            self.video_config = Some(config.to_vec());
+            self.video_config = config;
             self.video.configured = true;
             return Ok(());
         }
@@ -120,12 +122,18 @@ impl Programme {
     }
 
     fn receive_audio(&mut self, time_ms: u64, body: &[u8]) -> Result<(), String> {
-        let tag = audio::parse(body).map_err(|error| error.to_string())?;
-        if tag.kind() == Kind::AudioConfig {
-            self.audio.configured = true;
-            return Ok(());
+        if body.is_empty() {
+            return Ok(()); // a period of silence (Enhanced RTMP v2, "Enhanced Audio")
         }
-        self.audio.add(time_ms)
+        let tag = audio::parse(body).map_err(|error| error.to_string())?;
+        match tag.kind() {
+            None => Ok(()),
+            Some(Kind::AudioConfig) => {
+                self.audio.configured = true;
+                Ok(())
+            }
+            Some(_) => self.audio.add(time_ms),
+        }
     }
 
     /// Notes what keeps the programme from being whole, up to a bound.
@@ -160,10 +168,64 @@ impl Programme {
             audio_frames: self.audio.frames,
             bitrate_kbps: (self.bytes * 8).checked_div(span_ms).unwrap_or(0),
             largest_gap_ms,
-            track_offset_ms: apart(self.video.first_ms, self.audio.first_ms)
-                .max(apart(self.video.last_ms, self.audio.last_ms)),
+            track_offset_ms: apart(self.video.first_ms, self.audio.first_ms),
             config_changes: self.config_changes,
             faults,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn received(messages: &[(Track, u64, &[u8])]) -> Summary {
+        let mut programme = Programme::default();
+        for (track, time_ms, body) in messages {
+            programme.receive(Duration::ZERO, *track, *time_ms, body);
+        }
+        programme.summary()
+    }
+
+    #[test]
+    fn codecs_of_enhanced_rtmp_are_counted() {
+        let summary = received(&[
+            (Track::Video, 0, b"\x84hvc1\x02\x00\x09colorInfo\x05"),
+            (Track::Video, 0, b"\x90hvc1\x01"),
+            (Track::Audio, 0, b"\x90OpusOpusHead"),
+            (Track::Video, 0, b"\x91hvc1\x00\x00\x21\xEE"),
+            (Track::Audio, 7, b"\x91Opus\xFC"),
+            (Track::Video, 33, b"\xA3hvc1\xEE"),
+            (Track::Audio, 27, b"\x91Opus\xFC"),
+            (Track::Video, 66, b"\xA7\x02\x00\x00\x09\x03hvc1\xEE"),
+            (Track::Audio, 47, b"\x92Opus"),
+            (Track::Video, 66, b"\x92hvc1"),
+        ]);
+        assert_eq!((summary.video_frames, summary.key_frames, summary.audio_frames), (3, 1, 2));
+        assert_eq!((summary.config_changes, summary.largest_gap_ms), (0, 33));
+        assert_eq!(summary.faults, [""; 0]);
+    }
+
+    #[test]
+    fn another_codec_with_the_same_configuration_is_a_change() {
+        let summary =
+            received(&[(Track::Video, 0, b"\x90vp09\x01"), (Track::Video, 0, b"\x90av01\x01")]);
+        assert_eq!(summary.config_changes, 1);
+    }
+
+    #[test]
+    fn silence_is_no_fault_and_no_access_unit() {
+        let summary =
+            received(&[(Track::Audio, 0, &[0xAF, 0, 0x11, 0x90]), (Track::Audio, 20, &[])]);
+        assert_eq!(summary.audio_frames, 0);
+        assert_eq!(summary.faults, ["no video arrived", "no audio arrived"]);
+    }
+
+    #[test]
+    fn several_tracks_in_one_message_are_a_fault_by_name() {
+        let summary = received(&[(Track::Video, 40, b"\x96\x01hvc1\x00")]);
+        let told =
+            "Video at 40 ms: the tag carries several tracks (Multitrack), which is not supported";
+        assert_eq!(summary.faults[0], told);
     }
 }
