@@ -162,7 +162,7 @@ fn watch<T: Send + 'static>(
     let (progress, progress_too) = (Arc::clone(progress), Arc::clone(progress));
     let new_sample = move |sink: &AppSink| {
         let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
-        let Some(span) = span(&sample) else { return Ok(gst::FlowSuccess::Ok) };
+        let Some(span) = span(&sample, progress.limit) else { return Ok(gst::FlowSuccess::Ok) };
         if u128::from(span.from_ns) >= progress.limit.as_nanos() {
             progress.cut.store(true, Ordering::Relaxed);
             if !done.swap(true, Ordering::AcqRel) {
@@ -184,12 +184,14 @@ fn watch<T: Send + 'static>(
     shared
 }
 
-/// When a player would present it: the segment carries a file's edit list.
-fn span(sample: &gst::Sample) -> Option<Span> {
+/// When a player would present it: the segment carries a file's edit list. Whatever durations a
+/// file claims, nothing lasts beyond the limit.
+fn span(sample: &gst::Sample, limit: Duration) -> Option<Span> {
     let (buffer, segment) = sample.buffer().zip(sample.segment())?;
     let from = segment.downcast_ref::<gst::ClockTime>()?.to_running_time(buffer.pts()?)?;
-    let to = from + buffer.duration().unwrap_or(gst::ClockTime::ZERO);
-    Some(Span { from_ns: from.nseconds(), to_ns: to.nseconds() })
+    let to = from.saturating_add(buffer.duration().unwrap_or(gst::ClockTime::ZERO));
+    let limit_ns = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
+    Some(Span { from_ns: from.nseconds(), to_ns: to.nseconds().min(limit_ns) })
 }
 
 fn show<V: Viewer>(sample: &gst::Sample, span: Span, viewer: &mut V) {

@@ -71,8 +71,13 @@ impl Clip {
         (inside || self.repeats).then_some(at_ms as usize)
     }
 
-    fn picture(&self, at_ms: i64) -> Option<&Thumbnail> {
-        self.shots.get(*self.shown.get(self.place(at_ms)?)?).map(|shot| &shot.thumbnail)
+    /// Which of the pictures is on the screen.
+    fn shown_at(&self, at_ms: i64) -> Option<usize> {
+        self.shown.get(self.place(at_ms)?).copied()
+    }
+
+    fn picture(&self, number: usize) -> Option<&Thumbnail> {
+        self.shots.get(number).map(|shot| &shot.thumbnail)
     }
 
     fn sound(&self, from_ms: i64, to_ms: i64) -> Vec<f32> {
@@ -105,12 +110,9 @@ pub(super) fn offset_ms(film: &Film, envelope: &Envelope, clip: &Clip) -> Option
     while from_ms + STRETCH_MS <= end_ms {
         let first = seen.partition_point(|(at_ms, _)| *at_ms < from_ms);
         let last = seen.partition_point(|(at_ms, _)| *at_ms < from_ms + STRETCH_MS);
-        let heard = &loudness[from_ms as usize..(from_ms + STRETCH_MS) as usize];
-        if let Some(lag_ms) = picture_lag_ms(&seen[first..last], clip) {
-            offsets.extend(
-                sound_behind_ms(from_ms - lag_ms.round() as i64, heard, clip)
-                    .map(|behind_ms| behind_ms + (lag_ms.round() - lag_ms)),
-            );
+        let heard = loudness.get(from_ms as usize..(from_ms + STRETCH_MS) as usize);
+        if let Some((seen, heard)) = seen.get(first..last).zip(heard) {
+            offsets.extend(offset_of_stretch_ms(from_ms, seen, heard, clip));
         }
         from_ms += HOP_MS;
     }
@@ -119,35 +121,55 @@ pub(super) fn offset_ms(film: &Film, envelope: &Envelope, clip: &Clip) -> Option
     offsets.get(offsets.len() / 2).copied()
 }
 
+fn offset_of_stretch_ms(
+    from_ms: i64,
+    seen: &[Seen<'_>],
+    heard: &[f32],
+    clip: &Clip,
+) -> Option<f64> {
+    let lag_ms = picture_lag_ms(seen, clip)?;
+    let whole_ms = lag_ms.round();
+    let behind_ms = sound_behind_ms(from_ms - whole_ms as i64, heard, clip)?;
+    Some(behind_ms + whole_ms - lag_ms)
+}
+
 /// How much later in the programme than in the clip the pictures come.
 fn picture_lag_ms(seen: &[Seen<'_>], clip: &Clip) -> Option<f64> {
     let begin_ms = seen.first()?.0;
     let probes: Vec<Seen<'_>> = seen.iter().step_by(seen.len().div_ceil(PROBES)).copied().collect();
     let places = (0..clip.length_ms()).step_by(PROBE_STEP_MS as usize);
-    let plain = Light::plain();
-    let near_ms = places
-        .map(|place_ms| begin_ms - place_ms)
-        .map(|lag_ms| (lag_ms, cost(&probes, clip, lag_ms, &plain)))
-        .min_by(|(_, a), (_, b)| a.total_cmp(b))?
-        .0;
-    let pairs =
-        seen.iter().filter_map(|(at_ms, seen)| Some((*seen, clip.picture(at_ms - near_ms)?)));
+    let lags: Vec<i64> = places.map(|place_ms| begin_ms - place_ms).collect();
+    let probed = costs(&probes, clip, &lags, &Light::plain());
+    let near_ms = *lags.iter().zip(&probed).min_by(|(_, a), (_, b)| a.total_cmp(b))?.0;
+    let pairs = seen
+        .iter()
+        .filter_map(|(at_ms, seen)| Some((*seen, clip.picture(clip.shown_at(at_ms - near_ms)?)?)));
     let light = Light::between(pairs);
-    let lags = near_ms - PICTURE_REACH_MS..=near_ms + PICTURE_REACH_MS;
-    let costs: Vec<f64> = lags.map(|lag_ms| cost(seen, clip, lag_ms, &light)).collect();
+    let lags: Vec<i64> = (near_ms - PICTURE_REACH_MS..=near_ms + PICTURE_REACH_MS).collect();
+    let costs = costs(seen, clip, &lags, &light);
     let per_picture_ms =
-        (clip.length_ms() / clip.shots.len() as i64).max(STRETCH_MS / seen.len() as i64);
+        (clip.length_ms() / clip.shots.len().max(1) as i64).max(STRETCH_MS / seen.len() as i64);
     let step_ms = per_picture_ms.clamp(1, STEP_MAX_MS) as usize;
     Some((near_ms - PICTURE_REACH_MS) as f64 + bottom_of_valley(&costs, step_ms)?)
 }
 
-/// How unlike the pictures are to those of the clip, if they lag by so much.
-fn cost(seen: &[Seen<'_>], clip: &Clip, lag_ms: i64, light: &Light) -> f64 {
-    let distance = |(at_ms, thumbnail): &Seen<'_>| {
-        let other = clip.picture(at_ms - lag_ms);
-        other.map_or(f64::INFINITY, |other| thumbnail.distance(other, light))
-    };
-    seen.iter().map(distance).sum::<f64>() / seen.len() as f64
+/// How unlike the pictures are to those of the clip, for each lag they may have.
+fn costs(seen: &[Seen<'_>], clip: &Clip, lags_ms: &[i64], light: &Light) -> Vec<f64> {
+    let mut sums = vec![0.0; lags_ms.len()];
+    for (at_ms, thumbnail) in seen {
+        // A picture of the clip lasts for many lags.
+        let mut last = (None, f64::INFINITY);
+        for (sum, lag_ms) in sums.iter_mut().zip(lags_ms) {
+            let shown = clip.shown_at(at_ms - lag_ms);
+            if shown != last.0 {
+                let other = shown.and_then(|number| clip.picture(number));
+                let distance = other.map(|other| thumbnail.distance(other, light));
+                last = (shown, distance.unwrap_or(f64::INFINITY));
+            }
+            *sum += last.1;
+        }
+    }
+    sums.into_iter().map(|sum| sum / seen.len() as f64).collect()
 }
 
 /// The place of the lowest cost. The slopes are steps as long as a picture; smoothed over one step,
@@ -173,7 +195,8 @@ fn bottom_of_valley(costs: &[f64], step_ms: usize) -> Option<f64> {
 /// How far along a slope the level is reached.
 fn crossing<'a>(slope: impl Iterator<Item = &'a f64>, level: f64) -> Option<f64> {
     let mut before = level;
-    for (place, cost) in slope.enumerate() {
+    // What lies behind the known part of a clip is no slope.
+    for (place, cost) in slope.take_while(|cost| cost.is_finite()).enumerate() {
         if *cost > level {
             return Some(place as f64 - (cost - level) / (cost - before).max(f64::EPSILON));
         }
@@ -289,6 +312,9 @@ mod tests {
         let other = Made { picture: |at_ms| moving(at_ms + 100_000), ..FILM };
         let (film, envelope) = other.play(4_000, 30, 0, (0, 0));
         assert_eq!(offset_ms(&film, &envelope, &FILM.clip(25)), None);
+        let dark = Film { end_ns: 1_000 * MS, ..Film::default() };
+        let blind = Clip::new(dark, Envelope::default(), true);
+        assert_eq!(offset_ms(&film, &envelope, &blind), None);
         let nothing = Clip::new(Film::default(), Envelope::default(), true);
         assert_eq!(offset_ms(&film, &envelope, &nothing), None);
         assert_eq!(offset_ms(&Film::default(), &Envelope::default(), &FILM.clip(25)), None);
@@ -298,8 +324,8 @@ mod tests {
     fn nothing_is_known_behind_the_known_part_of_a_long_clip() {
         let (film, envelope) = FILM.play(FILM.length_ms, 25, 0, (0, 0));
         let clip = Clip::new(film, envelope, false);
-        assert!(clip.picture(FILM.length_ms - 1).is_some());
-        assert!(clip.picture(FILM.length_ms).is_none() && clip.picture(-1).is_none());
+        assert!(clip.shown_at(FILM.length_ms - 1).is_some());
+        assert!(clip.shown_at(FILM.length_ms).is_none() && clip.shown_at(-1).is_none());
         let (film, envelope) = FILM.play(5_000, 30, 1_000, (0, 40));
         let offset = offset_ms(&film, &envelope, &clip).expect("a measure");
         assert!((offset - 40.0).abs() <= 5.0, "{offset}");

@@ -45,7 +45,7 @@ pub fn marker_offset_ms(programme: &Path) -> Result<Option<f64>, CaptureError> {
 pub fn clip_offset_ms(programme: &Path, clip: &Path) -> Result<Option<f64>, CaptureError> {
     let programme =
         decode(programme, LIP_SYNC_PROGRAMME_MAX, Film::default(), Envelope::default())?;
-    let Some(aspect) = programme.viewer.aspect() else { return Ok(None) };
+    let Some(aspect) = programme.viewer.aspect else { return Ok(None) };
     let Decoded { viewer, listener, whole } =
         decode(clip, LIP_SYNC_CLIP_MAX, Film::within(aspect), Envelope::default())?;
     let clip = Clip::new(viewer, listener, whole);

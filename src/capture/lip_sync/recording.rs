@@ -12,7 +12,7 @@ const ROUNDING_NS: u64 = 5 * MS;
 #[derive(Debug, Default)]
 pub(super) struct Film {
     /// The frame that the pictures are shown in; that of the first picture if nothing else is said.
-    aspect: Option<f64>,
+    pub(super) aspect: Option<f64>,
     pub(super) shots: Vec<Shot>,
     pub(super) end_ns: u64,
 }
@@ -28,11 +28,6 @@ impl Film {
     /// A film whose pictures are shown in a frame of that width, in heights.
     pub(super) fn within(aspect: f64) -> Film {
         Film { aspect: Some(aspect), ..Film::default() }
-    }
-
-    /// Width of the frame in heights; `None` before the first picture.
-    pub(super) fn aspect(&self) -> Option<f64> {
-        self.aspect
     }
 }
 
