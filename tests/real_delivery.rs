@@ -32,7 +32,8 @@ fn real_nothing_is_lost_on_stop_in_a_hundred_unpaced_runs() {
     let holds = write_programme(&folder.path().join("programme.flv"), 4, 6_000);
     let drain = Drain::start(&Speaks::with(&server, &[]).config(), None);
     let url = format!("rtmps://localhost:{}/live", drain.rtmps_port);
-    let arguments = format!("push programme.flv --url {url} --key-file key --ca-file ca.pem --no-pace");
+    let arguments =
+        format!("push programme.flv --url {url} --key-file key --ca-file ca.pem --no-pace");
     for n in 0..RUNS {
         firstmile_ends(folder.path(), &arguments).ok();
         let taken = drain.next(Duration::from_secs(5)).expect("a publisher");

@@ -1,15 +1,15 @@
 //! The publishers that are compared, and how each is started.
 
+use std::fs;
 use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
-use std::fs;
-use std::path::PathBuf;
 
+use rustls::ServerConfig;
 use rustls::crypto::ring::{cipher_suite, default_provider};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::ServerConfig;
 use rustls::version::TLS13;
 
 use super::material::{Material, ROUNDS};
@@ -54,7 +54,9 @@ impl Site {
         let key = PrivateKeyDer::from_pem_file(&identity.key).expect("just made");
         let config = ServerConfig::builder_with_provider(Arc::new(provider))
             .with_protocol_versions(&[&TLS13])
-            .and_then(|builder| builder.with_no_client_auth().with_single_cert(vec![certificate], key))
+            .and_then(|builder| {
+                builder.with_no_client_auth().with_single_cert(vec![certificate], key)
+            })
             .expect("they belong together");
         let folder = Folder::new("peers");
         let key_file = folder.path().join("key");

@@ -77,13 +77,12 @@ impl Wire {
         let mut roots = RootCertStore::empty();
         let pem = fs::read(&floor.ca_file).expect("the CA file");
         roots.add_parsable_certificates(CertificateDer::pem_slice_iter(&pem).flatten());
-        let config = ClientConfig::builder_with_provider(Arc::new(
-            rustls::crypto::ring::default_provider(),
-        ))
-        .with_safe_default_protocol_versions()
-        .expect("the provider has them")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+        let config =
+            ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+                .with_safe_default_protocol_versions()
+                .expect("the provider has them")
+                .with_root_certificates(roots)
+                .with_no_client_auth();
         let name = ServerName::try_from("localhost").expect("a name");
         let tls = ClientConnection::new(Arc::new(config), name).expect("a TLS client");
         let socket = TcpStream::connect((Ipv4Addr::LOCALHOST, floor.port)).expect("the server");

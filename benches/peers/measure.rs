@@ -34,9 +34,8 @@ impl Measure {
         let (program, arguments) = self.command.split_first().expect("clap requires it");
         let status = Command::new(program).args(arguments).status();
         let used = getrusage(UsageWho::RUSAGE_CHILDREN).expect("Linux has it");
-        let seconds = |time: nix::sys::time::TimeVal| {
-            time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6
-        };
+        let seconds =
+            |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
         let usage = Usage {
             cpu_s: seconds(used.user_time()) + seconds(used.system_time()),
             peak_bytes: used.max_rss() as u64 * 1024,

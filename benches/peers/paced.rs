@@ -151,9 +151,8 @@ impl Calls {
     fn most_of_them(&self, messages: f64) -> String {
         let mut names: Vec<_> = self.by_name.iter().collect();
         names.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-        let told = |(name, count): &(&String, &u64)| {
-            format!("{name} {:.2}", **count as f64 / messages)
-        };
+        let told =
+            |(name, count): &(&String, &u64)| format!("{name} {:.2}", **count as f64 / messages);
         names.iter().take(4).map(told).collect::<Vec<_>>().join(", ")
     }
 }
