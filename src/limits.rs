@@ -51,9 +51,13 @@ pub const RTMP_CHUNK_SIZE_OUT: usize = 4_096;
 pub const RTMP_OUT_HIGH_WATER_BYTES: usize = 256 * 1024;
 /// A message above this is still sent, with one warning: nginx-rtmp's default limit is 1 MB.
 pub const RTMP_MESSAGE_WARN_BYTES: usize = 1_000_000;
-/// Window acknowledgement size we ask the server for: at 6 Mb/s about eight acknowledgements
-/// a second, so that delivery can be judged within 250 ms.
+/// Window acknowledgement size we ask the server for at first and at most: at 6 Mb/s about eight
+/// acknowledgements a second. At a lower rate it follows the rate, so that delivery can be judged
+/// within 250 ms.
 pub const RTMP_ACK_WINDOW_BYTES: u32 = 100_000;
+
+/// The least that is asked for: a fourth of a second at 320 kb/s. A slower stream is judged later.
+pub const RTMP_ACK_WINDOW_BYTES_MIN: u32 = 10_000;
 
 // ── RTMP, what we accept ──────────────────────────────────────────────────────────────────────
 
@@ -108,6 +112,9 @@ pub const RTMP_PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
 /// No byte delivered while bytes are waiting: the path is dead. Within 5 s of a freeze it is to be
 /// known; the last sign of life and the end of the wait are each seen up to a look late.
 pub const DEAD_PATH_TIMEOUT: Duration = Duration::from_millis(4_250);
+/// How long the rate of sending is measured before the acknowledgement window follows it: a group of
+/// pictures, since a key frame is some pictures long.
+pub const RATE_MEASURED_FOR: Duration = Duration::from_secs(2);
 /// How often delivery is looked at while bytes are waiting.
 pub const PROGRESS_TICK: Duration = Duration::from_millis(250);
 /// From an ordered stop to the closed wire, whatever the server does.
@@ -302,6 +309,7 @@ const _: () = assert!(BACKOFF_JITTER_PERCENT < 100);
 const _: () = assert!(CAPTURE_TRIAL_TIMEOUT.as_secs() < CAPTURE_DRIVER_TIMEOUT.as_secs());
 const _: () = assert!(CAPTURE_OPEN_TIMEOUT.as_secs() < CAPTURE_DRIVER_TIMEOUT.as_secs());
 const _: () = assert!(RTMP_IN_MESSAGE_BYTES_MAX <= RTMP_IN_TOTAL_BYTES_MAX);
+const _: () = assert!(RTMP_ACK_WINDOW_BYTES_MIN < RTMP_ACK_WINDOW_BYTES);
 const _: () = assert!(AMF_STRING_BYTES_MAX <= RTMP_IN_MESSAGE_BYTES_MAX);
 const _: () = assert!(SIM_INGEST_MESSAGE_BYTES_MAX >= ACCESS_UNIT_BYTES_MAX);
 const _: () = assert!(QUEUE_BYTES_MAX >= ACCESS_UNIT_BYTES_MAX);

@@ -15,7 +15,7 @@ use crate::limits::{PROGRESS_TICK, RTMP_OUT_HIGH_WATER_BYTES, STOP_TIMEOUT, SUCC
 use crate::media::QueueStats;
 use crate::rtmp::{Event, Outbound, Session};
 
-use super::delivery::{Delivery, Observation};
+use super::delivery::{Delivery, Observation, Window};
 use super::error::PublishError;
 use super::socket::TcpProbe;
 
@@ -106,6 +106,7 @@ pub(super) struct Drive<'a, S, M> {
 /// The parts of a drive that change as it goes.
 struct State {
     delivery: Delivery,
+    window: Window,
     numbers: Numbers,
     next_look: Duration,
     next_move: Duration,
@@ -136,6 +137,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
         let now = self.clock.now();
         let mut state = State {
             delivery: Delivery::new(now),
+            window: Window::new(now),
             numbers: Numbers::default(),
             next_look: now,
             next_move: now,
@@ -247,7 +249,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
     /// Looks at delivery when it is time to, and reports.
     fn look(&mut self, state: &mut State) -> Result<(), PublishError> {
         let now = self.clock.now();
-        if now < state.next_look {
+        // A short programme may be through before the next look; whether it arrived is to be seen.
+        let awaits_media = state.publish_started && !state.accepted;
+        let all_written = awaits_media && self.session.transmit().is_empty();
+        if now < state.next_look && !all_written {
             return Ok(());
         }
         let stats = self.session.stats();
@@ -255,12 +260,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
         state.numbers.acknowledged_bytes = stats.ack_seen.then_some(stats.bytes_acknowledged);
         state.numbers.in_flight_bytes = tcp.map(|tcp| tcp.unacknowledged_bytes);
         state.numbers.rtt_us = tcp.map(|tcp| tcp.rtt.as_micros() as u64);
+        let window_bytes = self.session.acknowledgement_window();
+        if let Some(window) = state.window.observe(now, state.numbers.sent_bytes, window_bytes) {
+            self.session.ask_for_acknowledgements(window);
+        }
         let dead = state.delivery.observe(
             now,
             Observation {
                 written_bytes: state.numbers.sent_bytes,
                 waiting_bytes: self.session.transmit().remaining(),
                 acknowledged_bytes: state.numbers.acknowledged_bytes,
+                window_bytes,
                 tcp_unacknowledged_bytes: state.numbers.in_flight_bytes,
                 tcp_acknowledged_bytes: tcp.map_or(0, |tcp| tcp.acknowledged_bytes),
             },
@@ -325,6 +335,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
             if progress != (stats.bytes_acknowledged, in_flight) {
                 progress = (stats.bytes_acknowledged, in_flight);
                 quiet_by = now + FAREWELL_QUIET;
+            }
+            if arrived && state.publish_started && !state.accepted {
+                state.accepted = true;
+                (self.report)(Progress::Accepted);
             }
             let deadline = state.stop_by.map_or(quiet_by, |by| by.min(quiet_by));
             if arrived || now >= deadline {

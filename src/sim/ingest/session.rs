@@ -496,6 +496,23 @@ mod tests {
     }
 
     #[test]
+    fn acknowledgements_come_as_often_as_asked_for_in_mid_stream() {
+        let (mut client, mut server, _) = published(IngestConfig::default());
+        let mut unacknowledged = |client: &mut Session| {
+            client.send_video(0, &[0x17], Bytes::from(vec![0; 2_000]));
+            let up = client.transmit();
+            server.handle_input(NOW, &up.copy_to_bytes(up.remaining()));
+            let down = server.transmit();
+            client.handle_input(NOW, &down.copy_to_bytes(down.remaining()));
+            client.stats().bytes_sent - client.stats().bytes_acknowledged
+        };
+        assert!(unacknowledged(&mut client) >= 2_000);
+        client.ask_for_acknowledgements(1_000);
+        assert_eq!(client.acknowledgement_window(), 1_000);
+        assert_eq!(unacknowledged(&mut client), 0);
+    }
+
+    #[test]
     fn a_publisher_that_asks_and_never_reads_is_let_go() {
         let (_, mut server, _) = published(IngestConfig::default());
         let (mut writer, mut out) = (Writer::new(), Outbound::default());
