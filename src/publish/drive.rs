@@ -385,7 +385,11 @@ const HANDSHAKE_BYTES: u64 = 1 + 2 * 1536;
 const FAREWELL_QUIET: Duration = Duration::from_millis(500);
 
 pub(super) fn lost(error: io::Error) -> PublishError {
-    PublishError::Lost { why: error.to_string() }
+    let why = match error.kind() {
+        io::ErrorKind::UnexpectedEof => "the server hung up".to_owned(),
+        _ => error.to_string(),
+    };
+    PublishError::Lost { why }
 }
 
 /// One step of input or output, whichever can be done first; reading is never held up by writing.
