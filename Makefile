@@ -6,16 +6,16 @@ FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz
+.PHONY: help demo test fuzz bench bench-peers
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/make \1	\2/p' $(firstword $(MAKEFILE_LIST))
 
 demo: ## go live from simulated devices to a server on this machine; without a terminal, for 20 s
 	.ci/setup demo
-	$(CARGO) build --locked --release
+	$(CARGO) build --locked
 	@if [ -t 1 ]; then set -- demo; else set -- demo --headless --seconds 20; fi; \
-	exec $(CARGO) run --locked --release --quiet -- "$$@"
+	exec $(CARGO) run --locked --quiet -- "$$@"
 
 test: ## every check: format, lints, tests, examples in the documentation
 	.ci/setup test
@@ -25,7 +25,16 @@ test: ## every check: format, lints, tests, examples in the documentation
 	else set -- test --lib --bins --tests; fi; \
 	echo "$(CARGO) $$* --locked"; exec $(CARGO) "$$@" --locked
 	$(CARGO) test --locked --doc
+	RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --locked --no-deps --quiet
 
 fuzz: ## throw bytes at everything that reads bytes (FUZZ_SECONDS for each of FUZZ_TARGETS)
 	.ci/setup build
 	FUZZ_SECONDS="$(FUZZ_SECONDS)" FUZZ_TARGETS="$(FUZZ_TARGETS)" .ci/fuzz
+
+bench: ## what chunks, AMF0, FLV and a session cost, compared with the run before
+	.ci/setup build
+	$(CARGO) bench --locked --bench wire
+
+bench-peers: ## publishing beside ffmpeg, rtmp2sink and the least it can cost; some 6 minutes
+	.ci/setup bench
+	$(CARGO) bench --locked --bench peers -- $(PEERS)

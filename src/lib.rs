@@ -6,50 +6,71 @@
 //! `debug`. Rooms marked *shell* touch the world and decide nothing. Who may look into whom is data
 //! in `tests/tidy.rs`; the walk through the house is `docs/architecture.md`.
 
-macro_rules! pure_rooms {
-    ($($(#[$doc:meta])* $room:ident;)*) => {
-        $(
-            $(#[$doc])*
-            #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
-            pub mod $room;
-        )*
-    };
-}
+// Pure rooms. The attribute keeps clocks, files, sockets and threads out of them (clippy.toml).
 
-pure_rooms! {
-    /// Every bound of the product, with the sketch that produced it.
-    limits;
-    /// The stream key: never printed, wiped when dropped.
-    secret;
-    /// Access units, their time on the wire, and the queue where they may wait or be dropped.
-    media;
-    /// FLV tag bodies and files.
-    flv;
-    /// The RTMP client without sockets and clocks: bytes in, bytes out.
-    rtmp;
-    /// Lights and button: which rhythm means what, which press means what.
-    panel;
-    /// The command table, line editing and replies.
-    console;
-    /// Settings: one versioned schema, merged from several sources.
-    config;
-    /// Board profiles: hardware as data.
-    board;
-    /// The machine that owns the box's modes and destinations.
-    appliance;
-}
+// every bound of the product, with the sketch that produced it
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
+pub mod limits;
 
-/// GStreamer: sources, encoders, the copy into `Bytes`.
+// the stream key: never printed, wiped when dropped
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
+pub mod secret;
+
+// the pin of a server's key, as settings write it and TLS compares it
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
+pub mod spki_pin;
+
+// access units, their time on the wire, and the queue where they may wait or be dropped
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
+pub mod media;
+
+// FLV tag bodies and files
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
+pub mod flv;
+
+// the RTMP client: bytes in, bytes out
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
+pub mod rtmp;
+
+// lights and button: which rhythm means what, which press means what
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
+pub mod panel;
+
+// the command table, line editing and replies
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
+pub mod console;
+
+// settings: one versioned schema, merged from several sources
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
+pub mod config;
+
+// board profiles: hardware as data
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
+pub mod board;
+
+// the machine that owns the box's modes and destinations
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
+pub mod appliance;
+
+// Shell rooms.
+
+// GStreamer: sources, encoders, the copy into `Bytes`
 pub mod capture;
-/// The command line.
-pub mod cli;
-/// The monotonic clock of the process.
+
+// the monotonic clock of the process
 pub mod clock;
-/// Linux devices: lights, button, console port, service manager.
+
+// Linux devices: lights, button, console port, service manager
 pub mod device;
-/// One attempt to publish: name, TCP, TLS, RTMP session, orderly close.
+
+// one attempt to publish: name, TCP, TLS, RTMP session, orderly close
 pub mod publish;
-/// The event loop: inputs to the appliance, its actions to the world.
+
+// the event loop: inputs to the appliance, its actions to the world
 pub mod run;
-/// The simulated board.
+
+// the simulated board and a small ingest server
 pub mod sim;
+
+// the command line
+pub mod cli;

@@ -6,8 +6,10 @@ mod pair;
 use std::time::Duration;
 
 use firstmile::{
-    limits::{RTMP_ACK_WINDOW_BYTES, RTMP_PONGS_WAITING_MAX},
-    rtmp::{ConnectOrder, ErrorKind, Event, Misbehaviour, Phase},
+    limits::{RTMP_ACK_WINDOW_BYTES, RTMP_MESSAGE_WARN_BYTES, RTMP_PONGS_WAITING_MAX},
+    rtmp::{
+        ConnectOrder, ErrorKind, Event, Misbehaviour, Phase, Warning, chunk::MESSAGE_BYTES_WIRE_MAX,
+    },
     sim::ingest::session::{IngestConfig, IngestEvent, Policy},
 };
 use pair::{Media, ORDERS, Pair, Pieces, audio, client_config, video};
@@ -65,13 +67,18 @@ fn a_server_may_use_any_chunk_size() {
     }
 }
 
+/// Every byte of a direction; in the packets of the handshake one of many stands for all.
+fn cuts(bytes: u64) -> impl Iterator<Item = u64> {
+    (0..bytes).filter(|cut| *cut < 10 || *cut > 3_060 || cut.abs_diff(1_536) < 5 || cut % 61 == 0)
+}
+
 #[test]
 fn a_cut_at_any_byte_from_the_server_ends_with_a_named_phase() {
     for order in ORDERS {
         let mut whole = Pair::friendly(order);
         whole.run_to(LONG);
         let mut reached = Phase::Handshake;
-        for cut in 0..whole.down.delivered {
+        for cut in cuts(whole.down.delivered) {
             let mut pair = Pair::friendly(order);
             pair.down.cut_after = Some(cut);
             pair.run_to(LONG);
@@ -95,7 +102,7 @@ fn a_cut_at_any_byte_to_the_server_ends_both_sides() {
         let mut whole = Pair::friendly(order);
         whole.media.extend([video(0, 300), audio(0, 30)]);
         whole.run_to(LONG);
-        for cut in 0..whole.up.delivered {
+        for cut in cuts(whole.up.delivered) {
             let mut pair = Pair::friendly(order);
             pair.media.extend([video(0, 300), audio(0, 30)]);
             pair.up.cut_after = Some(cut);
@@ -192,4 +199,54 @@ fn a_spurious_timeout_or_a_late_input_changes_nothing() {
     pair.run_for(LONG);
     assert_eq!(pair.client_events.len(), events, "{:?}", pair.client_events);
     assert!(matches!(pair.client_events.last(), Some((_, Event::Ended(_)))));
+}
+
+#[test]
+fn media_crosses_every_border_of_the_timestamp_unchanged() {
+    for border in [0xFF_FFFF_u64, 1 << 31, 1 << 32] {
+        let mut pair = Pair::friendly(ConnectOrder::Conforming);
+        let at = |n: u64| border - 100 + n * 20;
+        let media = (0..11).flat_map(|n| [video(at(n), 9_000), audio(at(n) + 3, 300)]);
+        pair.media.extend(media.clone());
+        pair.run_to(LONG);
+        let wanted: Vec<Media> = media
+            .map(|media| Media { timestamp_ms: media.timestamp_ms % (1 << 32), ..media })
+            .collect();
+        assert_all_arrived(&pair, &wanted);
+    }
+}
+
+#[test]
+fn a_message_that_some_servers_refuse_is_sent_with_one_warning() {
+    let mut pair = Pair::friendly(ConnectOrder::Conforming);
+    let bytes = RTMP_MESSAGE_WARN_BYTES + 1;
+    let media = [video(0, RTMP_MESSAGE_WARN_BYTES), video(33, bytes), video(66, bytes)];
+    pair.media.extend(media.clone());
+    pair.run_to(LONG);
+    assert_all_arrived(&pair, &media);
+    let warnings = pair.client_events.iter().filter(|(_, e)| matches!(e, Event::Warning(_)));
+    let warnings: Vec<&Event> = warnings.map(|(_, event)| event).collect();
+    assert_eq!(warnings, [&Event::Warning(Warning::LargeMessage { bytes })]);
+}
+
+#[test]
+fn a_message_that_rtmp_cannot_carry_is_left_out_with_a_warning() {
+    let mut pair = Pair::friendly(ConnectOrder::Conforming);
+    let bytes = MESSAGE_BYTES_WIRE_MAX + 1;
+    pair.media.extend([video(0, bytes), video(33, 10)]);
+    pair.run_to(LONG);
+    assert_all_arrived(&pair, &[video(33, 10)]);
+    let warning = Event::Warning(Warning::MessageNotSent { bytes });
+    assert!(pair.client_time(&warning).is_some());
+}
+
+#[test]
+fn media_outside_of_a_stream_is_ignored() {
+    let mut pair = Pair::friendly(ConnectOrder::Patient);
+    pair::send(&mut pair.client, &video(0, 10));
+    pair.run_to(LONG);
+    pair.client.stop(pair.now);
+    pair::send(&mut pair.client, &video(33, 10));
+    pair.run_for(LONG);
+    assert_all_arrived(&pair, &[]);
 }

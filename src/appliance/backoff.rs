@@ -19,12 +19,7 @@ pub(super) enum Next {
 }
 
 /// What follows an end of this kind, when it was failure number `failures` in a row (from 1).
-pub(super) fn after(
-    kind: EndKind,
-    failures: u32,
-    clock: Clock,
-    rng: &mut fastrand::Rng,
-) -> Next {
+pub(super) fn after(kind: EndKind, failures: u32, clock: Clock, rng: &mut fastrand::Rng) -> Next {
     let wait = match kind {
         EndKind::Lost
         | EndKind::Timeout

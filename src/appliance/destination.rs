@@ -6,9 +6,7 @@ use std::time::Duration;
 use super::action::{Action, PublishOrder, To};
 use super::backoff::{self, Next};
 use super::event::{DestinationId, EndKind, PublishEvent, Target, bounded, ms};
-use crate::console::{
-    self, Change, Clock, DestinationState as Shown, DestinationStatus, Reply,
-};
+use crate::console::{self, Change, Clock, DestinationState as Shown, DestinationStatus, Reply};
 use crate::limits::{ATTEMPT_TIMEOUT, BACKOFF_RESET_AFTER, STOPPING_TIMEOUT, WAIT_CUT_MIN};
 use crate::panel::Because;
 
@@ -348,7 +346,10 @@ impl Destination {
                 self.follow(desk, then, "closed");
             }
             (
-                State::Idle(_) | State::Waiting { .. } | State::Accepted { .. } | State::Closing { .. },
+                State::Idle(_)
+                | State::Waiting { .. }
+                | State::Accepted { .. }
+                | State::Closing { .. },
                 PublishEvent::Accepted,
             )
             | (State::Idle(_) | State::Waiting { .. }, PublishEvent::Ended { .. }) => {}
@@ -533,7 +534,8 @@ mod tests {
                 actions: &mut actions,
             };
             what(&mut self.destination, &mut desk);
-            let open = |action: &&Action| matches!(action, Action::Publish(PublishOrder::Open { .. }));
+            let open =
+                |action: &&Action| matches!(action, Action::Publish(PublishOrder::Open { .. }));
             self.opened += actions.iter().filter(open).count();
         }
 

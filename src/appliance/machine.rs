@@ -6,11 +6,12 @@ use std::time::Duration;
 use super::action::{Action, Notify, PipelineOrder, To};
 use super::destination::{Desk, Destination};
 use super::event::{
-    Event, LinkChange, PipelineEvent, PipelineFault, Presence, Setup, Source, Target, bounded, ms,
+    DestinationId, Event, LinkChange, PipelineEvent, PipelineFault, Presence, Setup, Source,
+    Target, bounded, ms,
 };
 use super::mode::{Cause, Engine, Mode, OnAir, Then};
 use crate::console::{
-    self, About, Change, ClientId, Clock, Command, Facts, Link, Mode as Shown, Reply, Status,
+    self, About, Change, ClientId, Clock, Command, Facts, Link, Mode as Shown, Reply, Status, Stick,
 };
 use crate::limits::{
     ACTIONS_MAX, DESTINATIONS_HELD_MAX, DESTINATIONS_MAX, FIRST_KEY_TIMEOUT,
@@ -158,6 +159,11 @@ impl Appliance {
         }
     }
 
+    /// Whether anything of this destination is still to be done or told.
+    pub fn holds(&self, id: DestinationId) -> bool {
+        self.destinations.iter().any(|destination| destination.id() == id)
+    }
+
     /// Whether this console is shown every change.
     pub fn watches(&self, client: ClientId) -> bool {
         self.watchers.contains(&client)
@@ -179,6 +185,16 @@ impl Appliance {
             Event::ConsoleGone(client) => self.watchers.retain(|watcher| *watcher != client),
             Event::Link(change) => self.link(now, change),
             Event::Clock(clock) => self.clock(now, clock),
+            Event::StartWithout { camera, microphone } => {
+                self.setup.start_without_camera = camera;
+                self.setup.start_without_microphone = microphone;
+            }
+            Event::Stick(stick) => self.act(Action::Show(match stick {
+                Stick::Working => Indication::StickWorking,
+                Stick::Accepted => Indication::StickAccepted,
+                Stick::Refused => Indication::StickRefused,
+            })),
+            Event::Forget => self.forget(now),
             Event::Source(source, presence) => self.source(source, presence == Presence::Back),
             Event::Pipeline { run, what } if run == self.run => self.pipeline(now, what),
             Event::Pipeline { .. } => {}
@@ -254,6 +270,15 @@ impl Appliance {
                     self.note(format!("the button was pressed, but {why}"));
                 }
             },
+            Gesture::ResetBegun => self.act(Action::Show(Indication::ResetBegun)),
+            Gesture::ResetArmed => self.act(Action::Show(Indication::ResetArmed)),
+            Gesture::ResetGivenUp => self.act(Action::Show(Indication::Already)),
+            Gesture::Reset => {
+                self.note("factory reset, by the button".to_owned());
+                self.forget(now);
+                self.act(Action::Show(Indication::Pressed));
+                self.act(Action::Forget);
+            }
             Gesture::Hold => {
                 if self.stop(now, "button held").is_none() {
                     self.act(Action::Show(Indication::Already));
@@ -286,6 +311,9 @@ impl Appliance {
                 version: env!("CARGO_PKG_VERSION"),
                 board: self.setup.board.clone(),
             }),
+            Command::Serve(service) => {
+                return self.act(Action::Serve { from, service: service.clone() });
+            }
         };
         self.act(Action::Say { to: To::Client(from), reply });
     }
@@ -429,6 +457,12 @@ impl Appliance {
         });
         self.run += 1;
         self.act(Action::Pipeline(PipelineOrder::Restart { run: self.run }));
+    }
+
+    /// Everything that was set is forgotten, and with it the wish to be live.
+    fn forget(&mut self, now: Duration) {
+        self.stop(now, "factory reset");
+        self.latch(false);
     }
 
     /// An orderly end that does not forget that the box was live.
@@ -776,145 +810,4 @@ impl Appliance {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::{DestinationId, PublishOrder};
-    use super::*;
-
-    fn setup() -> Setup {
-        Setup {
-            seed: 1,
-            board: "test".to_owned(),
-            start_without_camera: true,
-            start_without_microphone: true,
-            latched_live: false,
-        }
-    }
-
-    fn do_all(appliance: &mut Appliance) -> Vec<Action> {
-        std::iter::from_fn(|| appliance.poll_action()).collect()
-    }
-
-    fn tell(appliance: &mut Appliance, events: impl IntoIterator<Item = Event>) -> Vec<Action> {
-        let mut actions = do_all(appliance);
-        for event in events {
-            appliance.handle(Duration::from_secs(1), event);
-            actions.extend(do_all(appliance));
-        }
-        actions
-    }
-
-    fn targets(ids: std::ops::Range<u32>) -> Event {
-        let target = |id| Target {
-            id: DestinationId(id),
-            name: format!("d{id}"),
-            revision: 1,
-            has_key: true,
-        };
-        Event::Targets(ids.map(target).collect())
-    }
-
-    fn on_air() -> Appliance {
-        let mut appliance = Appliance::new(Duration::ZERO, setup());
-        let first_key = Event::Pipeline { run: 1, what: PipelineEvent::FirstKey };
-        tell(&mut appliance, [
-            Event::Booted,
-            targets(0..1),
-            Event::Button(Gesture::Press),
-            first_key,
-        ]);
-        appliance
-    }
-
-    fn ask(from: u32, command: Command) -> Event {
-        Event::Console { from: ClientId(from), command }
-    }
-
-    #[test]
-    fn settings_that_change_faster_than_servers_close_stay_bounded() {
-        let mut appliance = on_air();
-        let (mut opened, mut cut) = (1, 0);
-        for n in 1..200 {
-            for action in tell(&mut appliance, [targets(n * 8..n * 8 + 8)]) {
-                match action {
-                    Action::Publish(PublishOrder::Open { .. }) => opened += 1,
-                    Action::Publish(PublishOrder::Close { polite: false, .. }) => cut += 1,
-                    _ => {}
-                }
-            }
-            assert!(appliance.destinations.len() <= DESTINATIONS_HELD_MAX);
-        }
-        assert_eq!(opened - cut, appliance.destinations.len(), "what is forgotten was cut");
-    }
-
-    #[test]
-    fn more_destinations_than_the_bound_and_names_given_twice_are_left_out() {
-        let mut appliance = on_air();
-        tell(&mut appliance, [targets(0..200)]);
-        assert_eq!(appliance.status(Duration::from_secs(1)).destinations.len(), DESTINATIONS_MAX);
-        let Event::Targets(mut twice) = targets(0..2) else { unreachable!() };
-        twice.extend(twice.clone());
-        tell(&mut appliance, [Event::Targets(twice)]);
-        assert_eq!(appliance.status(Duration::from_secs(1)).destinations.len(), 2);
-    }
-
-    #[test]
-    fn a_console_watches_until_it_says_otherwise_or_leaves() {
-        let mut appliance = on_air();
-        for client in 0..20 {
-            tell(&mut appliance, [ask(client, Command::Watch)]);
-        }
-        assert_eq!((0..20).filter(|n| appliance.watches(ClientId(*n))).count(), WATCHERS_MAX);
-        tell(&mut appliance, [ask(0, Command::Watch), Event::ConsoleGone(ClientId(1))]);
-        assert!(!appliance.watches(ClientId(0)) && !appliance.watches(ClientId(1)));
-        tell(&mut appliance, [ask(19, Command::Watch)]);
-        assert!(appliance.watches(ClientId(19)), "a place became free");
-    }
-
-    #[test]
-    fn every_command_of_the_console_is_answered_in_every_mode_to_whoever_asked() {
-        let at_rest = || {
-            let mut appliance = Appliance::new(Duration::ZERO, setup());
-            tell(&mut appliance, [Event::Booted]);
-            appliance
-        };
-        let makers: [&dyn Fn() -> Appliance; 3] =
-            [&|| Appliance::new(Duration::ZERO, setup()), &at_rest, &on_air];
-        for make in makers {
-            for entry in console::COMMANDS {
-                let mut appliance = make();
-                let command = console::parse(entry.name).expect("a command").expect("a command");
-                let actions = tell(&mut appliance, [ask(3, command)]);
-                let answers = actions.iter().filter(|action| {
-                    matches!(action, Action::Say { to: To::Client(ClientId(3)), .. })
-                });
-                assert_eq!(answers.count(), 1, "{} in {:?}", entry.name, appliance.mode());
-            }
-        }
-    }
-
-    #[test]
-    fn every_fault_has_a_sentence_and_a_light_of_its_kind() {
-        let faults = [
-            PipelineFault::Camera,
-            PipelineFault::Microphone,
-            PipelineFault::Encoder,
-            PipelineFault::NoOutput,
-            PipelineFault::Internal,
-        ];
-        for fault in faults {
-            let mut appliance = Appliance::new(Duration::ZERO, setup());
-            let error = PipelineEvent::Error { fault, said: "words".to_owned() };
-            tell(&mut appliance, [
-                Event::Booted,
-                targets(0..1),
-                Event::Button(Gesture::Press),
-                Event::Pipeline { run: 1, what: error },
-                Event::Pipeline { run: 1, what: PipelineEvent::Ended },
-            ]);
-            assert_eq!(appliance.mode(), Shown::Fault);
-            assert!(matches!(appliance.indication(), Indication::Fault(_)));
-            let because = appliance.status(Duration::from_secs(1)).because;
-            assert!(because.ends_with(": words") && because.len() > 10, "{because}");
-        }
-    }
-}
+mod tests;

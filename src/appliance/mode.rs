@@ -40,9 +40,15 @@ pub(super) enum Mode {
     NeedsSetup,
     Ready,
     OnAir(OnAir),
-    Stopping { deadline: Duration, then: Then },
+    Stopping {
+        deadline: Duration,
+        then: Then,
+    },
     /// `look_again`: when to see whether the source that failed is there after all.
-    Fault { cause: Cause, look_again: Option<Duration> },
+    Fault {
+        cause: Cause,
+        look_again: Option<Duration>,
+    },
     /// `Exit` was given; nothing happens any more.
     Exited,
 }

@@ -61,6 +61,8 @@ const KEYS: &[(&str, Kind)] = &[
     ("lights.status.active_low", Kind::Flag),
     ("lights.status.led", Kind::Text),
     ("button.backend", Kind::Text),
+    ("button.device", Kind::Text),
+    ("button.code", Kind::Integer),
     ("button.chip", Kind::Text),
     ("button.line", Kind::Integer),
     ("button.line_name", Kind::Text),
@@ -188,8 +190,7 @@ fn read_value(kind: Kind, value: &DeValue<'_>) -> Option<Value> {
 }
 
 fn leads_to_a_key(table: &str) -> bool {
-    KEYS.iter()
-        .any(|(key, _)| key.strip_prefix(table).is_some_and(|rest| rest.starts_with('.')))
+    KEYS.iter().any(|(key, _)| key.strip_prefix(table).is_some_and(|rest| rest.starts_with('.')))
 }
 
 fn line_of(text: &str, offset: usize) -> usize {

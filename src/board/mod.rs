@@ -3,7 +3,7 @@
 //! Pure room. It promises that a [`Profile`] in hand is complete and consistent (every key known,
 //! typed and in range, no GPIO line used twice) and that what is wrong with a profile is named by
 //! file, line and key. It knows nothing of Linux: a profile says *which* device, other rooms know
-//! *how*. Profiles are embedded in the binary, so that a bare binary works; [`Profile::load`] takes
+//! *how*. Profiles are embedded in the binary, so that a bare binary works; [`Profile::load`](crate::board::Profile::load) takes
 //! text from anywhere else.
 //!
 //! ```
@@ -17,6 +17,7 @@
 mod document;
 mod error;
 mod profile;
+mod read;
 mod select;
 
 pub use error::ProfileError;

@@ -154,6 +154,21 @@ mod tests {
         }
     }
 
+    /// The hardware encoder is on few machines, but every element of its plug-in reads the same
+    /// kind of text.
+    #[test]
+    fn gstreamer_reads_the_live_bitrate_of_the_hardware_encoder() {
+        use gstreamer::{self as gst, prelude::*};
+
+        gst::init().expect("GStreamer");
+        let encoder = video("v4l2h264enc").expect("in the table");
+        let (property, template) = encoder.live_bitrate;
+        let element = gst::ElementFactory::make("v4l2src").build().expect("the plug-in");
+        element.set_property_from_str(property, &fill_in(template, 1_234, None));
+        let controls: gst::Structure = element.property(property);
+        assert_eq!(controls.get::<i32>("video_bitrate"), Ok(1_234_000));
+    }
+
     #[test]
     fn no_placeholder_is_left_in_any_encoder() {
         let video = VideoSettings {

@@ -233,7 +233,8 @@ impl Current {
         *missed = Missed::default();
         let time_ns = time.map(|time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
         let media_ns = if self.live {
-            time_ns.filter(|ns| ns.abs_diff(now_ns) < WRONG_TIME_NS).unwrap_or(now_ns)
+            // Nothing live comes from the future; what seems to would never be due.
+            time_ns.filter(|ns| ns.abs_diff(now_ns) < WRONG_TIME_NS).unwrap_or(now_ns).min(now_ns)
         } else {
             let origin_ns = *self.origin_ns.get_or_insert(now_ns);
             origin_ns.saturating_add(time_ns.unwrap_or(0))

@@ -23,14 +23,16 @@
 
 mod build;
 mod bus;
+mod devices;
 mod encoders;
 mod error;
 mod event;
 mod feed;
-mod markers;
+mod lip_sync;
 mod picture;
 mod pictures;
 mod pipeline;
+mod plan;
 mod programme;
 mod pulse;
 mod request;
@@ -47,11 +49,13 @@ use std::{fmt, sync::Arc};
 
 use gstreamer as gst;
 
+pub use devices::{Device, DeviceReport, EncoderReport, devices};
 pub use encoders::{audio_encoder_names, video_encoder_names};
 pub use error::{CaptureError, Rejected};
 pub use event::{CaptureEvent, Fault, Source};
-pub use markers::marker_offset_ms;
-pub use pipeline::{PipelineDescription, SourcePlan, programme, source};
+pub use lip_sync::{clip_offset_ms, marker_offset_ms};
+pub use pipeline::{PipelineDescription, programme, source};
+pub use plan::SourcePlan;
 pub use request::{
     AudioSettings, CameraSource, EncoderOrder, MicrophoneSource, Request, SAMPLE_RATE_HZ,
     VideoSettings,
@@ -68,10 +72,10 @@ use pulse::{Failure, Pulse};
 use sounds::Sounds;
 use source::Opener;
 use stats::Counters;
-use stop::Stop;
+use stop::{Bounded, Stop};
 use trial::Chosen;
 
-use crate::limits::CAPTURE_STOP_TIMEOUT;
+use crate::limits::{CAPTURE_DRIVER_TIMEOUT, CAPTURE_STOP_TIMEOUT};
 
 /// A running capture. It stops when dropped.
 pub struct Capture {
@@ -164,21 +168,29 @@ impl Capture {
     }
 }
 
-/// Opens every source of the request. When one cannot be opened, those before it are closed as
-/// their feeds are dropped.
+/// Opens the sources of a request beside each other. When one cannot be opened, the others are
+/// closed as their feeds are dropped.
 fn open_sources(
     request: &Request,
     clock: &MediaClock,
     stop: &Stop,
 ) -> Result<Vec<Feed>, CaptureError> {
-    let mut feeds = Vec::new();
+    let refused = |error: std::io::Error| CaptureError::Gstreamer(error.to_string());
+    let mut opening = Vec::new();
     for plan in SourcePlan::of(request) {
         let (video, audio) = (request.video.clone(), request.audio.clone());
         let opener = Opener { plan, video, audio, clock: clock.clone() };
-        let opened = opener.open(|| false)?;
-        let feed = Feed::start(opener, opened, stop)
-            .map_err(|error| CaptureError::Gstreamer(error.to_string()))?;
-        feeds.push(feed);
+        let first = opener.clone();
+        let opened =
+            Bounded::start("capture-open", CAPTURE_DRIVER_TIMEOUT, move || first.open(|| false))
+                .map_err(refused)?;
+        opening.push((opener, opened));
+    }
+    let mut feeds = Vec::new();
+    for (opener, opened) in opening {
+        let hung = || opener.plan.blame("its driver does not answer".to_owned());
+        let opened = opened.wait().ok_or_else(hung)??;
+        feeds.push(Feed::start(opener, opened, stop).map_err(refused)?);
     }
     Ok(feeds)
 }
@@ -192,5 +204,75 @@ impl Drop for Capture {
 impl fmt::Debug for Capture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Capture").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::{
+        encoders::{AudioEncoder, VideoEncoder},
+        *,
+    };
+    use crate::board::Profile;
+
+    const NO_CHANGE: (&str, &str) = ("bitrate", "{kbps}");
+    static AUDIO: AudioEncoder =
+        AudioEncoder { element: "avenc_aac", properties: &[], delay_samples: 0 };
+
+    /// Runs a programme with that encoder until its end; what it reported.
+    fn events_with(encoder: &'static VideoEncoder) -> Vec<CaptureEvent> {
+        gst::init().expect("GStreamer");
+        let mut request = Request::from(&Profile::named("sim").expect("embedded"));
+        (request.video.width, request.video.height) = (320, 180);
+        let (sender, events) = mpsc::channel();
+        let report = move |event| {
+            let _ = sender.send(event);
+        };
+        let chosen = Chosen { video: encoder, audio: &AUDIO };
+        let stop = Stop::default();
+        let capture =
+            Capture::start_with(request, chosen, &stop, Arc::new(|_| {}), Arc::new(report))
+                .expect("starts");
+        let mut seen = Vec::new();
+        while seen.last() != Some(&CaptureEvent::Ended) {
+            seen.push(events.recv_timeout(std::time::Duration::from_secs(30)).expect("an event"));
+        }
+        assert!(capture.stop());
+        assert!(events.try_recv().is_err(), "nothing comes after the end");
+        seen
+    }
+
+    fn encoder_fault(events: &[CaptureEvent]) -> &str {
+        match events {
+            [.., CaptureEvent::Error { fault: Fault::Encoder, said }, CaptureEvent::Ended] => said,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_encoder_that_fails_ends_the_capture_with_its_reason() {
+        static FAILS: VideoEncoder = VideoEncoder {
+            element: "x264enc",
+            properties: &[("tune", "zerolatency")],
+            caps: "identity error-after=10",
+            live_bitrate: NO_CHANGE,
+        };
+        let events = events_with(&FAILS);
+        assert_eq!(events[..2], [CaptureEvent::Playing, CaptureEvent::FirstKey]);
+        assert!(!encoder_fault(&events).is_empty());
+    }
+
+    #[test]
+    fn an_encoder_that_goes_silent_is_noticed() {
+        static SILENT: VideoEncoder = VideoEncoder {
+            element: "x264enc",
+            properties: &[("tune", "zerolatency")],
+            caps: "valve drop=true",
+            live_bitrate: NO_CHANGE,
+        };
+        let events = events_with(&SILENT);
+        assert_eq!(encoder_fault(&events), "x264enc gave nothing for 3 s");
     }
 }

@@ -83,7 +83,9 @@ impl Sounds {
                 }
                 None => {}
             }
-            programme.push_samples(self.block_buffer());
+            if let Some(block) = self.block_buffer() {
+                programme.push_samples(block);
+            }
             self.position = self.end();
         }
     }
@@ -100,13 +102,17 @@ impl Sounds {
         }
     }
 
-    fn block_buffer(&self) -> gst::Buffer {
-        let bytes: Vec<u8> = self.block.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-        let mut buffer = gst::Buffer::from_slice(bytes);
+    fn block_buffer(&self) -> Option<gst::Buffer> {
+        let mut buffer = gst::Buffer::with_size(size_of_val(self.block.as_slice())).ok()?;
+        let content = buffer.get_mut()?;
+        let mut map = content.map_writable().ok()?;
+        for (bytes, sample) in map.chunks_exact_mut(2).zip(&self.block) {
+            bytes.copy_from_slice(&sample.to_le_bytes());
+        }
+        drop(map);
         let pts_ns = self.time_ns(self.position);
-        let times = buffer.make_mut();
-        times.set_pts(gst::ClockTime::from_nseconds(pts_ns));
-        times.set_duration(gst::ClockTime::from_nseconds(self.time_ns(self.end()) - pts_ns));
-        buffer
+        content.set_pts(gst::ClockTime::from_nseconds(pts_ns));
+        content.set_duration(gst::ClockTime::from_nseconds(self.time_ns(self.end()) - pts_ns));
+        Some(buffer)
     }
 }

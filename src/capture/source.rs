@@ -16,7 +16,8 @@ use super::{
     build::{MediaClock, Running},
     bus::{self, BusEvent},
     error::CaptureError,
-    pipeline::{self, SourcePlan},
+    pipeline,
+    plan::SourcePlan,
     request::{AudioSettings, VideoSettings},
 };
 use crate::limits::CAPTURE_OPEN_TIMEOUT;

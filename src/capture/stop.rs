@@ -1,7 +1,10 @@
 //! A flag that threads wait on, and the count of those that have not ended yet.
 
 use std::{
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        mpsc::{Receiver, sync_channel},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -88,9 +91,43 @@ impl Drop for Registered {
     }
 }
 
+/// Work that a driver may hold up, on a thread of its own; `None` when it takes longer than
+/// allowed. It is then left alone, and its result dropped when it comes.
+#[derive(Debug)]
+pub(super) struct Bounded<T>(Receiver<T>, Duration);
+
+impl<T: Send + 'static> Bounded<T> {
+    pub(super) fn start(
+        name: &str,
+        at_most: Duration,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> std::io::Result<Bounded<T>> {
+        let (sender, result) = sync_channel(1);
+        let thread = thread::Builder::new().name(name.to_owned());
+        thread.spawn(move || {
+            // Nobody waits any more when it took too long.
+            let _ = sender.send(work());
+        })?;
+        Ok(Bounded(result, at_most))
+    }
+
+    pub(super) fn wait(self) -> Option<T> {
+        self.0.recv_timeout(self.1).ok()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn work_that_hangs_is_left_alone() {
+        let long = Duration::from_secs(20);
+        let done = Bounded::start("done", long, || 7).expect("a thread");
+        assert_eq!(done.wait(), Some(7));
+        let hung = Bounded::start("hung", Duration::from_millis(10), move || thread::sleep(long));
+        assert_eq!(hung.expect("a thread").wait(), None);
+    }
 
     #[test]
     fn a_thread_that_does_not_end_does_not_hold_up_the_stop() {

@@ -20,15 +20,17 @@ use super::{
     picture::{Layout, slate},
     pipeline::{self, PipelineDescription},
     request::{AudioSettings, Request, VideoSettings},
+    stop::Bounded,
 };
 use crate::limits::{
-    CAPTURE_AUDIO_BLOCK_SAMPLES, CAPTURE_PICTURES_WAITING_MAX, CAPTURE_TRIAL_TIMEOUT,
+    CAPTURE_AUDIO_BLOCK_SAMPLES, CAPTURE_DRIVER_TIMEOUT, CAPTURE_PICTURES_WAITING_MAX,
+    CAPTURE_TRIAL_TIMEOUT,
 };
 
 /// How often output is looked for.
 const POLL: Duration = Duration::from_millis(10);
 
-/// The encoders of a programme, and those that were tried before them.
+/// The encoders of a programme.
 #[derive(Debug)]
 pub(super) struct Chosen {
     pub(super) video: &'static VideoEncoder,
@@ -75,7 +77,7 @@ pub(super) fn try_video(encoder: &VideoEncoder, video: &VideoSettings) -> Result
     let picture = gst::Buffer::from_slice(slate(layout, ""));
     let interval = gst::ClockTime::from_nseconds(1_000_000_000 / u64::from(video.fps.max(1)));
     let description = pipeline::video_trial(encoder, video);
-    attempt(&description, pipeline::VIDEO_IN, pipeline::VIDEO_OUT, &picture, interval)
+    attempt(description, pipeline::VIDEO_IN, pipeline::VIDEO_OUT, picture, interval)
 }
 
 /// Whether an AAC encoder works with these settings; if not, why.
@@ -86,10 +88,25 @@ pub(super) fn try_audio(encoder: &AudioEncoder, audio: &AudioSettings) -> Result
     let duration = CAPTURE_AUDIO_BLOCK_SAMPLES as u64 * 1_000_000_000 / rate;
     let interval = gst::ClockTime::from_nseconds(duration);
     let description = pipeline::audio_trial(encoder, audio);
-    attempt(&description, pipeline::AUDIO_IN, pipeline::AUDIO_OUT, &block, interval)
+    attempt(description, pipeline::AUDIO_IN, pipeline::AUDIO_OUT, block, interval)
 }
 
+/// Tries on a thread of its own, because a driver that hangs must not hang us.
 fn attempt(
+    description: PipelineDescription,
+    input: &'static str,
+    output: &'static str,
+    content: gst::Buffer,
+    interval: gst::ClockTime,
+) -> Result<(), String> {
+    let work = move || attempt_here(&description, input, output, &content, interval);
+    Bounded::start("capture-trial", CAPTURE_DRIVER_TIMEOUT, work)
+        .map_err(|error| error.to_string())?
+        .wait()
+        .unwrap_or_else(|| Err("its driver does not answer".to_owned()))
+}
+
+fn attempt_here(
     description: &PipelineDescription,
     input: &str,
     output: &str,

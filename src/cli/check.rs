@@ -4,7 +4,8 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::clock::Clock;
-use crate::publish::{Preflight, preflight};
+use crate::publish::tls::ServerIdentity;
+use crate::publish::{Depth, Phase, Preflight, preflight};
 
 use super::destination::DestinationArgs;
 use super::exit::Failure;
@@ -14,6 +15,9 @@ use super::exit::Failure;
 pub struct CheckArgs {
     #[command(flatten)]
     destination: DestinationArgs,
+    /// Try the key as well: begins to publish, without media, and takes it back at once
+    #[arg(long)]
+    publish: bool,
     /// Print one JSON object instead of text
     #[arg(long)]
     json: bool,
@@ -22,7 +26,8 @@ pub struct CheckArgs {
 #[derive(Serialize)]
 struct Checked<'a> {
     server: String,
-    phases: &'a [crate::publish::Phase],
+    phases: &'a [Phase],
+    tls: Option<ServerIdentity>,
     verdict: String,
 }
 
@@ -32,21 +37,35 @@ struct Checked<'a> {
 /// [`Failure`] by the phase that failed.
 pub async fn run(args: CheckArgs) -> Result<(), Failure> {
     let target = args.destination.target()?;
-    let Preflight { phases, failure } = preflight(Clock::start(), &target).await;
+    let depth = if args.publish { Depth::Publish } else { Depth::Connect };
+    let Preflight { phases, server, failure } = preflight(Clock::start(), &target, depth).await;
     let verdict = match &failure {
-        None => "reachable and trusted; the key is tried only when going live".to_owned(),
+        None if args.publish => "the server takes the stream".to_owned(),
+        None => "reachable, and willing to talk; --publish tries the key as well".to_owned(),
         Some(error) => error.to_string(),
     };
     if args.json {
-        let checked = Checked { server: target.server(), phases: &phases, verdict };
+        let checked = Checked { server: target.server(), phases: &phases, tls: server, verdict };
         println!("{}", serde_json::json!(checked));
     } else {
         for phase in &phases {
             println!("{:<14} ok  {:>5} ms", phase.name, phase.took_ms);
+        }
+        if let Some(server) = &server {
+            print_identity(server);
         }
         if failure.is_none() {
             println!("{verdict}");
         }
     }
     failure.map_or(Ok(()), |error| Err(Failure::from(error)))
+}
+
+fn print_identity(server: &ServerIdentity) {
+    let ServerIdentity { subject, issuer, valid_until, days_left, pin, version, suite } = server;
+    let named = |name: &str| if name.is_empty() { "(no name)".to_owned() } else { name.to_owned() };
+    println!("certificate    {}, issued by {}", named(subject), named(issuer));
+    println!("valid until    {valid_until} ({days_left} days)");
+    println!("pinned_key     {pin}");
+    println!("TLS            {version}, {suite}");
 }

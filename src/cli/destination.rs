@@ -1,11 +1,13 @@
-//! The destination given on a command line: `--url`, `--key-file`, `--ca-file`.
+//! The destination given on a command line: its address, its key, and whom to trust there.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
 use crate::publish::Target;
+use crate::publish::tls::Policy;
 use crate::rtmp::url::{Ingest, ServerUrl};
+use crate::spki_pin::SpkiPin;
 
 use super::exit::{Code, Failure};
 use super::key;
@@ -22,6 +24,12 @@ pub struct DestinationArgs {
     /// PEM file of the only CA to trust, for a server of your own
     #[arg(long, value_name = "PEM")]
     pub ca_file: Option<PathBuf>,
+    /// The key that the server must have beside a trusted certificate, as check prints it
+    #[arg(long, value_name = "SHA256//...")]
+    pub pinned_key: Option<SpkiPin>,
+    /// Offer only the TLS that NIST SP 800-52r2 approves
+    #[arg(long)]
+    pub strict_tls: bool,
     /// Allow plain rtmp://, which sends the key unencrypted
     #[arg(long)]
     pub allow_plain: bool,
@@ -37,6 +45,11 @@ impl DestinationArgs {
             .map_err(|error| Failure::new(Code::Settings, format!("--url: {error}")))?;
         let ingest = Ingest::from_server_and_key(server, key::read(&self.key_file)?)
             .map_err(|error| Failure::new(Code::Settings, error))?;
-        Ok(Target::new(ingest, self.ca_file.clone(), self.allow_plain)?)
+        let policy = Policy {
+            ca_file: self.ca_file.clone(),
+            pinned_key: self.pinned_key,
+            strict: self.strict_tls,
+        };
+        Ok(Target::new(ingest, &policy, self.allow_plain)?)
     }
 }

@@ -5,10 +5,13 @@
 
 mod board;
 mod check;
+pub mod crash;
+mod ctl;
 mod demo;
 mod destination;
-//mod devices;
+mod devices;
 mod exit;
+mod import;
 mod key;
 mod log;
 mod push;
@@ -33,7 +36,11 @@ enum Command {
     Demo(demo::DemoArgs),
     Push(push::PushArgs),
     Check(check::CheckArgs),
-    //Devices(devices::DevicesArgs),
+    Ctl(ctl::CtlArgs),
+    Import(import::ImportArgs),
+    #[command(subcommand)]
+    Board(board::BoardCommand),
+    Devices(devices::DevicesArgs),
 }
 
 /// Runs the program with the process's arguments.
@@ -57,6 +64,16 @@ pub fn main() -> ExitCode {
             Command::Check(args) => {
                 log::to_stderr("warn");
                 check::run(args).await
+            }
+            Command::Ctl(args) => ctl::run(&args),
+            Command::Import(args) => {
+                log::to_stderr("warn");
+                import::run(&args)
+            }
+            Command::Board(command) => board::run(&command),
+            Command::Devices(args) => {
+                log::to_stderr("warn");
+                devices::run(&args)
             }
         }
     });

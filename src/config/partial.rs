@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::error::Problem;
 use super::schema::{self, Kind, Section, Setting, VERSION, Value, ValueError};
 use crate::limits::DESTINATIONS_MAX;
 use crate::secret::StreamKey;
@@ -85,9 +86,7 @@ impl Partial {
             return Ok(self.destinations.len() < before);
         }
         Ok(match named(name)? {
-            Named::Whole(setting) => {
-                self.values.remove(&(setting.section, setting.key)).is_some()
-            }
+            Named::Whole(setting) => self.values.remove(&(setting.section, setting.key)).is_some(),
             Named::OfDestination(name, setting) => self
                 .destinations
                 .iter_mut()
@@ -111,6 +110,22 @@ impl Partial {
             Some(Value::Key(key)) => Some((d.name(), key)),
             _ => None,
         })
+    }
+
+    /// Puts a later source over this one: what it says holds from now on.
+    pub fn import(&mut self, later: &Partial) {
+        self.overlay(later);
+    }
+
+    /// Whether what would be stored reads back as this.
+    ///
+    /// # Errors
+    /// What is wrong with the settings as a whole, such as `rtmp://` without consent.
+    pub fn check(&self) -> Result<(), Problem> {
+        match super::parse::parse("settings", &self.render()) {
+            Ok(_) => Ok(()),
+            Err(mut wrong) => Err(wrong.errors.swap_remove(0).problem),
+        }
     }
 
     /// The file that says this, without the keys. It holds what addresses themselves carry, login
@@ -192,12 +207,12 @@ impl PartialDestination {
     }
 
     /// Sets one value. What was given for one server is not handed to another: a new server's
-    /// address drops the key, the consent to plain RTMP and the authority.
+    /// address drops the key, the consent to plain RTMP, the authority and the pin.
     fn change(&mut self, key: &'static str, value: Value) {
         if let (Value::Address(new), Some(Value::Address(old))) = (&value, self.get("url"))
             && !new.same_server(old)
         {
-            for of_old in ["key", "allow_plain", "ca_file"] {
+            for of_old in ["key", "allow_plain", "ca_file", "pinned_key"] {
                 self.values.remove(of_old);
             }
         }
@@ -223,9 +238,9 @@ fn named(name: &str) -> Result<Named<'_>, SetError> {
     if section != Section::Destination {
         return match schema::find(section, rest) {
             Some(setting) => Ok(Named::Whole(setting)),
-            None => unknown(
-                schema::nearest(rest, keys).map(|key| format!("{}.{key}", section.name())),
-            ),
+            None => {
+                unknown(schema::nearest(rest, keys).map(|key| format!("{}.{key}", section.name())))
+            }
         };
     }
     let (destination, key) = rest.split_once('.').unwrap_or((rest, ""));
@@ -249,6 +264,7 @@ fn render_values<'a>(
             Some(Value::Text(line)) => quoted(line),
             Some(Value::Address(address)) => quoted(&address.reveal()),
             Some(Value::Path(path)) => quoted(&path.to_string_lossy()),
+            Some(Value::Pin(pin)) => quoted(&pin.to_string()),
         };
         text.push_str(&format!("{} = {value}\n", setting.key));
     }

@@ -10,6 +10,7 @@ use toml::de::DeValue;
 use crate::limits::{KEY_BYTES_MAX, NAME_BYTES_MAX, PATH_BYTES_MAX, URL_BYTES_MAX};
 use crate::rtmp::url::{ServerUrl, UrlError};
 use crate::secret::{KeyError, StreamKey};
+use crate::spki_pin::{PinError, SpkiPin};
 
 /// The version of the schema; a file names it in its first line.
 pub const VERSION: i64 = 1;
@@ -69,6 +70,8 @@ pub enum Kind {
     Key,
     /// A path of a file on the box.
     Path,
+    /// The pin of a server's key.
+    Pin,
 }
 
 /// One setting.
@@ -108,7 +111,15 @@ pub const SETTINGS: &[Setting] = &[
     number(Section::Video, "width", 160, 3_840, 2, "pixels", "width of the picture"),
     number(Section::Video, "height", 120, 2_160, 2, "pixels", "height of the picture"),
     number(Section::Video, "fps", 1, 120, 1, "frames a second", "frame rate"),
-    number(Section::Video, "bitrate_kbps", 100, 50_000, 1, "kb/s", "highest bitrate of the picture"),
+    number(
+        Section::Video,
+        "bitrate_kbps",
+        100,
+        50_000,
+        1,
+        "kb/s",
+        "highest bitrate of the picture",
+    ),
     number(
         Section::Video,
         "keyframe_interval_ms",
@@ -147,6 +158,20 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Path,
         "the well-known authorities",
         "certificates (PEM) of the authority that this server is checked against",
+    ),
+    setting(
+        Section::Destination,
+        "pinned_key",
+        Kind::Pin,
+        "none",
+        "the key that this server must have, beside a trusted certificate",
+    ),
+    setting(
+        Section::Destination,
+        "strict_tls",
+        Kind::Flag,
+        "false",
+        "offer this server only the TLS that NIST SP 800-52r2 approves",
     ),
     setting(
         Section::Destination,
@@ -198,10 +223,7 @@ pub fn find(section: Section, key: &str) -> Option<&'static Setting> {
 }
 
 /// The known name that `typed` most probably means: a few letters apart, or one begins the other.
-pub fn nearest(
-    typed: &str,
-    known: impl Iterator<Item = &'static str>,
-) -> Option<&'static str> {
+pub fn nearest(typed: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
     let typed = typed.to_ascii_lowercase().replace('-', "_");
     let scored = known.filter_map(|name| {
         let distance = edit_distance(&typed, name);
@@ -241,6 +263,8 @@ pub enum Value {
     Key(StreamKey),
     /// Of [`Kind::Path`].
     Path(PathBuf),
+    /// Of [`Kind::Pin`].
+    Pin(SpkiPin),
 }
 
 impl fmt::Display for Value {
@@ -253,6 +277,7 @@ impl fmt::Display for Value {
             Value::Address(address) => address.fmt(f),
             Value::Key(key) => key.fmt(f),
             Value::Path(path) => path.display().fmt(f),
+            Value::Pin(pin) => pin.fmt(f),
         }
     }
 }
@@ -277,6 +302,9 @@ pub enum ValueError {
     /// the key cannot be used
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// the pin cannot be used
+    #[error(transparent)]
+    Pin(#[from] PinError),
 }
 
 impl fmt::Display for Kind {
@@ -297,6 +325,7 @@ impl fmt::Display for Kind {
             }
             Kind::Key => write!(f, "a stream key of at most {KEY_BYTES_MAX} bytes"),
             Kind::Path => write!(f, "a path of at most {PATH_BYTES_MAX} bytes"),
+            Kind::Pin => f.write_str("sha256// and the base64 of a key's hash, as check prints it"),
         }
     }
 }
@@ -319,10 +348,15 @@ impl Kind {
                 Err(_) => wrong,
             },
             Kind::Label | Kind::Name | Kind::Path => {
-                if self.admits(text) { Ok(self.text(text)) } else { wrong }
+                if self.admits(text) {
+                    Ok(self.text(text))
+                } else {
+                    wrong
+                }
             }
             Kind::Address => Ok(Value::Address(ServerUrl::parse(text)?)),
             Kind::Key => Ok(Value::Key(StreamKey::parse(text)?)),
+            Kind::Pin => Ok(Value::Pin(text.parse()?)),
         }
     }
 

@@ -7,6 +7,7 @@ use super::schema::{self, Kind, Section, Value};
 use crate::limits::DESTINATIONS_MAX;
 use crate::rtmp::url::{Ingest, Scheme, ServerUrl, UrlError};
 use crate::secret::StreamKey;
+use crate::spki_pin::SpkiPin;
 
 /// The settings that hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +63,10 @@ pub struct Destination {
     pub key: Option<StreamKey>,
     /// Certificates of the authority that this server is checked against.
     pub ca_file: Option<PathBuf>,
+    /// The key that this server must have.
+    pub pinned_key: Option<SpkiPin>,
+    /// Offer only the TLS that NIST SP 800-52r2 approves.
+    pub strict_tls: bool,
     /// Consent to plain RTMP.
     pub allow_plain: bool,
     /// Whether going live includes it.
@@ -124,6 +129,11 @@ impl Destination {
                 Some(Value::Path(path)) => Some(path.clone()),
                 _ => None,
             },
+            pinned_key: match from.get("pinned_key") {
+                Some(Value::Pin(pin)) => Some(*pin),
+                _ => None,
+            },
+            strict_tls: flag("strict_tls"),
             allow_plain: flag("allow_plain"),
             enabled: flag("enabled"),
         }
@@ -139,7 +149,12 @@ impl Destination {
         put("url", self.url.clone().map(Value::Address));
         put("key", self.key.clone().map(Value::Key));
         put("ca_file", self.ca_file.clone().map(Value::Path));
-        put("allow_plain", other_than_default(Section::Destination, "allow_plain", self.allow_plain));
+        put("pinned_key", self.pinned_key.map(Value::Pin));
+        put("strict_tls", other_than_default(Section::Destination, "strict_tls", self.strict_tls));
+        put(
+            "allow_plain",
+            other_than_default(Section::Destination, "allow_plain", self.allow_plain),
+        );
         put("enabled", other_than_default(Section::Destination, "enabled", self.enabled));
         partial
     }
@@ -195,6 +210,23 @@ pub fn merge(sources: &[Partial]) -> Settings {
 /// The file that says these settings, without the keys; they are in [`Settings::destinations`].
 pub fn render(settings: &Settings) -> String {
     settings.to_partial().render()
+}
+
+/// The file that says these settings, as it may be shown to anybody: without the keys, and with
+/// addresses that hold a secret left out and named.
+pub fn export(settings: &Settings) -> String {
+    let mut settings = settings.clone();
+    let mut left_out = String::new();
+    for destination in &mut settings.destinations {
+        let secret = destination.url.take_if(|url| *url.reveal() != url.to_string());
+        if let Some(url) = secret {
+            let name = &destination.name;
+            left_out.push_str(&format!(
+                "\n# The address of {name} holds a secret and must be written again: {url}\n"
+            ));
+        }
+    }
+    render(&settings) + &left_out
 }
 
 impl Settings {

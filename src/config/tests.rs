@@ -1,9 +1,12 @@
 use super::schema::{SETTINGS, Section, VERSION};
+use super::stick::Stick;
 use super::*;
 use crate::limits::{DESTINATIONS_MAX, SETTINGS_BYTES_MAX, SETTINGS_ERRORS_MAX};
 use crate::secret::StreamKey;
 
 const CANARY: &str = "canary-7Qx9";
+const PIN: &str = "sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+const PINNED: &str = "pinned_key = \"sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\"";
 
 /// A file that uses every setting.
 const FULL: &str = r#"version = 1
@@ -29,6 +32,8 @@ name = "main"
 url = "rtmps://b.rtmps.youtube.com/live2?backup=1"
 key = "canary-7Qx9"
 ca_file = "/etc/firstmile/own-ca.pem"
+pinned_key = "sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+strict_tls = true
 enabled = false
 
 [[destination]]
@@ -67,6 +72,8 @@ fn a_full_file_is_understood() {
     let [main, hall] = &settings.destinations[..] else { panic!("two destinations") };
     assert_eq!(main.ingest(), Err(NotReady::Disabled));
     assert_eq!(main.ca_file.as_deref(), Some("/etc/firstmile/own-ca.pem".as_ref()));
+    assert_eq!((main.pinned_key, main.strict_tls), (PIN.parse().ok(), true));
+    assert_eq!((hall.pinned_key, hall.strict_tls), (None, false));
     let ingest = hall.ingest().unwrap();
     assert_eq!(ingest.server.app, "live?token=tok-7Qx9");
     assert_eq!(ingest.key.reveal(), "hall?pass=canary-7Qx9");
@@ -87,36 +94,120 @@ fn files_of_any_editor_are_read() {
     assert_eq!(source(&FULL.replace('\n', "\r\n")), source(FULL));
     assert_eq!(source(&format!("\u{feff}{FULL}")), source(FULL));
     assert_eq!(parse_bytes("t.toml", FULL.as_bytes()), Ok(source(FULL)));
-    let utf_16: Vec<u8> = FULL.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let refused = parse_bytes("t.toml", &[vec![0xff, 0xfe], utf_16].concat()).unwrap_err();
-    assert_eq!(
-        refused.to_string(),
-        "t.toml:1:1: the file is not UTF-8 text; save it again with the encoding UTF-8"
-    );
+    for (mark, units) in
+        [(0xfeff_u16, u16::to_le_bytes as fn(u16) -> [u8; 2]), (0xfeff, u16::to_be_bytes)]
+    {
+        let bytes: Vec<u8> =
+            std::iter::once(mark).chain(FULL.encode_utf16()).flat_map(units).collect();
+        assert_eq!(parse_bytes("t.toml", &bytes), Ok(source(FULL)));
+    }
+    for bytes in [&b"version = 1\n\xff"[..], b"\xff\xfev", b"\xff\xfe\x00\xd8", b"v\0e\0r\0"] {
+        let refused = parse_bytes("t.toml", bytes).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "t.toml:1:1: the file is not text; save it again with the encoding UTF-8"
+        );
+    }
+}
+
+#[test]
+fn a_stick_s_keys_are_erased_in_their_place_and_nothing_else_changes() {
+    let text = "version = 1\r\nerase_key = true\r\n[[destination]]\r\nname = \"a\"\r\nurl = \"rtmps://h/a\"\r\n\
+                key = \"cänary\" # mine\r\n[[destination]]\r\nname = 'b'\r\nkey = \'\'\'can\"ary\'\'\'\r\n";
+    let utf_16: Vec<u8> =
+        std::iter::once(0xfeff).chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    for bytes in [text.as_bytes().to_vec(), format!("\u{feff}{text}").into_bytes(), utf_16] {
+        let stick = Stick::parse("t.toml", &bytes).unwrap();
+        assert_eq!(stick.partial.keys().count(), 2);
+        let erased = stick.erased.expect("was asked for");
+        assert_eq!(erased.len(), bytes.len());
+        let again = Stick::parse("t.toml", &erased).expect("still good");
+        assert_eq!(again.partial.keys().count(), 0);
+        let mut without = stick.partial.clone();
+        for name in ["a", "b"] {
+            without.unset(&format!("destination.{name}.key")).unwrap();
+        }
+        assert_eq!(again.partial, without);
+        let left = String::from_utf8_lossy(&erased).replace('\0', "");
+        assert!(!left.contains("nary") && left.contains("# mine"), "{left}");
+    }
+    assert!(Stick::parse("t.toml", b"version = 1\n").unwrap().erased.is_none());
+    assert!(parse("t.toml", "version = 1\nerase_key = true\n").is_err(), "only on a stick");
 }
 
 #[test]
 fn each_mistake_is_told_with_its_place_and_what_is_allowed() {
     for (text, told) in [
         ("", "t.toml:1:1: version: the file must begin with the line version = 1"),
-        ("version = 2\nnew = 1", "t.toml:1:11: version: this version of a settings file is not understood; 1 is"),
-        ("version = \"1\"", "t.toml:1:11: version: this version of a settings file is not understood; 1 is"),
+        (
+            "version = 2\nnew = 1",
+            "t.toml:1:11: version: this version of a settings file is not understood; 1 is",
+        ),
+        (
+            "version = \"1\"",
+            "t.toml:1:11: version: this version of a settings file is not understood; 1 is",
+        ),
         ("version = 1\n[vidio]", "t.toml:2:2: vidio: does not exist; did you mean video?"),
-        ("version = 1\nvideo = 3", "t.toml:2:1: video: must be a table: [video] on a line of its own"),
-        ("version = 1\n[video]\nfps = 0", "t.toml:3:7: video.fps: is 0, must be a whole number from 1 to 120 (frames a second)"),
-        ("version = 1\n[video]\nwidth = 641", "t.toml:3:9: video.width: is 641, must be an even number from 160 to 3840 (pixels)"),
-        ("version = 1\n[video]\nfps = 29.97", "t.toml:3:7: video.fps: must be a whole number from 1 to 120 (frames a second)"),
-        ("version = 1\n[video]\nfps = \"25\"", "t.toml:3:7: video.fps: must be a whole number from 1 to 120 (frames a second)"),
-        ("version = 1\n[video]\nfps = 99999999999999999999", "t.toml:3:7: video.fps: must be a whole number from 1 to 120 (frames a second)"),
-        ("version = 1\n[box]\nstart_without_camera = \"yes\"", "t.toml:3:24: box.start_without_camera: must be true or false"),
-        ("version = 1\n[audio]\nchannels = 0x6", "t.toml:3:12: audio.channels: is 6, must be a whole number from 1 to 2 (channels)"),
-        ("version = 1\n[destination]\nname = \"a\"", "t.toml:2:2: destination: each destination begins with a line [[destination]], with two brackets"),
-        ("version = 1\n[[destination]]\nkey = \"k\"", "t.toml:2:1: destination.name: the destination has no name; write name = \"…\" below this line"),
-        ("version = 1\n[[destination]]\nname = \"my church\"", "t.toml:3:8: destination.name: must be a name of 1 to 64 letters a to z, digits, - and _"),
-        ("version = 1\n[[destination]]\nname = \"a\"\nurl = \"srt://h/a\"", "t.toml:4:7: destination.url: srt:// is refused: SRT is not spoken; look for an RTMPS ingest of the same platform"),
-        ("version = 1\n[[destination]]\nname = \"a\"\nkey = \"a b\"", "t.toml:4:7: destination.key: the stream key contains a space or a control character"),
-        ("version = 1\n[[destination]]\nname = \"a\"\nurl = \"rtmp://h/a\"", "t.toml:4:7: destination.url: rtmp:// shows the stream key to everybody on the way; use the rtmps:// address, or write allow_plain = true beside it"),
-        ("version = 1\n[[destination]]\nname = \"a\"\n[[destination]]\nname = \"a\"", "t.toml:5:8: destination.name: another destination of this file has the same name"),
+        (
+            "version = 1\nvideo = 3",
+            "t.toml:2:1: video: must be a table: [video] on a line of its own",
+        ),
+        (
+            "version = 1\n[video]\nfps = 0",
+            "t.toml:3:7: video.fps: is 0, must be a whole number from 1 to 120 (frames a second)",
+        ),
+        (
+            "version = 1\n[video]\nwidth = 641",
+            "t.toml:3:9: video.width: is 641, must be an even number from 160 to 3840 (pixels)",
+        ),
+        (
+            "version = 1\n[video]\nfps = 29.97",
+            "t.toml:3:7: video.fps: must be a whole number from 1 to 120 (frames a second)",
+        ),
+        (
+            "version = 1\n[video]\nfps = \"25\"",
+            "t.toml:3:7: video.fps: must be a whole number from 1 to 120 (frames a second)",
+        ),
+        (
+            "version = 1\n[video]\nfps = 99999999999999999999",
+            "t.toml:3:7: video.fps: must be a whole number from 1 to 120 (frames a second)",
+        ),
+        (
+            "version = 1\n[box]\nstart_without_camera = \"yes\"",
+            "t.toml:3:24: box.start_without_camera: must be true or false",
+        ),
+        (
+            "version = 1\n[audio]\nchannels = 0x6",
+            "t.toml:3:12: audio.channels: is 6, must be a whole number from 1 to 2 (channels)",
+        ),
+        (
+            "version = 1\n[destination]\nname = \"a\"",
+            "t.toml:2:2: destination: each destination begins with a line [[destination]], with two brackets",
+        ),
+        (
+            "version = 1\n[[destination]]\nkey = \"k\"",
+            "t.toml:2:1: destination.name: the destination has no name; write name = \"…\" below this line",
+        ),
+        (
+            "version = 1\n[[destination]]\nname = \"my church\"",
+            "t.toml:3:8: destination.name: must be a name of 1 to 64 letters a to z, digits, - and _",
+        ),
+        (
+            "version = 1\n[[destination]]\nname = \"a\"\nurl = \"srt://h/a\"",
+            "t.toml:4:7: destination.url: srt:// is refused: SRT is not spoken; look for an RTMPS ingest of the same platform",
+        ),
+        (
+            "version = 1\n[[destination]]\nname = \"a\"\nkey = \"a b\"",
+            "t.toml:4:7: destination.key: the stream key contains a space or a control character",
+        ),
+        (
+            "version = 1\n[[destination]]\nname = \"a\"\nurl = \"rtmp://h/a\"",
+            "t.toml:4:7: destination.url: rtmp:// shows the stream key to everybody on the way; use the rtmps:// address, or write allow_plain = true beside it",
+        ),
+        (
+            "version = 1\n[[destination]]\nname = \"a\"\n[[destination]]\nname = \"a\"",
+            "t.toml:5:8: destination.name: another destination of this file has the same name",
+        ),
     ] {
         assert_eq!(errors(text), told);
     }
@@ -126,13 +217,17 @@ fn each_mistake_is_told_with_its_place_and_what_is_allowed() {
 fn columns_count_characters_not_bytes() {
     assert_eq!(
         errors("version = 1\nvideo = { \"ü\" = 1, fps = 0 }").lines().nth(1),
-        Some("t.toml:2:26: video.fps: is 0, must be a whole number from 1 to 120 (frames a second)")
+        Some(
+            "t.toml:2:26: video.fps: is 0, must be a whole number from 1 to 120 (frames a second)"
+        )
     );
 }
 
 #[test]
 fn all_mistakes_of_a_file_are_told_at_once() {
-    let told = errors("version = 1\n[video]\nfps = 0\nhight = 1\nwidth = 1e3\n[sound]\n[box]\nname = ''\n");
+    let told = errors(
+        "version = 1\n[video]\nfps = 0\nhight = 1\nwidth = 1e3\n[sound]\n[box]\nname = ''\n",
+    );
     let places: Vec<_> = told.lines().map(|l| l.split(": ").nth(1).unwrap()).collect();
     assert_eq!(places, ["video.fps", "video.hight", "video.width", "sound", "box.name"]);
 }
@@ -221,10 +316,12 @@ fn a_key_may_come_from_another_source_than_its_address() {
 
 #[test]
 fn what_was_given_for_one_server_is_not_handed_to_another() {
-    let stored = destination("url = \"rtmp://h/a\"\nkey = \"k\"\nallow_plain = true\nca_file = \"/c\"");
+    let stored = destination(&format!(
+        "url = \"rtmp://h/a\"\nkey = \"k\"\nallow_plain = true\nca_file = \"/c\"\n{PINNED}"
+    ));
     let moved = merge(&[stored.clone(), destination("url = \"rtmps://other/a\"")]);
-    let Destination { key, ca_file, allow_plain, .. } = &moved.destinations[0];
-    assert_eq!((key, ca_file, allow_plain), (&None, &None, &false));
+    let Destination { key, ca_file, pinned_key, allow_plain, .. } = &moved.destinations[0];
+    assert_eq!((key, ca_file, pinned_key, allow_plain), (&None, &None, &None, &false));
     let same_server = merge(&[stored.clone(), destination("url = \"rtmps://h/a\"\nkey = \"n\"")]);
     assert_eq!(same_server.destinations[0].key, StreamKey::parse("n").ok());
     let mut console = stored;
@@ -278,7 +375,7 @@ fn every_setting_of_the_table_can_be_set_holds_is_shown_and_stored() {
         let value = match setting.default {
             "false" => "true",
             "true" => "false",
-            _ => ["2", "64", "640", "rtmps://h/app", "/x"]
+            _ => ["2", "64", "640", "rtmps://h/app", PIN, "/x"]
                 .into_iter()
                 .find(|v| setting.kind.read(v).is_ok())
                 .unwrap(),
@@ -309,6 +406,14 @@ fn show_hides_keys_and_secrets_of_addresses() {
     assert_eq!(of("destination.hall.url"), Some("rtmp://••••@192.0.2.7/live?token=••••"));
     assert_eq!(of("destination.hall.ca_file"), Some("the well-known authorities"));
     assert_eq!(merge(&[]).shown()[3], ("video.width".into(), "the board's profile".into()));
+}
+
+#[test]
+fn an_export_shows_no_secret_and_reads_back() {
+    let whole = merge(&[source(FULL)]);
+    let text = super::export(&whole);
+    assert!(!text.contains("7Qx9") && text.contains("# The address of hall"), "{text}");
+    assert_eq!(merge(&[source(&text)]).video, whole.video);
 }
 
 #[test]
@@ -361,4 +466,23 @@ fn the_manual_lists_every_setting() {
     let settings = merge(&[source(example)]);
     assert!(settings.destinations.iter().all(|d| d.ingest().is_ok()));
     assert!(example.starts_with(&format!("version = {VERSION}\n")));
+}
+
+#[test]
+fn the_template_is_a_good_file_that_the_readme_shows() {
+    let stick = Stick::parse("firstmile.toml", super::TEMPLATE.as_bytes()).unwrap();
+    assert_eq!(stick.partial.keys().count(), 1);
+    assert!(stick.erased.is_some());
+    assert!(
+        include_str!("../../README.md").contains(super::TEMPLATE),
+        "README.md shows another one"
+    );
+    // What is commented out is good as well.
+    let uncommented = |line: &str| match line.strip_prefix('#') {
+        Some(setting) if !setting.starts_with(' ') => setting.to_owned() + "\n",
+        _ => line.to_owned() + "\n",
+    };
+    let all: String = super::TEMPLATE.lines().map(uncommented).collect();
+    assert_ne!(all, super::TEMPLATE);
+    assert!(Stick::parse("firstmile.toml", all.as_bytes()).is_ok(), "{all}");
 }

@@ -115,7 +115,8 @@ mod tests {
 
     #[test]
     fn a_configuration_cut_anywhere_is_too_short() {
-        for config in [&[0x11, 0x90][..], &[0x2B, 0x11, 0x88], &[0xF8, 0xFE, 0x01, 0x77, 0x00, 0x40]]
+        for config in
+            [&[0x11, 0x90][..], &[0x2B, 0x11, 0x88], &[0xF8, 0xFE, 0x01, 0x77, 0x00, 0x40]]
         {
             for len in 0..config.len() {
                 assert_eq!(parse(&config[..len]), Err(ConfigError::TooShort));

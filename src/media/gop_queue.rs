@@ -319,7 +319,8 @@ impl GopQueue {
             return false;
         }
         let again_ns = FORCE_KEY_AGAIN.as_nanos() as u64; // a second or so: it fits
-        let wants = self.asked_ns.is_none_or(|asked_ns| now_ns.saturating_sub(asked_ns) >= again_ns);
+        let wants =
+            self.asked_ns.is_none_or(|asked_ns| now_ns.saturating_sub(asked_ns) >= again_ns);
         if wants {
             self.asked_ns = Some(now_ns);
         }

@@ -182,9 +182,7 @@ mod tests {
     fn composition_time_stays_within_24_signed_bits() {
         let mut timeline = Timeline::new();
         let mut offset = |dts_ms: u64, pts_ms: u64| {
-            timeline
-                .stamp(&frame(Kind::VideoDelta, dts_ms * MS, pts_ms * MS))
-                .composition_time_ms
+            timeline.stamp(&frame(Kind::VideoDelta, dts_ms * MS, pts_ms * MS)).composition_time_ms
         };
         assert_eq!(offset(0, 80), 80);
         assert_eq!(offset(40, 10_000_000), 0x7F_FFFF);

@@ -100,9 +100,10 @@ impl Blinker {
         let Lights { live, status, single } = lights(self.lasting);
         let elapsed = self.polled.saturating_sub(self.since);
         let lasting = [live, status, single].into_iter().filter_map(|r| r.next_change(elapsed));
-        let moment = self.moment.as_ref().and_then(|moment| {
-            moment.rhythm.next_change(self.polled.saturating_sub(moment.since))
-        });
+        let moment = self
+            .moment
+            .as_ref()
+            .and_then(|moment| moment.rhythm.next_change(self.polled.saturating_sub(moment.since)));
         lasting.chain(moment).min().map(|wait| self.polled + wait)
     }
 }

@@ -19,8 +19,9 @@ use crate::limits::{
 };
 use crate::rtmp::url::{Scheme, ServerUrl};
 
-use super::error::{PublishError, certificate_fault};
+use super::error::PublishError;
 use super::socket::TcpProbe;
+use super::tls::{self, TlsFault};
 
 /// A connection ready for RTMP.
 pub enum Wire {
@@ -142,8 +143,10 @@ async fn handshake(
     tls: &Arc<ClientConfig>,
 ) -> Result<TlsStream<TcpStream>, PublishError> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let name = ServerName::try_from(bare.to_owned())
-        .map_err(|error| PublishError::Tls { host: host.to_owned(), said: error.to_string() })?;
+    let name = ServerName::try_from(bare.to_owned()).map_err(|_| PublishError::Tls {
+        host: host.to_owned(),
+        fault: TlsFault::NameImpossible,
+    })?;
     timeout(TLS_TIMEOUT, TlsConnector::from(tls.clone()).connect(name, tcp))
         .await
         .map_err(|_| PublishError::Timeout { host: host.to_owned(), phase: "the TLS handshake" })?
@@ -151,9 +154,14 @@ async fn handshake(
 }
 
 fn tls_error(host: &str, error: &io::Error) -> PublishError {
-    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    match tls.and_then(certificate_fault) {
-        Some(fault) => PublishError::Certificate { host: host.to_owned(), fault },
-        None => PublishError::Tls { host: host.to_owned(), said: error.to_string() },
+    let host = host.to_owned();
+    match tls::Failed::from(error) {
+        tls::Failed::Certificate(fault) => PublishError::Certificate { host, fault },
+        tls::Failed::Tls(fault) => PublishError::Tls { host, fault },
+        tls::Failed::Ended(io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset) => {
+            let why = format!("{host} hung up during the TLS handshake; is this an rtmps port?");
+            PublishError::Lost { why }
+        }
+        tls::Failed::Ended(_) => PublishError::Lost { why: error.to_string() },
     }
 }

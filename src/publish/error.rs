@@ -4,32 +4,7 @@ use std::net::SocketAddr;
 
 use crate::rtmp;
 
-use super::tls::TrustError;
-
-/// What was wrong with a server's certificate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum CertificateFault {
-    /// it has expired
-    #[error("it has expired; the server's owner must renew it")]
-    Expired,
-    /// it is not valid yet by this box's clock
-    #[error("it is not valid yet by this box's clock; check the date")]
-    NotYetValid,
-    /// it was issued for another name
-    #[error("it was issued for another name; check the server address")]
-    WrongName,
-    /// nobody this box trusts has issued it
-    #[error(
-        "nobody this box trusts has issued it; check the address, or set ca_file for a server of your own"
-    )]
-    UnknownIssuer,
-    /// it has been revoked
-    #[error("it has been revoked")]
-    Revoked,
-    /// it is not acceptable
-    #[error("it is malformed or not meant for a server")]
-    Unacceptable,
-}
+use super::tls::{CertificateFault, TlsFault, TrustError};
 
 /// Why an attempt to publish ended.
 #[derive(Debug, thiserror::Error)]
@@ -81,17 +56,23 @@ pub enum PublishError {
         /// What was wrong.
         fault: CertificateFault,
     },
-    /// the server does not speak TLS as expected
-    #[error("{host} does not speak TLS as expected ({said}); is this an rtmps port?")]
+    /// there is no TLS with the server
+    #[error("no TLS with {host}: {fault}")]
     Tls {
         /// The server.
         host: String,
-        /// What the TLS library said.
-        said: String,
+        /// Why.
+        fault: TlsFault,
     },
     /// the RTMP session ended
     #[error(transparent)]
     Rtmp(#[from] rtmp::Error),
+    /// the server sends us to a place that cannot be used
+    #[error("the server sends us to a place that cannot be used: {why}")]
+    BadRedirect {
+        /// What is wrong with it.
+        why: String,
+    },
     /// the connection was lost
     #[error("the connection was lost ({why})")]
     Lost {
@@ -107,21 +88,4 @@ pub enum PublishError {
     /// the media could not be read
     #[error("{0}")]
     Media(String),
-}
-
-/// Finds the certificate fault in what rustls said during the handshake.
-pub(super) fn certificate_fault(error: &rustls::Error) -> Option<CertificateFault> {
-    use rustls::CertificateError as C;
-    let rustls::Error::InvalidCertificate(certificate) = error else {
-        return None;
-    };
-    Some(match certificate {
-        C::Expired | C::ExpiredContext { .. } => CertificateFault::Expired,
-        C::NotValidYet | C::NotValidYetContext { .. } => CertificateFault::NotYetValid,
-        C::NotValidForName | C::NotValidForNameContext { .. } => CertificateFault::WrongName,
-        // A signature that does not fit is that of another CA by the same name.
-        C::UnknownIssuer | C::BadSignature => CertificateFault::UnknownIssuer,
-        C::Revoked => CertificateFault::Revoked,
-        _ => CertificateFault::Unacceptable,
-    })
 }

@@ -10,54 +10,87 @@ mod drive;
 mod error;
 mod file;
 mod frames;
+mod journey;
 mod preflight;
 mod socket;
 mod task;
-mod tls;
+pub mod tls;
 
-use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustls::ClientConfig;
 
 use crate::clock::Clock;
+use crate::rtmp::ConnectOrder;
 use crate::rtmp::url::{Ingest, Scheme};
-use crate::rtmp::{ConnectOrder, Session, SessionConfig};
 
 use connect::Wire;
 use drive::Drive;
+use journey::Journey;
 
 pub use drive::{Close, Numbers, Progress, Sent, Source};
-pub use error::{CertificateFault, PublishError};
+pub use error::PublishError;
 pub use file::FlvFile;
 pub use frames::Frames;
-pub use preflight::{Phase, Preflight, preflight};
+pub use preflight::{Depth, Phase, Preflight, preflight};
 pub use task::{Order, PublishHandle, Report, What, spawn};
-pub use tls::TrustError;
+pub use tls::{CertificateFault, TlsFault, TrustError};
 
 /// Where to publish, and whom to trust there. Keep it across attempts: it holds the TLS tickets.
 #[derive(Debug)]
 pub struct Target {
     ingest: Ingest,
-    order: ConnectOrder,
+    /// Whether this server has to be asked one thing at a time.
+    patient: AtomicBool,
     tls: Arc<ClientConfig>,
 }
 
 impl Target {
-    /// A target for `ingest`. Plain `rtmp` is refused unless `allow_plain`.
+    /// A target for `ingest`. Plain `rtmp` is refused unless `allow_plain`, and together with a
+    /// `policy` that it could not keep.
     ///
     /// # Errors
     /// [`PublishError::PlainNotAllowed`] and [`PublishError::Trust`].
     pub fn new(
         ingest: Ingest,
-        ca_file: Option<PathBuf>,
+        policy: &tls::Policy,
         allow_plain: bool,
     ) -> Result<Target, PublishError> {
         if ingest.server.scheme == Scheme::Rtmp && !allow_plain {
             return Err(PublishError::PlainNotAllowed { server: ingest.server.to_string() });
         }
-        let tls = tls::client_config(ca_file.as_deref())?;
-        Ok(Target { ingest, order: ConnectOrder::Conforming, tls })
+        if ingest.server.scheme == Scheme::Rtmp && policy.demands_tls() {
+            return Err(TrustError::PlainAddress.into());
+        }
+        let tls = tls::client_config(policy)?;
+        Ok(Target { ingest, patient: AtomicBool::new(false), tls })
+    }
+
+    /// The same stream and trust at the place that the server has named, absolute or relative.
+    ///
+    /// # Errors
+    /// [`PublishError::BadRedirect`].
+    fn moved(&self, place: &str) -> Result<Target, PublishError> {
+        let server = journey::moved(&self.ingest.server, place)?;
+        Ok(Target {
+            ingest: Ingest { server, key: self.ingest.key.clone() },
+            patient: AtomicBool::new(self.patient.load(Ordering::Relaxed)),
+            tls: self.tls.clone(),
+        })
+    }
+
+    fn order(&self) -> ConnectOrder {
+        match self.patient.load(Ordering::Relaxed) {
+            true => ConnectOrder::Patient,
+            false => ConnectOrder::Conforming,
+        }
+    }
+
+    /// A server that accepted in this order is asked in this order from now on.
+    fn remember(&self, order: ConnectOrder) {
+        self.patient.store(order == ConnectOrder::Patient, Ordering::Relaxed);
     }
 
     /// The address, without the key.
@@ -66,7 +99,9 @@ impl Target {
     }
 }
 
-/// One attempt: connects, publishes `source` until it ends or `close` resolves, and closes.
+/// One attempt: connects, publishes `source` until it ends or `close` resolves, and closes. Where the
+/// server sends us elsewhere, asks for a password or breaks on commands that are sent ahead, that
+/// takes several connections.
 ///
 /// # Errors
 /// [`PublishError`], by who is at fault; media that was acknowledged before is not lost by it.
@@ -78,25 +113,58 @@ pub async fn publish<M: Source>(
     close: impl Future<Output = Close>,
 ) -> Result<Numbers, PublishError> {
     tokio::pin!(close);
-    let mut done = |phase| tracing::debug!(phase, "done");
-    let (wire, probe) = tokio::select! {
-        biased;
-        _ = &mut close => return Ok(Numbers::default()),
-        connected = connect::connect(&target.ingest.server, &target.tls, &mut done) => connected?,
-    };
-    let server = &target.ingest.server;
-    let config = SessionConfig {
-        order: target.order,
-        seed: fastrand::u64(..),
-        ..SessionConfig::new(&server.tc_url(), &server.app, target.ingest.key.clone())
-    };
-    let session = Session::new(clock.now(), config);
-    match wire {
-        Wire::Plain(stream) => {
-            Drive { clock, stream, session, source, probe, report }.run(close).await
+    let mut journey = Journey::to(&target.ingest.server, target.order());
+    loop {
+        let mut accepted = false;
+        let mut watch = |progress| {
+            accepted |= progress == Progress::Accepted;
+            report(progress);
+        };
+        let connection = Connection { clock, target, journey: &journey };
+        let ended = connection.publish(source, &mut watch, close.as_mut()).await;
+        if accepted {
+            target.remember(journey.order);
         }
-        Wire::Tls(stream) => {
-            Drive { clock, stream, session, source, probe, report }.run(close).await
+        match ended {
+            Ok(numbers) => return Ok(numbers),
+            Err(error) => {
+                journey.go_on(error, fastrand::u32(..))?;
+                tracing::debug!(server = %journey.server, order = ?journey.order, "once more");
+                source.restart();
+            }
+        }
+    }
+}
+
+/// One connection of an attempt.
+struct Connection<'a> {
+    clock: Clock,
+    target: &'a Target,
+    journey: &'a Journey,
+}
+
+impl Connection<'_> {
+    async fn publish<M: Source>(
+        &self,
+        source: &mut M,
+        report: &mut (dyn FnMut(Progress) + Send),
+        mut close: Pin<&mut impl Future<Output = Close>>,
+    ) -> Result<Numbers, PublishError> {
+        let (clock, journey) = (self.clock, self.journey);
+        let mut done = |phase| tracing::debug!(phase, "done");
+        let (wire, probe) = tokio::select! {
+            biased;
+            _ = &mut close => return Ok(Numbers::default()),
+            connected = connect::connect(&journey.server, &self.target.tls, &mut done) => connected?,
+        };
+        let session = journey.session(clock, self.target);
+        match wire {
+            Wire::Plain(stream) => {
+                Drive { clock, stream, session, source, probe, report }.run(close).await
+            }
+            Wire::Tls(stream) => {
+                Drive { clock, stream, session, source, probe, report }.run(close).await
+            }
         }
     }
 }

@@ -440,7 +440,8 @@ mod tests {
         let too_many = array(AMF_ELEMENTS_MAX);
         assert_eq!(Decoder::new(&too_many).value(), Err(AmfError::TooManyElements));
 
-        let text = |len: usize| [&[0x02][..], &(len as u16).to_be_bytes(), &vec![b'x'; len]].concat();
+        let text =
+            |len: usize| [&[0x02][..], &(len as u16).to_be_bytes(), &vec![b'x'; len]].concat();
         assert!(Decoder::new(&text(AMF_STRING_BYTES_MAX)).value().is_ok());
         let len = AMF_STRING_BYTES_MAX + 1;
         assert_eq!(Decoder::new(&text(len)).value(), Err(AmfError::StringTooLong(len)));

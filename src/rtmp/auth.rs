@@ -53,11 +53,14 @@ pub enum Step {
 
 /// What the server wants mixed into the response; which of them are set depends on the scheme.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct Nonces {
+    /// Adobe: goes with user and password.
     pub salt: String,
+    /// Adobe: goes with the client's nonce, unless there is an `opaque`.
     pub challenge: String,
+    /// Adobe: goes with the client's nonce, and is sent back.
     pub opaque: String,
+    /// Limelight: the server's nonce.
     pub nonce: String,
 }
 
@@ -93,11 +96,17 @@ impl Challenge {
     ///
     /// ```
     /// # use firstmile::rtmp::auth::Challenge;
-    /// let first = Challenge::parse("[ AccessManager.Reject ] : [ code=403 need auth; authmod=adobe ] : ");
-    /// let suffix = first.unwrap().answer("live", "anna", "secret", 0x1234_5678);
+    /// let said = "[ AccessManager.Reject ] : [ code=403 need auth; authmod=adobe ] : ";
+    /// let suffix = Challenge::parse(said).unwrap().answer("live", "anna", "secret", 0x1234_5678);
     /// assert_eq!(suffix.as_deref(), Some("?authmod=adobe&user=anna"));
     /// ```
-    pub fn answer(&self, app: &str, user: &str, password: &str, client_nonce: u32) -> Option<String> {
+    pub fn answer(
+        &self,
+        app: &str,
+        user: &str,
+        password: &str,
+        client_nonce: u32,
+    ) -> Option<String> {
         let client_nonce = format!("{client_nonce:08x}");
         let name = self.scheme.name();
         match (&self.step, self.scheme) {
@@ -154,7 +163,10 @@ fn llnw(server: &Nonces, app: &str, user: &str, password: &str, client_nonce: &s
     let nonce = server.nonce.as_str();
     let fields = [&secret, nonce, COUNT, client_nonce, "auth", &resource].join(":");
     let response = hex(md5(&[&fields]));
-    format!("?authmod=llnw&user={user}&nonce={nonce}&cnonce={client_nonce}&nc={COUNT}&response={response}")
+    format!(
+        "?authmod=llnw&user={user}&nonce={nonce}&cnonce={client_nonce}&nc={COUNT}\
+         &response={response}"
+    )
 }
 
 fn md5(parts: &[&str]) -> [u8; 16] {
@@ -205,7 +217,8 @@ mod tests {
             nonce: String::new(),
         };
         assert_eq!(Challenge::parse(&text).unwrap().step, Step::NeedResponse(nonces));
-        let long = format!("{REJECT}?reason=needauth&salt={}", "s".repeat(AUTH_FIELD_BYTES_MAX + 1));
+        let long =
+            format!("{REJECT}?reason=needauth&salt={}", "s".repeat(AUTH_FIELD_BYTES_MAX + 1));
         assert_eq!(Challenge::parse(&long), None);
     }
 
@@ -214,7 +227,8 @@ mod tests {
         // Responses computed with openssl.
         let salt = "&salt=SnPy0w==";
         assert_eq!(
-            answer(&format!("{REJECT}?reason=needauth&user=anna{salt}&opaque=rzsD7A=="), "live").unwrap(),
+            answer(&format!("{REJECT}?reason=needauth&user=anna{salt}&opaque=rzsD7A=="), "live")
+                .unwrap(),
             "?authmod=adobe&user=anna&challenge=12345678&response=i0iWhgRM8sBvVck+2VOx/A==\
              &opaque=rzsD7A=="
         );
@@ -233,7 +247,8 @@ mod tests {
             ("app/inst", "7ae48410023c86e0639d415601aa6124"),
         ] {
             let wanted = format!(
-                "?authmod=llnw&user=anna&nonce=5f3c2b1a&cnonce=12345678&nc=00000001&response={response}"
+                "?authmod=llnw&user=anna&nonce=5f3c2b1a&cnonce=12345678&nc=00000001\
+                 &response={response}"
             );
             assert_eq!(answer(text, app).unwrap(), wanted);
         }

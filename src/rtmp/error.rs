@@ -240,19 +240,44 @@ fn said(code: &str, description: &str) -> String {
 /// even that for a key they do not know.
 fn classify(code: &str, description: &str, during: Phase) -> Refusal {
     const KICKED: &[&str] = &[
-        "kick", "taken over", "takeover", "take over", "superseded", "replaced by", "another encoder",
+        "kick",
+        "taken over",
+        "takeover",
+        "take over",
+        "superseded",
+        "replaced by",
+        "another encoder",
         "preempt",
     ];
     const BUSY: &[&str] = &[
-        "already publish", "already being publish", "already in use", "already exist",
-        "already stream", "already connected", "is publishing", "duplicate", "busy",
+        "already publish",
+        "already being publish",
+        "already in use",
+        "already exist",
+        "already stream",
+        "already connected",
+        "is publishing",
+        "duplicate",
+        "busy",
     ];
     const AWAY: &[&str] =
         &["shutting down", "shutdown", "shut down", "maintenance", "restart", "going away"];
     const REJECTED: &[&str] = &[
-        "unauthori", "not authori", "authenticat", "authoriz", "authoris", "denied", "forbidden",
-        "not allowed", "invalid", "unknown stream", "not found", "wrong key", "bad key",
-        "expired", "permission",
+        "unauthori",
+        "not authori",
+        "authenticat",
+        "authoriz",
+        "authoris",
+        "denied",
+        "forbidden",
+        "not allowed",
+        "invalid",
+        "unknown stream",
+        "not found",
+        "wrong key",
+        "bad key",
+        "expired",
+        "permission",
     ];
     let words = description.to_ascii_lowercase();
     let says = |phrases: &[&str]| phrases.iter().any(|phrase| words.contains(phrase));

@@ -146,7 +146,9 @@ impl Client {
                 Ok((s1, next)) => (Client::AwaitS2(next), Some(s1)),
                 Err(same) => (Client::AwaitS1(same), None),
             },
-            Client::AwaitS2(state) => (state.take(input).map_or(Client::Done, Client::AwaitS2), None),
+            Client::AwaitS2(state) => {
+                (state.take(input).map_or(Client::Done, Client::AwaitS2), None)
+            }
             Client::Done => (Client::Done, None),
         })
     }
@@ -178,7 +180,9 @@ impl Server {
                 Ok((c1, next)) => (Server::AwaitC2(next), Some([opening(time_ms, rng), c1])),
                 Err(same) => (Server::AwaitC1(same), None),
             },
-            Server::AwaitC2(state) => (state.take(input).map_or(Server::Done, Server::AwaitC2), None),
+            Server::AwaitC2(state) => {
+                (state.take(input).map_or(Server::Done, Server::AwaitC2), None)
+            }
             Server::Done => (Server::Done, None),
         })
     }

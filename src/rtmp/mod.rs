@@ -9,6 +9,14 @@
 //! put together again), [`message`] (what messages say), [`amf0`] (how commands say it),
 //! [`outbound`] (what waits to be written) and [`auth`] (user names and passwords inside RTMP).
 //!
+//! [`Session`]: crate::rtmp::Session
+//! [`handshake`]: crate::rtmp::handshake
+//! [`chunk`]: crate::rtmp::chunk
+//! [`message`]: crate::rtmp::message
+//! [`amf0`]: crate::rtmp::amf0
+//! [`outbound`]: crate::rtmp::outbound
+//! [`auth`]: crate::rtmp::auth
+//!
 //! ```
 //! use std::time::Duration;
 //! use bytes::Buf;

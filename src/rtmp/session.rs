@@ -118,7 +118,9 @@ pub struct Stats {
     pub bytes_queued: u64,
     /// Bytes that were handed to the transport.
     pub bytes_sent: u64,
-    /// Bytes that the server says it has received; never more than were sent.
+    /// Bytes that the server says it has received; never more than were sent. At rest it lags behind by
+    /// up to an acknowledgement window, and with servers that do not count the handshake by 3,073
+    /// more.
     pub bytes_acknowledged: u64,
     /// Whether the server acknowledges at all.
     pub ack_seen: bool,

@@ -11,8 +11,8 @@ const DOTS: &str = "••••";
 /// short that it would be found inside ordinary words.
 const STEM_BYTES_MIN: usize = 6;
 
-/// Strips terminal escapes, control and invisible characters, masks the key, and cuts; in this order, so
-/// that neither a control character inside the key nor the cut can let a part of it through.
+/// Strips terminal escapes, control and invisible characters, masks the key, and cuts; in this
+/// order, so that neither a control character inside the key nor the cut can let a part of it through.
 pub(super) fn clean_text(text: &str, key: &StreamKey) -> String {
     mask(&strip(text), key).chars().take(SERVER_TEXT_CHARS_MAX).collect()
 }

@@ -434,13 +434,10 @@ fn parse_scheme(text: &str) -> Result<Scheme, UrlError> {
     match text.to_ascii_lowercase().as_str() {
         "rtmp" => Ok(Scheme::Rtmp),
         "rtmps" => Ok(Scheme::Rtmps),
-        other => Err(REFUSED
-            .iter()
-            .find(|(scheme, _)| *scheme == other)
-            .map_or(UrlError::NoScheme, |&(scheme, instead)| UrlError::RefusedScheme {
-                scheme,
-                instead,
-            })),
+        other => Err(REFUSED.iter().find(|(scheme, _)| *scheme == other).map_or(
+            UrlError::NoScheme,
+            |&(scheme, instead)| UrlError::RefusedScheme { scheme, instead },
+        )),
     }
 }
 

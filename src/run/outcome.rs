@@ -18,10 +18,13 @@ pub(super) fn end_kind(error: &PublishError) -> EndKind {
         | PublishError::Refused { .. } => EndKind::Unreachable,
         PublishError::Timeout { .. } => EndKind::Timeout,
         PublishError::Certificate { fault, .. } => {
-            EndKind::Certificate { not_yet_valid: *fault == CertificateFault::NotYetValid }
+            use CertificateFault::{ClockNotSet, NotYetValid};
+            let not_yet_valid = matches!(fault, NotYetValid { .. } | ClockNotSet { .. });
+            EndKind::Certificate { not_yet_valid }
         }
         PublishError::Tls { .. } => EndKind::Certificate { not_yet_valid: false },
         PublishError::Lost { .. } | PublishError::DeadPath { .. } => EndKind::Lost,
+        PublishError::BadRedirect { .. } => EndKind::Rejected,
         PublishError::Rtmp(error) => rtmp_end_kind(error),
     }
 }

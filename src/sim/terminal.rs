@@ -46,11 +46,8 @@ impl Keys {
             b'g' => Some(Key::Press),
             b's' => Some(Key::Hold),
             b'q' | CTRL_C | CTRL_D => Some(Key::Quit),
-            b':' => {
-                self.typing = true;
-                None
-            }
-            b'\r' | b'\n' => {
+            // An empty line brings the prompt.
+            b':' | b'\r' | b'\n' => {
                 self.typing = true;
                 Some(Key::Typed(vec![b'\r']))
             }
@@ -187,7 +184,7 @@ mod tests {
         let mut keys = Keys::default();
         let fed: Vec<_> = b"gs:stop\rq".iter().filter_map(|byte| keys.feed(*byte)).collect();
         let mut expected = vec![Key::Press, Key::Hold];
-        expected.extend(b"stop\r".iter().map(|byte| Key::Typed(vec![*byte])));
+        expected.extend(b"\rstop\r".iter().map(|byte| Key::Typed(vec![*byte])));
         expected.push(Key::Quit);
         assert_eq!(fed, expected);
     }

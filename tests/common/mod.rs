@@ -99,23 +99,55 @@ pub struct Clip {
 impl Clip {
     /// A clip of so many seconds, with a picture of that rate and with sound, or without.
     pub fn new(name: &str, seconds: u32, fps: Option<u32>, sound: bool) -> Clip {
-        let file = format!("firstmile-{}-{name}.mp4", std::process::id());
-        let path = std::env::temp_dir().join(file);
-        let mut text = format!("mp4mux name=mux ! filesink location=\"{}\"", path.display());
-        if let Some(fps) = fps {
+        let picture = fps.map(|fps| {
             let pictures = seconds * fps;
-            text += &format!(
-                " videotestsrc pattern=ball num-buffers={pictures} ! \
-                 video/x-raw,width=240,height=180,framerate={fps}/1 ! \
-                 x264enc tune=zerolatency speed-preset=ultrafast ! mux."
-            );
+            format!(
+                "videotestsrc pattern=ball num-buffers={pictures} ! \
+                 video/x-raw,width=240,height=180,framerate={fps}/1"
+            )
+        });
+        let blocks = seconds * 44_100 / 1_024;
+        let sound = sound.then(|| {
+            format!(
+                "audiotestsrc num-buffers={blocks} volume=0.1 ! \
+                 audio/x-raw,rate=44100,channels=1 ! avenc_aac"
+            )
+        });
+        Clip::of(&format!("{name}.mp4"), "mp4mux", picture, sound)
+    }
+
+    /// A clip of one second that begins with a flash and a beep. Its sound is not coded, because a
+    /// coder would delay it.
+    pub fn flashing(name: &str) -> Clip {
+        let size = "video/x-raw,width=320,height=180,framerate=30/1";
+        let picture = format!(
+            "concat name=parts videotestsrc pattern=white num-buffers=3 ! {size} ! parts. \
+             videotestsrc pattern=black num-buffers=27 ! {size} ! parts. parts."
+        );
+        let form = "audio/x-raw,format=S16LE,rate=48000,channels=1";
+        let tone = |volume, blocks| {
+            format!(
+                "audiotestsrc freq=1000 volume={volume} samplesperbuffer=960 \
+                 num-buffers={blocks} ! {form} ! sounds."
+            )
+        };
+        let sound = format!(
+            "concat name=sounds {} {} sounds. ! audioconvert ! {form}",
+            tone("0.9", 5),
+            tone("0", 45)
+        );
+        Clip::of(&format!("{name}.mkv"), "matroskamux", Some(picture), Some(sound))
+    }
+
+    fn of(file: &str, muxer: &str, picture: Option<String>, sound: Option<String>) -> Clip {
+        let file = format!("firstmile-{}-{file}", std::process::id());
+        let path = std::env::temp_dir().join(file);
+        let mut text = format!("{muxer} name=mux ! filesink location=\"{}\" ", path.display());
+        if let Some(picture) = picture {
+            text += &format!("{picture} ! x264enc tune=zerolatency speed-preset=ultrafast ! mux. ");
         }
-        if sound {
-            let blocks = seconds * 44_100 / 1_024;
-            text += &format!(
-                " audiotestsrc num-buffers={blocks} volume=0.1 ! \
-                 audio/x-raw,rate=44100,channels=1 ! avenc_aac ! mux."
-            );
+        if let Some(sound) = sound {
+            text += &format!("{sound} ! mux.");
         }
         gst::init().expect("GStreamer");
         let pipeline = gst::parse::launch(&text).expect("a pipeline");

@@ -2,13 +2,11 @@
 
 use std::fmt;
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 use super::{CHUNK_SIZE_INITIAL, CHUNK_SIZE_MAX, ChunkError, EXTENDED, Message};
 use crate::{
-    limits::{
-        RTMP_IN_CHUNK_STREAMS_MAX, RTMP_IN_MESSAGE_BYTES_MAX, RTMP_IN_TOTAL_BYTES_MAX,
-    },
+    limits::{RTMP_IN_CHUNK_STREAMS_MAX, RTMP_IN_MESSAGE_BYTES_MAX, RTMP_IN_TOTAL_BYTES_MAX},
     rtmp::message::type_id,
 };
 
@@ -116,11 +114,6 @@ impl Reader {
                 return Ok(None);
             }
         }
-    }
-
-    /// Chunk size that the peer has announced.
-    pub fn chunk_size(&self) -> usize {
-        self.chunk_size
     }
 
     /// Runs one step on what is to be replayed, or else on `input`.
@@ -245,7 +238,10 @@ impl Reader {
             return Err(ChunkError::TotalTooLong { max: self.bounds.total_bytes_max });
         }
         let stream = &mut self.streams[index];
-        stream.body.extend_from_slice(&input[..count]);
+        let whole = (count == stream.length).then(|| Bytes::copy_from_slice(&input[..count]));
+        if whole.is_none() {
+            stream.body.extend_from_slice(&input[..count]);
+        }
         input.advance(count);
         self.held += count;
         if count < left {
@@ -253,7 +249,7 @@ impl Reader {
             return Ok(None);
         }
         self.stage = HEADER_START;
-        if stream.body.len() < stream.length {
+        if whole.is_none() && stream.body.len() < stream.length {
             return Ok(None);
         }
         stream.open = false;
@@ -263,7 +259,8 @@ impl Reader {
             type_id: stream.type_id,
             stream_id: stream.stream_id,
             timestamp: stream.timestamp,
-            body: std::mem::take(&mut stream.body).freeze(),
+            // What comes in one piece is allocated once, at its own size.
+            body: whole.unwrap_or_else(|| std::mem::take(&mut stream.body).freeze()),
         }))
     }
 
@@ -368,8 +365,8 @@ fn header_len(bytes: &[u8]) -> usize {
         _ => 1,
     };
     let message = [11, 7, 3, 0][usize::from(first >> 6)];
-    let is_extended = message > 0
-        && bytes.get(basic..basic + 3).is_some_and(|field| field == [0xFF, 0xFF, 0xFF]);
+    let is_extended =
+        message > 0 && bytes.get(basic..basic + 3).is_some_and(|field| field == [0xFF, 0xFF, 0xFF]);
     basic + message + if is_extended { 4 } else { 0 }
 }
 

@@ -10,7 +10,10 @@ use crate::rtmp::{
 
 fn hex(text: &str) -> Vec<u8> {
     let digits: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
+    (0..digits.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap())
+        .collect()
 }
 
 fn taken(out: &mut Outbound) -> Vec<u8> {
@@ -34,7 +37,11 @@ fn read_hex(text: &str) -> Result<Vec<Message>, ChunkError> {
     let bytes = hex(text);
     let whole = read(&mut Reader::new(Bounds::default()), &bytes, usize::MAX);
     for size in 1..=bytes.len() {
-        assert_eq!(read(&mut Reader::new(Bounds::default()), &bytes, size), whole, "pieces of {size}");
+        assert_eq!(
+            read(&mut Reader::new(Bounds::default()), &bytes, size),
+            whole,
+            "pieces of {size}"
+        );
     }
     whole
 }
@@ -49,7 +56,14 @@ fn each_message_gets_the_smallest_header_that_says_it_all() {
     let mut writer = Writer::new();
     let mut out = Outbound::default();
     let mut video = |timestamp, body: &'static [u8]| {
-        assert!(writer.media(&mut out, Kind::Video, 1, timestamp, &[0x17], Bytes::from_static(body)));
+        assert!(writer.media(
+            &mut out,
+            Kind::Video,
+            1,
+            timestamp,
+            &[0x17],
+            Bytes::from_static(body)
+        ));
         taken(&mut out)
     };
     for (timestamp, body, wire, why) in [
@@ -128,8 +142,10 @@ fn what_rtmp_cannot_carry_is_not_queued() {
 /// What was written is read again, for any chunk size, length, timestamp and way of cutting.
 #[test]
 fn what_is_written_is_read_again() {
-    let edges: [u64; 9] = [0, 1, 0xFF_FFFE, 0xFF_FFFF, 0x100_0000, (1 << 31) - 1, 1 << 31, (1 << 32) - 1, 1 << 32];
-    let bounds = Bounds { message_bytes_max: 1 << 20, total_bytes_max: 1 << 20, ..Bounds::default() };
+    let edges: [u64; 9] =
+        [0, 1, 0xFF_FFFE, 0xFF_FFFF, 0x100_0000, (1 << 31) - 1, 1 << 31, (1 << 32) - 1, 1 << 32];
+    let bounds =
+        Bounds { message_bytes_max: 1 << 20, total_bytes_max: 1 << 20, ..Bounds::default() };
     for seed in 0..400 {
         let mut rng = fastrand::Rng::with_seed(seed);
         let chunk_size = match seed % 4 {
@@ -163,7 +179,15 @@ fn what_is_written_is_read_again() {
 
 #[test]
 fn all_forms_of_a_chunk_stream_id_are_read() {
-    for (basic, id) in [("02", 2), ("3f", 63), ("00 00", 64), ("00 ff", 319), ("01 0000", 64), ("01 0001", 320), ("01 ffff", 65_599)] {
+    for (basic, id) in [
+        ("02", 2),
+        ("3f", 63),
+        ("00 00", 64),
+        ("00 ff", 319),
+        ("01 0000", 64),
+        ("01 0001", 320),
+        ("01 ffff", 65_599),
+    ] {
         let messages = read_hex(&format!("{basic} 000001 000001 14 00000000 61")).unwrap();
         assert_eq!(messages[0].chunk_stream, id, "{basic}");
     }
@@ -173,9 +197,8 @@ fn all_forms_of_a_chunk_stream_id_are_read() {
 fn messages_on_several_chunk_streams_may_be_interleaved() {
     let a = "61".repeat(128);
     let b = "62".repeat(128);
-    let wire = format!(
-        "04 000001 000081 08 01000000 {a}  06 000002 000081 09 01000000 {b}  c4 61  c6 62"
-    );
+    let wire =
+        format!("04 000001 000081 08 01000000 {a}  06 000002 000081 09 01000000 {b}  c4 61  c6 62");
     let received = bodies(&wire);
     assert_eq!(received, [(1, vec![b'a'; 129]), (2, vec![b'b'; 129])]);
 }
@@ -253,8 +276,14 @@ fn what_is_no_chunk_stream_is_refused_by_name() {
         ("02 000000 000000 02 00000000".to_owned(), ChunkError::ShortControl(2)),
         ("84 000001".to_owned(), ChunkError::NoEarlierHeader(4)),
         ("c4".to_owned(), ChunkError::NoEarlierHeader(4)),
-        (format!("04 000001 000081 08 01000000 {part} 04 000001 000001 08 01000000"), ChunkError::Interrupted(4)),
-        ("04 000001 010001 08 01000000".to_owned(), ChunkError::MessageTooLong { bytes: 65_537, max: 65_536 }),
+        (
+            format!("04 000001 000081 08 01000000 {part} 04 000001 000001 08 01000000"),
+            ChunkError::Interrupted(4),
+        ),
+        (
+            "04 000001 010001 08 01000000".to_owned(),
+            ChunkError::MessageTooLong { bytes: 65_537, max: 65_536 },
+        ),
     ] {
         assert_eq!(read_hex(&wire), Err(error), "{wire:.60}");
     }
@@ -290,5 +319,19 @@ fn random_bytes_never_harm_the_reader() {
             let total: usize = messages.iter().map(|message| message.body.len()).sum();
             assert!(total <= bytes.len());
         }
+    }
+}
+
+#[test]
+fn finished_and_aborted_messages_free_their_share_of_the_total() {
+    let bounds = Bounds { message_bytes_max: 200, total_bytes_max: 200, chunk_streams_max: 9 };
+    let mut reader = Reader::new(bounds);
+    let part = "61".repeat(128);
+    let finished = hex(&format!("04 000001 000080 08 01000000 {part}"));
+    let aborted =
+        hex(&format!("05 000001 0000c8 08 01000000 {part} 02 000000 000004 02 00000000 00000005"));
+    for _ in 0..10 {
+        assert_eq!(read(&mut reader, &finished, 64).map(|messages| messages.len()), Ok(1));
+        assert_eq!(read(&mut reader, &aborted, 64), Ok(vec![]));
     }
 }

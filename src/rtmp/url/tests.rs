@@ -137,10 +137,7 @@ fn a_template_puts_its_own_text_around_the_key() {
     let ingest = Ingest::from_server_and_key(template.clone(), key("live_1")).unwrap();
     assert_eq!(ingest.key.reveal(), "live_1?bandwidthtest=true");
     let long = key(&"k".repeat(1_020));
-    assert_eq!(
-        Ingest::from_server_and_key(template, long),
-        Err(UrlError::Key(KeyError::TooLong))
-    );
+    assert_eq!(Ingest::from_server_and_key(template, long), Err(UrlError::Key(KeyError::TooLong)));
 }
 
 #[test]

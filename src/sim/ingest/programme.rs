@@ -47,7 +47,8 @@ pub struct Summary {
     pub bitrate_kbps: u64,
     /// The largest distance between two consecutive access units of one track.
     pub largest_gap_ms: u64,
-    /// How far the edges of the two tracks lie apart, the larger of start and end.
+    /// How far the beginnings of the two tracks lie apart. (Their ends say nothing: a stop cuts each
+    /// track wherever its encoder just is.)
     pub track_offset_ms: u64,
     /// Times that the video's codec configuration changed.
     pub config_changes: u64,
@@ -167,8 +168,7 @@ impl Programme {
             audio_frames: self.audio.frames,
             bitrate_kbps: (self.bytes * 8).checked_div(span_ms).unwrap_or(0),
             largest_gap_ms,
-            track_offset_ms: apart(self.video.first_ms, self.audio.first_ms)
-                .max(apart(self.video.last_ms, self.audio.last_ms)),
+            track_offset_ms: apart(self.video.first_ms, self.audio.first_ms),
             config_changes: self.config_changes,
             faults,
         }

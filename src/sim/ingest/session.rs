@@ -461,3 +461,81 @@ fn information<'a>(level: &'a str, code: &'a str, description: &'a str) -> Vec<P
         ("description".into(), description.into()),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Buf;
+
+    use super::*;
+    use crate::rtmp::{ConnectOrder, Session, SessionConfig};
+
+    const NOW: Duration = Duration::ZERO;
+
+    /// A publisher and a server between which all bytes are passed on at once.
+    fn published(config: IngestConfig) -> (Session, IngestSession, Vec<IngestEvent>) {
+        let key = StreamKey::parse("canary").unwrap();
+        let mut client_config = SessionConfig::new("rtmp://localhost/live", "live", key);
+        client_config.order = ConnectOrder::Conforming;
+        let mut client = Session::new(NOW, client_config);
+        let mut server = IngestSession::new(NOW, config);
+        for _ in 0..3 {
+            let up = client.transmit();
+            server.handle_input(NOW, &up.copy_to_bytes(up.remaining()));
+            let down = server.transmit();
+            client.handle_input(NOW, &down.copy_to_bytes(down.remaining()));
+        }
+        let events = std::iter::from_fn(|| server.poll_event()).collect();
+        (client, server, events)
+    }
+
+    fn last_event(server: &mut IngestSession) -> Option<IngestEvent> {
+        std::iter::from_fn(|| server.poll_event()).last()
+    }
+
+    #[test]
+    fn acknowledgements_come_as_often_as_configured() {
+        let config = IngestConfig { ack_every: Some(1_000), ..IngestConfig::default() };
+        let (mut client, mut server, _) = published(config);
+        client.send_video(0, &[0x17], Bytes::from(vec![0; 2_000]));
+        let up = client.transmit();
+        server.handle_input(NOW, &up.copy_to_bytes(up.remaining()));
+        let down = server.transmit();
+        client.handle_input(NOW, &down.copy_to_bytes(down.remaining()));
+        let stats = client.stats();
+        assert_eq!(stats.bytes_acknowledged, stats.bytes_sent);
+    }
+
+    #[test]
+    fn a_publisher_that_asks_and_never_reads_is_let_go() {
+        let (_, mut server, _) = published(IngestConfig::default());
+        let (mut writer, mut out) = (Writer::new(), Outbound::default());
+        for _ in 0..4_000 {
+            writer.command(&mut out, 0, Command::encode("createStream", 9.0, &[Value::Null]));
+        }
+        // The publisher has announced its chunk size; these commands are shorter than any.
+        server.handle_input(NOW, &out.copy_to_bytes(out.remaining()));
+        assert_eq!(last_event(&mut server), Some(IngestEvent::Ended(IngestEnd::PublisherDeaf)));
+        assert!(server.transmit().len() < SIM_INGEST_OUT_BYTES_MAX + 1_000);
+    }
+
+    #[test]
+    fn a_publisher_cannot_fill_the_event_queue() {
+        let (mut client, mut server, _) = published(IngestConfig::default());
+        for timestamp_ms in 0..SIM_INGEST_EVENTS_MAX as u64 {
+            client.send_audio(timestamp_ms, &[0xAF], Bytes::new());
+        }
+        let up = client.transmit();
+        server.handle_input(NOW, &up.copy_to_bytes(up.remaining()));
+        let end = IngestEnd::PublisherMisbehaved(Misbehaviour::TooManyEvents);
+        assert_eq!(last_event(&mut server), Some(IngestEvent::Ended(end)));
+    }
+
+    #[test]
+    fn the_key_is_compared_and_never_shown() {
+        let expected_key = Some(StreamKey::parse("canary").unwrap());
+        let config = IngestConfig { expected_key, ..IngestConfig::default() };
+        let (client, server, events) = published(config);
+        assert!(events.contains(&IngestEvent::Publishing { key_matches: true }));
+        assert!(!format!("{client:?} {server:?} {events:?}").contains("canary"));
+    }
+}

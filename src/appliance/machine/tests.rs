@@ -1,0 +1,140 @@
+//! Bounds and answers of the machine.
+
+use super::super::PublishOrder;
+use super::*;
+
+fn setup() -> Setup {
+    Setup {
+        seed: 1,
+        board: "test".to_owned(),
+        start_without_camera: true,
+        start_without_microphone: true,
+        latched_live: false,
+    }
+}
+
+fn do_all(appliance: &mut Appliance) -> Vec<Action> {
+    std::iter::from_fn(|| appliance.poll_action()).collect()
+}
+
+fn tell(appliance: &mut Appliance, events: impl IntoIterator<Item = Event>) -> Vec<Action> {
+    let mut actions = do_all(appliance);
+    for event in events {
+        appliance.handle(Duration::from_secs(1), event);
+        actions.extend(do_all(appliance));
+    }
+    actions
+}
+
+fn targets(ids: std::ops::Range<u32>) -> Event {
+    let target =
+        |id| Target { id: DestinationId(id), name: format!("d{id}"), revision: 1, has_key: true };
+    Event::Targets(ids.map(target).collect())
+}
+
+fn on_air() -> Appliance {
+    let mut appliance = Appliance::new(Duration::ZERO, setup());
+    let first_key = Event::Pipeline { run: 1, what: PipelineEvent::FirstKey };
+    tell(&mut appliance, [Event::Booted, targets(0..1), Event::Button(Gesture::Press), first_key]);
+    appliance
+}
+
+fn ask(from: u32, command: Command) -> Event {
+    Event::Console { from: ClientId(from), command }
+}
+
+#[test]
+fn settings_that_change_faster_than_servers_close_stay_bounded() {
+    let mut appliance = on_air();
+    let (mut opened, mut cut) = (1, 0);
+    for n in 1..200 {
+        for action in tell(&mut appliance, [targets(n * 8..n * 8 + 8)]) {
+            match action {
+                Action::Publish(PublishOrder::Open { .. }) => opened += 1,
+                Action::Publish(PublishOrder::Close { polite: false, .. }) => cut += 1,
+                _ => {}
+            }
+        }
+        assert!(appliance.destinations.len() <= DESTINATIONS_HELD_MAX);
+    }
+    assert_eq!(opened - cut, appliance.destinations.len(), "what is forgotten was cut");
+}
+
+#[test]
+fn more_destinations_than_the_bound_and_names_given_twice_are_left_out() {
+    let mut appliance = on_air();
+    tell(&mut appliance, [targets(0..200)]);
+    assert_eq!(appliance.status(Duration::from_secs(1)).destinations.len(), DESTINATIONS_MAX);
+    let Event::Targets(mut twice) = targets(0..2) else { unreachable!() };
+    twice.extend(twice.clone());
+    tell(&mut appliance, [Event::Targets(twice)]);
+    assert_eq!(appliance.status(Duration::from_secs(1)).destinations.len(), 2);
+}
+
+#[test]
+fn a_console_watches_until_it_says_otherwise_or_leaves() {
+    let mut appliance = on_air();
+    for client in 0..20 {
+        tell(&mut appliance, [ask(client, Command::Watch)]);
+    }
+    assert_eq!((0..20).filter(|n| appliance.watches(ClientId(*n))).count(), WATCHERS_MAX);
+    tell(&mut appliance, [ask(0, Command::Watch), Event::ConsoleGone(ClientId(1))]);
+    assert!(!appliance.watches(ClientId(0)) && !appliance.watches(ClientId(1)));
+    tell(&mut appliance, [ask(19, Command::Watch)]);
+    assert!(appliance.watches(ClientId(19)), "a place became free");
+}
+
+#[test]
+fn every_command_of_the_console_is_answered_in_every_mode_to_whoever_asked() {
+    let at_rest = || {
+        let mut appliance = Appliance::new(Duration::ZERO, setup());
+        tell(&mut appliance, [Event::Booted]);
+        appliance
+    };
+    let makers: [&dyn Fn() -> Appliance; 3] =
+        [&|| Appliance::new(Duration::ZERO, setup()), &at_rest, &on_air];
+    for make in makers {
+        for entry in console::COMMANDS {
+            let mut appliance = make();
+            let command = console::parse(entry.example).expect("a command").expect("a command");
+            let actions = tell(&mut appliance, [ask(3, command)]);
+            let answers = actions.iter().filter(|action| {
+                matches!(
+                    action,
+                    Action::Say { to: To::Client(ClientId(3)), .. }
+                        | Action::Serve { from: ClientId(3), .. }
+                )
+            });
+            assert_eq!(answers.count(), 1, "{} in {:?}", entry.name, appliance.mode());
+        }
+    }
+}
+
+#[test]
+fn every_fault_has_a_sentence_and_a_light_of_its_kind() {
+    let faults = [
+        PipelineFault::Camera,
+        PipelineFault::Microphone,
+        PipelineFault::Encoder,
+        PipelineFault::NoOutput,
+        PipelineFault::Internal,
+    ];
+    for fault in faults {
+        let mut appliance = Appliance::new(Duration::ZERO, setup());
+        let error = PipelineEvent::Error { fault, said: "words".to_owned() };
+        tell(
+            &mut appliance,
+            [
+                Event::Booted,
+                targets(0..1),
+                Event::Button(Gesture::Press),
+                Event::Pipeline { run: 1, what: error },
+                Event::Pipeline { run: 1, what: PipelineEvent::Ended },
+            ],
+        );
+        assert_eq!(appliance.mode(), Shown::Fault);
+        assert!(matches!(appliance.indication(), Indication::Fault(_)));
+        let because = appliance.status(Duration::from_secs(1)).because;
+        assert!(because.ends_with(": words") && because.len() > 10, "{because}");
+    }
+}

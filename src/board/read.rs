@@ -1,0 +1,308 @@
+//! From the table of keys to a [`Profile`].
+
+use std::{cell::RefCell, collections::BTreeSet, ops::RangeInclusive};
+
+use super::{
+    ProfileError,
+    document::{Document, Entry, Value},
+    profile::{
+        Audio, Button, Camera, Console, Encoders, Led, Lights, Line, Microphone, Profile, Video,
+    },
+};
+use crate::limits::{
+    BOARD_INHERIT_DEPTH_MAX, CAPTURE_AUDIO_KBPS_MAX, CAPTURE_AUDIO_KBPS_MIN, CAPTURE_FPS_MAX,
+    CAPTURE_HEIGHT_MAX, CAPTURE_KEYFRAME_INTERVAL_MS_MAX, CAPTURE_KEYFRAME_INTERVAL_MS_MIN,
+    CAPTURE_SIDE_MIN, CAPTURE_VIDEO_KBPS_MAX, CAPTURE_VIDEO_KBPS_MIN, CAPTURE_WIDTH_MAX,
+};
+
+/// Reads a profile and what it inherits, and checks the whole.
+pub(super) fn profile(
+    text: &str,
+    name: &str,
+    resolver: &impl Fn(&str) -> Option<String>,
+) -> Result<Profile, ProfileError> {
+    let mut document = Document::parse(&format!("{name}.toml"), text)?;
+    add_parents(&mut document, resolver)?;
+    let keys = Keys { document: &document, used: RefCell::default() };
+    let profile = keys.profile(name)?;
+    keys.check_lines(&profile)?;
+    keys.check_all_used()?;
+    Ok(profile)
+}
+
+/// Follows `inherit` to its end; the nearer file wins.
+fn add_parents(
+    document: &mut Document,
+    resolver: &impl Fn(&str) -> Option<String>,
+) -> Result<(), ProfileError> {
+    let mut chain = vec![document.file.clone()];
+    let mut next = document.entries.get("inherit").cloned();
+    while let Some(Entry { value: Value::Text(parent), file, line }) = next {
+        let known = chain.contains(&parent) || chain.len() > BOARD_INHERIT_DEPTH_MAX;
+        chain.push(parent.clone());
+        if known {
+            return Err(ProfileError::InheritCircle { file, line, chain: chain.join(" → ") });
+        }
+        let Some(text) = resolver(&parent) else {
+            return Err(ProfileError::ParentMissing { file, line, parent });
+        };
+        let parent = Document::parse(&parent, &text)?;
+        next = parent.entries.get("inherit").cloned();
+        document.inherit(parent);
+    }
+    Ok(())
+}
+
+/// Typed reading; remembers what was read, so that what has no meaning can be named.
+struct Keys<'a> {
+    document: &'a Document,
+    used: RefCell<BTreeSet<String>>,
+}
+
+impl Keys<'_> {
+    fn profile(&self, name: &str) -> Result<Profile, ProfileError> {
+        let _ = self.optional("inherit");
+        Ok(Profile {
+            name: name.to_owned(),
+            compatible: self.texts("compatible", "a profile says which machines it fits")?,
+            description: self.text("description", "one line for people")?,
+            camera: self.camera()?,
+            microphone: self.microphone()?,
+            video: self.video()?,
+            audio: Audio {
+                bitrate_kbps: self.number(
+                    "audio.bitrate_kbps",
+                    CAPTURE_AUDIO_KBPS_MIN..=CAPTURE_AUDIO_KBPS_MAX,
+                )?,
+                channels: self.number("audio.channels", 1..=2)?,
+            },
+            encoders: Encoders {
+                video: self.texts("encoder.video", "H.264 encoders in the order to try them")?,
+                audio: self.texts("encoder.audio", "AAC encoders in the order to try them")?,
+            },
+            lights: self.lights()?,
+            button: self.button()?,
+            console: self.console()?,
+        })
+    }
+
+    fn camera(&self) -> Result<Camera, ProfileError> {
+        const WHY: &str = "the camera needs it";
+        match self.choice("camera.source", &["test-pattern", "file", "v4l2", "launch"])? {
+            "file" => Ok(Camera::File { path: self.text("camera.path", WHY)?.into() }),
+            "v4l2" => Ok(Camera::V4l2 { device: self.text("camera.device", WHY)?.into() }),
+            "launch" => Ok(Camera::Launch { launch: self.text("camera.launch", WHY)? }),
+            _ => Ok(Camera::TestPattern),
+        }
+    }
+
+    fn microphone(&self) -> Result<Microphone, ProfileError> {
+        const WHY: &str = "the microphone needs it";
+        const SOURCES: &[&str] = &["tone", "silence", "camera-file", "file", "alsa", "launch"];
+        match self.choice("microphone.source", SOURCES)? {
+            "silence" => Ok(Microphone::Silence),
+            "camera-file" => Ok(Microphone::CameraFile),
+            "file" => Ok(Microphone::File { path: self.text("microphone.path", WHY)?.into() }),
+            "alsa" => Ok(Microphone::Alsa { device: self.text("microphone.device", WHY)? }),
+            "launch" => Ok(Microphone::Launch { launch: self.text("microphone.launch", WHY)? }),
+            _ => Ok(Microphone::Tone),
+        }
+    }
+
+    fn video(&self) -> Result<Video, ProfileError> {
+        const KBPS: RangeInclusive<u32> = CAPTURE_VIDEO_KBPS_MIN..=CAPTURE_VIDEO_KBPS_MAX;
+        let bitrate_kbps = self.number("video.bitrate_kbps", KBPS)?;
+        Ok(Video {
+            width: self.even("video.width", CAPTURE_SIDE_MIN..=CAPTURE_WIDTH_MAX)?,
+            height: self.even("video.height", CAPTURE_SIDE_MIN..=CAPTURE_HEIGHT_MAX)?,
+            fps: self.number("video.fps", 1..=CAPTURE_FPS_MAX)?,
+            bitrate_kbps,
+            bitrate_max_kbps: self
+                .number("video.bitrate_max_kbps", bitrate_kbps..=CAPTURE_VIDEO_KBPS_MAX)?,
+            keyframe_interval_ms: self.number(
+                "video.keyframe_interval_ms",
+                CAPTURE_KEYFRAME_INTERVAL_MS_MIN..=CAPTURE_KEYFRAME_INTERVAL_MS_MAX,
+            )?,
+        })
+    }
+
+    fn lights(&self) -> Result<Lights, ProfileError> {
+        match self.choice("lights.backend", &["terminal", "cdev", "sysfs"])? {
+            "cdev" => Ok(Lights::Cdev {
+                live: self.line("lights.live")?,
+                status: self.line("lights.status")?,
+            }),
+            "sysfs" => Ok(Lights::Sysfs {
+                live: self.led("lights.live.led")?,
+                status: self.led("lights.status.led")?,
+            }),
+            _ => Ok(Lights::Terminal),
+        }
+    }
+
+    fn led(&self, key: &str) -> Result<Led, ProfileError> {
+        let led = self.text(key, "the kernel's name of the light")?;
+        if led.contains('/') {
+            return Err(self.bad(key, "is a name below /sys/class/leds, not a path"));
+        }
+        Ok(Led { led })
+    }
+
+    fn button(&self) -> Result<Button, ProfileError> {
+        match self.choice("button.backend", &["keys", "cdev", "input", "none"])? {
+            "cdev" => Ok(Button::Cdev {
+                line: self.line("button")?,
+                debounce_ms: self.number("button.debounce_ms", 1..=500)?,
+            }),
+            "input" => Ok(Button::Input {
+                device: self.text("button.device", "the input device's node")?.into(),
+                code: self.number("button.code", 1..=767)? as u16,
+            }),
+            "none" => Ok(Button::None),
+            _ => Ok(Button::Keys),
+        }
+    }
+
+    fn console(&self) -> Result<Console, ProfileError> {
+        match self.choice("console.port", &["stdio", "pty", "serial"])? {
+            "pty" => Ok(Console::Pty),
+            "serial" => Ok(Console::Serial {
+                path: self.text("console.path", "the serial port's device node")?.into(),
+                baud: self.number("console.baud", 1_200..=4_000_000)?,
+            }),
+            _ => Ok(Console::Stdio),
+        }
+    }
+
+    fn line(&self, prefix: &str) -> Result<Line, ProfileError> {
+        let chip_key = format!("{prefix}.chip");
+        let chip = self.text(&chip_key, "the label of the GPIO chip")?;
+        if chip.contains("gpiochip") || chip.contains('/') {
+            let why = "must be the chip's label, because chip numbers change between kernels \
+                       (`gpiodetect` prints it)";
+            return Err(self.bad(&chip_key, why));
+        }
+        Ok(Line {
+            chip,
+            line: self.number(&format!("{prefix}.line"), 0..=1_023)?,
+            line_name: match self.optional(&format!("{prefix}.line_name")) {
+                Some(Entry { value: Value::Text(name), .. }) => Some(name.clone()),
+                _ => None,
+            },
+            active_low: self.flag(&format!("{prefix}.active_low"))?,
+        })
+    }
+
+    fn check_lines(&self, profile: &Profile) -> Result<(), ProfileError> {
+        let mut lines = Vec::new();
+        if let Lights::Cdev { live, status } = &profile.lights {
+            lines.extend([("lights.live.line", live), ("lights.status.line", status)]);
+        }
+        if let Button::Cdev { line, .. } = &profile.button {
+            lines.push(("button.line", line));
+        }
+        for (i, (key, line)) in lines.iter().enumerate() {
+            let same = |other: &Line| (&other.chip, other.line) == (&line.chip, line.line);
+            if let Some((other, _)) = lines[..i].iter().find(|(_, other)| same(other)) {
+                let (file, line) = self.place(key);
+                let (key, other) = ((*key).to_owned(), (*other).to_owned());
+                return Err(ProfileError::SharedLine { file, line, key, other });
+            }
+        }
+        Ok(())
+    }
+
+    /// A key of the file itself that the chosen source or backend does not look at is a mistake;
+    /// one that was inherited is not.
+    fn check_all_used(&self) -> Result<(), ProfileError> {
+        let used = self.used.borrow();
+        let stray = self
+            .document
+            .entries
+            .iter()
+            .find(|(key, entry)| entry.file == self.document.file && !used.contains(*key));
+        match stray {
+            Some((key, _)) => {
+                Err(self.bad(key, "has no meaning with the source, backend or port chosen"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn optional(&self, key: &str) -> Option<&Entry> {
+        let entry = self.document.entries.get(key)?;
+        self.used.borrow_mut().insert(key.to_owned());
+        Some(entry)
+    }
+
+    fn required(&self, key: &str, why: &str) -> Result<&Entry, ProfileError> {
+        self.optional(key).ok_or_else(|| ProfileError::MissingKey {
+            file: self.document.file.clone(),
+            key: key.to_owned(),
+            why: why.to_owned(),
+        })
+    }
+
+    fn place(&self, key: &str) -> (String, usize) {
+        match self.document.entries.get(key) {
+            Some(entry) => (entry.file.clone(), entry.line),
+            None => (self.document.file.clone(), 1),
+        }
+    }
+
+    fn bad(&self, key: &str, why: &str) -> ProfileError {
+        let (file, line) = self.place(key);
+        ProfileError::BadValue { file, line, key: key.to_owned(), why: why.to_owned() }
+    }
+
+    fn text(&self, key: &str, why: &str) -> Result<String, ProfileError> {
+        match &self.required(key, why)?.value {
+            Value::Text(text) if !text.trim().is_empty() => Ok(text.clone()),
+            _ => Err(self.bad(key, "must not be empty")),
+        }
+    }
+
+    fn texts(&self, key: &str, why: &str) -> Result<Vec<String>, ProfileError> {
+        match &self.required(key, why)?.value {
+            Value::Texts(texts) if !texts.is_empty() => Ok(texts.clone()),
+            _ => Err(self.bad(key, "must not be empty")),
+        }
+    }
+
+    fn flag(&self, key: &str) -> Result<bool, ProfileError> {
+        match self.required(key, "polarity is never guessed")?.value {
+            Value::Flag(flag) => Ok(flag),
+            _ => Err(self.bad(key, "must be true or false")),
+        }
+    }
+
+    fn choice(&self, key: &str, choices: &[&'static str]) -> Result<&'static str, ProfileError> {
+        let why = format!("one of {}", choices.join(", "));
+        let text = self.text(key, &why)?;
+        choices
+            .iter()
+            .find(|choice| **choice == text)
+            .copied()
+            .ok_or_else(|| self.bad(key, &format!("must be {why}, not `{text}`")))
+    }
+
+    fn number(&self, key: &str, range: RangeInclusive<u32>) -> Result<u32, ProfileError> {
+        let why = format!("a number from {} to {}", range.start(), range.end());
+        let Value::Integer(number) = self.required(key, &why)?.value else {
+            return Err(self.bad(key, &format!("must be {why}")));
+        };
+        u32::try_from(number)
+            .ok()
+            .filter(|number| range.contains(number))
+            .ok_or_else(|| self.bad(key, &format!("must be {why}, not {number}")))
+    }
+
+    /// H.264 with 4:2:0 chroma has no odd sizes (ITU-T H.264 section 6.2).
+    fn even(&self, key: &str, range: RangeInclusive<u32>) -> Result<u32, ProfileError> {
+        let number = self.number(key, range)?;
+        if number % 2 == 1 {
+            return Err(self.bad(key, &format!("must be even, not {number}")));
+        }
+        Ok(number)
+    }
+}

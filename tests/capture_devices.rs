@@ -1,0 +1,32 @@
+//! `devices` on the machine at hand, whatever it has.
+
+use firstmile::{board::Profile, capture::devices};
+
+#[test]
+fn the_report_says_of_each_encoder_whether_and_why_not() {
+    let mut profile = Profile::named("sim").expect("embedded");
+    profile.encoders.video = ["abacusenc", "openh264enc", "x264enc"].map(str::to_owned).to_vec();
+    let report = devices(&profile).expect("a report");
+    let told: Vec<_> = report
+        .video_encoders
+        .iter()
+        .map(|encoder| (&*encoder.element, encoder.why_not.as_deref()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("abacusenc", Some("is not an encoder that firstmile knows")),
+            ("openh264enc", None),
+            ("x264enc", Some("works, but openh264enc comes first")),
+            ("v4l2h264enc", Some("the board profile does not name it")),
+        ]
+    );
+    for encoder in report.video_encoders.iter().chain(&report.audio_encoders) {
+        assert_eq!(encoder.chosen, encoder.why_not.is_none());
+    }
+    for device in report.cameras.iter().chain(&report.microphones) {
+        assert!(!device.chosen, "the simulated board uses no device: {device:?}");
+    }
+    let json = serde_json::to_value(&report).expect("serialises");
+    assert_eq!(json["video_encoders"][1]["chosen"], true);
+}

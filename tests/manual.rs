@@ -1,0 +1,23 @@
+//! The manual says what the box does: tables in it are made from the same data.
+
+use std::fs;
+
+use firstmile::panel::manual::table_markdown;
+
+const BEGIN: &str = "<!-- lights: begin (generated from src/panel, checked by a test) -->\n";
+const END: &str = "<!-- lights: end -->";
+
+/// `FIRSTMILE_BLESS=1` writes the table anew.
+#[test]
+fn the_table_of_lights_in_the_readme_is_what_the_lights_do() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let readme = fs::read_to_string(path).unwrap();
+    let (before, rest) = readme.split_once(BEGIN).expect("the table's beginning");
+    let (found, after) = rest.split_once(END).expect("the table's end");
+    let made = table_markdown();
+    if std::env::var_os("FIRSTMILE_BLESS").is_some() {
+        fs::write(path, format!("{before}{BEGIN}{made}{END}{after}")).unwrap();
+        return;
+    }
+    assert_eq!(found, made, "run the test with FIRSTMILE_BLESS=1 to write the table anew");
+}

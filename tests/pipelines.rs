@@ -1,0 +1,111 @@
+//! The pipelines of every board profile and of every kind of source, as reviewed text.
+//!
+//! `BLESS=1 cargo test --test pipelines` writes the files anew; read the difference before you
+//! commit it.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use firstmile::{
+    board::{self, Profile},
+    capture::{CameraSource, MicrophoneSource, Request, SourcePlan, programme, source},
+};
+
+/// The sources of a request.
+fn sources_of(request: &Request) -> Vec<String> {
+    let pipeline = |plan| source(&plan, &request.video, &request.audio);
+    let titled = |plan| format!("# source\n{}", pipeline(plan));
+    SourcePlan::of(request).into_iter().map(titled).collect()
+}
+
+/// The programme with each encoder that it may end up with, in the order in which they are tried.
+fn programmes_of(request: &Request) -> Vec<String> {
+    let (videos, audios) = (&request.encoders.video, &request.encoders.audio);
+    let with_each_video = videos.iter().map(|video| (video, &audios[0]));
+    let with_each_audio = audios[1..].iter().map(|audio| (&videos[0], audio));
+    with_each_video
+        .chain(with_each_audio)
+        .map(|(video, audio)| {
+            let pipeline = programme(request, video, audio).expect("known encoders");
+            format!("# programme, {video} and {audio}\n{pipeline}")
+        })
+        .collect()
+}
+
+fn check(name: &str, text: &str) {
+    let path = Path::new("tests/pipelines").join(format!("{name}.txt"));
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(&path, text).expect("writes");
+    }
+    let reviewed = fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(reviewed, text, "{} differs; BLESS=1 writes it anew", path.display());
+}
+
+#[test]
+fn the_pipelines_of_each_board_are_as_reviewed() {
+    for name in board::names() {
+        let profile = Profile::named(name).expect("a valid profile");
+        let request = Request::from(&profile);
+        let parts = [sources_of(&request), programmes_of(&request)].concat();
+        check(name, &parts.join("\n"));
+    }
+}
+
+#[test]
+fn the_pipelines_of_each_kind_of_source_are_as_reviewed() {
+    let request = Request::from(&Profile::named("sim").expect("embedded"));
+    let clip = || CameraSource::File("/media/my clip \"one\".mp4".into());
+    for (name, camera, microphone) in [
+        ("source-clip-with-sound", clip(), MicrophoneSource::CameraFile),
+        ("source-clip-and-sound-file", clip(), MicrophoneSource::File("/media/sound.flac".into())),
+        (
+            "source-launch",
+            CameraSource::Launch("libcamerasrc ! video/x-raw,width=1280,height=720".to_owned()),
+            MicrophoneSource::Launch("pipewiresrc".to_owned()),
+        ),
+    ] {
+        let request = Request { camera, microphone, ..request.clone() };
+        check(name, &sources_of(&request).join("\n"));
+    }
+}
+
+#[test]
+fn every_reviewed_text_belongs_to_a_test() {
+    let written: BTreeSet<String> = fs::read_dir("tests/pipelines")
+        .expect("the directory")
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .collect();
+    let sources = ["source-clip-with-sound", "source-clip-and-sound-file", "source-launch"];
+    let known: BTreeSet<String> =
+        board::names().chain(sources).map(|name| format!("{name}.txt")).collect();
+    assert_eq!(written, known);
+}
+
+#[test]
+fn an_unknown_encoder_has_no_pipeline() {
+    let request = Request::from(&Profile::named("sim").expect("embedded"));
+    assert!(programme(&request, "abacusenc", "avenc_aac").is_none());
+    assert!(programme(&request, "x264enc", "abacusenc").is_none());
+}
+
+/// The text is what GStreamer is given, so it must read it as it was meant.
+#[test]
+fn gstreamer_reads_the_text_back_with_names_and_values_intact() {
+    use gstreamer::{self as gst, prelude::*};
+
+    gst::init().expect("GStreamer");
+    let mut request = Request::from(&Profile::named("sim").expect("embedded"));
+    request.camera = CameraSource::File("/media/my \\ clip \"one\" ! x.mp4".into());
+    for plan in SourcePlan::of(&request) {
+        let text = source(&plan, &request.video, &request.audio).to_string();
+        let pipeline = gst::parse::launch(&text).expect("reads").downcast::<gst::Bin>();
+        let elements = pipeline.expect("a bin").children();
+        let file = elements.iter().find(|element| element.has_property("location"));
+        let location = file.expect("a file source").property::<String>("location");
+        assert_eq!(location, "/media/my \\ clip \"one\" ! x.mp4");
+    }
+    let text = programme(&request, "x264enc", "avenc_aac").expect("known").to_string();
+    let pipeline = gst::parse::launch(&text).expect("reads").downcast::<gst::Bin>().expect("a bin");
+    let encoder = pipeline.by_name("video_encoder").expect("the encoder");
+    assert_eq!(encoder.property::<u32>("bitrate"), 2_500);
+    assert_eq!(encoder.property::<u32>("key-int-max"), 60);
+}
