@@ -134,7 +134,6 @@ pub enum IngestEnd {
 }
 
 /// One connection of a publisher, seen from the server. Driven like [`crate::rtmp::Session`].
-#[derive(Debug)]
 pub struct IngestSession {
     config: IngestConfig,
     rng: fastrand::Rng,
@@ -160,6 +159,17 @@ enum State {
 impl fmt::Debug for IngestConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IngestConfig").field("policy", &self.policy).finish_non_exhaustive()
+    }
+}
+
+/// Shows no received byte: what a publisher sends contains its key.
+impl fmt::Debug for IngestSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IngestSession")
+            .field("state", &self.state)
+            .field("events", &self.events.len())
+            .field("received_bytes", &self.received)
+            .finish_non_exhaustive()
     }
 }
 
