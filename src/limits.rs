@@ -108,8 +108,9 @@ pub const RTMP_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub const RTMP_CREATE_STREAM_TIMEOUT: Duration = Duration::from_secs(5);
 /// From `publish` to `NetStream.Publish.Start`. Platforms ask other services here.
 pub const RTMP_PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
-/// No byte delivered while bytes are waiting: the path is dead.
-pub const DEAD_PATH_TIMEOUT: Duration = Duration::from_millis(4_500);
+/// No byte delivered while bytes are waiting: the path is dead. Within 5 s of a freeze it is to be
+/// known; the last sign of life and the end of the wait are each seen up to a look late.
+pub const DEAD_PATH_TIMEOUT: Duration = Duration::from_millis(4_250);
 /// How often delivery is looked at while bytes are waiting.
 pub const PROGRESS_TICK: Duration = Duration::from_millis(250);
 /// From an ordered stop to the closed wire, whatever the server does.
@@ -174,6 +175,11 @@ pub const PACE_DROP_INTERVAL: Duration = Duration::from_secs(1);
 /// A connection that carries less than the floor for this long is given up.
 pub const PACE_CRAWL_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Media time of a connection at which it is replaced by a new one, in milliseconds: an hour before
+/// 2^31, where servers begin to read it as negative.
+pub const ROLL_OVER_AT_MS: u64 = (1 << 31) - 3_600_000;
+/// Wait before another connection is tried, when one that was to replace a running one failed.
+pub const SUCCESSOR_RETRY: Duration = Duration::from_secs(60);
 /// Places that servers may send one attempt to, one after the other; platforms use one or two.
 pub const REDIRECTS_MAX: u32 = 3;
 /// Answers to a server's wish for authentication in one attempt: the user, then the response, and
@@ -241,8 +247,24 @@ pub const CONSOLE_LINE_BYTES_MAX: usize = 4 * 1024;
 pub const CONSOLE_HISTORY_MAX: usize = 32;
 /// Parameter bytes of a terminal's escape sequence; keys send at most six.
 pub const CONSOLE_ESCAPE_BYTES_MAX: usize = 16;
+/// Lines of the log that `log` shows: two screens.
+pub const LOG_LINES_MAX: usize = 50;
+/// A line of the log is cut here; with the one above, what the log may hold is 50 KiB.
+pub const LOG_LINE_BYTES_MAX: usize = 1_024;
+/// Changes of settings waiting for a slow disk.
+pub const KEEPER_ORDERS_MAX: usize = 16;
+/// From a client's connection to its whole request, and from an answer to its being taken.
+pub const CONTROL_TIMEOUT: Duration = Duration::from_secs(5);
+/// A client's request: a line and a key.
+pub const CONTROL_REQUEST_BYTES_MAX: usize = CONSOLE_LINE_BYTES_MAX + KEY_BYTES_MAX + 2;
+/// How often a clock that is not trusted is looked at.
+pub const CLOCK_LOOK_INTERVAL: Duration = Duration::from_secs(2);
 /// A press held for this long means stop.
 pub const BUTTON_HOLD: Duration = Duration::from_secs(2);
+/// A button held for this long from power-up on arms a factory reset.
+pub const RESET_HOLD: Duration = Duration::from_secs(10);
+/// An armed factory reset happens when the button is let go within this time.
+pub const RESET_LET_GO: Duration = Duration::from_secs(5);
 /// A settings file.
 pub const SETTINGS_BYTES_MAX: usize = 64 * 1024;
 /// Mistakes of a settings file that are told one by one; a screen holds no more.
@@ -314,6 +336,13 @@ pub const CAPTURE_REOPEN_INTERVAL: Duration = Duration::from_secs(1);
 pub const CAPTURE_SOUND_AHEAD_MAX: Duration = Duration::from_secs(2);
 /// From `stop` to its return, even when a driver does not let go.
 pub const CAPTURE_STOP_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// How much of a recorded programme is looked at to measure its lip-sync.
+pub const LIP_SYNC_PROGRAMME_MAX: Duration = Duration::from_secs(60);
+/// How much of a clip is known when a programme is compared with it: 15 MB of thumbnails,
+/// loudness and what links them at 60 pictures a second.
+pub const LIP_SYNC_CLIP_MAX: Duration = Duration::from_secs(600);
+/// Decoding takes a fraction of a file's length; this bounds a decoder that hangs.
+pub const LIP_SYNC_DECODE_TIMEOUT: Duration = Duration::from_secs(300);
 /// Board profiles that may inherit from each other in a row.
 pub const BOARD_INHERIT_DEPTH_MAX: usize = 8;
 
@@ -321,7 +350,7 @@ pub const BOARD_INHERIT_DEPTH_MAX: usize = 8;
 
 const _: () = assert!(CONSOLE_LINE_BYTES_MAX > URL_BYTES_MAX + KEY_BYTES_MAX);
 const _: () = assert!(STOP_TIMEOUT.as_millis() < STOPPING_TIMEOUT.as_millis());
-const _: () = assert!(DEAD_PATH_TIMEOUT.as_millis() + PROGRESS_TICK.as_millis() <= 5_000);
+const _: () = assert!(DEAD_PATH_TIMEOUT.as_millis() + 2 * PROGRESS_TICK.as_millis() < 5_000);
 const _: () = assert!(CAPTURE_STALL.as_millis() < 2_000 && CAPTURE_LATENCY.as_millis() < 200);
 const _: () = assert!(CAPTURE_STOP_TIMEOUT.as_millis() < STOPPING_TIMEOUT.as_millis());
 const _: () = assert!(
