@@ -134,6 +134,8 @@ pub const TCP_NOTSENT_LOWAT_BYTES: u32 = 32 * 1024;
 // between delay falls to nothing at least once in 0.4 s. Within these sketches the values are those
 // that came out best in the table of tests/network_table.rs.
 
+/// The lowest video bitrate that is worth sending, in kbit/s: a small, still recognisable picture.
+pub const VIDEO_FLOOR_KBPS: u32 = 250;
 /// How often delivery is looked at by the policy.
 pub const PACE_TICK: Duration = Duration::from_millis(100);
 /// Looks that are remembered: 6.4 s at half a tick each, longer than a dead path is endured.

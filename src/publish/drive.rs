@@ -13,14 +13,20 @@ use tokio::time::timeout;
 use crate::clock::{Alarm, Clock};
 use crate::limits::{PROGRESS_TICK, RTMP_OUT_HIGH_WATER_BYTES, STOP_TIMEOUT, SUCCESSOR_RETRY};
 use crate::media::QueueStats;
+use crate::pace::Sample;
 use crate::rtmp::{Event, Outbound, Session};
 
 use super::delivery::{Delivery, Observation, Window};
 use super::error::PublishError;
-use super::socket::TcpProbe;
+use super::socket::{TcpProbe, TcpState};
 
 /// Where the media of one connection comes from.
 pub trait Source: Send {
+    /// How often delivery is looked at.
+    const LOOK: Duration = PROGRESS_TICK;
+    /// Bytes that may wait in the session before it is given more.
+    const AHEAD_BYTES: usize = RTMP_OUT_HIGH_WATER_BYTES;
+
     /// The connection may take media now: whatever must come before it (metadata).
     fn begin(&mut self, session: &mut Session);
     /// Media must start over with configuration and a key frame.
@@ -34,12 +40,26 @@ pub trait Source: Send {
     fn queue(&self) -> QueueStats {
         QueueStats::default()
     }
+    /// Takes a look at how delivery goes; a source that can gives way answers with what is to be done
+    /// elsewhere.
+    fn observe(&mut self, _now: Duration, _sample: Sample) -> Advice {
+        Advice::default()
+    }
     /// The connection's media time has come so far that a new connection should take over.
     fn is_worn_out(&self) -> bool {
         false
     }
     /// Resolves when [`Source::send_next`] is worth calling again; may be dropped at any time.
     fn ready(&mut self) -> impl Future<Output = ()> + Send;
+}
+
+/// What is to be done about a path, outside of the connection.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Advice {
+    /// The video bitrate that the path can bear, in kbit/s, when it has changed.
+    pub target_kbps: Option<u32>,
+    /// A new connection may fare better than this one.
+    pub reconnect: bool,
 }
 
 /// What [`Source::send_next`] did.
@@ -72,7 +92,9 @@ pub enum Progress {
     /// Another connection should take over: at this place if the server named one (Enhanced RTMP v2,
     /// `ReconnectRequest`), else at the same.
     MoveWanted(Option<String>),
-    /// The running numbers, at most every [`PROGRESS_TICK`].
+    /// The video bitrate that the path can bear has changed, in kbit/s.
+    Target(u32),
+    /// The running numbers, at each look.
     Numbers(Numbers),
 }
 
@@ -224,7 +246,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
         self.session.may_stream()
             && !state.stopping
             && !state.source_ended
-            && self.session.transmit().remaining() < RTMP_OUT_HIGH_WATER_BYTES
+            && self.session.transmit().remaining() < M::AHEAD_BYTES
     }
 
     fn fill(&mut self, state: &mut State) -> Result<(), PublishError> {
@@ -283,14 +305,39 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
             (self.report)(Progress::Accepted);
         }
         state.numbers.queue = self.source.queue();
+        self.take_advice(now, state, tcp)?;
         let awaiting = state.publish_started && !state.accepted;
-        state.next_look = now + if awaiting { ACCEPT_LOOK } else { PROGRESS_TICK };
+        state.next_look = now + if awaiting { ACCEPT_LOOK } else { M::LOOK };
         (self.report)(Progress::Numbers(state.numbers));
         if self.source.is_worn_out() && now >= state.next_move {
             state.next_move = now + SUCCESSOR_RETRY;
             (self.report)(Progress::MoveWanted(None));
         }
         Ok(())
+    }
+
+    fn take_advice(
+        &mut self,
+        now: Duration,
+        state: &State,
+        tcp: Option<TcpState>,
+    ) -> Result<(), PublishError> {
+        let queue = &state.numbers.queue;
+        let undelivered = |tcp: TcpState| tcp.unacknowledged_bytes - tcp.sacked_bytes;
+        let sample = Sample {
+            queue_age: queue.span,
+            queue_bytes: queue.bytes as u64,
+            unsent_bytes: self.session.transmit().remaining() as u64,
+            written_bytes: state.numbers.sent_bytes,
+            tcp_unacknowledged_bytes: tcp.map(|tcp| undelivered(tcp).into()),
+            server_acknowledged_bytes: state.numbers.acknowledged_bytes,
+            rtt: tcp.map(|tcp| tcp.rtt),
+        };
+        let advice = self.source.observe(now, sample);
+        if let Some(kbps) = advice.target_kbps {
+            (self.report)(Progress::Target(kbps));
+        }
+        if advice.reconnect { Err(PublishError::TooSlow) } else { Ok(()) }
     }
 
     fn deadline(&self, state: &State) -> Duration {

@@ -688,6 +688,7 @@ impl Connection {
                 written_bytes: self.tcp.written(),
                 waiting_bytes: self.session.transmit().remaining(),
                 acknowledged_bytes,
+                window_bytes: self.session.acknowledgement_window(),
                 tcp_unacknowledged_bytes: Some(unacknowledged as u32),
                 tcp_acknowledged_bytes: self.tcp.written() - unacknowledged,
             };
