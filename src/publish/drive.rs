@@ -293,8 +293,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
                 waiting_bytes: self.session.transmit().remaining(),
                 acknowledged_bytes: state.numbers.acknowledged_bytes,
                 window_bytes,
-                tcp_unacknowledged_bytes: state.numbers.in_flight_bytes,
-                tcp_acknowledged_bytes: tcp.map_or(0, |tcp| tcp.acknowledged_bytes),
+                // What waits behind a lost segment has arrived: on a slow path the repair takes seconds.
+                tcp_unacknowledged_bytes: tcp
+                    .map(|tcp| tcp.unacknowledged_bytes - tcp.sacked_bytes),
+                tcp_acknowledged_bytes: tcp
+                    .map_or(0, |tcp| tcp.acknowledged_bytes + u64::from(tcp.sacked_bytes)),
             },
         );
         if let Some(stuck) = dead {

@@ -31,7 +31,7 @@ use firstmile::limits::{
 use firstmile::media::{Timeline, Track};
 use firstmile::pace::Sample;
 use firstmile::panel::Gesture;
-use firstmile::publish::{Delivery, Observation};
+use firstmile::publish::{Delivery, Observation, Window};
 use firstmile::rtmp::{self, ErrorKind, Refusal, Session, SessionConfig};
 use firstmile::secret::StreamKey;
 use firstmile::sim::ingest::session::{IngestConfig, IngestEvent, IngestSession, Policy, Refuse};
@@ -139,6 +139,7 @@ struct Connection {
     /// Where in the stream each frame ends, with when it was pushed.
     ends: VecDeque<(u64, Duration, Track)>,
     next_check: Duration,
+    window: Window,
     publish_started: bool,
     accepted: bool,
     stop_by: Option<Duration>,
@@ -548,6 +549,7 @@ impl World {
             delivery: Delivery::new(self.now),
             ends: VecDeque::new(),
             next_check: self.now,
+            window: Window::new(self.now),
             publish_started: false,
             accepted: false,
             stop_by: None,
@@ -682,15 +684,20 @@ impl Connection {
         let stats = self.session.stats();
         let acknowledged_bytes = stats.ack_seen.then_some(stats.bytes_acknowledged);
         let unacknowledged = self.tcp.unacknowledged();
+        let missing = unacknowledged - self.tcp.selectively_acknowledged();
         if now >= self.next_check || self.publish_started && !self.accepted {
             self.next_check = now + PROGRESS_TICK;
+            let window = self.session.acknowledgement_window();
+            if let Some(window) = self.window.observe(now, self.tcp.written(), window) {
+                self.session.ask_for_acknowledgements(window);
+            }
             let seen = Observation {
                 written_bytes: self.tcp.written(),
                 waiting_bytes: self.session.transmit().remaining(),
                 acknowledged_bytes,
                 window_bytes: self.session.acknowledgement_window(),
-                tcp_unacknowledged_bytes: Some(unacknowledged as u32),
-                tcp_acknowledged_bytes: self.tcp.written() - unacknowledged,
+                tcp_unacknowledged_bytes: Some(missing as u32),
+                tcp_acknowledged_bytes: self.tcp.written() - missing,
             };
             if self.delivery.observe(now, seen).is_some() {
                 return Some((EndKind::Lost, "publishing"));
@@ -705,7 +712,7 @@ impl Connection {
             queue_bytes: waiting.bytes,
             unsent_bytes: self.session.transmit().remaining() as u64,
             written_bytes: self.tcp.written(),
-            tcp_unacknowledged_bytes: Some(unacknowledged - self.tcp.selectively_acknowledged()),
+            tcp_unacknowledged_bytes: Some(missing),
             server_acknowledged_bytes: acknowledged_bytes,
             rtt: Some(self.tcp.rtt()),
         };
