@@ -1,0 +1,314 @@
+//! Our client as the probes drive it: the product's own `publish`, and the session alone where a
+//! probe needs what the product never does.
+
+use std::collections::VecDeque;
+use std::future::{Future, pending};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Buf;
+use firstmile::clock::Clock;
+use firstmile::flv::reader::TagKind;
+use firstmile::publish::{
+    Close, Numbers, Progress, PublishError, Sent, Source, Target, publish, tls::Policy,
+};
+use firstmile::rtmp::url::{Ingest, ServerUrl};
+use firstmile::rtmp::{self, Event, Session, SessionConfig};
+use firstmile::secret::StreamKey;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use crate::media::Message;
+use crate::servers::Address;
+
+/// No probe waits longer for our client than this.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Runs a probe's client to its end.
+#[track_caller]
+pub fn wait<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let ended = runtime.expect("a runtime").block_on(async { timeout(PATIENCE, work).await });
+    ended.unwrap_or_else(|_| panic!("our client took over {PATIENCE:?}"))
+}
+
+/// How often a programme that goes on repeats its last picture.
+const AGAIN: Duration = Duration::from_millis(40);
+
+/// Messages as a source of media.
+pub struct Programme {
+    left: VecDeque<Message>,
+    then: Then,
+    /// When the next message is due, of a programme that goes on.
+    next: Option<tokio::time::Instant>,
+    /// What was handed to the session.
+    pub sent: Vec<Message>,
+}
+
+/// What comes after the last message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    /// The end.
+    End,
+    /// Silence.
+    Hold,
+    /// The last picture again, 25 times a second.
+    GoOn,
+}
+
+impl Programme {
+    pub fn new(messages: &[Message], then: Then) -> Programme {
+        let left = messages.iter().cloned().collect();
+        Programme { left, then, next: None, sent: Vec::new() }
+    }
+
+    fn next(&mut self) -> Option<Message> {
+        if let Some(message) = self.left.pop_front() {
+            return Some(message);
+        }
+        let now = tokio::time::Instant::now();
+        if self.then != Then::GoOn || self.next.is_some_and(|next| now < next) {
+            return None;
+        }
+        self.next = Some(now + AGAIN);
+        let mut again = self.sent.iter().rfind(|message| message.kind == TagKind::Video)?.clone();
+        again.time_ms += AGAIN.as_millis() as u64;
+        Some(again)
+    }
+}
+
+impl Source for Programme {
+    fn begin(&mut self, _session: &mut Session) {}
+
+    fn restart(&mut self) {
+        let sent = std::mem::take(&mut self.sent);
+        sent.into_iter().rev().for_each(|message| self.left.push_front(message));
+    }
+
+    fn send_next(&mut self, session: &mut Session) -> Result<Sent, String> {
+        match self.next() {
+            Some(message) => {
+                self.sent.push(message.clone());
+                send(session, message);
+            }
+            None if self.then == Then::End => return Ok(Sent::End),
+            None => return Ok(Sent::NothingYet),
+        }
+        Ok(Sent::Message)
+    }
+
+    async fn ready(&mut self) {
+        match (self.left.is_empty(), self.then, self.next) {
+            (false, ..) | (_, Then::End, _) => {}
+            (_, Then::GoOn, Some(next)) => tokio::time::sleep_until(next).await,
+            (_, Then::GoOn, None) => {}
+            (_, Then::Hold, _) => pending().await,
+        }
+    }
+}
+
+fn send(session: &mut Session, Message { time_ms, kind, body }: Message) {
+    match kind {
+        TagKind::Video => session.send_video(time_ms, &[], body),
+        TagKind::Audio => session.send_audio(time_ms, &[], body),
+        TagKind::Script => session.send_data(time_ms, body),
+    }
+}
+
+/// One attempt of the product; it can be watched for acceptance by the server.
+pub struct Attempt {
+    target: Target,
+    clock: Clock,
+    accepted: watch::Sender<bool>,
+}
+
+impl Attempt {
+    pub fn new(address: &Address, key: &StreamKey) -> Attempt {
+        let policy = Policy { ca_file: address.ca_file.clone(), ..Policy::default() };
+        let target = Target::new(ingest(address, key), &policy, true).expect("a destination");
+        Attempt { target, clock: Clock::start(), accepted: watch::channel(false).0 }
+    }
+
+    /// Resolves when the server has accepted the stream and acknowledged media.
+    pub async fn accepted(&self) {
+        let _ = self.accepted.subscribe().wait_for(|accepted| *accepted).await;
+    }
+
+    /// Publishes; `close` may wait for [`Attempt::accepted`].
+    pub async fn publish(
+        &self,
+        programme: &mut Programme,
+        close: impl Future<Output = Close>,
+    ) -> Result<Numbers, PublishError> {
+        let mut report = |progress| {
+            if progress == Progress::Accepted {
+                let _ = self.accepted.send_replace(true);
+            }
+        };
+        publish(self.clock, &self.target, programme, &mut report, close).await
+    }
+}
+
+fn ingest(address: &Address, key: &StreamKey) -> Ingest {
+    let server = ServerUrl::parse(&address.url).expect("an address");
+    Ingest::from_server_and_key(server, key.clone()).expect("a destination")
+}
+
+/// Publishes a programme to its end with the product.
+pub fn publish_all(
+    address: &Address,
+    key: &StreamKey,
+    messages: &[Message],
+) -> Result<Numbers, PublishError> {
+    let mut programme = Programme::new(messages, Then::End);
+    wait(Attempt::new(address, key).publish(&mut programme, pending()))
+}
+
+/// What came of a session that was driven without the product's shell.
+#[derive(Debug)]
+pub struct Driven {
+    pub events: Vec<Event>,
+    /// How the session or its connection failed, if it did.
+    pub failure: Option<DriveError>,
+}
+
+/// How a driven session ended.
+#[derive(Debug)]
+pub enum DriveError {
+    Rtmp(rtmp::Error),
+    Lost,
+}
+
+/// A server that dislikes something gets so long to say so before we take leave.
+const LINGER: Duration = Duration::from_millis(400);
+
+/// Publishes with a session set up by `otherwise`, and takes orderly leave.
+pub fn drive(
+    address: &Address,
+    key: &StreamKey,
+    messages: &[Message],
+    otherwise: impl FnOnce(&mut SessionConfig),
+) -> Driven {
+    let server = ServerUrl::parse(&address.url).expect("an address");
+    let mut config = SessionConfig::new(&server.tc_url(), &server.app, key.clone());
+    otherwise(&mut config);
+    wait(async {
+        let tcp = TcpStream::connect((&*server.host.to_string(), server.port)).await;
+        let tcp = tcp.expect("the server listens");
+        match &address.ca_file {
+            None => Driver::new(tcp, config).run(messages).await,
+            Some(ca_file) => {
+                let mut roots = RootCertStore::empty();
+                roots.add(CertificateDer::from_pem_file(ca_file).expect("PEM")).expect("a root");
+                let tls =
+                    ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+                let name = ServerName::try_from(server.host.to_string()).expect("a name");
+                let tls = TlsConnector::from(Arc::new(tls)).connect(name, tcp).await;
+                Driver::new(tls.expect("TLS"), config).run(messages).await
+            }
+        }
+    })
+}
+
+struct Driver<S> {
+    from: ReadHalf<S>,
+    to: WriteHalf<S>,
+    clock: Clock,
+    session: Session,
+    events: Vec<Event>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
+    fn new(stream: S, config: SessionConfig) -> Driver<S> {
+        let clock = Clock::start();
+        let session = Session::new(clock.now(), config);
+        let (from, to) = split(stream);
+        Driver { from, to, clock, session, events: Vec::new() }
+    }
+
+    async fn run(mut self, messages: &[Message]) -> Driven {
+        let lost = self.exchange(messages).await.err();
+        let ended = self.events.iter().find_map(|event| match event {
+            Event::Ended(error) => Some(DriveError::Rtmp(error.clone())),
+            _ => None,
+        });
+        Driven { failure: ended.or(lost.map(|_| DriveError::Lost)), events: self.events }
+    }
+
+    async fn exchange(&mut self, messages: &[Message]) -> io::Result<()> {
+        let mut unsent: VecDeque<Message> = messages.iter().cloned().collect();
+        let mut is_stopping = false;
+        loop {
+            while let Some(event) = self.session.poll_event() {
+                if event == Event::RestartMedia {
+                    unsent = messages.iter().cloned().collect();
+                }
+                self.events.push(event);
+            }
+            match self.events.last() {
+                Some(Event::Ended(_)) => return Ok(()),
+                Some(Event::Stopped) => return self.leave().await,
+                _ => {}
+            }
+            if self.session.may_stream() && !is_stopping {
+                unsent.drain(..).for_each(|message| send(&mut self.session, message));
+            }
+            let is_sent =
+                self.events.contains(&Event::Accepted) && !self.session.transmit().has_remaining();
+            match timeout(LINGER, self.turn()).await {
+                Err(_) if is_sent && !is_stopping => {
+                    self.session.stop(self.clock.now());
+                    is_stopping = true;
+                }
+                Err(_) => {}
+                Ok(turned) => turned?,
+            }
+        }
+    }
+
+    /// Writes what is to be written, or reads.
+    async fn turn(&mut self) -> io::Result<()> {
+        let mut inbox = [0; 4096];
+        let deadline = self.session.poll_timeout();
+        let out = self.session.transmit();
+        tokio::select! {
+            biased;
+            read = self.from.read(&mut inbox) => match read? {
+                0 => self.session.handle_eof(self.clock.now()),
+                length => self.session.handle_input(self.clock.now(), &inbox[..length]),
+            },
+            written = self.to.write(out.chunk()), if out.has_remaining() => {
+                out.advance(written?);
+                if !out.has_remaining() {
+                    self.to.flush().await?;
+                }
+            }
+            () = self.clock.reach(deadline) => self.session.handle_timeout(self.clock.now()),
+        }
+        Ok(())
+    }
+
+    /// Closes our side and reads to the end, lest unread answers reset the connection.
+    async fn leave(&mut self) -> io::Result<()> {
+        self.to.flush().await?;
+        // Some servers drop what they have not read when the connection closes.
+        let mut inbox = [0; 4096];
+        let _ = timeout(Duration::from_millis(500), async {
+            while self.from.read(&mut inbox).await.is_ok_and(|length| length > 0) {}
+        })
+        .await;
+        self.to.shutdown().await?;
+        while timeout(Duration::from_secs(2), self.from.read(&mut inbox))
+            .await
+            .is_ok_and(|read| read.is_ok_and(|length| length > 0))
+        {}
+        Ok(())
+    }
+}
