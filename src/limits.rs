@@ -114,6 +114,12 @@ pub const STOP_TIMEOUT: Duration = Duration::from_millis(1_800);
 /// Media that may hide unsent in the kernel, in bytes: 250 ms at 4 Mb/s.
 pub const TCP_NOTSENT_LOWAT_BYTES: u32 = 128 * 1024;
 
+/// Places that servers may send one attempt to, one after the other; platforms use one or two.
+pub const REDIRECTS_MAX: u32 = 3;
+/// Answers to a server's wish for authentication in one attempt: the user, then the response, and
+/// one more for a nonce that grew old.
+pub const AUTH_ROUNDS_MAX: u32 = 3;
+
 // ── appliance ─────────────────────────────────────────────────────────────────────────────────
 
 /// First wait before a new attempt; doubled after each failure.

@@ -10,6 +10,7 @@ use fastrand::Rng;
 use firstmile::clock::Clock;
 use firstmile::flv::{self, Reader, Tag, TagKind, writer};
 use firstmile::media::{Codec, Frame, Kind, Track};
+use firstmile::publish::tls::Policy;
 use firstmile::publish::{Close, FlvFile, Target, publish};
 use firstmile::rtmp::url::{Ingest, ServerUrl};
 use firstmile::secret::StreamKey;
@@ -125,7 +126,9 @@ async fn pushed(tags: &[Tag]) -> (firstmile::sim::ingest::Summary, Vec<u8>) {
     let server = Server::start(clock, key.clone(), folder.path()).await.unwrap();
     fs::write(&ca, server.ca_pem()).unwrap();
     let ingest = Ingest::from_server_and_key(ServerUrl::parse(&server.url()).unwrap(), key);
-    let target = Target::new(ingest.unwrap(), Some(ca), false).unwrap();
+    let target =
+        Target::new(ingest.unwrap(), &Policy { ca_file: Some(ca), ..Policy::default() }, false)
+            .unwrap();
     let mut source = FlvFile::open(&path, 1, None).unwrap();
     let never = std::future::pending::<Close>();
     publish(clock, &target, &mut source, &mut |_| {}, never).await.unwrap();

@@ -277,8 +277,6 @@ fn a_chain_must_reach_a_trusted_authority_by_issuers_that_were_allowed_to_issue(
     let namesake = Issued::authority("root");
     let of_stranger = stranger.server(&["localhost"]);
     let of_namesake = namesake.server(&["localhost"]);
-    let ed25519 = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
-    let of_other_namesake = Issued::authority_for("root", ed25519).server(&["localhost"]);
     let alone = Issued::self_signed(&["localhost"], |_| {});
 
     let expired = root.below("expired", |p| p.not_after = date_time_ymd(2021, 1, 1));

@@ -66,7 +66,7 @@ impl From<PublishError> for Failure {
             | PublishError::Lost { .. }
             | PublishError::DeadPath { .. } => Code::Network,
             PublishError::Certificate { .. } | PublishError::Tls { .. } => Code::Tls,
-            PublishError::Rtmp(_) => Code::Refused,
+            PublishError::Rtmp(_) | PublishError::BadRedirect { .. } => Code::Refused,
         };
         Failure::new(code, error)
     }

@@ -77,8 +77,7 @@ pub fn tag_head(frame: &Frame) -> Head {
     if frame.codec == Codec::Aac {
         return Head::of([AAC, if is_config { SEQUENCE_HEADER } else { ACCESS_UNIT }]);
     }
-    let packet =
-        if is_config { packet_type::SEQUENCE_START } else { packet_type::CODED_FRAMES };
+    let packet = if is_config { packet_type::SEQUENCE_START } else { packet_type::CODED_FRAMES };
     let FourCc([a, b, c, d]) = FourCc::of(frame.codec);
     Head::of([FORMAT_ENHANCED << 4 | packet, a, b, c, d])
 }
@@ -186,7 +185,8 @@ mod tests {
         assert_eq!(error(&[0x2F, 0]), BodyError::AudioCodec { sound_format: 2 });
         assert_eq!(error(b"\x93Opus"), BodyError::PacketType { packet_type: 3 });
         assert_eq!(error(b"\x95\x01Opus"), BodyError::Multitrack);
-        let audio = |code: &[u8; 4]| BodyError::FourCc { track: Track::Audio, four_cc: FourCc(*code) };
+        let audio =
+            |code: &[u8; 4]| BodyError::FourCc { track: Track::Audio, four_cc: FourCc(*code) };
         assert_eq!(error(b"\x91fLaC"), audio(b"fLaC"));
         assert_eq!(error(b"\x91hvc1"), audio(b"hvc1"));
     }

@@ -71,7 +71,9 @@ pub enum BodyError {
     #[error("the tag carries several tracks (Multitrack), which is not supported")]
     Multitrack,
     /// the tag begins its sequence in the form of a transport stream, which is not supported
-    #[error("the tag begins its sequence in the form of a transport stream, which is not supported")]
+    #[error(
+        "the tag begins its sequence in the form of a transport stream, which is not supported"
+    )]
     TransportStream,
     /// the audio codec {sound_format} is not AAC
     #[error("the audio codec {sound_format} is not AAC")]

@@ -101,7 +101,13 @@ pub fn frame(tag: &Tag) -> Result<Option<Frame>, BodyError> {
             if body.packet == video::Packet::TransportStreamHeader {
                 return Err(BodyError::TransportStream);
             }
-            (body.kind(), body.codec, body.composition_time_ms, body.nano_offset, body.payload_offset)
+            (
+                body.kind(),
+                body.codec,
+                body.composition_time_ms,
+                body.nano_offset,
+                body.payload_offset,
+            )
         }
         TagKind::Audio => {
             let body = audio::parse(&tag.body)?;

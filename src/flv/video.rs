@@ -165,7 +165,9 @@ fn legacy(mut head: Cursor<'_>, first: u8) -> Result<VideoTag, BodyError> {
 fn enhanced(mut head: Cursor<'_>, first: u8) -> Result<VideoTag, BodyError> {
     let (packet_type, nano_offset) = head.packet_type(first)?;
     let is_metadata = packet_type == packet_type::METADATA; // its frame type says nothing
-    let frame_type = if is_metadata { FrameType::Inter } else {
+    let frame_type = if is_metadata {
+        FrameType::Inter
+    } else {
         match frame_type(first)? {
             Some(frame_type) => frame_type,
             None => return Ok(VideoTag::without_times(None, Packet::Command, head.at())),
@@ -339,7 +341,8 @@ mod tests {
         assert_eq!(error(b"\x95hvc1"), BodyError::PacketType { packet_type: 5 });
         assert_eq!(error(b"\x96\x01hvc1"), BodyError::Multitrack);
         assert_eq!(error(b"\x97\x00\x00\x16\x20"), BodyError::Multitrack, "behind ModEx");
-        let video = |code: &[u8; 4]| BodyError::FourCc { track: Track::Video, four_cc: FourCc(*code) };
+        let video =
+            |code: &[u8; 4]| BodyError::FourCc { track: Track::Video, four_cc: FourCc(*code) };
         assert_eq!(error(b"\x90vp08"), video(b"vp08"));
         assert_eq!(error(b"\x90Opus"), video(b"Opus"));
         let told = "the codec \"vp08\" of this video tag is not supported";

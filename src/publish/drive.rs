@@ -135,7 +135,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
             self.fill(&mut state)?;
             self.look(&mut state)?;
             let sent_all = !self.session.transmit().has_remaining() && state.flushed;
-            if sent_all && state.source_ended && !state.stopping {
+            // A source that ends before the server has answered may still be refused.
+            if sent_all && state.source_ended && state.publish_started && !state.stopping {
                 self.stop(&mut state);
                 continue;
             }
@@ -174,7 +175,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
                 Event::Accepted => state.publish_started = true,
                 Event::RestartMedia => {
                     self.source.restart();
-                    state.begun = false;
+                    (state.begun, state.source_ended) = (false, false);
                 }
                 // After a stop the server may close as it likes.
                 Event::Ended(_) if state.stopping => {}

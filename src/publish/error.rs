@@ -67,6 +67,12 @@ pub enum PublishError {
     /// the RTMP session ended
     #[error(transparent)]
     Rtmp(#[from] rtmp::Error),
+    /// the server sends us to a place that cannot be used
+    #[error("the server sends us to a place that cannot be used: {why}")]
+    BadRedirect {
+        /// What is wrong with it.
+        why: String,
+    },
     /// the connection was lost
     #[error("the connection was lost ({why})")]
     Lost {

@@ -24,7 +24,10 @@ pub struct FlvFile {
     reader: Reader,
     pace: Option<Clock>,
     started_at: Option<Duration>,
-    loops_left: u32,
+    rounds: u32,
+    rounds_left: u32,
+    /// The server has to get everything from the first byte again.
+    restarts: bool,
     /// Added to every timestamp: the length of the rounds already played.
     offset_ms: u64,
     last_ms: u64,
@@ -47,7 +50,9 @@ impl FlvFile {
             reader: Reader::new(),
             pace,
             started_at: None,
-            loops_left: rounds.saturating_sub(1),
+            rounds,
+            rounds_left: rounds,
+            restarts: false,
             offset_ms: 0,
             last_ms: 0,
             step_ms: 0,
@@ -59,6 +64,15 @@ impl FlvFile {
             None => return Err(format!("{} holds no media", flv.name)),
         }
         Ok(flv)
+    }
+
+    /// From the first byte, for a server that got something of it in vain.
+    fn begin_again(&mut self) -> Result<(), String> {
+        self.restarts = false;
+        self.waiting = None;
+        self.rounds_left = self.rounds;
+        (self.started_at, self.offset_ms, self.last_ms) = (None, 0, 0);
+        self.seek_to_start()
     }
 
     /// The next tag, with its time moved behind the rounds already played.
@@ -90,16 +104,21 @@ impl FlvFile {
 
     fn rewind(&mut self) -> Result<bool, String> {
         self.reader.finish().map_err(|error| format!("{}: {error}", self.name))?;
-        if self.loops_left == 0 {
+        self.rounds_left = self.rounds_left.saturating_sub(1);
+        if self.rounds_left == 0 {
             return Ok(false);
         }
-        self.loops_left -= 1;
         self.offset_ms = self.last_ms + self.step_ms.max(1);
+        self.seek_to_start()?;
+        Ok(true)
+    }
+
+    fn seek_to_start(&mut self) -> Result<(), String> {
         self.reader = Reader::new();
         self.file
             .seek(SeekFrom::Start(0))
-            .map_err(|error| format!("{} cannot be read again: {error}", self.name))?;
-        Ok(true)
+            .map(|_| ())
+            .map_err(|error| format!("{} cannot be read again: {error}", self.name))
     }
 
     fn due_at(&self, time_ms: u64) -> Option<Duration> {
@@ -114,10 +133,14 @@ impl Source for FlvFile {
     }
 
     fn restart(&mut self) {
-        // A file goes on where it is: the caller asked for exactly its bytes.
+        self.restarts = true;
     }
 
     fn send_next(&mut self, session: &mut Session) -> Result<Sent, String> {
+        if self.restarts {
+            self.begin_again()?;
+            self.begin(session);
+        }
         let Some((time_ms, tag)) = self.next_tag()? else {
             return Ok(Sent::End);
         };

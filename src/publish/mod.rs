@@ -10,12 +10,15 @@ mod drive;
 mod error;
 mod file;
 mod frames;
+mod journey;
 mod preflight;
 mod socket;
 mod task;
 pub mod tls;
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustls::ClientConfig;
 
@@ -25,6 +28,7 @@ use crate::rtmp::{ConnectOrder, Session, SessionConfig};
 
 use connect::Wire;
 use drive::Drive;
+use journey::Journey;
 
 pub use drive::{Close, Numbers, Progress, Sent, Source};
 pub use error::PublishError;
@@ -38,7 +42,8 @@ pub use tls::{CertificateFault, TlsFault, TrustError};
 #[derive(Debug)]
 pub struct Target {
     ingest: Ingest,
-    order: ConnectOrder,
+    /// Whether this server has to be asked one thing at a time.
+    patient: AtomicBool,
     tls: Arc<ClientConfig>,
 }
 
@@ -60,7 +65,19 @@ impl Target {
             return Err(TrustError::PlainAddress.into());
         }
         let tls = tls::client_config(policy)?;
-        Ok(Target { ingest, order: ConnectOrder::Conforming, tls })
+        Ok(Target { ingest, patient: AtomicBool::new(false), tls })
+    }
+
+    fn order(&self) -> ConnectOrder {
+        match self.patient.load(Ordering::Relaxed) {
+            true => ConnectOrder::Patient,
+            false => ConnectOrder::Conforming,
+        }
+    }
+
+    /// A server that accepted in this order is asked in this order from now on.
+    fn remember(&self, order: ConnectOrder) {
+        self.patient.store(order == ConnectOrder::Patient, Ordering::Relaxed);
     }
 
     /// The address, without the key.
@@ -69,7 +86,9 @@ impl Target {
     }
 }
 
-/// One attempt: connects, publishes `source` until it ends or `close` resolves, and closes.
+/// One attempt: connects, publishes `source` until it ends or `close` resolves, and closes. Where the
+/// server sends us elsewhere, asks for a password or breaks on commands that are sent ahead, that
+/// takes several connections.
 ///
 /// # Errors
 /// [`PublishError`], by who is at fault; media that was acknowledged before is not lost by it.
@@ -81,25 +100,63 @@ pub async fn publish<M: Source>(
     close: impl Future<Output = Close>,
 ) -> Result<Numbers, PublishError> {
     tokio::pin!(close);
-    let mut done = |phase| tracing::debug!(phase, "done");
-    let (wire, probe) = tokio::select! {
-        biased;
-        _ = &mut close => return Ok(Numbers::default()),
-        connected = connect::connect(&target.ingest.server, &target.tls, &mut done) => connected?,
-    };
-    let server = &target.ingest.server;
-    let config = SessionConfig {
-        order: target.order,
-        seed: fastrand::u64(..),
-        ..SessionConfig::new(&server.tc_url(), &server.app, target.ingest.key.clone())
-    };
-    let session = Session::new(clock.now(), config);
-    match wire {
-        Wire::Plain(stream) => {
-            Drive { clock, stream, session, source, probe, report }.run(close).await
+    let mut journey = Journey::to(&target.ingest.server, target.order());
+    loop {
+        let mut accepted = false;
+        let mut watch = |progress| {
+            accepted |= progress == Progress::Accepted;
+            report(progress);
+        };
+        let connection = Connection { clock, target, journey: &journey };
+        let ended = connection.publish(source, &mut watch, close.as_mut()).await;
+        if accepted {
+            target.remember(journey.order);
         }
-        Wire::Tls(stream) => {
-            Drive { clock, stream, session, source, probe, report }.run(close).await
+        match ended {
+            Ok(numbers) => return Ok(numbers),
+            Err(error) => {
+                journey.go_on(error, fastrand::u32(..))?;
+                tracing::debug!(server = %journey.server, order = ?journey.order, "once more");
+                source.restart();
+            }
+        }
+    }
+}
+
+/// One connection of an attempt.
+struct Connection<'a> {
+    clock: Clock,
+    target: &'a Target,
+    journey: &'a Journey,
+}
+
+impl Connection<'_> {
+    async fn publish<M: Source>(
+        &self,
+        source: &mut M,
+        report: &mut (dyn FnMut(Progress) + Send),
+        mut close: Pin<&mut impl Future<Output = Close>>,
+    ) -> Result<Numbers, PublishError> {
+        let (clock, journey) = (self.clock, self.journey);
+        let mut done = |phase| tracing::debug!(phase, "done");
+        let (wire, probe) = tokio::select! {
+            biased;
+            _ = &mut close => return Ok(Numbers::default()),
+            connected = connect::connect(&journey.server, &self.target.tls, &mut done) => connected?,
+        };
+        let config = SessionConfig {
+            order: journey.order,
+            seed: fastrand::u64(..),
+            ..SessionConfig::new(&journey.tc_url(), &journey.app(), self.target.ingest.key.clone())
+        };
+        let session = Session::new(clock.now(), config);
+        match wire {
+            Wire::Plain(stream) => {
+                Drive { clock, stream, session, source, probe, report }.run(close).await
+            }
+            Wire::Tls(stream) => {
+                Drive { clock, stream, session, source, probe, report }.run(close).await
+            }
         }
     }
 }

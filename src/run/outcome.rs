@@ -24,6 +24,7 @@ pub(super) fn end_kind(error: &PublishError) -> EndKind {
         }
         PublishError::Tls { .. } => EndKind::Certificate { not_yet_valid: false },
         PublishError::Lost { .. } | PublishError::DeadPath { .. } => EndKind::Lost,
+        PublishError::BadRedirect { .. } => EndKind::Rejected,
         PublishError::Rtmp(error) => rtmp_end_kind(error),
     }
 }

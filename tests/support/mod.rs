@@ -7,6 +7,7 @@ pub mod nginx;
 pub mod pki;
 pub mod probe;
 pub mod product;
+pub mod scripted;
 pub mod tls;
 
 use std::io::Read;

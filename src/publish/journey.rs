@@ -1,0 +1,208 @@
+//! One attempt may need several connections: a server sends us elsewhere, asks for a password, or
+//! does not take commands that are sent ahead. Decides what follows; touches nothing.
+
+use crate::limits::{AUTH_ROUNDS_MAX, REDIRECTS_MAX};
+use crate::rtmp::url::{Scheme, ServerUrl};
+use crate::rtmp::{self, ConnectOrder, ErrorKind};
+
+use super::error::PublishError;
+
+/// Where one attempt stands between its connections.
+#[derive(Debug, Clone)]
+pub(super) struct Journey {
+    /// The server to connect to next.
+    pub server: ServerUrl,
+    /// How much to send ahead next.
+    pub order: ConnectOrder,
+    /// Answer to a challenge, appended to `app` and `tcUrl`.
+    suffix: String,
+    redirects: u32,
+    auth_rounds: u32,
+}
+
+impl Journey {
+    /// An attempt that begins at `server`.
+    pub fn to(server: &ServerUrl, order: ConnectOrder) -> Journey {
+        Journey {
+            server: server.clone(),
+            order,
+            suffix: String::new(),
+            redirects: 0,
+            auth_rounds: 0,
+        }
+    }
+
+    /// The application to name in `connect`.
+    pub fn app(&self) -> String {
+        format!("{}{}", self.server.app, self.suffix)
+    }
+
+    /// The `tcUrl` to name in `connect`.
+    pub fn tc_url(&self) -> String {
+        format!("{}{}", self.server.tc_url(), self.suffix)
+    }
+
+    /// Takes the end of a connection; `Ok` when another one is worth making now.
+    ///
+    /// # Errors
+    /// Why the attempt is over.
+    pub fn go_on(&mut self, error: PublishError, nonce: u32) -> Result<(), PublishError> {
+        let PublishError::Rtmp(ended) = &error else {
+            return Err(error);
+        };
+        match &ended.kind {
+            ErrorKind::ConnectRejected { redirect: Some(redirect), .. } => {
+                let place = redirect.tc_url.clone();
+                self.redirect(&place, error)
+            }
+            ErrorKind::AuthRequired(_) => self.authenticate(error, nonce),
+            _ if ended.may_dislike_pipelining() && self.order != ConnectOrder::Patient => {
+                self.order = ConnectOrder::Patient;
+                Ok(())
+            }
+            _ => Err(error),
+        }
+    }
+
+    fn redirect(&mut self, place: &str, error: PublishError) -> Result<(), PublishError> {
+        if self.redirects >= REDIRECTS_MAX {
+            return Err(error);
+        }
+        let moved = moved(&self.server, place)?;
+        self.redirects += 1;
+        self.server = moved;
+        Ok(())
+    }
+
+    fn authenticate(&mut self, error: PublishError, nonce: u32) -> Result<(), PublishError> {
+        let answer = match (&error, &self.server.login) {
+            (
+                PublishError::Rtmp(rtmp::Error { kind: ErrorKind::AuthRequired(asked), .. }),
+                Some(login),
+            ) if self.auth_rounds < AUTH_ROUNDS_MAX => {
+                asked.answer(&self.server.app, &login.user, login.reveal_password(), nonce)
+            }
+            _ => None,
+        };
+        match answer {
+            Some(suffix) => {
+                self.auth_rounds += 1;
+                self.suffix = suffix;
+                Ok(())
+            }
+            None => Err(error),
+        }
+    }
+}
+
+/// The place that a server at `here` names, absolute or relative (RFC 3986 section 4.2).
+///
+/// # Errors
+/// [`PublishError::BadRedirect`] when it cannot be understood, or would leave TLS.
+pub(super) fn moved(here: &ServerUrl, place: &str) -> Result<ServerUrl, PublishError> {
+    let absolute = match place {
+        _ if place.contains("://") => place.to_owned(),
+        _ if place.starts_with("//") => format!("{}:{place}", here.scheme),
+        _ if place.starts_with('/') => format!("{}://{}{place}", here.scheme, here.authority()),
+        _ => {
+            let folder = here.app.rsplit_once('/').map_or("", |(folder, _)| folder);
+            let gap = if folder.is_empty() { "" } else { "/" };
+            format!("{}://{}/{folder}{gap}{place}", here.scheme, here.authority())
+        }
+    };
+    let mut there = ServerUrl::parse(&absolute)
+        .map_err(|error| PublishError::BadRedirect { why: error.to_string() })?;
+    if here.scheme == Scheme::Rtmps && there.scheme != Scheme::Rtmps {
+        let why = "it would leave TLS".to_owned();
+        return Err(PublishError::BadRedirect { why });
+    }
+    if there.login.is_none() && here.same_server(&there) {
+        there.login = here.login.clone();
+    }
+    Ok(there)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rtmp::auth::Challenge;
+    use crate::rtmp::{Phase, Redirect};
+
+    fn server(url: &str) -> ServerUrl {
+        ServerUrl::parse(url).unwrap()
+    }
+
+    fn ended(during: Phase, pipelined: bool, kind: ErrorKind) -> PublishError {
+        PublishError::Rtmp(rtmp::Error { during, pipelined, kind })
+    }
+
+    fn redirect(to: &str) -> PublishError {
+        let kind = ErrorKind::ConnectRejected {
+            code: "NetConnection.Connect.Rejected".to_owned(),
+            description: String::new(),
+            redirect: Some(Redirect { tc_url: to.to_owned() }),
+        };
+        ended(Phase::Connect, true, kind)
+    }
+
+    #[test]
+    fn places_are_absolute_or_relative() {
+        let here = server("rtmps://a.example:1936/live/eu");
+        for (place, expected) in [
+            ("rtmps://b.example/app", "rtmps://b.example/app"),
+            ("//b.example/app", "rtmps://b.example/app"),
+            ("/other", "rtmps://a.example:1936/other"),
+            ("us", "rtmps://a.example:1936/live/us"),
+        ] {
+            assert_eq!(moved(&here, place).unwrap().tc_url(), expected, "{place}");
+        }
+    }
+
+    #[test]
+    fn a_redirect_never_leaves_tls() {
+        let mut journey = Journey::to(&server("rtmps://a.example/live"), ConnectOrder::Conforming);
+        let error = journey.go_on(redirect("rtmp://a.example/live"), 1).unwrap_err();
+        assert!(error.to_string().contains("leave TLS"), "{error}");
+    }
+
+    #[test]
+    fn a_server_that_redirects_in_a_circle_is_given_up() {
+        let mut journey = Journey::to(&server("rtmps://a.example/live"), ConnectOrder::Conforming);
+        let rounds = (0..100).take_while(|_| journey.go_on(redirect("/live"), 1).is_ok()).count();
+        assert_eq!(rounds, REDIRECTS_MAX as usize);
+    }
+
+    #[test]
+    fn a_server_that_breaks_on_commands_sent_ahead_is_tried_patiently_once() {
+        let mut journey = Journey::to(&server("rtmps://a.example/live"), ConnectOrder::Conforming);
+        let closed = || ended(Phase::Connect, true, ErrorKind::ClosedByServer);
+        assert!(journey.go_on(closed(), 1).is_ok());
+        assert_eq!(journey.order, ConnectOrder::Patient);
+        assert!(journey.go_on(closed(), 1).is_err());
+    }
+
+    #[test]
+    fn a_connection_that_was_lost_while_live_is_not_tried_again_here() {
+        let mut journey = Journey::to(&server("rtmps://a.example/live"), ConnectOrder::Conforming);
+        let closed = ended(Phase::Publishing, false, ErrorKind::ClosedByServer);
+        assert!(journey.go_on(closed, 1).is_err());
+    }
+
+    #[test]
+    fn a_challenge_is_answered_with_the_login_of_the_address_and_only_so_often() {
+        let asks = || {
+            let said = "[ code=403 need auth; authmod=adobe ] : ";
+            ended(Phase::Connect, true, ErrorKind::AuthRequired(Challenge::parse(said).unwrap()))
+        };
+        let mut nobody = Journey::to(&server("rtmps://a.example/live"), ConnectOrder::Patient);
+        assert!(nobody.go_on(asks(), 1).is_err());
+
+        let mut anna =
+            Journey::to(&server("rtmps://anna:pw@a.example/live"), ConnectOrder::Patient);
+        anna.go_on(asks(), 1).unwrap();
+        assert_eq!(anna.app(), "live?authmod=adobe&user=anna");
+        assert_eq!(anna.tc_url(), "rtmps://a.example/live?authmod=adobe&user=anna");
+        let rounds = (0..100).take_while(|_| anna.go_on(asks(), 1).is_ok()).count();
+        assert_eq!(rounds + 1, AUTH_ROUNDS_MAX as usize);
+    }
+}

@@ -1,0 +1,89 @@
+//! One attempt gets through where a server sends it elsewhere or does not like how it asks.
+
+mod support;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use firstmile::clock::Clock;
+use firstmile::publish::{Close, FlvFile, Numbers, PublishError, Target, publish};
+use firstmile::sim::ingest::session::{Policy, Refuse};
+use support::scripted::{Scripted, Treatment};
+
+fn vector() -> PathBuf {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors");
+    let flv = std::fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
+    flv.into_iter().find(|path| path.extension().is_some_and(|e| e == "flv")).expect("an FLV file")
+}
+
+async fn push(target: &Target) -> Result<Numbers, PublishError> {
+    let clock = Clock::start();
+    let mut file = FlvFile::open(&vector(), 1, None).unwrap();
+    let never = std::future::pending::<Close>();
+    let mut unheard = |_| {};
+    let attempt = publish(clock, target, &mut file, &mut unheard, never);
+    tokio::time::timeout(Duration::from_secs(20), attempt).await.expect("it ends")
+}
+
+fn redirecting_to(place: String) -> Treatment {
+    let policy = Policy { redirect_to: Some(place), ..Policy::default() };
+    Treatment { policy, ..Treatment::default() }
+}
+
+#[tokio::test]
+async fn a_redirect_is_followed_and_everything_is_sent_from_the_beginning() {
+    let end = Scripted::start(vec![Treatment::default()]).await;
+    let place = format!("rtmp://127.0.0.1:{}/live", end.port);
+    let begin = Scripted::start(vec![redirecting_to(place)]).await;
+    push(&begin.target("live")).await.unwrap();
+    end.until(|met| met.first().is_some_and(|met| met.unpublished)).await;
+    let (begin, end) = (begin.met(), end.met());
+    assert!(!begin[0].publishing);
+    assert_eq!(end[0].first_video_was_config, Some(true));
+    assert!(end[0].video > 1 && end[0].audio > 1, "{end:?}");
+}
+
+#[tokio::test]
+async fn servers_that_redirect_in_a_circle_are_given_up() {
+    let server = Scripted::start(vec![redirecting_to("/live".to_owned())]).await;
+    let error = push(&server.target("live")).await.unwrap_err();
+    assert!(error.to_string().contains("refused"), "{error}");
+    assert!(server.met().len() <= 5, "{:?}", server.met());
+}
+
+#[tokio::test]
+async fn a_server_that_breaks_on_commands_sent_ahead_is_asked_patiently_from_then_on() {
+    let server =
+        Scripted::start(vec![Treatment { hates_pipelining: true, ..Treatment::default() }]).await;
+    let target = server.target("live");
+    push(&target).await.unwrap();
+    assert_eq!(server.met().len(), 2, "one connection in vain");
+    push(&target).await.unwrap();
+    assert_eq!(server.met().len(), 3, "none in vain any more");
+}
+
+#[tokio::test]
+async fn another_stream_id_than_the_expected_one_costs_no_message() {
+    let policy = Policy { stream_id: 7, ..Policy::default() };
+    let odd = Scripted::start(vec![Treatment { policy, ..Treatment::default() }]).await;
+    let usual = Scripted::start(vec![Treatment::default()]).await;
+    push(&odd.target("live")).await.unwrap();
+    push(&usual.target("live")).await.unwrap();
+    for server in [&odd, &usual] {
+        server.until(|met| met[0].unpublished).await;
+    }
+    let (odd, usual) = (odd.met(), usual.met());
+    assert_eq!((odd[0].video, odd[0].audio), (usual[0].video, usual[0].audio));
+}
+
+#[tokio::test]
+async fn a_refused_key_is_not_tried_again_in_the_same_attempt() {
+    let refuse = Refuse {
+        code: "NetStream.Publish.Denied".to_owned(),
+        description: "no such stream key".to_owned(),
+    };
+    let policy = Policy { refuse_publish: Some(refuse), ..Policy::default() };
+    let server = Scripted::start(vec![Treatment { policy, ..Treatment::default() }]).await;
+    push(&server.target("live")).await.unwrap_err();
+    assert_eq!(server.met().len(), 1);
+}

@@ -1,0 +1,144 @@
+//! A server on loopback that treats each connection as told: the sans-IO ingest session over plain
+//! TCP, so that a test decides what each publisher meets.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Buf;
+use firstmile::clock::Clock;
+use firstmile::publish::Target;
+use firstmile::publish::tls::Policy as Trust;
+use firstmile::rtmp::message::Kind;
+use firstmile::rtmp::url::{Ingest, ServerUrl};
+use firstmile::secret::StreamKey;
+use firstmile::sim::ingest::session::{IngestConfig, IngestEvent, IngestSession, Policy};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// What one connection met.
+#[derive(Debug, Clone, Default)]
+pub struct Met {
+    pub app: String,
+    pub publishing: bool,
+    pub video: u64,
+    pub audio: u64,
+    pub first_video_was_config: Option<bool>,
+    pub unpublished: bool,
+    pub closed: bool,
+}
+
+/// How a connection is treated beyond the session's policy.
+#[derive(Debug, Clone, Default)]
+pub struct Treatment {
+    pub policy: Policy,
+    /// Cut the connection as soon as commands arrive ahead of an answer.
+    pub hates_pipelining: bool,
+    /// After this many video messages, ask to move here.
+    pub move_after: Option<(u64, String)>,
+}
+
+/// The server. Connection `n` gets treatment `n`; the last one serves all that follow.
+pub struct Scripted {
+    pub port: u16,
+    met: Arc<Mutex<Vec<Met>>>,
+}
+
+impl Scripted {
+    pub async fn start(treatments: Vec<Treatment>) -> Scripted {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let port = listener.local_addr().expect("its address").port();
+        let met = Arc::new(Mutex::new(Vec::new()));
+        let (list, clock) = (met.clone(), Clock::start());
+        tokio::spawn(async move {
+            for number in 0.. {
+                let Ok((socket, _)) = listener.accept().await else { return };
+                let treatment = treatments[number.min(treatments.len() - 1)].clone();
+                list.lock().expect("no panic").push(Met::default());
+                tokio::spawn(serve(clock, socket, treatment, list.clone(), number));
+            }
+        });
+        Scripted { port, met }
+    }
+
+    /// A target at this server, plain RTMP.
+    pub fn target(&self, app: &str) -> Target {
+        let url = ServerUrl::parse(&format!("rtmp://127.0.0.1:{}/{app}", self.port)).expect("URL");
+        let key = StreamKey::parse("a-k3y").expect("a key");
+        let ingest = Ingest::from_server_and_key(url, key).expect("an ingest");
+        Target::new(ingest, &Trust::default(), true).expect("a target")
+    }
+
+    pub fn met(&self) -> Vec<Met> {
+        self.met.lock().expect("no panic").clone()
+    }
+
+    /// Waits until the server has seen what `is` asks for.
+    pub async fn until(&self, is: impl Fn(&[Met]) -> bool) {
+        for _ in 0..1_000 {
+            if is(&self.met()) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("never seen: {:?}", self.met());
+    }
+}
+
+async fn serve(
+    clock: Clock,
+    mut socket: TcpStream,
+    treatment: Treatment,
+    list: Arc<Mutex<Vec<Met>>>,
+    number: usize,
+) {
+    let note = |change: &dyn Fn(&mut Met)| change(&mut list.lock().expect("no panic")[number]);
+    let config = IngestConfig { policy: treatment.policy, ..IngestConfig::default() };
+    let mut session = IngestSession::new(clock.now(), config);
+    let mut inbox = vec![0; 64 * 1024];
+    let mut moved = false;
+    loop {
+        let outbound = session.transmit();
+        while outbound.has_remaining() {
+            if socket.write_buf(outbound).await.is_err() {
+                break;
+            }
+        }
+        let Ok(length) = socket.read(&mut inbox).await else { break };
+        if length == 0 {
+            break;
+        }
+        // The handshake's last part and one command fit in this; a pipeline does not.
+        if treatment.hates_pipelining && length > 1_536 + 400 {
+            break;
+        }
+        session.handle_input(clock.now(), &inbox[..length]);
+        let mut over = false;
+        while let Some(event) = session.poll_event() {
+            match event {
+                IngestEvent::Connected { app, .. } => note(&|met| met.app = app.clone()),
+                IngestEvent::Publishing { .. } => note(&|met| met.publishing = true),
+                IngestEvent::Message { kind: Kind::Video, body, .. } => note(&|met| {
+                    met.first_video_was_config.get_or_insert(body.get(1) == Some(&0));
+                    met.video += 1;
+                }),
+                IngestEvent::Message { kind: Kind::Audio, .. } => note(&|met| met.audio += 1),
+                IngestEvent::Unpublished => note(&|met| met.unpublished = true),
+                IngestEvent::Ended(_) => over = true,
+                _ => {}
+            }
+        }
+        if let Some((after, place)) = &treatment.move_after
+            && !moved
+            && list.lock().expect("no panic")[number].video >= *after
+        {
+            moved = true;
+            session.request_reconnect(Some(place));
+        }
+        if over {
+            let outbound = session.transmit();
+            while outbound.has_remaining() && socket.write_buf(outbound).await.is_ok() {}
+            break;
+        }
+    }
+    note(&|met| met.closed = true);
+}
