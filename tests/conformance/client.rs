@@ -177,6 +177,9 @@ pub struct Driven {
     pub events: Vec<Event>,
     /// How the session or its connection failed, if it did.
     pub failure: Option<DriveError>,
+    /// The stamps of the server's pings, and of our answers (RTMP 1.0 section 7.1.7).
+    pub pings: Vec<[u8; 4]>,
+    pub pongs: Vec<[u8; 4]>,
 }
 
 /// How a driven session ended.
@@ -196,6 +199,26 @@ pub fn drive(
     messages: &[Message],
     otherwise: impl FnOnce(&mut SessionConfig),
 ) -> Driven {
+    drive_session(address, key, messages, LINGER, otherwise)
+}
+
+/// Publishes, and is silent for so long before it takes leave.
+pub fn drive_silently(
+    address: &Address,
+    key: &StreamKey,
+    messages: &[Message],
+    silent_for: Duration,
+) -> Driven {
+    drive_session(address, key, messages, silent_for, |_| {})
+}
+
+fn drive_session(
+    address: &Address,
+    key: &StreamKey,
+    messages: &[Message],
+    linger: Duration,
+    otherwise: impl FnOnce(&mut SessionConfig),
+) -> Driven {
     let server = ServerUrl::parse(&address.url).expect("an address");
     let mut config = SessionConfig::new(&server.tc_url(), &server.app, key.clone());
     otherwise(&mut config);
@@ -203,7 +226,7 @@ pub fn drive(
         let tcp = TcpStream::connect((&*server.host.to_string(), server.port)).await;
         let tcp = tcp.expect("the server listens");
         match &address.ca_file {
-            None => Driver::new(tcp, config).run(messages).await,
+            None => Driver::new(tcp, config, linger).run(messages).await,
             Some(ca_file) => {
                 let mut roots = RootCertStore::empty();
                 roots.add(CertificateDer::from_pem_file(ca_file).expect("PEM")).expect("a root");
@@ -211,10 +234,24 @@ pub fn drive(
                     ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
                 let name = ServerName::try_from(server.host.to_string()).expect("a name");
                 let tls = TlsConnector::from(Arc::new(tls)).connect(name, tcp).await;
-                Driver::new(tls.expect("TLS"), config).run(messages).await
+                Driver::new(tls.expect("TLS"), config, linger).run(messages).await
             }
         }
     })
+}
+
+/// How often a driven session is looked at.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Type 0 headers of user control messages of 6 bytes on chunk stream 2, and the event (RTMP 1.0
+/// sections 5.3.1.2.1 and 7.1.7).
+const PING: [u8; 14] = [2, 0, 0, 0, 0, 0, 6, 4, 0, 0, 0, 0, 0, 6];
+const PONG: [u8; 14] = [2, 0, 0, 0, 0, 0, 6, 4, 0, 0, 0, 0, 0, 7];
+
+/// The stamps behind each of these headers.
+fn stamps(wire: &[u8], header: [u8; 14]) -> Vec<[u8; 4]> {
+    let found = wire.windows(header.len() + 4).filter(|bytes| bytes.starts_with(&header));
+    found.filter_map(|bytes| bytes[header.len()..].try_into().ok()).collect()
 }
 
 struct Driver<S> {
@@ -222,15 +259,30 @@ struct Driver<S> {
     to: WriteHalf<S>,
     clock: Clock,
     session: Session,
+    linger: Duration,
+    /// When the last of the programme was written.
+    quiet_since: Option<Duration>,
     events: Vec<Event>,
+    read: Vec<u8>,
+    written: Vec<u8>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
-    fn new(stream: S, config: SessionConfig) -> Driver<S> {
+    fn new(stream: S, config: SessionConfig, linger: Duration) -> Driver<S> {
         let clock = Clock::start();
         let session = Session::new(clock.now(), config);
         let (from, to) = split(stream);
-        Driver { from, to, clock, session, events: Vec::new() }
+        Driver {
+            from,
+            to,
+            clock,
+            session,
+            linger,
+            quiet_since: None,
+            events: Vec::new(),
+            read: Vec::new(),
+            written: Vec::new(),
+        }
     }
 
     async fn run(mut self, messages: &[Message]) -> Driven {
@@ -239,7 +291,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             Event::Ended(error) => Some(DriveError::Rtmp(error.clone())),
             _ => None,
         });
-        Driven { failure: ended.or(lost.map(|_| DriveError::Lost)), events: self.events }
+        Driven {
+            failure: ended.or(lost.map(|_| DriveError::Lost)),
+            events: self.events,
+            pings: stamps(&self.read, PING),
+            pongs: stamps(&self.written, PONG),
+        }
     }
 
     async fn exchange(&mut self, messages: &[Message]) -> io::Result<()> {
@@ -260,16 +317,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             if self.session.may_stream() && !is_stopping {
                 unsent.drain(..).for_each(|message| send(&mut self.session, message));
             }
-            let is_sent =
-                self.events.contains(&Event::Accepted) && !self.session.transmit().has_remaining();
-            match timeout(LINGER, self.turn()).await {
-                Err(_) if is_sent && !is_stopping => {
-                    self.session.stop(self.clock.now());
+            if self.events.contains(&Event::Accepted) && !self.session.transmit().has_remaining() {
+                let now = self.clock.now();
+                if now >= *self.quiet_since.get_or_insert(now) + self.linger && !is_stopping {
+                    self.session.stop(now);
                     is_stopping = true;
+                    continue;
                 }
-                Err(_) => {}
-                Ok(turned) => turned?,
             }
+            timeout(LOOK, self.turn()).await.unwrap_or(Ok(()))?;
         }
     }
 
@@ -282,10 +338,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             biased;
             read = self.from.read(&mut inbox) => match read? {
                 0 => self.session.handle_eof(self.clock.now()),
-                length => self.session.handle_input(self.clock.now(), &inbox[..length]),
+                length => {
+                    self.read.extend_from_slice(&inbox[..length]);
+                    self.session.handle_input(self.clock.now(), &inbox[..length]);
+                }
             },
             written = self.to.write(out.chunk()), if out.has_remaining() => {
-                out.advance(written?);
+                let written = written?;
+                self.written.extend_from_slice(&out.chunk()[..written]);
+                out.advance(written);
                 if !out.has_remaining() {
                     self.to.flush().await?;
                 }

@@ -9,7 +9,9 @@ use firstmile::rtmp::url::{Ingest, ServerUrl};
 use firstmile::rtmp::{self, ConnectOrder, ErrorKind, Event, Refusal, SessionConfig, Warning};
 use firstmile::secret::StreamKey;
 
-use crate::client::{Attempt, DriveError, Driven, Programme, Then, drive, publish_all, wait};
+use crate::client::{
+    Attempt, DriveError, Driven, Programme, Then, drive, drive_silently, publish_all, wait,
+};
 use crate::matrix::Cell;
 use crate::media::{Clips, Message, Packets};
 use crate::relay::Relay;
@@ -17,7 +19,7 @@ use crate::servers::{Address, Server};
 use crate::support::pki::Pki;
 
 /// How long a key may stay busy after a cut until we give up waiting.
-const KEY_FREE_WITHIN: Duration = Duration::from_secs(8);
+const KEY_FREE_WITHIN: Duration = Duration::from_secs(3);
 
 /// A row of the matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,7 +189,7 @@ impl Rig<'_> {
     fn large_message(&mut self) -> Cell {
         let messages = self.clips.with_a_message_of(1_200_000);
         let (address, key) = self.server.place("large");
-        let Driven { events, failure } = drive(&address, &key, &messages, |_| {});
+        let Driven { events, failure, .. } = drive(&address, &key, &messages, |_| {});
         let warning = |event: &Event| {
             matches!(event, Event::Warning(Warning::LargeMessage { bytes: 1_200_000 }))
         };
@@ -211,17 +213,19 @@ impl Rig<'_> {
         }
     }
 
-    /// Holds a connection open in silence for longer than the server waits for an answer.
+    /// Keeps silent until the server asks whether we are still there.
     fn ping(&mut self) -> Cell {
         let (address, key) = self.server.place("ping");
-        let attempt = Attempt::new(&address, &key);
-        let mut programme = Programme::new(&self.clips.first, Then::Hold);
-        let ended = wait(attempt.publish(&mut programme, async {
-            attempt.accepted().await;
-            tokio::time::sleep(Duration::from_millis(4_500)).await;
-            Close::Polite
-        }));
-        ended.map_or_else(|error| named(&error), |_| self.arrived("ping", &self.clips.first))
+        let silent_for = Duration::from_millis(4_500);
+        let driven = drive_silently(&address, &key, &self.clips.first, silent_for);
+        match (driven.failure, &driven.pings[..]) {
+            (Some(error), _) => named_drive(&error),
+            (None, []) => Cell::Defect("no ping came".to_owned()),
+            (None, pings) if pings.iter().all(|stamp| driven.pongs.contains(stamp)) => {
+                self.arrived("ping", &self.clips.first)
+            }
+            (None, _) => Cell::Named("unanswered".to_owned()),
+        }
     }
 
     fn stop(&mut self) -> Cell {
@@ -297,13 +301,13 @@ impl Rig<'_> {
     }
 
     fn redirect(&mut self) -> Option<Cell> {
-        let (address, key, elsewhere) = self.server.redirects()?;
+        let (address, key) = self.server.redirects()?;
         Some(match publish_all(&address, &key, &self.clips.first) {
-            Err(PublishError::Rtmp(rtmp::Error {
-                kind: ErrorKind::ConnectRejected { redirect: Some(to), .. },
-                ..
-            })) if to.tc_url == elsewhere => Cell::Named("redirect".to_owned()),
-            ended => Cell::Defect(format!("{ended:?}")),
+            Ok(_) => match self.arrived(key.reveal(), &self.clips.first) {
+                Cell::Ok => Cell::Named("followed".to_owned()),
+                cell => cell,
+            },
+            Err(error) => named(&error),
         })
     }
 

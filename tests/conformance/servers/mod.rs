@@ -38,7 +38,7 @@ pub trait Server {
         true
     }
 
-    /// Whether it pings a publisher that is silent for a second, and drops one that does not answer.
+    /// Whether it pings a publisher that is silent for a second.
     fn pings(&self) -> bool {
         false
     }
@@ -68,8 +68,8 @@ pub trait Server {
         None
     }
 
-    /// Where it sends publishers elsewhere, and where to.
-    fn redirects(&mut self) -> Option<(Address, StreamKey, &'static str)> {
+    /// Where it sends publishers to a place where it takes them.
+    fn redirects(&mut self) -> Place {
         None
     }
 

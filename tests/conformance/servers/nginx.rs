@@ -8,7 +8,7 @@ use crate::probes::Probe;
 use crate::support::nginx::{Nginx, nginx_with_or_skip};
 use crate::support::pki::{Flaw, Pki};
 
-/// Pings after a second of silence, and gives up after another.
+/// Pings after a second of silence.
 const PINGS: &str = "ping 1s; ping_timeout 1s;";
 
 pub struct NginxRtmp {
@@ -72,8 +72,7 @@ impl Server for NginxRtmp {
             ),
             Probe::UnknownApp => Some("nginx-rtmp closes without a word"),
             Probe::CutUnnoticed => Some(
-                "with `ping 1s` and `ping_timeout 1s`; the usual 60 s and 30 s keep the key busy \
-                 for up to a minute and a half",
+                "nginx-rtmp goes on pinging an old connection that does not answer, and keeps its key",
             ),
             Probe::Capabilities => Some("capsEx is taken and not answered"),
             Probe::WrongKey | Probe::RefusedWithWords | Probe::Redirect => {

@@ -20,7 +20,6 @@ use crate::probes::Probe;
 use crate::support::{eventually, free_port};
 
 const REFUSAL: &str = "closed for the summer";
-const ELSEWHERE: &str = "rtmp://127.0.0.2:1935/live";
 
 pub struct RtmpRs {
     runtime: Option<Runtime>,
@@ -35,7 +34,10 @@ struct Seen {
     capabilities: HashMap<String, String>,
 }
 
-struct Handler(Arc<Mutex<Seen>>);
+struct Handler {
+    seen: Arc<Mutex<Seen>>,
+    elsewhere: String,
+}
 
 fn lock(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
     seen.lock().unwrap_or_else(PoisonError::into_inner)
@@ -45,12 +47,13 @@ impl RtmpRs {
     pub fn start() -> RtmpRs {
         let port = free_port();
         let seen: Arc<Mutex<Seen>> = Arc::default();
+        let elsewhere = format!("rtmp://127.0.0.1:{port}/live");
         let mut config = ServerConfig::default();
         config.bind_addr = ([127, 0, 0, 1], port).into();
         config.enhanced_capabilities = config.enhanced_capabilities.with_reconnect();
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = runtime.worker_threads(1).enable_all().build().expect("a runtime");
-        let server = RtmpServer::new(config, Handler(seen.clone()));
+        let server = RtmpServer::new(config, Handler { seen: seen.clone(), elsewhere });
         runtime.spawn(async move { server.run().await });
         let accepts = || TcpStream::connect(("127.0.0.1", port)).is_ok().then_some(());
         eventually(Duration::from_secs(10), accepts).expect("rtmp-rs listens");
@@ -66,7 +69,7 @@ impl RtmpHandler for Handler {
     async fn on_connect(&self, _: &SessionContext, params: &ConnectParams) -> AuthResult {
         match params.app.as_str() {
             "live" => AuthResult::Accept,
-            "moved" => AuthResult::Redirect { url: ELSEWHERE.to_owned() },
+            "moved" => AuthResult::Redirect { url: self.elsewhere.clone() },
             "closed" => AuthResult::Reject(REFUSAL.to_owned()),
             _ => AuthResult::Reject("no such application".to_owned()),
         }
@@ -78,7 +81,7 @@ impl RtmpHandler for Handler {
         }
         if let Some(capabilities) = &ctx.enhanced_capabilities {
             let words = format!("{:?}", capabilities.caps_ex);
-            lock(&self.0).capabilities.insert(params.stream_key.clone(), words);
+            lock(&self.seen).capabilities.insert(params.stream_key.clone(), words);
         }
         AuthResult::Accept
     }
@@ -90,12 +93,12 @@ impl RtmpHandler for Handler {
             FlvTagType::Script => TagKind::Script,
         };
         let message = Message { time_ms: tag.timestamp.into(), kind, body: tag.data.clone() };
-        lock(&self.0).media.entry(ctx.stream_key.clone()).or_default().push(message);
+        lock(&self.seen).media.entry(ctx.stream_key.clone()).or_default().push(message);
         true
     }
 
     async fn on_unpublish(&self, ctx: &StreamContext) {
-        lock(&self.0).unpublished.push(ctx.stream_key.clone());
+        lock(&self.seen).unpublished.push(ctx.stream_key.clone());
     }
 }
 
@@ -138,8 +141,8 @@ impl Server for RtmpRs {
         Some((self.address("closed"), key("refused"), REFUSAL))
     }
 
-    fn redirects(&mut self) -> Option<(Address, StreamKey, &'static str)> {
-        Some((self.address("moved"), key("moved"), ELSEWHERE))
+    fn redirects(&mut self) -> Place {
+        Some((self.address("moved"), key("redirected")))
     }
 
     fn kill(&mut self) {
