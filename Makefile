@@ -1,9 +1,12 @@
 # The few things that are done with firstmile; `make` alone lists them.
 
 CARGO ?= cargo
+# For `make fuzz`: how long each target runs, and which.
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test
+.PHONY: help demo test fuzz bench bench-peers
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/make \1	\2/p' $(firstword $(MAKEFILE_LIST))
@@ -23,3 +26,15 @@ test: ## every check: format, lints, tests, examples in the documentation
 	echo "$(CARGO) $$* --locked"; exec $(CARGO) "$$@" --locked
 	$(CARGO) test --locked --doc
 	RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --locked --no-deps --quiet
+
+fuzz: ## throw bytes at everything that reads bytes (FUZZ_SECONDS for each of FUZZ_TARGETS)
+	.ci/setup build
+	FUZZ_SECONDS="$(FUZZ_SECONDS)" FUZZ_TARGETS="$(FUZZ_TARGETS)" .ci/fuzz
+
+bench: ## what chunks, AMF0, FLV and a session cost, compared with the run before
+	.ci/setup build
+	$(CARGO) bench --locked --bench wire
+
+bench-peers: ## publishing beside ffmpeg, rtmp2sink and the least it can cost; some 6 minutes
+	.ci/setup bench
+	$(CARGO) bench --locked --bench peers -- $(PEERS)

@@ -105,8 +105,9 @@ pub const RTMP_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub const RTMP_CREATE_STREAM_TIMEOUT: Duration = Duration::from_secs(5);
 /// From `publish` to `NetStream.Publish.Start`. Platforms ask other services here.
 pub const RTMP_PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
-/// No byte delivered while bytes are waiting: the path is dead.
-pub const DEAD_PATH_TIMEOUT: Duration = Duration::from_millis(4_500);
+/// No byte delivered while bytes are waiting: the path is dead. Within 5 s of a freeze it is to be
+/// known; the last sign of life and the end of the wait are each seen up to a look late.
+pub const DEAD_PATH_TIMEOUT: Duration = Duration::from_millis(4_250);
 /// How often delivery is looked at while bytes are waiting.
 pub const PROGRESS_TICK: Duration = Duration::from_millis(250);
 /// From an ordered stop to the closed wire, whatever the server does.
@@ -114,6 +115,11 @@ pub const STOP_TIMEOUT: Duration = Duration::from_millis(1_800);
 /// Media that may hide unsent in the kernel, in bytes: 250 ms at 4 Mb/s.
 pub const TCP_NOTSENT_LOWAT_BYTES: u32 = 128 * 1024;
 
+/// Media time of a connection at which it is replaced by a new one, in milliseconds: an hour before
+/// 2^31, where servers begin to read it as negative.
+pub const ROLL_OVER_AT_MS: u64 = (1 << 31) - 3_600_000;
+/// Wait before another connection is tried, when one that was to replace a running one failed.
+pub const SUCCESSOR_RETRY: Duration = Duration::from_secs(60);
 /// Places that servers may send one attempt to, one after the other; platforms use one or two.
 pub const REDIRECTS_MAX: u32 = 3;
 /// Answers to a server's wish for authentication in one attempt: the user, then the response, and
@@ -261,7 +267,7 @@ pub const BOARD_INHERIT_DEPTH_MAX: usize = 8;
 
 const _: () = assert!(CONSOLE_LINE_BYTES_MAX > URL_BYTES_MAX + KEY_BYTES_MAX);
 const _: () = assert!(STOP_TIMEOUT.as_millis() < STOPPING_TIMEOUT.as_millis());
-const _: () = assert!(DEAD_PATH_TIMEOUT.as_millis() + PROGRESS_TICK.as_millis() <= 5_000);
+const _: () = assert!(DEAD_PATH_TIMEOUT.as_millis() + 2 * PROGRESS_TICK.as_millis() < 5_000);
 const _: () = assert!(CAPTURE_STALL.as_millis() < 2_000 && CAPTURE_LATENCY.as_millis() < 200);
 const _: () = assert!(CAPTURE_STOP_TIMEOUT.as_millis() < STOPPING_TIMEOUT.as_millis());
 const _: () = assert!(

@@ -126,9 +126,8 @@ async fn pushed(tags: &[Tag]) -> (firstmile::sim::ingest::Summary, Vec<u8>) {
     let server = Server::start(clock, key.clone(), folder.path()).await.unwrap();
     fs::write(&ca, server.ca_pem()).unwrap();
     let ingest = Ingest::from_server_and_key(ServerUrl::parse(&server.url()).unwrap(), key);
-    let target =
-        Target::new(ingest.unwrap(), &Policy { ca_file: Some(ca), ..Policy::default() }, false)
-            .unwrap();
+    let policy = Policy { ca_file: Some(ca), ..Policy::default() };
+    let target = Target::new(ingest.unwrap(), &policy, false).unwrap();
     let mut source = FlvFile::open(&path, 1, None).unwrap();
     let never = std::future::pending::<Close>();
     publish(clock, &target, &mut source, &mut |_| {}, never).await.unwrap();

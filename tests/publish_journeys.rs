@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use firstmile::clock::Clock;
-use firstmile::publish::{Close, FlvFile, Numbers, PublishError, Target, publish};
+use firstmile::publish::{
+    Close, Depth, FlvFile, Numbers, PublishError, Target, preflight, publish,
+};
 use firstmile::sim::ingest::session::{Policy, Refuse};
 use support::scripted::{Scripted, Treatment};
 
@@ -86,4 +88,33 @@ async fn a_refused_key_is_not_tried_again_in_the_same_attempt() {
     let server = Scripted::start(vec![Treatment { policy, ..Treatment::default() }]).await;
     push(&server.target("live")).await.unwrap_err();
     assert_eq!(server.met().len(), 1);
+}
+
+#[tokio::test]
+async fn a_look_sends_no_key_unless_it_is_asked_to() {
+    let server = Scripted::start(vec![Treatment::default()]).await;
+    let look = preflight(Clock::start(), &server.target("live"), Depth::Connect).await;
+    assert!(look.failure.is_none(), "{look:?}");
+    let names: Vec<_> = look.phases.iter().map(|phase| phase.name).collect();
+    assert_eq!(names, ["name", "TCP", "RTMP handshake", "connect"]);
+    server.until(|met| met[0].closed).await;
+    assert!(!server.met()[0].publishing);
+
+    let look = preflight(Clock::start(), &server.target("live"), Depth::Publish).await;
+    assert!(look.failure.is_none(), "{look:?}");
+    server.until(|met| met[1].unpublished).await;
+    assert_eq!((server.met()[1].video, server.met()[1].audio), (0, 0));
+}
+
+#[tokio::test]
+async fn a_look_names_the_refusal() {
+    let refuse = Refuse {
+        code: "NetStream.Publish.Denied".to_owned(),
+        description: "no such stream key".to_owned(),
+    };
+    let policy = Policy { refuse_publish: Some(refuse), ..Policy::default() };
+    let server = Scripted::start(vec![Treatment { policy, ..Treatment::default() }]).await;
+    let look = preflight(Clock::start(), &server.target("live"), Depth::Publish).await;
+    let failure = look.failure.expect("a failure").to_string();
+    assert!(failure.contains("no such stream key"), "{failure}");
 }

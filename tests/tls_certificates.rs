@@ -277,6 +277,8 @@ fn a_chain_must_reach_a_trusted_authority_by_issuers_that_were_allowed_to_issue(
     let namesake = Issued::authority("root");
     let of_stranger = stranger.server(&["localhost"]);
     let of_namesake = namesake.server(&["localhost"]);
+    let ed25519 = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+    let of_other_namesake = Issued::authority_for("root", ed25519).server(&["localhost"]);
     let alone = Issued::self_signed(&["localhost"], |_| {});
 
     let expired = root.below("expired", |p| p.not_after = date_time_ymd(2021, 1, 1));
@@ -323,6 +325,7 @@ fn a_chain_must_reach_a_trusted_authority_by_issuers_that_were_allowed_to_issue(
     table.case("unknown authority that is sent along", &of_stranger, &[&stranger], unknown());
     table.case("vouches for itself", &alone, &[], unknown());
     table.case("authority of the same name and another key", &of_namesake, &[], unknown());
+    table.case("of the same name and another kind of key", &of_other_namesake, &[], unknown());
     table.case(
         "intermediate expired",
         &of_expired,
@@ -636,7 +639,6 @@ fn what_a_plain_address_could_not_keep_is_refused_before_anything_is_sent() {
     for policy in [
         Policy { strict: true, ..Policy::default() },
         Policy { pinned_key: pin, ..Policy::default() },
-        Policy { ca_file: Some("ca.pem".into()), ..Policy::default() },
     ] {
         let server = ServerUrl::parse("rtmp://127.0.0.1/live").unwrap();
         let ingest =

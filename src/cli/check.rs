@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::clock::Clock;
 use crate::publish::tls::ServerIdentity;
-use crate::publish::{Phase, Preflight, preflight};
+use crate::publish::{Depth, Phase, Preflight, preflight};
 
 use super::destination::DestinationArgs;
 use super::exit::Failure;
@@ -15,6 +15,9 @@ use super::exit::Failure;
 pub struct CheckArgs {
     #[command(flatten)]
     destination: DestinationArgs,
+    /// Try the key as well: begins to publish, without media, and takes it back at once
+    #[arg(long)]
+    publish: bool,
     /// Print one JSON object instead of text
     #[arg(long)]
     json: bool,
@@ -34,9 +37,11 @@ struct Checked<'a> {
 /// [`Failure`] by the phase that failed.
 pub async fn run(args: CheckArgs) -> Result<(), Failure> {
     let target = args.destination.target()?;
-    let Preflight { phases, server, failure } = preflight(Clock::start(), &target).await;
+    let depth = if args.publish { Depth::Publish } else { Depth::Connect };
+    let Preflight { phases, server, failure } = preflight(Clock::start(), &target, depth).await;
     let verdict = match &failure {
-        None => "reachable and trusted; the key is tried only when going live".to_owned(),
+        None if args.publish => "the server takes the stream".to_owned(),
+        None => "reachable, and willing to talk; --publish tries the key as well".to_owned(),
         Some(error) => error.to_string(),
     };
     if args.json {

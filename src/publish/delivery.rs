@@ -29,7 +29,7 @@ pub struct Observation {
 /// Call [`Delivery::observe`] at least every [`crate::limits::PROGRESS_TICK`].
 #[derive(Debug)]
 pub struct Delivery {
-    server: Watch,
+    program: Program,
     kernel: Watch,
     writer: Watch,
     first_media_end: Option<u64>,
@@ -57,11 +57,81 @@ impl Watch {
     }
 }
 
+/// The server program, judged by its acknowledgements.
+///
+/// It owes none before it has received a window more than it last acknowledged, and at a low bitrate
+/// a window is seconds. So its silence counts from its last word, but only once it is in debt.
+#[derive(Debug)]
+struct Program {
+    acknowledged: u64,
+    /// How far its last two acknowledgements went: some servers keep to a window of their own.
+    strides: [u64; 2],
+    /// What its kernel had taken when it last spoke.
+    kernel_then: u64,
+    written: u64,
+    written_at: Duration,
+    silent_since: Duration,
+}
+
+impl Program {
+    fn at(now: Duration) -> Program {
+        Program {
+            acknowledged: 0,
+            strides: [0; 2],
+            kernel_then: 0,
+            written: 0,
+            written_at: now,
+            silent_since: now,
+        }
+    }
+
+    /// For how long it has been silent while in debt; `kernel_stuck` is how long its kernel has been.
+    fn silent_for(
+        &mut self,
+        now: Duration,
+        seen: &Observation,
+        kernel_stuck: Duration,
+    ) -> Duration {
+        let acknowledged = seen.acknowledged_bytes.unwrap_or(0);
+        if acknowledged != self.acknowledged {
+            self.strides = [self.strides[1], acknowledged - self.acknowledged];
+            self.acknowledged = acknowledged;
+            self.kernel_then = seen.tcp_acknowledged_bytes;
+            self.silent_since = now;
+        }
+        if seen.written_bytes != self.written {
+            // After a rest there was nothing to say anything about.
+            if now.saturating_sub(self.written_at) > REST {
+                self.silent_since = now;
+            }
+            self.written = seen.written_bytes;
+            self.written_at = now;
+        }
+        let is_silent = seen.acknowledged_bytes.is_some() && self.is_in_debt(seen, kernel_stuck);
+        if is_silent { now.saturating_sub(self.silent_since) } else { Duration::ZERO }
+    }
+
+    fn is_in_debt(&self, seen: &Observation, kernel_stuck: Duration) -> bool {
+        let stride = self.strides[0].max(self.strides[1]).max(RTMP_ACK_WINDOW_BYTES.into());
+        let debt = stride + stride / 2;
+        if seen.written_bytes.saturating_sub(self.acknowledged) <= debt {
+            return false;
+        }
+        // What is still on a slow path it cannot acknowledge, as long as the path moves.
+        let kernel_tells = seen.tcp_unacknowledged_bytes.is_some();
+        let arrived = seen.tcp_acknowledged_bytes.saturating_sub(self.kernel_then);
+        !kernel_tells || arrived > debt || kernel_stuck >= REST
+    }
+}
+
+/// Nothing for this long is a rest rather than the time between two frames.
+const REST: Duration = Duration::from_secs(1);
+
 impl Delivery {
     /// A connection that begins now.
     pub fn new(now: Duration) -> Delivery {
         Delivery {
-            server: Watch::at(now),
+            program: Program::at(now),
             kernel: Watch::at(now),
             writer: Watch::at(now),
             first_media_end: None,
@@ -88,21 +158,15 @@ impl Delivery {
                 && seen.tcp_unacknowledged_bytes.is_none_or(|waiting| waiting == 0);
             self.media_delivered |= by_server || by_kernel;
         }
-        // A server acknowledges once per window, so it owes nothing before two windows are out.
-        let owed = u64::from(RTMP_ACK_WINDOW_BYTES) * 2;
-        let acknowledged = seen.acknowledged_bytes.unwrap_or(0);
-        let overdue = seen.acknowledged_bytes.is_some()
-            && seen.written_bytes.saturating_sub(acknowledged) > owed;
-        let stuck = [
-            self.server.stuck_for(now, acknowledged, overdue),
-            self.kernel.stuck_for(
-                now,
-                seen.tcp_acknowledged_bytes,
-                seen.tcp_unacknowledged_bytes.is_some_and(|waiting| waiting > 0),
-            ),
-            self.writer.stuck_for(now, seen.written_bytes, seen.waiting_bytes > 0),
-        ];
-        stuck.into_iter().max().filter(|stuck| *stuck >= DEAD_PATH_TIMEOUT)
+        let kernel = self.kernel.stuck_for(
+            now,
+            seen.tcp_acknowledged_bytes,
+            seen.tcp_unacknowledged_bytes.is_some_and(|waiting| waiting > 0),
+        );
+        let writer = self.writer.stuck_for(now, seen.written_bytes, seen.waiting_bytes > 0);
+        let program = self.program.silent_for(now, &seen, kernel);
+        let stuck = kernel.max(writer).max(program);
+        (stuck >= DEAD_PATH_TIMEOUT).then_some(stuck)
     }
 }
 
@@ -119,28 +183,92 @@ mod tests {
         })
     }
 
-    /// A stream of `kbps` to a server that acknowledges each window until it freezes at 10 s, behind
-    /// kernels that go on acknowledging until `hidden` bytes are swallowed.
-    fn frozen_at_10_s(kbps: f64, hidden: f64) -> impl FnMut(f64) -> Observation {
+    /// A stream of `kbps` to a server that acknowledges each `window` until it freezes, behind
+    /// kernels that go on taking until `hidden` bytes are swallowed.
+    fn frozen_at(
+        freeze: f64,
+        kbps: f64,
+        window: f64,
+        hidden: f64,
+    ) -> impl FnMut(f64) -> Observation {
         move |t| {
             let sent = |t: f64| t * kbps * 125.0;
-            let window = f64::from(RTMP_ACK_WINDOW_BYTES);
-            let read = sent(t.min(10.0));
+            let read = sent(t.min(freeze));
             let taken = sent(t).min(read + hidden);
+            // Of what is hidden, half fits into the peer's kernel and half waits in ours.
+            let arrived = taken.min(read + hidden / 2.0);
+            let acknowledged = ((read / window).floor() * window) as u64;
             Observation {
                 written_bytes: taken as u64,
                 waiting_bytes: (sent(t) - taken) as usize,
-                acknowledged_bytes: Some(((read / window).floor() * window) as u64),
-                tcp_unacknowledged_bytes: Some(0),
-                tcp_acknowledged_bytes: taken as u64,
+                acknowledged_bytes: (acknowledged > 0).then_some(acknowledged),
+                tcp_unacknowledged_bytes: Some((taken - arrived) as u32),
+                tcp_acknowledged_bytes: arrived as u64,
             }
         }
     }
 
     #[test]
-    fn a_frozen_server_is_noticed_within_five_seconds_at_6_megabits() {
-        let dead = dead_after(40, frozen_at_10_s(6_000.0, 3e6)).unwrap();
-        assert!((14.0..=15.0).contains(&dead), "{dead}");
+    fn a_frozen_server_is_noticed_within_five_seconds_from_400_kbit_to_20_mbit() {
+        for kbps in [400.0, 1_000.0, 3_000.0, 6_000.0, 20_000.0] {
+            // Whatever the kernels swallow, and wherever in a window the freeze falls.
+            for hidden in [0.0, 30e3, 130e3, 300e3, 3e6, 1e9] {
+                for tenth in 0..20 {
+                    let freeze = 10.0 + f64::from(tenth) / 10.0;
+                    let window = RTMP_ACK_WINDOW_BYTES.into();
+                    let dead = dead_after(40, frozen_at(freeze, kbps, window, hidden));
+                    let after = dead.map(|dead| dead - freeze);
+                    assert!(
+                        after.is_some_and(|after| (2.0..=5.0).contains(&after)),
+                        "{after:?} s at {kbps} kbit/s, frozen at {freeze} s, {hidden} bytes hidden"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_server_with_a_large_window_of_its_own_is_not_dead_between_its_words() {
+        for kbps in [400.0, 3_000.0, 6_000.0] {
+            let alive = frozen_at(f64::INFINITY, kbps, 2_500_000.0, 0.0);
+            assert_eq!(dead_after(300, alive), None, "{kbps}");
+        }
+    }
+
+    #[test]
+    fn a_slow_path_is_not_dead_while_it_moves() {
+        // 20 kB/s get through, so that a window takes 5 s; the rest waits in our kernel.
+        let window = f64::from(RTMP_ACK_WINDOW_BYTES);
+        let slow = |t: f64| {
+            let arrived = t * 20e3;
+            Observation {
+                written_bytes: (arrived + 400e3) as u64,
+                waiting_bytes: 100_000,
+                acknowledged_bytes: (arrived > window)
+                    .then_some(((arrived / window).floor() * window) as u64),
+                tcp_unacknowledged_bytes: Some(400_000),
+                tcp_acknowledged_bytes: arrived as u64,
+            }
+        };
+        assert_eq!(dead_after(120, slow), None);
+    }
+
+    #[test]
+    fn a_rest_of_the_stream_is_no_silence_of_the_server() {
+        // Media for 10 s, none for 20 s, and then a large key frame of which nothing has arrived yet.
+        let rested = |t: f64| {
+            let sent = t.min(10.0) * 50e3;
+            let burst = if t >= 30.0 { 300e3 } else { 0.0 };
+            let late = if t >= 32.0 { burst } else { 0.0 };
+            Observation {
+                written_bytes: (sent + burst) as u64,
+                acknowledged_bytes: (sent > 0.0).then_some((sent + late) as u64),
+                tcp_unacknowledged_bytes: Some((burst - late) as u32),
+                tcp_acknowledged_bytes: (sent + late) as u64,
+                waiting_bytes: 0,
+            }
+        };
+        assert_eq!(dead_after(60, rested), None);
     }
 
     #[test]

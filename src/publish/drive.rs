@@ -11,7 +11,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 
 use crate::clock::Clock;
-use crate::limits::{PROGRESS_TICK, RTMP_OUT_HIGH_WATER_BYTES, STOP_TIMEOUT};
+use crate::limits::{PROGRESS_TICK, RTMP_OUT_HIGH_WATER_BYTES, STOP_TIMEOUT, SUCCESSOR_RETRY};
+use crate::media::QueueStats;
 use crate::rtmp::{Event, Outbound, Session};
 
 use super::delivery::{Delivery, Observation};
@@ -29,6 +30,14 @@ pub trait Source: Send {
     /// # Errors
     /// When the media cannot be read any further, with the words for the owner.
     fn send_next(&mut self, session: &mut Session) -> Result<Sent, String>;
+    /// What waits behind this source; a file has nothing waiting.
+    fn queue(&self) -> QueueStats {
+        QueueStats::default()
+    }
+    /// The connection's media time has come so far that a new connection should take over.
+    fn is_worn_out(&self) -> bool {
+        false
+    }
     /// Resolves when [`Source::send_next`] is worth calling again; may be dropped at any time.
     fn ready(&mut self) -> impl Future<Output = ()> + Send;
 }
@@ -51,13 +60,18 @@ pub enum Close {
     Polite,
     /// Drop the connection at once.
     Abort,
+    /// Deliver what was sent and close without unpublishing: another connection has taken over.
+    HandOver,
 }
 
 /// What a connection reports while it lasts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
     /// The server accepted the stream and media has been acknowledged.
     Accepted,
+    /// Another connection should take over: at this place if the server named one (Enhanced RTMP v2,
+    /// `ReconnectRequest`), else at the same.
+    MoveWanted(Option<String>),
     /// The running numbers, at most every [`PROGRESS_TICK`].
     Numbers(Numbers),
 }
@@ -75,6 +89,8 @@ pub struct Numbers {
     pub rtt_us: Option<u64>,
     /// Messages handed to the session.
     pub messages: u64,
+    /// What waits for this connection, and what was dropped.
+    pub queue: QueueStats,
 }
 
 /// One connection, from C0 to the close.
@@ -92,6 +108,7 @@ struct State {
     delivery: Delivery,
     numbers: Numbers,
     next_look: Duration,
+    next_move: Duration,
     begun: bool,
     publish_started: bool,
     accepted: bool,
@@ -120,6 +137,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
             delivery: Delivery::new(now),
             numbers: Numbers::default(),
             next_look: now,
+            next_move: now,
             begun: false,
             publish_started: false,
             accepted: false,
@@ -154,6 +172,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
                     if how == Close::Abort {
                         return Ok(state.numbers);
                     }
+                    if how == Close::HandOver {
+                        state.stopping = true;
+                        state.stop_by = Some(self.clock.now() + STOP_TIMEOUT);
+                        continue;
+                    }
                     state.stop_by = Some(self.clock.now() + STOP_TIMEOUT);
                     self.stop(&mut state);
                 }
@@ -180,6 +203,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
                 // After a stop the server may close as it likes.
                 Event::Ended(_) if state.stopping => {}
                 Event::Ended(error) => return Err(error.into()),
+                Event::ReconnectRequest { tc_url, description } => {
+                    tracing::info!(description, "the server asks to move");
+                    (self.report)(Progress::MoveWanted(tc_url));
+                }
                 other => tracing::debug!(?other, "session"),
             }
         }
@@ -242,7 +269,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
             state.accepted = true;
             (self.report)(Progress::Accepted);
         }
+        state.numbers.queue = self.source.queue();
         (self.report)(Progress::Numbers(state.numbers));
+        if self.source.is_worn_out() && now >= state.next_move {
+            state.next_move = now + SUCCESSOR_RETRY;
+            (self.report)(Progress::MoveWanted(None));
+        }
         Ok(())
     }
 
@@ -334,7 +366,7 @@ const HANDSHAKE_BYTES: u64 = 1 + 2 * 1536;
 /// A server that has shown no progress for this long will not confirm any more than it has.
 const FAREWELL_QUIET: Duration = Duration::from_millis(500);
 
-fn lost(error: io::Error) -> PublishError {
+pub(super) fn lost(error: io::Error) -> PublishError {
     PublishError::Lost { why: error.to_string() }
 }
 

@@ -1,11 +1,12 @@
 //! Media of an FLV file, published as it is: for diagnosis and measurements.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 use crate::clock::Clock;
 use crate::flv::metadata;
@@ -33,6 +34,8 @@ pub struct FlvFile {
     last_ms: u64,
     step_ms: u64,
     waiting: Option<Tag>,
+    /// What was read into, oldest first; to be used again once no message refers to it.
+    pieces: VecDeque<Bytes>,
 }
 
 impl FlvFile {
@@ -57,6 +60,7 @@ impl FlvFile {
             last_ms: 0,
             step_ms: 0,
             waiting: None,
+            pieces: VecDeque::new(),
         };
         // A file that is none must be known before anybody is called.
         match flv.next_tag()? {
@@ -90,16 +94,26 @@ impl FlvFile {
     }
 
     fn read_piece(&mut self) -> Result<bool, String> {
-        let mut piece = BytesMut::zeroed(PIECE_BYTES);
+        let mut piece = self.free_piece();
         let length = self
             .file
             .read(&mut piece)
             .map_err(|error| format!("{} cannot be read: {error}", self.name))?;
-        piece.truncate(length);
-        if length > 0 {
-            self.reader.push(piece.freeze());
-        }
+        let piece = piece.freeze();
+        self.reader.push(piece.slice(..length));
+        self.pieces.push_back(piece);
         Ok(length > 0)
+    }
+
+    /// A piece to read into: the oldest, or a new one while that is still being sent. The bound on
+    /// what waits to be sent bounds their number.
+    fn free_piece(&mut self) -> BytesMut {
+        match self.pieces.pop_front().map(Bytes::try_into_mut) {
+            Some(Ok(piece)) => return piece,
+            Some(Err(in_use)) => self.pieces.push_front(in_use),
+            None => {}
+        }
+        BytesMut::zeroed(PIECE_BYTES)
     }
 
     fn rewind(&mut self) -> Result<bool, String> {

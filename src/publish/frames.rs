@@ -4,35 +4,37 @@ use std::sync::Arc;
 
 use crate::flv;
 use crate::flv::metadata::{Field, Metadata};
-use crate::media::{Subscriber, Timeline, Track};
+use crate::limits::ROLL_OVER_AT_MS;
+use crate::media::{QueueStats, Subscriber, Timeline, Track};
 use crate::rtmp::Session;
 use crate::rtmp::amf0::Value;
 
 use super::drive::{Sent, Source};
 
 /// Media from a queue, on a time line that begins with the connection.
-pub struct Frames<'a> {
-    queue: &'a Subscriber,
+pub struct Frames {
+    queue: Arc<Subscriber>,
     metadata: Arc<Metadata>,
     timeline: Timeline,
+    time_ms: u64,
 }
 
-impl<'a> Frames<'a> {
+impl Frames {
     /// A connection's view of `queue`: it starts with configuration and a key frame.
-    pub fn new(queue: &'a Subscriber, metadata: Arc<Metadata>) -> Frames<'a> {
+    pub fn new(queue: Arc<Subscriber>, metadata: Arc<Metadata>) -> Frames {
         queue.restart();
         queue.set_connected(true);
-        Frames { queue, metadata, timeline: Timeline::new() }
+        Frames { queue, metadata, timeline: Timeline::new(), time_ms: 0 }
     }
 }
 
-impl Drop for Frames<'_> {
+impl Drop for Frames {
     fn drop(&mut self) {
         self.queue.set_connected(false);
     }
 }
 
-impl Source for Frames<'_> {
+impl Source for Frames {
     fn begin(&mut self, session: &mut Session) {
         session.send_metadata(self.metadata.fields().map(|(name, field)| {
             let value = match field {
@@ -53,12 +55,21 @@ impl Source for Frames<'_> {
             return Ok(Sent::NothingYet);
         };
         let stamp = self.timeline.stamp(&frame);
+        self.time_ms = stamp.dts_ms;
         let head = flv::head(&frame, stamp.composition_time_ms);
         match frame.track() {
             Track::Video => session.send_video(stamp.dts_ms, head.as_slice(), frame.payload),
             Track::Audio => session.send_audio(stamp.dts_ms, head.as_slice(), frame.payload),
         }
         Ok(Sent::Message)
+    }
+
+    fn queue(&self) -> QueueStats {
+        self.queue.stats()
+    }
+
+    fn is_worn_out(&self) -> bool {
+        self.time_ms >= ROLL_OVER_AT_MS
     }
 
     async fn ready(&mut self) {

@@ -1,10 +1,12 @@
 //! One attempt may need several connections: a server sends us elsewhere, asks for a password, or
 //! does not take commands that are sent ahead. Decides what follows; touches nothing.
 
+use crate::clock::Clock;
 use crate::limits::{AUTH_ROUNDS_MAX, REDIRECTS_MAX};
 use crate::rtmp::url::{Scheme, ServerUrl};
-use crate::rtmp::{self, ConnectOrder, ErrorKind};
+use crate::rtmp::{self, ConnectOrder, ErrorKind, Session, SessionConfig};
 
+use super::Target;
 use super::error::PublishError;
 
 /// Where one attempt stands between its connections.
@@ -33,13 +35,26 @@ impl Journey {
     }
 
     /// The application to name in `connect`.
-    pub fn app(&self) -> String {
+    fn app(&self) -> String {
         format!("{}{}", self.server.app, self.suffix)
     }
 
     /// The `tcUrl` to name in `connect`.
-    pub fn tc_url(&self) -> String {
+    fn tc_url(&self) -> String {
         format!("{}{}", self.server.tc_url(), self.suffix)
+    }
+
+    /// The session of the next connection. What some servers cannot read (Enhanced RTMP's `capsEx`)
+    /// is left out together with what some do not wait for.
+    pub fn session(&self, clock: Clock, target: &Target) -> Session {
+        let key = target.ingest.key.clone();
+        let config = SessionConfig {
+            order: self.order,
+            advertise_reconnect: self.order != ConnectOrder::Patient,
+            seed: fastrand::u64(..),
+            ..SessionConfig::new(&self.tc_url(), &self.app(), key)
+        };
+        Session::new(clock.now(), config)
     }
 
     /// Takes the end of a connection; `Ok` when another one is worth making now.

@@ -23,8 +23,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustls::ClientConfig;
 
 use crate::clock::Clock;
+use crate::rtmp::ConnectOrder;
 use crate::rtmp::url::{Ingest, Scheme};
-use crate::rtmp::{ConnectOrder, Session, SessionConfig};
 
 use connect::Wire;
 use drive::Drive;
@@ -34,7 +34,7 @@ pub use drive::{Close, Numbers, Progress, Sent, Source};
 pub use error::PublishError;
 pub use file::FlvFile;
 pub use frames::Frames;
-pub use preflight::{Phase, Preflight, preflight};
+pub use preflight::{Depth, Phase, Preflight, preflight};
 pub use task::{Order, PublishHandle, Report, What, spawn};
 pub use tls::{CertificateFault, TlsFault, TrustError};
 
@@ -61,11 +61,24 @@ impl Target {
         if ingest.server.scheme == Scheme::Rtmp && !allow_plain {
             return Err(PublishError::PlainNotAllowed { server: ingest.server.to_string() });
         }
-        if ingest.server.scheme == Scheme::Rtmp && *policy != tls::Policy::default() {
+        if ingest.server.scheme == Scheme::Rtmp && policy.demands_tls() {
             return Err(TrustError::PlainAddress.into());
         }
         let tls = tls::client_config(policy)?;
         Ok(Target { ingest, patient: AtomicBool::new(false), tls })
+    }
+
+    /// The same stream and trust at the place that the server has named, absolute or relative.
+    ///
+    /// # Errors
+    /// [`PublishError::BadRedirect`].
+    fn moved(&self, place: &str) -> Result<Target, PublishError> {
+        let server = journey::moved(&self.ingest.server, place)?;
+        Ok(Target {
+            ingest: Ingest { server, key: self.ingest.key.clone() },
+            patient: AtomicBool::new(self.patient.load(Ordering::Relaxed)),
+            tls: self.tls.clone(),
+        })
     }
 
     fn order(&self) -> ConnectOrder {
@@ -144,12 +157,7 @@ impl Connection<'_> {
             _ = &mut close => return Ok(Numbers::default()),
             connected = connect::connect(&journey.server, &self.target.tls, &mut done) => connected?,
         };
-        let config = SessionConfig {
-            order: journey.order,
-            seed: fastrand::u64(..),
-            ..SessionConfig::new(&journey.tc_url(), &journey.app(), self.target.ingest.key.clone())
-        };
-        let session = Session::new(clock.now(), config);
+        let session = journey.session(clock, self.target);
         match wire {
             Wire::Plain(stream) => {
                 Drive { clock, stream, session, source, probe, report }.run(close).await

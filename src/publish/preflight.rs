@@ -1,10 +1,15 @@
-//! A look at a destination without going live: name, TCP, TLS, each timed.
+//! A look at a destination without going live: name, TCP, TLS, RTMP, each timed.
 
+use bytes::Buf;
 use serde::Serialize;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::clock::Clock;
+use crate::rtmp::{self, ConnectOrder, Event, Session};
 
 use super::connect::{Wire, connect};
+use super::drive::lost;
+use super::journey::Journey;
 use super::tls::{self, ServerIdentity};
 use super::{PublishError, Target};
 
@@ -28,19 +33,107 @@ pub struct Preflight {
     pub failure: Option<PublishError>,
 }
 
-/// Resolves, connects and verifies the certificate, then closes. Nothing of RTMP is sent.
-pub async fn preflight(clock: Clock, target: &Target) -> Preflight {
-    let mut phases = Vec::new();
+/// How far a look goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Until the server has accepted `connect`; the key is not sent.
+    Connect,
+    /// Until the server has accepted `publish`, which is taken back at once. The platform may show
+    /// that a stream began.
+    Publish,
+}
+
+/// Goes through the phases of a connection in the patient order, each timed, and closes. No media is
+/// sent.
+pub async fn preflight(clock: Clock, target: &Target, depth: Depth) -> Preflight {
+    let mut seen = Preflight { phases: Vec::new(), server: None, failure: None };
+    let mut journey = Journey::to(&target.ingest.server, ConnectOrder::Patient);
+    loop {
+        let Err(error) = look(clock, target, &journey, depth, &mut seen).await else {
+            return seen;
+        };
+        if let Err(error) = journey.go_on(error, fastrand::u32(..)) {
+            seen.failure = Some(error);
+            return seen;
+        }
+    }
+}
+
+async fn look(
+    clock: Clock,
+    target: &Target,
+    journey: &Journey,
+    depth: Depth,
+    seen: &mut Preflight,
+) -> Result<(), PublishError> {
     let mut began = clock.now();
+    let mut phases = Vec::new();
     let mut done = |name| {
         let now = clock.now();
         phases.push(Phase { name, took_ms: now.saturating_sub(began).as_millis() as u64 });
         began = now;
     };
-    let connected = connect(&target.ingest.server, &target.tls, &mut done).await;
-    let server = match &connected {
-        Ok((Wire::Tls(stream), _)) => tls::identity(stream.get_ref().1),
-        _ => None,
+    let connected = connect(&journey.server, &target.tls, &mut done).await;
+    let ended = match connected {
+        Ok((Wire::Plain(stream), _)) => {
+            ask(clock, stream, journey.session(clock, target), depth, &mut done).await
+        }
+        Ok((Wire::Tls(stream), _)) => {
+            seen.server = tls::identity(stream.get_ref().1);
+            ask(clock, stream, journey.session(clock, target), depth, &mut done).await
+        }
+        Err(error) => Err(error),
     };
-    Preflight { phases, server, failure: connected.err() }
+    seen.phases.append(&mut phases);
+    ended
+}
+
+/// Drives `session` until it has come as far as `depth`.
+async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
+    clock: Clock,
+    mut stream: S,
+    mut session: Session,
+    depth: Depth,
+    done: &mut (dyn FnMut(&'static str) + Send),
+) -> Result<(), PublishError> {
+    let mut inbox = [0_u8; 4096];
+    loop {
+        while let Some(event) = session.poll_event() {
+            match event {
+                Event::Phase(rtmp::Phase::Connect) => done("RTMP handshake"),
+                Event::Phase(rtmp::Phase::CreateStream) => {
+                    done("connect");
+                    if depth == Depth::Connect {
+                        return Ok(());
+                    }
+                }
+                Event::Phase(rtmp::Phase::Publish) => done("createStream"),
+                Event::Accepted => {
+                    done("publish");
+                    session.stop(clock.now());
+                }
+                Event::Stopped => {
+                    let _ = stream.shutdown().await;
+                    return Ok(());
+                }
+                Event::Ended(error) => return Err(error.into()),
+                _ => {}
+            }
+        }
+        while session.transmit().has_remaining() {
+            stream.write_buf(session.transmit()).await.map_err(lost)?;
+        }
+        stream.flush().await.map_err(lost)?;
+        if matches!(session.poll_timeout(), Some(at) if clock.now() >= at) {
+            session.handle_timeout(clock.now());
+            continue;
+        }
+        tokio::select! {
+            read = stream.read(&mut inbox) => match read.map_err(lost)? {
+                0 => session.handle_eof(clock.now()),
+                length => session.handle_input(clock.now(), &inbox[..length]),
+            },
+            () = clock.reach(session.poll_timeout()) => session.handle_timeout(clock.now()),
+        }
+    }
 }

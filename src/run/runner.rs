@@ -61,7 +61,6 @@ pub(super) struct Runner {
 struct Running {
     settings: Destination,
     handle: PublishHandle,
-    stats: Box<dyn Fn() -> crate::media::QueueStats + Send>,
 }
 
 /// Where the capture is. Opening devices takes time, so it happens on the blocking pool.
@@ -173,11 +172,9 @@ impl Runner {
                 revision: 0,
                 has_key: settings.target.is_some(),
             });
-            let queue = Arc::new(self.fan_out.subscribe());
-            let stats = queue.clone();
-            let handle = publish::spawn(self.clock, id.0, queue, self.reports.clone());
-            let stats = Box::new(move || stats.stats());
-            self.destinations.insert(id, Running { settings, handle, stats });
+            let handle =
+                publish::spawn(self.clock, id.0, self.fan_out.clone(), self.reports.clone());
+            self.destinations.insert(id, Running { settings, handle });
         }
         self.tell(Event::Targets(targets));
         self.look_for_sources();
@@ -564,7 +561,7 @@ impl Runner {
             if shown.live_for_ms.is_some() {
                 let numbers = *running.handle.numbers.borrow();
                 let sent_kbps = self.rates.sent_kbps.get(&id).copied().unwrap_or(0);
-                shown.numbers = Some(send_numbers(sent_kbps, numbers, &(running.stats)()));
+                shown.numbers = Some(send_numbers(sent_kbps, numbers));
             }
         }
     }
@@ -600,7 +597,8 @@ fn kbps(bytes: u64, seconds: f64) -> u32 {
     (bytes as f64 * 8.0 / 1_000.0 / seconds) as u32
 }
 
-fn send_numbers(sent_kbps: u32, numbers: Numbers, queue: &crate::media::QueueStats) -> SendNumbers {
+fn send_numbers(sent_kbps: u32, numbers: Numbers) -> SendNumbers {
+    let queue = numbers.queue;
     SendNumbers {
         sent_kbps,
         frames_sent: numbers.messages,

@@ -3,10 +3,12 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 pub mod clip;
+pub mod drain;
 pub mod nginx;
 pub mod pki;
 pub mod probe;
 pub mod product;
+pub mod programme;
 pub mod scripted;
 pub mod tls;
 

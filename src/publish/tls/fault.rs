@@ -45,7 +45,7 @@ pub enum CertificateFault {
         today: Date,
     },
     /// it was issued for another name
-    #[error("it was issued for {names}; check the server address")]
+    #[error("it was issued for another name, {names}; check the server address")]
     WrongName {
         /// The names that it bears, or some of them.
         names: String,

@@ -46,6 +46,13 @@ pub struct Policy {
     pub strict: bool,
 }
 
+impl Policy {
+    /// Whether it demands something that only TLS can give.
+    pub(super) fn demands_tls(&self) -> bool {
+        self.pinned_key.is_some() || self.strict
+    }
+}
+
 /// Why a destination's trust could not be set up.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TrustError {
@@ -71,10 +78,8 @@ pub enum TrustError {
         /// Which one, from 1.
         number: usize,
     },
-    /// ca_file, pinned_key and strict_tls have no meaning for a plain rtmp:// address
-    #[error(
-        "ca_file, pinned_key and strict_tls have no meaning for a plain rtmp:// address; use rtmps://"
-    )]
+    /// pinned_key and strict_tls cannot be kept at a plain rtmp:// address
+    #[error("pinned_key and strict_tls cannot be kept at a plain rtmp:// address; use rtmps://")]
     PlainAddress,
     /// TLS could not be set up
     #[error("TLS could not be set up: {0}")]

@@ -1,0 +1,8 @@
+#![no_main]
+#[path = "../../tests/support/fuzz/mod.rs"]
+#[allow(dead_code)]
+mod fuzz;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    fuzz::rtmp::handshake(data);
+});
