@@ -57,8 +57,6 @@ pub struct Programme {
 pub enum Then {
     /// The end.
     End,
-    /// Silence.
-    Hold,
     /// The last picture again, 25 times a second.
     GoOn,
 }
@@ -109,7 +107,6 @@ impl Source for Programme {
             (false, ..) | (_, Then::End, _) => {}
             (_, Then::GoOn, Some(next)) => tokio::time::sleep_until(next).await,
             (_, Then::GoOn, None) => {}
-            (_, Then::Hold, _) => pending().await,
         }
     }
 }

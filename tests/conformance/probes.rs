@@ -4,7 +4,7 @@ use std::future::pending;
 use std::time::{Duration, Instant};
 
 use firstmile::clock::Clock;
-use firstmile::publish::{Close, Numbers, PublishError, Target, preflight, tls::Policy};
+use firstmile::publish::{Close, Depth, Numbers, PublishError, Target, preflight, tls::Policy};
 use firstmile::rtmp::url::{Ingest, ServerUrl};
 use firstmile::rtmp::{self, ConnectOrder, ErrorKind, Event, Refusal, SessionConfig, Warning};
 use firstmile::secret::StreamKey;
@@ -164,7 +164,7 @@ impl Rig<'_> {
             let server = ServerUrl::parse(&address.url).expect("an address");
             let ingest = Ingest::from_server_and_key(server, key.clone()).expect("a destination");
             let target = Target::new(ingest, &policy, false).expect("a destination");
-            wait(async { preflight(Clock::start(), &target).await })
+            wait(async { preflight(Clock::start(), &target, Depth::Connect).await })
         };
         let (ours, theirs) = (look(trusted), look(strangers.ca_file()));
         let version = ours.server.map(|server| server.version);
