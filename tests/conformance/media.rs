@@ -65,8 +65,12 @@ impl Clips {
     }
 }
 
+/// Metadata stays at 0, where the box sends it: readers take a later one for media.
 fn later(messages: &[Message], by_ms: u64) -> Vec<Message> {
-    let moved = |message: &Message| Message { time_ms: message.time_ms + by_ms, ..message.clone() };
+    let moved = |message: &Message| match message.kind {
+        TagKind::Script => message.clone(),
+        _ => Message { time_ms: message.time_ms + by_ms, ..message.clone() },
+    };
     messages.iter().map(moved).collect()
 }
 

@@ -254,7 +254,6 @@ impl Rig<'_> {
             .map_or_else(|error| named(&error), |_| Cell::Ok)
     }
 
-    /// The first publisher must not be harmed.
     fn busy_key(&mut self) -> Cell {
         let (address, key) = self.server.place("busy");
         let (first, second) = (Attempt::new(&address, &key), Attempt::new(&address, &key));
@@ -280,15 +279,30 @@ impl Rig<'_> {
         match (kept, refused) {
             (Ok(_), Err(error)) => match self.arrived("busy", &programme.sent) {
                 Cell::Ok => named(&error),
-                harmed => harmed,
+                // Whether the one who was there first is harmed is the server's to prevent.
+                _ => match named(&error) {
+                    Cell::Named(error) => Cell::Named(format!("{error}; the first is disturbed")),
+                    cell => cell,
+                },
             },
             (kept, refused) => Cell::Defect(format!("{kept:?}, {refused:?}")),
         }
     }
 
     fn refused(&mut self, (address, key): (Address, StreamKey)) -> Cell {
-        let ended = publish_all(&address, &key, &self.clips.first);
+        let ended = self.live(&address, &key);
         ended.map_or_else(|error| named(&error), |_| Cell::Ok)
+    }
+
+    /// Is live for a moment: some servers accept before they refuse.
+    fn live(&self, address: &Address, key: &StreamKey) -> Result<Numbers, PublishError> {
+        let attempt = Attempt::new(address, key);
+        let mut programme = Programme::new(&self.clips.first, Then::GoOn);
+        wait(attempt.publish(&mut programme, async {
+            attempt.accepted().await;
+            tokio::time::sleep(Duration::from_millis(700)).await;
+            Close::Polite
+        }))
     }
 
     fn refused_with_words(&mut self) -> Option<Cell> {
@@ -331,8 +345,7 @@ impl Rig<'_> {
         if let Err(error) = cut {
             return Cell::Defect(error.to_string());
         }
-        let again =
-            || publish_all(&address, &key, &self.clips.first).map_err(|error| named(&error));
+        let again = || self.live(&address, &key).map_err(|error| named(&error));
         let since = Instant::now();
         match again() {
             Ok(_) => Cell::Ok,

@@ -32,7 +32,9 @@ impl Ffmpeg {
     /// Ffmpeg calls each end of a connection an error of input; anything else is a complaint.
     fn complaints(&self) -> String {
         let said = fs::read_to_string(self.file("log")).unwrap_or_default();
-        let is_end = |line: &&str| line.ends_with("Input/output error");
+        let is_end = |line: &&str| {
+            line.ends_with("Input/output error") || line.trim().starts_with("Last message repeated")
+        };
         said.lines().filter(|line| !is_end(line)).collect::<Vec<_>>().join("\n")
     }
 }
