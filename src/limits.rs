@@ -187,8 +187,24 @@ pub const CONSOLE_LINE_BYTES_MAX: usize = 4 * 1024;
 pub const CONSOLE_HISTORY_MAX: usize = 32;
 /// Parameter bytes of a terminal's escape sequence; keys send at most six.
 pub const CONSOLE_ESCAPE_BYTES_MAX: usize = 16;
+/// Lines of the log that `log` shows: two screens.
+pub const LOG_LINES_MAX: usize = 50;
+/// A line of the log is cut here; with the one above, what the log may hold is 50 KiB.
+pub const LOG_LINE_BYTES_MAX: usize = 1_024;
+/// Changes of settings waiting for a slow disk.
+pub const KEEPER_ORDERS_MAX: usize = 16;
+/// From a client's connection to its whole request, and from an answer to its being taken.
+pub const CONTROL_TIMEOUT: Duration = Duration::from_secs(5);
+/// A client's request: a line and a key.
+pub const CONTROL_REQUEST_BYTES_MAX: usize = CONSOLE_LINE_BYTES_MAX + KEY_BYTES_MAX + 2;
+/// How often a clock that is not trusted is looked at.
+pub const CLOCK_LOOK_INTERVAL: Duration = Duration::from_secs(2);
 /// A press held for this long means stop.
 pub const BUTTON_HOLD: Duration = Duration::from_secs(2);
+/// A button held for this long from power-up on arms a factory reset.
+pub const RESET_HOLD: Duration = Duration::from_secs(10);
+/// An armed factory reset happens when the button is let go within this time.
+pub const RESET_LET_GO: Duration = Duration::from_secs(5);
 /// A settings file.
 pub const SETTINGS_BYTES_MAX: usize = 64 * 1024;
 /// Mistakes of a settings file that are told one by one; a screen holds no more.

@@ -68,6 +68,16 @@ impl StreamKey {
         StreamKey::parse(std::str::from_utf8(bytes).map_err(|_| KeyError::NotText)?)
     }
 
+    /// Four hexadecimal digits by which an owner can tell keys apart without seeing them. `salt` is
+    /// random and stays inside, so that the digits say nothing about the key to anybody else.
+    pub fn tag(&self, salt: &[u8; 16]) -> String {
+        let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+        context.update(salt);
+        context.update(self.reveal().as_bytes());
+        let digest = context.finish();
+        digest.as_ref().iter().take(2).map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// The key itself, for the wire and for its own file; never for a message or a log.
     pub fn reveal(&self) -> &str {
         &self.0
@@ -110,6 +120,15 @@ mod tests {
         assert_eq!(StreamKey::parse("a\u{1b}[0m"), Err(KeyError::NotPrintable));
         assert_eq!(StreamKey::parse(&"k".repeat(KEY_BYTES_MAX + 1)), Err(KeyError::TooLong));
         assert_eq!(StreamKey::from_bytes(&[0xff, 0xfe]), Err(KeyError::NotText));
+    }
+
+    #[test]
+    fn a_tag_tells_keys_apart_and_depends_on_the_salt() {
+        let tag = |key: &str, salt| StreamKey::parse(key).unwrap().tag(&[salt; 16]);
+        assert_eq!(tag("canary", 1), tag("canary", 1));
+        assert_ne!(tag("canary", 1), tag("canarz", 1));
+        assert_ne!(tag("canary", 1), tag("canary", 2));
+        assert_eq!(tag("canary", 1).len(), 4);
     }
 
     #[test]

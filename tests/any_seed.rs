@@ -16,7 +16,7 @@ use firstmile::appliance::{
     Action, Appliance, DestinationId, EndKind, Event, LinkChange, PipelineEvent, PipelineFault,
     PipelineOrder, Presence, PublishEvent, PublishOrder, Setup, Source, Target, To,
 };
-use firstmile::console::{ClientId, Clock, Command, DestinationState, Mode};
+use firstmile::console::{ClientId, Clock, Command, DestinationState, Mode, Stick};
 use firstmile::limits::{ACTIONS_MAX, DESTINATIONS_MAX, ORDERS_MAX, STOPPING_TIMEOUT};
 use firstmile::panel::{Attention, Gesture, Indication};
 
@@ -331,6 +331,17 @@ impl World {
 
     // ── the world at random ───────────────────────────────────────────────────────────────────
 
+    /// What is shown for a moment and changes nothing.
+    fn some_moment(&mut self) -> Event {
+        match self.rng.u8(..5) {
+            0 => Event::Stick(Stick::Working),
+            1 => Event::Stick(Stick::Accepted),
+            2 => Event::Stick(Stick::Refused),
+            3 => Event::Button(Gesture::ResetBegun),
+            _ => Event::Button(Gesture::ResetArmed),
+        }
+    }
+
     fn some_event(&mut self) -> Event {
         let client = ClientId(self.rng.u32(..8));
         let console = |command| Event::Console { from: client, command };
@@ -355,7 +366,8 @@ impl World {
             89..92 => Event::Source(Source::Microphone, Presence::Lost),
             92..97 => Event::Source(Source::Microphone, Presence::Back),
             97 => Event::Booted,
-            98 => self.some_stranger(),
+            98 if self.rng.bool() => self.some_stranger(),
+            98 => self.some_moment(),
             _ if self.rng.u8(..4) == 0 => Event::Terminate,
             _ => Event::Button(Gesture::Press),
         }
@@ -609,6 +621,8 @@ impl World {
                 self.tell(|| format!("    {action:?}"));
             }
             match action {
+                // The model asks for nothing that the hands answer.
+                Action::Serve { .. } | Action::Forget => panic!("nobody asked"),
                 Action::Publish(order) => {
                     self.check_order(order)?;
                     orders.push(order);

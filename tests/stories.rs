@@ -280,6 +280,8 @@ fn in_words(action: &Action) -> Vec<String> {
         Action::Notify(Notify::Ready) => "service manager: ready".to_owned(),
         Action::Notify(Notify::Stopping) => "service manager: stopping".to_owned(),
         Action::Notify(Notify::Status(status)) => format!("service manager: {status}"),
+        Action::Serve { service, .. } => format!("serve {service:?}"),
+        Action::Forget => "forget".to_owned(),
         Action::Exit(code) => format!("exit {code}"),
     };
     vec![line]

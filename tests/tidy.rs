@@ -28,7 +28,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("capture", &["media", "board", "limits"]),
     ("publish", &["clock", "rtmp", "flv", "media", "pace", "secret", "spki_pin", "limits"]),
-    ("device", &["clock", "board", "panel", "console", "config", "limits"]),
+    ("device", &["clock", "board", "panel", "console", "config", "secret", "limits"]),
     ("sim", &["clock", "rtmp", "flv", "media", "secret", "panel", "board", "limits"]),
     ("run", &["*"]),
     ("cli", &["*"]),

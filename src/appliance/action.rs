@@ -1,7 +1,7 @@
 //! What the appliance wants done.
 
 use super::event::DestinationId;
-use crate::console::{ClientId, Reply};
+use crate::console::{ClientId, Reply, Service};
 use crate::panel::Indication;
 
 /// One thing to do. Actions are done in the order they are given.
@@ -20,6 +20,15 @@ pub enum Action {
         /// What.
         reply: Reply,
     },
+    /// A command for the box's hands; they reply to whoever asked.
+    Serve {
+        /// Who asked.
+        from: ClientId,
+        /// What for.
+        service: Service,
+    },
+    /// Forget all settings and keys.
+    Forget,
     /// Remember across a power cut whether the owner wants to be live.
     Latch(bool),
     /// For the service manager.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::console::{ClientId, Clock, Command};
+use crate::console::{ClientId, Clock, Command, Stick};
 use crate::panel;
 
 /// A destination, for as long as the box runs. Settings that drop a destination and take it up
@@ -61,6 +61,17 @@ pub enum Event {
     Link(LinkChange),
     /// Whether the time of day can be trusted.
     Clock(Clock),
+    /// The settings' consent to go live with slate or silence changed.
+    StartWithout {
+        /// Without a camera.
+        camera: bool,
+        /// Without a microphone.
+        microphone: bool,
+    },
+    /// How far the import of a USB stick is.
+    Stick(Stick),
+    /// A factory reset: the box stops and does not go live by itself.
+    Forget,
     /// The camera or the microphone. Both count as lost until they are told to be back.
     Source(Source, Presence),
     /// Capture and encoder.

@@ -6,11 +6,12 @@ use std::time::Duration;
 use super::action::{Action, Notify, PipelineOrder, To};
 use super::destination::{Desk, Destination};
 use super::event::{
-    Event, LinkChange, PipelineEvent, PipelineFault, Presence, Setup, Source, Target, bounded, ms,
+    DestinationId, Event, LinkChange, PipelineEvent, PipelineFault, Presence, Setup, Source,
+    Target, bounded, ms,
 };
 use super::mode::{Cause, Engine, Mode, OnAir, Then};
 use crate::console::{
-    self, About, Change, ClientId, Clock, Command, Facts, Link, Mode as Shown, Reply, Status,
+    self, About, Change, ClientId, Clock, Command, Facts, Link, Mode as Shown, Reply, Status, Stick,
 };
 use crate::limits::{
     ACTIONS_MAX, DESTINATIONS_HELD_MAX, DESTINATIONS_MAX, FIRST_KEY_TIMEOUT,
@@ -158,6 +159,11 @@ impl Appliance {
         }
     }
 
+    /// Whether anything of this destination is still to be done or told.
+    pub fn holds(&self, id: DestinationId) -> bool {
+        self.destinations.iter().any(|destination| destination.id() == id)
+    }
+
     /// Whether this console is shown every change.
     pub fn watches(&self, client: ClientId) -> bool {
         self.watchers.contains(&client)
@@ -179,6 +185,16 @@ impl Appliance {
             Event::ConsoleGone(client) => self.watchers.retain(|watcher| *watcher != client),
             Event::Link(change) => self.link(now, change),
             Event::Clock(clock) => self.clock(now, clock),
+            Event::StartWithout { camera, microphone } => {
+                self.setup.start_without_camera = camera;
+                self.setup.start_without_microphone = microphone;
+            }
+            Event::Stick(stick) => self.act(Action::Show(match stick {
+                Stick::Working => Indication::StickWorking,
+                Stick::Accepted => Indication::StickAccepted,
+                Stick::Refused => Indication::StickRefused,
+            })),
+            Event::Forget => self.forget(now),
             Event::Source(source, presence) => self.source(source, presence == Presence::Back),
             Event::Pipeline { run, what } if run == self.run => self.pipeline(now, what),
             Event::Pipeline { .. } => {}
@@ -254,6 +270,15 @@ impl Appliance {
                     self.note(format!("the button was pressed, but {why}"));
                 }
             },
+            Gesture::ResetBegun => self.act(Action::Show(Indication::ResetBegun)),
+            Gesture::ResetArmed => self.act(Action::Show(Indication::ResetArmed)),
+            Gesture::ResetGivenUp => self.act(Action::Show(Indication::Already)),
+            Gesture::Reset => {
+                self.note("factory reset, by the button".to_owned());
+                self.forget(now);
+                self.act(Action::Show(Indication::Pressed));
+                self.act(Action::Forget);
+            }
             Gesture::Hold => {
                 if self.stop(now, "button held").is_none() {
                     self.act(Action::Show(Indication::Already));
@@ -286,6 +311,9 @@ impl Appliance {
                 version: env!("CARGO_PKG_VERSION"),
                 board: self.setup.board.clone(),
             }),
+            Command::Serve(service) => {
+                return self.act(Action::Serve { from, service: service.clone() });
+            }
         };
         self.act(Action::Say { to: To::Client(from), reply });
     }
@@ -429,6 +457,12 @@ impl Appliance {
         });
         self.run += 1;
         self.act(Action::Pipeline(PipelineOrder::Restart { run: self.run }));
+    }
+
+    /// Everything that was set is forgotten, and with it the wish to be live.
+    fn forget(&mut self, now: Duration) {
+        self.stop(now, "factory reset");
+        self.latch(false);
     }
 
     /// An orderly end that does not forget that the box was live.

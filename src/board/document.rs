@@ -61,6 +61,8 @@ const KEYS: &[(&str, Kind)] = &[
     ("lights.status.active_low", Kind::Flag),
     ("lights.status.led", Kind::Text),
     ("button.backend", Kind::Text),
+    ("button.device", Kind::Text),
+    ("button.code", Kind::Integer),
     ("button.chip", Kind::Text),
     ("button.line", Kind::Integer),
     ("button.line_name", Kind::Text),

@@ -162,6 +162,13 @@ pub enum Button {
         /// Bouncing shorter than this is not a press, in milliseconds.
         debounce_ms: u32,
     },
+    /// A key of a Linux input device, such as `gpio-keys`; the kernel debounces it.
+    Input {
+        /// Its node, best by a name that stays (`/dev/input/by-path/…`).
+        device: PathBuf,
+        /// The key's code (linux/input-event-codes.h).
+        code: u16,
+    },
     /// The board has no button.
     None,
 }

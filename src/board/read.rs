@@ -149,10 +149,14 @@ impl Keys<'_> {
     }
 
     fn button(&self) -> Result<Button, ProfileError> {
-        match self.choice("button.backend", &["keys", "cdev", "none"])? {
+        match self.choice("button.backend", &["keys", "cdev", "input", "none"])? {
             "cdev" => Ok(Button::Cdev {
                 line: self.line("button")?,
                 debounce_ms: self.number("button.debounce_ms", 1..=500)?,
+            }),
+            "input" => Ok(Button::Input {
+                device: self.text("button.device", "the input device's node")?.into(),
+                code: self.number("button.code", 1..=767)? as u16,
             }),
             "none" => Ok(Button::None),
             _ => Ok(Button::Keys),

@@ -1,16 +1,35 @@
 //! The board given on a command line, or found by the device tree.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use crate::board::{self, Profile};
+use crate::config;
 
 use super::exit::{Code, Failure};
 
 /// Where the kernel shows what board it runs on; `/proc/device-tree` may be hidden from a service.
 const COMPATIBLE: &str = "/sys/firmware/devicetree/base/compatible";
+
+/// Board profiles, and an example of the file for a USB stick
+#[derive(Debug, Subcommand)]
+pub enum BoardCommand {
+    /// Print a commented settings file, to be saved as firstmile.toml on a USB stick
+    Template,
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// None; a reader that has seen enough is no failure.
+pub fn run(command: &BoardCommand) -> Result<(), Failure> {
+    let BoardCommand::Template = command;
+    let _ = std::io::stdout().write_all(config::TEMPLATE.as_bytes());
+    Ok(())
+}
 
 /// Which board.
 #[derive(Debug, Args)]

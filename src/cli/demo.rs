@@ -10,16 +10,17 @@ use clap::Args;
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 
+use crate::appliance::LinkChange;
 use crate::board::Profile;
 use crate::capture::{self, CameraSource, MicrophoneSource};
 use crate::clock::Clock;
-use crate::console::{DestinationState, DestinationStatus, Mode};
-use crate::device::{Lights, ServiceManager};
+use crate::console::{self, DestinationState, DestinationStatus, Mode};
+use crate::device::{Lights, LogRing, ServiceManager};
 use crate::limits::BUTTON_HOLD;
 use crate::publish::Target;
 use crate::publish::tls::Policy;
 use crate::rtmp::url::{Ingest, ServerUrl};
-use crate::run::{self as box_loop, Destination, DueTo, Hands, Input, Setup, View};
+use crate::run::{self as box_loop, Destination, DueTo, Hands, Input, Memory, Setup, View};
 use crate::secret::StreamKey;
 use crate::sim::ingest::{Report, Server, Summary};
 use crate::sim::terminal::{Key, Terminal};
@@ -94,13 +95,9 @@ pub async fn run(args: DemoArgs) -> Result<(), Failure> {
     if let Some(second) = own_server(&args)? {
         destinations.push(second);
     }
-    let setup = Setup {
-        request,
-        destinations,
-        start_without_camera: false,
-        start_without_microphone: false,
-        profile,
-    };
+    let setup = Setup { request, destinations, memory: Memory::default(), profile };
+    let _ = inputs.send(Input::Network(LinkChange::Up, None)).await;
+    let _ = inputs.send(Input::Clock(console::Clock::Trusted)).await;
     let (view, watched) = watch::channel(None);
     let running =
         box_loop::run(clock, setup, hands(terminal.clone()), (inputs.clone(), received), view);
@@ -175,7 +172,8 @@ async fn start_server(clock: Clock, folder: &Path) -> Result<OwnServer, Failure>
         Ingest::from_server_and_key(address, key).map_err(|error| failed(error.to_string()))?;
     let policy = Policy { ca_file: Some(ca_file), ..Policy::default() };
     let target = Target::new(ingest, &policy, false)?;
-    let destination = Destination { name: "demo".to_owned(), target: Some(Arc::new(target)) };
+    let destination =
+        Destination { name: "demo".to_owned(), target: Some(Arc::new(target)), made_of: None };
     Ok(OwnServer { server, destination })
 }
 
@@ -190,7 +188,11 @@ fn own_server(args: &DemoArgs) -> Result<Option<Destination>, Failure> {
         .map_err(|error| unusable(&error))?;
     let policy = Policy { ca_file: args.ca_file.clone(), ..Policy::default() };
     let target = Target::new(ingest, &policy, args.allow_plain)?;
-    Ok(Some(Destination { name: "yours".to_owned(), target: Some(Arc::new(target)) }))
+    Ok(Some(Destination {
+        name: "yours".to_owned(),
+        target: Some(Arc::new(target)),
+        made_of: None,
+    }))
 }
 
 fn request(profile: &Profile, args: &DemoArgs) -> Result<capture::Request, Failure> {
@@ -231,6 +233,8 @@ fn hands(terminal: Option<Terminal>) -> Hands {
             }
         }),
         manager: ServiceManager::at(None),
+        control: None,
+        log: LogRing::default(),
     }
 }
 

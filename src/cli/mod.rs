@@ -5,10 +5,13 @@
 
 mod board;
 mod check;
+pub mod crash;
+mod ctl;
 mod demo;
 mod destination;
 mod devices;
 mod exit;
+mod import;
 mod key;
 mod log;
 mod push;
@@ -33,6 +36,10 @@ enum Command {
     Demo(demo::DemoArgs),
     Push(push::PushArgs),
     Check(check::CheckArgs),
+    Ctl(ctl::CtlArgs),
+    Import(import::ImportArgs),
+    #[command(subcommand)]
+    Board(board::BoardCommand),
     Devices(devices::DevicesArgs),
 }
 
@@ -58,6 +65,12 @@ pub fn main() -> ExitCode {
                 log::to_stderr("warn");
                 check::run(args).await
             }
+            Command::Ctl(args) => ctl::run(&args),
+            Command::Import(args) => {
+                log::to_stderr("warn");
+                import::run(&args)
+            }
+            Command::Board(command) => board::run(&command),
             Command::Devices(args) => {
                 log::to_stderr("warn");
                 devices::run(&args)

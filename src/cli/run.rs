@@ -1,25 +1,26 @@
 //! `firstmile run`: the box itself, as the service starts it.
 
 use std::env;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
+use crate::appliance::LinkChange;
 use crate::capture;
 use crate::clock::Clock;
-use crate::config::{self, Settings};
-use crate::device::{Lights, ServiceManager, button, open_port};
-use crate::publish::Target;
-use crate::publish::tls::Policy;
-use crate::run::{self as box_loop, Destination, Hands, Input, Setup};
-use crate::{board, limits};
+use crate::device::store::Store;
+use crate::device::{Folder, Lights, ServiceManager, Sources, button, control, network, open_port};
+use crate::run::{self as box_loop, Hands, Input, Memory, Setup};
+use crate::{board, config, console, limits};
 
 use super::board::BoardArgs;
 use super::exit::{Code, Failure};
-use super::log;
+use super::{crash, log};
+
+/// The machine that the simulated board says it is.
+const SIMULATED: &str = "firstmile,sim";
 
 /// Run the box
 #[derive(Debug, Args)]
@@ -29,6 +30,9 @@ pub struct RunArgs {
     /// Settings file; docs/settings.md describes it
     #[arg(long, value_name = "FILE", default_value = "/etc/firstmile/firstmile.toml")]
     settings: PathBuf,
+    /// Folder where settings, keys and the state across power cuts are stored
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/firstmile")]
+    state: PathBuf,
 }
 
 /// Runs the subcommand.
@@ -36,10 +40,12 @@ pub struct RunArgs {
 /// # Errors
 /// [`Failure`] when the box cannot begin, or ends because of a fault of its own.
 pub async fn run(args: RunArgs) -> Result<(), Failure> {
-    log::for_service("info");
+    let log = log::for_service("info");
+    crash::hide_words_of_panics();
+    crash::hide_memory();
     let clock = Clock::start();
     let profile = args.board.profile()?;
-    let settings = read_settings(&args.settings)?;
+    let memory = remember(&args)?;
     let (inputs, received) = box_loop::inputs();
 
     let typed = inputs.clone();
@@ -49,25 +55,33 @@ pub async fn run(args: RunArgs) -> Result<(), Failure> {
     .map_err(|error| Failure::new(Code::Device, error))?;
     let lights = Lights::open(&profile.lights, Box::new(|_| {}))
         .map_err(|error| Failure::new(Code::Device, error))?;
-    if let board::Button::Cdev { line, .. } = &profile.button {
-        let edges = inputs.clone();
-        button::watch(line, clock, move |at, pressed| {
-            let _ = edges.blocking_send(Input::Edge { at, pressed });
-        })
-        .map_err(|error| Failure::new(Code::Device, error))?;
+    let edges = inputs.clone();
+    let edge = move |at, pressed| {
+        let _ = edges.blocking_send(Input::Edge { at, pressed });
+    };
+    match &profile.button {
+        board::Button::Cdev { line, .. } => {
+            let pressed = button::watch(line, clock, edge)
+                .map_err(|error| Failure::new(Code::Device, error))?;
+            let _ = inputs.try_send(Input::Found { at: clock.now(), pressed });
+        }
+        board::Button::Input { device, code } => button::watch_key(device, *code, clock, edge)
+            .map_err(|error| {
+                let device = device.display();
+                Failure::new(Code::Device, format!("the button {device} cannot be read: {error}"))
+            })?,
+        board::Button::Keys | board::Button::None => {}
     }
     let hands = Hands {
         lights,
         console: Box::new(move |bytes| console.send(bytes)),
         manager: ServiceManager::at(env::var("NOTIFY_SOCKET").ok().as_deref()),
+        control: listen(),
+        log,
     };
-    let setup = Setup {
-        request: request(&profile, &settings),
-        destinations: destinations(&settings)?,
-        start_without_camera: settings.start_without_camera,
-        start_without_microphone: settings.start_without_microphone,
-        profile,
-    };
+    watch_world(&profile, &inputs);
+    let request = capture::Request::from(&profile);
+    let setup = Setup { request, destinations: Vec::new(), memory, profile };
     tokio::spawn(end_on_signal(inputs.clone()));
     let (view, _) = watch::channel(None);
     match box_loop::run(clock, setup, hands, (inputs, received), view).await {
@@ -90,62 +104,62 @@ async fn end_on_signal(inputs: mpsc::Sender<Input>) {
     let _ = inputs.send(Input::Terminate).await;
 }
 
-/// The settings file; a box without one needs set-up, which is not an error.
-fn read_settings(path: &Path) -> Result<Settings, Failure> {
-    let unusable = |words: String| Failure::new(Code::Settings, words);
-    let name = path.display().to_string();
-    let partial = match std::fs::metadata(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => config::Partial::default(),
-        Ok(about) if about.len() > limits::SETTINGS_BYTES_MAX as u64 => {
-            let most = limits::SETTINGS_BYTES_MAX;
-            return Err(unusable(format!("{name} is larger than {most} bytes")));
-        }
-        _ => {
-            let bytes = std::fs::read(path)
-                .map_err(|error| unusable(format!("{name} cannot be read: {error}")))?;
-            config::parse_bytes(&name, &bytes).map_err(|errors| unusable(errors.to_string()))?
+/// The settings of all sources. A box whose store cannot be used still runs with the others.
+fn remember(args: &RunArgs) -> Result<Memory, Failure> {
+    let credentials = env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    let sources = Sources::read(&args.settings, credentials.as_deref())
+        .map_err(|error| Failure::new(Code::Settings, error))?;
+    let mut store = match Folder::open(&args.state) {
+        Ok(folder) => Store::new(folder),
+        Err(error) => {
+            let state = args.state.display();
+            tracing::warn!(%error, "{state} cannot be used, and no setting can be stored");
+            return Ok(Memory { sources, ..Memory::default() });
         }
     };
-    Ok(config::merge(&[partial]))
+    let stored = store.repair().map(|stored| stored.partial).unwrap_or_else(|error| {
+        tracing::error!("{error}");
+        config::Partial::default()
+    });
+    Ok(Memory { sources, stored, latched_live: store.latched(), store: Some(store) })
 }
 
-/// What to capture: the board's profile, with the settings on top.
-fn request(profile: &board::Profile, settings: &Settings) -> capture::Request {
-    let mut request = capture::Request::from(profile);
-    let put = |field: &mut u32, value: Option<u32>| *field = value.unwrap_or(*field);
-    put(&mut request.video.width, settings.video.width);
-    put(&mut request.video.height, settings.video.height);
-    put(&mut request.video.fps, settings.video.fps);
-    put(&mut request.video.bitrate_kbps, settings.video.bitrate_kbps);
-    put(&mut request.video.keyframe_interval_ms, settings.video.keyframe_interval_ms);
-    put(&mut request.audio.bitrate_kbps, settings.audio.bitrate_kbps);
-    put(&mut request.audio.channels, settings.audio.channels);
-    request
-}
-
-/// The destinations that are enabled; one without a key waits for it.
-fn destinations(settings: &Settings) -> Result<Vec<Destination>, Failure> {
-    settings
-        .destinations
-        .iter()
-        .filter(|destination| destination.enabled)
-        .map(|destination| {
-            let policy = Policy {
-                ca_file: destination.ca_file.clone(),
-                pinned_key: destination.pinned_key,
-                strict: destination.strict_tls,
-            };
-            let target = match destination.ingest() {
-                Ok(ingest) => {
-                    Some(Arc::new(Target::new(ingest, &policy, destination.allow_plain)?))
-                }
-                Err(config::NotReady::NoKey) => None,
-                Err(error) => {
-                    let words = format!("destination {}: {error}", destination.name);
-                    return Err(Failure::new(Code::Settings, words));
-                }
-            };
-            Ok(Destination { name: destination.name.clone(), target })
+fn listen() -> Option<mpsc::Receiver<control::Heard>> {
+    let path = control::path(env::var("RUNTIME_DIRECTORY").ok().as_deref());
+    control::listen(&path)
+        .inspect_err(|error| {
+            tracing::warn!(%error, "no control socket at {}", path.display());
         })
-        .collect()
+        .ok()
+}
+
+/// Tells the box of network and clock. The simulated board has a network and a clock that are always
+/// good.
+fn watch_world(profile: &board::Profile, inputs: &mpsc::Sender<Input>) {
+    if profile.compatible.iter().any(|machine| machine == SIMULATED) {
+        let _ = inputs.try_send(Input::Network(LinkChange::Up, None));
+        let _ = inputs.try_send(Input::Clock(console::Clock::Trusted));
+        return;
+    }
+    let to_box = inputs.clone();
+    let mut before = console::Link::Down;
+    network::watch(move |interfaces| {
+        let link = network::link(&interfaces);
+        let change = match (before, link) {
+            (_, console::Link::Down) => LinkChange::Down,
+            (console::Link::Down, console::Link::Up) => LinkChange::Up,
+            (console::Link::Up, console::Link::Up) => LinkChange::Changed,
+        };
+        before = link;
+        let _ = to_box.blocking_send(Input::Network(change, Some(interfaces)));
+    });
+    tokio::spawn(watch_clock(inputs.clone()));
+}
+
+/// A clock that was once right stays so.
+async fn watch_clock(inputs: mpsc::Sender<Input>) {
+    while network::clock() == console::Clock::Untrusted {
+        tokio::time::sleep(limits::CLOCK_LOOK_INTERVAL).await;
+    }
+    let _ = inputs.send(Input::Clock(console::Clock::Trusted)).await;
 }

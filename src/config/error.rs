@@ -32,8 +32,8 @@ pub struct ConfigError {
 /// What is wrong at a place of a file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
-    /// the file is not UTF-8 text
-    #[error("the file is not UTF-8 text; save it again with the encoding UTF-8")]
+    /// the file is not text
+    #[error("the file is not text; save it again with the encoding UTF-8")]
     NotText,
     /// the file is too long
     #[error("the file is longer than {SETTINGS_BYTES_MAX} bytes")]

@@ -32,12 +32,20 @@ mod error;
 mod parse;
 mod partial;
 pub mod schema;
+pub mod sealed;
 mod settings;
+mod stick;
+mod text;
 
 pub use error::{ConfigError, ConfigErrors, Problem};
 pub use parse::{parse, parse_bytes};
 pub use partial::{Partial, SetError};
-pub use settings::{Audio, Destination, NotReady, Settings, Video, merge, render};
+pub use settings::{Audio, Destination, NotReady, Settings, Video, export, merge, render};
+
+pub use stick::Stick;
+
+/// A commented file for a USB stick, good as it is.
+pub const TEMPLATE: &str = include_str!("template.toml");
 
 #[cfg(test)]
 mod tests;

@@ -4,10 +4,12 @@ use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+use zeroize::Zeroizing;
 
 use super::error::{ConfigError, ConfigErrors, Problem};
 use super::partial::{Partial, PartialDestination};
-use super::schema::{self, Section, VERSION, Value};
+use super::schema::{self, Kind, Section, VERSION, Value};
+use super::text::{self, Encoding};
 use crate::limits::{DESTINATIONS_MAX, SETTINGS_BYTES_MAX};
 use crate::rtmp::url::Scheme;
 
@@ -17,8 +19,27 @@ use crate::rtmp::url::Scheme;
 /// Everything that is wrong with the file, up to the bound of [`ConfigErrors`]; a file is taken as
 /// a whole or not at all.
 pub fn parse(file: &str, text: &str) -> Result<Partial, ConfigErrors> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader = Reader { text, errors: Vec::new(), broken_lines: Vec::new() };
+    read(file, text.strip_prefix('\u{feff}').unwrap_or(text), false).map(|stick| stick.partial)
+}
+
+/// What a stick's file says beside its settings.
+pub(super) struct Read {
+    pub partial: Partial,
+    pub erase_key: bool,
+    /// Where the values of keys stand in the text.
+    pub keys: Vec<Range<usize>>,
+}
+
+/// Reads a file; only a stick's may say what becomes of its keys.
+pub(super) fn read(file: &str, text: &str, is_stick: bool) -> Result<Read, ConfigErrors> {
+    let mut reader = Reader {
+        text,
+        is_stick,
+        erase_key: false,
+        keys: Vec::new(),
+        errors: Vec::new(),
+        broken_lines: Vec::new(),
+    };
     let mut partial = Partial::default();
     if text.len() > SETTINGS_BYTES_MAX {
         reader.report(0..0, "", Problem::TooLong);
@@ -29,26 +50,37 @@ pub fn parse(file: &str, text: &str) -> Result<Partial, ConfigErrors> {
         }
         reader.document(document.get_ref(), &mut partial);
     }
-    if reader.errors.is_empty() { Ok(partial) } else { Err(ConfigErrors::new(file, reader.errors)) }
+    match reader.errors.is_empty() {
+        true => Ok(Read { partial, erase_key: reader.erase_key, keys: reader.keys }),
+        false => Err(ConfigErrors::new(file, reader.errors)),
+    }
 }
 
-/// The same from raw bytes, as a stick gives them.
+/// The same from raw bytes, in any encoding that editors use.
 ///
 /// # Errors
-/// As [`parse`], and when the bytes are not UTF-8.
+/// As [`parse`], and when the bytes are not text.
 pub fn parse_bytes(file: &str, bytes: &[u8]) -> Result<Partial, ConfigErrors> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => parse(file, text),
-        Err(_) => {
-            let (line, column, key) = (1, 1, String::new());
-            let error = ConfigError { line, column, key, problem: Problem::NotText };
-            Err(ConfigErrors::new(file, vec![error]))
-        }
-    }
+    parse(file, &decoded(file, bytes)?.0)
+}
+
+/// The text of a file's bytes.
+pub(super) fn decoded(
+    file: &str,
+    bytes: &[u8],
+) -> Result<(Zeroizing<String>, Encoding), ConfigErrors> {
+    text::decode(bytes).ok_or_else(|| {
+        let (line, column, key) = (1, 1, String::new());
+        let error = ConfigError { line, column, key, problem: Problem::NotText };
+        ConfigErrors::new(file, vec![error])
+    })
 }
 
 struct Reader<'a> {
     text: &'a str,
+    is_stick: bool,
+    erase_key: bool,
+    keys: Vec<Range<usize>>,
     errors: Vec<ConfigError>,
     /// Lines that are not TOML: what was recovered from them says nothing.
     broken_lines: Vec<usize>,
@@ -90,10 +122,19 @@ impl Reader<'_> {
         if !self.version_is_known(document) {
             return;
         }
+        if self.is_stick
+            && let Some(value) = document.get("erase_key")
+        {
+            match Kind::Flag.read_toml(value.get_ref()) {
+                Ok(flag) => self.erase_key = flag == Value::Flag(true),
+                Err(error) => self.report(value.span(), "erase_key", error.into()),
+            }
+        }
         for (key, value) in document {
             let section = Section::ALL.into_iter().find(|s| s.name() == key.get_ref());
             match (section, value.get_ref()) {
                 (None, _) if key.get_ref() == "version" => {}
+                (None, _) if self.is_stick && key.get_ref() == "erase_key" => {}
                 (None, _) => self.unknown(key, "", Section::ALL.map(Section::name).into_iter()),
                 (Some(Section::Destination), DeValue::Array(list)) => {
                     self.destinations(list, partial);
@@ -144,6 +185,13 @@ impl Reader<'_> {
                 self.unknown(key, section.name(), schema::of_section(section).map(|s| s.key));
                 continue;
             };
+            if setting.kind == Kind::Key {
+                self.keys.push(value.span());
+                let is_erased = value.get_ref().as_str().is_some_and(|key| key.trim().is_empty());
+                if self.erase_key && is_erased {
+                    continue; // as it was left by an earlier import
+                }
+            }
             match setting.kind.read_toml(value.get_ref()) {
                 Ok(good) => put(setting.key, good, value.span()),
                 Err(error) => self.report(value.span(), &setting.name(), error.into()),

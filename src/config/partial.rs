@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::error::Problem;
 use super::schema::{self, Kind, Section, Setting, VERSION, Value, ValueError};
 use crate::limits::DESTINATIONS_MAX;
 use crate::secret::StreamKey;
@@ -109,6 +110,22 @@ impl Partial {
             Some(Value::Key(key)) => Some((d.name(), key)),
             _ => None,
         })
+    }
+
+    /// Puts a later source over this one: what it says holds from now on.
+    pub fn import(&mut self, later: &Partial) {
+        self.overlay(later);
+    }
+
+    /// Whether what would be stored reads back as this.
+    ///
+    /// # Errors
+    /// What is wrong with the settings as a whole, such as `rtmp://` without consent.
+    pub fn check(&self) -> Result<(), Problem> {
+        match super::parse::parse("settings", &self.render()) {
+            Ok(_) => Ok(()),
+            Err(mut wrong) => Err(wrong.errors.swap_remove(0).problem),
+        }
     }
 
     /// The file that says this, without the keys. It holds what addresses themselves carry, login

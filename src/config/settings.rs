@@ -212,6 +212,23 @@ pub fn render(settings: &Settings) -> String {
     settings.to_partial().render()
 }
 
+/// The file that says these settings, as it may be shown to anybody: without the keys, and with
+/// addresses that hold a secret left out and named.
+pub fn export(settings: &Settings) -> String {
+    let mut settings = settings.clone();
+    let mut left_out = String::new();
+    for destination in &mut settings.destinations {
+        let secret = destination.url.take_if(|url| *url.reveal() != url.to_string());
+        if let Some(url) = secret {
+            let name = &destination.name;
+            left_out.push_str(&format!(
+                "\n# The address of {name} holds a secret and must be written again: {url}\n"
+            ));
+        }
+    }
+    render(&settings) + &left_out
+}
+
 impl Settings {
     /// The settings that differ from their defaults, as one source.
     pub fn to_partial(&self) -> Partial {

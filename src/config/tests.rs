@@ -1,4 +1,5 @@
 use super::schema::{SETTINGS, Section, VERSION};
+use super::stick::Stick;
 use super::*;
 use crate::limits::{DESTINATIONS_MAX, SETTINGS_BYTES_MAX, SETTINGS_ERRORS_MAX};
 use crate::secret::StreamKey;
@@ -93,12 +94,45 @@ fn files_of_any_editor_are_read() {
     assert_eq!(source(&FULL.replace('\n', "\r\n")), source(FULL));
     assert_eq!(source(&format!("\u{feff}{FULL}")), source(FULL));
     assert_eq!(parse_bytes("t.toml", FULL.as_bytes()), Ok(source(FULL)));
-    let utf_16: Vec<u8> = FULL.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let refused = parse_bytes("t.toml", &[vec![0xff, 0xfe], utf_16].concat()).unwrap_err();
-    assert_eq!(
-        refused.to_string(),
-        "t.toml:1:1: the file is not UTF-8 text; save it again with the encoding UTF-8"
-    );
+    for (mark, units) in
+        [(0xfeff_u16, u16::to_le_bytes as fn(u16) -> [u8; 2]), (0xfeff, u16::to_be_bytes)]
+    {
+        let bytes: Vec<u8> =
+            std::iter::once(mark).chain(FULL.encode_utf16()).flat_map(units).collect();
+        assert_eq!(parse_bytes("t.toml", &bytes), Ok(source(FULL)));
+    }
+    for bytes in [&b"version = 1\n\xff"[..], b"\xff\xfev", b"\xff\xfe\x00\xd8", b"v\0e\0r\0"] {
+        let refused = parse_bytes("t.toml", bytes).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "t.toml:1:1: the file is not text; save it again with the encoding UTF-8"
+        );
+    }
+}
+
+#[test]
+fn a_stick_s_keys_are_erased_in_their_place_and_nothing_else_changes() {
+    let text = "version = 1\r\nerase_key = true\r\n[[destination]]\r\nname = \"a\"\r\nurl = \"rtmps://h/a\"\r\n\
+                key = \"cänary\" # mine\r\n[[destination]]\r\nname = 'b'\r\nkey = \'\'\'can\"ary\'\'\'\r\n";
+    let utf_16: Vec<u8> =
+        std::iter::once(0xfeff).chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    for bytes in [text.as_bytes().to_vec(), format!("\u{feff}{text}").into_bytes(), utf_16] {
+        let stick = Stick::parse("t.toml", &bytes).unwrap();
+        assert_eq!(stick.partial.keys().count(), 2);
+        let erased = stick.erased.expect("was asked for");
+        assert_eq!(erased.len(), bytes.len());
+        let again = Stick::parse("t.toml", &erased).expect("still good");
+        assert_eq!(again.partial.keys().count(), 0);
+        let mut without = stick.partial.clone();
+        for name in ["a", "b"] {
+            without.unset(&format!("destination.{name}.key")).unwrap();
+        }
+        assert_eq!(again.partial, without);
+        let left = String::from_utf8_lossy(&erased).replace('\0', "");
+        assert!(!left.contains("nary") && left.contains("# mine"), "{left}");
+    }
+    assert!(Stick::parse("t.toml", b"version = 1\n").unwrap().erased.is_none());
+    assert!(parse("t.toml", "version = 1\nerase_key = true\n").is_err(), "only on a stick");
 }
 
 #[test]
@@ -373,6 +407,14 @@ fn show_hides_keys_and_secrets_of_addresses() {
 }
 
 #[test]
+fn an_export_shows_no_secret_and_reads_back() {
+    let whole = merge(&[source(FULL)]);
+    let text = super::export(&whole);
+    assert!(!text.contains("7Qx9") && text.contains("# The address of hall"), "{text}");
+    assert_eq!(merge(&[source(&text)]).video, whole.video);
+}
+
+#[test]
 fn the_console_is_told_what_it_probably_meant() {
     let mut partial = Partial::default();
     let told = [
@@ -422,4 +464,23 @@ fn the_manual_lists_every_setting() {
     let settings = merge(&[source(example)]);
     assert!(settings.destinations.iter().all(|d| d.ingest().is_ok()));
     assert!(example.starts_with(&format!("version = {VERSION}\n")));
+}
+
+#[test]
+fn the_template_is_a_good_file_that_the_readme_shows() {
+    let stick = Stick::parse("firstmile.toml", super::TEMPLATE.as_bytes()).unwrap();
+    assert_eq!(stick.partial.keys().count(), 1);
+    assert!(stick.erased.is_some());
+    assert!(
+        include_str!("../../README.md").contains(super::TEMPLATE),
+        "README.md shows another one"
+    );
+    // What is commented out is good as well.
+    let uncommented = |line: &str| match line.strip_prefix('#') {
+        Some(setting) if !setting.starts_with(' ') => setting.to_owned() + "\n",
+        _ => line.to_owned() + "\n",
+    };
+    let all: String = super::TEMPLATE.lines().map(uncommented).collect();
+    assert_ne!(all, super::TEMPLATE);
+    assert!(Stick::parse("firstmile.toml", all.as_bytes()).is_ok(), "{all}");
 }

@@ -22,6 +22,106 @@ pub enum Command {
     DestinationList,
     /// Product, version and board.
     About,
+    /// What belongs to the box's hands: settings, network, the system.
+    Serve(Service),
+}
+
+/// A command that the appliance does not answer itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Service {
+    /// Change a setting.
+    Set {
+        /// Its name, such as `video.fps`.
+        name: String,
+        /// The value as it was typed.
+        value: Typed,
+    },
+    /// Take a setting back.
+    Unset {
+        /// Its name.
+        name: String,
+    },
+    /// The settings that hold.
+    Show {
+        /// Only those whose name begins so.
+        name: Option<String>,
+    },
+    /// Add a destination.
+    DestinationAdd {
+        /// Its name.
+        name: String,
+        /// The server's address.
+        url: Typed,
+    },
+    /// Give a destination another address.
+    DestinationSet {
+        /// Its name.
+        name: String,
+        /// The server's address.
+        url: Typed,
+    },
+    /// Forget a destination and its key.
+    DestinationRemove {
+        /// Its name.
+        name: String,
+    },
+    /// Set the stream key of a destination.
+    Key {
+        /// Its name.
+        name: String,
+    },
+    /// Try a destination without going live.
+    Check {
+        /// Its name.
+        name: String,
+    },
+    /// The settings as a file, without the keys.
+    Export,
+    /// Read the settings again.
+    Reload,
+    /// Interfaces, addresses, time.
+    Network,
+    /// The last lines of the log.
+    Log,
+    /// Forget all settings and keys.
+    FactoryReset {
+        /// It was said twice.
+        sure: bool,
+    },
+    /// Start the machine anew.
+    Reboot {
+        /// It was said twice.
+        sure: bool,
+    },
+    /// How replies are written here.
+    Mode {
+        /// For a program.
+        machine: bool,
+    },
+    /// What the import of a USB stick has come to.
+    Stick(Stick),
+}
+
+/// How far the import of a USB stick is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stick {
+    /// It is being read.
+    Working,
+    /// Its settings hold, and it may be pulled out.
+    Accepted,
+    /// Nothing was changed, and it may be pulled out.
+    Refused,
+}
+
+/// Something typed that may hold a secret, such as an address with a password: never part of a
+/// debug text.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Typed(pub String);
+
+impl fmt::Debug for Typed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Typed(••••)")
+    }
 }
 
 /// One command.
@@ -34,8 +134,23 @@ pub struct Entry {
     pub short: &'static str,
     /// What else there is to know.
     pub long: &'static str,
+    /// A line that asks for it.
+    pub example: &'static str,
+    /// What its first argument names, for completion.
+    pub argument: Argument,
     /// Its arguments, typed.
     pub parse: fn(Words<'_>) -> Result<Command, ParseError>,
+}
+
+/// What an argument names, as far as a console can complete it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Argument {
+    /// Nothing that is known beforehand.
+    None,
+    /// A setting.
+    Setting,
+    /// A destination.
+    Destination,
 }
 
 /// Every command, in the order of the help.
@@ -45,6 +160,8 @@ pub static COMMANDS: &[Entry] = &[
         arguments: "[COMMAND]",
         short: "say what can be said here, or what one command does",
         long: "`?` is the same. Tab completes command names; the arrow keys bring back earlier lines.",
+        example: "help",
+        argument: Argument::None,
         parse: parse_help,
     },
     Entry {
@@ -53,6 +170,8 @@ pub static COMMANDS: &[Entry] = &[
         short: "say what the box is doing",
         long: "Shows the state of the box, of camera, microphone, network and clock, and of every \
                destination with the reason of its last end. Answers in every state.",
+        example: "status",
+        argument: Argument::None,
         parse: |words| words.end(Command::Status),
     },
     Entry {
@@ -60,6 +179,8 @@ pub static COMMANDS: &[Entry] = &[
         arguments: "",
         short: "go live, as a short press of the button does",
         long: "While live it changes nothing. While the box waits to try again it tries at once.",
+        example: "live",
+        argument: Argument::None,
         parse: |words| words.end(Command::Live),
     },
     Entry {
@@ -67,6 +188,8 @@ pub static COMMANDS: &[Entry] = &[
         arguments: "",
         short: "end the broadcast, as holding the button does",
         long: "The broadcast has ended two seconds later at most, whatever the servers do.",
+        example: "stop",
+        argument: Argument::None,
         parse: |words| words.end(Command::Stop),
     },
     Entry {
@@ -74,6 +197,8 @@ pub static COMMANDS: &[Entry] = &[
         arguments: "",
         short: "begin or end to show every change as it happens",
         long: "One line for each change of the box, of a destination, of camera and microphone.",
+        example: "watch",
+        argument: Argument::None,
         parse: |words| words.end(Command::Watch),
     },
     Entry {
@@ -81,6 +206,8 @@ pub static COMMANDS: &[Entry] = &[
         arguments: "",
         short: "list the destinations and what each is doing",
         long: "Stream keys are never shown; only whether one is set.",
+        example: "destination list",
+        argument: Argument::None,
         parse: |words| words.end(Command::DestinationList),
     },
     Entry {
@@ -88,9 +215,223 @@ pub static COMMANDS: &[Entry] = &[
         arguments: "",
         short: "say product, version and board",
         long: "Have this ready when asking for help.",
+        example: "about",
+        argument: Argument::None,
         parse: |words| words.end(Command::About),
     },
+    Entry {
+        name: "destination add",
+        arguments: "NAME ADDRESS",
+        short: "add a destination; `key NAME` sets its key",
+        long: "The address is the one that the platform hands out, without the key.",
+        example: "destination add youtube rtmps://a.rtmps.youtube.com/live2",
+        argument: Argument::None,
+        parse: |words| with_address(words, |name, url| Service::DestinationAdd { name, url }),
+    },
+    Entry {
+        name: "destination set",
+        arguments: "NAME ADDRESS",
+        short: "give a destination another address",
+        long: "Another server's address drops the key: it was not meant for that server.",
+        example: "destination set youtube rtmps://b.rtmps.youtube.com/live2?backup=1",
+        argument: Argument::Destination,
+        parse: |words| with_address(words, |name, url| Service::DestinationSet { name, url }),
+    },
+    Entry {
+        name: "destination remove",
+        arguments: "NAME",
+        short: "forget a destination and its key",
+        long: "If the box is live there, it ends there and goes on everywhere else.",
+        example: "destination remove youtube",
+        argument: Argument::Destination,
+        parse: |words| named(words, |name| Service::DestinationRemove { name }),
+    },
+    Entry {
+        name: "destination test",
+        arguments: "NAME",
+        short: "the same as `check NAME`",
+        long: "Finds the server, connects and verifies its certificate. Nothing goes on air.",
+        example: "destination test youtube",
+        argument: Argument::Destination,
+        parse: |words| named(words, |name| Service::Check { name }),
+    },
+    Entry {
+        name: "key",
+        arguments: "NAME",
+        short: "set the stream key of a destination, without showing it",
+        long: "The key is asked for and not echoed. It is confirmed by its length and a short tag \
+               and never shown again.",
+        example: "key youtube",
+        argument: Argument::Destination,
+        parse: |words| named(words, |name| Service::Key { name }),
+    },
+    Entry {
+        name: "check",
+        arguments: "NAME",
+        short: "try a destination without going live",
+        long: "Finds the server, connects and verifies its certificate. The key is tried only when \
+               going live.",
+        example: "check youtube",
+        argument: Argument::Destination,
+        parse: |words| named(words, |name| Service::Check { name }),
+    },
+    Entry {
+        name: "set",
+        arguments: "NAME VALUE",
+        short: "change a setting",
+        long: "`show` lists the settings. What is on air goes on; the picture's size and rate change \
+               with the next broadcast.",
+        example: "set video.fps 25",
+        argument: Argument::Setting,
+        parse: parse_set,
+    },
+    Entry {
+        name: "show",
+        arguments: "[NAME]",
+        short: "show the settings, or those whose name begins so",
+        long: "Keys and the secret parts of addresses are shown as dots.",
+        example: "show video",
+        argument: Argument::Setting,
+        parse: parse_show,
+    },
+    Entry {
+        name: "unset",
+        arguments: "NAME",
+        short: "take a setting back, so that its default holds",
+        long: "The integrator's file and the board's profile hold the defaults.",
+        example: "unset video.fps",
+        argument: Argument::Setting,
+        parse: |words| named(words, |name| Service::Unset { name }),
+    },
+    Entry {
+        name: "export",
+        arguments: "",
+        short: "show the settings as a file, without the keys",
+        long: "Save it as firstmile.toml to carry the settings to another box by USB stick.",
+        example: "export",
+        argument: Argument::None,
+        parse: |words| words.end(Command::Serve(Service::Export)),
+    },
+    Entry {
+        name: "reload",
+        arguments: "",
+        short: "read the stored settings again",
+        long: "The import of a USB stick does this by itself.",
+        example: "reload",
+        argument: Argument::None,
+        parse: |words| words.end(Command::Serve(Service::Reload)),
+    },
+    Entry {
+        name: "network",
+        arguments: "",
+        short: "show interfaces, addresses and the clock",
+        long: "`up` means a carrier. The clock must be right before certificates can be judged.",
+        example: "network",
+        argument: Argument::None,
+        parse: |words| words.end(Command::Serve(Service::Network)),
+    },
+    Entry {
+        name: "log",
+        arguments: "",
+        short: "show the last lines of the log",
+        long: "The journal of the system has all of them.",
+        example: "log",
+        argument: Argument::None,
+        parse: |words| words.end(Command::Serve(Service::Log)),
+    },
+    Entry {
+        name: "mode",
+        arguments: "text|machine",
+        short: "write replies for people, or for a program",
+        long: "For a program: no echo and no prompt; ACK or NACK, lines of `key: value`, and an empty \
+               line. `mode text` ends it.",
+        example: "mode text",
+        argument: Argument::None,
+        parse: parse_mode,
+    },
+    Entry {
+        name: "stick",
+        arguments: "working|accepted|refused",
+        short: "show on the lights what a USB stick has come to",
+        long: "The import of a USB stick says this.",
+        example: "stick accepted",
+        argument: Argument::None,
+        parse: parse_stick,
+    },
+    Entry {
+        name: "factory-reset",
+        arguments: "[yes]",
+        short: "forget all settings and stream keys",
+        long: "`factory-reset yes` does it; a broadcast ends. The integrator's file stays.",
+        example: "factory-reset",
+        argument: Argument::None,
+        parse: |words| sure(words, |sure| Service::FactoryReset { sure }),
+    },
+    Entry {
+        name: "reboot",
+        arguments: "[yes]",
+        short: "start the machine anew",
+        long: "`reboot yes` does it. A box that was live goes live again by itself.",
+        example: "reboot",
+        argument: Argument::None,
+        parse: |words| sure(words, |sure| Service::Reboot { sure }),
+    },
 ];
+
+/// The name of the only setting that is never typed where it can be seen.
+const KEY_SETTING: &str = ".key";
+
+fn serve(words: Words<'_>, service: Service) -> Result<Command, ParseError> {
+    words.end(Command::Serve(service))
+}
+
+fn named(mut words: Words<'_>, service: fn(String) -> Service) -> Result<Command, ParseError> {
+    let name = words.required("NAME")?.to_owned();
+    serve(words, service(name))
+}
+
+fn with_address(
+    mut words: Words<'_>,
+    service: fn(String, Typed) -> Service,
+) -> Result<Command, ParseError> {
+    let name = words.required("NAME")?.to_owned();
+    let url = Typed(words.required("ADDRESS")?.to_owned());
+    serve(words, service(name, url))
+}
+
+fn parse_set(mut words: Words<'_>) -> Result<Command, ParseError> {
+    let name = words.required("NAME")?.to_owned();
+    let column = words.column();
+    if name.starts_with("destination.") && name.ends_with(KEY_SETTING) {
+        return Err(ParseError { column, problem: Problem::KeyShown });
+    }
+    let value = Typed(words.rest("VALUE")?.to_owned());
+    Ok(Command::Serve(Service::Set { name, value }))
+}
+
+fn parse_show(mut words: Words<'_>) -> Result<Command, ParseError> {
+    let name = words.next_word().map(|(_, name)| name.to_owned());
+    serve(words, Service::Show { name })
+}
+
+fn parse_mode(mut words: Words<'_>) -> Result<Command, ParseError> {
+    let machine = words.choice(&["text", "machine"])? == 1;
+    serve(words, Service::Mode { machine })
+}
+
+fn parse_stick(mut words: Words<'_>) -> Result<Command, ParseError> {
+    let stick = match words.choice(&["working", "accepted", "refused"])? {
+        0 => Stick::Working,
+        1 => Stick::Accepted,
+        _ => Stick::Refused,
+    };
+    serve(words, Service::Stick(stick))
+}
+
+fn sure(mut words: Words<'_>, service: fn(bool) -> Service) -> Result<Command, ParseError> {
+    let sure = !words.words.is_empty() && words.choice(&["yes"]).map(|_| true)?;
+    serve(words, service(sure))
+}
 
 /// Why a line is not a command. It never repeats what was typed: that might be a stream key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,6 +455,13 @@ pub enum Problem {
         /// The words that may follow.
         words: Vec<&'static str>,
     },
+    /// An argument is missing.
+    Missing {
+        /// What it is called.
+        what: &'static str,
+    },
+    /// A stream key does not belong on a line that everybody can read.
+    KeyShown,
     /// The command takes no further argument.
     TooMany,
 }
@@ -131,6 +479,10 @@ impl fmt::Display for ParseError {
             Problem::Incomplete { words } => {
                 write!(f, "`{}` must follow here", words.join("` or `"))
             }
+            Problem::Missing { what } => write!(f, "{what} must follow here"),
+            Problem::KeyShown => f.write_str(
+                "a stream key is not typed here, where it can be seen; `key NAME` asks for it",
+            ),
             Problem::TooMany => f.write_str("this command takes no further argument"),
         }
     }
@@ -142,6 +494,7 @@ impl std::error::Error for ParseError {}
 #[derive(Debug, Clone)]
 pub struct Words<'a> {
     words: &'a [(usize, &'a str)],
+    line: &'a str,
     /// The column after the last character of the line.
     line_end: usize,
 }
@@ -152,6 +505,38 @@ impl<'a> Words<'a> {
         let (first, rest) = self.words.split_first()?;
         self.words = rest;
         Some(*first)
+    }
+
+    /// Takes the next word, which must be there.
+    ///
+    /// # Errors
+    /// [`Problem::Missing`].
+    pub fn required(&mut self, what: &'static str) -> Result<&'a str, ParseError> {
+        let column = self.column();
+        let missing = ParseError { column, problem: Problem::Missing { what } };
+        self.next_word().map(|(_, word)| word).ok_or(missing)
+    }
+
+    /// Takes all that is left of the line, with the blanks inside.
+    ///
+    /// # Errors
+    /// [`Problem::Missing`].
+    pub fn rest(self, what: &'static str) -> Result<&'a str, ParseError> {
+        let column = self.column();
+        let missing = ParseError { column, problem: Problem::Missing { what } };
+        let begin = self.line.char_indices().nth(column - 1).map(|(byte, _)| byte);
+        begin.map(|byte| self.line[byte..].trim_end()).ok_or(missing)
+    }
+
+    /// Takes one of these words and says which.
+    ///
+    /// # Errors
+    /// [`Problem::Incomplete`] with the words.
+    pub fn choice(&mut self, words: &[&'static str]) -> Result<usize, ParseError> {
+        let column = self.column();
+        let given = self.next_word().map(|(_, word)| word);
+        let found = words.iter().position(|word| Some(*word) == given);
+        found.ok_or(ParseError { column, problem: Problem::Incomplete { words: words.to_vec() } })
     }
 
     /// The column where the next word stands or would stand.
@@ -180,7 +565,7 @@ pub fn parse(line: &str) -> Result<Option<Command>, ParseError> {
     if split.is_empty() {
         return Ok(None);
     }
-    let mut words = Words { words: &split, line_end: line.chars().count() + 1 };
+    let mut words = Words { words: &split, line, line_end: line.chars().count() + 1 };
     let entry = take_entry(&mut words)?;
     (entry.parse)(words).map(Some)
 }
@@ -189,7 +574,12 @@ pub fn parse(line: &str) -> Result<Option<Command>, ParseError> {
 pub fn help(about: Option<&str>) -> Vec<String> {
     match about.and_then(|name| COMMANDS.iter().find(|entry| entry.name == name)) {
         Some(entry) => {
-            vec![synopsis(entry), format!("  {}.", entry.short), format!("  {}", entry.long)]
+            let mut lines =
+                vec![synopsis(entry), format!("  {}.", entry.short), format!("  {}", entry.long)];
+            if entry.example != entry.name {
+                lines.push(format!("  For example: {}", entry.example));
+            }
+            lines
         }
         None => {
             let width = COMMANDS.iter().map(|entry| synopsis(entry).len()).max().unwrap_or(0);
@@ -329,11 +719,12 @@ mod tests {
     #[test]
     fn every_command_of_the_table_parses_by_its_name_and_has_help() {
         for entry in COMMANDS {
-            assert!(parse(entry.name).unwrap().is_some(), "{}", entry.name);
+            assert!(parse(entry.example).unwrap().is_some(), "{}", entry.name);
+            assert!(entry.example.starts_with(entry.name));
             let asked = format!("help {}", entry.name);
             assert_eq!(parse(&asked), Ok(Some(Command::Help { about: Some(entry.name) })));
             let lines = help(Some(entry.name));
-            assert!(lines[0].starts_with(entry.name) && lines.len() == 3, "{lines:?}");
+            assert!(lines[0].starts_with(entry.name) && lines.len() >= 3, "{lines:?}");
             assert!(help(None).iter().any(|line| line.starts_with(entry.name)));
             assert!(entry.short.len() <= 60, "one line on a narrow terminal: {}", entry.name);
         }
@@ -368,8 +759,14 @@ mod tests {
             ("frobnicate", "column 1: there is no such command; `help` lists them"),
             ("x", "column 1: there is no such command; `help` lists them"),
             ("live now", "column 6: this command takes no further argument"),
-            ("destination", "column 12: `list` must follow here"),
-            ("destination lst", "column 13: `list` must follow here"),
+            (
+                "destination lst",
+                "column 13: `list` or `add` or `set` or `remove` or `test` must follow here",
+            ),
+            ("set", "column 4: NAME must follow here"),
+            ("set video.fps ", "column 15: VALUE must follow here"),
+            ("mode", "column 5: `text` or `machine` must follow here"),
+            ("factory-reset now", "column 15: `yes` must follow here"),
             ("help lvie", "column 6: there is no such command; did you mean `live`?"),
             ("help live now", "column 11: this command takes no further argument"),
             ("äöü live", "column 1: there is no such command; `help` lists them"),
@@ -377,6 +774,21 @@ mod tests {
         for (line, expected) in cases {
             assert_eq!(error(line), expected, "{line:?}");
         }
+    }
+
+    #[test]
+    fn a_value_may_have_blanks_and_is_in_no_debug_text() {
+        let set = parse("set box.name  St. Mary's,  hall ").unwrap().unwrap();
+        let Command::Serve(Service::Set { name, value }) = &set else { panic!("{set:?}") };
+        assert_eq!((name.as_str(), value.0.as_str()), ("box.name", "St. Mary's,  hall"));
+        let add = parse("destination add a rtmps://u:canary@h/app").unwrap();
+        assert!(!format!("{add:?}").contains("canary"));
+    }
+
+    #[test]
+    fn a_key_is_refused_where_it_can_be_seen() {
+        let told = error("set destination.a.key canary");
+        assert!(told.contains("`key NAME`") && !told.contains("canary"), "{told}");
     }
 
     #[test]

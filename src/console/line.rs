@@ -8,7 +8,7 @@ use std::fmt;
 
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::command::COMMANDS;
+use super::command::{Argument, COMMANDS};
 use crate::limits::{
     CONSOLE_ESCAPE_BYTES_MAX, CONSOLE_HISTORY_MAX, CONSOLE_LINE_BYTES_MAX, KEY_BYTES_MAX,
 };
@@ -44,6 +44,9 @@ pub struct LineEditor {
     draft: Vec<char>,
     /// Set while a secret is typed.
     secret: Option<Secret>,
+    /// What arguments may name, for completion.
+    settings: Vec<String>,
+    destinations: Vec<String>,
     decoder: Decoder,
     /// The rest of an overlong line is being swallowed.
     swallowing: bool,
@@ -121,6 +124,8 @@ impl LineEditor {
             recalled: None,
             draft: Vec::new(),
             secret: None,
+            settings: Vec::new(),
+            destinations: Vec::new(),
             decoder: Decoder::Ground,
             swallowing: false,
             after_cr: false,
@@ -130,6 +135,23 @@ impl LineEditor {
     /// The prompt from now on; [`LineEditor::redraw`] shows it.
     pub fn set_prompt(&mut self, prompt: &str) {
         prompt.clone_into(&mut self.prompt);
+    }
+
+    /// The names that arguments are completed to from now on.
+    pub fn set_names(&mut self, settings: Vec<String>, destinations: Vec<String>) {
+        (self.settings, self.destinations) = (settings, destinations);
+    }
+
+    /// Forgets the newest line, because it held something that is not to be shown again.
+    pub fn forget_line(&mut self) {
+        if let Some(mut line) = self.history.pop_front() {
+            line.zeroize();
+        }
+    }
+
+    /// Whether a secret is being asked for.
+    pub fn asks_secret(&self) -> bool {
+        self.secret.is_some()
     }
 
     /// Asks for a stream key: until it is complete or given up nothing is echoed, remembered or
@@ -325,25 +347,20 @@ impl LineEditor {
         show(&self.line, echo);
     }
 
-    /// Completes the command name before the cursor as far as it is certain; shows the choices
-    /// when it is not.
+    /// Completes the command or the argument before the cursor as far as it is certain; shows the
+    /// choices when it is not.
     fn complete(&mut self, echo: &mut Vec<u8>) {
         let typed: String = self.line[..self.cursor].iter().collect();
         let typed = typed.trim_start();
-        let (before, name) = match typed.strip_prefix("help ") {
-            Some(name) => ("help ", name),
-            None => ("", typed),
-        };
-        let choices: Vec<&str> =
-            COMMANDS.iter().map(|entry| entry.name).filter(|n| n.starts_with(name)).collect();
+        let (before, word, choices) = self.choices(typed);
         let Some(first) = choices.first() else { return };
         let mut common = first.len();
         for choice in &choices {
             common =
                 first.bytes().zip(choice.bytes()).take(common).take_while(|(a, b)| a == b).count();
         }
-        let mut rest = first[name.len()..common].to_owned();
-        if choices.len() == 1 && self.cursor == self.line.len() && common > name.len() {
+        let mut rest = first[word.len()..common].to_owned();
+        if choices.len() == 1 && self.cursor == self.line.len() && common > word.len() {
             rest.push(' ');
         }
         if rest.is_empty() && choices.len() > 1 {
@@ -359,6 +376,30 @@ impl LineEditor {
                 self.insert(c, echo);
             }
         }
+    }
+
+    /// What is shown before each choice, the word that is to be completed, and what it may become.
+    fn choices<'a>(&self, typed: &'a str) -> (&'static str, &'a str, Vec<String>) {
+        let begins = |word: &str, names: &[String]| -> Vec<String> {
+            names.iter().filter(|name| name.starts_with(word)).cloned().collect()
+        };
+        for entry in COMMANDS {
+            let argument = typed.strip_prefix(entry.name).and_then(|rest| rest.strip_prefix(' '));
+            match (entry.argument, argument) {
+                (_, None) | (Argument::None, _) => {}
+                (_, Some(word)) if word.contains(' ') => return ("", "", Vec::new()),
+                (Argument::Setting, Some(word)) => return ("", word, begins(word, &self.settings)),
+                (Argument::Destination, Some(word)) => {
+                    return ("", word, begins(word, &self.destinations));
+                }
+            }
+        }
+        let (before, word) = match typed.strip_prefix("help ") {
+            Some(name) => ("help ", name),
+            None => ("", typed),
+        };
+        let names = COMMANDS.iter().map(|entry| entry.name).filter(|n| n.starts_with(word));
+        (before, word, names.map(str::to_owned).collect())
     }
 
     /// Turns bytes into keys; what is no key is dropped.
@@ -548,15 +589,41 @@ mod tests {
 
     #[test]
     fn tab_completes_what_is_certain_and_shows_the_choices_otherwise() {
-        assert_eq!(lines(b"d\t\r"), [line("destination list ")]);
+        assert_eq!(lines(b"d\tl\t\r"), [line("destination list ")]);
         assert_eq!(lines(b"help w\t\r"), [line("help watch ")]);
         assert_eq!(lines(b"zzz\t\r"), [line("zzz")]);
         let mut editor = LineEditor::new();
         editor.set_prompt("> ");
         let (_, echo) = type_in(&mut editor, b"st\t");
-        assert!(String::from_utf8(echo.clone()).unwrap().contains("status  stop\r\n"));
+        assert!(String::from_utf8(echo.clone()).unwrap().contains("status  stop  stick\r\n"));
         assert_eq!(screen(&echo), ("> st".to_owned(), 4));
         assert_eq!(type_in(&mut editor, b"a\t\r").0, [line("status ")]);
+    }
+
+    #[test]
+    fn tab_completes_settings_and_destinations() {
+        let mut editor = LineEditor::new();
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        editor.set_names(names(&["video.fps", "video.width"]), names(&["youtube", "hall"]));
+        assert_eq!(type_in(&mut editor, b"set vi\tf\t25\r").0, [line("set video.fps 25")]);
+        assert_eq!(type_in(&mut editor, b"key y\t\r").0, [line("key youtube ")]);
+        assert_eq!(
+            type_in(&mut editor, b"destination remove h\t\r").0,
+            [line("destination remove hall ")]
+        );
+        assert_eq!(type_in(&mut editor, b"set video.fps 2\t\r").0, [line("set video.fps 2")]);
+        let (_, echo) = type_in(&mut editor, b"show video.\t");
+        assert!(String::from_utf8_lossy(&echo).contains("video.fps  video.width\r\n"));
+    }
+
+    #[test]
+    fn a_forgotten_line_does_not_come_back() {
+        let mut editor = LineEditor::new();
+        type_in(&mut editor, b"status\rset destination.a.key canary\r");
+        editor.forget_line();
+        let (inputs, echo) = type_in(&mut editor, b"\x1b[A\r");
+        assert_eq!(inputs, [line("status")]);
+        assert!(!String::from_utf8_lossy(&echo).contains("canary"));
     }
 
     #[test]

@@ -21,12 +21,17 @@
 
 mod command;
 mod line;
+mod machine;
 mod reply;
 mod text;
 
-pub use command::{COMMANDS, Command, Entry, ParseError, Problem, Words, help, parse};
+pub use command::{
+    Argument, COMMANDS, Command, Entry, ParseError, Problem, Service, Stick, Typed, Words, help,
+    parse,
+};
 pub use line::{Input, LineEditor};
 pub use reply::{
-    About, Change, ClientId, Clock, DestinationState, DestinationStatus, EncoderNumbers, Facts,
-    LastEnd, Link, Mode, Reply, SendNumbers, Status, prompt,
+    About, Change, Checked, ClientId, Clock, DestinationState, DestinationStatus, EncoderNumbers,
+    Facts, Interface, LastEnd, Link, Mode, Network, Phase, Reply, SendNumbers, SettingLine, Status,
+    prompt,
 };

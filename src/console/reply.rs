@@ -6,7 +6,7 @@ use super::command::ParseError;
 use super::text;
 
 /// Somebody at a console: the serial line, or one client of the control socket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct ClientId(pub u32);
 
 /// One answer.
@@ -22,6 +22,15 @@ pub enum Reply {
     },
     /// Product, version and board.
     About(About),
+    /// Settings that hold.
+    Settings {
+        /// In the order of the file.
+        settings: Vec<SettingLine>,
+    },
+    /// Interfaces, addresses and the clock.
+    Network(Network),
+    /// What trying a destination has shown.
+    Checked(Checked),
     /// Words without data: help, and confirmations.
     Text {
         /// One entry for each line.
@@ -36,6 +45,59 @@ pub enum Reply {
     },
     /// Something changed.
     Changed(Change),
+}
+
+/// One setting.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SettingLine {
+    /// Its name.
+    pub name: String,
+    /// What holds, without secrets.
+    pub value: String,
+    /// What it may be.
+    pub allowed: String,
+}
+
+/// The network as the box sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Network {
+    /// Every interface but the loopback, by name.
+    pub interfaces: Vec<Interface>,
+    /// Whether the network is of use.
+    pub link: Link,
+    /// Whether the time of day can be trusted.
+    pub clock: Clock,
+}
+
+/// One network interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Interface {
+    /// Its name.
+    pub name: String,
+    /// Whether it has a carrier.
+    pub up: bool,
+    /// Its addresses.
+    pub addresses: Vec<String>,
+}
+
+/// What trying a destination has shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Checked {
+    /// The destination.
+    pub name: String,
+    /// The phases that went well.
+    pub phases: Vec<Phase>,
+    /// Why the next one did not.
+    pub failure: Option<String>,
+}
+
+/// A phase that went well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Phase {
+    /// What was done.
+    pub name: &'static str,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
 }
 
 /// Product, version and board.
@@ -261,6 +323,20 @@ impl Reply {
     /// For people: one entry for each line, without line ends and control characters.
     pub fn render_text(&self) -> Vec<String> {
         text::render(self)
+    }
+
+    /// Whether it says that something was not done.
+    pub fn is_error(&self) -> bool {
+        match self {
+            Reply::Error { .. } => true,
+            Reply::Checked(checked) => checked.failure.is_some(),
+            _ => false,
+        }
+    }
+
+    /// For programs at the serial line: `ACK` or `NACK`, lines of `key: value`, an empty line.
+    pub fn render_machine(&self) -> Vec<String> {
+        super::machine::render(self)
     }
 
     /// For programs: one line of JSON.

@@ -1,8 +1,8 @@
 //! Replies as lines for people.
 
 use super::reply::{
-    About, Change, Clock, DestinationState, DestinationStatus, EncoderNumbers, Link, Reply,
-    SendNumbers, Status,
+    About, Change, Checked, Clock, DestinationState, DestinationStatus, EncoderNumbers, Link,
+    Network, Reply, SendNumbers, SettingLine, Status,
 };
 
 pub(super) fn render(reply: &Reply) -> Vec<String> {
@@ -17,6 +17,12 @@ pub(super) fn render(reply: &Reply) -> Vec<String> {
         Reply::About(About { product, version, board }) => {
             vec![format!("{product} {version} on {board}")]
         }
+        Reply::Settings { settings } if settings.is_empty() => {
+            vec!["no setting has such a name; `show` lists all".to_owned()]
+        }
+        Reply::Settings { settings } => setting_lines(settings),
+        Reply::Network(network) => network_lines(network),
+        Reply::Checked(checked) => checked_lines(checked),
         Reply::Text { lines } => lines.clone(),
         Reply::Error { message, .. } => vec![format!("error: {message}")],
         Reply::Changed(change) => vec![change_line(change)],
@@ -27,14 +33,7 @@ pub(super) fn render(reply: &Reply) -> Vec<String> {
 fn status_lines(status: &Status) -> Vec<String> {
     let present = |present| if present { "present" } else { "absent" };
     let facts = &status.facts;
-    let link = match facts.link {
-        Link::Up => "up",
-        Link::Down => "down",
-    };
-    let clock = match facts.clock {
-        Clock::Trusted => "trusted",
-        Clock::Untrusted => "not trusted yet",
-    };
+    let (link, clock) = (link_word(facts.link), clock_word(facts.clock));
     let mut lines = vec![
         format!("state        {} for {}", status.mode.name(), clock_time(status.for_ms)),
         format!("because      {}", status.because),
@@ -45,6 +44,55 @@ fn status_lines(status: &Status) -> Vec<String> {
     ];
     lines.extend(status.encoder.as_ref().map(encoder_line));
     lines.extend(status.destinations.iter().flat_map(destination_lines));
+    lines
+}
+
+fn link_word(link: Link) -> &'static str {
+    match link {
+        Link::Up => "up",
+        Link::Down => "down",
+    }
+}
+
+fn clock_word(clock: Clock) -> &'static str {
+    match clock {
+        Clock::Trusted => "trusted",
+        Clock::Untrusted => "not trusted yet",
+    }
+}
+
+fn setting_lines(settings: &[SettingLine]) -> Vec<String> {
+    let width = settings.iter().map(|line| line.name.len()).max().unwrap_or(0);
+    let line = |SettingLine { name, value, allowed }: &SettingLine| {
+        format!("{name:width$}  {value}  ({allowed})")
+    };
+    settings.iter().map(line).collect()
+}
+
+fn network_lines(network: &Network) -> Vec<String> {
+    let mut lines = vec![
+        format!("network      {}", link_word(network.link)),
+        format!("clock        {}", clock_word(network.clock)),
+    ];
+    for interface in &network.interfaces {
+        let state = if interface.up { "up" } else { "no carrier" };
+        let addresses = match interface.addresses.as_slice() {
+            [] => "no address".to_owned(),
+            some => some.join(", "),
+        };
+        lines.push(format!("{:12} {state}, {addresses}", interface.name));
+    }
+    lines
+}
+
+fn checked_lines(checked: &Checked) -> Vec<String> {
+    let phase =
+        |phase: &super::reply::Phase| format!("{:14} ok {:6} ms", phase.name, phase.took_ms);
+    let mut lines: Vec<String> = checked.phases.iter().map(phase).collect();
+    lines.push(match &checked.failure {
+        None => "reachable and trusted; the key is tried only when going live".to_owned(),
+        Some(why) => format!("error: {why}"),
+    });
     lines
 }
 

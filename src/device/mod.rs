@@ -4,13 +4,23 @@
 //! decided in `panel`, `console` and `appliance`.
 
 pub mod button;
+pub mod control;
+mod folder;
 mod gpio;
 mod led;
 mod lights;
+mod log_ring;
+pub mod network;
 mod port;
 mod service;
+mod sources;
+pub mod stick;
+pub mod store;
 
+pub use folder::Folder;
 pub use gpio::GpioError;
 pub use lights::{Lights, LightsError};
+pub use log_ring::LogRing;
 pub use port::{PortError, PortWriter, open as open_port};
-pub use service::ServiceManager;
+pub use service::{ServiceManager, reboot};
+pub use sources::{SourceError, Sources};

@@ -2,6 +2,7 @@
 
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::process::Command;
 
 /// The way to the service manager; silent where there is none.
 #[derive(Debug)]
@@ -22,6 +23,11 @@ impl ServiceManager {
         ServiceManager { socket }
     }
 
+    /// Whether there is one.
+    pub fn is_there(&self) -> bool {
+        self.socket.is_some()
+    }
+
     /// Sends one assignment, such as `READY=1`.
     pub fn notify(&self, assignment: &str) {
         if let Some((socket, address)) = &self.socket
@@ -29,6 +35,18 @@ impl ServiceManager {
         {
             tracing::debug!(%error, "the service manager does not listen");
         }
+    }
+}
+
+/// Asks the service manager to start the machine anew. Blocks until it has said yes or no.
+pub fn reboot() {
+    match Command::new("systemctl").args(["--no-block", "reboot"]).output() {
+        Ok(asked) if asked.status.success() => {}
+        Ok(asked) => {
+            let said = String::from_utf8_lossy(&asked.stderr);
+            tracing::error!(said = said.trim(), "the service manager does not reboot");
+        }
+        Err(error) => tracing::error!(%error, "systemctl cannot be run"),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::limits::BUTTON_HOLD;
+use crate::limits::{BUTTON_HOLD, RESET_HOLD, RESET_LET_GO};
 
 /// What the owner did with the button.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -14,6 +14,14 @@ pub enum Gesture {
     Press,
     /// Held for two seconds, told while it is still held: stop.
     Hold,
+    /// Found held when the box started: held on, it leads to a factory reset.
+    ResetBegun,
+    /// Held long enough: letting go now is the factory reset.
+    ResetArmed,
+    /// Let go in time: factory reset.
+    Reset,
+    /// Let go too early, or not at all: a stuck button resets nothing.
+    ResetGivenUp,
 }
 
 /// Judges the edges of one button.
@@ -41,7 +49,15 @@ enum State {
     Down {
         hold_at: Duration,
     },
-    /// Pressed, and nothing more is told until it is released: after a hold, or found so at start.
+    /// Found pressed at start; the factory reset is armed at this time.
+    AtStart {
+        armed_at: Duration,
+    },
+    /// To be released before this time for a factory reset.
+    Armed {
+        until: Duration,
+    },
+    /// Pressed, and nothing more is told until it is released.
     Spent,
 }
 
@@ -58,13 +74,17 @@ impl Button {
         }
     }
 
-    /// The level found when the box starts. A button that is already down is a stuck one or a
-    /// thing lying on it: nothing is told until it was released once.
+    /// The level found when the box starts. A button that is already down is an owner who wants a
+    /// factory reset, or a thing lying on it: held for [`RESET_HOLD`] and then released within
+    /// [`RESET_LET_GO`] it is the former, and anything else does nothing.
     pub fn start(&mut self, at: Duration, pressed: bool) {
         self.raw = pressed;
         self.raw_since = at;
         self.unsettled = false;
-        self.state = if pressed { State::Spent } else { State::Up };
+        self.state = if pressed { State::AtStart { armed_at: at + RESET_HOLD } } else { State::Up };
+        if pressed {
+            self.tell(Gesture::ResetBegun);
+        }
     }
 
     /// The line changed at `at`. Edges that repeat a level are harmless.
@@ -82,6 +102,8 @@ impl Button {
         let settled = self.unsettled.then(|| self.raw_since + self.debounce);
         let hold = match self.state {
             State::Down { hold_at } if self.raw => Some(hold_at),
+            State::AtStart { armed_at } if self.raw => Some(armed_at),
+            State::Armed { until } if self.raw => Some(until),
             _ => None,
         };
         settled.into_iter().chain(hold).min()
@@ -98,6 +120,20 @@ impl Button {
             && now >= hold_at
         {
             self.tell(Gesture::Hold);
+            self.state = State::Spent;
+        }
+        if let State::AtStart { armed_at } = self.state
+            && self.raw
+            && now >= armed_at
+        {
+            self.tell(Gesture::ResetArmed);
+            self.state = State::Armed { until: armed_at + RESET_LET_GO };
+        }
+        if let State::Armed { until } = self.state
+            && self.raw
+            && now >= until
+        {
+            self.tell(Gesture::ResetGivenUp);
             self.state = State::Spent;
         }
     }
@@ -119,8 +155,16 @@ impl Button {
                 self.tell(if held { Gesture::Hold } else { Gesture::Press });
                 self.state = State::Up;
             }
+            (State::AtStart { .. }, false) => {
+                self.tell(Gesture::ResetGivenUp);
+                self.state = State::Up;
+            }
+            (State::Armed { .. }, false) => {
+                self.tell(Gesture::Reset);
+                self.state = State::Up;
+            }
             (State::Spent, false) => self.state = State::Up,
-            (State::Up, false) | (State::Down { .. } | State::Spent, true) => {}
+            (State::Up, false) | (_, true) => {}
         }
     }
 
@@ -203,13 +247,34 @@ mod tests {
         check(&[(0, true), (1_999, false)], &[(30, Gesture::Down), (2_029, Gesture::Press)]);
     }
 
-    #[test]
-    fn a_button_held_at_power_up_tells_nothing_until_it_was_released() {
+    fn held_at_power_up(edges: &[(u64, bool)]) -> Vec<(u64, Gesture)> {
         let mut button = Button::new(30);
         button.start(ms(0), true);
-        let edges = [(9_000, false), (10_000, true), (10_100, false)];
-        let told = play(&mut button, &edges, 60_000);
-        assert_eq!(told, [(10_030, Gesture::Down), (10_130, Gesture::Press)]);
+        play(&mut button, edges, 600_000)
+    }
+
+    #[test]
+    fn a_button_held_for_ten_seconds_at_power_up_and_let_go_resets() {
+        assert_eq!(
+            held_at_power_up(&[(12_000, false)]),
+            [
+                (10_000, Gesture::ResetBegun),
+                (10_000, Gesture::ResetArmed),
+                (12_030, Gesture::Reset),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_button_let_go_too_early_or_stuck_at_power_up_resets_nothing() {
+        let early = held_at_power_up(&[(9_000, false), (10_000, true), (10_100, false)]);
+        let gestures: Vec<_> = early.into_iter().map(|(_, gesture)| gesture).collect();
+        assert_eq!(
+            gestures,
+            [Gesture::ResetBegun, Gesture::ResetGivenUp, Gesture::Down, Gesture::Press,]
+        );
+        let stuck = held_at_power_up(&[(300_000, false)]);
+        assert_eq!(stuck.last(), Some(&(15_000, Gesture::ResetGivenUp)));
     }
 
     #[test]

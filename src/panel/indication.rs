@@ -31,6 +31,16 @@ pub enum Indication {
     Already,
     /// For a moment: not possible now; the console says why.
     Refused,
+    /// For a moment: a USB stick is being read.
+    StickWorking,
+    /// For a moment: the stick's settings hold, and it may be pulled out.
+    StickAccepted,
+    /// For a moment: the stick was refused, and it may be pulled out.
+    StickRefused,
+    /// For a moment: the button is held since power-up; letting go now changes nothing.
+    ResetBegun,
+    /// For a moment: letting go now forgets all settings.
+    ResetArmed,
 }
 
 /// What is not as it should be while live.
@@ -74,7 +84,7 @@ pub enum Fault {
 
 impl Indication {
     /// Every indication once, in the order of the owner's table.
-    pub const ALL: [Indication; 20] = [
+    pub const ALL: [Indication; 25] = [
         Indication::Starting,
         Indication::NeedsSetup,
         Indication::Ready,
@@ -95,11 +105,26 @@ impl Indication {
         Indication::Pressed,
         Indication::Already,
         Indication::Refused,
+        Indication::StickWorking,
+        Indication::StickAccepted,
+        Indication::StickRefused,
+        Indication::ResetBegun,
+        Indication::ResetArmed,
     ];
 
     /// Whether it is played once over what the lights say otherwise, instead of lasting.
     pub fn is_momentary(self) -> bool {
-        matches!(self, Indication::Pressed | Indication::Already | Indication::Refused)
+        matches!(
+            self,
+            Indication::Pressed
+                | Indication::Already
+                | Indication::Refused
+                | Indication::StickWorking
+                | Indication::StickAccepted
+                | Indication::StickRefused
+                | Indication::ResetBegun
+                | Indication::ResetArmed
+        )
     }
 
     /// Whether the owner has pressed live and not stopped: the only time the LIVE light may burn.
@@ -139,6 +164,11 @@ impl Indication {
             Indication::Pressed => "pressed",
             Indication::Already => "already so",
             Indication::Refused => "not now",
+            Indication::StickWorking => "stick, working",
+            Indication::StickAccepted => "stick, accepted",
+            Indication::StickRefused => "stick, refused",
+            Indication::ResetBegun => "reset, hold on",
+            Indication::ResetArmed => "reset, let go",
         }
     }
 }

@@ -59,6 +59,11 @@ fn moment(indication: Indication) -> &'static str {
     match indication {
         Indication::Pressed => "one blip",
         Indication::Already => "two blips",
+        Indication::StickWorking => "eight blips",
+        Indication::StickAccepted => "three long blips",
+        Indication::StickRefused => "flickers for four seconds",
+        Indication::ResetBegun => "blinks for ten seconds",
+        Indication::ResetArmed => "flickers very fast for five seconds",
         _ => "flickers for a second",
     }
 }
@@ -120,6 +125,22 @@ fn explain(indication: Indication) -> (&'static str, &'static str) {
         Indication::Refused => {
             ("Not possible now.", "Look at the light again; ask `status` at the console.")
         }
+        Indication::StickWorking => ("A USB stick is being read.", "Leave it in."),
+        Indication::StickAccepted => {
+            ("The settings of the stick hold.", "Pull the stick out; it is safe to remove.")
+        }
+        Indication::ResetBegun => (
+            "The button is held since power-up.",
+            "Hold on for a factory reset; let go to leave everything as it is.",
+        ),
+        Indication::ResetArmed => (
+            "Letting go now forgets all settings and keys.",
+            "Let go for the factory reset; hold on to leave everything as it is.",
+        ),
+        Indication::StickRefused => (
+            "The stick was refused, and nothing was changed.",
+            "Pull it out; it is safe to remove. Read firstmile-result.txt on it.",
+        ),
     }
 }
 

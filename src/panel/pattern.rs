@@ -50,6 +50,15 @@ const FLASH_6: Rhythm =
     Rhythm::Cycle(&[150, 200, 150, 200, 150, 200, 150, 200, 150, 200, 150, 1_500]);
 const BLIP_1: Rhythm = Rhythm::Cycle(&[160, 40]);
 const BLIP_2: Rhythm = Rhythm::Cycle(&[160, 160, 160, 40]);
+const BLIPS_8: Rhythm = Rhythm::Cycle(&[
+    160, 160, 160, 160, 160, 160, 160, 160, 160, 160, 160, 160, 160, 160, 160, 160,
+]);
+const LONG_BLIPS_3: Rhythm = Rhythm::Cycle(&[900, 300, 900, 300, 900, 300]);
+const LONG_FLICKER: Rhythm = Rhythm::Cycle(&[80; 50]);
+/// Ten seconds, as long as the button is to be held.
+const TEN_SLOW: Rhythm = Rhythm::Cycle(&[500; 20]);
+/// Five seconds, as long as there is to let go.
+const FIVE_FAST: Rhythm = Rhythm::Cycle(&[50; 100]);
 const FLICKER: Rhythm = Rhythm::Cycle(&[80, 80, 80, 80, 80, 80, 80, 80, 80, 80, 80, 80, 80, 80]);
 
 /// What the lights do for `indication`. Momentary ones turn a light's level over instead of
@@ -84,6 +93,11 @@ pub fn lights(indication: Indication) -> Lights {
         Indication::Pressed => status_only(BLIP_1),
         Indication::Already => status_only(BLIP_2),
         Indication::Refused => status_only(FLICKER),
+        Indication::StickWorking => status_only(BLIPS_8),
+        Indication::StickAccepted => status_only(LONG_BLIPS_3),
+        Indication::StickRefused => status_only(LONG_FLICKER),
+        Indication::ResetBegun => status_only(TEN_SLOW),
+        Indication::ResetArmed => status_only(FIVE_FAST),
     }
 }
 
@@ -275,10 +289,15 @@ mod tests {
     }
 
     #[test]
-    fn the_momentary_ones_are_over_within_a_second_and_a_half() {
+    fn answers_to_the_button_are_over_within_a_second_and_a_half_and_a_stick_s_within_four() {
         for indication in Indication::ALL.into_iter().filter(|i| i.is_momentary()) {
             let length = lights(indication).single.period();
-            assert!(!length.is_zero() && length <= Duration::from_millis(1_500));
+            let most = Duration::from_millis(match indication.name().split(',').next() {
+                Some("stick") => 4_000,
+                Some("reset") => 10_000, // as long as the button is held
+                _ => 1_500,
+            });
+            assert!(!length.is_zero() && length <= most, "{}", indication.name());
         }
     }
 

@@ -4,7 +4,9 @@
 //! next input or deadline. It decides nothing: why the box does something is answered in
 //! `appliance`, how it is done in `capture`, `publish` and `device`.
 
+mod keeper;
 mod outcome;
+mod plan;
 mod runner;
 
 use std::sync::Arc;
@@ -12,11 +14,15 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
+use crate::appliance::LinkChange;
 use crate::board::Profile;
 use crate::capture::{self, Capture, CaptureError, CaptureEvent};
 use crate::clock::Clock;
-use crate::console::Status;
-use crate::device::{Lights, ServiceManager};
+use crate::config::{self, Partial};
+use crate::console::{self, Checked, ClientId, Interface, Status};
+use crate::device::control::Heard;
+use crate::device::store::Store;
+use crate::device::{Folder, Lights, LogRing, ServiceManager, Sources};
 use crate::limits::EVENTS_MAX;
 use crate::panel::Levels;
 use crate::publish::Target;
@@ -30,8 +36,23 @@ pub enum Input {
         /// It is closed now.
         pressed: bool,
     },
+    /// The button's contact as it is found at start, before its first edge.
+    Found {
+        /// When.
+        at: Duration,
+        /// It is closed.
+        pressed: bool,
+    },
     /// Bytes typed at the console.
     Typed(Vec<u8>),
+    /// The network is so now; `None` when the interfaces are not known.
+    Network(LinkChange, Option<Vec<Interface>>),
+    /// The clock is so now.
+    Clock(console::Clock),
+    /// The keeper of the settings has carried out an order.
+    Kept(Kept),
+    /// A destination was tried.
+    Checked(ClientId, Checked),
     /// The capture of this run reports.
     Capture(u64, CaptureEvent),
     /// The capture of this run was started, or could not be.
@@ -48,12 +69,23 @@ pub struct Setup {
     pub profile: Profile,
     /// What to capture and how to encode it.
     pub request: capture::Request,
-    /// Where to publish.
+    /// Where to publish, beside what the settings say.
     pub destinations: Vec<Destination>,
-    /// Go live although the camera is missing.
-    pub start_without_camera: bool,
-    /// Go live although the microphone is missing.
-    pub start_without_microphone: bool,
+    /// The settings.
+    pub memory: Memory,
+}
+
+/// What the box remembers.
+#[derive(Default)]
+pub struct Memory {
+    /// The fixed sources of settings.
+    pub sources: Sources,
+    /// What is stored.
+    pub stored: Partial,
+    /// The box was live when the power went.
+    pub latched_live: bool,
+    /// Where changes are stored; `None` where nothing can be kept.
+    pub store: Option<Store<Folder>>,
 }
 
 /// A destination as the settings name it.
@@ -63,6 +95,8 @@ pub struct Destination {
     pub name: String,
     /// Where and how; `None` while it has no key.
     pub target: Option<Arc<Target>>,
+    /// The settings that it was made of; `None` when it does not come from settings.
+    pub made_of: Option<config::Destination>,
 }
 
 /// The box's hands: what the loop touches directly.
@@ -73,6 +107,10 @@ pub struct Hands {
     pub console: Box<dyn FnMut(Vec<u8>) + Send>,
     /// The service manager.
     pub manager: ServiceManager,
+    /// The control socket.
+    pub control: Option<mpsc::Receiver<Heard>>,
+    /// The last lines of the log.
+    pub log: LogRing,
 }
 
 /// What anybody may watch while the box runs.
@@ -115,6 +153,8 @@ pub enum DueTo {
     /// The box itself.
     Inside,
 }
+
+pub use keeper::Kept;
 
 /// The channel into the loop.
 pub fn inputs() -> (mpsc::Sender<Input>, mpsc::Receiver<Input>) {

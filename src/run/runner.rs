@@ -1,5 +1,7 @@
 //! The loop itself.
 
+mod desk;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,23 +18,39 @@ use crate::capture::{Capture, CaptureError, CaptureEvent, CaptureStats, Fault};
 use crate::clock::Clock;
 use crate::console::{self, ClientId, EncoderNumbers, LineEditor, Reply, SendNumbers, Status};
 use crate::flv::metadata::Metadata;
-use crate::limits::{CONSOLE_LINE_BYTES_MAX, EVENTS_MAX, NUMBERS_INTERVAL, REPROBE_INTERVAL};
+use crate::limits::{EVENTS_MAX, NUMBERS_INTERVAL, REPROBE_INTERVAL};
 use crate::media::FanOut;
 use crate::panel::{Blinker, Button};
 use crate::publish::{self, Close, Numbers, Order, PublishHandle, Report, What};
 use crate::{board, capture};
 
-use super::{Destination, DueTo, EndNote, Hands, Input, Setup, View, outcome};
+use crate::config::{self, Partial, Settings};
+use crate::device::Sources;
+use crate::device::control::{Answer, Heard};
+
+use super::keeper::{Keeper, Order as KeepOrder, Wish};
+use super::{Destination, DueTo, EndNote, Hands, Input, Setup, View, outcome, plan};
+use desk::Desk;
 
 /// The console on the box's own port.
 const LOCAL: ClientId = ClientId(0);
 
-/// Debounce of a button that the profile says nothing of (the keys of a terminal do not bounce).
+/// Debounce of a button that does not bounce: keys of a terminal, and keys that the kernel debounces.
 const NO_DEBOUNCE_MS: u16 = 0;
 
 pub(super) struct Runner {
     clock: Clock,
-    setup: Setup,
+    /// Destinations that no setting names.
+    fixed: Vec<Destination>,
+    /// What the board itself would capture, and what is captured from the next start on.
+    of_board: capture::Request,
+    request: capture::Request,
+    /// What is captured now.
+    on_air: capture::Request,
+    sources: Sources,
+    stored: Partial,
+    settings: Settings,
+    keeper: Option<Keeper>,
     hands: Hands,
     inputs: mpsc::Sender<Input>,
     view: watch::Sender<Option<View>>,
@@ -41,12 +59,14 @@ pub(super) struct Runner {
     button: Button,
     blinker: Blinker,
     editor: LineEditor,
+    desk: Desk,
 
     fan_out: FanOut,
     key_wanted: Arc<Notify>,
     reports: mpsc::Sender<Report>,
     reported: mpsc::Receiver<Report>,
     destinations: BTreeMap<DestinationId, Running>,
+    next_id: u32,
     capture: CaptureSlot,
 
     last_end: Option<EndNote>,
@@ -60,6 +80,7 @@ pub(super) struct Runner {
 /// A destination with its task.
 struct Running {
     settings: Destination,
+    revision: u64,
     handle: PublishHandle,
 }
 
@@ -96,26 +117,39 @@ impl Runner {
         view: watch::Sender<Option<View>>,
     ) -> Runner {
         let now = clock.now();
+        let Setup { profile, request: of_board, destinations: fixed, memory } = setup;
+        let settings = memory.sources.effective(&memory.stored);
         let appliance = Appliance::new(
             now,
             ApplianceSetup {
                 seed: fastrand::u64(..),
-                board: setup.profile.name.clone(),
-                start_without_camera: setup.start_without_camera,
-                start_without_microphone: setup.start_without_microphone,
-                latched_live: false,
+                board: profile.name.clone(),
+                start_without_camera: settings.start_without_camera,
+                start_without_microphone: settings.start_without_microphone,
+                latched_live: memory.latched_live,
             },
         );
-        let debounce_ms = match &setup.profile.button {
+        let request = plan::request(&of_board, &settings);
+        let keeper = memory.store.and_then(|store| desk::keeper(store, inputs.clone()));
+        let debounce_ms = match &profile.button {
             board::Button::Cdev { debounce_ms, .. } => {
                 u16::try_from(*debounce_ms).unwrap_or(u16::MAX)
             }
-            board::Button::Keys | board::Button::None => NO_DEBOUNCE_MS,
+            board::Button::Keys | board::Button::Input { .. } | board::Button::None => {
+                NO_DEBOUNCE_MS
+            }
         };
         let (reports, reported) = mpsc::channel(EVENTS_MAX);
         Runner {
             clock,
-            setup,
+            fixed,
+            of_board,
+            on_air: request.clone(),
+            request,
+            sources: memory.sources,
+            stored: memory.stored,
+            settings,
+            keeper,
             hands,
             inputs,
             view,
@@ -123,11 +157,13 @@ impl Runner {
             button: Button::new(debounce_ms),
             blinker: Blinker::new(),
             editor: LineEditor::new(),
+            desk: Desk::new(),
             fan_out: FanOut::new(),
             key_wanted: Arc::new(Notify::new()),
             reports,
             reported,
             destinations: BTreeMap::new(),
+            next_id: 0,
             capture: CaptureSlot::Off,
             last_end: None,
             missing: None,
@@ -152,6 +188,7 @@ impl Runner {
             tokio::select! {
                 Some(input) = inputs.recv() => self.handle_input(input),
                 Some(report) = self.reported.recv() => self.handle_report(report),
+                heard = desk::next_heard(&mut self.hands.control) => self.handle_heard(heard),
                 () = self.key_wanted.notified() => self.force_key_frame(),
                 () = self.clock.reach(deadline) => {}
             }
@@ -162,21 +199,7 @@ impl Runner {
     /// Tells the appliance what there is; the console answers from here on.
     fn begin(&mut self) {
         self.perform_all();
-        let settings = std::mem::take(&mut self.setup.destinations);
-        let mut targets = Vec::new();
-        for (index, settings) in settings.into_iter().enumerate() {
-            let id = DestinationId(index as u32);
-            targets.push(ApplianceTarget {
-                id,
-                name: settings.name.clone(),
-                revision: 0,
-                has_key: settings.target.is_some(),
-            });
-            let handle =
-                publish::spawn(self.clock, id.0, self.fan_out.clone(), self.reports.clone());
-            self.destinations.insert(id, Running { settings, handle });
-        }
-        self.tell(Event::Targets(targets));
+        self.retarget();
         self.look_for_sources();
         self.tell(Event::Booted);
     }
@@ -186,7 +209,7 @@ impl Runner {
         if !matches!(self.capture, CaptureSlot::Off) {
             return;
         }
-        let request = &self.setup.request;
+        let request = &self.request;
         let looks = [
             (Source::Camera, request.camera.look()),
             (Source::Microphone, request.microphone.look()),
@@ -224,7 +247,18 @@ impl Runner {
                 self.button.edge(at, pressed);
                 self.hear_button();
             }
+            Input::Found { at, pressed } => {
+                self.button.start(at, pressed);
+                self.hear_button();
+            }
             Input::Typed(bytes) => self.handle_typed(&bytes),
+            Input::Network(link, interfaces) => {
+                self.desk.interfaces = interfaces;
+                self.tell(Event::Link(link));
+            }
+            Input::Clock(clock) => self.tell(Event::Clock(clock)),
+            Input::Kept(kept) => self.handle_kept(kept),
+            Input::Checked(to, checked) => self.reply(to, &Reply::Checked(checked)),
             Input::Capture(run, event) => self.handle_capture(run, event),
             Input::CaptureStarted(run, started) => self.handle_started(run, started),
             Input::CaptureStopped(run) => self.tell_pipeline(run, PipelineEvent::Ended),
@@ -235,34 +269,6 @@ impl Runner {
     fn hear_button(&mut self) {
         while let Some(gesture) = self.button.poll_gesture() {
             self.tell(Event::Button(gesture));
-        }
-    }
-
-    fn handle_typed(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            let mut echo = Vec::new();
-            let line = self.editor.feed(*byte, &mut echo);
-            if !echo.is_empty() {
-                (self.hands.console)(echo);
-            }
-            match line {
-                Some(console::Input::Line(line)) => self.handle_line(&line),
-                Some(console::Input::TooLong) => {
-                    let most = CONSOLE_LINE_BYTES_MAX;
-                    self.print(&Reply::error(format!("the line is longer than {most} bytes")));
-                }
-                Some(console::Input::Interrupted) => self.prompt(),
-                // Nothing asks for a secret yet.
-                Some(console::Input::Secret(_)) | None => {}
-            }
-        }
-    }
-
-    fn handle_line(&mut self, line: &str) {
-        match console::parse(line) {
-            Ok(Some(command)) => self.tell(Event::Console { from: LOCAL, command }),
-            Ok(None) => self.prompt(),
-            Err(error) => self.print(&Reply::from(error)),
         }
     }
 
@@ -330,6 +336,7 @@ impl Runner {
             }
         };
         self.tell(Event::Publish { dest, attempt: report.attempt, what });
+        self.drop_gone();
     }
 
     fn note_end(&mut self, destination: &str, words: &dyn std::fmt::Display, due_to: DueTo) {
@@ -372,8 +379,12 @@ impl Runner {
     // ── actions ─────────────────────────────────────────────────────────────────────────────
 
     fn perform_all(&mut self) {
-        while let Some(action) = self.appliance.poll_action() {
-            self.perform(action);
+        loop {
+            while let Some(action) = self.appliance.poll_action() {
+                self.perform(action);
+            }
+            let Some(event) = self.desk.later.pop_front() else { return };
+            self.appliance.handle(self.clock.now(), event);
         }
     }
 
@@ -386,10 +397,11 @@ impl Runner {
                 self.order(dest, Order::Close { attempt, how });
             }
             Action::Show(indication) => self.blinker.show(self.clock.now(), indication),
-            Action::Say { to: To::Client(LOCAL), reply } => self.print(&reply),
-            Action::Say { to: To::Client(_), .. } => {}
+            Action::Say { to: To::Client(client), reply } => self.reply(client, &reply),
+            Action::Serve { from, service } => self.serve(from, service),
             Action::Say { to: To::Everyone, reply } => self.announce(&reply),
-            Action::Latch(_) => {}
+            Action::Latch(live) => self.latch(live),
+            Action::Forget => self.forget(),
             Action::Notify(Notice::Ready) => self.hands.manager.notify("READY=1"),
             Action::Notify(Notice::Status(text)) => {
                 self.hands.manager.notify(&format!("STATUS={text}"));
@@ -401,7 +413,10 @@ impl Runner {
 
     fn perform_pipeline(&mut self, order: PipelineOrder) {
         match order {
-            PipelineOrder::Start { run } => self.start_capture(run),
+            PipelineOrder::Start { run } => {
+                self.on_air = self.request.clone();
+                self.start_capture(run);
+            }
             PipelineOrder::Stop => self.stop_capture(),
             PipelineOrder::Restart { run } => {
                 self.stop_capture();
@@ -417,7 +432,7 @@ impl Runner {
             return;
         }
         self.capture = CaptureSlot::Opening { run, wanted: true };
-        let request = self.setup.request.clone();
+        let request = self.on_air.clone();
         let (fan_out, key_wanted) = (self.fan_out.clone(), self.key_wanted.clone());
         let sink: capture::FrameSink = Arc::new(move |frame| {
             if fan_out.publish(frame) {
@@ -471,7 +486,7 @@ impl Runner {
     }
 
     fn metadata(&self) -> Metadata {
-        let (video, audio) = (&self.setup.request.video, &self.setup.request.audio);
+        let (video, audio) = (&self.on_air.video, &self.on_air.audio);
         Metadata {
             width: video.width,
             height: video.height,
@@ -501,43 +516,6 @@ impl Runner {
     fn show_lights(&mut self) {
         let levels = self.blinker.poll(self.clock.now());
         self.hands.lights.show(levels);
-    }
-
-    /// A change: for the journal, and for a console that watches.
-    fn announce(&mut self, reply: &Reply) {
-        for line in reply.render_text() {
-            tracing::info!("{line}");
-        }
-        if self.appliance.watches(LOCAL) {
-            self.print(reply);
-        }
-    }
-
-    fn print(&mut self, reply: &Reply) {
-        let mut out = Vec::new();
-        self.editor.erase(&mut out);
-        let reply = match reply {
-            Reply::Status(status) => {
-                let mut status = status.clone();
-                self.add_numbers(&mut status);
-                &Reply::Status(status)
-            }
-            other => other,
-        };
-        for line in reply.render_text() {
-            out.extend_from_slice(line.as_bytes());
-            out.extend_from_slice(b"\r\n");
-        }
-        (self.hands.console)(out);
-        self.prompt();
-    }
-
-    fn prompt(&mut self) {
-        let mode = self.appliance.status(self.clock.now()).mode;
-        self.editor.set_prompt(&console::prompt(mode));
-        let mut out = Vec::new();
-        self.editor.redraw(&mut out);
-        (self.hands.console)(out);
     }
 
     fn publish_view(&mut self) {

@@ -2,8 +2,10 @@
 //! be missing at a desk but not on the build server.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod appliance;
 pub mod clip;
 pub mod drain;
+pub mod ingest;
 pub mod nginx;
 pub mod pki;
 pub mod probe;

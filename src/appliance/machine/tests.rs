@@ -1,6 +1,6 @@
-//! The machine's promises that need no random model.
+//! Bounds and answers of the machine.
 
-use super::super::{DestinationId, PublishOrder};
+use super::super::PublishOrder;
 use super::*;
 
 fn setup() -> Setup {
@@ -96,11 +96,15 @@ fn every_command_of_the_console_is_answered_in_every_mode_to_whoever_asked() {
     for make in makers {
         for entry in console::COMMANDS {
             let mut appliance = make();
-            let command = console::parse(entry.name).expect("a command").expect("a command");
+            let command = console::parse(entry.example).expect("a command").expect("a command");
             let actions = tell(&mut appliance, [ask(3, command)]);
-            let answers = actions
-                .iter()
-                .filter(|action| matches!(action, Action::Say { to: To::Client(ClientId(3)), .. }));
+            let answers = actions.iter().filter(|action| {
+                matches!(
+                    action,
+                    Action::Say { to: To::Client(ClientId(3)), .. }
+                        | Action::Serve { from: ClientId(3), .. }
+                )
+            });
             assert_eq!(answers.count(), 1, "{} in {:?}", entry.name, appliance.mode());
         }
     }

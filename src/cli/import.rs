@@ -1,0 +1,127 @@
+//! `firstmile import`: settings from a USB stick, all of them or none.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::config::{ConfigErrors, Stick};
+use crate::device::stick::{RESULT_FILE, SETTINGS_FILE, StickError, StickFolder};
+use crate::device::store::Store;
+use crate::device::{Folder, control};
+
+use super::exit::{Code, Failure};
+
+/// Take over the settings of a USB stick, all of them or none
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// The stick's root folder, or its block device, which is mounted for the purpose
+    #[arg(value_name = "FOLDER|DEVICE")]
+    from: PathBuf,
+    /// Folder where the box stores its settings
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/firstmile")]
+    state: PathBuf,
+    /// Control socket of the box
+    #[arg(long, value_name = "SOCKET")]
+    socket: Option<PathBuf>,
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// [`Failure`] when the stick is refused; nothing was changed then.
+pub fn run(args: &ImportArgs) -> Result<(), Failure> {
+    let socket = args.socket.clone().unwrap_or_else(super::ctl::default_socket);
+    let refused = |words: &dyn std::fmt::Display| Failure::new(Code::Settings, words);
+    let runtime = socket.parent().map_or_else(env::temp_dir, Path::to_owned);
+    let stick = StickFolder::open(&args.from, &runtime).map_err(|error| refused(&error))?;
+    let bytes = match stick.settings() {
+        // Most sticks are not meant for the box, and it says nothing about them.
+        Err(error @ StickError::Missing { .. }) => {
+            println!("{error}: nothing to do");
+            return Ok(());
+        }
+        other => other,
+    };
+    tell(&socket, "stick working");
+    let taken = bytes
+        .map_err(|error| vec![error.to_string()])
+        .and_then(|bytes| Stick::parse(SETTINGS_FILE, &bytes).map_err(|errors| lines(&errors)))
+        .and_then(|said| take_over(&said, &args.state).map(|()| said));
+    stick.unlock();
+    let outcome = match taken {
+        Ok(said) => {
+            tell(&socket, "reload");
+            Ok(accepted(&stick, &said))
+        }
+        Err(why) => Err(why),
+    };
+    let (Ok(result) | Err(result)) = &outcome;
+    let word = if outcome.is_ok() { "accepted" } else { "refused" };
+    let told =
+        format!("firstmile {}\r\n{word}\r\n{}\r\n", env!("CARGO_PKG_VERSION"), result.join("\r\n"));
+    if let Err(error) = stick.write_result(&told) {
+        println!("{RESULT_FILE} was not written: {error}");
+    }
+    // Taken off before anybody is told that it may be pulled out.
+    drop(stick);
+    tell(&socket, &format!("stick {word}"));
+    match outcome {
+        Ok(result) => {
+            result.iter().for_each(|line| println!("{line}"));
+            Ok(())
+        }
+        Err(why) => Err(refused(&why.join("; "))),
+    }
+}
+
+fn lines(errors: &ConfigErrors) -> Vec<String> {
+    errors.to_string().lines().map(str::to_owned).collect()
+}
+
+/// Stores what the stick says, and looks whether it is stored.
+fn take_over(said: &Stick, state: &Path) -> Result<(), Vec<String>> {
+    let failed = |error: &dyn std::fmt::Display| vec![error.to_string()];
+    let folder = Folder::open(state).map_err(|error| {
+        failed(&format!("the folder {} cannot be used: {error}", state.display()))
+    })?;
+    let mut store = Store::new(folder);
+    let stored = store
+        .update(|partial| {
+            partial.import(&said.partial);
+            Ok(())
+        })
+        .map_err(|error| failed(&error))?;
+    match store.read() {
+        Ok(found) if found.partial == stored.partial => Ok(()),
+        Ok(_) => Err(failed(&"the disk does not hold what was written to it")),
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+/// What is told about an accepted stick, after its keys were erased if its owner wants that.
+fn accepted(stick: &StickFolder, said: &Stick) -> Vec<String> {
+    let mut told = vec!["the settings of this stick hold".to_owned()];
+    let keys = said.partial.keys().count();
+    match &said.erased {
+        Some(erased) => told.push(match stick.overwrite_settings(erased) {
+            Ok(()) => format!("stream keys erased from {SETTINGS_FILE}: {keys}"),
+            Err(error) => format!("the stick STILL HOLDS the stream key: {error}"),
+        }),
+        None if keys > 0 => told.push(format!(
+            "the stick still holds the stream key; the line erase_key = true in {SETTINGS_FILE} lets \
+             the box erase it"
+        )),
+        None => {}
+    }
+    told
+}
+
+/// Tells a running box; a box that does not run reads its settings when it starts.
+fn tell(socket: &Path, line: &str) {
+    if let Ok(answers) = control::ask(socket, line, None) {
+        for answer in answers.flatten().filter(|answer| !answer.ok) {
+            println!("the running box says: {}", answer.lines.join(" "));
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! How settings lie in the store: two copies, each of a file of settings and a file of keys, each
+//! file under one line with its generation, length and checksum.
+//!
+//! A copy counts when both of its files are whole and of one generation; of two copies the newer
+//! counts. So a copy can be replaced file by file, and whatever a power cut leaves of it is either
+//! recognised or not looked at.
+
+use zeroize::Zeroizing;
+
+use super::parse::parse;
+use super::partial::Partial;
+use crate::limits::{DESTINATIONS_MAX, KEY_BYTES_MAX, NAME_BYTES_MAX, SETTINGS_BYTES_MAX};
+use crate::secret::StreamKey;
+
+/// What the first line of a sealed file begins with; the number is the version of the seal.
+const MARK: &str = "firstmile-sealed-1";
+/// The longest first line.
+const SEAL_BYTES_MAX: usize = 80;
+/// The longest sealed file.
+pub const SEALED_BYTES_MAX: usize = SEAL_BYTES_MAX
+    + if SETTINGS_BYTES_MAX > KEYS_BYTES_MAX { SETTINGS_BYTES_MAX } else { KEYS_BYTES_MAX };
+const KEYS_BYTES_MAX: usize = DESTINATIONS_MAX * (NAME_BYTES_MAX + KEY_BYTES_MAX + 2);
+
+/// The names of one copy's files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CopyNames {
+    /// Everything but the keys.
+    pub settings: &'static str,
+    /// The keys.
+    pub keys: &'static str,
+}
+
+/// The two copies.
+pub const COPIES: [CopyNames; 2] = [
+    CopyNames { settings: "settings.a", keys: "keys.a" },
+    CopyNames { settings: "settings.b", keys: "keys.b" },
+];
+
+/// What is found of one copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// It was never written whole.
+    Nothing,
+    /// It is whole.
+    Whole {
+        /// Grows with each change.
+        generation: u64,
+        /// What was stored.
+        partial: Box<Partial>,
+    },
+    /// Something is there, but not what was stored.
+    Damaged,
+}
+
+/// `text` under its seal.
+pub fn seal(generation: u64, text: &str) -> Zeroizing<Vec<u8>> {
+    let line = first_line(generation, text);
+    let mut sealed = Zeroizing::new(Vec::with_capacity(line.len() + text.len()));
+    sealed.extend_from_slice(line.as_bytes());
+    sealed.extend_from_slice(text.as_bytes());
+    sealed
+}
+
+/// The generation and the text under a seal; `None` unless every byte is as it was sealed.
+pub fn unseal(bytes: &[u8]) -> Option<(u64, &str)> {
+    let sealed = std::str::from_utf8(bytes).ok()?;
+    let text = &sealed[sealed.find('\n')? + 1..];
+    let generation = sealed.split(' ').nth(1)?.parse().ok()?;
+    let whole = sealed.strip_suffix(text) == Some(&first_line(generation, text));
+    whole.then_some((generation, text))
+}
+
+fn first_line(generation: u64, text: &str) -> String {
+    let sum = crc32(&checked(generation, text));
+    format!("{MARK} {generation} {} {sum:08x}\n", text.len())
+}
+
+/// The keys of `partial` as the text of their file: a line each, name and key.
+pub fn keys_text(partial: &Partial) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(KEYS_BYTES_MAX));
+    for (name, key) in partial.keys() {
+        for piece in [name, " ", key.reveal(), "\n"] {
+            text.push_str(piece);
+        }
+    }
+    text
+}
+
+/// One copy from the bytes of its two files, where they exist.
+pub fn open(settings: Option<&[u8]>, keys: Option<&[u8]>) -> Found {
+    let Some(settings) = settings else { return Found::Nothing };
+    whole(settings, keys).unwrap_or(Found::Damaged)
+}
+
+fn whole(settings: &[u8], keys: Option<&[u8]>) -> Option<Found> {
+    let (generation, text) = unseal(settings)?;
+    let (of_keys, lines) = unseal(keys?)?;
+    if of_keys != generation {
+        return None;
+    }
+    let mut partial = parse("store", text).ok()?;
+    for line in lines.lines() {
+        let (name, key) = line.split_once(' ')?;
+        partial.set_key(name, StreamKey::parse(key).ok()?).ok()?;
+    }
+    Some(Found::Whole { generation, partial: Box::new(partial) })
+}
+
+/// What the checksum covers.
+fn checked(generation: u64, text: &str) -> Zeroizing<Vec<u8>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(8 + text.len()));
+    bytes.extend_from_slice(&generation.to_be_bytes());
+    bytes.extend_from_slice(text.as_bytes());
+    bytes
+}
+
+/// CRC-32 as in IEEE 802.3, bit by bit: settings are short.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |sum, byte| {
+        (0..8).fold(sum ^ u32::from(*byte), |sum, _| {
+            (sum >> 1) ^ if sum & 1 == 1 { 0xedb8_8320 } else { 0 }
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn partial() -> Partial {
+        let mut partial = Partial::default();
+        partial.set("video.fps", "25").unwrap();
+        partial.set("destination.a.url", "rtmps://h/app").unwrap();
+        partial.set_key("a", StreamKey::parse("k?a=1&b=2").unwrap()).unwrap();
+        partial.set_key("b", StreamKey::parse("ü/%2F").unwrap()).unwrap();
+        partial
+    }
+
+    #[test]
+    fn the_checksum_is_the_one_of_the_standard() {
+        assert_eq!(crc32(b"123456789"), 0xcbf4_3926); // the usual check value
+    }
+
+    #[test]
+    fn what_is_sealed_opens_as_it_was() {
+        let (settings, keys) = (seal(7, &partial().render()), seal(7, &keys_text(&partial())));
+        let found = open(Some(&settings), Some(&keys));
+        assert_eq!(found, Found::Whole { generation: 7, partial: Box::new(partial()) });
+        assert!(!String::from_utf8_lossy(&settings).contains("a=1"), "keys lie apart");
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_cut_is_noticed() {
+        let sealed = seal(7, &partial().render());
+        for at in 0..sealed.len() {
+            assert_eq!(unseal(&sealed[..at]), None, "cut at {at}");
+            for bit in 0..8 {
+                let mut flipped = sealed.to_vec();
+                flipped[at] ^= 1 << bit;
+                assert_eq!(unseal(&flipped), None, "bit {bit} of byte {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn files_of_two_generations_are_no_copy() {
+        let (settings, keys) = (seal(7, &partial().render()), seal(8, &keys_text(&partial())));
+        assert_eq!(open(Some(&settings), Some(&keys)), Found::Damaged);
+        assert_eq!(open(Some(&settings), None), Found::Damaged);
+        assert_eq!(open(None, Some(&keys)), Found::Nothing);
+    }
+
+    #[test]
+    fn the_fullest_store_fits_its_bound() {
+        let mut full = Partial::default();
+        let key = StreamKey::parse(&"k".repeat(KEY_BYTES_MAX)).unwrap();
+        for n in 0..DESTINATIONS_MAX {
+            let name = format!("{}{n}", "n".repeat(NAME_BYTES_MAX - 1));
+            full.set_key(&name, key.clone()).unwrap();
+        }
+        assert!(seal(u64::MAX, &keys_text(&full)).len() <= SEALED_BYTES_MAX);
+    }
+}

@@ -1,0 +1,157 @@
+//! Interfaces and addresses, and the moment they change (rtnetlink(7)); whether the clock is right.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use nix::ifaddrs::getifaddrs;
+use nix::net::if_::InterfaceFlags;
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, socket,
+};
+
+use crate::console::{Clock, Interface, Link};
+
+/// Links, IPv4 addresses and IPv6 addresses (`RTMGRP_*` in linux/rtnetlink.h).
+const GROUPS: u32 = 0x1 | 0x10 | 0x100;
+/// Where systemd-timesyncd keeps its word, and the file that says that the clock is set.
+const TIMESYNC: &str = "/run/systemd/timesync";
+const SYNCHRONIZED: &str = "/run/systemd/timesync/synchronized";
+/// 2026-01-01: no box with this software has lived before.
+const SOFTWARE_MADE: Duration = Duration::from_secs(1_767_225_600);
+
+/// All interfaces but the loopback, by name.
+pub fn interfaces() -> Vec<Interface> {
+    let mut found: BTreeMap<String, Interface> = BTreeMap::new();
+    for entry in getifaddrs().into_iter().flatten() {
+        if entry.flags.contains(InterfaceFlags::IFF_LOOPBACK) {
+            continue;
+        }
+        let name = entry.interface_name;
+        let up = entry.flags.contains(InterfaceFlags::IFF_UP | InterfaceFlags::IFF_RUNNING);
+        let interface = found.entry(name.clone()).or_insert_with(|| Interface {
+            name,
+            up,
+            addresses: Vec::new(),
+        });
+        let v4 = entry.address.as_ref().and_then(|a| a.as_sockaddr_in()).map(|a| a.ip().into());
+        let v6 = entry.address.as_ref().and_then(|a| a.as_sockaddr_in6()).map(|a| a.ip().into());
+        let address: Option<IpAddr> = v4.or(v6);
+        interface.addresses.extend(address.map(|address| address.to_string()));
+    }
+    found.into_values().collect()
+}
+
+/// Whether one of the interfaces leads anywhere: a carrier, and an address that is not just its
+/// own.
+pub fn link(interfaces: &[Interface]) -> Link {
+    let leads = |address: &String| match address.parse() {
+        Ok(IpAddr::V4(v4)) => !v4.is_link_local() && !v4.is_unspecified(),
+        Ok(IpAddr::V6(v6)) => !v6.is_unicast_link_local() && !v6.is_unspecified(),
+        Err(_) => false,
+    };
+    let of_use = |interface: &Interface| interface.up && interface.addresses.iter().any(leads);
+    if interfaces.iter().any(of_use) { Link::Up } else { Link::Down }
+}
+
+/// Tells the interfaces now and after each change, on a thread of its own. Where the kernel gives no
+/// word of changes, they are told once.
+pub fn watch(mut changed: impl FnMut(Vec<Interface>) + Send + 'static) {
+    let body = move || {
+        let kernel = subscribe();
+        let mut told = interfaces();
+        changed(told.clone());
+        let Ok(kernel) = kernel else {
+            tracing::warn!("the kernel gives no word of network changes");
+            return;
+        };
+        // What a message says does not matter: the interfaces are looked at again. Messages lost in
+        // a flood (ENOBUFS) are a change as well.
+        let mut message = [0_u8; 8 * 1024];
+        loop {
+            match recv(kernel.as_raw_fd(), &mut message, MsgFlags::empty()) {
+                Ok(_) | Err(nix::errno::Errno::ENOBUFS | nix::errno::Errno::EINTR) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "the kernel gives no more word of network changes");
+                    return;
+                }
+            }
+            let now = interfaces();
+            if now != told {
+                told = now;
+                changed(told.clone());
+            }
+        }
+    };
+    if let Err(error) = thread::Builder::new().name("netlink".to_owned()).spawn(body) {
+        tracing::error!(%error, "no thread for network changes");
+    }
+}
+
+fn subscribe() -> nix::Result<OwnedFd> {
+    let kernel = socket(
+        AddressFamily::Netlink,
+        SockType::Raw,
+        SockFlag::SOCK_CLOEXEC,
+        SockProtocol::NetlinkRoute,
+    )?;
+    bind(kernel.as_raw_fd(), &NetlinkAddr::new(0, GROUPS))?;
+    Ok(kernel)
+}
+
+/// Whether the time of day is good enough to judge a certificate: timesyncd has set it, or, where
+/// something else keeps it, it is not before this software was made.
+pub fn clock() -> Clock {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    judge(Path::new(TIMESYNC).exists(), Path::new(SYNCHRONIZED).exists(), now)
+}
+
+fn judge(has_timesync: bool, synchronized: bool, now: Duration) -> Clock {
+    if synchronized || (!has_timesync && now >= SOFTWARE_MADE) {
+        Clock::Trusted
+    } else {
+        Clock::Untrusted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn interface(up: bool, addresses: &[&str]) -> Interface {
+        let addresses = addresses.iter().map(|address| (*address).to_owned()).collect();
+        Interface { name: "eth0".to_owned(), up, addresses }
+    }
+
+    #[test]
+    fn a_link_is_a_carrier_with_an_address_that_leads_somewhere() {
+        for (up, addresses, expected) in [
+            (true, vec!["192.0.2.7"], Link::Up),
+            (true, vec!["fe80::1", "2001:db8::7"], Link::Up),
+            (false, vec!["192.0.2.7"], Link::Down),
+            (true, vec![], Link::Down),
+            (true, vec!["fe80::1", "169.254.3.4"], Link::Down),
+        ] {
+            assert_eq!(link(&[interface(up, &addresses)]), expected, "{addresses:?}");
+        }
+        assert_eq!(link(&[]), Link::Down);
+    }
+
+    #[test]
+    fn the_clock_is_believed_when_it_is_set_or_kept_by_something_else() {
+        let day = Duration::from_secs(86_400);
+        assert_eq!(judge(true, false, SOFTWARE_MADE + day), Clock::Untrusted);
+        assert_eq!(judge(true, true, SOFTWARE_MADE + day), Clock::Trusted);
+        assert_eq!(judge(false, false, SOFTWARE_MADE + day), Clock::Trusted);
+        assert_eq!(judge(false, false, day), Clock::Untrusted, "a board without a battery");
+    }
+
+    #[test]
+    fn the_kernel_lists_interfaces_and_takes_a_subscription() {
+        assert!(interfaces().iter().all(|interface| interface.name != "lo"));
+        assert!(subscribe().is_ok());
+    }
+}

@@ -1,0 +1,46 @@
+//! What follows from settings: what to capture, and where to publish.
+
+use std::sync::Arc;
+
+use crate::capture;
+use crate::config::{self, Settings};
+use crate::publish::Target;
+use crate::publish::tls::Policy;
+
+use super::Destination;
+
+/// What to capture: the board's own, with the settings on top.
+pub(super) fn request(board: &capture::Request, settings: &Settings) -> capture::Request {
+    let mut request = board.clone();
+    let put = |field: &mut u32, value: Option<u32>| *field = value.unwrap_or(*field);
+    put(&mut request.video.width, settings.video.width);
+    put(&mut request.video.height, settings.video.height);
+    put(&mut request.video.fps, settings.video.fps);
+    put(&mut request.video.bitrate_kbps, settings.video.bitrate_kbps);
+    put(&mut request.video.keyframe_interval_ms, settings.video.keyframe_interval_ms);
+    put(&mut request.audio.bitrate_kbps, settings.audio.bitrate_kbps);
+    put(&mut request.audio.channels, settings.audio.channels);
+    request
+}
+
+/// A destination. One that lacks something, or cannot be used, waits for better settings; what is
+/// wrong with it is told in the log.
+pub(super) fn destination(from: &config::Destination) -> Destination {
+    let name = from.name.clone();
+    let policy = Policy {
+        ca_file: from.ca_file.clone(),
+        pinned_key: from.pinned_key,
+        strict: from.strict_tls,
+    };
+    let target = match from.ingest() {
+        Ok(ingest) => Target::new(ingest, &policy, from.allow_plain)
+            .inspect_err(|error| tracing::warn!(destination = name, "{error}"))
+            .ok(),
+        Err(config::NotReady::NoKey | config::NotReady::NoAddress) => None,
+        Err(error) => {
+            tracing::warn!(destination = name, "{error}");
+            None
+        }
+    };
+    Destination { name, target: target.map(Arc::new), made_of: Some(from.clone()) }
+}
