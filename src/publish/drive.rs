@@ -311,9 +311,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
         mut inbox: Vec<u8>,
         state: &State,
     ) -> PublishError {
-        while let Ok(Ok(length @ 1..)) = timeout(LAST_WORDS, self.stream.read(&mut inbox)).await {
-            self.session.handle_input(self.clock.now(), &inbox[..length]);
-        }
+        let _ = timeout(LAST_WORDS, async {
+            while let Ok(length @ 1..) = self.stream.read(&mut inbox).await {
+                self.session.handle_input(self.clock.now(), &inbox[..length]);
+            }
+        })
+        .await;
         if !state.publish_started {
             self.session.handle_eof(self.clock.now());
         }

@@ -177,9 +177,7 @@ impl Rig<'_> {
     fn capabilities(&mut self) -> Cell {
         let cell = self.drive("capabilities", |config| config.advertise_reconnect = true);
         match self.server.capabilities("capabilities") {
-            Some(words)
-                if cell == Cell::Ok && !words.contains("RECONNECT") && words != "CapsEx(1)" =>
-            {
+            Some(words) if cell == Cell::Ok && !words.contains("reconnect: true") => {
                 Cell::Defect(format!("it read {words}"))
             }
             _ => cell,

@@ -80,7 +80,7 @@ impl RtmpHandler for Handler {
             return AuthResult::Reject("invalid stream key".to_owned());
         }
         if let Some(capabilities) = &ctx.enhanced_capabilities {
-            let words = format!("{:?}", capabilities.caps_ex);
+            let words = format!("reconnect: {}", capabilities.supports_reconnect());
             lock(&self.seen).capabilities.insert(params.stream_key.clone(), words);
         }
         AuthResult::Accept
@@ -156,6 +156,7 @@ impl Server for RtmpRs {
             Probe::Tls => Some("not built with it: its TLS brings a second cryptographic library"),
             Probe::Ping => Some("sends no pings"),
             Probe::CutUnnoticed => Some("keeps the key for the 60 s of its idle timeout"),
+            Probe::Capabilities => Some("rtmp-rs reads capsEx, and answers with its own"),
             Probe::Redirect => Some("`_error` with a flat property `ex.redirect`"),
             _ => None,
         }
