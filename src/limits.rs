@@ -276,6 +276,13 @@ pub const CAPTURE_REOPEN_INTERVAL: Duration = Duration::from_secs(1);
 pub const CAPTURE_SOUND_AHEAD_MAX: Duration = Duration::from_secs(2);
 /// From `stop` to its return, even when a driver does not let go.
 pub const CAPTURE_STOP_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// How much of a recorded programme is looked at to measure its lip-sync.
+pub const LIP_SYNC_PROGRAMME_MAX: Duration = Duration::from_secs(60);
+/// How much of a clip is known when a programme is compared with it: 15 MB of thumbnails,
+/// loudness and what links them at 60 pictures a second.
+pub const LIP_SYNC_CLIP_MAX: Duration = Duration::from_secs(600);
+/// Decoding takes a fraction of a file's length; this bounds a decoder that hangs.
+pub const LIP_SYNC_DECODE_TIMEOUT: Duration = Duration::from_secs(300);
 /// Board profiles that may inherit from each other in a row.
 pub const BOARD_INHERIT_DEPTH_MAX: usize = 8;
 

@@ -53,7 +53,7 @@ fn demo_the_test_picture_reaches_the_server_whole_and_in_sync() {
 }
 
 #[test]
-fn demo_a_film_clip_reaches_the_server_whole() {
+fn demo_a_film_clip_reaches_the_server_whole_and_in_sync() {
     let _turn = one_at_a_time();
     if !has_or_skip(&["ffmpeg", "ffprobe", "python3", "sha256sum"]) {
         return;
@@ -63,6 +63,7 @@ fn demo_a_film_clip_reaches_the_server_whole() {
     let outcome =
         demo(folder.path(), &format!("--seconds 8 --mic file --camera {}", clip.display()));
     assert_whole(&outcome, 8.0);
+    assert_eq!(outcome["av_offset_from"], "pictures and sound of the clip");
 }
 
 #[test]

@@ -28,7 +28,7 @@ mod encoders;
 mod error;
 mod event;
 mod feed;
-mod markers;
+mod lip_sync;
 mod picture;
 mod pictures;
 mod pipeline;
@@ -53,7 +53,7 @@ pub use devices::{Device, DeviceReport, EncoderReport, devices};
 pub use encoders::{audio_encoder_names, video_encoder_names};
 pub use error::{CaptureError, Rejected};
 pub use event::{CaptureEvent, Fault, Source};
-pub use markers::marker_offset_ms;
+pub use lip_sync::{clip_offset_ms, marker_offset_ms};
 pub use pipeline::{PipelineDescription, programme, source};
 pub use plan::SourcePlan;
 pub use request::{

@@ -450,13 +450,7 @@ fn report(
 }
 
 fn outcome(report: &Report, pressed_at: Option<Duration>, args: &DemoArgs) -> Outcome {
-    let marked = args.camera == "test" && args.mic == "tone";
-    let by_markers =
-        if marked { capture::marker_offset_ms(&report.file).ok().flatten() } else { None };
-    let (av_offset_ms, av_offset_from) = match by_markers {
-        Some(offset_ms) => ((offset_ms * 10.0).round() / 10.0, "flashes and beeps"),
-        None => (report.summary.track_offset_ms as f64, "beginnings of the tracks"),
-    };
+    let (av_offset_ms, av_offset_from) = av_offset(report, args);
     Outcome {
         summary: report.summary.clone(),
         av_offset_ms,
@@ -465,6 +459,25 @@ fn outcome(report: &Report, pressed_at: Option<Duration>, args: &DemoArgs) -> Ou
             .zip(report.first_video_at)
             .map(|(pressed, seen)| seen.saturating_sub(pressed).as_millis() as u64),
         file: report.file.clone(),
+    }
+}
+
+/// The lip-sync by the best measure that there is, in milliseconds, and which one that is.
+fn av_offset(report: &Report, args: &DemoArgs) -> (f64, &'static str) {
+    let (measured, from) = match (args.camera.as_str(), args.mic.as_str()) {
+        ("test", "tone") => (capture::marker_offset_ms(&report.file), "flashes and beeps"),
+        (clip, "file") => (
+            capture::clip_offset_ms(&report.file, Path::new(clip)),
+            "pictures and sound of the clip",
+        ),
+        _ => (Ok(None), ""),
+    };
+    if let Err(error) = &measured {
+        tracing::warn!(%error, "lip-sync not measured");
+    }
+    match measured {
+        Ok(Some(offset_ms)) => ((offset_ms * 10.0).round() / 10.0, from),
+        _ => (report.summary.track_offset_ms as f64, "beginnings of the tracks"),
     }
 }
 

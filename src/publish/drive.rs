@@ -10,7 +10,7 @@ use bytes::Buf;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 
-use crate::clock::Clock;
+use crate::clock::{Alarm, Clock};
 use crate::limits::{PROGRESS_TICK, RTMP_OUT_HIGH_WATER_BYTES, STOP_TIMEOUT, SUCCESSOR_RETRY};
 use crate::media::QueueStats;
 use crate::rtmp::{Event, Outbound, Session};
@@ -122,7 +122,8 @@ struct State {
 
 enum Turn {
     Read(usize),
-    Wrote(usize),
+    /// So many bytes, and whether nothing of them waits inside of TLS.
+    Wrote(usize, bool),
     Flushed,
 }
 
@@ -147,6 +148,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
             stopping: false,
         };
         let mut inbox = vec![0_u8; 16 * 1024];
+        let mut alarm = Alarm::new(self.clock);
         tokio::pin!(close);
         loop {
             self.drain_events(&mut state)?;
@@ -184,7 +186,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
                     self.stop(&mut state);
                 }
                 () = self.source.ready(), if wants_media => {}
-                () = self.clock.reach(Some(deadline)) => {
+                () = alarm.ring(deadline, None) => {
                     let now = self.clock.now();
                     if state.stop_by.is_some_and(|by| now >= by) {
                         return Ok(state.numbers);
@@ -198,7 +200,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
     fn drain_events(&mut self, state: &mut State) -> Result<(), PublishError> {
         while let Some(event) = self.session.poll_event() {
             match event {
-                Event::Accepted => state.publish_started = true,
+                Event::Accepted => {
+                    state.publish_started = true;
+                    state.next_look = Duration::ZERO;
+                }
                 Event::RestartMedia => {
                     self.source.restart();
                     (state.begun, state.source_ended) = (false, false);
@@ -246,11 +251,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
     /// Looks at delivery when it is time to, and reports.
     fn look(&mut self, state: &mut State) -> Result<(), PublishError> {
         let now = self.clock.now();
-        let awaiting = state.publish_started && !state.accepted;
-        if now < state.next_look && !awaiting {
+        if now < state.next_look {
             return Ok(());
         }
-        state.next_look = now + PROGRESS_TICK;
         let stats = self.session.stats();
         let tcp = self.probe.as_ref().and_then(TcpProbe::sample);
         state.numbers.acknowledged_bytes = stats.ack_seen.then_some(stats.bytes_acknowledged);
@@ -269,11 +272,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
         if let Some(stuck) = dead {
             return Err(PublishError::DeadPath { after_ms: stuck.as_millis() as u64 });
         }
-        if awaiting && state.delivery.media_delivered() {
+        if state.publish_started && !state.accepted && state.delivery.media_delivered() {
             state.accepted = true;
             (self.report)(Progress::Accepted);
         }
         state.numbers.queue = self.source.queue();
+        let awaiting = state.publish_started && !state.accepted;
+        state.next_look = now + if awaiting { ACCEPT_LOOK } else { PROGRESS_TICK };
         (self.report)(Progress::Numbers(state.numbers));
         if self.source.is_worn_out() && now >= state.next_move {
             state.next_move = now + SUCCESSOR_RETRY;
@@ -283,9 +288,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
     }
 
     fn deadline(&self, state: &State) -> Duration {
-        let awaiting = state.publish_started && !state.accepted;
-        let look = if awaiting { self.clock.now() + ACCEPT_LOOK } else { state.next_look };
-        [self.session.poll_timeout(), state.stop_by].into_iter().flatten().fold(look, Duration::min)
+        let others = [self.session.poll_timeout(), state.stop_by];
+        others.into_iter().flatten().fold(state.next_look, Duration::min)
     }
 
     fn handle_turn(&mut self, turn: Turn, inbox: &[u8], state: &mut State) {
@@ -293,10 +297,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
         match turn {
             Turn::Read(0) => self.session.handle_eof(now),
             Turn::Read(length) => self.session.handle_input(now, &inbox[..length]),
-            Turn::Wrote(length) => {
+            Turn::Wrote(length, flushed) => {
                 self.session.transmit().advance(length);
                 state.numbers.sent_bytes += length as u64;
-                state.flushed = false;
+                state.flushed = flushed;
             }
             Turn::Flushed => state.flushed = true,
         }
@@ -415,7 +419,11 @@ async fn turn<S: AsyncRead + AsyncWrite + Unpin>(
             return Poll::Ready(read.map(Turn::Read));
         }
         if outbound.has_remaining() {
-            poll_write(stream, cx, outbound).map_ok(Turn::Wrote)
+            let length = std::task::ready!(poll_write(stream, cx, outbound))?;
+            // What is written whole is mostly flushed too: no need to come back for it.
+            let flush =
+                length == outbound.remaining() && Pin::new(&mut *stream).poll_flush(cx)?.is_ready();
+            Poll::Ready(Ok(Turn::Wrote(length, flush)))
         } else if !flushed {
             Pin::new(&mut *stream).poll_flush(cx).map_ok(|()| Turn::Flushed)
         } else {
@@ -439,8 +447,22 @@ fn poll_write<S: AsyncWrite + Unpin>(
     cx: &mut Context<'_>,
     outbound: &Outbound,
 ) -> Poll<io::Result<usize>> {
-    const SLICES: usize = 64;
-    let mut slices = [IoSlice::new(&[]); SLICES];
+    let mut slices = [IoSlice::new(&[]); WRITE_SLICES];
     let count = outbound.chunks_vectored(&mut slices);
-    Pin::new(stream).poll_write_vectored(cx, &slices[..count])
+    let slices = &slices[..count];
+    if outbound.remaining() > GATHERED_BYTES {
+        return Pin::new(stream).poll_write_vectored(cx, slices);
+    }
+    let mut gathered = [0; GATHERED_BYTES];
+    let mut length = 0;
+    for slice in slices {
+        gathered[length..length + slice.len()].copy_from_slice(slice);
+        length += slice.len();
+    }
+    Pin::new(stream).poll_write(cx, &gathered[..length])
 }
+
+/// Slices of one `writev`: at our chunk size some 128 KiB, twice of what TLS takes at once.
+const WRITE_SLICES: usize = 64;
+/// What is no longer than this, as sound is, is copied into one slice: for several, TLS allocates.
+const GATHERED_BYTES: usize = 1_024;

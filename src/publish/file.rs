@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::clock::Clock;
+use crate::clock::{Alarm, Clock};
 use crate::flv::metadata;
 use crate::flv::reader::{Reader, Tag, TagKind};
 use crate::rtmp::Session;
@@ -16,7 +16,11 @@ use crate::rtmp::Session;
 use super::drive::{Sent, Source};
 
 /// How much of the file is read at once; message bodies share this memory.
-const PIECE_BYTES: usize = 256 * 1024;
+const PIECE_BYTES: usize = 128 * 1024;
+
+/// Tags that are read ahead to find one that is due at another time; each is below 4 MiB, and most
+/// are in memory with their piece anyway.
+const AHEAD_TAGS_MAX: usize = 4;
 
 /// An FLV file as a source of media.
 pub struct FlvFile {
@@ -33,7 +37,11 @@ pub struct FlvFile {
     offset_ms: u64,
     last_ms: u64,
     step_ms: u64,
-    waiting: Option<Tag>,
+    /// The next tags with their times, at most [`AHEAD_TAGS_MAX`].
+    ahead: VecDeque<(u64, Tag)>,
+    /// Nothing comes after what is ahead, or why it cannot be read.
+    ending: Option<Result<(), String>>,
+    alarm: Option<Alarm>,
     /// What was read into, oldest first; to be used again once no message refers to it.
     pieces: VecDeque<Bytes>,
 }
@@ -59,35 +67,64 @@ impl FlvFile {
             offset_ms: 0,
             last_ms: 0,
             step_ms: 0,
-            waiting: None,
+            ahead: VecDeque::new(),
+            ending: None,
+            alarm: None,
             pieces: VecDeque::new(),
         };
         // A file that is none must be known before anybody is called.
-        match flv.next_tag()? {
-            Some((_, tag)) => flv.waiting = Some(tag),
-            None => return Err(format!("{} holds no media", flv.name)),
+        flv.look_ahead();
+        match &flv.ending {
+            None => Ok(flv),
+            Some(Ok(())) => Err(format!("{} holds no media", flv.name)),
+            Some(Err(words)) => Err(words.clone()),
         }
-        Ok(flv)
     }
 
     /// From the first byte, for a server that got something of it in vain.
     fn begin_again(&mut self) -> Result<(), String> {
         self.restarts = false;
-        self.waiting = None;
+        self.ahead.clear();
+        self.ending = None;
         self.rounds_left = self.rounds;
         (self.started_at, self.offset_ms, self.last_ms) = (None, 0, 0);
         self.seek_to_start()
     }
 
-    /// The next tag, with its time moved behind the rounds already played.
-    fn next_tag(&mut self) -> Result<Option<(u64, Tag)>, String> {
-        loop {
-            if let Some(tag) = self.waiting.take() {
-                return Ok(Some((self.offset_ms + u64::from(tag.timestamp_ms), tag)));
+    /// Reads the next tag, and where times matter on to one that is due later.
+    fn look_ahead(&mut self) {
+        while self.ending.is_none() && !self.sees_enough() {
+            match self.read_tag() {
+                Ok(Some(next)) => self.ahead.push_back(next),
+                Ok(None) => self.ending = Some(Ok(())),
+                Err(words) => self.ending = Some(Err(words)),
             }
-            self.waiting =
-                self.reader.next_tag().map_err(|error| format!("{}: {error}", self.name))?;
-            if self.waiting.is_none() && !self.read_piece()? && !self.rewind()? {
+        }
+    }
+
+    fn sees_enough(&self) -> bool {
+        match (self.ahead.front(), self.ahead.back()) {
+            (Some((next_ms, _)), Some((last_ms, _))) => {
+                self.pace.is_none() || *last_ms > *next_ms + 1 || self.ahead.len() >= AHEAD_TAGS_MAX
+            }
+            _ => false,
+        }
+    }
+
+    /// The next tag, with its time moved behind the rounds already played.
+    fn read_tag(&mut self) -> Result<Option<(u64, Tag)>, String> {
+        loop {
+            let read = self.reader.next_tag().map_err(|error| format!("{}: {error}", self.name))?;
+            if let Some(tag) = read {
+                let time_ms = self.offset_ms + u64::from(tag.timestamp_ms);
+                if tag.kind == TagKind::Video {
+                    let step_ms = time_ms.saturating_sub(self.last_ms);
+                    self.step_ms = step_ms.clamp(self.step_ms.min(1), 100);
+                }
+                self.last_ms = self.last_ms.max(time_ms);
+                return Ok(Some((time_ms, tag)));
+            }
+            if !self.read_piece()? && !self.rewind()? {
                 return Ok(None);
             }
         }
@@ -155,19 +192,16 @@ impl Source for FlvFile {
             self.begin_again()?;
             self.begin(session);
         }
-        let Some((time_ms, tag)) = self.next_tag()? else {
-            return Ok(Sent::End);
+        self.look_ahead();
+        let Some((time_ms, tag)) = self.ahead.pop_front() else {
+            return self.ending.clone().unwrap_or(Ok(())).map(|()| Sent::End);
         };
         if let (Some(clock), Some(due)) = (self.pace, self.due_at(time_ms))
             && clock.now() < due
         {
-            self.waiting = Some(tag);
+            self.ahead.push_front((time_ms, tag));
             return Ok(Sent::NothingYet);
         }
-        if tag.kind == TagKind::Video {
-            self.step_ms = time_ms.saturating_sub(self.last_ms).clamp(self.step_ms.min(1), 100);
-        }
-        self.last_ms = self.last_ms.max(time_ms);
         match tag.kind {
             TagKind::Video => session.send_video(time_ms, &[], tag.body),
             TagKind::Audio => session.send_audio(time_ms, &[], tag.body),
@@ -179,11 +213,13 @@ impl Source for FlvFile {
     }
 
     async fn ready(&mut self) {
-        match (self.pace, &self.waiting) {
-            (Some(clock), Some(tag)) => {
-                clock.reach(self.due_at(self.offset_ms + u64::from(tag.timestamp_ms))).await;
-            }
-            _ => std::future::ready(()).await,
+        let (Some((next_ms, _)), Some((then_ms, _))) = (self.ahead.front(), self.ahead.back())
+        else {
+            return;
+        };
+        if let (Some(clock), Some(next)) = (self.pace, self.due_at(*next_ms)) {
+            let then = self.due_at(*then_ms);
+            self.alarm.get_or_insert_with(|| Alarm::new(clock)).ring(next, then).await;
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 use super::{CHUNK_SIZE_INITIAL, CHUNK_SIZE_MAX, ChunkError, EXTENDED, Message};
 use crate::{
@@ -238,7 +238,10 @@ impl Reader {
             return Err(ChunkError::TotalTooLong { max: self.bounds.total_bytes_max });
         }
         let stream = &mut self.streams[index];
-        stream.body.extend_from_slice(&input[..count]);
+        let whole = (count == stream.length).then(|| Bytes::copy_from_slice(&input[..count]));
+        if whole.is_none() {
+            stream.body.extend_from_slice(&input[..count]);
+        }
         input.advance(count);
         self.held += count;
         if count < left {
@@ -246,7 +249,7 @@ impl Reader {
             return Ok(None);
         }
         self.stage = HEADER_START;
-        if stream.body.len() < stream.length {
+        if whole.is_none() && stream.body.len() < stream.length {
             return Ok(None);
         }
         stream.open = false;
@@ -256,7 +259,8 @@ impl Reader {
             type_id: stream.type_id,
             stream_id: stream.stream_id,
             timestamp: stream.timestamp,
-            body: std::mem::take(&mut stream.body).freeze(),
+            // What comes in one piece is allocated once, at its own size.
+            body: whole.unwrap_or_else(|| std::mem::take(&mut stream.body).freeze()),
         }))
     }
 
