@@ -32,6 +32,10 @@ pub mod flv;
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod rtmp;
 
+// congestion: from what was delivered to the encoder's bitrate and a queue's drops
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
+pub mod pace;
+
 // lights and button: which rhythm means what, which press means what
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod panel;

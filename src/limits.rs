@@ -49,11 +49,18 @@ pub const FLV_BODY_BYTES_MAX: usize = ACCESS_UNIT_BYTES_MAX + 16;
 pub const RTMP_CHUNK_SIZE_OUT: usize = 4_096;
 /// Bytes that may sit in a session's outbound buffer before no further frame is popped.
 pub const RTMP_OUT_HIGH_WATER_BYTES: usize = 256 * 1024;
+/// The same while a running programme is sent: what is in the session can no longer be dropped. One
+/// part of a frame at 6 Mb/s, 130 ms at 1 Mb/s.
+pub const RTMP_OUT_LIVE_BYTES: usize = 16 * 1024;
 /// A message above this is still sent, with one warning: nginx-rtmp's default limit is 1 MB.
 pub const RTMP_MESSAGE_WARN_BYTES: usize = 1_000_000;
-/// Window acknowledgement size we ask the server for: at 6 Mb/s about eight acknowledgements
-/// a second, so that delivery can be judged within 250 ms.
+/// Window acknowledgement size we ask the server for at first and at most: at 6 Mb/s about eight
+/// acknowledgements a second. At a lower rate it follows the rate, so that delivery can be judged
+/// within 250 ms.
 pub const RTMP_ACK_WINDOW_BYTES: u32 = 100_000;
+
+/// The least that is asked for: a fourth of a second at 320 kb/s. A slower stream is judged later.
+pub const RTMP_ACK_WINDOW_BYTES_MIN: u32 = 10_000;
 
 // ── RTMP, what we accept ──────────────────────────────────────────────────────────────────────
 
@@ -108,12 +115,74 @@ pub const RTMP_PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
 /// No byte delivered while bytes are waiting: the path is dead. Within 5 s of a freeze it is to be
 /// known; the last sign of life and the end of the wait are each seen up to a look late.
 pub const DEAD_PATH_TIMEOUT: Duration = Duration::from_millis(4_250);
+/// How long the rate of sending is measured before the acknowledgement window follows it: a group of
+/// pictures, since a key frame is some pictures long.
+pub const RATE_MEASURED_FOR: Duration = Duration::from_secs(2);
 /// How often delivery is looked at while bytes are waiting.
 pub const PROGRESS_TICK: Duration = Duration::from_millis(250);
 /// From an ordered stop to the closed wire, whatever the server does.
 pub const STOP_TIMEOUT: Duration = Duration::from_millis(1_800);
-/// Media that may hide unsent in the kernel, in bytes: 250 ms at 4 Mb/s.
-pub const TCP_NOTSENT_LOWAT_BYTES: u32 = 128 * 1024;
+/// Media that may hide unsent in the kernel, in bytes: 44 ms at 6 Mb/s, 260 ms at 1 Mb/s.
+pub const TCP_NOTSENT_LOWAT_BYTES: u32 = 32 * 1024;
+
+// ── pace: congestion ──────────────────────────────────────────────────────────────────────────
+//
+// A step from 6 to 1 Mb/s piles up 5 Mb in each second; the encoder must be below the path within
+// 1.5 s and nothing may be later than 2 s. Delay grows by 0.83 s a second then: it is *heavy* after
+// 0.2 s and the window of 0.2 s, and the answer is in force before 0.7 s. A key frame at 6 Mb/s is
+// six times a usual frame, some 140 KB, and takes 190 ms at that rate; it is no congestion, since in
+// between delay falls to nothing at least once in 0.4 s. Within these sketches the values are those
+// that came out best in the table of tests/network_table.rs.
+
+/// The lowest video bitrate that is worth sending, in kbit/s: a small, still recognisable picture.
+pub const VIDEO_FLOOR_KBPS: u32 = 250;
+/// How often delivery is looked at by the policy.
+pub const PACE_TICK: Duration = Duration::from_millis(100);
+/// Looks that are remembered: 6.4 s at half a tick each, longer than a dead path is endured.
+pub const PACE_POINTS_MAX: usize = 128;
+/// Over which a sudden change is told from a hiccup of the path.
+pub const PACE_RECENT_WINDOW: Duration = Duration::from_millis(200);
+/// Over which the present rate is taken.
+pub const PACE_RECENT_RATE_WINDOW: Duration = Duration::from_millis(400);
+/// Over which delay counts as standing when it never went away.
+pub const PACE_STANDING_WINDOW: Duration = Duration::from_millis(400);
+/// Over which the delivered rate is taken.
+pub const PACE_RATE_WINDOW: Duration = Duration::from_secs(1);
+/// Over which key frames and others even out.
+pub const PACE_GOP_WINDOW: Duration = Duration::from_secs(2);
+/// The least round-trip time of this long is the path's own (as in BBR: draft-cardwell-iccrg-bbr-
+/// congestion-control section 4.1).
+pub const PACE_BASE_WINDOW: Duration = Duration::from_secs(10);
+/// Standing delay below this is none.
+pub const PACE_CLEAR_DELAY: Duration = Duration::from_millis(30);
+/// Standing delay from which the bitrate is lowered a little.
+pub const PACE_LIGHT_DELAY: Duration = Duration::from_millis(50);
+/// Delay from which the bitrate is lowered at once.
+pub const PACE_HEAVY_DELAY: Duration = Duration::from_millis(150);
+/// Delay from which what is sent now would be late.
+pub const PACE_EMERGENCY_DELAY: Duration = Duration::from_millis(600);
+/// Nothing delivered for this long, and there is no rate to follow.
+pub const PACE_HICCUP: Duration = Duration::from_millis(300);
+/// Nothing delivered for this long, and the bitrate is halved.
+pub const PACE_STALL: Duration = Duration::from_secs(2);
+/// From one halving to the next.
+pub const PACE_STALL_INTERVAL: Duration = Duration::from_secs(1);
+/// A connection that begins is in TCP's slow start: 250 KB of a first key frame take five round trips.
+pub const PACE_GRACE: Duration = Duration::from_secs(1);
+/// From one lowering to the next: the encoder answers with its next frame, the path a round trip
+/// later.
+pub const PACE_LOWER_INTERVAL: Duration = Duration::from_millis(400);
+/// From one raise to the next.
+pub const PACE_RAISE_INTERVAL: Duration = Duration::from_millis(300);
+/// Waiting time from which frames go that no other refers to.
+pub const PACE_DROP_DISPOSABLE_WAIT: Duration = Duration::from_millis(500);
+/// Waiting time from which video up to the next key frame goes; with a key frame half sent it stays
+/// below 2 s.
+pub const PACE_DROP_WAIT: Duration = Duration::from_millis(800);
+/// From one such drop to the next; the key frame that follows must have a chance.
+pub const PACE_DROP_INTERVAL: Duration = Duration::from_secs(1);
+/// A connection that carries less than the floor for this long is given up.
+pub const PACE_CRAWL_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Media time of a connection at which it is replaced by a new one, in milliseconds: an hour before
 /// 2^31, where servers begin to read it as negative.
@@ -302,6 +371,7 @@ const _: () = assert!(BACKOFF_JITTER_PERCENT < 100);
 const _: () = assert!(CAPTURE_TRIAL_TIMEOUT.as_secs() < CAPTURE_DRIVER_TIMEOUT.as_secs());
 const _: () = assert!(CAPTURE_OPEN_TIMEOUT.as_secs() < CAPTURE_DRIVER_TIMEOUT.as_secs());
 const _: () = assert!(RTMP_IN_MESSAGE_BYTES_MAX <= RTMP_IN_TOTAL_BYTES_MAX);
+const _: () = assert!(RTMP_ACK_WINDOW_BYTES_MIN < RTMP_ACK_WINDOW_BYTES);
 const _: () = assert!(AMF_STRING_BYTES_MAX <= RTMP_IN_MESSAGE_BYTES_MAX);
 const _: () = assert!(SIM_INGEST_MESSAGE_BYTES_MAX >= ACCESS_UNIT_BYTES_MAX);
 const _: () = assert!(QUEUE_BYTES_MAX >= ACCESS_UNIT_BYTES_MAX);
@@ -317,3 +387,10 @@ const _: () = assert!(
         + RTMP_PUBLISH_TIMEOUT.as_secs()
         < ATTEMPT_TIMEOUT.as_secs()
 );
+const _: () = assert!(PACE_DROP_WAIT.as_millis() < QUEUE_TIME_MAX.as_millis());
+const _: () = assert!(PACE_CLEAR_DELAY.as_millis() < PACE_LIGHT_DELAY.as_millis());
+const _: () = assert!(PACE_LIGHT_DELAY.as_millis() < PACE_HEAVY_DELAY.as_millis());
+const _: () = assert!(PACE_HEAVY_DELAY.as_millis() < PACE_EMERGENCY_DELAY.as_millis());
+const _: () =
+    assert!(PACE_POINTS_MAX as u128 * PACE_TICK.as_millis() / 2 > DEAD_PATH_TIMEOUT.as_millis());
+const _: () = assert!(RTMP_OUT_LIVE_BYTES <= RTMP_OUT_HIGH_WATER_BYTES);

@@ -197,7 +197,8 @@ impl World {
             12..30 => self.queue.set_connected(true),
             30..45 => drop(self.queue.drop_disposable()),
             45..55 => drop(self.queue.drop_to_next_key()),
-            55..400 => self.push_video(),
+            55..60 => drop(self.queue.pause_video(self.rng.bool())),
+            60..400 => self.push_video(),
             _ => self.push_audio(),
         }
         if self.rng.u8(0..100) < link_percent {

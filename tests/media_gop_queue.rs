@@ -429,3 +429,28 @@ fn without_a_key_frame_that_waits_video_goes_on_with_the_next_one() {
     assert_eq!(queue.stats().dropped, Drops { video_delta: 4, ..Drops::default() });
     assert!(!queue.stats().awaiting_key);
 }
+
+#[test]
+fn paused_video_lets_the_sound_through_and_goes_on_with_a_key_frame() {
+    let mut queue = GopQueue::default();
+    push(&mut queue, "V1 A1 K0");
+    assert_eq!(pop_all(&mut queue), "V1 A1 K0");
+    push(&mut queue, "d33 a33 K66");
+    assert_eq!(queue.pause_video(true), Drops { video_delta: 1, video_key: 1, ..Drops::default() });
+    assert_eq!(push(&mut queue, "a66 d100 K1500 d1533 V2 K2500 a2500"), "", "no wish meanwhile");
+    assert_eq!(pop_all(&mut queue), "a33 a66 a2500");
+    queue.pause_video(false);
+    assert_eq!(push(&mut queue, "d2533 d2566 K2600 d2633"), "d2533");
+    assert_eq!(pop_all(&mut queue), "V2 K2600 d2633");
+    assert_eq!(queue.stats().dropped.total(), 8);
+}
+
+#[test]
+fn a_new_connection_is_not_paused() {
+    let mut queue = GopQueue::default();
+    push(&mut queue, "V1 K0");
+    queue.pause_video(true);
+    queue.restart();
+    push(&mut queue, "K33");
+    assert_eq!(pop_all(&mut queue), "V1 K33");
+}

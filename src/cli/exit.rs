@@ -64,7 +64,8 @@ impl From<PublishError> for Failure {
             | PublishError::Refused { .. }
             | PublishError::Timeout { .. }
             | PublishError::Lost { .. }
-            | PublishError::DeadPath { .. } => Code::Network,
+            | PublishError::DeadPath { .. }
+            | PublishError::TooSlow => Code::Network,
             PublishError::Certificate { .. } | PublishError::Tls { .. } => Code::Tls,
             PublishError::Rtmp(_) | PublishError::BadRedirect { .. } => Code::Refused,
         };

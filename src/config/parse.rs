@@ -262,8 +262,9 @@ impl Reader<'_> {
         let nearest = schema::nearest(key.get_ref(), known);
         // A stream key that slipped in front of the equals sign must not be told.
         let word = |c: char| c.is_ascii_lowercase() || c == '_';
+        let is_close = |key: &str| nearest.is_some_and(|near| key.len() <= near.len() + 4);
         let shown = match key.get_ref() {
-            key if nearest.is_some() && key.len() <= 32 && key.chars().all(is_plain) => key,
+            key if is_close(key) && key.len() <= 32 && key.chars().all(is_plain) => key,
             key if key.len() <= 32 && key.chars().all(word) => key,
             _ => "this key",
         };

@@ -282,6 +282,8 @@ fn no_error_shows_a_key_however_the_file_is_broken() {
     for line in FULL.lines().filter(|l| l.contains("7Qx9")) {
         check(&FULL.replace(line, CANARY));
         check(&FULL.replace(line, &format!("{CANARY} = 1")));
+        check(&FULL.replace(line, &format!("key{CANARY} = 1")));
+        check(&FULL.replace(line, &format!("{CANARY}url = 1")));
         check(&FULL.replace(line, &format!("fps = \"{CANARY}\"")));
         check(&FULL.replace(line, &format!("key = {CANARY}")));
         check(&FULL.replace(line, &format!("[{CANARY}]")));

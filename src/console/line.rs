@@ -174,6 +174,7 @@ impl LineEditor {
             if matches!(key, Key::Enter | Key::Interrupt) {
                 self.swallowing = false;
                 echo.extend_from_slice(b"\r\n");
+                self.redraw(echo);
             }
             return None;
         }
@@ -676,6 +677,22 @@ mod tests {
         let (inputs, echo) = type_in(&mut editor, &bytes);
         assert_eq!(inputs, [Input::TooLong, line("live")]);
         assert!(echo.len() < 2 * CONSOLE_LINE_BYTES_MAX);
+    }
+
+    #[test]
+    fn after_an_overlong_line_prompt_or_question_stand_again() {
+        for secret in [false, true] {
+            let mut editor = LineEditor::new();
+            editor.set_prompt("box> ");
+            type_in(&mut editor, &[b'x'; CONSOLE_LINE_BYTES_MAX + 1]);
+            let mut echo = Vec::new();
+            if secret {
+                editor.ask_secret("key? ", &mut echo);
+            }
+            echo.extend(type_in(&mut editor, b"xyz\r").1);
+            let expected = if secret { "key?" } else { "box>" };
+            assert_eq!(screen(&echo).0, expected);
+        }
     }
 
     #[test]

@@ -60,7 +60,10 @@ fn read_object_type(bits: &mut BitReader) -> Result<u32, ConfigError> {
 fn read_sample_rate(bits: &mut BitReader) -> Result<u32, ConfigError> {
     let index = bits.bits(4)?;
     if index == RATE_FOLLOWS {
-        return bits.bits(24);
+        return match bits.bits(24)? {
+            0 => Err(ConfigError::Forbidden { field: "samplingFrequency", value: 0 }),
+            rate => Ok(rate),
+        };
     }
     let rate = SAMPLE_RATES_HZ.get(index as usize).copied();
     rate.ok_or(ConfigError::Forbidden { field: "samplingFrequencyIndex", value: index })
@@ -135,6 +138,8 @@ mod tests {
     fn reserved_rates_and_layouts_are_named() {
         let rate = ConfigError::Forbidden { field: "samplingFrequencyIndex", value: 13 };
         assert_eq!(parse(&[0x16, 0x90]), Err(rate));
+        let none = ConfigError::Forbidden { field: "samplingFrequency", value: 0 };
+        assert_eq!(parse(&[0x17, 0x80, 0x00, 0x00, 0x10]), Err(none));
         let layout = ConfigError::Forbidden { field: "channelConfiguration", value: 0 };
         assert_eq!(parse(&[0x11, 0x80]), Err(layout));
     }

@@ -142,6 +142,11 @@ impl Subscriber {
     pub fn drop_to_next_key(&self) -> Drops {
         lock(&self.lane.queue).drop_to_next_key()
     }
+
+    /// See [`GopQueue::pause_video`].
+    pub fn pause_video(&self, paused: bool) -> Drops {
+        lock(&self.lane.queue).pause_video(paused)
+    }
 }
 
 impl Drop for Subscriber {

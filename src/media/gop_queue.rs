@@ -62,6 +62,8 @@ pub struct GopQueue {
     started: bool,
     /// Video is discarded at the entrance until a key frame comes.
     awaiting_key: bool,
+    /// So are key frames.
+    video_paused: bool,
     /// Media time of the last wish for a key frame since the last key frame.
     asked_ns: Option<u64>,
     /// Sound older than this is older than the key frame the connection started with.
@@ -88,6 +90,7 @@ impl GopQueue {
             connected: true,
             started: false,
             awaiting_key: true,
+            video_paused: false,
             asked_ns: None,
             audio_from_ns: None,
             dropped: Drops::default(),
@@ -122,7 +125,7 @@ impl GopQueue {
             self.skipped += 1;
             return PushOutcome::default();
         }
-        if self.awaiting_key && !is_key {
+        if self.awaiting_key && (!is_key || self.video_paused) {
             let dropped = self.lose(Drops::one(kind));
             return PushOutcome { dropped, wants_key: self.wants_key(dts_ns) };
         }
@@ -176,6 +179,7 @@ impl GopQueue {
     /// frame that waits and all after it; if there is none, then the encoder's next key frame.
     pub fn restart(&mut self) {
         self.started = false;
+        self.video_paused = false;
         self.asked_ns = None;
         self.video.forget_wire();
         self.audio.forget_wire();
@@ -209,6 +213,20 @@ impl GopQueue {
         self.after_video_loss();
         self.lose(drops);
         drops
+    }
+
+    /// Takes no video in until it is called with `false`, and drops what waits of it: the path carries
+    /// the sound and no more. Video goes on with a key frame, which the next push of video asks for.
+    pub fn pause_video(&mut self, paused: bool) -> Drops {
+        self.video_paused = paused;
+        if !paused {
+            return Drops::default();
+        }
+        let drops = self.video.drop_all();
+        self.awaiting_key = true;
+        self.asked_ns = None;
+        self.align_audio();
+        self.lose(drops)
     }
 
     /// What waits, what was lost.
@@ -315,7 +333,7 @@ impl GopQueue {
     }
 
     fn wants_key(&mut self, now_ns: u64) -> bool {
-        if !self.awaiting_key || !self.connected {
+        if !self.awaiting_key || !self.connected || self.video_paused {
             return false;
         }
         let again_ns = FORCE_KEY_AGAIN.as_nanos() as u64; // a second or so: it fits

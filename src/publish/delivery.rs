@@ -7,7 +7,9 @@
 
 use std::time::Duration;
 
-use crate::limits::{DEAD_PATH_TIMEOUT, RTMP_ACK_WINDOW_BYTES};
+use crate::limits::{
+    DEAD_PATH_TIMEOUT, RATE_MEASURED_FOR, RTMP_ACK_WINDOW_BYTES, RTMP_ACK_WINDOW_BYTES_MIN,
+};
 
 /// One look at the connection.
 #[derive(Debug, Clone, Copy, Default)]
@@ -18,6 +20,8 @@ pub struct Observation {
     pub waiting_bytes: usize,
     /// RTMP bytes that the server says it has received; `None` until it has said so once.
     pub acknowledged_bytes: Option<u64>,
+    /// The window at which it was asked to say so.
+    pub window_bytes: u32,
     /// TCP bytes that the peer's kernel has not acknowledged; `None` where the kernel cannot tell.
     pub tcp_unacknowledged_bytes: Option<u32>,
     /// TCP bytes that the peer's kernel has acknowledged.
@@ -112,7 +116,7 @@ impl Program {
     }
 
     fn is_in_debt(&self, seen: &Observation, kernel_stuck: Duration) -> bool {
-        let stride = self.strides[0].max(self.strides[1]).max(RTMP_ACK_WINDOW_BYTES.into());
+        let stride = self.strides[0].max(self.strides[1]).max(seen.window_bytes.into());
         let debt = stride + stride / 2;
         if seen.written_bytes.saturating_sub(self.acknowledged) <= debt {
             return false;
@@ -121,6 +125,37 @@ impl Program {
         let kernel_tells = seen.tcp_unacknowledged_bytes.is_some();
         let arrived = seen.tcp_acknowledged_bytes.saturating_sub(self.kernel_then);
         !kernel_tells || arrived > debt || kernel_stuck >= REST
+    }
+}
+
+/// Follows the rate of sending with the window at which the server should acknowledge.
+#[derive(Debug)]
+pub struct Window {
+    measured_from: (Duration, u64),
+}
+
+impl Window {
+    /// A connection that begins now.
+    pub fn new(now: Duration) -> Window {
+        Window { measured_from: (now, 0) }
+    }
+
+    /// The window to ask for instead of `present`, when `written_bytes` call for another one: four
+    /// acknowledgements a second, as far as the bounds allow.
+    pub fn observe(&mut self, now: Duration, written_bytes: u64, present: u32) -> Option<u32> {
+        let (then, written_then) = self.measured_from;
+        let took = now.saturating_sub(then);
+        if took < RATE_MEASURED_FOR {
+            return None;
+        }
+        self.measured_from = (now, written_bytes);
+        let bytes = written_bytes.saturating_sub(written_then);
+        let quarter = u128::from(bytes) * 250 / took.as_millis();
+        let most = u128::from(RTMP_ACK_WINDOW_BYTES);
+        let wanted = quarter.clamp(RTMP_ACK_WINDOW_BYTES_MIN.into(), most) as u32;
+        // Small changes are not worth a message.
+        let differs = wanted > present + present / 2 || present > wanted + wanted / 2;
+        differs.then_some(wanted)
     }
 }
 
@@ -202,6 +237,7 @@ mod tests {
                 written_bytes: taken as u64,
                 waiting_bytes: (sent(t) - taken) as usize,
                 acknowledged_bytes: (acknowledged > 0).then_some(acknowledged),
+                window_bytes: (window as u32).min(RTMP_ACK_WINDOW_BYTES),
                 tcp_unacknowledged_bytes: Some((taken - arrived) as u32),
                 tcp_acknowledged_bytes: arrived as u64,
             }
@@ -215,7 +251,13 @@ mod tests {
             for hidden in [0.0, 30e3, 130e3, 300e3, 3e6, 1e9] {
                 for tenth in 0..20 {
                     let freeze = 10.0 + f64::from(tenth) / 10.0;
-                    let window = RTMP_ACK_WINDOW_BYTES.into();
+                    let mut following = Window::new(Duration::ZERO);
+                    let asked = following.observe(
+                        RATE_MEASURED_FOR,
+                        (kbps * 125.0 * RATE_MEASURED_FOR.as_secs_f64()) as u64,
+                        RTMP_ACK_WINDOW_BYTES,
+                    );
+                    let window = asked.unwrap_or(RTMP_ACK_WINDOW_BYTES).into();
                     let dead = dead_after(40, frozen_at(freeze, kbps, window, hidden));
                     let after = dead.map(|dead| dead - freeze);
                     assert!(
@@ -244,6 +286,7 @@ mod tests {
             Observation {
                 written_bytes: (arrived + 400e3) as u64,
                 waiting_bytes: 100_000,
+                window_bytes: RTMP_ACK_WINDOW_BYTES,
                 acknowledged_bytes: (arrived > window)
                     .then_some(((arrived / window).floor() * window) as u64),
                 tcp_unacknowledged_bytes: Some(400_000),
@@ -263,6 +306,7 @@ mod tests {
             Observation {
                 written_bytes: (sent + burst) as u64,
                 acknowledged_bytes: (sent > 0.0).then_some((sent + late) as u64),
+                window_bytes: RTMP_ACK_WINDOW_BYTES,
                 tcp_unacknowledged_bytes: Some((burst - late) as u32),
                 tcp_acknowledged_bytes: (sent + late) as u64,
                 waiting_bytes: 0,
@@ -290,6 +334,7 @@ mod tests {
     #[test]
     fn a_slow_server_that_keeps_acknowledging_is_not_dead() {
         let slow = |t: f64| Observation {
+            window_bytes: RTMP_ACK_WINDOW_BYTES,
             written_bytes: 4_000_000,
             waiting_bytes: 100_000,
             acknowledged_bytes: Some((t / 4.0) as u64 * 10_000),

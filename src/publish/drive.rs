@@ -13,14 +13,20 @@ use tokio::time::timeout;
 use crate::clock::{Alarm, Clock};
 use crate::limits::{PROGRESS_TICK, RTMP_OUT_HIGH_WATER_BYTES, STOP_TIMEOUT, SUCCESSOR_RETRY};
 use crate::media::QueueStats;
+use crate::pace::Sample;
 use crate::rtmp::{Event, Outbound, Session};
 
-use super::delivery::{Delivery, Observation};
+use super::delivery::{Delivery, Observation, Window};
 use super::error::PublishError;
-use super::socket::TcpProbe;
+use super::socket::{TcpProbe, TcpState};
 
 /// Where the media of one connection comes from.
 pub trait Source: Send {
+    /// How often delivery is looked at.
+    const LOOK: Duration = PROGRESS_TICK;
+    /// Bytes that may wait in the session before it is given more.
+    const AHEAD_BYTES: usize = RTMP_OUT_HIGH_WATER_BYTES;
+
     /// The connection may take media now: whatever must come before it (metadata).
     fn begin(&mut self, session: &mut Session);
     /// Media must start over with configuration and a key frame.
@@ -34,12 +40,26 @@ pub trait Source: Send {
     fn queue(&self) -> QueueStats {
         QueueStats::default()
     }
+    /// Takes a look at how delivery goes; a source that can gives way answers with what is to be done
+    /// elsewhere.
+    fn observe(&mut self, _now: Duration, _sample: Sample) -> Advice {
+        Advice::default()
+    }
     /// The connection's media time has come so far that a new connection should take over.
     fn is_worn_out(&self) -> bool {
         false
     }
     /// Resolves when [`Source::send_next`] is worth calling again; may be dropped at any time.
     fn ready(&mut self) -> impl Future<Output = ()> + Send;
+}
+
+/// What is to be done about a path, outside of the connection.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Advice {
+    /// The video bitrate that the path can bear, in kbit/s, when it has changed.
+    pub target_kbps: Option<u32>,
+    /// A new connection may fare better than this one.
+    pub reconnect: bool,
 }
 
 /// What [`Source::send_next`] did.
@@ -72,7 +92,9 @@ pub enum Progress {
     /// Another connection should take over: at this place if the server named one (Enhanced RTMP v2,
     /// `ReconnectRequest`), else at the same.
     MoveWanted(Option<String>),
-    /// The running numbers, at most every [`PROGRESS_TICK`].
+    /// The video bitrate that the path can bear has changed, in kbit/s.
+    Target(u32),
+    /// The running numbers, at each look.
     Numbers(Numbers),
 }
 
@@ -106,6 +128,7 @@ pub(super) struct Drive<'a, S, M> {
 /// The parts of a drive that change as it goes.
 struct State {
     delivery: Delivery,
+    window: Window,
     numbers: Numbers,
     next_look: Duration,
     next_move: Duration,
@@ -136,6 +159,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
         let now = self.clock.now();
         let mut state = State {
             delivery: Delivery::new(now),
+            window: Window::new(now),
             numbers: Numbers::default(),
             next_look: now,
             next_move: now,
@@ -226,7 +250,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
         self.session.may_stream()
             && !state.stopping
             && !state.source_ended
-            && self.session.transmit().remaining() < RTMP_OUT_HIGH_WATER_BYTES
+            && self.session.transmit().remaining() < M::AHEAD_BYTES
     }
 
     fn fill(&mut self, state: &mut State) -> Result<(), PublishError> {
@@ -251,7 +275,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
     /// Looks at delivery when it is time to, and reports.
     fn look(&mut self, state: &mut State) -> Result<(), PublishError> {
         let now = self.clock.now();
-        if now < state.next_look {
+        // A short programme may be through before the next look; whether it arrived is to be seen.
+        let awaits_media = state.publish_started && !state.accepted;
+        let all_written = awaits_media && self.session.transmit().is_empty();
+        if now < state.next_look && !all_written {
             return Ok(());
         }
         let stats = self.session.stats();
@@ -259,12 +286,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
         state.numbers.acknowledged_bytes = stats.ack_seen.then_some(stats.bytes_acknowledged);
         state.numbers.in_flight_bytes = tcp.map(|tcp| tcp.unacknowledged_bytes);
         state.numbers.rtt_us = tcp.map(|tcp| tcp.rtt.as_micros() as u64);
+        let window_bytes = self.session.acknowledgement_window();
+        if let Some(window) = state.window.observe(now, state.numbers.sent_bytes, window_bytes) {
+            self.session.ask_for_acknowledgements(window);
+        }
         let dead = state.delivery.observe(
             now,
             Observation {
                 written_bytes: state.numbers.sent_bytes,
                 waiting_bytes: self.session.transmit().remaining(),
                 acknowledged_bytes: state.numbers.acknowledged_bytes,
+                window_bytes,
                 tcp_unacknowledged_bytes: state.numbers.in_flight_bytes,
                 tcp_acknowledged_bytes: tcp.map_or(0, |tcp| tcp.acknowledged_bytes),
             },
@@ -277,14 +309,39 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
             (self.report)(Progress::Accepted);
         }
         state.numbers.queue = self.source.queue();
+        self.take_advice(now, state, tcp)?;
         let awaiting = state.publish_started && !state.accepted;
-        state.next_look = now + if awaiting { ACCEPT_LOOK } else { PROGRESS_TICK };
+        state.next_look = now + if awaiting { ACCEPT_LOOK } else { M::LOOK };
         (self.report)(Progress::Numbers(state.numbers));
         if self.source.is_worn_out() && now >= state.next_move {
             state.next_move = now + SUCCESSOR_RETRY;
             (self.report)(Progress::MoveWanted(None));
         }
         Ok(())
+    }
+
+    fn take_advice(
+        &mut self,
+        now: Duration,
+        state: &State,
+        tcp: Option<TcpState>,
+    ) -> Result<(), PublishError> {
+        let queue = &state.numbers.queue;
+        let undelivered = |tcp: TcpState| tcp.unacknowledged_bytes - tcp.sacked_bytes;
+        let sample = Sample {
+            queue_age: queue.span,
+            queue_bytes: queue.bytes as u64,
+            unsent_bytes: self.session.transmit().remaining() as u64,
+            written_bytes: state.numbers.sent_bytes,
+            tcp_unacknowledged_bytes: tcp.map(|tcp| undelivered(tcp).into()),
+            server_acknowledged_bytes: state.numbers.acknowledged_bytes,
+            rtt: tcp.map(|tcp| tcp.rtt),
+        };
+        let advice = self.source.observe(now, sample);
+        if let Some(kbps) = advice.target_kbps {
+            (self.report)(Progress::Target(kbps));
+        }
+        if advice.reconnect { Err(PublishError::TooSlow) } else { Ok(()) }
     }
 
     fn deadline(&self, state: &State) -> Duration {
@@ -356,6 +413,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
                 progress = (stats.bytes_acknowledged, in_flight);
                 quiet_by = now + FAREWELL_QUIET;
             }
+            if arrived && state.publish_started && !state.accepted {
+                state.accepted = true;
+                (self.report)(Progress::Accepted);
+            }
             let deadline = state.stop_by.map_or(quiet_by, |by| by.min(quiet_by));
             if arrived || now >= deadline {
                 break true;
@@ -404,7 +465,11 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 const FAREWELL_QUIET: Duration = Duration::from_millis(500);
 
 pub(super) fn lost(error: io::Error) -> PublishError {
-    PublishError::Lost { why: error.to_string() }
+    let why = match error.kind() {
+        io::ErrorKind::UnexpectedEof => "the server hung up".to_owned(),
+        _ => error.to_string(),
+    };
+    PublishError::Lost { why }
 }
 
 /// One step of input or output, whichever can be done first; reading is never held up by writing.

@@ -85,6 +85,9 @@ pub enum PublishError {
         /// How long bytes had waited, in milliseconds.
         after_ms: u64,
     },
+    /// the path carries less than the lowest bitrate
+    #[error("the path carries less than the lowest bitrate; a new connection may fare better")]
+    TooSlow,
     /// the media could not be read
     #[error("{0}")]
     Media(String),

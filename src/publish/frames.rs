@@ -1,15 +1,17 @@
 //! Media of the running programme: this destination's queue, stamped and wrapped for the wire.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::flv;
 use crate::flv::metadata::{Field, Metadata};
-use crate::limits::ROLL_OVER_AT_MS;
+use crate::limits::{PACE_TICK, ROLL_OVER_AT_MS, RTMP_OUT_LIVE_BYTES, VIDEO_FLOOR_KBPS};
 use crate::media::{QueueStats, Subscriber, Timeline, Track};
+use crate::pace::{self, Decision, Policy, Sample, Settings};
 use crate::rtmp::Session;
 use crate::rtmp::amf0::Value;
 
-use super::drive::{Sent, Source};
+use super::drive::{Advice, Sent, Source};
 
 /// Media from a queue, on a time line that begins with the connection.
 pub struct Frames {
@@ -17,6 +19,8 @@ pub struct Frames {
     metadata: Arc<Metadata>,
     timeline: Timeline,
     time_ms: u64,
+    /// Made at the first look, which tells when the connection began.
+    pace: Option<Policy>,
 }
 
 impl Frames {
@@ -24,7 +28,7 @@ impl Frames {
     pub fn new(queue: Arc<Subscriber>, metadata: Arc<Metadata>) -> Frames {
         queue.restart();
         queue.set_connected(true);
-        Frames { queue, metadata, timeline: Timeline::new(), time_ms: 0 }
+        Frames { queue, metadata, timeline: Timeline::new(), time_ms: 0, pace: None }
     }
 }
 
@@ -35,6 +39,9 @@ impl Drop for Frames {
 }
 
 impl Source for Frames {
+    const LOOK: Duration = PACE_TICK;
+    const AHEAD_BYTES: usize = RTMP_OUT_LIVE_BYTES;
+
     fn begin(&mut self, session: &mut Session) {
         session.send_metadata(self.metadata.fields().map(|(name, field)| {
             let value = match field {
@@ -66,6 +73,37 @@ impl Source for Frames {
 
     fn queue(&self) -> QueueStats {
         self.queue.stats()
+    }
+
+    fn observe(&mut self, now: Duration, sample: Sample) -> Advice {
+        let settings = Settings {
+            ceiling_kbps: self.metadata.video_kbps,
+            floor_kbps: VIDEO_FLOOR_KBPS,
+            audio_kbps: self.metadata.audio_kbps,
+            start_kbps: None,
+        };
+        let pace = self.pace.get_or_insert_with(|| Policy::new(now, settings));
+        pace.handle(now, sample);
+        let mut advice = Advice::default();
+        while let Some(decision) = pace.poll_decision() {
+            match decision {
+                Decision::SetTarget { kbps, because } => {
+                    tracing::debug!(kbps, ?because, "pace");
+                    advice.target_kbps = Some(kbps);
+                }
+                Decision::Drop(pace::Drop::Disposable) => {
+                    self.queue.drop_disposable();
+                }
+                Decision::Drop(pace::Drop::ToNextKey) => {
+                    self.queue.drop_to_next_key();
+                }
+                Decision::PauseVideo(paused) => {
+                    self.queue.pause_video(paused);
+                }
+                Decision::ReconnectAdvised => advice.reconnect = true,
+            }
+        }
+        advice
     }
 
     fn is_worn_out(&self) -> bool {

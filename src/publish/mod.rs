@@ -30,6 +30,7 @@ use connect::Wire;
 use drive::Drive;
 use journey::Journey;
 
+pub use delivery::{Delivery, Observation};
 pub use drive::{Close, Numbers, Progress, Sent, Source};
 pub use error::PublishError;
 pub use file::FlvFile;

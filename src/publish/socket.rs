@@ -23,6 +23,8 @@ const REQUEST_BYTES: usize = NLMSG_HEADER_BYTES + 56;
 const DIAG_MESSAGE_BYTES: usize = 72;
 
 /// Offsets in `struct tcp_info` (linux/tcp.h); they only ever grow at the end.
+const TCP_INFO_SND_MSS: usize = 16;
+const TCP_INFO_SACKED: usize = 28;
 const TCP_INFO_RTT: usize = 68;
 const TCP_INFO_BYTES_ACKED: usize = 120;
 
@@ -31,6 +33,9 @@ const TCP_INFO_BYTES_ACKED: usize = 120;
 pub struct TcpState {
     /// Bytes written to the socket that the peer's kernel has not acknowledged.
     pub unacknowledged_bytes: u32,
+    /// Of these, what the peer's kernel has acknowledged selectively (RFC 2018): it waits there for a
+    /// lost segment before it. To the nearest segment.
+    pub sacked_bytes: u32,
     /// Bytes that the peer's kernel has acknowledged since the connection began; the SYN counts as one.
     pub acknowledged_bytes: u64,
     /// Smoothed round-trip time.
@@ -107,8 +112,11 @@ fn parse(reply: &[u8]) -> Option<TcpState> {
         let length = usize::from(u16_at(attributes, 0)?).max(4);
         if u16_at(attributes, 2)? == INET_DIAG_INFO {
             let info = attributes.get(4..length)?;
+            let sacked_bytes =
+                u32_at(info, TCP_INFO_SACKED)?.saturating_mul(u32_at(info, TCP_INFO_SND_MSS)?);
             return Some(TcpState {
                 unacknowledged_bytes,
+                sacked_bytes: sacked_bytes.min(unacknowledged_bytes),
                 acknowledged_bytes: u64_at(info, TCP_INFO_BYTES_ACKED)?,
                 rtt: Duration::from_micros(u32_at(info, TCP_INFO_RTT)?.into()),
             });

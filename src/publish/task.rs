@@ -59,6 +59,8 @@ pub struct Report {
 pub enum What {
     /// The server accepted the stream and media has been acknowledged.
     Accepted,
+    /// The video bitrate that the path can bear has changed, in kbit/s.
+    Target(u32),
     /// The attempt is over: `Ok` after an ordered close.
     Ended(Result<(), PublishError>),
 }
@@ -103,6 +105,7 @@ struct Task {
 #[derive(Debug)]
 enum Happened {
     Accepted,
+    Target(u32),
     MoveWanted(Option<String>),
 }
 
@@ -186,6 +189,9 @@ impl Task {
                     Step::Happened(Happened::Accepted) => {
                         self.report(attempt, What::Accepted).await;
                     }
+                    Step::Happened(Happened::Target(kbps)) => {
+                        self.report(attempt, What::Target(kbps)).await;
+                    }
                     Step::Happened(Happened::MoveWanted(place)) if successor.is_none() => {
                         let from = current.as_ref();
                         successor = from.and_then(|from| self.move_on(from, place, &metadata));
@@ -194,7 +200,7 @@ impl Task {
                 },
                 step = step_of(&mut successor) => match step {
                     Step::Happened(Happened::Accepted) => close(&mut current, Close::HandOver),
-                    Step::Happened(Happened::MoveWanted(_)) => {}
+                    Step::Happened(Happened::MoveWanted(_) | Happened::Target(_)) => {}
                     Step::Ended(ended) => {
                         let target = successor.take().map(|failed| failed.target);
                         match ended {
@@ -258,6 +264,7 @@ impl Task {
                         return;
                     }
                     Progress::Accepted => Happened::Accepted,
+                    Progress::Target(kbps) => Happened::Target(kbps),
                     Progress::MoveWanted(place) => Happened::MoveWanted(place),
                 };
                 if happened_tx.try_send(happened).is_err() {

@@ -4,6 +4,8 @@
 //! twice or out of order. S2 is not compared with C1: servers that answer a "complex" handshake
 //! sign it instead of echoing.
 
+use std::fmt;
+
 use bytes::{BufMut, Bytes, BytesMut};
 
 /// C0 and S0: the version that both sides speak.
@@ -72,9 +74,16 @@ pub enum Server {
 pub struct AwaitVersion;
 
 /// Waits for a packet that has to be echoed.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct AwaitPacket {
     got: BytesMut,
+}
+
+/// Shows no received byte: a peer that only echoes sends the stream key back.
+impl fmt::Debug for AwaitPacket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AwaitPacket").field("bytes", &self.got.len()).finish_non_exhaustive()
+    }
 }
 
 /// Waits for an echo, which is not looked at.
@@ -233,5 +242,12 @@ mod tests {
                 _ => assert_eq!(taken.err(), Some(HandshakeError::NotRtmp(version))),
             }
         }
+    }
+
+    #[test]
+    fn nothing_that_a_peer_echoes_is_shown() {
+        let (client, _) = Client::begin().take(&mut &b"\x03"[..]).unwrap();
+        let (client, _) = client.take(&mut &b"canary"[..]).unwrap();
+        assert_eq!(format!("{client:?}"), "AwaitS1(AwaitPacket { bytes: 6, .. })");
     }
 }

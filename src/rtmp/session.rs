@@ -227,6 +227,11 @@ impl Session {
         self.media_stream().is_some()
     }
 
+    /// The window at which the server was asked to acknowledge, in bytes; 0 before it was.
+    pub fn acknowledgement_window(&self) -> u32 {
+        self.wire.window()
+    }
+
     /// Counters.
     pub fn stats(&self) -> Stats {
         Stats {
@@ -292,6 +297,14 @@ impl Session {
                 Ok(None) => return self.acknowledge(),
                 Err(error) => return self.end(error.into()),
             }
+        }
+    }
+
+    /// Asks the server of an accepted stream to acknowledge each `window` bytes from now on; without
+    /// effect at one that keeps to a window of its own.
+    pub fn ask_for_acknowledgements(&mut self, window: u32) {
+        if matches!(self.state, State::Publishing(_)) {
+            self.wire.ask_window(window);
         }
     }
 

@@ -223,6 +223,9 @@ impl ServerUrl {
         text.push_str(&self.authority());
         text.push('/');
         text.push_str(&self.app);
+        if self.app.ends_with('/') {
+            text.push('/'); // the one that reading takes away
+        }
         if let Some(AroundKey { before, after }) = &self.around_key {
             let slash = if self.app.is_empty() { "" } else { "/" };
             text.extend([slash, before, PLACEHOLDER, after]);

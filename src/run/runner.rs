@@ -20,6 +20,7 @@ use crate::console::{self, ClientId, EncoderNumbers, LineEditor, Reply, SendNumb
 use crate::flv::metadata::Metadata;
 use crate::limits::{EVENTS_MAX, NUMBERS_INTERVAL, REPROBE_INTERVAL};
 use crate::media::FanOut;
+use crate::pace::{self, Follow};
 use crate::panel::{Blinker, Button};
 use crate::publish::{self, Close, Numbers, Order, PublishHandle, Report, What};
 use crate::{board, capture};
@@ -82,6 +83,8 @@ struct Running {
     settings: Destination,
     revision: u64,
     handle: PublishHandle,
+    /// The video bitrate that its path can bear, in kbit/s; `None` while it is not live.
+    target_kbps: Option<u32>,
 }
 
 /// Where the capture is. Opening devices takes time, so it happens on the blocking pool.
@@ -324,8 +327,15 @@ impl Runner {
 
     fn handle_report(&mut self, report: Report) {
         let dest = DestinationId(report.destination);
+        match report.what {
+            What::Target(kbps) => return self.set_target(dest, Some(kbps)),
+            // What an earlier connection could bear says nothing about this one.
+            What::Accepted => self.set_target(dest, Some(self.request.video.bitrate_kbps)),
+            What::Ended(_) => self.set_target(dest, None),
+        }
         let what = match report.what {
             What::Accepted => PublishEvent::Accepted,
+            What::Target(_) => return,
             What::Ended(Ok(())) => {
                 PublishEvent::Ended { kind: EndKind::Stopped, said: String::new() }
             }
@@ -337,6 +347,21 @@ impl Runner {
         };
         self.tell(Event::Publish { dest, attempt: report.attempt, what });
         self.drop_gone();
+    }
+
+    /// One encode has one bitrate: that which the first live destination can bear.
+    fn set_target(&mut self, dest: DestinationId, kbps: Option<u32>) {
+        if let Some(running) = self.destinations.get_mut(&dest) {
+            running.target_kbps = kbps;
+        }
+        let ceiling_kbps = self.request.video.bitrate_kbps;
+        let targets = self.destinations.values().map(|running| running.target_kbps);
+        let wanted_kbps = pace::combine(Follow::Primary, ceiling_kbps, targets);
+        if let CaptureSlot::On { capture, .. } = &self.capture
+            && capture.stats().bitrate_kbps != wanted_kbps
+        {
+            capture.set_bitrate_kbps(wanted_kbps);
+        }
     }
 
     fn note_end(&mut self, destination: &str, words: &dyn std::fmt::Display, due_to: DueTo) {

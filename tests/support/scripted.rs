@@ -108,7 +108,8 @@ async fn serve(
             break;
         }
         // The handshake's last part and one command fit in this; a pipeline does not.
-        if treatment.hates_pipelining && length > 1_536 + 400 {
+        let commands = !list.lock().expect("no panic")[number].publishing;
+        if treatment.hates_pipelining && commands && length > 1_536 + 400 {
             break;
         }
         session.handle_input(clock.now(), &inbox[..length]);

@@ -40,11 +40,23 @@ pub(super) struct Wire {
     writer: Writer,
     /// The window that the server was asked to acknowledge at.
     window: u32,
+    /// The largest that it agrees to.
+    window_max: u32,
 }
 
 impl Wire {
     pub(super) fn new(config: SessionConfig) -> Wire {
-        Wire { config, out: Outbound::default(), writer: Writer::new(), window: 0 }
+        Wire {
+            config,
+            out: Outbound::default(),
+            writer: Writer::new(),
+            window: 0,
+            window_max: u32::MAX,
+        }
+    }
+
+    pub(super) fn window(&self) -> u32 {
+        self.window
     }
 
     /// Handshake bytes.
@@ -118,8 +130,18 @@ impl Wire {
     /// A smaller window than the one asked for is in force from now on (RTMP 1.0 section 5.4.5). A
     /// larger one changes nothing: the more often a server acknowledges, the better.
     pub(super) fn limit_window(&mut self, window: u32) {
+        if window > 0 {
+            self.window_max = window;
+            self.ask_window(self.window);
+        }
+    }
+
+    /// Asks to be acknowledged each `window` bytes from now on, or as often as the server agrees to
+    /// (RTMP 1.0 section 5.4.4).
+    pub(super) fn ask_window(&mut self, window: u32) {
+        let window = window.min(self.window_max);
         let has_room = self.out.urgent() < RTMP_PONGS_WAITING_MAX;
-        if window > 0 && window < self.window && has_room {
+        if window > 0 && window != self.window && has_room {
             self.window = window;
             self.urgent(type_id::WINDOW_ACK_SIZE, &window.to_be_bytes());
         }

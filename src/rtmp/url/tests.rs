@@ -110,6 +110,8 @@ fn what_was_written_down_is_read_back_unchanged() {
         "rtmp://user@h/a",
         "rtmp://h/{stream_key}",
         "rtmp://h/app/pre_{stream_key}?bandwidthtest=true",
+        "rtmp://h/a//",
+        "rtmp://h/a///{stream_key}",
     ] {
         assert_eq!(*server(text).reveal(), text);
         assert_eq!(server(&server(text).reveal()), server(text));

@@ -469,7 +469,7 @@ impl Runner {
         let id = DestinationId(self.next_id);
         self.next_id = self.next_id.wrapping_add(1);
         let handle = publish::spawn(self.clock, id.0, self.fan_out.clone(), self.reports.clone());
-        self.destinations.insert(id, Running { settings, revision: 0, handle });
+        self.destinations.insert(id, Running { settings, revision: 0, handle, target_kbps: None });
         id
     }
 

@@ -134,7 +134,6 @@ pub enum IngestEnd {
 }
 
 /// One connection of a publisher, seen from the server. Driven like [`crate::rtmp::Session`].
-#[derive(Debug)]
 pub struct IngestSession {
     config: IngestConfig,
     rng: fastrand::Rng,
@@ -160,6 +159,17 @@ enum State {
 impl fmt::Debug for IngestConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IngestConfig").field("policy", &self.policy).finish_non_exhaustive()
+    }
+}
+
+/// Shows no received byte: what a publisher sends contains its key.
+impl fmt::Debug for IngestSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IngestSession")
+            .field("state", &self.state)
+            .field("events", &self.events.len())
+            .field("received_bytes", &self.received)
+            .finish_non_exhaustive()
     }
 }
 
@@ -493,6 +503,23 @@ mod tests {
         client.handle_input(NOW, &down.copy_to_bytes(down.remaining()));
         let stats = client.stats();
         assert_eq!(stats.bytes_acknowledged, stats.bytes_sent);
+    }
+
+    #[test]
+    fn acknowledgements_come_as_often_as_asked_for_in_mid_stream() {
+        let (mut client, mut server, _) = published(IngestConfig::default());
+        let mut unacknowledged = |client: &mut Session| {
+            client.send_video(0, &[0x17], Bytes::from(vec![0; 2_000]));
+            let up = client.transmit();
+            server.handle_input(NOW, &up.copy_to_bytes(up.remaining()));
+            let down = server.transmit();
+            client.handle_input(NOW, &down.copy_to_bytes(down.remaining()));
+            client.stats().bytes_sent - client.stats().bytes_acknowledged
+        };
+        assert!(unacknowledged(&mut client) >= 2_000);
+        client.ask_for_acknowledgements(1_000);
+        assert_eq!(client.acknowledgement_window(), 1_000);
+        assert_eq!(unacknowledged(&mut client), 0);
     }
 
     #[test]

@@ -63,6 +63,7 @@ pub fn settings() -> Vec<Made> {
         ("unknown-key", "[video]\nbitrate = 4000\n".to_owned()),
         ("out-of-range", "[video]\nfps = 1000\nwidth = 1281\n".into()),
         ("key-before-equals", destination(&format!("{CANARY} = 1"))),
+        ("key-behind-its-name", destination(&format!("key{CANARY} = 1"))),
         ("key-without-quotes", destination(&format!("key = {CANARY}"))),
         ("key-with-blank", destination(&format!("key = \"{CANARY} x\""))),
         ("quote-not-closed", destination(&format!("key = \"{CANARY}"))),
