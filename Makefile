@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz bench bench-peers
+.PHONY: help demo test conformance fuzz bench bench-peers
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/make \1	\2/p' $(firstword $(MAKEFILE_LIST))
@@ -26,6 +26,11 @@ test: ## every check: format, lints, tests, examples in the documentation
 	echo "$(CARGO) $$* --locked"; exec $(CARGO) "$$@" --locked
 	$(CARGO) test --locked --doc
 	RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --locked --no-deps --quiet
+
+conformance: ## our client against real servers, probe by probe; writes docs/conformance.md, some 3 minutes
+	.ci/setup conformance
+	FIRSTMILE_CONFORMANCE=1 FIRSTMILE_BLESS=1 $(CARGO) test --locked --test conformance -- --nocapture --test-threads=1
+	@echo; cat docs/conformance.md
 
 fuzz: ## throw bytes at everything that reads bytes (FUZZ_SECONDS for each of FUZZ_TARGETS)
 	.ci/setup build

@@ -5,10 +5,12 @@ mod support;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bytes::Bytes;
 use firstmile::clock::Clock;
 use firstmile::publish::{
-    Close, Depth, FlvFile, Numbers, PublishError, Target, preflight, publish,
+    Close, Depth, FlvFile, Numbers, PublishError, Sent, Source, Target, preflight, publish,
 };
+use firstmile::rtmp::Session;
 use firstmile::sim::ingest::session::{Policy, Refuse};
 use support::scripted::{Scripted, Treatment};
 
@@ -117,4 +119,44 @@ async fn a_look_names_the_refusal() {
     let look = preflight(Clock::start(), &server.target("live"), Depth::Publish).await;
     let failure = look.failure.expect("a failure").to_string();
     assert!(failure.contains("no such stream key"), "{failure}");
+}
+
+/// Small pieces of video that never end, one in every other answer, so that there is always
+/// something to write and room for it.
+struct Trickle(u64);
+
+impl Source for Trickle {
+    fn begin(&mut self, _session: &mut Session) {}
+
+    fn restart(&mut self) {}
+
+    fn send_next(&mut self, session: &mut Session) -> Result<Sent, String> {
+        self.0 += 1;
+        if self.0.is_multiple_of(2) {
+            return Ok(Sent::NothingYet);
+        }
+        session.send_video(self.0, &[0x17, 1, 0, 0, 0], Bytes::from_static(&[0; 500]));
+        Ok(Sent::Message)
+    }
+
+    async fn ready(&mut self) {}
+}
+
+/// The server needs a thread of its own to close between a look for input and a write.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_reason_is_told_although_the_connection_broke_while_media_was_written() {
+    let refuse = Refuse {
+        code: "NetStream.Publish.BadName".to_owned(),
+        description: "already publishing".to_owned(),
+    };
+    let policy = Policy { refuse_publish: Some(refuse), ..Policy::default() };
+    let server = Scripted::start(vec![Treatment { policy, ..Treatment::default() }]).await;
+    for _ in 0..20 {
+        let never = std::future::pending::<Close>();
+        let (target, mut trickle) = (server.target("live"), Trickle(0));
+        let mut unheard = |_| {};
+        let error =
+            publish(Clock::start(), &target, &mut trickle, &mut unheard, never).await.unwrap_err();
+        assert!(error.to_string().contains("already publishing"), "{error}");
+    }
 }

@@ -192,7 +192,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
             tokio::select! {
                 biased;
                 turn = turn(&mut self.stream, self.session.transmit(), &mut inbox, state.flushed) => {
-                    self.handle_turn(turn.map_err(lost)?, &inbox, &mut state);
+                    match turn {
+                        Ok(turn) => self.handle_turn(turn, &inbox, &mut state),
+                        Err(error) => return Err(self.last_words(error, inbox, &state).await),
+                    }
                 }
                 how = &mut close, if state.stop_by.is_none() => {
                     if how == Close::Abort {
@@ -236,6 +239,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
                     tracing::info!(description, "the server asks to move");
                     (self.report)(Progress::MoveWanted(tc_url));
                 }
+                Event::Warning(warning) => tracing::warn!("{warning}"),
                 other => tracing::debug!(?other, "session"),
             }
         }
@@ -362,6 +366,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
         }
     }
 
+    /// Why a connection that broke is over. A server that refuses and closes leaves unread what was
+    /// sent ahead, which resets the connection: writing then fails although the reason is there to
+    /// be read, and only reading tells it.
+    async fn last_words(
+        &mut self,
+        broke: io::Error,
+        mut inbox: Vec<u8>,
+        state: &State,
+    ) -> PublishError {
+        let _ = timeout(LAST_WORDS, async {
+            while let Ok(length @ 1..) = self.stream.read(&mut inbox).await {
+                self.session.handle_input(self.clock.now(), &inbox[..length]);
+            }
+        })
+        .await;
+        if !state.publish_started {
+            self.session.handle_eof(self.clock.now());
+        }
+        let ended =
+            std::iter::from_fn(|| self.session.poll_event()).find_map(|event| match event {
+                Event::Ended(error) => Some(error),
+                _ => None,
+            });
+        ended.map_or_else(|| lost(broke), PublishError::from)
+    }
+
     fn stop(&mut self, state: &mut State) {
         state.stopping = true;
         self.session.stop(self.clock.now());
@@ -430,6 +460,9 @@ const ACCEPT_LOOK: Duration = Duration::from_millis(20);
 
 /// Some servers do not count C0, C1 and C2 in what they acknowledge.
 const HANDSHAKE_BYTES: u64 = 1 + 2 * 1536;
+
+/// What a server said before the connection broke has arrived by then.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// A server that has shown no progress for this long will not confirm any more than it has.
 const FAREWELL_QUIET: Duration = Duration::from_millis(500);

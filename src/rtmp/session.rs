@@ -23,7 +23,9 @@ use super::{
     text::{clean_text, clean_url},
 };
 use crate::{
-    limits::{RTMP_EVENTS_MAX, RTMP_MESSAGE_WARN_BYTES, RTMP_PONGS_WAITING_MAX},
+    limits::{
+        RTMP_CHUNK_SIZE_OUT, RTMP_EVENTS_MAX, RTMP_MESSAGE_WARN_BYTES, RTMP_PONGS_WAITING_MAX,
+    },
     secret::StreamKey,
 };
 
@@ -43,6 +45,9 @@ pub struct SessionConfig {
     /// Whether to tell the server that it may ask for a reconnect (Enhanced RTMP v2, `capsEx`). Some
     /// old servers cannot read it.
     pub advertise_reconnect: bool,
+    /// The chunk size to announce and to cut messages by, in bytes; brought into the range of RTMP 1.0
+    /// section 5.4.1. Every server that is known takes 128 to 65536.
+    pub chunk_bytes: u32,
     /// What the random bytes of the handshake are made of.
     pub seed: u64,
 }
@@ -177,6 +182,7 @@ impl SessionConfig {
             order: ConnectOrder::default(),
             flash_ver: None,
             advertise_reconnect: false,
+            chunk_bytes: RTMP_CHUNK_SIZE_OUT as u32,
             seed: 0,
         }
     }

@@ -27,6 +27,11 @@ const START_TIMEOUT: Duration = Duration::from_secs(10);
 /// Starts a server with this certificate; `None`, with the reason said, where nginx or one of its
 /// modules is not installed.
 pub fn nginx_or_skip(identity: &Identity) -> Option<Nginx> {
+    nginx_with_or_skip(identity, "")
+}
+
+/// The same with more directives for its RTMP server.
+pub fn nginx_with_or_skip(identity: &Identity, directives: &str) -> Option<Nginx> {
     let Some(program) = find_program("nginx") else {
         skip("nginx is not installed");
         return None;
@@ -36,7 +41,7 @@ pub fn nginx_or_skip(identity: &Identity) -> Option<Nginx> {
         skip(&format!("nginx has no {missing}"));
         return None;
     }
-    Some(Nginx::start(&program, &modules, identity))
+    Some(Nginx::start(&program, &modules, identity, directives))
 }
 
 /// Where this nginx looks for its modules.
@@ -48,11 +53,11 @@ fn modules_folder(program: &Path) -> PathBuf {
 }
 
 impl Nginx {
-    fn start(program: &Path, modules: &Path, identity: &Identity) -> Nginx {
+    fn start(program: &Path, modules: &Path, identity: &Identity, directives: &str) -> Nginx {
         // Somebody else may take a free port before nginx does, so it is tried again with others.
         let mut log = String::new();
         for _ in 0..5 {
-            match Nginx::try_start(program, modules, identity) {
+            match Nginx::try_start(program, modules, identity, directives) {
                 Ok(nginx) => return nginx,
                 Err(said) => log = said,
             }
@@ -60,12 +65,18 @@ impl Nginx {
         panic!("nginx does not start:\n{log}");
     }
 
-    fn try_start(program: &Path, modules: &Path, identity: &Identity) -> Result<Nginx, String> {
+    fn try_start(
+        program: &Path,
+        modules: &Path,
+        identity: &Identity,
+        directives: &str,
+    ) -> Result<Nginx, String> {
         let folder = Folder::new("nginx");
         let (rtmp_port, rtmps_port) = (free_port(), free_port());
         let (config, log) = (folder.path().join("nginx.conf"), folder.path().join("error.log"));
         fs::create_dir(folder.path().join("records")).expect("a folder for records");
-        let text = configuration(folder.path(), modules, identity, rtmp_port, rtmps_port);
+        let text =
+            configuration(folder.path(), modules, identity, directives, rtmp_port, rtmps_port);
         fs::write(&config, text).expect("writes its configuration");
         let child = Command::new(program)
             .arg("-p")
@@ -146,6 +157,7 @@ fn configuration(
     folder: &Path,
     modules: &Path,
     identity: &Identity,
+    directives: &str,
     rtmp_port: u16,
     rtmps_port: u16,
 ) -> String {
@@ -165,6 +177,7 @@ rtmp {{
     server {{
         listen 127.0.0.1:{rtmp_port};
         chunk_size 4096;
+        {directives}
         application live {{
             live on;
             record all;

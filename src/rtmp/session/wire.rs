@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::SessionConfig;
 use crate::{
-    limits::{RTMP_ACK_WINDOW_BYTES, RTMP_CHUNK_SIZE_OUT, RTMP_PONGS_WAITING_MAX},
+    limits::{RTMP_ACK_WINDOW_BYTES, RTMP_PONGS_WAITING_MAX},
     rtmp::{
         amf0::{Property, Value},
         chunk::Writer,
@@ -66,7 +66,7 @@ impl Wire {
 
     /// Chunk size, acknowledgement window and `connect` (RTMP 1.0 section 7.2.1.1).
     pub(super) fn connect(&mut self) {
-        self.writer.announce_chunk_size(&mut self.out, RTMP_CHUNK_SIZE_OUT as u32);
+        self.writer.announce_chunk_size(&mut self.out, self.config.chunk_bytes);
         self.window = RTMP_ACK_WINDOW_BYTES;
         let window = self.window.to_be_bytes();
         self.writer.control(&mut self.out, type_id::WINDOW_ACK_SIZE, &window);
