@@ -23,22 +23,27 @@
 
 mod build;
 mod bus;
+mod canvas;
 mod devices;
 mod drift;
 mod encoders;
 mod error;
 mod event;
 mod feed;
+mod lettering;
 mod levels;
 mod lip_sync;
+mod overlay;
 mod picture;
 mod pictures;
 mod pipeline;
 mod plan;
+mod png;
 mod programme;
 mod pulse;
 mod request;
 mod sink;
+mod slate;
 mod sound_line;
 mod sounds;
 mod source;
@@ -61,8 +66,8 @@ pub use lip_sync::{clip_offset_ms, marker_offset_ms};
 pub use pipeline::{PipelineDescription, programme, source};
 pub use plan::SourcePlan;
 pub use request::{
-    AudioSettings, CameraSource, EncoderOrder, MicrophoneSource, Request, SAMPLE_RATE_HZ,
-    VideoSettings,
+    AudioSettings, CameraSource, EncoderOrder, Look, MicrophoneSource, Request, SAMPLE_RATE_HZ,
+    StartWithout, VideoSettings,
 };
 pub use sink::FrameSink;
 pub use stats::CaptureStats;
@@ -120,6 +125,7 @@ impl Capture {
     ) -> Result<Capture, CaptureError> {
         let clock = MediaClock::start();
         let feeds = open_sources(&request, &clock, stop)?;
+        let (pictures, left_out) = Pictures::new(&request.video, &request.look)?;
         let counters = Arc::new(Counters::default());
         let failure = Failure::default();
         let on_bus = {
@@ -139,9 +145,12 @@ impl Capture {
             failure,
             events,
             feeds,
-            pictures: Pictures::new(&request.video)?,
+            pictures,
             sounds: Sounds::new(&request.audio, &request.microphone),
         };
+        for said in left_out {
+            (pulse.events)(CaptureEvent::LeftOut { said });
+        }
         stop.spawn("capture-pulse", move |stop| pulse.run(stop))
             .map_err(|error| CaptureError::Gstreamer(error.to_string()))?;
         Ok(Capture { programme, counters, stop: stop.clone() })
@@ -192,11 +201,26 @@ fn open_sources(
     }
     let mut feeds = Vec::new();
     for (opener, opened) in opening {
-        let hung = || opener.plan.blame("its driver does not answer".to_owned());
-        let opened = opened.wait().ok_or_else(hung)??;
+        let hung = || Err(opener.plan.blame("its driver does not answer".to_owned()));
+        let opened = match opened.wait().unwrap_or_else(hung) {
+            Ok(opened) => Some(opened),
+            Err(error) if may_be_absent(&opener.plan, request.start_without) => {
+                tracing::warn!(%error, "starting without it");
+                None
+            }
+            Err(error) => return Err(error),
+        };
         feeds.push(Feed::start(opener, opened, stop).map_err(refused)?);
     }
     Ok(feeds)
+}
+
+/// Whether the owner said that the box goes live without this source. A clip is no device that
+/// somebody plugs in later.
+fn may_be_absent(plan: &SourcePlan, start_without: StartWithout) -> bool {
+    plan.is_live()
+        && (!plan.has_picture() || start_without.camera)
+        && (!plan.has_sound() || start_without.microphone)
 }
 
 impl Drop for Capture {

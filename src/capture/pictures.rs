@@ -1,19 +1,23 @@
 //! The picture track: which picture goes to the encoder at each tick.
 
-use std::{str::FromStr, sync::atomic::Ordering};
+use std::{path::Path, str::FromStr, sync::atomic::Ordering};
 
 use gstreamer::{self as gst, prelude::*};
 use gstreamer_video::{self as gst_video, prelude::*};
 
 use super::{
     build::{SECOND_NS, scale},
+    canvas::{Layout, Stamp},
     error::CaptureError,
     feed::{Feed, Item},
     levels::PictureMeter,
-    picture::{Layout, TestPicture, slate},
+    overlay::{LOGO_PART, Overlay},
+    picture::TestPicture,
     pipeline::raw_video_caps,
+    png::Png,
     programme::Programme,
-    request::VideoSettings,
+    request::{Look, VideoSettings},
+    slate::slate,
     stats::Counters,
 };
 use crate::limits::CAPTURE_LATENCY;
@@ -28,6 +32,7 @@ pub(super) struct Pictures {
     test_picture: TestPicture,
     pool: gst::BufferPool,
     slate: gst::Buffer,
+    overlay: Option<Overlay>,
     /// The camera's next picture, which is not due yet.
     pending: Option<Item>,
     /// The camera's picture on air.
@@ -36,8 +41,63 @@ pub(super) struct Pictures {
     meter: PictureMeter,
 }
 
+const SLATE: &str = "the drawn slate is shown instead of slate.picture";
+const LOGO: &str = "overlay.logo is left out";
+
+/// What a PNG file of the owner gives, if there is one and it can be used.
+fn chosen<T>(
+    path: Option<&Path>,
+    instead: &str,
+    left_out: &mut Vec<String>,
+    make: impl FnOnce(Png) -> Result<T, String>,
+) -> Option<T> {
+    let path = path?;
+    match Png::read(path).and_then(make) {
+        Ok(made) => Some(made),
+        Err(why) => {
+            left_out.push(format!("{instead}: {}: {why}", path.display()));
+            None
+        }
+    }
+}
+
+/// A copy of a picture with the overlay on it; the picture itself may be a camera's, and shared.
+fn overlaid(
+    overlay: &mut Overlay,
+    form: &gst_video::VideoInfo,
+    pool: &gst::BufferPool,
+    picture: gst::Buffer,
+) -> gst::Buffer {
+    let copy = || {
+        let mut copy = pool.acquire_buffer(None).ok()?;
+        let target = copy.get_mut()?;
+        let from = gst_video::VideoFrameRef::from_buffer_ref_readable(&picture, form).ok()?;
+        let mut to = gst_video::VideoFrameRef::from_buffer_ref_writable(target, form).ok()?;
+        from.copy(&mut to).ok()?;
+        drop((from, to));
+        Some(copy)
+    };
+    let Some(mut copy) = copy() else { return picture };
+    let time_of_day = if overlay.has_clock() { time_of_day() } else { String::new() };
+    if let Some(Ok(mut map)) = copy.get_mut().map(|buffer| buffer.map_writable()) {
+        overlay.draw(&time_of_day, &mut map);
+    }
+    copy
+}
+
+/// The time of day at the box's place, to the second.
+fn time_of_day() -> String {
+    let now = gst::glib::DateTime::now_local();
+    let text = now.and_then(|now| now.format("%H:%M:%S"));
+    text.map(Into::into).unwrap_or_default()
+}
+
 impl Pictures {
-    pub(super) fn new(video: &VideoSettings) -> Result<Pictures, CaptureError> {
+    /// The picture track, and what of its look was left out and why.
+    pub(super) fn new(
+        video: &VideoSettings,
+        look: &Look,
+    ) -> Result<(Pictures, Vec<String>), CaptureError> {
         let caps = gst::Caps::from_str(&raw_video_caps(video))
             .map_err(|error| CaptureError::Gstreamer(error.to_string()))?;
         let layout = Layout::new(video.width, video.height);
@@ -48,19 +108,34 @@ impl Pictures {
         pool.set_config(config)
             .and_then(|()| pool.set_active(true))
             .map_err(|error| CaptureError::Gstreamer(error.to_string()))?;
-        Ok(Pictures {
+        let mut left_out = Vec::new();
+        let slate = match chosen(look.slate.as_deref(), SLATE, &mut left_out, |png| {
+            png.picture(&raw_video_caps(video))
+        }) {
+            Some(picture) => picture,
+            None => {
+                let drawn = slate(layout, &look.name).map_err(CaptureError::Slate)?;
+                gst::Buffer::from_slice(drawn)
+            }
+        };
+        let logo: Option<Stamp> = chosen(look.logo.as_deref(), LOGO, &mut left_out, |png| {
+            png.stamp(video.width / LOGO_PART, video.height / LOGO_PART)
+        });
+        let pictures = Pictures {
             fps: u64::from(video.fps),
             start_ns: 0,
             number: 0,
             test_picture: TestPicture::new(layout),
             pool,
-            slate: gst::Buffer::from_slice(slate(layout, "CAMERA LOST")),
+            slate,
+            overlay: Overlay::new(layout, look.clock, look.text.as_deref(), logo),
             pending: None,
             shown: None,
             form: gst_video::VideoInfo::from_caps(&caps)
                 .map_err(|error| CaptureError::Gstreamer(error.to_string()))?,
             meter: PictureMeter::default(),
-        })
+        };
+        Ok((pictures, left_out))
     }
 
     pub(super) fn start_at(&mut self, media_ns: u64) {
@@ -100,6 +175,9 @@ impl Pictures {
             let Some(mut picture) = picture else { continue };
             if self.meter.is_due(pts_ns) {
                 self.look_at(pts_ns, &picture, counters);
+            }
+            if let Some(overlay) = &mut self.overlay {
+                picture = overlaid(overlay, &self.form, &self.pool, picture);
             }
             let times = picture.make_mut();
             times.set_pts(gst::ClockTime::from_nseconds(pts_ns));

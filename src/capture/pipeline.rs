@@ -97,6 +97,8 @@ impl Chain {
 
 /// Name of the appsrc that pictures go into.
 pub(super) const VIDEO_IN: &str = "video_in";
+/// Name of the appsrc that a still picture goes into.
+pub(super) const PICTURE_IN: &str = "picture_in";
 /// Name of the appsrc that samples go into.
 pub(super) const AUDIO_IN: &str = "audio_in";
 /// Name of the appsink that video access units come out of.
@@ -163,6 +165,19 @@ pub(super) fn video_trial(encoder: &VideoEncoder, video: &VideoSettings) -> Pipe
 /// The audio half of the programme alone, to see whether an encoder works.
 pub(super) fn audio_trial(encoder: &AudioEncoder, audio: &AudioSettings) -> PipelineDescription {
     PipelineDescription::default().chain(audio_chain(encoder, audio))
+}
+
+/// A PNG picture in one buffer in, one raw picture with these caps out.
+pub(super) fn still(caps: &str) -> PipelineDescription {
+    PipelineDescription::default().chain(
+        Chain::default()
+            .element("appsrc", &[("name", PICTURE_IN), ("caps", "image/png"), ("max-bytes", "0")])
+            .element("pngdec", &[])
+            .element("videoconvert", &[])
+            .element("videoscale", &[("add-borders", "true")])
+            .text(caps)
+            .element("appsink", &[("name", PICTURE), ("sync", "false")]),
+    )
 }
 
 /// The pipeline of a source. Whatever it gives is brought to one form, so that the encoder never
