@@ -270,7 +270,16 @@ pub const CONTROL_REQUEST_BYTES_MAX: usize = CONSOLE_LINE_BYTES_MAX + KEY_BYTES_
 pub const CLOCK_LOOK_INTERVAL: Duration = Duration::from_secs(2);
 /// A press held for this long means stop.
 pub const BUTTON_HOLD: Duration = Duration::from_secs(2);
-/// A button held for this long from power-up on arms a factory reset.
+/// A press held for this long is told as a stuck button.
+pub const BUTTON_STUCK: Duration = Duration::from_secs(10);
+/// How often a button, a port or a light that cannot be opened is tried again.
+pub const DEVICE_REOPEN_INTERVAL: Duration = Duration::from_secs(2);
+/// A key that an input device reports as pressed within this time from its opening was so before.
+pub const KEY_FOUND_WITHIN: Duration = Duration::from_millis(500);
+/// What is pressed this long after the program's start was so when the box was switched on; what is
+/// replugged later was not.
+pub const POWER_UP: Duration = Duration::from_secs(5);
+/// A reset button held for this long, or the other one from power-up on, arms a factory reset.
 pub const RESET_HOLD: Duration = Duration::from_secs(10);
 /// An armed factory reset happens when the button is let go within this time.
 pub const RESET_LET_GO: Duration = Duration::from_secs(5);
@@ -362,6 +371,7 @@ pub const BOARD_INHERIT_DEPTH_MAX: usize = 8;
 // ── relations ─────────────────────────────────────────────────────────────────────────────────
 
 const _: () = assert!(CONSOLE_LINE_BYTES_MAX > URL_BYTES_MAX + KEY_BYTES_MAX);
+const _: () = assert!(BUTTON_HOLD.as_millis() < BUTTON_STUCK.as_millis());
 const _: () = assert!(STOP_TIMEOUT.as_millis() < STOPPING_TIMEOUT.as_millis());
 const _: () = assert!(DEAD_PATH_TIMEOUT.as_millis() + 2 * PROGRESS_TICK.as_millis() < 5_000);
 const _: () = assert!(CAPTURE_STALL.as_millis() < 2_000 && CAPTURE_LATENCY.as_millis() < 200);

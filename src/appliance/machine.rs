@@ -270,6 +270,9 @@ impl Appliance {
                     self.note(format!("the button was pressed, but {why}"));
                 }
             },
+            Gesture::Stuck => self.note(
+                "the button has been held for ten seconds; is something lying on it?".to_owned(),
+            ),
             Gesture::ResetBegun => self.act(Action::Show(Indication::ResetBegun)),
             Gesture::ResetArmed => self.act(Action::Show(Indication::ResetArmed)),
             Gesture::ResetGivenUp => self.act(Action::Show(Indication::Already)),

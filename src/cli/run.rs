@@ -53,25 +53,14 @@ pub async fn run(args: RunArgs) -> Result<(), Failure> {
         let _ = typed.blocking_send(Input::Typed(bytes.to_vec()));
     })
     .map_err(|error| Failure::new(Code::Device, error))?;
-    let lights = Lights::open(&profile.lights, Box::new(|_| {}))
-        .map_err(|error| Failure::new(Code::Device, error))?;
-    let edges = inputs.clone();
-    let edge = move |at, pressed| {
-        let _ = edges.blocking_send(Input::Edge { at, pressed });
-    };
-    match &profile.button {
-        board::Button::Cdev { line, .. } => {
-            let pressed = button::watch(line, clock, edge)
-                .map_err(|error| Failure::new(Code::Device, error))?;
-            let _ = inputs.try_send(Input::Found { at: clock.now(), pressed });
-        }
-        board::Button::Input { device, code } => button::watch_key(device, *code, clock, edge)
-            .map_err(|error| {
-                let device = device.display();
-                Failure::new(Code::Device, format!("the button {device} cannot be read: {error}"))
-            })?,
-        board::Button::Keys | board::Button::None => {}
-    }
+    let lights = Lights::open(&profile.lights, Box::new(|_| {})).unwrap_or_else(|error| {
+        tracing::error!("the box runs without lights: {error}");
+        Lights::None
+    });
+    let contacts = inputs.clone();
+    button::watch(&profile.button, clock, move |seen| {
+        let _ = contacts.blocking_send(Input::Contact(seen));
+    });
     let hands = Hands {
         lights,
         console: Box::new(move |bytes| console.send(bytes)),

@@ -21,12 +21,13 @@ use crate::flv::metadata::Metadata;
 use crate::limits::{EVENTS_MAX, NUMBERS_INTERVAL, REPROBE_INTERVAL};
 use crate::media::FanOut;
 use crate::pace::{self, Follow};
-use crate::panel::{Blinker, Button};
+use crate::panel::{Blinker, Button, Contact};
 use crate::publish::{self, Close, Numbers, Order, PublishHandle, Report, What};
 use crate::{board, capture};
 
 use crate::config::{self, Partial, Settings};
 use crate::device::Sources;
+use crate::device::button::Seen;
 use crate::device::control::{Answer, Heard};
 
 use super::keeper::{Keeper, Order as KeepOrder, Wish};
@@ -57,7 +58,7 @@ pub(super) struct Runner {
     view: watch::Sender<Option<View>>,
 
     appliance: Appliance,
-    button: Button,
+    buttons: [(Contact, Button); 2],
     blinker: Blinker,
     editor: LineEditor,
     desk: Desk,
@@ -157,7 +158,8 @@ impl Runner {
             inputs,
             view,
             appliance,
-            button: Button::new(debounce_ms),
+            buttons: [Contact::GoLive, Contact::Reset]
+                .map(|contact| (contact, Button::new(contact, debounce_ms))),
             blinker: Blinker::new(),
             editor: LineEditor::new(),
             desk: Desk::new(),
@@ -246,14 +248,7 @@ impl Runner {
 
     fn handle_input(&mut self, input: Input) {
         match input {
-            Input::Edge { at, pressed } => {
-                self.button.edge(at, pressed);
-                self.hear_button();
-            }
-            Input::Found { at, pressed } => {
-                self.button.start(at, pressed);
-                self.hear_button();
-            }
+            Input::Contact(seen) => self.handle_contact(seen),
             Input::Typed(bytes) => self.handle_typed(&bytes),
             Input::Network(link, interfaces) => {
                 self.desk.interfaces = interfaces;
@@ -269,8 +264,19 @@ impl Runner {
         }
     }
 
-    fn hear_button(&mut self) {
-        while let Some(gesture) = self.button.poll_gesture() {
+    fn handle_contact(&mut self, Seen { contact, at, pressed, found }: Seen) {
+        for (of, button) in &mut self.buttons {
+            match (*of == contact, found) {
+                (true, true) => button.start(at, pressed),
+                (true, false) => button.edge(at, pressed),
+                (false, _) => {}
+            }
+        }
+        self.hear_buttons();
+    }
+
+    fn hear_buttons(&mut self) {
+        while let Some(gesture) = self.buttons.iter_mut().find_map(|(_, b)| b.poll_gesture()) {
             self.tell(Event::Button(gesture));
         }
     }
@@ -371,8 +377,8 @@ impl Runner {
 
     fn handle_timeouts(&mut self) {
         let now = self.clock.now();
-        self.button.handle_timeout(now);
-        self.hear_button();
+        self.buttons.iter_mut().for_each(|(_, button)| button.handle_timeout(now));
+        self.hear_buttons();
         if self.appliance.poll_timeout().is_some_and(|at| now >= at) {
             self.appliance.handle_timeout(now);
             self.perform_all();
@@ -391,7 +397,7 @@ impl Runner {
         let is_on = matches!(self.capture, CaptureSlot::On { .. });
         [
             self.appliance.poll_timeout(),
-            self.button.poll_timeout(),
+            self.buttons.iter().filter_map(|(_, button)| button.poll_timeout()).min(),
             self.blinker.poll_timeout(),
             is_off.then_some(self.next_look),
             is_on.then_some(self.next_numbers),
