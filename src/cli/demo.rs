@@ -238,7 +238,7 @@ fn hands(terminal: Option<Terminal>) -> Hands {
                 terminal.write(&bytes);
             }
         }),
-        manager: ServiceManager::at(None),
+        manager: ServiceManager::at(None, None),
         control: None,
         log: LogRing::default(),
     }
