@@ -255,11 +255,13 @@ fn argus(sensor: u32, video: &VideoSettings) -> Chain {
         .text(format!("video/x-raw, format=(string)I420, width=(int){width}, height=(int){height}"))
 }
 
-/// The card must not be the clock: one that stops would stop the picture.
+/// The card must not be the clock: one that stops would stop the picture. Each piece has the time
+/// at which it was captured, from the driver or else from when it is read, and the drift that they
+/// show is ours to take out.
 fn sound_card(device: &str) -> Chain {
     Chain::default().element(
         "alsasrc",
-        &[("device", device), ("provide-clock", "false"), ("slave-method", "skew")],
+        &[("device", device), ("provide-clock", "false"), ("slave-method", "re-timestamp")],
     )
 }
 

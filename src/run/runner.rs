@@ -16,7 +16,10 @@ use crate::appliance::{
 };
 use crate::capture::{Capture, CaptureError, CaptureEvent, CaptureStats, Fault};
 use crate::clock::Clock;
-use crate::console::{self, ClientId, EncoderNumbers, LineEditor, Reply, SendNumbers, Status};
+use crate::console::{
+    self, ChannelNumbers, ClientId, EncoderNumbers, LevelNumbers, LineEditor, Reply, SendNumbers,
+    Status,
+};
 use crate::flv::metadata::Metadata;
 use crate::limits::{DRIVER_HANGS, EVENTS_MAX, NUMBERS_INTERVAL, REPROBE_INTERVAL};
 use crate::media::FanOut;
@@ -611,6 +614,7 @@ impl Runner {
     fn add_numbers(&self, status: &mut Status) {
         if matches!(self.capture, CaptureSlot::On { .. }) {
             status.encoder = self.rates.encoder;
+            status.levels = self.rates.encoder.map(|_| level_numbers(&self.rates.capture));
         }
         for shown in &mut status.destinations {
             let id = DestinationId(shown.id);
@@ -649,6 +653,19 @@ impl Runner {
             let before = self.rates.sent_bytes.insert(*id, sent).unwrap_or(0);
             self.rates.sent_kbps.insert(*id, kbps(sent.saturating_sub(before), seconds));
         }
+    }
+}
+
+fn level_numbers(stats: &CaptureStats) -> LevelNumbers {
+    let channel = |level: &capture::ChannelLevel| ChannelNumbers {
+        peak_dbfs: level.peak_dbfs,
+        rms_dbfs: level.rms_dbfs,
+    };
+    LevelNumbers {
+        channels: stats.levels.channels.iter().map(channel).collect(),
+        silent_for_ms: stats.levels.silent_for_ms,
+        black_for_ms: stats.levels.black_for_ms,
+        microphone_drift_ppm: stats.microphone_drift_ppm,
     }
 }
 
