@@ -53,6 +53,8 @@ pub(super) struct Feed {
     ordered: bool,
     orders: SyncSender<Order>,
     opened: Receiver<Opened>,
+    /// Wakes the pulse.
+    bell: Stop,
 }
 
 enum Order {
@@ -78,7 +80,7 @@ impl Feed {
         let live = opener.plan.is_live();
         stop.spawn("capture-keeper", move |stop| keep(&opener, &for_keeper, &from_keeper, stop))?;
         let mut feed = Feed {
-            current: opened.map(|opened| Current::new(opened, live, None)),
+            current: opened.map(|opened| Current::new(opened, live, None, stop)),
             opening: 1,
             live,
             roles,
@@ -87,6 +89,7 @@ impl Feed {
             ordered: false,
             orders,
             opened: replacement,
+            bell: stop.clone(),
         };
         feed.starts_lost = feed.is_lost();
         if !live || feed.is_lost() {
@@ -142,7 +145,7 @@ impl Feed {
         self.ordered = false;
         let origin_ns = self.current.as_ref().map(|current| current.end_ns);
         self.hand_back();
-        self.current = Some(Current::new(opened, self.live, origin_ns));
+        self.current = Some(Current::new(opened, self.live, origin_ns, &self.bell));
         self.opening += 1;
         if !self.live {
             self.order();
@@ -221,7 +224,9 @@ struct Current {
 struct Missed(Option<u64>);
 
 impl Current {
-    fn new(opened: Opened, live: bool, origin_ns: Option<u64>) -> Current {
+    fn new(opened: Opened, live: bool, origin_ns: Option<u64>, bell: &Stop) -> Current {
+        let bell = bell.clone();
+        opened.on_arrival(move || bell.ring());
         let (picture_missed, sound_missed) = (Missed::default(), Missed::default());
         Current { opened, live, origin_ns, end_ns: 0, picture_missed, sound_missed }
     }

@@ -23,16 +23,21 @@
 
 mod build;
 mod bus;
+mod cameras;
 mod canvas;
+mod device_text;
 mod devices;
 mod drift;
 mod encoders;
 mod error;
 mod event;
 mod feed;
+mod hdmi;
+mod inventory;
 mod lettering;
 mod levels;
 mod lip_sync;
+mod modes;
 mod overlay;
 mod picture;
 mod pictures;
@@ -57,14 +62,16 @@ use std::{fmt, sync::Arc};
 
 use gstreamer as gst;
 
-pub use devices::{Device, DeviceReport, EncoderReport, devices};
+pub use cameras::offers;
+pub use devices::{CameraReport, DeviceReport, EncoderReport, MicrophoneReport, devices};
 pub use encoders::{audio_encoder_names, video_encoder_names};
 pub use error::{CaptureError, Rejected};
 pub use event::{CaptureEvent, Fault, Source};
 pub use levels::{ChannelLevel, Levels};
 pub use lip_sync::{clip_offset_ms, marker_offset_ms};
+pub use modes::{Form, Mode, ModeChoice, Offer, Rate, RejectedMode, choose_mode};
 pub use pipeline::{PipelineDescription, programme, source};
-pub use plan::SourcePlan;
+pub use plan::{Recipe, SourcePlan};
 pub use request::{
     AudioSettings, CameraSource, EncoderOrder, Look, MicrophoneSource, Request, SAMPLE_RATE_HZ,
     StartWithout, VideoSettings,

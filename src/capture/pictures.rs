@@ -37,6 +37,9 @@ pub(super) struct Pictures {
     pending: Option<Item>,
     /// The camera's picture on air.
     shown: Option<gst::Buffer>,
+    /// Its time, while it has not been on air.
+    fresh_ns: Option<u64>,
+    slate_on_air: bool,
     form: gst_video::VideoInfo,
     meter: PictureMeter,
 }
@@ -131,6 +134,8 @@ impl Pictures {
             overlay: Overlay::new(layout, look.clock, look.text.as_deref(), logo),
             pending: None,
             shown: None,
+            fresh_ns: None,
+            slate_on_air: false,
             form: gst_video::VideoInfo::from_caps(&caps)
                 .map_err(|error| CaptureError::Gstreamer(error.to_string()))?,
             meter: PictureMeter::default(),
@@ -150,13 +155,20 @@ impl Pictures {
         SECOND_NS / self.fps / 2
     }
 
-    /// A picture is due half a picture after its time, so that the newest one of a camera is on
-    /// average as old as the samples beside it.
-    pub(super) fn due_ns(&self) -> u64 {
+    /// When the next picture goes to the encoder, with or without a new one of the camera: half a
+    /// picture after its time, so that the newest one is on average as old as the samples beside
+    /// it, and what devices and decoders take.
+    fn due_ns(&self) -> u64 {
         self.pts_ns(self.number) + self.half_ns() + LATENCY_NS
     }
 
-    /// Gives the encoder every picture that is due.
+    /// Until when there is nothing to do unless a picture arrives.
+    pub(super) fn wake_ns(&self, now_ns: u64) -> u64 {
+        let pts_ns = self.pts_ns(self.number);
+        if now_ns < pts_ns { pts_ns } else { self.due_ns() }
+    }
+
+    /// Gives the encoder every picture that is there or due.
     pub(super) fn feed(
         &mut self,
         now_ns: u64,
@@ -164,13 +176,20 @@ impl Pictures {
         programme: &Programme,
         counters: &Counters,
     ) {
-        while self.due_ns() <= now_ns {
+        loop {
             let pts_ns = self.pts_ns(self.number);
-            let duration_ns = self.pts_ns(self.number + 1) - pts_ns;
-            let picture = match camera.as_deref_mut() {
-                Some(camera) => Some(self.taken(pts_ns, now_ns, camera, counters)),
+            let is_ready = match camera.as_deref_mut() {
+                Some(camera) => self.has_taken(pts_ns, now_ns, camera),
+                None => now_ns >= pts_ns,
+            };
+            if !is_ready {
+                return;
+            }
+            let picture = match camera {
+                Some(_) => Some(self.taken(counters, programme)),
                 None => self.drawn(pts_ns),
             };
+            let duration_ns = self.pts_ns(self.number + 1) - pts_ns;
             self.number += 1;
             let Some(mut picture) = picture else { continue };
             if self.meter.is_due(pts_ns) {
@@ -208,19 +227,12 @@ impl Pictures {
         Some(buffer)
     }
 
-    /// The camera's newest picture that is due, the one before it, or the slate. Pictures are
-    /// shared, not copied.
-    fn taken(
-        &mut self,
-        pts_ns: u64,
-        now_ns: u64,
-        camera: &mut Feed,
-        counters: &Counters,
-    ) -> gst::Buffer {
-        let mut fresh = false;
-        let newest_ns = pts_ns + self.half_ns();
+    /// Takes what the camera has for the picture of that time; whether it can go to the encoder.
+    fn has_taken(&mut self, pts_ns: u64, now_ns: u64, camera: &mut Feed) -> bool {
+        let (oldest_ns, newest_ns) =
+            (pts_ns.saturating_sub(self.half_ns()), pts_ns + self.half_ns());
         if camera.is_lost() {
-            (self.pending, self.shown) = (None, None);
+            (self.pending, self.shown, self.fresh_ns) = (None, None, None);
         }
         loop {
             self.pending = self.pending.take().or_else(|| camera.picture(now_ns));
@@ -229,17 +241,32 @@ impl Pictures {
             };
             // A broken JPEG is worse than the picture before it.
             if !item.buffer.flags().contains(gst::BufferFlags::CORRUPTED) {
+                self.fresh_ns = Some(item.media_ns);
                 self.shown = Some(item.buffer);
-                fresh = true;
             }
         }
-        let counter = match (&self.shown, fresh) {
+        // A clip is read ahead.
+        let has_own = self.fresh_ns.is_some_and(|media_ns| media_ns > oldest_ns);
+        let is_time = camera.is_live() || now_ns >= pts_ns;
+        now_ns >= self.due_ns() || (is_time && (has_own || self.pending.is_some()))
+    }
+
+    /// The camera's newest picture, the one before it again, or the slate. Pictures are shared, not
+    /// copied.
+    fn taken(&mut self, counters: &Counters, programme: &Programme) -> gst::Buffer {
+        let counter = match (&self.shown, self.fresh_ns.take()) {
             (None, _) => Some(&counters.slate),
-            (Some(_), false) => Some(&counters.repeated),
-            (Some(_), true) => None,
+            (Some(_), None) => Some(&counters.repeated),
+            (Some(_), Some(_)) => None,
         };
         if let Some(counter) = counter {
             counter.fetch_add(1, Ordering::Relaxed);
+        }
+        let is_slate = self.shown.is_none();
+        if is_slate != self.slate_on_air {
+            self.slate_on_air = is_slate;
+            // What follows has nothing to do with what was before.
+            programme.force_key_frame();
         }
         self.shown.as_ref().unwrap_or(&self.slate).copy()
     }

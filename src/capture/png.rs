@@ -2,7 +2,7 @@
 //!
 //! A file is read into memory within a bound, looked at, and only then given to the decoder.
 
-use std::{fs::File, io::Read, path::Path, str::FromStr, sync::Arc};
+use std::{fs::File, io::Read, path::Path, sync::Arc};
 
 use gstreamer as gst;
 use gstreamer_app as gst_app;
@@ -121,7 +121,6 @@ fn fitted(width: u32, height: u32, width_max: u32, height_max: u32) -> (u32, u32
 }
 
 fn decoded(bytes: Vec<u8>, caps: &str) -> Result<gst::Sample, String> {
-    gst::Caps::from_str(caps).map_err(|error| error.to_string())?;
     let said = |error: super::CaptureError| error.to_string();
     let description: PipelineDescription = pipeline::still(caps);
     let running = Running::build(&description).map_err(said)?;

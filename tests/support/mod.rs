@@ -5,6 +5,7 @@
 pub mod appliance;
 pub mod clip;
 pub mod drain;
+pub mod fake_device;
 pub mod ingest;
 pub mod nginx;
 pub mod pki;
