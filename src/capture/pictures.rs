@@ -13,7 +13,7 @@ use super::{
     levels::PictureMeter,
     overlay::{LOGO_PART, Overlay},
     picture::TestPicture,
-    pipeline::raw_video_caps,
+    pipeline::{picture_caps, raw_video_caps},
     png::Png,
     programme::Programme,
     request::{Look, VideoSettings},
@@ -113,7 +113,7 @@ impl Pictures {
             .map_err(|error| CaptureError::Gstreamer(error.to_string()))?;
         let mut left_out = Vec::new();
         let slate = match chosen(look.slate.as_deref(), SLATE, &mut left_out, |png| {
-            png.picture(&raw_video_caps(video))
+            png.picture(&picture_caps(video))
         }) {
             Some(picture) => picture,
             None => {
@@ -265,8 +265,7 @@ impl Pictures {
         let is_slate = self.shown.is_none();
         if is_slate != self.slate_on_air {
             self.slate_on_air = is_slate;
-            // What follows has nothing to do with what was before.
-            programme.force_key_frame();
+            programme.begin_at_next_picture();
         }
         self.shown.as_ref().unwrap_or(&self.slate).copy()
     }

@@ -130,6 +130,15 @@ pub(super) fn raw_video_caps(video: &VideoSettings) -> String {
     )
 }
 
+/// The same at any rate, for sources and stills.
+pub(super) fn picture_caps(video: &VideoSettings) -> String {
+    format!(
+        "video/x-raw, format=(string)I420, width=(int){}, height=(int){}, \
+         pixel-aspect-ratio=(fraction)1/1, colorimetry=(string)bt709",
+        video.width, video.height
+    )
+}
+
 /// The one form in which sound reaches the encoder, whatever the microphone gives.
 pub(super) fn raw_audio_caps(audio: &AudioSettings) -> String {
     format!(
@@ -284,11 +293,7 @@ fn picture_tail(chain: Chain, live: bool, video: &VideoSettings) -> Chain {
     chain
         .element("videoconvert", &[("name", PICTURE_HEAD)])
         .element("videoscale", &[("add-borders", "true")])
-        .text(format!(
-            "video/x-raw, format=(string)I420, width=(int){}, height=(int){}, \
-             pixel-aspect-ratio=(fraction)1/1, colorimetry=(string)bt709",
-            video.width, video.height
-        ))
+        .text(picture_caps(video))
         .element("queue", queue(live))
         .element_with("appsink", outlet(PICTURE))
 }

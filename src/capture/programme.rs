@@ -102,6 +102,13 @@ impl Programme {
         self.video_out.send_event(event);
     }
 
+    /// Asks the encoder to make a key frame of the picture that is pushed next: one that has nothing
+    /// to do with those before.
+    pub(super) fn begin_at_next_picture(&self) {
+        let event = gst_video::DownstreamForceKeyUnitEvent::builder().all_headers(true).build();
+        self.pictures.send_event(event);
+    }
+
     /// Ends it; the encoder's device is free afterwards.
     pub(super) fn shut_down(&self) {
         self.running.shut_down();
