@@ -350,6 +350,12 @@ pub const CAPTURE_TRIAL_TIMEOUT: Duration = Duration::from_secs(3);
 pub const CAPTURE_OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// From an order to open a device or an encoder to the answer, even when its driver hangs.
 pub const CAPTURE_DRIVER_TIMEOUT: Duration = Duration::from_secs(6);
+/// Modes of one camera that are looked at; webcams offer up to a hundred.
+pub const CAPTURE_OFFERS_MAX: usize = 512;
+/// From starting the tool that sets up an HDMI input to its end; it waits for nothing.
+pub const CAPTURE_HDMI_TOOL_TIMEOUT: Duration = Duration::from_secs(1);
+/// A device that is not opened or closed after this is held by its driver for good.
+pub const DRIVER_HANGS: Duration = Duration::from_secs(30);
 /// A source that gives nothing for this long is lost: a frozen camera is to be seen within 2 s, and
 /// one frame a second is still a picture.
 pub const CAPTURE_STALL: Duration = Duration::from_millis(1_500);
@@ -367,6 +373,14 @@ pub const LIP_SYNC_PROGRAMME_MAX: Duration = Duration::from_secs(60);
 pub const LIP_SYNC_CLIP_MAX: Duration = Duration::from_secs(600);
 /// Decoding takes a fraction of a file's length; this bounds a decoder that hangs.
 pub const LIP_SYNC_DECODE_TIMEOUT: Duration = Duration::from_secs(300);
+/// Runs that may end by themselves before the next one waits.
+pub const RESTARTS_FREE: u32 = 3;
+/// The first wait of a run after too many that ended by themselves; each later one is twice as long.
+pub const RESTART_WAIT_FIRST: Duration = Duration::from_secs(1);
+/// The longest wait: a box that is killed is live again within 20 s even then.
+pub const RESTART_WAIT_MAX: Duration = Duration::from_secs(10);
+/// A run that lasted this long was a sound one.
+pub const RESTARTS_FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
 /// Board profiles that may inherit from each other in a row.
 pub const BOARD_INHERIT_DEPTH_MAX: usize = 8;
 
@@ -385,6 +399,7 @@ const _: () = assert!(
 const _: () = assert!(WAIT_CUT_MIN.as_millis() * 100 <= BACKOFF_FIRST.as_millis() * 80);
 const _: () = assert!(BACKOFF_JITTER_PERCENT < 100);
 const _: () = assert!(CAPTURE_TRIAL_TIMEOUT.as_secs() < CAPTURE_DRIVER_TIMEOUT.as_secs());
+const _: () = assert!(FIRST_KEY_TIMEOUT.as_secs() < DRIVER_HANGS.as_secs());
 const _: () = assert!(CAPTURE_OPEN_TIMEOUT.as_secs() < CAPTURE_DRIVER_TIMEOUT.as_secs());
 const _: () = assert!(RTMP_IN_MESSAGE_BYTES_MAX <= RTMP_IN_TOTAL_BYTES_MAX);
 const _: () = assert!(RTMP_ACK_WINDOW_BYTES_MIN < RTMP_ACK_WINDOW_BYTES);

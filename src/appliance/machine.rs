@@ -155,6 +155,7 @@ impl Appliance {
             because: self.because.clone(),
             facts: self.facts,
             encoder: None,
+            levels: None,
             destinations: self.destination_status(now),
         }
     }
