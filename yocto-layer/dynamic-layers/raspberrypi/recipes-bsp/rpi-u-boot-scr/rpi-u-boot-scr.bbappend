@@ -1,2 +1,2 @@
-# Two roots need a script that chooses between them; without `rauc` nothing changes.
-FILESEXTRAPATHS:prepend := "${@bb.utils.contains('DISTRO_FEATURES', 'rauc', '${THISDIR}/files:', '', d)}"
+# Two roots need a script that chooses between them.
+FILESEXTRAPATHS:prepend := "${@bb.utils.contains('FIRSTMILE_AB', '1', '${THISDIR}/files:', '', d)}"

@@ -15,6 +15,6 @@ RAUC_SLOT_rootfs = "firstmile-image"
 RAUC_SLOT_rootfs[fstype] = "ext4"
 
 # The folder with your keys, outside of every layer (README, "Updates").
-FIRSTMILE_RAUC_KEYS ??= ""
+FIRSTMILE_RAUC_KEYS ??= "${TOPDIR}/keys"
 RAUC_KEY_FILE ?= "${FIRSTMILE_RAUC_KEYS}/signing.key.pem"
 RAUC_CERT_FILE ?= "${FIRSTMILE_RAUC_KEYS}/signing.cert.pem"

@@ -1,5 +1,4 @@
-# Boards that have a system.conf here get it; the others keep what meta-rauc and your layers give them.
-# The certificate that bundles are checked against, ca.cert.pem, comes from the folder with your keys.
-FIRSTMILE_RAUC_KEYS ??= ""
-FILESEXTRAPATHS:prepend := "${THISDIR}/files:"
-FILESEXTRAPATHS:prepend := "${@d.getVar('FIRSTMILE_RAUC_KEYS') + ':' if d.getVar('FIRSTMILE_RAUC_KEYS') else ''}"
+# With A/B updates, system.conf is the one for the board (files/MACHINE/), and ca.cert.pem, which bundles are
+# checked against, comes from the folder with your keys.
+FIRSTMILE_RAUC_KEYS ??= "${TOPDIR}/keys"
+FILESEXTRAPATHS:prepend := "${@bb.utils.contains('FIRSTMILE_AB', '1', '${THISDIR}/files:${FIRSTMILE_RAUC_KEYS}:', '', d)}"
