@@ -32,6 +32,6 @@ pub use command::{
 pub use line::{Input, LineEditor};
 pub use reply::{
     About, Change, Checked, ClientId, Clock, DestinationState, DestinationStatus, EncoderNumbers,
-    Facts, Interface, LastEnd, Link, Mode, Network, Phase, Reply, SendNumbers, SettingLine, Status,
-    prompt,
+    Facts, Interface, LastEnd, Link, Mode, Network, Phase, Reply, SendNumbers, Server, SettingLine,
+    Status, prompt,
 };
