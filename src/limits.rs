@@ -277,7 +277,16 @@ pub const CONTROL_REQUEST_BYTES_MAX: usize = CONSOLE_LINE_BYTES_MAX + KEY_BYTES_
 pub const CLOCK_LOOK_INTERVAL: Duration = Duration::from_secs(2);
 /// A press held for this long means stop.
 pub const BUTTON_HOLD: Duration = Duration::from_secs(2);
-/// A button held for this long from power-up on arms a factory reset.
+/// A press held for this long is told as a stuck button.
+pub const BUTTON_STUCK: Duration = Duration::from_secs(10);
+/// How often a button, a port or a light that cannot be opened is tried again.
+pub const DEVICE_REOPEN_INTERVAL: Duration = Duration::from_secs(2);
+/// A key that an input device reports as pressed within this time from its opening was so before.
+pub const KEY_FOUND_WITHIN: Duration = Duration::from_millis(500);
+/// What is pressed this long after the program's start was so when the box was switched on; what is
+/// replugged later was not.
+pub const POWER_UP: Duration = Duration::from_secs(5);
+/// A reset button held for this long, or the other one from power-up on, arms a factory reset.
 pub const RESET_HOLD: Duration = Duration::from_secs(10);
 /// An armed factory reset happens when the button is let go within this time.
 pub const RESET_LET_GO: Duration = Duration::from_secs(5);
@@ -342,6 +351,8 @@ pub const CAPTURE_TRIAL_TIMEOUT: Duration = Duration::from_secs(3);
 pub const CAPTURE_OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// From an order to open a device or an encoder to the answer, even when its driver hangs.
 pub const CAPTURE_DRIVER_TIMEOUT: Duration = Duration::from_secs(6);
+/// A device that is not opened or closed after this is held by its driver for good.
+pub const DRIVER_HANGS: Duration = Duration::from_secs(30);
 /// A source that gives nothing for this long is lost: a frozen camera is to be seen within 2 s, and
 /// one frame a second is still a picture.
 pub const CAPTURE_STALL: Duration = Duration::from_millis(1_500);
@@ -359,12 +370,21 @@ pub const LIP_SYNC_PROGRAMME_MAX: Duration = Duration::from_secs(60);
 pub const LIP_SYNC_CLIP_MAX: Duration = Duration::from_secs(600);
 /// Decoding takes a fraction of a file's length; this bounds a decoder that hangs.
 pub const LIP_SYNC_DECODE_TIMEOUT: Duration = Duration::from_secs(300);
+/// Runs that may end by themselves before the next one waits.
+pub const RESTARTS_FREE: u32 = 3;
+/// The first wait of a run after too many that ended by themselves; each later one is twice as long.
+pub const RESTART_WAIT_FIRST: Duration = Duration::from_secs(1);
+/// The longest wait: a box that is killed is live again within 20 s even then.
+pub const RESTART_WAIT_MAX: Duration = Duration::from_secs(10);
+/// A run that lasted this long was a sound one.
+pub const RESTARTS_FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
 /// Board profiles that may inherit from each other in a row.
 pub const BOARD_INHERIT_DEPTH_MAX: usize = 8;
 
 // ── relations ─────────────────────────────────────────────────────────────────────────────────
 
 const _: () = assert!(CONSOLE_LINE_BYTES_MAX > URL_BYTES_MAX + KEY_BYTES_MAX);
+const _: () = assert!(BUTTON_HOLD.as_millis() < BUTTON_STUCK.as_millis());
 const _: () = assert!(STOP_TIMEOUT.as_millis() < STOPPING_TIMEOUT.as_millis());
 const _: () = assert!(DEAD_PATH_TIMEOUT.as_millis() + 2 * PROGRESS_TICK.as_millis() < 5_000);
 const _: () = assert!(CAPTURE_STALL.as_millis() < 2_000 && CAPTURE_LATENCY.as_millis() < 200);
@@ -376,6 +396,7 @@ const _: () = assert!(
 const _: () = assert!(WAIT_CUT_MIN.as_millis() * 100 <= BACKOFF_FIRST.as_millis() * 80);
 const _: () = assert!(BACKOFF_JITTER_PERCENT < 100);
 const _: () = assert!(CAPTURE_TRIAL_TIMEOUT.as_secs() < CAPTURE_DRIVER_TIMEOUT.as_secs());
+const _: () = assert!(FIRST_KEY_TIMEOUT.as_secs() < DRIVER_HANGS.as_secs());
 const _: () = assert!(CAPTURE_OPEN_TIMEOUT.as_secs() < CAPTURE_DRIVER_TIMEOUT.as_secs());
 const _: () = assert!(RTMP_IN_MESSAGE_BYTES_MAX <= RTMP_IN_TOTAL_BYTES_MAX);
 const _: () = assert!(RTMP_ACK_WINDOW_BYTES_MIN < RTMP_ACK_WINDOW_BYTES);

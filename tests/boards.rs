@@ -3,7 +3,10 @@
 use std::{fs, path::Path};
 
 use firstmile::{
-    board::{self, Button, Camera, Lights, Microphone, Profile, ProfileError},
+    board::{
+        self, Button, Camera, Console, Fitted, Key, Led, Lights, Line, Microphone, Place, Profile,
+        ProfileError, Pull,
+    },
     capture::{Request, audio_encoder_names, video_encoder_names},
 };
 
@@ -151,6 +154,101 @@ fn a_gpio_line_has_one_user() {
 }
 
 #[test]
+fn a_line_is_found_by_its_name_or_by_its_place() {
+    let button = |line: &str| {
+        let text = format!("\"cdev\"\n{line}\nactive_low = true\ndebounce_ms = 30");
+        load(&WHOLE.replace("\"keys\"", &text)).map(|profile| profile.button)
+    };
+    let place = Place { chip: "pinctrl-test".to_owned(), line: 27 };
+    for (text, line_name, place) in [
+        ("line_name = \"GPIO27\"", Some("GPIO27"), None),
+        ("chip = \"pinctrl-test\"\nline = 27", None, Some(place.clone())),
+        ("line_name = \"GPIO27\"\nchip = \"pinctrl-test\"\nline = 27", Some("GPIO27"), Some(place)),
+    ] {
+        let line = Line { line_name: line_name.map(str::to_owned), place, active_low: true };
+        let whole = Button::Cdev { line, debounce_ms: 30, pull: None, reset: None };
+        assert_eq!(button(text), Ok(whole), "{text}");
+    }
+    let said = |text| button(text).expect_err(text).to_string();
+    assert!(
+        said("").contains("`button.chip` is missing: the label of the GPIO chip, or a line_name")
+    );
+    assert!(said("line_name = \"GPIO27\"\nline = 27").contains("`button.chip` is missing"));
+}
+
+#[test]
+fn a_board_may_have_one_light_or_none() {
+    let single = "[lights.single]\nled = \"ACT\"\n";
+    let one = load(&(WHOLE.replace("\"terminal\"", "\"sysfs\"") + single)).expect("valid");
+    let led = Led { led: "ACT".to_owned() };
+    assert_eq!(one.lights, Lights::Sysfs(Fitted::One { single: led }));
+    let none = with("\"terminal\"", "\"none\"").expect("valid");
+    assert_eq!(none.lights, Lights::None);
+    let three = single.to_owned() + "[lights.live]\nled = \"red\"\n";
+    let error = load(&(WHOLE.replace("\"terminal\"", "\"sysfs\"") + &three)).expect_err("three");
+    assert!(error.to_string().contains("`lights.live.led` has no meaning"), "{error}");
+}
+
+#[test]
+fn a_board_with_two_lights_may_inherit_from_one_with_a_single_one_and_the_other_way_round() {
+    let kernel = WHOLE.replace("\"terminal\"", "\"sysfs\"");
+    let single = "[lights.single]\nled = \"ACT\"\n";
+    let two = "[lights.live]\nled = \"red\"\n[lights.status]\nled = \"green\"\n";
+    let child = "inherit = \"base.toml\"\ncompatible = [\"a,b\"]\ndescription = \"x\"\n";
+    for (base, own, is_two) in [(single, two, true), (two, single, false)] {
+        let base = kernel.clone() + base;
+        let profile = Profile::load(&(child.to_owned() + own), "child", |_| Some(base.clone()));
+        let lights = profile.expect("valid").lights;
+        assert_eq!(matches!(lights, Lights::Sysfs(Fitted::Two { .. })), is_two, "{lights:?}");
+    }
+}
+
+#[test]
+fn a_recessed_reset_button_is_a_line_or_a_key_beside_the_button() {
+    let cdev = "\"cdev\"\nline_name = \"A\"\nactive_low = true\ndebounce_ms = 30\npull = \"up\"\n\
+                [button.reset]\nline_name = \"B\"\nactive_low = false";
+    let Button::Cdev { pull, reset, .. } = with("\"keys\"", cdev).expect("valid").button else {
+        panic!("lines")
+    };
+    assert_eq!(pull, Some(Pull::Up));
+    assert_eq!(reset.and_then(|line| line.line_name), Some("B".to_owned()));
+
+    let key = |device: &str, code| Key { device: device.into(), code };
+    let input = "\"input\"\ndevice = \"/dev/input/event0\"\ncode = 167\n[button.reset]\ncode = 408";
+    let Button::Input { key: go_live, reset } = with("\"keys\"", input).expect("valid").button
+    else {
+        panic!("keys")
+    };
+    assert_eq!(go_live, key("/dev/input/event0", 167));
+    assert_eq!(reset, Some(key("/dev/input/event0", 408)), "by default of the same device");
+
+    for (text, said) in [
+        (cdev.replace("\"B\"", "\"A\""), "`button.reset.line_name` is the GPIO line that"),
+        (input.replace("408", "167"), "`button.reset.code`"),
+        (cdev.replace("\"up\"", "\"sideways\""), "`button.pull` must be one of up, down, none"),
+        ("\"keys\"\n[button.reset]\ncode = 1".to_owned(), "`button.reset.code` has no meaning"),
+    ] {
+        let error = with("\"keys\"", &text).expect_err(said).to_string();
+        assert!(error.contains(said), "{error}");
+    }
+}
+
+#[test]
+fn a_console_has_one_port_or_several_in_order_of_preference() {
+    let port = |path: &str| {
+        let text = format!("\"serial\"\npath = {path}\nbaud = 115200");
+        with("\"stdio\"", &text).map(|profile| profile.console)
+    };
+    let serial = |paths: &[&str]| {
+        let paths = paths.iter().map(Into::into).collect();
+        Ok(Console::Serial { paths, baud: 115_200 })
+    };
+    assert_eq!(port("\"/dev/ttyGS0\""), serial(&["/dev/ttyGS0"]));
+    assert_eq!(port("[\"/dev/ttyGS0\", \"/dev/ttyS0\"]"), serial(&["/dev/ttyGS0", "/dev/ttyS0"]));
+    assert!(port("[]").expect_err("none").to_string().contains("`console.path` must not be empty"));
+}
+
+#[test]
 fn a_profile_says_only_what_differs_from_the_one_it_inherits() {
     let child = r#"
         inherit = "base.toml"
@@ -220,12 +318,15 @@ fn an_unknown_name_is_answered_with_the_known_ones() {
 #[test]
 fn the_raspberry_pi_4_is_wired_as_its_readme_says() {
     let profile = Profile::named("rpi4").expect("embedded");
-    let Lights::Cdev { live, status } = &profile.lights else { panic!("{:?}", profile.lights) };
+    let Lights::Cdev(Fitted::Two { live, status }) = &profile.lights else {
+        panic!("{:?}", profile.lights)
+    };
     let Button::Cdev { line: button, .. } = &profile.button else { panic!("{:?}", profile.button) };
     let readme = fs::read_to_string("board/README.md").expect("the file");
     for (what, line) in [("LIVE light", live), ("STATUS light", status), ("button", button)] {
-        assert_eq!(line.chip, "pinctrl-bcm2711");
-        let row = format!("| {what} | GPIO{} |", line.line);
+        let place = line.place.as_ref().expect("a chip and an offset");
+        assert_eq!(place.chip, "pinctrl-bcm2711");
+        let row = format!("| {what} | GPIO{} |", place.line);
         assert!(readme.contains(&row), "{row}");
     }
     assert!(button.active_low && !live.active_low && !status.active_low);

@@ -155,6 +155,7 @@ impl Appliance {
             because: self.because.clone(),
             facts: self.facts,
             encoder: None,
+            levels: None,
             destinations: self.destination_status(now),
         }
     }
@@ -275,6 +276,9 @@ impl Appliance {
                     self.note(format!("the button was pressed, but {why}"));
                 }
             },
+            Gesture::Stuck => self.note(
+                "the button has been held for ten seconds; is something lying on it?".to_owned(),
+            ),
             Gesture::ResetBegun => self.act(Action::Show(Indication::ResetBegun)),
             Gesture::ResetArmed => self.act(Action::Show(Indication::ResetArmed)),
             Gesture::ResetGivenUp => self.act(Action::Show(Indication::Already)),

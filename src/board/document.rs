@@ -13,6 +13,8 @@ enum Kind {
     Integer,
     Flag,
     Texts,
+    /// One text, or several in order of preference.
+    TextOrTexts,
 }
 
 impl Kind {
@@ -22,6 +24,7 @@ impl Kind {
             Kind::Integer => "a whole number",
             Kind::Flag => "true or false",
             Kind::Texts => "a list of texts",
+            Kind::TextOrTexts => "a text or a list of texts",
         }
     }
 }
@@ -60,6 +63,11 @@ const KEYS: &[(&str, Kind)] = &[
     ("lights.status.line_name", Kind::Text),
     ("lights.status.active_low", Kind::Flag),
     ("lights.status.led", Kind::Text),
+    ("lights.single.chip", Kind::Text),
+    ("lights.single.line", Kind::Integer),
+    ("lights.single.line_name", Kind::Text),
+    ("lights.single.active_low", Kind::Flag),
+    ("lights.single.led", Kind::Text),
     ("button.backend", Kind::Text),
     ("button.device", Kind::Text),
     ("button.code", Kind::Integer),
@@ -68,8 +76,15 @@ const KEYS: &[(&str, Kind)] = &[
     ("button.line_name", Kind::Text),
     ("button.active_low", Kind::Flag),
     ("button.debounce_ms", Kind::Integer),
+    ("button.pull", Kind::Text),
+    ("button.reset.device", Kind::Text),
+    ("button.reset.code", Kind::Integer),
+    ("button.reset.chip", Kind::Text),
+    ("button.reset.line", Kind::Integer),
+    ("button.reset.line_name", Kind::Text),
+    ("button.reset.active_low", Kind::Flag),
     ("console.port", Kind::Text),
-    ("console.path", Kind::Text),
+    ("console.path", Kind::TextOrTexts),
     ("console.baud", Kind::Integer),
 ];
 
@@ -180,7 +195,8 @@ fn read_value(kind: Kind, value: &DeValue<'_>) -> Option<Value> {
             i64::from_str_radix(number.as_str(), number.radix()).ok().map(Value::Integer)
         }
         (Kind::Flag, DeValue::Boolean(flag)) => Some(Value::Flag(*flag)),
-        (Kind::Texts, DeValue::Array(items)) => items
+        (Kind::TextOrTexts, DeValue::String(text)) => Some(Value::Texts(vec![text.to_string()])),
+        (Kind::Texts | Kind::TextOrTexts, DeValue::Array(items)) => items
             .iter()
             .map(|item| item.get_ref().as_str().map(str::to_owned))
             .collect::<Option<Vec<_>>>()

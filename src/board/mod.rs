@@ -22,6 +22,7 @@ mod select;
 
 pub use error::ProfileError;
 pub use profile::{
-    Audio, Button, Camera, Console, Encoders, Led, Lights, Line, Microphone, Profile, Video,
+    Audio, Button, Camera, Console, Encoders, Fitted, Key, Led, Lights, Line, Microphone, Place,
+    Profile, Pull, Video,
 };
 pub use select::{embedded, names, select};

@@ -25,7 +25,7 @@ pub struct Profile {
     pub audio: Audio,
     /// Encoders in the order in which they are tried.
     pub encoders: Encoders,
-    /// Who shows the two lights.
+    /// Who shows the lights.
     pub lights: Lights,
     /// Who reads the button.
     pub button: Button,
@@ -119,25 +119,35 @@ pub struct Encoders {
     pub audio: Vec<String>,
 }
 
-/// Who shows the two lights.
+/// Who shows the lights.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "backend", rename_all = "kebab-case")]
 pub enum Lights {
     /// Drawn in the terminal.
     Terminal,
     /// GPIO lines of this process.
-    Cdev {
-        /// The light that says *on air*.
-        live: Line,
-        /// The light that says everything else.
-        status: Line,
-    },
+    Cdev(Fitted<Line>),
     /// Lights that the kernel drives (`/sys/class/leds`).
-    Sysfs {
+    Sysfs(Fitted<Led>),
+    /// The board has no light.
+    None,
+}
+
+/// The lights that a board has: two, or one that tells all states apart by rhythm alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Fitted<T> {
+    /// Two lights.
+    Two {
         /// The light that says *on air*.
-        live: Led,
+        live: T,
         /// The light that says everything else.
-        status: Led,
+        status: T,
+    },
+    /// One light.
+    One {
+        /// The light that says everything.
+        single: T,
     },
 }
 
@@ -154,36 +164,68 @@ pub struct Led {
 pub enum Button {
     /// A key of the terminal.
     Keys,
-    /// A GPIO line.
+    /// GPIO lines.
     Cdev {
-        /// The line.
+        /// The line of the go-live button.
         #[serde(flatten)]
         line: Line,
         /// Bouncing shorter than this is not a press, in milliseconds.
         debounce_ms: u32,
+        /// What the chip pulls the lines to; `None` leaves them as they are.
+        pull: Option<Pull>,
+        /// The line of a recessed reset button beside it.
+        reset: Option<Line>,
     },
-    /// A key of a Linux input device, such as `gpio-keys`; the kernel debounces it.
+    /// Keys of Linux input devices, such as `gpio-keys`; the kernel debounces them.
     Input {
-        /// Its node, best by a name that stays (`/dev/input/by-path/…`).
-        device: PathBuf,
-        /// The key's code (linux/input-event-codes.h).
-        code: u16,
+        /// The go-live button.
+        #[serde(flatten)]
+        key: Key,
+        /// A recessed reset button beside it.
+        reset: Option<Key>,
     },
     /// The board has no button.
     None,
 }
 
-/// A GPIO line: looked up by its name if it has one, else by its chip's label and its offset.
+/// What a chip pulls an input to while the contact is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pull {
+    /// To the supply.
+    Up,
+    /// To ground.
+    Down,
+}
+
+/// A key of a Linux input device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Key {
+    /// The device's node, best by a name that stays (`/dev/input/by-path/…`).
+    pub device: PathBuf,
+    /// The key's code (linux/input-event-codes.h).
+    pub code: u16,
+}
+
+/// A GPIO line: looked up by its name if it has one, else by its place.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Line {
+    /// Name of the line in the device tree.
+    pub line_name: Option<String>,
+    /// Where it is; at least one of the two is known.
+    #[serde(flatten)]
+    pub place: Option<Place>,
+    /// The line is low when the light is on or the button pressed.
+    pub active_low: bool,
+}
+
+/// A line's place on its chip.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Place {
     /// Label of the chip; never `gpiochipN`, whose number changes between kernels.
     pub chip: String,
     /// Offset on the chip.
     pub line: u32,
-    /// Name of the line in the device tree.
-    pub line_name: Option<String>,
-    /// The line is low when the light is on or the button pressed.
-    pub active_low: bool,
 }
 
 /// Where the console is.
@@ -196,8 +238,8 @@ pub enum Console {
     Pty,
     /// A serial port.
     Serial {
-        /// Its device node.
-        path: PathBuf,
+        /// Device nodes in order of preference; the first that can be opened is used.
+        paths: Vec<PathBuf>,
         /// Its speed, in baud.
         baud: u32,
     },

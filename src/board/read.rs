@@ -6,7 +6,8 @@ use super::{
     ProfileError,
     document::{Document, Entry, Value},
     profile::{
-        Audio, Button, Camera, Console, Encoders, Led, Lights, Line, Microphone, Profile, Video,
+        Audio, Button, Camera, Console, Encoders, Fitted, Key, Led, Lights, Line, Microphone,
+        Place, Profile, Pull, Video,
     },
 };
 use crate::limits::{
@@ -127,85 +128,146 @@ impl Keys<'_> {
     }
 
     fn lights(&self) -> Result<Lights, ProfileError> {
-        match self.choice("lights.backend", &["terminal", "cdev", "sysfs"])? {
-            "cdev" => Ok(Lights::Cdev {
-                live: self.line("lights.live")?,
-                status: self.line("lights.status")?,
-            }),
-            "sysfs" => Ok(Lights::Sysfs {
-                live: self.led("lights.live.led")?,
-                status: self.led("lights.status.led")?,
-            }),
+        match self.choice("lights.backend", &["terminal", "cdev", "sysfs", "none"])? {
+            "cdev" => Ok(Lights::Cdev(self.fitted(Keys::line)?)),
+            "sysfs" => Ok(Lights::Sysfs(self.fitted(Keys::led)?)),
+            "none" => Ok(Lights::None),
             _ => Ok(Lights::Terminal),
         }
     }
 
-    fn led(&self, key: &str) -> Result<Led, ProfileError> {
-        let led = self.text(key, "the kernel's name of the light")?;
+    /// One light where a profile has `lights.single`, else two.
+    fn fitted<T>(
+        &self,
+        light: impl Fn(&Self, &str) -> Result<T, ProfileError>,
+    ) -> Result<Fitted<T>, ProfileError> {
+        // The file itself knows better than what it inherits from.
+        let own = |table: &str| self.keys_of(table).any(|(_, entry)| self.is_own(entry));
+        let is_two_here = own("lights.live") || own("lights.status");
+        if self.has_table("lights.single") && (own("lights.single") || !is_two_here) {
+            return Ok(Fitted::One { single: light(self, "lights.single")? });
+        }
+        Ok(Fitted::Two { live: light(self, "lights.live")?, status: light(self, "lights.status")? })
+    }
+
+    fn led(&self, prefix: &str) -> Result<Led, ProfileError> {
+        let key = format!("{prefix}.led");
+        let led = self.text(&key, "the kernel's name of the light")?;
         if led.contains('/') {
-            return Err(self.bad(key, "is a name below /sys/class/leds, not a path"));
+            return Err(self.bad(&key, "is a name below /sys/class/leds, not a path"));
         }
         Ok(Led { led })
     }
 
     fn button(&self) -> Result<Button, ProfileError> {
+        let has_reset = self.has_table("button.reset");
         match self.choice("button.backend", &["keys", "cdev", "input", "none"])? {
             "cdev" => Ok(Button::Cdev {
                 line: self.line("button")?,
                 debounce_ms: self.number("button.debounce_ms", 1..=500)?,
+                pull: self.pull()?,
+                reset: has_reset.then(|| self.line("button.reset")).transpose()?,
             }),
-            "input" => Ok(Button::Input {
-                device: self.text("button.device", "the input device's node")?.into(),
-                code: self.number("button.code", 1..=767)? as u16,
-            }),
+            "input" => {
+                let key = self.key("button", "button.device")?;
+                let own = self.document.entries.contains_key("button.reset.device");
+                let device = if own { "button.reset.device" } else { "button.device" };
+                let reset = has_reset.then(|| self.key("button.reset", device)).transpose()?;
+                if reset.as_ref() == Some(&key) {
+                    let (key, other) = ("button.reset.code".to_owned(), "button.code".to_owned());
+                    let (file, line) = self.place(&key);
+                    return Err(ProfileError::SharedLine { file, line, key, other });
+                }
+                Ok(Button::Input { key, reset })
+            }
             "none" => Ok(Button::None),
             _ => Ok(Button::Keys),
         }
+    }
+
+    fn key(&self, prefix: &str, device: &str) -> Result<Key, ProfileError> {
+        Ok(Key {
+            device: self.text(device, "the input device's node")?.into(),
+            code: self.number(&format!("{prefix}.code"), 1..=767)? as u16,
+        })
+    }
+
+    fn pull(&self) -> Result<Option<Pull>, ProfileError> {
+        if !self.document.entries.contains_key("button.pull") {
+            return Ok(None);
+        }
+        Ok(match self.choice("button.pull", &["up", "down", "none"])? {
+            "up" => Some(Pull::Up),
+            "down" => Some(Pull::Down),
+            _ => None,
+        })
     }
 
     fn console(&self) -> Result<Console, ProfileError> {
         match self.choice("console.port", &["stdio", "pty", "serial"])? {
             "pty" => Ok(Console::Pty),
             "serial" => Ok(Console::Serial {
-                path: self.text("console.path", "the serial port's device node")?.into(),
+                paths: self
+                    .texts("console.path", "the serial port's device node")?
+                    .into_iter()
+                    .map(Into::into)
+                    .collect(),
                 baud: self.number("console.baud", 1_200..=4_000_000)?,
             }),
             _ => Ok(Console::Stdio),
         }
     }
 
+    /// A line by its name, by its chip and offset, or by both.
     fn line(&self, prefix: &str) -> Result<Line, ProfileError> {
-        let chip_key = format!("{prefix}.chip");
-        let chip = self.text(&chip_key, "the label of the GPIO chip")?;
+        let [name_key, chip_key, line_key] =
+            ["line_name", "chip", "line"].map(|key| format!("{prefix}.{key}"));
+        let has = |key: &String| self.document.entries.contains_key(key);
+        let line_name = has(&name_key)
+            .then(|| self.text(&name_key, "the line's name in the device tree"))
+            .transpose()?;
+        let by_place = line_name.is_none() || has(&chip_key) || has(&line_key);
+        let place = by_place.then(|| self.chip_and_line(&chip_key, &line_key)).transpose()?;
+        let active_low = self.flag(&format!("{prefix}.active_low"))?;
+        Ok(Line { line_name, place, active_low })
+    }
+
+    fn chip_and_line(&self, chip_key: &str, line_key: &str) -> Result<Place, ProfileError> {
+        let chip = self.text(chip_key, "the label of the GPIO chip, or a line_name instead")?;
         if chip.contains("gpiochip") || chip.contains('/') {
             let why = "must be the chip's label, because chip numbers change between kernels \
                        (`gpiodetect` prints it)";
-            return Err(self.bad(&chip_key, why));
+            return Err(self.bad(chip_key, why));
         }
-        Ok(Line {
-            chip,
-            line: self.number(&format!("{prefix}.line"), 0..=1_023)?,
-            line_name: match self.optional(&format!("{prefix}.line_name")) {
-                Some(Entry { value: Value::Text(name), .. }) => Some(name.clone()),
-                _ => None,
-            },
-            active_low: self.flag(&format!("{prefix}.active_low"))?,
-        })
+        Ok(Place { chip, line: self.number(line_key, 0..=1_023)? })
     }
 
     fn check_lines(&self, profile: &Profile) -> Result<(), ProfileError> {
         let mut lines = Vec::new();
-        if let Lights::Cdev { live, status } = &profile.lights {
-            lines.extend([("lights.live.line", live), ("lights.status.line", status)]);
+        match &profile.lights {
+            Lights::Cdev(Fitted::Two { live, status }) => {
+                lines.extend([("lights.live", live), ("lights.status", status)]);
+            }
+            Lights::Cdev(Fitted::One { single }) => lines.push(("lights.single", single)),
+            Lights::Terminal | Lights::Sysfs(_) | Lights::None => {}
         }
-        if let Button::Cdev { line, .. } = &profile.button {
-            lines.push(("button.line", line));
+        if let Button::Cdev { line, reset, .. } = &profile.button {
+            lines.push(("button", line));
+            lines.extend(reset.as_ref().map(|reset| ("button.reset", reset)));
         }
-        for (i, (key, line)) in lines.iter().enumerate() {
-            let same = |other: &Line| (&other.chip, other.line) == (&line.chip, line.line);
-            if let Some((other, _)) = lines[..i].iter().find(|(_, other)| same(other)) {
-                let (file, line) = self.place(key);
-                let (key, other) = ((*key).to_owned(), (*other).to_owned());
+        let same = |a: &Line, b: &Line| {
+            (a.place.is_some() && a.place == b.place)
+                || (a.line_name.is_some() && a.line_name == b.line_name)
+        };
+        for (i, (table, line)) in lines.iter().enumerate() {
+            if let Some((other, _)) = lines[..i].iter().find(|(_, other)| same(line, other)) {
+                let key = |table: &str| {
+                    let by_place = format!("{table}.line");
+                    let known = self.document.entries.contains_key(&by_place);
+                    if known { by_place } else { format!("{table}.line_name") }
+                };
+                let (key, other) = (key(table), key(other));
+                let (file, line) = self.place(&key);
                 return Err(ProfileError::SharedLine { file, line, key, other });
             }
         }
@@ -220,13 +282,27 @@ impl Keys<'_> {
             .document
             .entries
             .iter()
-            .find(|(key, entry)| entry.file == self.document.file && !used.contains(*key));
+            .find(|(key, entry)| self.is_own(entry) && !used.contains(*key));
         match stray {
             Some((key, _)) => {
                 Err(self.bad(key, "has no meaning with the source, backend or port chosen"))
             }
             None => Ok(()),
         }
+    }
+
+    /// Whether the profile says anything in this table.
+    fn has_table(&self, table: &str) -> bool {
+        self.keys_of(table).next().is_some()
+    }
+
+    fn keys_of<'b>(&'b self, table: &'b str) -> impl Iterator<Item = (&'b String, &'b Entry)> {
+        let inside = move |key: &str| key.strip_prefix(table).is_some_and(|k| k.starts_with('.'));
+        self.document.entries.iter().filter(move |(key, _)| inside(key))
+    }
+
+    fn is_own(&self, entry: &Entry) -> bool {
+        entry.file == self.document.file
     }
 
     fn optional(&self, key: &str) -> Option<&Entry> {

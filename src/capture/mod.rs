@@ -24,10 +24,12 @@
 mod build;
 mod bus;
 mod devices;
+mod drift;
 mod encoders;
 mod error;
 mod event;
 mod feed;
+mod levels;
 mod lip_sync;
 mod picture;
 mod pictures;
@@ -42,6 +44,7 @@ mod sounds;
 mod source;
 mod stats;
 mod stop;
+mod stretch;
 mod tone;
 mod trial;
 
@@ -53,6 +56,7 @@ pub use devices::{Device, DeviceReport, EncoderReport, devices};
 pub use encoders::{audio_encoder_names, video_encoder_names};
 pub use error::{CaptureError, Rejected};
 pub use event::{CaptureEvent, Fault, Source};
+pub use levels::{ChannelLevel, Levels};
 pub use lip_sync::{clip_offset_ms, marker_offset_ms};
 pub use pipeline::{PipelineDescription, programme, source};
 pub use plan::SourcePlan;

@@ -188,10 +188,12 @@ pub fn source(
         SourcePlan::Alsa(_) => None,
     };
     let from = || match plan {
-        // The card must not be the clock: one that stops would stop the picture.
+        // The card must not be the clock: one that stops would stop the picture. Each piece has
+        // the time at which it was captured, from the driver or else from when it is read, and
+        // the drift that they show is ours to take out.
         SourcePlan::Alsa(device) => Chain::default().element(
             "alsasrc",
-            &[("device", device), ("provide-clock", "false"), ("slave-method", "skew")],
+            &[("device", device), ("provide-clock", "false"), ("slave-method", "re-timestamp")],
         ),
         _ => Chain::default().text(format!("{DECODER}.")),
     };

@@ -15,8 +15,10 @@ use crate::board::Profile;
 use crate::capture::{self, CameraSource, MicrophoneSource};
 use crate::clock::Clock;
 use crate::console::{self, DestinationState, DestinationStatus, Mode};
+use crate::device::button::Seen;
 use crate::device::{Lights, LogRing, ServiceManager};
 use crate::limits::BUTTON_HOLD;
+use crate::panel::Contact;
 use crate::publish::Target;
 use crate::publish::tls::Policy;
 use crate::rtmp::url::{Ingest, ServerUrl};
@@ -237,7 +239,7 @@ fn hands(terminal: Option<Terminal>) -> Hands {
                 terminal.write(&bytes);
             }
         }),
-        manager: ServiceManager::at(None),
+        manager: ServiceManager::at(None, None),
         control: None,
         log: LogRing::default(),
     }
@@ -266,9 +268,13 @@ fn open_terminal(clock: Clock, inputs: mpsc::Sender<Input>) -> Option<Terminal> 
 
 /// The simulated contact: closed for as long as the finger stays on it.
 async fn press(clock: Clock, inputs: &mpsc::Sender<Input>, hold: Duration) {
-    let _ = inputs.send(Input::Edge { at: clock.now(), pressed: true }).await;
+    let seen = |pressed| {
+        let (contact, at) = (Contact::GoLive, clock.now());
+        Input::Contact(Seen { contact, at, pressed, found: false })
+    };
+    let _ = inputs.send(seen(true)).await;
     tokio::time::sleep(hold).await;
-    let _ = inputs.send(Input::Edge { at: clock.now(), pressed: false }).await;
+    let _ = inputs.send(seen(false)).await;
 }
 
 /// Whoever stands in front of the box.

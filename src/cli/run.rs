@@ -2,6 +2,7 @@
 
 use std::env;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
@@ -11,7 +12,9 @@ use crate::appliance::LinkChange;
 use crate::capture;
 use crate::clock::Clock;
 use crate::device::store::Store;
-use crate::device::{Folder, Lights, ServiceManager, Sources, button, control, network, open_port};
+use crate::device::{
+    Folder, Lights, Restarts, ServiceManager, Sources, button, control, network, open_port,
+};
 use crate::run::{self as box_loop, Hands, Input, Memory, Setup};
 use crate::{board, config, console, limits};
 
@@ -41,9 +44,10 @@ pub struct RunArgs {
 /// [`Failure`] when the box cannot begin, or ends because of a fault of its own.
 pub async fn run(args: RunArgs) -> Result<(), Failure> {
     let log = log::for_service("info");
-    crash::hide_words_of_panics();
+    crash::end_on_panic();
     crash::hide_memory();
     let clock = Clock::start();
+    let restarts = wait_after_failures().await;
     let profile = args.board.profile()?;
     let memory = remember(&args)?;
     let (inputs, received) = box_loop::inputs();
@@ -53,29 +57,21 @@ pub async fn run(args: RunArgs) -> Result<(), Failure> {
         let _ = typed.blocking_send(Input::Typed(bytes.to_vec()));
     })
     .map_err(|error| Failure::new(Code::Device, error))?;
-    let lights = Lights::open(&profile.lights, Box::new(|_| {}))
-        .map_err(|error| Failure::new(Code::Device, error))?;
-    let edges = inputs.clone();
-    let edge = move |at, pressed| {
-        let _ = edges.blocking_send(Input::Edge { at, pressed });
-    };
-    match &profile.button {
-        board::Button::Cdev { line, .. } => {
-            let pressed = button::watch(line, clock, edge)
-                .map_err(|error| Failure::new(Code::Device, error))?;
-            let _ = inputs.try_send(Input::Found { at: clock.now(), pressed });
-        }
-        board::Button::Input { device, code } => button::watch_key(device, *code, clock, edge)
-            .map_err(|error| {
-                let device = device.display();
-                Failure::new(Code::Device, format!("the button {device} cannot be read: {error}"))
-            })?,
-        board::Button::Keys | board::Button::None => {}
-    }
+    let lights = Lights::open(&profile.lights, Box::new(|_| {})).unwrap_or_else(|error| {
+        tracing::error!("the box runs without lights: {error}");
+        Lights::None
+    });
+    let contacts = inputs.clone();
+    button::watch(&profile.button, clock, move |seen| {
+        let _ = contacts.blocking_send(Input::Contact(seen));
+    });
     let hands = Hands {
         lights,
         console: Box::new(move |bytes| console.send(bytes)),
-        manager: ServiceManager::at(env::var("NOTIFY_SOCKET").ok().as_deref()),
+        manager: ServiceManager::at(
+            env::var("NOTIFY_SOCKET").ok().as_deref(),
+            env::var("WATCHDOG_USEC").ok().as_deref(),
+        ),
         control: listen(),
         log,
     };
@@ -85,9 +81,31 @@ pub async fn run(args: RunArgs) -> Result<(), Failure> {
     tokio::spawn(end_on_signal(inputs.clone()));
     let (view, _) = watch::channel(None);
     match box_loop::run(clock, setup, hands, (inputs, received), view).await {
-        0 => Ok(()),
+        0 => {
+            restarts.iter().for_each(|restarts| restarts.forget());
+            Ok(())
+        }
         code => Err(Failure::new(Code::Failed, format!("the box ended with code {code}"))),
     }
+}
+
+/// A program that ends again and again begins more and more slowly.
+async fn wait_after_failures() -> Option<Arc<Restarts>> {
+    let restarts = Arc::new(Restarts::count(env::var("RUNTIME_DIRECTORY").ok().as_deref())?);
+    let wait = restarts.wait();
+    if !wait.is_zero() {
+        tracing::warn!(
+            seconds = wait.as_secs(),
+            "ended too often of late; waiting before the next run"
+        );
+        tokio::time::sleep(wait).await;
+    }
+    let lasting = restarts.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(limits::RESTARTS_FORGOTTEN_AFTER).await;
+        lasting.forget();
+    });
+    Some(restarts)
 }
 
 async fn end_on_signal(inputs: mpsc::Sender<Input>) {

@@ -31,7 +31,7 @@ pub use command::{
 };
 pub use line::{Input, LineEditor};
 pub use reply::{
-    About, Change, Checked, ClientId, Clock, DestinationState, DestinationStatus, EncoderNumbers,
-    Facts, Interface, LastEnd, Link, Mode, Network, Phase, Reply, SendNumbers, Server, SettingLine,
-    Status, prompt,
+    About, Change, ChannelNumbers, Checked, ClientId, Clock, DestinationState, DestinationStatus,
+    EncoderNumbers, Facts, Interface, LastEnd, LevelNumbers, Link, Mode, Network, Phase, Reply,
+    SendNumbers, Server, SettingLine, Status, prompt,
 };

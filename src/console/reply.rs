@@ -211,6 +211,8 @@ pub struct Status {
     pub facts: Facts,
     /// Numbers of the encoder, while it runs.
     pub encoder: Option<EncoderNumbers>,
+    /// What picture and sound are like, while they are captured.
+    pub levels: Option<LevelNumbers>,
     /// The destinations, in the order of the settings.
     pub destinations: Vec<DestinationStatus>,
 }
@@ -301,6 +303,30 @@ pub struct EncoderNumbers {
     pub frames_per_s: f32,
     /// Video access units since the start.
     pub frames: u64,
+}
+
+/// What picture and sound are like. The appliance does not know it; the shell fills it in.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LevelNumbers {
+    /// The sound of each channel, over the last 400 ms; empty before they have passed.
+    pub channels: Vec<ChannelNumbers>,
+    /// For how long no sample was above -60 dBFS, in milliseconds; `None` while there is sound.
+    pub silent_for_ms: Option<u64>,
+    /// For how long the picture has been black, in milliseconds; `None` while it is not.
+    pub black_for_ms: Option<u64>,
+    /// How fast the microphone's clock is against the box's, in parts per million; below zero it is
+    /// slow. `None` until it was heard for a minute, and where it has no clock of its own. The
+    /// sound is stretched by as much, so that it stays with the picture.
+    pub microphone_drift_ppm: Option<i32>,
+}
+
+/// The sound of one channel.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct ChannelNumbers {
+    /// The loudest sample, in dBFS; -96 is digital silence.
+    pub peak_dbfs: f32,
+    /// The root mean square, in dBFS.
+    pub rms_dbfs: f32,
 }
 
 /// Numbers of one connection. The appliance does not know them; the shell fills them in.

@@ -1,8 +1,8 @@
 //! Replies as lines for people.
 
 use super::reply::{
-    About, Change, Checked, Clock, DestinationState, DestinationStatus, EncoderNumbers, Link,
-    Network, Reply, SendNumbers, SettingLine, Status,
+    About, Change, Checked, Clock, DestinationState, DestinationStatus, EncoderNumbers,
+    LevelNumbers, Link, Network, Reply, SendNumbers, SettingLine, Status,
 };
 
 pub(super) fn render(reply: &Reply) -> Vec<String> {
@@ -43,6 +43,7 @@ fn status_lines(status: &Status) -> Vec<String> {
         format!("clock        {clock}"),
     ];
     lines.extend(status.encoder.as_ref().map(encoder_line));
+    lines.extend(status.levels.iter().flat_map(level_lines));
     lines.extend(status.destinations.iter().flat_map(destination_lines));
     lines
 }
@@ -102,6 +103,26 @@ fn encoder_line(numbers: &EncoderNumbers) -> String {
         "encoder      {actual_kbps} of {target_kbps} kb/s, {frames_per_s:.1} frames/s, \
          {frames} frames"
     )
+}
+
+/// The sound in one line, and a picture that is black, or a card that drifts, in another.
+fn level_lines(levels: &LevelNumbers) -> Vec<String> {
+    let mut sound: Vec<String> = levels
+        .channels
+        .iter()
+        .map(|level| format!("{:.1} dBFS (peak {:.1})", level.rms_dbfs, level.peak_dbfs))
+        .collect();
+    let long_ms = |ms: &u64| *ms >= 1_000;
+    let silent = levels.silent_for_ms.filter(long_ms);
+    sound.extend(silent.map(|ms| format!("silent for {}", clock_time(ms))));
+    sound.extend(levels.microphone_drift_ppm.map(|ppm| format!("clock {ppm:+} ppm")));
+    let black = levels.black_for_ms.filter(long_ms);
+    let mut lines = Vec::new();
+    if !sound.is_empty() {
+        lines.push(format!("sound        {}", sound.join(", ")));
+    }
+    lines.extend(black.map(|ms| format!("picture      black for {}", clock_time(ms))));
+    lines
 }
 
 fn destination_lines(destination: &DestinationStatus) -> Vec<String> {
@@ -177,7 +198,7 @@ fn counted(count: u64, what: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::reply::{Facts, LastEnd, Mode};
+    use super::super::reply::{ChannelNumbers, Facts, LastEnd, Mode};
     use super::*;
 
     fn status() -> Status {
@@ -233,6 +254,15 @@ mod tests {
                 frames_per_s: 29.97,
                 frames: 111_000,
             }),
+            levels: Some(LevelNumbers {
+                channels: vec![
+                    ChannelNumbers { peak_dbfs: -6.02, rms_dbfs: -20.7 },
+                    ChannelNumbers { peak_dbfs: -96.0, rms_dbfs: -96.0 },
+                ],
+                silent_for_ms: Some(700),
+                black_for_ms: Some(72_300),
+                microphone_drift_ppm: Some(-34),
+            }),
             destinations: vec![accepted, waiting],
         }
     }
@@ -249,6 +279,8 @@ mod tests {
              network      up\n\
              clock        trusted\n\
              encoder      3960 of 4000 kb/s, 30.0 frames/s, 111000 frames\n\
+             sound        -20.7 dBFS (peak -6.0), -96.0 dBFS (peak -96.0), clock -34 ppm\n\
+             picture      black for 0:01:12\n\
              a            accepted, live for 1:02:03\n\
              \x20              3950 kb/s, 1000 sent, 3 dropped, 40 ms (20000 bytes) waiting, \
              5000000 bytes acknowledged, round trip 23 ms\n\

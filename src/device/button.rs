@@ -1,8 +1,7 @@
-//! The go-live button: edges with the kernel's time, judged elsewhere.
+//! The buttons: edges with the kernel's time, judged elsewhere.
 
 use std::fs::File;
-use std::io::{self, Read};
-use std::path::Path;
+use std::io::Read;
 use std::thread;
 use std::time::Duration;
 
@@ -10,66 +9,135 @@ use nix::time::{ClockId, clock_gettime};
 
 use crate::board;
 use crate::clock::Clock;
+use crate::limits::{DEVICE_REOPEN_INTERVAL, KEY_FOUND_WITHIN, POWER_UP};
+use crate::panel::Contact;
 
-use super::gpio::{Edges, GpioError};
+use super::gpio::Edges;
 
 /// An edge that is older than this was not stamped by the monotonic clock (kernels before 5.7).
 const AGE_MAX: Duration = Duration::from_secs(10);
 
-/// Watches the button's line on a thread of its own and hands over each edge: when, and whether the
-/// contact is closed. Gives whether it is closed now.
-///
-/// # Errors
-/// [`GpioError`] naming the line.
-pub fn watch(
-    line: &board::Line,
-    clock: Clock,
-    mut edge: impl FnMut(Duration, bool) + Send + 'static,
-) -> Result<bool, GpioError> {
-    let mut edges = Edges::of(line)?;
-    let pressed = edges.pressed().unwrap_or(false);
-    let started = thread::Builder::new().name("gpio-in".to_owned()).spawn(move || {
-        loop {
-            match edges.next_edge() {
-                Ok(next) => edge(at(clock, next.kernel_ns), next.pressed),
-                Err(error) => {
-                    tracing::error!(%error, "the button cannot be read any more");
-                    return;
-                }
-            }
-        }
-    });
-    started.map(|_| pressed).map_err(|error| GpioError::Busy {
-        line: line.line_name.clone().unwrap_or_default(),
-        why: error.to_string(),
-    })
+/// What a contact is seen to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// Whose contact it is.
+    pub contact: Contact,
+    /// When.
+    pub at: Duration,
+    /// It is closed now.
+    pub pressed: bool,
+    /// It was so already when the box was switched on.
+    pub found: bool,
 }
 
-/// Watches a key of an input device (`struct input_event` in linux/input.h) in the same way. Its
-/// events are stamped by the wall clock, which may jump; what counts is when they are read.
-///
-/// # Errors
-/// When the device cannot be opened.
-pub fn watch_key(
-    device: &Path,
-    code: u16,
+/// Watches the buttons that `profile` names, each on a thread of its own, and hands over what is
+/// seen. A button that cannot be read is told in the log and tried again for ever: the box is of use
+/// without it.
+pub fn watch(
+    profile: &board::Button,
     clock: Clock,
-    mut edge: impl FnMut(Duration, bool) + Send + 'static,
-) -> io::Result<()> {
-    let mut events = File::open(device)?;
-    let watch = move || {
-        let mut event = [0_u8; EVENT_BYTES];
-        loop {
-            if let Err(error) = events.read_exact(&mut event) {
-                tracing::error!(%error, "the button cannot be read any more");
-                return;
-            }
-            if let Some(pressed) = key_edge(&event, code) {
-                edge(clock.now(), pressed);
+    seen: impl FnMut(Seen) + Clone + Send + 'static,
+) {
+    match profile {
+        board::Button::Cdev { line, pull, reset, .. } => {
+            let pull = *pull;
+            for (contact, line) in [(Contact::GoLive, Some(line)), (Contact::Reset, reset.as_ref())]
+            {
+                let Some(line) = line.cloned() else { continue };
+                let mut seen = seen.clone();
+                keep_trying(contact, move || watch_line(contact, &line, pull, clock, &mut seen));
             }
         }
+        board::Button::Input { key, reset } => {
+            for (contact, key) in [(Contact::GoLive, Some(key)), (Contact::Reset, reset.as_ref())] {
+                let Some(key) = key.cloned() else { continue };
+                let mut seen = seen.clone();
+                keep_trying(contact, move || watch_key(contact, &key, clock, &mut seen));
+            }
+        }
+        board::Button::Keys | board::Button::None => {}
+    }
+}
+
+/// Calls `attempt`, which returns when the button cannot be read, again and again.
+fn keep_trying(contact: Contact, mut attempt: impl FnMut() -> String + Send + 'static) {
+    let name = match contact {
+        Contact::GoLive => "button",
+        Contact::Reset => "reset-button",
     };
-    thread::Builder::new().name("key-in".to_owned()).spawn(watch).map(|_| ())
+    let watch = move || {
+        let mut told = String::new();
+        loop {
+            let why = attempt();
+            if why != told {
+                tracing::error!("the {name} cannot be read: {why}; it is tried again");
+                told = why;
+            }
+            thread::sleep(DEVICE_REOPEN_INTERVAL);
+        }
+    };
+    if let Err(error) = thread::Builder::new().name(name.to_owned()).spawn(watch) {
+        tracing::error!(%error, "no thread for the {name}");
+    }
+}
+
+/// Reports edges of a line until it cannot be read; says why.
+fn watch_line(
+    contact: Contact,
+    line: &board::Line,
+    pull: Option<board::Pull>,
+    clock: Clock,
+    seen: &mut impl FnMut(Seen),
+) -> String {
+    let mut edges = match Edges::of(line, pull) {
+        Ok(edges) => edges,
+        Err(error) => return error.to_string(),
+    };
+    match edges.pressed() {
+        Ok(pressed) => {
+            let at = clock.now();
+            seen(Seen { contact, at, pressed, found: at < POWER_UP });
+        }
+        Err(error) => return error.to_string(),
+    }
+    loop {
+        match edges.next_edge() {
+            Ok(edge) => {
+                let at = at(clock, edge.kernel_ns);
+                seen(Seen { contact, at, pressed: edge.pressed, found: false });
+            }
+            Err(error) => return error.to_string(),
+        }
+    }
+}
+
+/// Reports a key of an input device (`struct input_event` in linux/input.h) until it cannot be read;
+/// says why. Its events are stamped by the wall clock, which may jump; what counts is when they are
+/// read. A key that is down when the device is opened is reported at once by `gpio-keys`.
+fn watch_key(
+    contact: Contact,
+    key: &board::Key,
+    clock: Clock,
+    seen: &mut impl FnMut(Seen),
+) -> String {
+    let told = |error: std::io::Error| format!("{}: {error}", key.device.display());
+    let mut events = match File::open(&key.device) {
+        Ok(events) => events,
+        Err(error) => return told(error),
+    };
+    let opened = clock.now();
+    let mut event = [0_u8; EVENT_BYTES];
+    loop {
+        if let Err(error) = events.read_exact(&mut event) {
+            return told(error);
+        }
+        if let Some(pressed) = key_edge(&event, key.code) {
+            let at = clock.now();
+            let at_once = pressed && at.saturating_sub(opened) < KEY_FOUND_WITHIN;
+            let found = at_once && at < POWER_UP;
+            seen(Seen { contact, at, pressed, found });
+        }
+    }
 }
 
 /// Two machine words of time, then type, code and value.

@@ -13,14 +13,29 @@ use crate::board;
 /// The name under which the kernel shows who holds a line.
 const CONSUMER: &str = "firstmile";
 
+/// `GPIOHANDLE_REQUEST_BIAS_*` of linux/gpio.h, known to kernels from 5.5 on.
+const BIAS_PULL_UP: u32 = 1 << 5;
+const BIAS_PULL_DOWN: u32 = 1 << 6;
+
 /// Why a GPIO line cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum GpioError {
     /// no GPIO chip has the line
     #[error("no GPIO chip has the line {}; `gpioinfo` lists what there is", .0)]
     Missing(String),
+    /// a chip that may have the line cannot be opened
+    #[error(
+        "the GPIO line {line} was not found, and a GPIO chip cannot be opened: {why}; \
+         is the user in the group gpio?"
+    )]
+    Closed {
+        /// The line.
+        line: String,
+        /// What the kernel said.
+        why: String,
+    },
     /// the line cannot be taken
-    #[error("the GPIO line {line} cannot be taken: {why}")]
+    #[error("the GPIO line {line} cannot be taken: {why}; `gpioinfo` shows who uses it")]
     Busy {
         /// The line.
         line: String,
@@ -30,29 +45,41 @@ pub enum GpioError {
 }
 
 fn name_of(line: &board::Line) -> String {
-    line.line_name.clone().unwrap_or_else(|| format!("{} {}", line.chip, line.line))
+    let place = line.place.as_ref().map(|place| format!("{} {}", place.chip, place.line));
+    line.line_name.clone().or(place).unwrap_or_default()
 }
 
 fn find(wanted: &board::Line) -> Result<gpio_cdev::Line, GpioError> {
-    let missing = || GpioError::Missing(name_of(wanted));
-    let mut by_offset = None;
-    for mut chip in gpio_cdev::chips().map_err(|_| missing())?.flatten() {
-        if let Some(name) = &wanted.line_name {
-            let named = chip
-                .lines()
-                .find(|line| line.info().is_ok_and(|info| info.name() == Some(name.as_str())));
-            if named.is_some() {
-                return named.ok_or_else(missing);
+    let name = name_of(wanted);
+    let (mut by_place, mut closed) = (None, None);
+    for chip in gpio_cdev::chips().map_err(|_| GpioError::Missing(name.clone()))? {
+        let mut chip = match chip {
+            Ok(chip) => chip,
+            Err(error) => {
+                closed = Some(error.to_string());
+                continue;
             }
+        };
+        if let Some(named) = line_called(&chip, wanted.line_name.as_deref()) {
+            return Ok(named);
         }
-        if chip.label() == wanted.chip {
-            by_offset = chip.get_line(wanted.line).ok();
+        if let Some(place) = wanted.place.as_ref().filter(|place| place.chip == chip.label()) {
+            by_place = chip.get_line(place.line).ok();
         }
     }
-    by_offset.ok_or_else(missing)
+    by_place.ok_or(match closed {
+        Some(why) => GpioError::Closed { line: name, why },
+        None => GpioError::Missing(name),
+    })
 }
 
-/// Takes a line as an output at the level of a light that is out. The pin's levels are physical.
+fn line_called(chip: &gpio_cdev::Chip, name: Option<&str>) -> Option<gpio_cdev::Line> {
+    let name = name?;
+    chip.lines().find(|line| line.info().is_ok_and(|info| info.name() == Some(name)))
+}
+
+/// Takes a line as an output at the level of a light that is out. The pin's levels are physical:
+/// the kernel is never told of a polarity, and [`CdevPin`] would undo it.
 ///
 /// # Errors
 /// [`GpioError`] naming the line.
@@ -80,13 +107,23 @@ pub struct Edge {
 }
 
 impl Edges {
-    /// Takes a line as an input with events on both edges.
+    /// Takes a line as an input with events on both edges. A kernel that cannot pull it leaves it
+    /// as it is.
     ///
     /// # Errors
     /// [`GpioError`] naming the line.
-    pub fn of(wanted: &board::Line) -> Result<Edges, GpioError> {
-        let handle = find(wanted)?
-            .events(LineRequestFlags::INPUT, EventRequestFlags::BOTH_EDGES, CONSUMER)
+    pub fn of(wanted: &board::Line, pull: Option<board::Pull>) -> Result<Edges, GpioError> {
+        let line = find(wanted)?;
+        let take = |bias: u32| {
+            let flags = LineRequestFlags::INPUT | LineRequestFlags::from_bits_retain(bias);
+            line.events(flags, EventRequestFlags::BOTH_EDGES, CONSUMER)
+        };
+        let pulled = match pull {
+            Some(board::Pull::Up) => take(BIAS_PULL_UP).or_else(|_| take(0)),
+            Some(board::Pull::Down) => take(BIAS_PULL_DOWN).or_else(|_| take(0)),
+            None => take(0),
+        };
+        let handle = pulled
             .map_err(|error| GpioError::Busy { line: name_of(wanted), why: error.to_string() })?;
         Ok(Edges { handle, active_low: wanted.active_low })
     }

@@ -78,7 +78,9 @@ pub fn open(
             reader("serial-in", back, input);
             Ok(writer("serial-out", port))
         }
-        board::Console::Serial { path, baud } => {
+        board::Console::Serial { paths, baud } => {
+            let path = paths.iter().find(|path| path.exists()).or(paths.first());
+            let path = path.cloned().unwrap_or_default();
             let failed = |why: String| PortError::Serial { path: path.clone(), why };
             let port = serialport::new(path.to_string_lossy(), *baud)
                 .timeout(READ_TICK)

@@ -3,7 +3,16 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::limits::{BUTTON_HOLD, RESET_HOLD, RESET_LET_GO};
+use crate::limits::{BUTTON_HOLD, BUTTON_STUCK, RESET_HOLD, RESET_LET_GO};
+
+/// One of the buttons that a box may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Contact {
+    /// The button for going live and stopping.
+    GoLive,
+    /// The recessed button for a factory reset, on boards that have one.
+    Reset,
+}
 
 /// What the owner did with the button.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -14,7 +23,10 @@ pub enum Gesture {
     Press,
     /// Held for two seconds, told while it is still held: stop.
     Hold,
-    /// Found held when the box started: held on, it leads to a factory reset.
+    /// Held for so long that something may be lying on it, told once.
+    Stuck,
+    /// The reset button went down, or the other one was found held when the box started: held on, it
+    /// leads to a factory reset.
     ResetBegun,
     /// Held long enough: letting go now is the factory reset.
     ResetArmed,
@@ -32,6 +44,7 @@ pub enum Gesture {
 /// `None` after each. Edges may arrive late; their timestamps decide.
 #[derive(Debug)]
 pub struct Button {
+    contact: Contact,
     debounce: Duration,
     /// The last level told, and since when.
     raw: bool,
@@ -49,13 +62,17 @@ enum State {
     Down {
         hold_at: Duration,
     },
-    /// Found pressed at start; the factory reset is armed at this time.
-    AtStart {
+    /// Found pressed at start, or the reset button; the factory reset is armed at this time.
+    Resetting {
         armed_at: Duration,
     },
     /// To be released before this time for a factory reset.
     Armed {
         until: Duration,
+    },
+    /// Held long enough for its gesture; counts as stuck at this time.
+    Held {
+        stuck_at: Duration,
     },
     /// Pressed, and nothing more is told until it is released.
     Spent,
@@ -63,8 +80,9 @@ enum State {
 
 impl Button {
     /// A released button whose contact bounces for at most `debounce_ms`.
-    pub fn new(debounce_ms: u16) -> Button {
+    pub fn new(contact: Contact, debounce_ms: u16) -> Button {
         Button {
+            contact,
             debounce: Duration::from_millis(u64::from(debounce_ms)),
             raw: false,
             raw_since: Duration::ZERO,
@@ -81,7 +99,8 @@ impl Button {
         self.raw = pressed;
         self.raw_since = at;
         self.unsettled = false;
-        self.state = if pressed { State::AtStart { armed_at: at + RESET_HOLD } } else { State::Up };
+        self.state =
+            if pressed { State::Resetting { armed_at: at + RESET_HOLD } } else { State::Up };
         if pressed {
             self.tell(Gesture::ResetBegun);
         }
@@ -102,8 +121,9 @@ impl Button {
         let settled = self.unsettled.then(|| self.raw_since + self.debounce);
         let hold = match self.state {
             State::Down { hold_at } if self.raw => Some(hold_at),
-            State::AtStart { armed_at } if self.raw => Some(armed_at),
+            State::Resetting { armed_at } if self.raw => Some(armed_at),
             State::Armed { until } if self.raw => Some(until),
+            State::Held { stuck_at } if self.raw => Some(stuck_at),
             _ => None,
         };
         settled.into_iter().chain(hold).min()
@@ -120,9 +140,16 @@ impl Button {
             && now >= hold_at
         {
             self.tell(Gesture::Hold);
+            self.state = State::Held { stuck_at: hold_at - BUTTON_HOLD + BUTTON_STUCK };
+        }
+        if let State::Held { stuck_at } = self.state
+            && self.raw
+            && now >= stuck_at
+        {
+            self.tell(Gesture::Stuck);
             self.state = State::Spent;
         }
-        if let State::AtStart { armed_at } = self.state
+        if let State::Resetting { armed_at } = self.state
             && self.raw
             && now >= armed_at
         {
@@ -145,6 +172,10 @@ impl Button {
 
     fn settle(&mut self, pressed: bool) {
         match (self.state, pressed) {
+            (State::Up, true) if self.contact == Contact::Reset => {
+                self.state = State::Resetting { armed_at: self.raw_since + RESET_HOLD };
+                self.tell(Gesture::ResetBegun);
+            }
             (State::Up, true) => {
                 self.state = State::Down { hold_at: self.raw_since + BUTTON_HOLD };
                 self.tell(Gesture::Down);
@@ -155,7 +186,7 @@ impl Button {
                 self.tell(if held { Gesture::Hold } else { Gesture::Press });
                 self.state = State::Up;
             }
-            (State::AtStart { .. }, false) => {
+            (State::Resetting { .. }, false) => {
                 self.tell(Gesture::ResetGivenUp);
                 self.state = State::Up;
             }
@@ -163,7 +194,7 @@ impl Button {
                 self.tell(Gesture::Reset);
                 self.state = State::Up;
             }
-            (State::Spent, false) => self.state = State::Up,
+            (State::Held { .. } | State::Spent, false) => self.state = State::Up,
             (State::Up, false) | (_, true) => {}
         }
     }
@@ -210,7 +241,11 @@ mod tests {
     }
 
     fn check(edges: &[(u64, bool)], expected: &[(u64, Gesture)]) {
-        assert_eq!(play(&mut Button::new(30), edges, 600_000), expected, "{edges:?}");
+        assert_eq!(
+            play(&mut Button::new(Contact::GoLive, 30), edges, 600_000),
+            expected,
+            "{edges:?}"
+        );
     }
 
     #[test]
@@ -238,8 +273,14 @@ mod tests {
     }
 
     #[test]
-    fn a_stuck_button_yields_one_hold_and_nothing_more() {
-        check(&[(0, true)], &[(30, Gesture::Down), (2_000, Gesture::Hold)]);
+    fn a_stuck_button_yields_one_hold_is_told_once_and_does_nothing_more() {
+        let stuck = [(30, Gesture::Down), (2_000, Gesture::Hold), (10_000, Gesture::Stuck)];
+        check(&[(0, true)], &stuck);
+        let pressed_again = [(60_030, Gesture::Down), (60_130, Gesture::Press)];
+        check(
+            &[(0, true), (50_000, false), (60_000, true), (60_100, false)],
+            &[&stuck[..], &pressed_again].concat(),
+        );
     }
 
     #[test]
@@ -248,7 +289,7 @@ mod tests {
     }
 
     fn held_at_power_up(edges: &[(u64, bool)]) -> Vec<(u64, Gesture)> {
-        let mut button = Button::new(30);
+        let mut button = Button::new(Contact::GoLive, 30);
         button.start(ms(0), true);
         play(&mut button, edges, 600_000)
     }
@@ -277,16 +318,39 @@ mod tests {
         assert_eq!(stuck.last(), Some(&(15_000, Gesture::ResetGivenUp)));
     }
 
+    fn reset_button(edges: &[(u64, bool)]) -> Vec<(u64, Gesture)> {
+        play(&mut Button::new(Contact::Reset, 30), edges, 600_000)
+    }
+
+    #[test]
+    fn a_reset_button_resets_at_any_time_when_it_is_held_and_let_go() {
+        assert_eq!(
+            reset_button(&[(1_000, true), (12_000, false)]),
+            [(1_030, Gesture::ResetBegun), (11_000, Gesture::ResetArmed), (12_030, Gesture::Reset),]
+        );
+    }
+
+    #[test]
+    fn a_reset_button_that_is_touched_bounces_or_is_stuck_resets_nothing() {
+        assert_eq!(reset_button(&[(0, true), (12, false)]), []);
+        assert_eq!(
+            reset_button(&[(0, true), (9_900, false)]),
+            [(30, Gesture::ResetBegun), (9_930, Gesture::ResetGivenUp)]
+        );
+        let stuck = reset_button(&[(0, true)]);
+        assert_eq!(stuck.last(), Some(&(15_000, Gesture::ResetGivenUp)));
+    }
+
     #[test]
     fn edges_that_arrive_late_are_judged_by_their_own_time() {
-        let mut button = Button::new(30);
+        let mut button = Button::new(Contact::GoLive, 30);
         button.edge(ms(0), true);
         button.edge(ms(2_500), false); // no timer was handled in between
         button.handle_timeout(ms(9_000));
         let told: Vec<_> = std::iter::from_fn(|| button.poll_gesture()).collect();
         assert_eq!(told, [Gesture::Down, Gesture::Hold]);
 
-        let mut button = Button::new(30);
+        let mut button = Button::new(Contact::GoLive, 30);
         button.edge(ms(0), true);
         button.edge(ms(200), false);
         button.handle_timeout(ms(9_000));
@@ -296,7 +360,7 @@ mod tests {
 
     #[test]
     fn repeated_levels_and_early_timers_are_harmless() {
-        let mut button = Button::new(30);
+        let mut button = Button::new(Contact::GoLive, 30);
         button.handle_timeout(ms(1));
         button.edge(ms(10), true);
         button.edge(ms(12), true);
@@ -309,7 +373,7 @@ mod tests {
 
     #[test]
     fn a_reader_that_never_polls_costs_no_memory() {
-        let mut button = Button::new(1);
+        let mut button = Button::new(Contact::GoLive, 1);
         for n in 0..1_000 {
             button.edge(ms(n * 10), n % 2 == 0);
         }

@@ -130,7 +130,7 @@ fn explain(indication: Indication) -> (&'static str, &'static str) {
             ("The settings of the stick hold.", "Pull the stick out; it is safe to remove.")
         }
         Indication::ResetBegun => (
-            "The button is held since power-up.",
+            "The reset button is held, or the button since power-up.",
             "Hold on for a factory reset; let go to leave everything as it is.",
         ),
         Indication::ResetArmed => (

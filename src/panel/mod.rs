@@ -22,6 +22,6 @@ pub mod manual;
 mod pattern;
 
 pub use blinker::{Blinker, Levels};
-pub use gesture::{Button, Gesture};
+pub use gesture::{Button, Contact, Gesture};
 pub use indication::{Attention, Because, Fault, Indication};
 pub use pattern::{Lights, Rhythm, lights};

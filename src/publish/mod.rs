@@ -8,6 +8,7 @@ mod connect;
 mod delivery;
 mod drive;
 mod error;
+mod farewell;
 mod file;
 mod frames;
 mod journey;

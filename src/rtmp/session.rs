@@ -129,6 +129,8 @@ pub struct Stats {
     pub bytes_acknowledged: u64,
     /// Whether the server acknowledges at all.
     pub ack_seen: bool,
+    /// How many bytes the longer one of the last two acknowledgements spoke for.
+    pub ack_stride_bytes: u64,
     /// Bytes that came from the server.
     pub bytes_received: u64,
 }
@@ -239,6 +241,7 @@ impl Session {
             bytes_sent: self.wire.out.taken(),
             bytes_acknowledged: self.delivered.bytes(),
             ack_seen: self.delivered.seen(),
+            ack_stride_bytes: self.delivered.stride(),
             bytes_received: self.received.bytes(),
         }
     }
@@ -515,6 +518,14 @@ impl Session {
         match stream_id {
             Some(stream_id) => self.wire.unpublish(stream_id),
             None => self.stopped(),
+        }
+    }
+
+    /// After a stop: asks once more to have everything acknowledged. Some servers look whether they owe
+    /// an acknowledgement only when bytes come in, before they read what these say.
+    pub fn ask_for_the_last_acknowledgement(&mut self) {
+        if matches!(self.state, State::Left) {
+            self.wire.ask_for_each_byte();
         }
     }
 

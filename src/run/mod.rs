@@ -10,7 +10,6 @@ mod plan;
 mod runner;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
@@ -20,6 +19,7 @@ use crate::capture::{self, Capture, CaptureError, CaptureEvent};
 use crate::clock::Clock;
 use crate::config::{self, Partial};
 use crate::console::{self, Checked, ClientId, Interface, Status};
+use crate::device::button::Seen;
 use crate::device::control::Heard;
 use crate::device::store::Store;
 use crate::device::{Folder, Lights, LogRing, ServiceManager, Sources};
@@ -29,20 +29,8 @@ use crate::publish::Target;
 
 /// Something that happened outside.
 pub enum Input {
-    /// The button's contact closed or opened.
-    Edge {
-        /// When.
-        at: Duration,
-        /// It is closed now.
-        pressed: bool,
-    },
-    /// The button's contact as it is found at start, before its first edge.
-    Found {
-        /// When.
-        at: Duration,
-        /// It is closed.
-        pressed: bool,
-    },
+    /// A button's contact closed or opened, or was found so.
+    Contact(Seen),
     /// Bytes typed at the console.
     Typed(Vec<u8>),
     /// The network is so now; `None` when the interfaces are not known.

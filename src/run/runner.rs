@@ -18,18 +18,20 @@ use crate::appliance::{
 use crate::capture::{Capture, CaptureError, CaptureEvent, CaptureStats, Fault};
 use crate::clock::Clock;
 use crate::console::{
-    self, ClientId, EncoderNumbers, LineEditor, Reply, SendNumbers, Server, Status,
+    self, ChannelNumbers, ClientId, EncoderNumbers, LevelNumbers, LineEditor, Reply, SendNumbers,
+    Server, Status,
 };
 use crate::flv::metadata::Metadata;
-use crate::limits::{EVENTS_MAX, NUMBERS_INTERVAL, REPROBE_INTERVAL};
+use crate::limits::{DRIVER_HANGS, EVENTS_MAX, NUMBERS_INTERVAL, REPROBE_INTERVAL};
 use crate::media::FanOut;
 use crate::pace;
-use crate::panel::{Blinker, Button};
+use crate::panel::{Blinker, Button, Contact};
 use crate::publish::{self, Close, Numbers, Order, PublishHandle, Report, What};
 use crate::{board, capture};
 
 use crate::config::{self, Partial, Settings};
 use crate::device::Sources;
+use crate::device::button::Seen;
 use crate::device::control::{Answer, Heard};
 
 use super::keeper::{Keeper, Order as KeepOrder, Wish};
@@ -60,7 +62,7 @@ pub(super) struct Runner {
     view: watch::Sender<Option<View>>,
 
     appliance: Appliance,
-    button: Button,
+    buttons: [(Contact, Button); 2],
     blinker: Blinker,
     editor: LineEditor,
     desk: Desk,
@@ -82,6 +84,8 @@ pub(super) struct Runner {
     rates: Rates,
     next_numbers: Duration,
     next_look: Duration,
+    next_alive: Option<Duration>,
+    drivers: Drivers,
     exit: Option<u8>,
 }
 
@@ -106,6 +110,28 @@ enum CaptureSlot {
         run: u64,
         capture: Capture,
     },
+}
+
+/// Devices that are being opened or closed by their drivers.
+#[derive(Debug, Default)]
+struct Drivers {
+    at_work: u32,
+    /// When one of them was last asked, or last answered.
+    since: Duration,
+}
+
+impl Drivers {
+    fn asked(&mut self, now: Duration) {
+        (self.at_work, self.since) = (self.at_work.saturating_add(1), now);
+    }
+
+    fn answered(&mut self, now: Duration) {
+        (self.at_work, self.since) = (self.at_work.saturating_sub(1), now);
+    }
+
+    fn hang(&self, now: Duration) -> bool {
+        self.at_work > 0 && now.saturating_sub(self.since) > DRIVER_HANGS
+    }
 }
 
 /// What the numbers were a while ago, to make rates of them.
@@ -151,6 +177,7 @@ impl Runner {
             }
         };
         let (reports, reported) = mpsc::channel(EVENTS_MAX);
+        let next_alive = hands.manager.alive_interval().map(|_| now);
         Runner {
             clock,
             fixed,
@@ -165,7 +192,8 @@ impl Runner {
             inputs,
             view,
             appliance,
-            button: Button::new(debounce_ms),
+            buttons: [Contact::GoLive, Contact::Reset]
+                .map(|contact| (contact, Button::new(contact, debounce_ms))),
             blinker: Blinker::new(),
             editor: LineEditor::new(),
             desk: Desk::new(),
@@ -183,6 +211,8 @@ impl Runner {
             rates: Rates::default(),
             next_numbers: now,
             next_look: now,
+            next_alive,
+            drivers: Drivers::default(),
             exit: None,
         }
     }
@@ -256,14 +286,7 @@ impl Runner {
 
     fn handle_input(&mut self, input: Input) {
         match input {
-            Input::Edge { at, pressed } => {
-                self.button.edge(at, pressed);
-                self.hear_button();
-            }
-            Input::Found { at, pressed } => {
-                self.button.start(at, pressed);
-                self.hear_button();
-            }
+            Input::Contact(seen) => self.handle_contact(seen),
             Input::Typed(bytes) => self.handle_typed(&bytes),
             Input::Network(link, interfaces) => {
                 self.desk.interfaces = interfaces;
@@ -274,8 +297,14 @@ impl Runner {
             Input::Kept(kept) => self.handle_kept(kept),
             Input::Checked(to, checked) => self.reply(to, &Reply::Checked(checked)),
             Input::Capture(run, event) => self.handle_capture(run, event),
-            Input::CaptureStarted(run, started) => self.handle_started(run, started),
-            Input::CaptureStopped(run) => self.tell_pipeline(run, PipelineEvent::Ended),
+            Input::CaptureStarted(run, started) => {
+                self.drivers.answered(self.clock.now());
+                self.handle_started(run, started);
+            }
+            Input::CaptureStopped(run) => {
+                self.drivers.answered(self.clock.now());
+                self.tell_pipeline(run, PipelineEvent::Ended);
+            }
             Input::Terminate => self.tell(Event::Terminate),
         }
     }
@@ -298,8 +327,19 @@ impl Runner {
         }
     }
 
-    fn hear_button(&mut self) {
-        while let Some(gesture) = self.button.poll_gesture() {
+    fn handle_contact(&mut self, Seen { contact, at, pressed, found }: Seen) {
+        for (of, button) in &mut self.buttons {
+            match (*of == contact, found) {
+                (true, true) => button.start(at, pressed),
+                (true, false) => button.edge(at, pressed),
+                (false, _) => {}
+            }
+        }
+        self.hear_buttons();
+    }
+
+    fn hear_buttons(&mut self) {
+        while let Some(gesture) = self.buttons.iter_mut().find_map(|(_, b)| b.poll_gesture()) {
             self.tell(Event::Button(gesture));
         }
     }
@@ -424,8 +464,8 @@ impl Runner {
 
     fn handle_timeouts(&mut self) {
         let now = self.clock.now();
-        self.button.handle_timeout(now);
-        self.hear_button();
+        self.buttons.iter_mut().for_each(|(_, button)| button.handle_timeout(now));
+        self.hear_buttons();
         if self.appliance.poll_timeout().is_some_and(|at| now >= at) {
             self.appliance.handle_timeout(now);
             self.perform_all();
@@ -433,9 +473,23 @@ impl Runner {
         if now >= self.next_look {
             self.look_for_sources();
         }
+        if self.next_alive.is_some_and(|at| now >= at) {
+            self.next_alive = self.hands.manager.alive_interval().map(|every| now + every);
+            self.say_alive(now);
+        }
         if now >= self.next_numbers {
             self.next_numbers = now + NUMBERS_INTERVAL;
             self.take_numbers(now);
+        }
+    }
+
+    /// The loop turns, or this would not be reached. A driver that holds a device for good is cured
+    /// by a new process, if by anything.
+    fn say_alive(&self, now: Duration) {
+        if self.drivers.hang(now) {
+            tracing::error!("a driver hangs; the watchdog will end this process");
+        } else {
+            self.hands.manager.notify("WATCHDOG=1");
         }
     }
 
@@ -444,8 +498,9 @@ impl Runner {
         let is_on = matches!(self.capture, CaptureSlot::On { .. });
         [
             self.appliance.poll_timeout(),
-            self.button.poll_timeout(),
+            self.buttons.iter().filter_map(|(_, button)| button.poll_timeout()).min(),
             self.blinker.poll_timeout(),
+            self.next_alive,
             is_off.then_some(self.next_look),
             is_on.then_some(self.next_numbers),
         ]
@@ -518,6 +573,7 @@ impl Runner {
             return;
         }
         self.capture = CaptureSlot::Opening { run, wanted: true };
+        self.drivers.asked(self.clock.now());
         let request = self.on_air.clone();
         let (fan_out, key_wanted) = (self.fan_out.clone(), self.key_wanted.clone());
         let sink: capture::FrameSink = Arc::new(move |frame| {
@@ -550,6 +606,7 @@ impl Runner {
 
     /// Closing devices takes time, so it happens on the blocking pool.
     fn close_capture(&mut self, run: u64, capture: Capture) {
+        self.drivers.asked(self.clock.now());
         let inputs = self.inputs.clone();
         spawn_blocking(move || {
             drop(capture);
@@ -619,6 +676,7 @@ impl Runner {
     fn add_numbers(&self, status: &mut Status) {
         if matches!(self.capture, CaptureSlot::On { .. }) {
             status.encoder = self.rates.encoder;
+            status.levels = self.rates.encoder.map(|_| level_numbers(&self.rates.capture));
         }
         for shown in &mut status.destinations {
             let id = DestinationId(shown.id);
@@ -657,6 +715,19 @@ impl Runner {
             let before = self.rates.sent_bytes.insert(*id, sent).unwrap_or(0);
             self.rates.sent_kbps.insert(*id, kbps(sent.saturating_sub(before), seconds));
         }
+    }
+}
+
+fn level_numbers(stats: &CaptureStats) -> LevelNumbers {
+    let channel = |level: &capture::ChannelLevel| ChannelNumbers {
+        peak_dbfs: level.peak_dbfs,
+        rms_dbfs: level.rms_dbfs,
+    };
+    LevelNumbers {
+        channels: stats.levels.channels.iter().map(channel).collect(),
+        silent_for_ms: stats.levels.silent_for_ms,
+        black_for_ms: stats.levels.black_for_ms,
+        microphone_drift_ppm: stats.microphone_drift_ppm,
     }
 }
 

@@ -105,10 +105,14 @@ impl Wire {
     /// The window shrinks to a byte before: a server that acknowledges at all then confirms the
     /// last media too, instead of keeping silent until a window is full that never will be.
     pub(super) fn unpublish(&mut self, stream_id: u32) {
-        self.writer.control(&mut self.out, type_id::WINDOW_ACK_SIZE, &1_u32.to_be_bytes());
+        self.ask_for_each_byte();
         self.command_with_key("FCUnpublish", transaction::FC_UNPUBLISH);
         let arguments = [Value::Null, f64::from(stream_id).into()];
         self.command("deleteStream", transaction::DELETE_STREAM, 0, &arguments);
+    }
+
+    pub(super) fn ask_for_each_byte(&mut self) {
+        self.writer.control(&mut self.out, type_id::WINDOW_ACK_SIZE, &1_u32.to_be_bytes());
     }
 
     pub(super) fn media(
