@@ -351,6 +351,10 @@ pub const CAPTURE_TRIAL_TIMEOUT: Duration = Duration::from_secs(3);
 pub const CAPTURE_OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// From an order to open a device or an encoder to the answer, even when its driver hangs.
 pub const CAPTURE_DRIVER_TIMEOUT: Duration = Duration::from_secs(6);
+/// Modes of one camera that are looked at; webcams offer up to a hundred.
+pub const CAPTURE_OFFERS_MAX: usize = 512;
+/// From starting the tool that sets up an HDMI input to its end; it waits for nothing.
+pub const CAPTURE_HDMI_TOOL_TIMEOUT: Duration = Duration::from_secs(1);
 /// A device that is not opened or closed after this is held by its driver for good.
 pub const DRIVER_HANGS: Duration = Duration::from_secs(30);
 /// A source that gives nothing for this long is lost: a frozen camera is to be seen within 2 s, and
