@@ -12,7 +12,10 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::time::timeout;
 
 use crate::clock::{Alarm, Clock};
-use crate::limits::{PROGRESS_TICK, RTMP_OUT_HIGH_WATER_BYTES, STOP_TIMEOUT, SUCCESSOR_RETRY};
+use crate::limits::{
+    PROGRESS_TICK, RTMP_OUT_HIGH_WATER_BYTES, STOP_TIMEOUT, SUCCESSOR_RETRY,
+    YOUNG_CONNECTION_BYTES, YOUNG_WRITE_BYTES,
+};
 use crate::media::QueueStats;
 use crate::pace::Sample;
 use crate::rtmp::{Event, Outbound, Session};
@@ -479,15 +482,18 @@ fn poll_write<S: AsyncWrite + Unpin>(
     let mut slices = [IoSlice::new(&[]); WRITE_SLICES];
     let count = outbound.chunks_vectored(&mut slices);
     let slices = &slices[..count];
-    if outbound.remaining() > GATHERED_BYTES {
+    let is_young = outbound.taken() < YOUNG_CONNECTION_BYTES;
+    if outbound.remaining() > GATHERED_BYTES && !is_young {
         return Pin::new(stream).poll_write_vectored(cx, slices);
     }
-    let mut gathered = [0; GATHERED_BYTES];
-    let mut length = 0;
+    let mut gathered = [0; YOUNG_WRITE_BYTES];
+    let mut rest = &mut gathered[..];
     for slice in slices {
-        gathered[length..length + slice.len()].copy_from_slice(slice);
-        length += slice.len();
+        let taken = slice.len().min(rest.len());
+        rest[..taken].copy_from_slice(&slice[..taken]);
+        rest = &mut rest[taken..];
     }
+    let length = YOUNG_WRITE_BYTES - rest.len();
     Pin::new(stream).poll_write(cx, &gathered[..length])
 }
 
