@@ -209,6 +209,13 @@ pub const BACKOFF_FIRST: Duration = Duration::from_millis(500);
 pub const BACKOFF_MAX: Duration = Duration::from_secs(10);
 /// Jitter on each wait, plus and minus.
 pub const BACKOFF_JITTER_PERCENT: u32 = 20;
+/// An attempt that is under way when the network changes is through within this time from its start,
+/// or it hangs and is made anew. Name, TCP, TLS and RTMP are some seven round trips.
+pub const NETWORK_CHANGE_GRACE: Duration = Duration::from_secs(1);
+/// From the switch to a backup server to the first look at the first one, doubled after each.
+pub const RETURN_FIRST: Duration = Duration::from_secs(30);
+/// Longest time from one look at the first server to the next.
+pub const RETURN_MAX: Duration = Duration::from_secs(600);
 /// Live for this long: the back-off starts anew.
 pub const BACKOFF_RESET_AFTER: Duration = Duration::from_secs(60);
 /// Wait after the server refused the key.
