@@ -14,6 +14,7 @@ use super::{
     build::MediaClock,
     event::{CaptureEvent, Fault, Source},
     feed::{Change, Feed},
+    mender::Mender,
     pictures::Pictures,
     programme::Programme,
     sounds::Sounds,
@@ -46,6 +47,8 @@ pub(super) struct Pulse {
     pub(super) feeds: Vec<Feed>,
     pub(super) pictures: Pictures,
     pub(super) sounds: Sounds,
+    /// The H.264 encoders of the board, in order.
+    pub(super) encoders: Vec<String>,
 }
 
 impl Pulse {
@@ -70,6 +73,7 @@ impl Pulse {
     /// The reason when it ended by itself.
     fn beat_until_the_end(&mut self, stop: &Stop) -> Option<String> {
         let mut first_key_seen = false;
+        let mut mender = Mender::new(&self.programme, &self.encoders, self.clock.now_ns());
         loop {
             let asked_ns = self.clock.now_ns();
             let next_ns = self.pictures.wake_ns(asked_ns).min(self.sounds.wake_ns(asked_ns));
@@ -87,7 +91,11 @@ impl Pulse {
                 first_key_seen = true;
                 (self.events)(CaptureEvent::FirstKey);
             }
-            let failed = self.failure.take().or_else(|| self.silent_encoder(now_ns));
+            let failed = self
+                .failure
+                .take()
+                .or_else(|| self.silent_sound_encoder(now_ns))
+                .or_else(|| mender.turn(now_ns, &self.programme, &self.counters, stop));
             if failed.is_some() {
                 return failed;
             }
@@ -115,15 +123,11 @@ impl Pulse {
         }
     }
 
-    fn silent_encoder(&self, now_ns: u64) -> Option<String> {
-        let (video, audio) = self.programme.encoders();
-        let timeout_ns = NO_OUTPUT_TIMEOUT.as_nanos() as u64;
-        [(video, &self.counters.last_video), (audio, &self.counters.last_audio)]
-            .into_iter()
-            .find(|(_, last)| now_ns.saturating_sub(last.at_ns()) > timeout_ns)
-            .map(|(encoder, _)| {
-                format!("{encoder} gave nothing for {} s", NO_OUTPUT_TIMEOUT.as_secs())
-            })
+    fn silent_sound_encoder(&self, now_ns: u64) -> Option<String> {
+        let (_, encoder) = self.programme.encoders();
+        let silent_ns = now_ns.saturating_sub(self.counters.last_audio.at_ns());
+        (silent_ns > NO_OUTPUT_TIMEOUT.as_nanos() as u64)
+            .then(|| format!("{encoder} gave nothing for {} s", NO_OUTPUT_TIMEOUT.as_secs()))
     }
 }
 
