@@ -21,6 +21,6 @@ python firstmile_check_doors() {
 
     found = firstmile.image.open_doors(d.getVar('IMAGE_ROOTFS'))
     if found:
-        raise ImageQAFailed('; '.join(found), firstmile_check_doors)
+        raise ImageQAFailed('; '.join(found), 'firstmile_check_doors')
 }
 IMAGE_QA_COMMANDS += "firstmile_check_doors"
