@@ -9,7 +9,8 @@ use super::dependencies::{Dependencies, Package};
 
 /// How the files begin in which packages keep their licences.
 const NAMES: &[&str] = &["LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTICE", "UNLICENSE"];
-const RULE: &str = "────────────────────────────────────────────────────────────────────────────────";
+const RULE: &str =
+    "────────────────────────────────────────────────────────────────────────────────";
 
 pub fn text(dependencies: &Dependencies) -> Result<String, Box<dyn Error>> {
     let mut out = format!(
@@ -24,7 +25,11 @@ pub fn text(dependencies: &Dependencies) -> Result<String, Box<dyn Error>> {
         if found.is_empty() {
             // Packages without a file of their own are under one of the texts that follow.
             let by = package.authors.join(", ");
-            writeln!(out, "    brings no text; {by} {}", package.repository.as_deref().unwrap_or(""))?;
+            writeln!(
+                out,
+                "    brings no text; {by} {}",
+                package.repository.as_deref().unwrap_or("")
+            )?;
         }
         for text in found {
             texts.entry(text).or_default().push(id.clone());

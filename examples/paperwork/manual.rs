@@ -18,9 +18,14 @@ pub fn pages(folder: &Path) -> Result<(), Box<dyn Error>> {
 
 fn console_page() -> String {
     let mut page = Roff::new();
-    page.control("TH", ["firstmile-console", "7", "", concat!("firstmile ", env!("CARGO_PKG_VERSION"))]);
+    page.control(
+        "TH",
+        ["firstmile-console", "7", "", concat!("firstmile ", env!("CARGO_PKG_VERSION"))],
+    );
     page.control("SH", ["NAME"]);
-    page.text([roman("firstmile-console - commands at the console of the box, and of firstmile ctl")]);
+    page.text([roman(
+        "firstmile-console - commands at the console of the box, and of firstmile ctl",
+    )]);
     page.control("SH", ["DESCRIPTION"]);
     page.text([roman(
         "Commands are typed at the board's serial port, or said on the box itself with firstmile ctl. \

@@ -11,7 +11,7 @@ use linux_embedded_hal::gpio_cdev::{
 use crate::board;
 
 /// The name under which the kernel shows who holds a line.
-const CONSUMER: &str = "firstmile";
+pub const CONSUMER: &str = "firstmile";
 
 /// `GPIOHANDLE_REQUEST_BIAS_*` of linux/gpio.h, known to kernels from 5.5 on.
 const BIAS_PULL_UP: u32 = 1 << 5;
@@ -76,6 +76,30 @@ fn find(wanted: &board::Line) -> Result<gpio_cdev::Line, GpioError> {
 fn line_called(chip: &gpio_cdev::Chip, name: Option<&str>) -> Option<gpio_cdev::Line> {
     let name = name?;
     chip.lines().find(|line| line.info().is_ok_and(|info| info.name() == Some(name)))
+}
+
+/// Where a line was found, and who holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineFound {
+    /// Label of its chip.
+    pub chip: String,
+    /// Offset on the chip.
+    pub offset: u32,
+    /// Who holds it; `None` when it is free.
+    pub user: Option<String>,
+}
+
+/// Looks for a line and leaves it as it is.
+///
+/// # Errors
+/// [`GpioError`] naming the line.
+pub fn look_at_line(wanted: &board::Line) -> Result<LineFound, GpioError> {
+    let line = find(wanted)?;
+    let busy =
+        |error: gpio_cdev::Error| GpioError::Busy { line: name_of(wanted), why: error.to_string() };
+    let info = line.info().map_err(busy)?;
+    let user = info.is_used().then(|| info.consumer().unwrap_or("the kernel").to_owned());
+    Ok(LineFound { chip: line.chip().label().to_owned(), offset: line.offset(), user })
 }
 
 /// Takes a line as an output at the level of a light that is out. The pin's levels are physical:
