@@ -124,6 +124,12 @@ pub const PROGRESS_TICK: Duration = Duration::from_millis(250);
 pub const STOP_TIMEOUT: Duration = Duration::from_millis(1_800);
 /// Media that may hide unsent in the kernel, in bytes: 44 ms at 6 Mb/s, 260 ms at 1 Mb/s.
 pub const TCP_NOTSENT_LOWAT_BYTES: u32 = 32 * 1024;
+/// What is written at once while a connection is young. A TLS record can be read once all of it has
+/// come: one of 16 KiB is longer than what TCP may send before the first acknowledgement (RFC 6928),
+/// and all in it would wait a round trip longer.
+pub const YOUNG_WRITE_BYTES: usize = 4 * 1024;
+/// For so many bytes of RTMP a connection is young: by then TCP's window is some records long.
+pub const YOUNG_CONNECTION_BYTES: u64 = 64 * 1024;
 
 // ── pace: congestion ──────────────────────────────────────────────────────────────────────────
 //
@@ -203,6 +209,13 @@ pub const BACKOFF_FIRST: Duration = Duration::from_millis(500);
 pub const BACKOFF_MAX: Duration = Duration::from_secs(10);
 /// Jitter on each wait, plus and minus.
 pub const BACKOFF_JITTER_PERCENT: u32 = 20;
+/// An attempt that is under way when the network changes is through within this time from its start,
+/// or it hangs and is made anew. Name, TCP, TLS and RTMP are some seven round trips.
+pub const NETWORK_CHANGE_GRACE: Duration = Duration::from_secs(1);
+/// From the switch to a backup server to the first look at the first one, doubled after each.
+pub const RETURN_FIRST: Duration = Duration::from_secs(30);
+/// Longest time from one look at the first server to the next.
+pub const RETURN_MAX: Duration = Duration::from_secs(600);
 /// Live for this long: the back-off starts anew.
 pub const BACKOFF_RESET_AFTER: Duration = Duration::from_secs(60);
 /// Wait after the server refused the key.

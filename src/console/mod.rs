@@ -33,5 +33,5 @@ pub use line::{Input, LineEditor};
 pub use reply::{
     About, Change, ChannelNumbers, Checked, ClientId, Clock, DestinationState, DestinationStatus,
     EncoderNumbers, Facts, Interface, LastEnd, LevelNumbers, Link, Mode, Network, Phase, Reply,
-    SendNumbers, SettingLine, Status, prompt,
+    SendNumbers, Server, SettingLine, Status, prompt,
 };

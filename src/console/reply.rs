@@ -187,6 +187,17 @@ pub enum DestinationState {
     Closing,
 }
 
+/// One of a destination's two servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Server {
+    /// The first one.
+    #[default]
+    First,
+    /// The second one, for when the first fails.
+    Backup,
+}
+
 /// Everything that `status` tells.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Status {
@@ -250,6 +261,8 @@ pub struct DestinationStatus {
     pub has_key: bool,
     /// What it does.
     pub state: DestinationState,
+    /// Which of its servers the current or last attempt goes to; `None` where there is only one.
+    pub server: Option<Server>,
     /// Why it is idle; `None` in any other state.
     pub idle_because: Option<String>,
     /// The number of the current or last attempt; 0 before the first.
@@ -393,6 +406,16 @@ impl Mode {
             Mode::Retrying => "retrying",
             Mode::Stopping => "stopping",
             Mode::Fault => "fault",
+        }
+    }
+}
+
+impl Server {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Server::First => "first server",
+            Server::Backup => "backup server",
         }
     }
 }

@@ -127,6 +127,7 @@ fn level_lines(levels: &LevelNumbers) -> Vec<String> {
 
 fn destination_lines(destination: &DestinationStatus) -> Vec<String> {
     let mut words = vec![destination.state.name().to_owned()];
+    words.extend(destination.server.map(|server| format!("at the {}", server.name())));
     if let Some(live_ms) = destination.live_for_ms {
         words.push(format!("live for {}", clock_time(live_ms)));
     }
@@ -206,6 +207,7 @@ mod tests {
             name: "a".to_owned(),
             has_key: true,
             state: DestinationState::Accepted,
+            server: None,
             idle_because: None,
             attempt: 1,
             failures: 0,
@@ -227,6 +229,7 @@ mod tests {
             id: 1,
             name: "b".to_owned(),
             state: DestinationState::Waiting,
+            server: None,
             attempt: 7,
             failures: 3,
             next_attempt_in_ms: Some(1_930),

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -11,7 +12,10 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::time::timeout;
 
 use crate::clock::{Alarm, Clock};
-use crate::limits::{PROGRESS_TICK, RTMP_OUT_HIGH_WATER_BYTES, STOP_TIMEOUT, SUCCESSOR_RETRY};
+use crate::limits::{
+    PROGRESS_TICK, RTMP_OUT_HIGH_WATER_BYTES, STOP_TIMEOUT, SUCCESSOR_RETRY,
+    YOUNG_CONNECTION_BYTES, YOUNG_WRITE_BYTES,
+};
 use crate::media::QueueStats;
 use crate::pace::Sample;
 use crate::rtmp::{Event, Outbound, Session};
@@ -101,6 +105,10 @@ pub enum Progress {
 /// The running numbers of a connection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Numbers {
+    /// The attempt that they belong to; 0 outside of a destination's task.
+    pub attempt: u64,
+    /// The address of this box that the connection comes from.
+    pub local_address: Option<IpAddr>,
     /// RTMP bytes handed to the socket.
     pub sent_bytes: u64,
     /// RTMP bytes that the server has acknowledged; `None` while it never has.
@@ -113,6 +121,8 @@ pub struct Numbers {
     pub messages: u64,
     /// What waits for this connection, and what was dropped.
     pub queue: QueueStats,
+    /// The video bitrate that the path can bear, in kbit/s; `None` before the first look.
+    pub target_kbps: Option<u32>,
 }
 
 /// One connection, from C0 to the close.
@@ -122,6 +132,7 @@ pub(super) struct Drive<'a, S, M> {
     pub session: Session,
     pub source: &'a mut M,
     pub probe: Option<TcpProbe>,
+    pub local_address: Option<IpAddr>,
     pub report: &'a mut (dyn FnMut(Progress) + Send),
 }
 
@@ -167,7 +178,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
         let mut state = State {
             delivery: Delivery::new(now),
             window: Window::new(now),
-            numbers: Numbers::default(),
+            numbers: Numbers { local_address: self.local_address, ..Numbers::default() },
             media_end: 0,
             ack_stride_bytes: 0,
             next_look: now,
@@ -337,7 +348,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
     fn take_advice(
         &mut self,
         now: Duration,
-        state: &State,
+        state: &mut State,
         tcp: Option<TcpState>,
     ) -> Result<(), PublishError> {
         let queue = &state.numbers.queue;
@@ -353,6 +364,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
         };
         let advice = self.source.observe(now, sample);
         if let Some(kbps) = advice.target_kbps {
+            state.numbers.target_kbps = Some(kbps);
             (self.report)(Progress::Target(kbps));
         }
         if advice.reconnect { Err(PublishError::TooSlow) } else { Ok(()) }
@@ -470,15 +482,18 @@ fn poll_write<S: AsyncWrite + Unpin>(
     let mut slices = [IoSlice::new(&[]); WRITE_SLICES];
     let count = outbound.chunks_vectored(&mut slices);
     let slices = &slices[..count];
-    if outbound.remaining() > GATHERED_BYTES {
+    let is_young = outbound.taken() < YOUNG_CONNECTION_BYTES;
+    if outbound.remaining() > GATHERED_BYTES && !is_young {
         return Pin::new(stream).poll_write_vectored(cx, slices);
     }
-    let mut gathered = [0; GATHERED_BYTES];
-    let mut length = 0;
+    let mut gathered = [0; YOUNG_WRITE_BYTES];
+    let mut rest = &mut gathered[..];
     for slice in slices {
-        gathered[length..length + slice.len()].copy_from_slice(slice);
-        length += slice.len();
+        let taken = slice.len().min(rest.len());
+        rest[..taken].copy_from_slice(&slice[..taken]);
+        rest = &mut rest[taken..];
     }
+    let length = YOUNG_WRITE_BYTES - rest.len();
     Pin::new(stream).poll_write(cx, &gathered[..length])
 }
 

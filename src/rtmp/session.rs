@@ -42,9 +42,10 @@ pub struct SessionConfig {
     pub order: ConnectOrder,
     /// The `flashVer` of `connect`; `None` for the usual one.
     pub flash_ver: Option<String>,
-    /// Whether to tell the server that it may ask for a reconnect (Enhanced RTMP v2, `capsEx`). Some
-    /// old servers cannot read it.
-    pub advertise_reconnect: bool,
+    /// Whether `connect` says what of Enhanced RTMP v2 is spoken here: the codecs (`fourCcList`,
+    /// `videoFourCcInfoMap`, `audioFourCcInfoMap`), and in `capsEx` that the server may ask for a
+    /// reconnect. Some old servers cannot read it.
+    pub enhanced: bool,
     /// The chunk size to announce and to cut messages by, in bytes; brought into the range of RTMP 1.0
     /// section 5.4.1. Every server that is known takes 128 to 65536.
     pub chunk_bytes: u32,
@@ -183,7 +184,7 @@ impl SessionConfig {
             key,
             order: ConnectOrder::default(),
             flash_ver: None,
-            advertise_reconnect: false,
+            enhanced: false,
             chunk_bytes: RTMP_CHUNK_SIZE_OUT as u32,
             seed: 0,
         }

@@ -3,6 +3,7 @@
 mod desk;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,12 +19,12 @@ use crate::capture::{Capture, CaptureError, CaptureEvent, CaptureStats, Fault};
 use crate::clock::Clock;
 use crate::console::{
     self, ChannelNumbers, ClientId, EncoderNumbers, LevelNumbers, LineEditor, Reply, SendNumbers,
-    Status,
+    Server, Status,
 };
 use crate::flv::metadata::Metadata;
 use crate::limits::{DRIVER_HANGS, EVENTS_MAX, NUMBERS_INTERVAL, REPROBE_INTERVAL};
 use crate::media::FanOut;
-use crate::pace::{self, Follow};
+use crate::pace;
 use crate::panel::{Blinker, Button, Contact};
 use crate::publish::{self, Close, Numbers, Order, PublishHandle, Report, What};
 use crate::{board, capture};
@@ -71,6 +72,10 @@ pub(super) struct Runner {
     reports: mpsc::Sender<Report>,
     reported: mpsc::Receiver<Report>,
     destinations: BTreeMap<DestinationId, Running>,
+    /// Those that are set, in the order of the settings.
+    order: Vec<DestinationId>,
+    /// The highest bitrate of the picture, as the destinations know it.
+    ceiling_kbps: u32,
     next_id: u32,
     capture: CaptureSlot,
 
@@ -161,6 +166,7 @@ impl Runner {
             },
         );
         let request = plan::request(&of_board, &settings);
+        let ceiling_kbps = request.video.bitrate_kbps;
         let keeper = memory.store.and_then(|store| desk::keeper(store, inputs.clone()));
         let debounce_ms = match &profile.button {
             board::Button::Cdev { debounce_ms, .. } => {
@@ -196,6 +202,8 @@ impl Runner {
             reports,
             reported,
             destinations: BTreeMap::new(),
+            order: Vec::new(),
+            ceiling_kbps,
             next_id: 0,
             capture: CaptureSlot::Off,
             last_end: None,
@@ -282,6 +290,7 @@ impl Runner {
             Input::Typed(bytes) => self.handle_typed(&bytes),
             Input::Network(link, interfaces) => {
                 self.desk.interfaces = interfaces;
+                self.find_stranded();
                 self.tell(Event::Link(link));
             }
             Input::Clock(clock) => self.tell(Event::Clock(clock)),
@@ -297,6 +306,24 @@ impl Runner {
                 self.tell_pipeline(run, PipelineEvent::Ended);
             }
             Input::Terminate => self.tell(Event::Terminate),
+        }
+    }
+
+    /// Connections from an address that no interface has any more.
+    fn find_stranded(&mut self) {
+        let Some(interfaces) = &self.desk.interfaces else { return };
+        let has = |address: &IpAddr| {
+            address.is_loopback()
+                || interfaces.iter().any(|i| i.addresses.contains(&address.to_string()))
+        };
+        let connected = self.destinations.iter().filter_map(|(id, running)| {
+            let numbers = running.handle.numbers.borrow();
+            let is_gone = numbers.local_address.is_some_and(|address| !has(&address));
+            is_gone.then_some((*id, numbers.attempt))
+        });
+        let stranded: Vec<_> = connected.collect();
+        for (dest, attempt) in stranded {
+            self.tell(Event::Stranded { dest, attempt });
         }
     }
 
@@ -370,13 +397,17 @@ impl Runner {
     fn handle_report(&mut self, report: Report) {
         let dest = DestinationId(report.destination);
         match report.what {
-            What::Target(kbps) => return self.set_target(dest, Some(kbps)),
+            What::Target(kbps) => {
+                return self.set_target(dest, Some(kbps.min(self.ceiling_kbps)));
+            }
             // What an earlier connection could bear says nothing about this one.
             What::Accepted => self.set_target(dest, Some(self.request.video.bitrate_kbps)),
             What::Ended(_) => self.set_target(dest, None),
+            What::Returned => {}
         }
         let what = match report.what {
             What::Accepted => PublishEvent::Accepted,
+            What::Returned => PublishEvent::Returned,
             What::Target(_) => return,
             What::Ended(Ok(())) => {
                 PublishEvent::Ended { kind: EndKind::Stopped, said: String::new() }
@@ -391,14 +422,34 @@ impl Runner {
         self.drop_gone();
     }
 
-    /// One encode has one bitrate: that which the first live destination can bear.
+    /// What the path of a destination can bear; `None` when it is not live.
     fn set_target(&mut self, dest: DestinationId, kbps: Option<u32>) {
         if let Some(running) = self.destinations.get_mut(&dest) {
             running.target_kbps = kbps;
         }
+        self.steer_encoder();
+    }
+
+    /// The highest bitrate of the picture is another one from now on.
+    fn set_ceiling(&mut self) {
         let ceiling_kbps = self.request.video.bitrate_kbps;
-        let targets = self.destinations.values().map(|running| running.target_kbps);
-        let wanted_kbps = pace::combine(Follow::Primary, ceiling_kbps, targets);
+        for running in self.destinations.values_mut() {
+            running.handle.ceiling_kbps.send_replace(ceiling_kbps);
+            // A path without trouble says nothing until it has some.
+            if running.target_kbps == Some(self.ceiling_kbps) {
+                running.target_kbps = Some(ceiling_kbps);
+            }
+        }
+        self.ceiling_kbps = ceiling_kbps;
+        self.steer_encoder();
+    }
+
+    /// One encode has one bitrate, that which the setting makes of all paths.
+    fn steer_encoder(&self) {
+        let in_order = self.order.iter().filter_map(|id| self.destinations.get(id));
+        let targets = in_order.map(|running| running.target_kbps);
+        let follow = self.settings.video.follow;
+        let wanted_kbps = pace::combine(follow, self.request.video.bitrate_kbps, targets);
         if let CaptureSlot::On { capture, .. } = &self.capture
             && capture.stats().bitrate_kbps != wanted_kbps
         {
@@ -473,7 +524,15 @@ impl Runner {
     fn perform(&mut self, action: Action) {
         match action {
             Action::Pipeline(order) => self.perform_pipeline(order),
-            Action::Publish(PublishOrder::Open { dest, attempt }) => self.open(dest, attempt),
+            Action::Publish(PublishOrder::Open { dest, attempt, server }) => {
+                self.open(dest, attempt, server);
+            }
+            Action::Publish(PublishOrder::Return { dest, attempt }) => {
+                let running = self.destinations.get(&dest);
+                if let Some(target) = running.and_then(|d| d.settings.target.clone()) {
+                    self.order(dest, Order::Return { attempt, target });
+                }
+            }
             Action::Publish(PublishOrder::Close { dest, attempt, polite }) => {
                 let how = if polite { Close::Polite } else { Close::Abort };
                 self.order(dest, Order::Close { attempt, how });
@@ -561,8 +620,11 @@ impl Runner {
         }
     }
 
-    fn open(&mut self, dest: DestinationId, attempt: u64) {
-        let target = self.destinations.get(&dest).and_then(|d| d.settings.target.clone());
+    fn open(&mut self, dest: DestinationId, attempt: u64, server: Server) {
+        let target = self.destinations.get(&dest).and_then(|d| match server {
+            Server::First => d.settings.target.clone(),
+            Server::Backup => d.settings.backup.clone(),
+        });
         if let Some(target) = target {
             let metadata = Arc::new(self.metadata());
             self.order(dest, Order::Open { attempt, target, metadata });

@@ -33,6 +33,8 @@ pub struct Treatment {
     pub policy: Policy,
     /// Cut the connection as soon as commands arrive ahead of an answer.
     pub hates_pipelining: bool,
+    /// Cut the connection when `connect` has properties of Enhanced RTMP.
+    pub hates_enhancements: bool,
     /// After this many video messages, ask to move here.
     pub move_after: Option<(u64, String)>,
     /// After this many video messages, read no further, and once the publisher has had its time to
@@ -137,6 +139,10 @@ async fn serve(
         // The handshake's last part and one command fit in this; a pipeline does not.
         let commands = !list.lock().expect("no panic")[number].publishing;
         if treatment.hates_pipelining && commands && length > 1_536 + 400 {
+            break;
+        }
+        let has = |word: &[u8]| inbox[..length].windows(word.len()).any(|part| part == word);
+        if treatment.hates_enhancements && (has(b"capsEx") || has(b"fourCcList")) {
             break;
         }
         session.handle_input(clock.now(), &inbox[..length]);
