@@ -82,7 +82,7 @@ fn by_id(list: &Value) -> BTreeMap<&str, &Value> {
 }
 
 /// A node's dependencies that end up in the program, not in its build.
-fn needs<'a>(node: &'a Value) -> impl Iterator<Item = &'a str> {
+fn needs(node: &Value) -> impl Iterator<Item = &str> {
     let deps = node["deps"].as_array().into_iter().flatten();
     let normal = |dep: &&Value| {
         dep["dep_kinds"].as_array().into_iter().flatten().any(|kind| kind["kind"].is_null())

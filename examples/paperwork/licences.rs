@@ -13,10 +13,10 @@ const RULE: &str =
     "────────────────────────────────────────────────────────────────────────────────";
 
 pub fn text(dependencies: &Dependencies) -> Result<String, Box<dyn Error>> {
-    let mut out = format!(
-        "firstmile is linked with the packages below. Each is under the licence named beside it; the \
-         texts follow.\n\n"
-    );
+    let mut out =
+        "firstmile is linked with the packages below. Each is under the licence named beside it; \
+                   the texts follow.\n\n"
+            .to_owned();
     let mut texts: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for package in &dependencies.packages {
         let id = format!("{} {}", package.name, package.version);
