@@ -346,8 +346,7 @@ mod tests {
              sound        -20.7 dBFS (peak -6.0), -96.0 dBFS (peak -96.0), clock -34 ppm\n\
              picture      black for 0:01:12\n\
              a            accepted, live for 1:02:03\n\
-             \x20              3950 kb/s, 1000 sent, 3 dropped, 40 ms (20000 bytes) waiting, \
-             5000000 bytes acknowledged, round trip 23 ms\n\
+             \x20              3950 kb/s sent, 3940 kb/s acknowledged, can bear 4000 kb/s, 1000 frames, 3 dropped (2 disposable, 1 delta, 0 key, 0 sound), 40 ms (20000 bytes) waiting, 12000 bytes on the way, round trip 23 ms\n\
              b            waiting, next attempt in 1.9 s, 3 failures, 1 reconnect\n\
              \x20              last end 0:01:10 ago: unreachable: no route to host"
         );
