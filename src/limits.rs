@@ -375,6 +375,10 @@ pub const CAPTURE_OFFERS_MAX: usize = 512;
 pub const CAPTURE_HDMI_TOOL_TIMEOUT: Duration = Duration::from_secs(1);
 /// A device that is not opened or closed after this is held by its driver for good.
 pub const DRIVER_HANGS: Duration = Duration::from_secs(30);
+/// An encoder that fails is set up anew so many times before another one is taken.
+pub const ENCODER_TRIES_MAX: u32 = 3;
+/// An encoder that worked for this long after it was set up has all its tries again.
+pub const ENCODER_PROVEN: Duration = Duration::from_secs(60);
 /// A source that gives nothing for this long is lost: a frozen camera is to be seen within 2 s, and
 /// one frame a second is still a picture.
 pub const CAPTURE_STALL: Duration = Duration::from_millis(1_500);
