@@ -253,6 +253,10 @@ pub const WATCHERS_MAX: usize = CONTROL_CLIENTS_MAX + 1;
 
 /// A console line; it must admit the longest URL and the longest key with their command.
 pub const CONSOLE_LINE_BYTES_MAX: usize = 4 * 1024;
+/// A serial port is looked at this often when nothing is typed; that it is unplugged is seen at once.
+pub const CONSOLE_READ_TICK: Duration = Duration::from_secs(60);
+/// A host that takes not a byte for this long does not read.
+pub const CONSOLE_WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Digits of a console PIN: fewer are guessed within days even at the back-off's pace.
 pub const PIN_DIGITS_MIN: usize = 4;
 /// More than anybody remembers.
@@ -300,8 +304,6 @@ pub const BUTTON_HOLD: Duration = Duration::from_secs(2);
 pub const BUTTON_STUCK: Duration = Duration::from_secs(10);
 /// How often a button, a port or a light that cannot be opened is tried again.
 pub const DEVICE_REOPEN_INTERVAL: Duration = Duration::from_secs(2);
-/// A key that an input device reports as pressed within this time from its opening was so before.
-pub const KEY_FOUND_WITHIN: Duration = Duration::from_millis(500);
 /// What is pressed this long after the program's start was so when the box was switched on; what is
 /// replugged later was not.
 pub const POWER_UP: Duration = Duration::from_secs(5);
@@ -309,6 +311,14 @@ pub const POWER_UP: Duration = Duration::from_secs(5);
 pub const RESET_HOLD: Duration = Duration::from_secs(10);
 /// An armed factory reset happens when the button is let go within this time.
 pub const RESET_LET_GO: Duration = Duration::from_secs(5);
+/// Settings of the network that wait for NetworkManager; only the newest matter.
+pub const NETWORK_ORDERS_MAX: usize = 4;
+/// One call of `nmcli`; it waits for nothing, and a loaded board takes a second.
+pub const NMCLI_TIMEOUT: Duration = Duration::from_secs(20);
+/// What is read of what `nmcli` prints: a list of some hundred connections.
+pub const NMCLI_OUTPUT_BYTES_MAX: u64 = 64 * 1024;
+/// Rounds from a passphrase to its key (IEEE 802.11-2020 annex J.4.1).
+pub const WPA_ITERATIONS: NonZeroU32 = NonZeroU32::new(4_096).unwrap();
 /// Name servers of an interface; resolvers look at three (resolv.conf(5)).
 pub const DNS_SERVERS_MAX: usize = 3;
 /// A settings file.

@@ -245,6 +245,16 @@ pub enum Console {
     },
 }
 
+impl Console {
+    /// The speed of a serial port, in baud.
+    pub fn baud(&self) -> Option<u32> {
+        match self {
+            Console::Serial { baud, .. } => Some(*baud),
+            Console::Stdio | Console::Pty => None,
+        }
+    }
+}
+
 impl Profile {
     /// An embedded profile, with or without `.toml`.
     ///

@@ -482,7 +482,10 @@ fn the_passphrase_of_one_network_is_not_handed_to_another() {
 fn dhcp_takes_back_an_address_of_another_source() {
     let fixed = source("version = 1\n[network]\naddress = \"192.0.2.7/24\"\n");
     let dhcp = source("version = 1\n[network]\naddress = \"dhcp\"\n");
-    assert_eq!(merge(&[fixed.clone()]).wired.addressing.address.as_deref(), Some("192.0.2.7/24"));
+    assert_eq!(
+        merge(std::slice::from_ref(&fixed)).wired.addressing.address.as_deref(),
+        Some("192.0.2.7/24")
+    );
     assert_eq!(merge(&[fixed, dhcp]).wired.addressing.address, None);
 }
 

@@ -22,16 +22,21 @@
 mod command;
 mod line;
 mod machine;
+mod rate;
 mod reply;
+mod session;
+mod table;
 mod text;
 
 pub use command::{
-    Argument, COMMANDS, Command, Entry, ParseError, Problem, Service, Stick, Typed, Words, help,
-    parse,
+    Argument, Command, Entry, ParseError, Problem, Service, Stick, Typed, Words, help, parse,
 };
 pub use line::{Input, LineEditor};
+pub use rate::Allowance;
 pub use reply::{
-    About, Change, Checked, ClientId, Clock, DestinationState, DestinationStatus, EncoderNumbers,
-    Facts, Interface, LastEnd, Link, Mode, Network, Phase, Reply, SendNumbers, SettingLine, Status,
-    prompt,
+    About, Change, Checked, ClientId, Clock, DestinationState, DestinationStatus, DeviceGroup,
+    DeviceLine, EncoderNumbers, Facts, Interface, LastEnd, Link, MACHINE_VERSION, Mode, Network,
+    Phase, Reply, ReplyMode, SendNumbers, SettingLine, Status, prompt,
 };
+pub use session::{Said, Session};
+pub use table::{COMMANDS, SECRETS};

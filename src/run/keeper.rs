@@ -8,13 +8,11 @@ use crate::console::{ClientId, Typed};
 use crate::device::Folder;
 use crate::device::store::{Store, StoreError, Stored};
 use crate::limits::KEEPER_ORDERS_MAX;
-use crate::secret::StreamKey;
 
 /// A change that is to be kept.
 pub(super) enum Wish {
     Set { name: String, value: Typed },
     Unset { name: String },
-    Key { name: String, key: StreamKey },
     Reset,
     Reload,
     Latch(bool),
@@ -80,9 +78,6 @@ fn perform(store: &mut Store<Folder>, wish: Wish) -> Result<Stored, StoreError> 
             Ok(false) => Err("it was not set here".to_owned()),
             Err(error) => Err(error.to_string()),
         }),
-        Wish::Key { name, key } => {
-            store.update(|partial| partial.set_key(&name, key).map_err(|error| error.to_string()))
-        }
         Wish::Reset => store.reset(),
         Wish::Reload | Wish::Latch(_) => store.read(),
     }
