@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test conformance fuzz bench bench-peers
+.PHONY: help demo test cross conformance fuzz bench bench-peers
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/make \1	\2/p' $(firstword $(MAKEFILE_LIST))
@@ -26,6 +26,10 @@ test: ## every check: format, lints, tests, examples in the documentation
 	echo "$(CARGO) $$* --locked"; exec $(CARGO) "$$@" --locked
 	$(CARGO) test --locked --doc
 	RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --locked --no-deps --quiet
+
+cross: ## the release binary for 64-bit ARM boards, without containers
+	.ci/setup cross
+	.ci/cross build
 
 conformance: ## our client against real servers, probe by probe; writes docs/conformance.md, some 3 minutes
 	.ci/setup conformance

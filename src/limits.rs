@@ -125,6 +125,12 @@ pub const PROGRESS_TICK: Duration = Duration::from_millis(250);
 pub const STOP_TIMEOUT: Duration = Duration::from_millis(1_800);
 /// Media that may hide unsent in the kernel, in bytes: 44 ms at 6 Mb/s, 260 ms at 1 Mb/s.
 pub const TCP_NOTSENT_LOWAT_BYTES: u32 = 32 * 1024;
+/// What is written at once while a connection is young. A TLS record can be read once all of it has
+/// come: one of 16 KiB is longer than what TCP may send before the first acknowledgement (RFC 6928),
+/// and all in it would wait a round trip longer.
+pub const YOUNG_WRITE_BYTES: usize = 4 * 1024;
+/// For so many bytes of RTMP a connection is young: by then TCP's window is some records long.
+pub const YOUNG_CONNECTION_BYTES: u64 = 64 * 1024;
 
 // ── pace: congestion ──────────────────────────────────────────────────────────────────────────
 //
@@ -204,6 +210,13 @@ pub const BACKOFF_FIRST: Duration = Duration::from_millis(500);
 pub const BACKOFF_MAX: Duration = Duration::from_secs(10);
 /// Jitter on each wait, plus and minus.
 pub const BACKOFF_JITTER_PERCENT: u32 = 20;
+/// An attempt that is under way when the network changes is through within this time from its start,
+/// or it hangs and is made anew. Name, TCP, TLS and RTMP are some seven round trips.
+pub const NETWORK_CHANGE_GRACE: Duration = Duration::from_secs(1);
+/// From the switch to a backup server to the first look at the first one, doubled after each.
+pub const RETURN_FIRST: Duration = Duration::from_secs(30);
+/// Longest time from one look at the first server to the next.
+pub const RETURN_MAX: Duration = Duration::from_secs(600);
 /// Live for this long: the back-off starts anew.
 pub const BACKOFF_RESET_AFTER: Duration = Duration::from_secs(60);
 /// Wait after the server refused the key.
@@ -382,6 +395,12 @@ pub const CAPTURE_TRIAL_TIMEOUT: Duration = Duration::from_secs(3);
 pub const CAPTURE_OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// From an order to open a device or an encoder to the answer, even when its driver hangs.
 pub const CAPTURE_DRIVER_TIMEOUT: Duration = Duration::from_secs(6);
+/// Modes of one camera that are looked at; webcams offer up to a hundred.
+pub const CAPTURE_OFFERS_MAX: usize = 512;
+/// From starting the tool that sets up an HDMI input to its end; it waits for nothing.
+pub const CAPTURE_HDMI_TOOL_TIMEOUT: Duration = Duration::from_secs(1);
+/// A device that is not opened or closed after this is held by its driver for good.
+pub const DRIVER_HANGS: Duration = Duration::from_secs(30);
 /// A source that gives nothing for this long is lost: a frozen camera is to be seen within 2 s, and
 /// one frame a second is still a picture.
 pub const CAPTURE_STALL: Duration = Duration::from_millis(1_500);
@@ -399,6 +418,14 @@ pub const LIP_SYNC_PROGRAMME_MAX: Duration = Duration::from_secs(60);
 pub const LIP_SYNC_CLIP_MAX: Duration = Duration::from_secs(600);
 /// Decoding takes a fraction of a file's length; this bounds a decoder that hangs.
 pub const LIP_SYNC_DECODE_TIMEOUT: Duration = Duration::from_secs(300);
+/// Runs that may end by themselves before the next one waits.
+pub const RESTARTS_FREE: u32 = 3;
+/// The first wait of a run after too many that ended by themselves; each later one is twice as long.
+pub const RESTART_WAIT_FIRST: Duration = Duration::from_secs(1);
+/// The longest wait: a box that is killed is live again within 20 s even then.
+pub const RESTART_WAIT_MAX: Duration = Duration::from_secs(10);
+/// A run that lasted this long was a sound one.
+pub const RESTARTS_FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
 /// Board profiles that may inherit from each other in a row.
 pub const BOARD_INHERIT_DEPTH_MAX: usize = 8;
 
@@ -417,6 +444,7 @@ const _: () = assert!(
 const _: () = assert!(WAIT_CUT_MIN.as_millis() * 100 <= BACKOFF_FIRST.as_millis() * 80);
 const _: () = assert!(BACKOFF_JITTER_PERCENT < 100);
 const _: () = assert!(CAPTURE_TRIAL_TIMEOUT.as_secs() < CAPTURE_DRIVER_TIMEOUT.as_secs());
+const _: () = assert!(FIRST_KEY_TIMEOUT.as_secs() < DRIVER_HANGS.as_secs());
 const _: () = assert!(CAPTURE_OPEN_TIMEOUT.as_secs() < CAPTURE_DRIVER_TIMEOUT.as_secs());
 const _: () = assert!(RTMP_IN_MESSAGE_BYTES_MAX <= RTMP_IN_TOTAL_BYTES_MAX);
 const _: () = assert!(RTMP_ACK_WINDOW_BYTES_MIN < RTMP_ACK_WINDOW_BYTES);

@@ -1,12 +1,15 @@
 //! `devices` on the machine at hand, whatever it has.
 
-use firstmile::{board::Profile, capture::devices};
+use firstmile::{
+    board::Profile,
+    capture::{Request, devices},
+};
 
 #[test]
 fn the_report_says_of_each_encoder_whether_and_why_not() {
     let mut profile = Profile::named("sim").expect("embedded");
     profile.encoders.video = ["abacusenc", "openh264enc", "x264enc"].map(str::to_owned).to_vec();
-    let report = devices(&profile).expect("a report");
+    let report = devices(&Request::from(&profile)).expect("a report");
     let told: Vec<_> = report
         .video_encoders
         .iter()
@@ -24,9 +27,9 @@ fn the_report_says_of_each_encoder_whether_and_why_not() {
     for encoder in report.video_encoders.iter().chain(&report.audio_encoders) {
         assert_eq!(encoder.chosen, encoder.why_not.is_none());
     }
-    for device in report.cameras.iter().chain(&report.microphones) {
-        assert!(!device.chosen, "the simulated board uses no device: {device:?}");
-    }
+    assert!(report.cameras.iter().all(|camera| !camera.chosen), "{:?}", report.cameras);
+    assert!(report.microphones.iter().all(|card| !card.chosen), "{:?}", report.microphones);
+    assert_eq!((&report.camera_advice, &report.microphone_advice), (&None, &None));
     let json = serde_json::to_value(&report).expect("serialises");
     assert_eq!(json["video_encoders"][1]["chosen"], true);
 }

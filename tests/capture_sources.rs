@@ -15,6 +15,7 @@ use std::{
 
 use common::{Clip, Taken, small};
 use firstmile::{
+    board::{CameraDevice, MicrophoneDevice, PictureFormat},
     capture::{
         CameraSource, Capture, CaptureError, CaptureEvent, MicrophoneSource, Request, Source,
     },
@@ -115,12 +116,13 @@ fn a_clip_that_cannot_be_played_is_named_with_the_reason() {
 #[test]
 fn devices_that_are_not_there_are_named() {
     let taken = Taken::default();
-    let device = PathBuf::from("/dev/video-of-nobody");
-    let request = Request { camera: CameraSource::V4l2 { device }, ..small() };
+    let device = CameraDevice::Path("/dev/video-of-nobody".into());
+    let formats = PictureFormat::USUAL.to_vec();
+    let request = Request { camera: CameraSource::V4l2 { device, formats }, ..small() };
     let error = Capture::start(request, taken.sink(), taken.events()).expect_err("no camera");
     assert!(matches!(&error, CaptureError::NoCamera { device, .. } if device.ends_with("nobody")));
 
-    let device = "hw:CARD=Nobody".to_owned();
+    let device = MicrophoneDevice::Alsa("hw:CARD=Nobody".to_owned());
     let request = Request { microphone: MicrophoneSource::Alsa { device }, ..small() };
     let error = Capture::start(request, taken.sink(), taken.events()).expect_err("no microphone");
     assert!(

@@ -6,15 +6,46 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use firstmile::{
-    board::{self, Profile},
-    capture::{CameraSource, MicrophoneSource, Request, SourcePlan, programme, source},
+    board::{self, CameraDevice, MicrophoneDevice, PictureFormat, Profile},
+    capture::{
+        CameraSource, MicrophoneSource, Recipe, Request, SourcePlan, choose_mode, offers,
+        programme, source,
+    },
 };
+
+/// Cameras whose modes were written down, as `tests/cameras/NAME.caps`.
+const CAMERAS: [&str; 4] = ["webcam", "hdmi-dongle", "hdmi-receiver", "vivid"];
+
+/// How a source would be made if what it looks for were there, each with a title.
+fn recipes_of(plan: SourcePlan, request: &Request) -> Vec<(String, Recipe)> {
+    let cameras = |formats: &[PictureFormat]| {
+        CAMERAS.map(|name| {
+            let caps = fs::read_to_string(format!("tests/cameras/{name}.caps")).expect("caps");
+            let offers = offers(caps.trim_end().trim_end_matches(';')).expect("caps");
+            let mode = choose_mode(&offers, &request.video, formats).chosen.expect("a mode");
+            let node = "/dev/video0".into();
+            (format!("source, {name}"), Recipe::V4l2 { node, mode })
+        })
+    };
+    match plan {
+        SourcePlan::V4l2 { formats, .. } => cameras(&formats).to_vec(),
+        SourcePlan::Hdmi { .. } => cameras(&[PictureFormat::Raw])[2..3].to_vec(),
+        SourcePlan::Alsa(_) => {
+            vec![("source, sound card".to_owned(), Recipe::Alsa("plughw:CARD=Device".to_owned()))]
+        }
+        SourcePlan::Fixed(recipe) => vec![("source".to_owned(), recipe)],
+    }
+}
 
 /// The sources of a request.
 fn sources_of(request: &Request) -> Vec<String> {
-    let pipeline = |plan| source(&plan, &request.video, &request.audio);
-    let titled = |plan| format!("# source\n{}", pipeline(plan));
-    SourcePlan::of(request).into_iter().map(titled).collect()
+    gstreamer::init().expect("GStreamer");
+    let plans = SourcePlan::of(request).into_iter();
+    let recipes = plans.flat_map(|plan| recipes_of(plan, request));
+    let titled = recipes.map(|(title, recipe)| {
+        format!("# {title}\n{}", source(&recipe, &request.video, &request.audio))
+    });
+    titled.collect()
 }
 
 /// The programme with each encoder that it may end up with, in the order in which they are tried.
@@ -59,8 +90,19 @@ fn the_pipelines_of_each_kind_of_source_are_as_reviewed() {
         ("source-clip-and-sound-file", clip(), MicrophoneSource::File("/media/sound.flac".into())),
         (
             "source-launch",
-            CameraSource::Launch("libcamerasrc ! video/x-raw,width=1280,height=720".to_owned()),
+            CameraSource::Launch("rtspsrc location=rtsp://10.0.0.2/1".to_owned()),
             MicrophoneSource::Launch("pipewiresrc".to_owned()),
+        ),
+        ("source-libcamera", CameraSource::Libcamera { name: None }, MicrophoneSource::Silence),
+        ("source-argus", CameraSource::Argus { sensor: 1 }, MicrophoneSource::Silence),
+        (
+            "source-hdmi",
+            CameraSource::Hdmi {
+                device: CameraDevice::Driver("unicam".to_owned()),
+                subdevice: Some("/dev/v4l-subdev0".into()),
+                edid: None,
+            },
+            MicrophoneSource::Alsa { device: MicrophoneDevice::Auto },
         ),
     ] {
         let request = Request { camera, microphone, ..request.clone() };
@@ -74,7 +116,14 @@ fn every_reviewed_text_belongs_to_a_test() {
         .expect("the directory")
         .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
         .collect();
-    let sources = ["source-clip-with-sound", "source-clip-and-sound-file", "source-launch"];
+    let sources = [
+        "source-clip-with-sound",
+        "source-clip-and-sound-file",
+        "source-launch",
+        "source-libcamera",
+        "source-argus",
+        "source-hdmi",
+    ];
     let known: BTreeSet<String> =
         board::names().chain(sources).map(|name| format!("{name}.txt")).collect();
     assert_eq!(written, known);
@@ -95,8 +144,8 @@ fn gstreamer_reads_the_text_back_with_names_and_values_intact() {
     gst::init().expect("GStreamer");
     let mut request = Request::from(&Profile::named("sim").expect("embedded"));
     request.camera = CameraSource::File("/media/my \\ clip \"one\" ! x.mp4".into());
-    for plan in SourcePlan::of(&request) {
-        let text = source(&plan, &request.video, &request.audio).to_string();
+    for (_, recipe) in SourcePlan::of(&request).into_iter().flat_map(|p| recipes_of(p, &request)) {
+        let text = source(&recipe, &request.video, &request.audio).to_string();
         let pipeline = gst::parse::launch(&text).expect("reads").downcast::<gst::Bin>();
         let elements = pipeline.expect("a bin").children();
         let file = elements.iter().find(|element| element.has_property("location"));

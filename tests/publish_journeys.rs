@@ -10,7 +10,7 @@ use firstmile::clock::Clock;
 use firstmile::publish::{
     Close, Depth, FlvFile, Numbers, PublishError, Sent, Source, Target, preflight, publish,
 };
-use firstmile::rtmp::Session;
+use firstmile::rtmp::{ConnectOrder, Session};
 use firstmile::sim::ingest::session::{Policy, Refuse};
 use support::scripted::{Scripted, Treatment};
 
@@ -64,6 +64,21 @@ async fn a_server_that_breaks_on_commands_sent_ahead_is_asked_patiently_from_the
     assert_eq!(server.met().len(), 2, "one connection in vain");
     push(&target).await.unwrap();
     assert_eq!(server.met().len(), 3, "none in vain any more");
+}
+
+#[tokio::test]
+async fn a_server_that_breaks_on_enhanced_rtmp_in_connect_is_spared_it_from_then_on() {
+    for order in [ConnectOrder::Patient, ConnectOrder::Conforming, ConnectOrder::Early] {
+        let treatment = Treatment { hates_enhancements: true, ..Treatment::default() };
+        let server = Scripted::start(vec![treatment]).await;
+        let target = server.target("live").in_order(order);
+        push(&target).await.unwrap();
+        assert_eq!(server.met().len(), 2, "{order:?}: one connection in vain");
+        push(&target).await.unwrap();
+        assert_eq!(server.met().len(), 3, "{order:?}: none in vain any more");
+        let look = preflight(Clock::start(), &server.target("live"), Depth::Connect).await;
+        assert!(look.failure.is_none(), "{look:?}");
+    }
 }
 
 #[tokio::test]

@@ -200,7 +200,7 @@ fn a_key_is_found_nowhere_but_in_its_own_file() {
 #[test]
 #[ignore = "panics; started by another test"]
 fn panics_with_a_key_in_its_words() {
-    firstmile::cli::crash::hide_words_of_panics();
+    firstmile::cli::crash::end_on_panic();
     panic!("the server said {}", key("panic"));
 }
 

@@ -155,6 +155,7 @@ impl Appliance {
             because: self.because.clone(),
             facts: self.facts,
             encoder: None,
+            levels: None,
             destinations: self.destination_status(now),
         }
     }
@@ -201,6 +202,11 @@ impl Appliance {
             Event::Publish { dest, attempt, what } => self.each(now, |destination, desk| {
                 if destination.id() == dest {
                     destination.hear(desk, attempt, what.clone());
+                }
+            }),
+            Event::Stranded { dest, attempt } => self.each(now, |destination, desk| {
+                if destination.id() == dest {
+                    destination.stranded(desk, attempt);
                 }
             }),
             Event::Terminate => self.terminate(now),

@@ -14,12 +14,14 @@
 //! assert_eq!(firstmile::board::select(&tree), Some("rpi4"));
 //! ```
 
+mod device;
 mod document;
 mod error;
 mod profile;
 mod read;
 mod select;
 
+pub use device::{CameraDevice, MicrophoneDevice, PictureFormat};
 pub use error::ProfileError;
 pub use profile::{
     Audio, Button, Camera, Console, Encoders, Fitted, Key, Led, Lights, Line, Microphone, Place,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{ProfileError, read, select};
+use super::{CameraDevice, MicrophoneDevice, PictureFormat, ProfileError, read, select};
 
 /// One board: which devices it has and what they do unless the owner says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -46,11 +46,33 @@ pub enum Camera {
     },
     /// A Video4Linux2 device.
     V4l2 {
-        /// Its node, best by a name that survives replugging (`/dev/v4l/by-id/…`).
-        device: PathBuf,
+        /// Which one.
+        device: CameraDevice,
+        /// What it may deliver, best first; never empty.
+        formats: Vec<PictureFormat>,
     },
-    /// Elements in `gst-launch` notation that end in raw or decodable video: cameras that have an
-    /// element of their own, such as `libcamerasrc`.
+    /// A camera of libcamera: a sensor on the board's own ribbon connector.
+    Libcamera {
+        /// Its name in libcamera; the first camera when there is none.
+        name: Option<String>,
+    },
+    /// A sensor of a Jetson board, through its image signal processor.
+    Argus {
+        /// Its number, from 0; it follows the device tree.
+        sensor: u32,
+    },
+    /// An HDMI input: a Video4Linux2 device that is told what to offer to the source and that
+    /// follows the source's timings.
+    Hdmi {
+        /// Which one.
+        device: CameraDevice,
+        /// The node of the receiver chip, when it is not that of the device.
+        subdevice: Option<PathBuf>,
+        /// The EDID that it offers, as a file of hexadecimal digits or bytes; the chip's own when
+        /// there is none.
+        edid: Option<PathBuf>,
+    },
+    /// Elements in `gst-launch` notation that end in raw or decodable video.
     Launch {
         /// The elements.
         launch: String,
@@ -74,8 +96,8 @@ pub enum Microphone {
     },
     /// An ALSA device.
     Alsa {
-        /// Its ALSA name, best with the card's identifier (`plughw:CARD=Device`).
-        device: String,
+        /// Which one.
+        device: MicrophoneDevice,
     },
     /// Elements in `gst-launch` notation that end in raw or decodable audio.
     Launch {

@@ -3,7 +3,7 @@
 use std::{cell::RefCell, collections::BTreeSet, ops::RangeInclusive};
 
 use super::{
-    ProfileError,
+    CameraDevice, MicrophoneDevice, PictureFormat, ProfileError,
     document::{Document, Entry, Value},
     profile::{
         Audio, Button, Camera, Console, Encoders, Fitted, Key, Led, Lights, Line, Microphone,
@@ -89,12 +89,45 @@ impl Keys<'_> {
 
     fn camera(&self) -> Result<Camera, ProfileError> {
         const WHY: &str = "the camera needs it";
-        match self.choice("camera.source", &["test-pattern", "file", "v4l2", "launch"])? {
+        const SOURCES: &[&str] =
+            &["test-pattern", "file", "v4l2", "libcamera", "argus", "hdmi", "launch"];
+        match self.choice("camera.source", SOURCES)? {
             "file" => Ok(Camera::File { path: self.text("camera.path", WHY)?.into() }),
-            "v4l2" => Ok(Camera::V4l2 { device: self.text("camera.device", WHY)?.into() }),
+            "v4l2" => Ok(Camera::V4l2 { device: self.camera_device()?, formats: self.formats()? }),
+            "libcamera" => Ok(Camera::Libcamera { name: self.optional_text("camera.name")? }),
+            "argus" => Ok(Camera::Argus {
+                sensor: match self.optional("camera.sensor") {
+                    Some(_) => self.number("camera.sensor", 0..=15)?,
+                    None => 0,
+                },
+            }),
+            "hdmi" => Ok(Camera::Hdmi {
+                device: self.camera_device()?,
+                subdevice: self.optional_text("camera.subdevice")?.map(Into::into),
+                edid: self.optional_text("camera.edid")?.map(Into::into),
+            }),
             "launch" => Ok(Camera::Launch { launch: self.text("camera.launch", WHY)? }),
             _ => Ok(Camera::TestPattern),
         }
+    }
+
+    fn camera_device(&self) -> Result<CameraDevice, ProfileError> {
+        let text = self.text("camera.device", "which camera; `auto` takes the first that works")?;
+        CameraDevice::parse(&text).map_err(|why| self.bad("camera.device", why))
+    }
+
+    fn formats(&self) -> Result<Vec<PictureFormat>, ProfileError> {
+        const KEY: &str = "camera.formats";
+        if self.optional(KEY).is_none() {
+            return Ok(PictureFormat::USUAL.to_vec());
+        }
+        let format = |text: &String| {
+            let known = PictureFormat::ALL.iter().find(|(name, _)| name == text);
+            known.map(|(_, format)| *format).ok_or_else(|| {
+                self.bad(KEY, &format!("holds `{text}`, which is none of raw, mjpeg, h264"))
+            })
+        };
+        self.texts(KEY, "forms of the picture, best first")?.iter().map(format).collect()
     }
 
     fn microphone(&self) -> Result<Microphone, ProfileError> {
@@ -104,7 +137,12 @@ impl Keys<'_> {
             "silence" => Ok(Microphone::Silence),
             "camera-file" => Ok(Microphone::CameraFile),
             "file" => Ok(Microphone::File { path: self.text("microphone.path", WHY)?.into() }),
-            "alsa" => Ok(Microphone::Alsa { device: self.text("microphone.device", WHY)? }),
+            "alsa" => {
+                let text = self.text("microphone.device", WHY)?;
+                let device = MicrophoneDevice::parse(&text)
+                    .map_err(|why| self.bad("microphone.device", why))?;
+                Ok(Microphone::Alsa { device })
+            }
             "launch" => Ok(Microphone::Launch { launch: self.text("microphone.launch", WHY)? }),
             _ => Ok(Microphone::Tone),
         }
@@ -335,6 +373,13 @@ impl Keys<'_> {
         match &self.required(key, why)?.value {
             Value::Text(text) if !text.trim().is_empty() => Ok(text.clone()),
             _ => Err(self.bad(key, "must not be empty")),
+        }
+    }
+
+    fn optional_text(&self, key: &str) -> Result<Option<String>, ProfileError> {
+        match self.optional(key) {
+            Some(_) => self.text(key, "").map(Some),
+            None => Ok(None),
         }
     }
 

@@ -2,12 +2,8 @@
 
 use super::Profile;
 
-/// Name and text of every embedded profile.
-const EMBEDDED: &[(&str, &str)] = &[
-    ("sim", include_str!("../../board/sim.toml")),
-    ("generic-uvc", include_str!("../../board/generic-uvc.toml")),
-    ("rpi4", include_str!("../../board/rpi4.toml")),
-];
+/// Name and text of every profile in `board/`, by name (build.rs).
+const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/boards.rs"));
 
 /// The names of the embedded profiles.
 pub fn names() -> impl Iterator<Item = &'static str> {

@@ -1,42 +1,80 @@
 //! What there is to capture from and to encode with, which of it would be used, and why the rest
 //! would not.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use gstreamer::{self as gst, prelude::*};
+use gstreamer as gst;
 use serde::Serialize;
 
 use super::{
     CaptureError, Request,
     bus::one_line,
+    cameras::{self, Offered},
     encoders,
+    inventory::{sound_cards, video_nodes},
+    modes::{Mode, RejectedMode},
+    request::{CameraSource, MicrophoneSource, VideoSettings},
+    stop::Bounded,
     trial::{try_audio, try_video},
 };
-use crate::board::{Camera, Microphone, Profile};
+use crate::{
+    board::{CameraDevice, PictureFormat},
+    limits::CAPTURE_DRIVER_TIMEOUT,
+};
 
-/// What there is, and what would be used.
+/// What there is, and what would be used. Printed, it is what `firstmile devices` shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DeviceReport {
-    /// Video4Linux2 nodes.
-    pub cameras: Vec<Device>,
-    /// ALSA capture devices.
-    pub microphones: Vec<Device>,
+    /// What profile and settings ask for as a camera.
+    pub camera_wanted: String,
+    /// Video4Linux2 nodes, in the order in which they would be tried.
+    pub cameras: Vec<CameraReport>,
+    /// What to do about the camera, when none would be used.
+    pub camera_advice: Option<String>,
+    /// What profile and settings ask for as a microphone.
+    pub microphone_wanted: String,
+    /// Sound cards that record, in the order in which they would be tried.
+    pub microphones: Vec<MicrophoneReport>,
+    /// What to do about the microphone, when none would be used.
+    pub microphone_advice: Option<String>,
     /// H.264 encoders, in the order in which they are tried.
     pub video_encoders: Vec<EncoderReport>,
     /// AAC encoders, in the order in which they are tried.
     pub audio_encoders: Vec<EncoderReport>,
 }
 
-/// A camera or a microphone.
+/// A camera.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Device {
-    /// What a profile or setting calls it; a name that survives replugging when there is one.
+pub struct CameraReport {
+    /// What a profile calls it best: a name that survives replugging when there is one.
     pub device: String,
     /// What its maker calls it.
     pub name: String,
+    /// Its node now.
+    pub node: PathBuf,
+    /// Its kernel driver.
+    pub driver: Option<String>,
+    /// The USB port that it hangs on.
+    pub usb_port: Option<String>,
+    /// It is the one that would be used.
+    pub chosen: bool,
+    /// Why it would not be used.
+    pub why_not: Option<String>,
+    /// The mode that would be taken.
+    pub mode: Option<Mode>,
+    /// Its other modes, and why each would not be taken.
+    pub other_modes: Vec<RejectedMode>,
+}
+
+/// A microphone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MicrophoneReport {
+    /// What a profile calls it; a name that survives replugging.
+    pub device: String,
+    /// What its maker calls it.
+    pub name: String,
+    /// The USB port that it hangs on.
+    pub usb_port: Option<String>,
     /// It is the one that would be used.
     pub chosen: bool,
     /// Why it would not be used.
@@ -55,13 +93,12 @@ pub struct EncoderReport {
 }
 
 /// Looks for devices and tries every encoder. Takes up to `CAPTURE_TRIAL_TIMEOUT` for each encoder
-/// that does not work.
+/// that does not work; cameras are asked for their modes, but not opened.
 ///
 /// # Errors
 /// When GStreamer cannot be started.
-pub fn devices(profile: &Profile) -> Result<DeviceReport, CaptureError> {
+pub fn devices(request: &Request) -> Result<DeviceReport, CaptureError> {
     gst::init().map_err(|error| CaptureError::Gstreamer(one_line(&error.to_string())))?;
-    let request = Request::from(profile);
     let root = Path::new("/");
     let video = |element: &str| match encoders::video(element) {
         Some(encoder) => try_video(encoder, &request.video),
@@ -71,13 +108,25 @@ pub fn devices(profile: &Profile) -> Result<DeviceReport, CaptureError> {
         Some(encoder) => try_audio(encoder, &request.audio),
         None => Err(UNKNOWN.to_owned()),
     };
-    let (video_order, audio_order) = (&profile.encoders.video, &profile.encoders.audio);
+    let offered = bounded_offers();
+    let cameras = cameras(root, &request.camera, &request.video, &offered);
+    let microphones = microphones(root, &request.microphone);
     Ok(DeviceReport {
-        cameras: cameras(root, &profile.camera, &pictures_offered()),
-        microphones: microphones(root, &profile.microphone),
-        video_encoders: judge(video_order, encoders::video_encoder_names(), video),
-        audio_encoders: judge(audio_order, encoders::audio_encoder_names(), audio),
+        camera_wanted: request.camera.to_string(),
+        camera_advice: camera_advice(&request.camera, &cameras),
+        cameras,
+        microphone_wanted: request.microphone.to_string(),
+        microphone_advice: microphone_advice(&request.microphone, &microphones),
+        microphones,
+        video_encoders: judge(&request.encoders.video, encoders::video_encoder_names(), video),
+        audio_encoders: judge(&request.encoders.audio, encoders::audio_encoder_names(), audio),
     })
+}
+
+/// What drivers offer; nothing when one of them does not answer.
+fn bounded_offers() -> Offered {
+    let asked = Bounded::start("capture-look", CAPTURE_DRIVER_TIMEOUT, cameras::offered);
+    asked.ok().and_then(Bounded::wait).unwrap_or_default()
 }
 
 const UNKNOWN: &str = "is not an encoder that firstmile knows";
@@ -111,114 +160,115 @@ fn judge(
     reports
 }
 
-/// The nodes on which GStreamer finds pictures; the metadata node of a camera is not among them.
-fn pictures_offered() -> Vec<PathBuf> {
-    let monitor = gst::DeviceMonitor::new();
-    monitor.add_filter(Some("Video/Source"), None);
-    if monitor.start().is_err() {
-        return Vec::new();
-    }
-    let paths = monitor.devices().into_iter().filter_map(|device| {
-        let properties = device.properties()?;
-        ["api.v4l2.path", "device.path"]
-            .into_iter()
-            .find_map(|key| properties.get::<String>(key).ok())
-            .map(PathBuf::from)
-    });
-    let paths = paths.collect();
-    monitor.stop();
-    paths
-}
-
-fn cameras(root: &Path, wanted: &Camera, offered: &[PathBuf]) -> Vec<Device> {
-    let wanted = match wanted {
-        Camera::V4l2 { device } => Some(device.as_path()),
-        Camera::TestPattern | Camera::File { .. } | Camera::Launch { .. } => None,
+fn cameras(
+    root: &Path,
+    wanted: &CameraSource,
+    video: &VideoSettings,
+    offered: &Offered,
+) -> Vec<CameraReport> {
+    let (device, formats) = match wanted {
+        CameraSource::V4l2 { device, formats } => (Some(device), formats.as_slice()),
+        CameraSource::Hdmi { device, .. } => (Some(device), &[PictureFormat::Raw][..]),
+        _ => (None, &PictureFormat::USUAL[..]),
     };
-    let stable_names = entries(&root.join("dev/v4l/by-id"));
-    let mut found = Vec::new();
-    for node in entries(&root.join("dev")) {
-        let file_name = node.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let Some(number) = file_name.strip_prefix("video").and_then(|n| n.parse::<u32>().ok())
-        else {
-            continue;
-        };
-        let about = root.join("sys/class/video4linux").join(&file_name).join("name");
-        let name = fs::read_to_string(about).map(|name| name.trim().to_owned());
-        let stable = stable_names.iter().find(|link| same_file(link, &node));
-        let chosen = wanted.is_some_and(|wanted| same_file(wanted, &node));
-        let why_not = match (chosen, offered.iter().any(|path| same_file(path, &node)), wanted) {
-            (_, false, _) => Some("it gives no picture, or another program holds it".to_owned()),
-            (true, true, _) => None,
-            (false, true, Some(wanted)) => Some(format!("{} is set", wanted.display())),
-            (false, true, None) => Some("the camera that is set is not a device".to_owned()),
-        };
-        let device = stable.unwrap_or(&node).display().to_string();
-        let name = name.unwrap_or_else(|_| file_name.clone());
-        found.push((number, Device { device, name, chosen: why_not.is_none(), why_not }));
+    let mut found: Vec<_> = video_nodes(root)
+        .into_iter()
+        .map(|node| cameras::judge(node, offered, formats, video))
+        .collect();
+    found.sort_by_key(|candidate| candidate.why_not.is_some());
+    let mut first: Option<String> = None;
+    let mut reports = Vec::new();
+    for candidate in found {
+        let name = candidate.node.stable_name();
+        let why_not = candidate.why_not.or_else(|| match (device, &first) {
+            (None, _) => Some(format!("the profile asks for {wanted}")),
+            (Some(device), _) if !candidate.node.is(device) => Some(format!("{device} is set")),
+            (Some(_), Some(first)) => Some(format!("{first} is tried first")),
+            (Some(_), None) => None,
+        });
+        if why_not.is_none() {
+            first = Some(name.clone());
+        }
+        reports.push(CameraReport {
+            device: name,
+            name: candidate.node.name,
+            node: candidate.node.node,
+            driver: candidate.node.driver,
+            usb_port: candidate.node.usb_port,
+            chosen: why_not.is_none(),
+            why_not,
+            mode: candidate.modes.chosen,
+            other_modes: candidate.modes.rejected,
+        });
     }
-    found.sort_by_key(|(number, _)| *number);
-    found.into_iter().map(|(_, device)| device).collect()
+    reports
 }
 
-fn microphones(root: &Path, wanted: &Microphone) -> Vec<Device> {
-    let read = |file: &str| fs::read_to_string(root.join("proc/asound").join(file));
-    let (Ok(cards), Ok(pcms)) = (read("cards"), read("pcm")) else { return Vec::new() };
-    let can_record: Vec<u32> = pcms.lines().filter_map(recording_card).collect();
-    cards
-        .lines()
-        .filter_map(card)
-        .filter(|(number, _, _)| can_record.contains(number))
-        .map(|(_, id, name)| {
-            let device = format!("plughw:CARD={id}");
-            let why_not = match wanted {
-                Microphone::Alsa { device: wanted } if names_card(wanted, id) => None,
-                Microphone::Alsa { device: wanted } => Some(format!("{wanted} is set")),
-                _ => Some("the microphone that is set is not a device".to_owned()),
-            };
-            Device { device, name: name.to_owned(), chosen: why_not.is_none(), why_not }
-        })
-        .collect()
+fn camera_advice(wanted: &CameraSource, found: &[CameraReport]) -> Option<String> {
+    let (CameraSource::V4l2 { device, .. } | CameraSource::Hdmi { device, .. }) = wanted else {
+        return None;
+    };
+    if found.iter().any(|camera| camera.chosen) {
+        return None;
+    }
+    let looked = "looked for a Video4Linux2 camera in /dev/video*";
+    Some(match (device, found.is_empty()) {
+        (_, true) => format!(
+            "{looked} and found no node: plug in a USB camera, or enable the board's own in its \
+             device tree; `firstmile demo` needs none"
+        ),
+        (CameraDevice::Auto, false) => {
+            format!("{looked}: none of them gives a picture; plug in a USB camera")
+        }
+        (device, false) => format!(
+            "{looked}: {device} is not among them or cannot be used; plug it in, or let the \
+             profile name another one"
+        ),
+    })
 }
 
-/// Number, identifier and name from a line such as
-/// ` 1 [Device         ]: USB-Audio - USB Audio Device`.
-fn card(line: &str) -> Option<(u32, &str, &str)> {
-    let (number, rest) = line.split_once('[')?;
-    let (id, rest) = rest.split_once("]:")?;
-    let name = rest.split_once(" - ").map_or(rest, |(_, name)| name);
-    Some((number.trim().parse().ok()?, id.trim(), name.trim()))
+fn microphones(root: &Path, wanted: &MicrophoneSource) -> Vec<MicrophoneReport> {
+    let mut first: Option<String> = None;
+    let mut reports = Vec::new();
+    for card in sound_cards(root) {
+        let device = card.alsa_name();
+        let why_not = match (wanted, &first) {
+            (MicrophoneSource::Alsa { device: wanted }, _) if !card.is(wanted) => {
+                Some(format!("{wanted} is set"))
+            }
+            (MicrophoneSource::Alsa { .. }, Some(first)) => Some(format!("{first} is tried first")),
+            (MicrophoneSource::Alsa { .. }, None) => None,
+            _ => Some(format!("the profile asks for {wanted}")),
+        };
+        if why_not.is_none() {
+            first = Some(device.clone());
+        }
+        let (name, usb_port, chosen) = (card.name, card.usb_port, why_not.is_none());
+        reports.push(MicrophoneReport { device, name, usb_port, chosen, why_not });
+    }
+    reports
 }
 
-/// The card of a line such as `01-00: USB Audio : USB Audio : playback 1 : capture 1`, if it can
-/// record.
-fn recording_card(line: &str) -> Option<u32> {
-    let (number, _) = line.split_once('-')?;
-    let records = line.split(':').any(|part| part.trim().starts_with("capture"));
-    records.then(|| number.trim().parse().ok()).flatten()
-}
-
-/// Whether an ALSA device name means the card of that identifier.
-fn names_card(device: &str, id: &str) -> bool {
-    let arguments = device.split_once(':').map_or("", |(_, arguments)| arguments);
-    let first = arguments.split(',').next().unwrap_or_default();
-    first.strip_prefix("CARD=").unwrap_or(first) == id
-}
-
-fn entries(directory: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
-    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    paths.sort();
-    paths
-}
-
-fn same_file(a: &Path, b: &Path) -> bool {
-    a == b || matches!((fs::canonicalize(a), fs::canonicalize(b)), (Ok(a), Ok(b)) if a == b)
+fn microphone_advice(wanted: &MicrophoneSource, found: &[MicrophoneReport]) -> Option<String> {
+    let MicrophoneSource::Alsa { device } = wanted else { return None };
+    if found.iter().any(|microphone| microphone.chosen) {
+        return None;
+    }
+    let looked = "looked for an ALSA card that records in /proc/asound";
+    Some(if found.is_empty() {
+        format!(
+            "{looked} and found none: plug in a USB microphone or sound card, or let the profile \
+             say `source = \"silence\"`"
+        )
+    } else {
+        format!("{looked}: {device} is not among them; plug it in, or let the profile name another")
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::inventory::tests::Tree, *};
+    use crate::board::MicrophoneDevice;
 
     #[test]
     fn the_first_encoder_that_works_is_chosen_and_each_other_says_why_not() {
@@ -240,99 +290,97 @@ mod tests {
         );
     }
 
-    #[test]
-    fn cameras_are_called_by_the_name_that_survives_replugging() {
-        let root = Tree::new("cameras");
-        root.file("dev/video0", "");
-        root.file("dev/video1", "");
-        root.file("dev/video10", "");
-        root.file("dev/videodev", "");
-        root.file("sys/class/video4linux/video0/name", "HD Camera\n");
-        root.link("dev/v4l/by-id/usb-Maker_HD_Camera-video-index0", "dev/video0");
-        let wanted = Camera::V4l2 { device: root.0.join("dev/video0") };
-        let offered = [root.0.join("dev/video0"), root.0.join("dev/video10")];
-        let found = cameras(&root.0, &wanted, &offered);
-        assert_eq!(found.len(), 3, "{found:?}");
-        assert!(found[0].device.ends_with("usb-Maker_HD_Camera-video-index0") && found[0].chosen);
-        assert_eq!(found[0].name, "HD Camera");
-        assert!(found[1].device.ends_with("video1") && !found[1].chosen);
-        assert!(found[1].why_not.as_deref().is_some_and(|why| why.contains("no picture")));
-        assert!(found[2].device.ends_with("video10"), "by number, not by spelling");
+    fn video() -> VideoSettings {
+        VideoSettings {
+            width: 1280,
+            height: 720,
+            fps: 30,
+            bitrate_kbps: 2_500,
+            keyframe_interval_ms: 2_000,
+        }
+    }
+
+    fn wanted(device: &str) -> CameraSource {
+        let device = CameraDevice::parse(device).expect("well formed");
+        CameraSource::V4l2 { device, formats: PictureFormat::USUAL.to_vec() }
+    }
+
+    /// Two cameras, of which the one at a USB port also has a node for its metadata.
+    fn two_cameras(root: &Tree) -> Offered {
+        gst::init().expect("GStreamer");
+        root.camera(0, "vivid-000-vid-cap", "vivid", "sys/devices/platform/vivid.0");
+        for number in [2, 3] {
+            root.camera(number, "HD Camera", "uvcvideo", "sys/devices/usb1/1-1/1-1:1.0");
+        }
+        let caps = |text| cameras::offers(text).expect("caps");
+        let raw = "video/x-raw, format=YUY2, width=1280, height=720, framerate=30/1";
+        let jpeg = "image/jpeg, width=1920, height=1080, framerate={30/1, 15/1}; \
+                    image/jpeg, width=1280, height=720, framerate=30/1";
+        vec![(root.0.join("dev/video0"), caps(raw)), (root.0.join("dev/video2"), caps(jpeg))]
     }
 
     #[test]
-    fn microphones_are_called_by_their_card_and_playback_is_none() {
-        let root = Tree::new("microphones");
-        root.file(
-            "proc/asound/cards",
-            " 0 [Headphones     ]: bcm2835_headpho - bcm2835 Headphones\n\
-             \x20                     bcm2835 Headphones\n \
-             1 [Device         ]: USB-Audio - USB Audio Device\n\
-             \x20                     Maker USB Audio Device at usb-1.3, full speed\n",
-        );
-        root.file(
-            "proc/asound/pcm",
-            "00-00: bcm2835 Headphones : bcm2835 Headphones : playback 8\n\
-             01-00: USB Audio : USB Audio : playback 1 : capture 1\n",
-        );
-        let wanted = Microphone::Alsa { device: "plughw:CARD=Device,DEV=0".to_owned() };
-        let found = microphones(&root.0, &wanted);
-        let expected = Device {
-            device: "plughw:CARD=Device".to_owned(),
-            name: "USB Audio Device".to_owned(),
-            chosen: true,
-            why_not: None,
-        };
-        assert_eq!(found, [expected]);
-        assert!(!microphones(&root.0, &Microphone::Tone)[0].chosen);
-    }
-
-    #[test]
-    fn a_machine_without_devices_is_not_an_error() {
-        let root = Tree::new("bare");
-        assert!(cameras(&root.0, &Camera::TestPattern, &[]).is_empty());
-        assert!(microphones(&root.0, &Microphone::Tone).is_empty());
-    }
-
-    #[test]
-    fn card_names_are_recognised_in_every_spelling() {
-        for (device, same) in [
-            ("plughw:CARD=Device", true),
-            ("hw:Device,0", true),
-            ("plughw:CARD=Device2", false),
-            ("default", false),
+    fn of_two_cameras_the_one_that_is_named_is_used_else_the_first_that_works() {
+        let root = Tree::new("two");
+        let offered = two_cameras(&root);
+        for (device, chosen, reasons) in [
+            ("auto", "usb:1-1", ["", "usb:1-1 is tried first", "gives no picture"]),
+            ("driver:vivid", "driver:vivid", ["driver:vivid is set", "", "gives no picture"]),
+            ("name:hd", "usb:1-1", ["", "name:hd is set", "gives no picture"]),
         ] {
-            assert_eq!(names_card(device, "Device"), same, "{device}");
+            let found = cameras(&root.0, &wanted(device), &video(), &offered);
+            let used: Vec<&str> =
+                found.iter().filter(|c| c.chosen).map(|c| c.device.as_str()).collect();
+            assert_eq!(used, [chosen], "{device}");
+            for (camera, reason) in found.iter().zip(reasons) {
+                let why = camera.why_not.as_deref().unwrap_or_default();
+                assert!(why.contains(reason) && why.is_empty() == reason.is_empty(), "{why}");
+            }
+            assert_eq!(camera_advice(&wanted(device), &found), None);
         }
+        let found = cameras(&root.0, &wanted("auto"), &video(), &offered);
+        let mode = found[0].mode.as_ref().map(ToString::to_string);
+        assert_eq!(mode.as_deref(), Some("MJPEG 1280x720 at 30"));
+        assert_eq!(found[0].other_modes[0].why, "larger than needed");
     }
 
-    /// A directory that stands for the root of a machine.
-    struct Tree(PathBuf);
-
-    impl Tree {
-        fn new(name: &str) -> Tree {
-            let directory = format!("firstmile-{}-{name}", std::process::id());
-            let path = std::env::temp_dir().join(directory);
-            fs::create_dir_all(&path).expect("a directory");
-            Tree(path)
-        }
-
-        fn file(&self, path: &str, content: &str) {
-            let path = self.0.join(path);
-            fs::create_dir_all(path.parent().expect("a parent")).expect("directories");
-            fs::write(path, content).expect("a file");
-        }
-
-        fn link(&self, path: &str, target: &str) {
-            let path = self.0.join(path);
-            fs::create_dir_all(path.parent().expect("a parent")).expect("directories");
-            std::os::unix::fs::symlink(self.0.join(target), path).expect("a link");
-        }
+    #[test]
+    fn a_camera_that_is_not_there_is_asked_for_by_name() {
+        let root = Tree::new("absent");
+        let offered = two_cameras(&root);
+        let absent = wanted("usb:3-2");
+        let found = cameras(&root.0, &absent, &video(), &offered);
+        assert!(found.iter().all(|camera| !camera.chosen));
+        let advice = camera_advice(&absent, &found).expect("advice");
+        assert!(advice.contains("usb:3-2 is not among them"), "{advice}");
+        assert_eq!(camera_advice(&CameraSource::TestPattern, &found), None);
     }
 
-    impl Drop for Tree {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
+    #[test]
+    fn a_machine_without_devices_is_told_what_was_looked_for_and_what_to_plug_in() {
+        let root = Tree::new("empty");
+        let found = cameras(&root.0, &wanted("auto"), &video(), &Vec::new());
+        let advice = camera_advice(&wanted("auto"), &found).expect("advice");
+        assert!(advice.contains("/dev/video*") && advice.contains("plug in a USB camera"));
+        let alsa = MicrophoneSource::Alsa { device: MicrophoneDevice::Auto };
+        let advice = microphone_advice(&alsa, &microphones(&root.0, &alsa)).expect("advice");
+        assert!(advice.contains("/proc/asound") && advice.contains("plug in a USB microphone"));
+    }
+
+    #[test]
+    fn the_microphone_at_a_usb_port_comes_before_that_of_the_board() {
+        let root = Tree::new("microphones");
+        root.sound();
+        let found = |wanted: &str| {
+            let device = MicrophoneDevice::parse(wanted).expect("well formed");
+            let found = microphones(&root.0, &MicrophoneSource::Alsa { device });
+            let used = found.into_iter().filter(|m| m.chosen).map(|m| m.device);
+            used.collect::<Vec<_>>()
+        };
+        assert_eq!(found("auto"), ["plughw:CARD=Device"]);
+        assert_eq!(found("card:sndrpihifiberry"), ["plughw:CARD=sndrpihifiberry"]);
+        assert_eq!(found("usb:1-1.3"), ["plughw:CARD=Device"]);
+        assert!(found("card:Nobody").is_empty());
+        assert!(!microphones(&root.0, &MicrophoneSource::Tone)[0].chosen);
     }
 }

@@ -40,6 +40,8 @@ pub(super) enum Change {
 /// A source as the pulse sees it.
 pub(super) struct Feed {
     current: Option<Current>,
+    /// How often it was opened.
+    opening: u64,
     live: bool,
     roles: Vec<Source>,
     /// Media time before which no replacement is taken, so that a source that dies at once is not
@@ -71,6 +73,7 @@ impl Feed {
         stop.spawn("capture-keeper", move |stop| keep(&opener, &for_keeper, &from_keeper, stop))?;
         let mut feed = Feed {
             current: Some(Current::new(opened, live, None)),
+            opening: 1,
             live,
             roles,
             lost_until_ns: None,
@@ -96,6 +99,16 @@ impl Feed {
         &self.roles
     }
 
+    /// Whether it goes on by itself, with a clock of its own.
+    pub(super) fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// Which opening the source on air is.
+    pub(super) fn opening(&self) -> u64 {
+        self.opening
+    }
+
     /// Whether the slate and silence stand in.
     pub(super) fn is_lost(&self) -> bool {
         self.current.is_none()
@@ -118,6 +131,7 @@ impl Feed {
         let origin_ns = self.current.as_ref().map(|current| current.end_ns);
         self.hand_back();
         self.current = Some(Current::new(opened, self.live, origin_ns));
+        self.opening += 1;
         if !self.live {
             self.order();
         }

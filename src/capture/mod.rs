@@ -23,12 +23,19 @@
 
 mod build;
 mod bus;
+mod cameras;
+mod device_text;
 mod devices;
+mod drift;
 mod encoders;
 mod error;
 mod event;
 mod feed;
+mod hdmi;
+mod inventory;
+mod levels;
 mod lip_sync;
+mod modes;
 mod picture;
 mod pictures;
 mod pipeline;
@@ -42,6 +49,7 @@ mod sounds;
 mod source;
 mod stats;
 mod stop;
+mod stretch;
 mod tone;
 mod trial;
 
@@ -49,13 +57,16 @@ use std::{fmt, sync::Arc};
 
 use gstreamer as gst;
 
-pub use devices::{Device, DeviceReport, EncoderReport, devices};
+pub use cameras::offers;
+pub use devices::{CameraReport, DeviceReport, EncoderReport, MicrophoneReport, devices};
 pub use encoders::{audio_encoder_names, video_encoder_names};
 pub use error::{CaptureError, Rejected};
 pub use event::{CaptureEvent, Fault, Source};
+pub use levels::{ChannelLevel, Levels};
 pub use lip_sync::{clip_offset_ms, marker_offset_ms};
+pub use modes::{Form, Mode, ModeChoice, Offer, Rate, RejectedMode, choose_mode};
 pub use pipeline::{PipelineDescription, programme, source};
-pub use plan::SourcePlan;
+pub use plan::{Recipe, SourcePlan};
 pub use request::{
     AudioSettings, CameraSource, EncoderOrder, MicrophoneSource, Request, SAMPLE_RATE_HZ,
     VideoSettings,

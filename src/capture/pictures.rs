@@ -3,11 +3,13 @@
 use std::{str::FromStr, sync::atomic::Ordering};
 
 use gstreamer::{self as gst, prelude::*};
+use gstreamer_video::{self as gst_video, prelude::*};
 
 use super::{
     build::{SECOND_NS, scale},
     error::CaptureError,
     feed::{Feed, Item},
+    levels::PictureMeter,
     picture::{Layout, TestPicture, slate},
     pipeline::raw_video_caps,
     programme::Programme,
@@ -30,6 +32,8 @@ pub(super) struct Pictures {
     pending: Option<Item>,
     /// The camera's picture on air.
     shown: Option<gst::Buffer>,
+    form: gst_video::VideoInfo,
+    meter: PictureMeter,
 }
 
 impl Pictures {
@@ -53,6 +57,9 @@ impl Pictures {
             slate: gst::Buffer::from_slice(slate(layout, "CAMERA LOST")),
             pending: None,
             shown: None,
+            form: gst_video::VideoInfo::from_caps(&caps)
+                .map_err(|error| CaptureError::Gstreamer(error.to_string()))?,
+            meter: PictureMeter::default(),
         })
     }
 
@@ -91,6 +98,9 @@ impl Pictures {
             };
             self.number += 1;
             let Some(mut picture) = picture else { continue };
+            if self.meter.is_due(pts_ns) {
+                self.look_at(pts_ns, &picture, counters);
+            }
             let times = picture.make_mut();
             times.set_pts(gst::ClockTime::from_nseconds(pts_ns));
             times.set_dts(None);
@@ -100,6 +110,16 @@ impl Pictures {
                 counters.skipped.fetch_add(1, Ordering::Relaxed);
             }
         }
+    }
+
+    fn look_at(&mut self, pts_ns: u64, picture: &gst::BufferRef, counters: &Counters) {
+        let frame = gst_video::VideoFrameRef::from_buffer_ref_readable(picture, &self.form);
+        // What cannot be read is neither black nor not.
+        let Ok(frame) = frame else { return };
+        let stride = usize::try_from(frame.plane_stride()[0]).unwrap_or(1);
+        let luma = frame.plane_data(0).unwrap_or_default();
+        self.meter.see(pts_ns, luma, frame.width() as usize, stride);
+        counters.note_picture(&self.meter);
     }
 
     fn drawn(&self, pts_ns: u64) -> Option<gst::Buffer> {

@@ -3,11 +3,12 @@
 //! Everything here is a pure function; starting a pipeline parses the text that
 //! [`PipelineDescription`] renders to, and that text is what `tests/pipelines/` reviews.
 
-use std::fmt;
+use std::{fmt, path::Path};
 
 use super::{
     encoders::{self, AudioEncoder, VideoEncoder, fill_in},
-    plan::SourcePlan,
+    modes::{Form, Mode},
+    plan::Recipe,
     request::{AudioSettings, Request, VideoSettings},
     trial::Chosen,
 };
@@ -168,50 +169,100 @@ pub(super) fn audio_trial(encoder: &AudioEncoder, audio: &AudioSettings) -> Pipe
 /// The pipeline of a source. Whatever it gives is brought to one form, so that the encoder never
 /// sees a change.
 pub fn source(
-    plan: &SourcePlan,
+    recipe: &Recipe,
     video: &VideoSettings,
     audio: &AudioSettings,
 ) -> PipelineDescription {
-    let decoder = |chain: Chain| chain.element("decodebin", &[("name", DECODER)]);
-    let head = match plan {
-        SourcePlan::V4l2(device) => Some(decoder(
-            Chain::default()
-                .element("v4l2src", &[("device", &device.to_string_lossy())])
-                .element("capsfilter", &[("caps", &camera_caps(video))]),
-        )),
-        SourcePlan::CameraLaunch(text) | SourcePlan::MicrophoneLaunch(text) => {
-            Some(decoder(Chain::default().text(text.clone())))
+    let live = recipe.is_live();
+    let description = PipelineDescription::default();
+    let head = match recipe {
+        Recipe::V4l2 { node, mode } => camera(node, mode),
+        Recipe::Libcamera(name) => libcamera(name.as_deref(), video),
+        Recipe::Argus(sensor) => argus(*sensor, video),
+        Recipe::Alsa(device) => {
+            return description.chain(sound_tail(sound_card(device), live, audio));
         }
-        SourcePlan::Clip { path, .. } => Some(decoder(
-            Chain::default().element("filesrc", &[("location", &path.to_string_lossy())]),
-        )),
-        SourcePlan::Alsa(_) => None,
+        Recipe::CameraLaunch(text) | Recipe::MicrophoneLaunch(text) => {
+            let head = Chain::default().text(text.clone());
+            return decoded(head, recipe, video, audio);
+        }
+        Recipe::Clip { path, .. } => {
+            let location = path.to_string_lossy();
+            let head = Chain::default().element("filesrc", &[("location", &location)]);
+            return decoded(head, recipe, video, audio);
+        }
     };
-    let from = || match plan {
-        // The card must not be the clock: one that stops would stop the picture.
-        SourcePlan::Alsa(device) => Chain::default().element(
-            "alsasrc",
-            &[("device", device), ("provide-clock", "false"), ("slave-method", "skew")],
-        ),
-        _ => Chain::default().text(format!("{DECODER}.")),
-    };
-    let mut description = PipelineDescription::default();
-    description.chains.extend(head.map(|chain| chain.0));
-    if plan.has_picture() {
-        description.chains.push(picture_tail(from(), plan.is_live(), video).0);
+    description.chain(picture_tail(head, live, video))
+}
+
+/// What has to be looked into before it is known what it is made of.
+fn decoded(
+    head: Chain,
+    recipe: &Recipe,
+    video: &VideoSettings,
+    audio: &AudioSettings,
+) -> PipelineDescription {
+    let live = recipe.is_live();
+    let from = || Chain::default().text(format!("{DECODER}."));
+    let mut description =
+        PipelineDescription::default().chain(head.element("decodebin", &[("name", DECODER)]));
+    if recipe.has_picture() {
+        description = description.chain(picture_tail(from(), live, video));
     }
-    if plan.has_sound() {
-        description.chains.push(sound_tail(from(), plan.is_live(), audio).0);
+    if recipe.has_sound() {
+        description = description.chain(sound_tail(from(), live, audio));
     }
     description
 }
 
-/// What a camera is asked for, best first: the size and rate themselves without decoding, the same
-/// as JPEG, then whatever it has.
-fn camera_caps(video: &VideoSettings) -> String {
+/// A camera in the mode that was chosen for it; it could take another one by itself.
+fn camera(node: &Path, mode: &Mode) -> Chain {
+    let chain = Chain::default()
+        .element("v4l2src", &[("device", &node.to_string_lossy())])
+        .element("capsfilter", &[("caps", &mode.caps())]);
+    match mode.form {
+        // A broken picture is left out; however many there are, the stream goes on.
+        Form::Mjpeg => chain.element("jpegdec", &[("name", DECODER), ("max-errors", "-1")]),
+        _ => chain,
+    }
+}
+
+/// libcamera leaves open what is not pinned, and then does not find a form in common. Without the
+/// queue it stalls on some boards.
+fn libcamera(name: Option<&str>, video: &VideoSettings) -> Chain {
+    let name: Vec<(&str, &str)> = name.map(|name| ("camera-name", name)).into_iter().collect();
     let VideoSettings { width, height, fps, .. } = video;
-    let exact = format!("width=(int){width}, height=(int){height}, framerate=(fraction){fps}/1");
-    format!("video/x-raw, {exact}; image/jpeg, {exact}; video/x-raw; image/jpeg")
+    Chain::default()
+        .element("libcamerasrc", &name)
+        .text(format!(
+            "video/x-raw, format=(string)NV12, width=(int){width}, height=(int){height}, \
+             framerate=(fraction){fps}/1, colorimetry=(string)bt709, \
+             interlace-mode=(string)progressive"
+        ))
+        .element("queue", queue(true))
+}
+
+/// A sensor of a Jetson board; its pictures lie in memory of the graphics unit and are fetched.
+fn argus(sensor: u32, video: &VideoSettings) -> Chain {
+    let VideoSettings { width, height, fps, .. } = video;
+    Chain::default()
+        .element("nvarguscamerasrc", &[("sensor-id", &sensor.to_string())])
+        .text(format!(
+            "video/x-raw(memory:NVMM), format=(string)NV12, width=(int){width}, \
+             height=(int){height}, framerate=(fraction){fps}/1"
+        ))
+        .element("nvvidconv", &[])
+        .text(format!("video/x-raw, format=(string)I420, width=(int){width}, height=(int){height}"))
+}
+
+/// The card must not be the clock: one that stops would stop the picture. Each piece has the time
+/// at which it was captured, from the driver or else from when it is read, and the drift that they
+/// show is ours to take out.
+fn sound_card(device: &str) -> Chain {
+    Chain::default().element(
+        "alsasrc",
+        &[("device", device), ("provide-clock", "false"), ("slave-method", "re-timestamp")],
+    )
 }
 
 fn picture_tail(chain: Chain, live: bool, video: &VideoSettings) -> Chain {

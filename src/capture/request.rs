@@ -1,13 +1,17 @@
 //! What a capture is asked for.
 
 use std::{
+    fmt,
     ops::RangeInclusive,
     path::{Path, PathBuf},
 };
 
-use super::error::CaptureError;
+use super::{
+    error::CaptureError,
+    inventory::{sound_cards, video_nodes},
+};
 use crate::{
-    board::{self, Profile},
+    board::{self, CameraDevice, MicrophoneDevice, PictureFormat, Profile},
     limits::{
         CAPTURE_AUDIO_KBPS_MAX, CAPTURE_AUDIO_KBPS_MIN, CAPTURE_FPS_MAX, CAPTURE_HEIGHT_MAX,
         CAPTURE_KEYFRAME_INTERVAL_MS_MAX, CAPTURE_KEYFRAME_INTERVAL_MS_MIN, CAPTURE_SIDE_MIN,
@@ -43,8 +47,29 @@ pub enum CameraSource {
     File(PathBuf),
     /// A Video4Linux2 device.
     V4l2 {
-        /// Its node.
-        device: PathBuf,
+        /// Which one.
+        device: CameraDevice,
+        /// What it may deliver, best first.
+        formats: Vec<PictureFormat>,
+    },
+    /// A camera of libcamera.
+    Libcamera {
+        /// Its name; the first one when there is none.
+        name: Option<String>,
+    },
+    /// A sensor of a Jetson board.
+    Argus {
+        /// Its number, from 0.
+        sensor: u32,
+    },
+    /// An HDMI input.
+    Hdmi {
+        /// Which one.
+        device: CameraDevice,
+        /// The node of the receiver chip, when it is not that of the device.
+        subdevice: Option<PathBuf>,
+        /// The EDID that it offers; the chip's own when there is none.
+        edid: Option<PathBuf>,
     },
     /// Elements in `gst-launch` notation that end in raw or decodable video.
     Launch(String),
@@ -63,8 +88,8 @@ pub enum MicrophoneSource {
     Silence,
     /// An ALSA device.
     Alsa {
-        /// Its ALSA name.
-        device: String,
+        /// Which one.
+        device: MicrophoneDevice,
     },
     /// Elements in `gst-launch` notation that end in raw or decodable audio.
     Launch(String),
@@ -163,6 +188,34 @@ fn within(what: &'static str, value: u32, range: RangeInclusive<u32>) -> Result<
     Err(CaptureError::BadRequest { what, value: value.to_string(), allowed })
 }
 
+impl fmt::Display for CameraSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CameraSource::TestPattern => f.write_str("the test picture"),
+            CameraSource::File(path) => write!(f, "the clip {}", path.display()),
+            CameraSource::V4l2 { device, .. } => write!(f, "{device}"),
+            CameraSource::Libcamera { name: None } => f.write_str("the first camera of libcamera"),
+            CameraSource::Libcamera { name: Some(name) } => write!(f, "{name} of libcamera"),
+            CameraSource::Argus { sensor } => write!(f, "sensor {sensor} of the Jetson board"),
+            CameraSource::Hdmi { device, .. } => write!(f, "the HDMI input {device}"),
+            CameraSource::Launch(text) => f.write_str(text),
+        }
+    }
+}
+
+impl fmt::Display for MicrophoneSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            MicrophoneSource::Tone => f.write_str("the tone"),
+            MicrophoneSource::CameraFile => f.write_str("the sound of the clip"),
+            MicrophoneSource::File(path) => write!(f, "the file {}", path.display()),
+            MicrophoneSource::Silence => f.write_str("silence"),
+            MicrophoneSource::Alsa { device } => write!(f, "{device}"),
+            MicrophoneSource::Launch(text) => f.write_str(text),
+        }
+    }
+}
+
 impl CameraSource {
     /// Looks whether it is there, without opening it.
     ///
@@ -170,13 +223,14 @@ impl CameraSource {
     /// What is missing.
     pub fn look(&self) -> Result<(), CaptureError> {
         match self {
-            CameraSource::TestPattern | CameraSource::Launch(_) => Ok(()),
             CameraSource::File(path) => look_for_clip(path),
-            CameraSource::V4l2 { device } if device.exists() => Ok(()),
-            CameraSource::V4l2 { device } => Err(CaptureError::NoCamera {
-                device: device.display().to_string(),
-                why: "it is not there".to_owned(),
-            }),
+            CameraSource::V4l2 { device, .. } | CameraSource::Hdmi { device, .. }
+                if !video_nodes(Path::new("/")).iter().any(|node| node.is(device)) =>
+            {
+                let (device, why) = (device.to_string(), "it is not there".to_owned());
+                Err(CaptureError::NoCamera { device, why })
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -188,11 +242,11 @@ impl MicrophoneSource {
     /// What is missing.
     pub fn look(&self) -> Result<(), CaptureError> {
         match self {
-            MicrophoneSource::Alsa { device } if !has_card(device) => {
-                Err(CaptureError::NoMicrophone {
-                    device: device.clone(),
-                    why: "there is no such sound card".to_owned(),
-                })
+            MicrophoneSource::Alsa { device }
+                if !sound_cards(Path::new("/")).iter().any(|card| card.is(device)) =>
+            {
+                let (device, why) = (device.to_string(), "there is no such sound card".to_owned());
+                Err(CaptureError::NoMicrophone { device, why })
             }
             MicrophoneSource::File(path) => look_for_clip(path),
             _ => Ok(()),
@@ -207,19 +261,6 @@ fn look_for_clip(path: &Path) -> Result<(), CaptureError> {
     })
 }
 
-/// Whether the sound card that an ALSA device name names is there: by its identifier
-/// (`plughw:CARD=Device`), or any card for a name without one (`default`).
-fn has_card(device: &str) -> bool {
-    let cards = Path::new("/proc/asound");
-    match device.split_once("CARD=") {
-        Some((_, rest)) => {
-            let id = rest.split(',').next().unwrap_or(rest);
-            cards.join(id).exists()
-        }
-        None => cards.join("card0").exists() || cards.join("card1").exists(),
-    }
-}
-
 impl From<&Profile> for Request {
     /// What the board does unless the owner says otherwise.
     fn from(profile: &Profile) -> Request {
@@ -228,7 +269,16 @@ impl From<&Profile> for Request {
             camera: match &profile.camera {
                 board::Camera::TestPattern => CameraSource::TestPattern,
                 board::Camera::File { path } => CameraSource::File(path.clone()),
-                board::Camera::V4l2 { device } => CameraSource::V4l2 { device: device.clone() },
+                board::Camera::V4l2 { device, formats } => {
+                    CameraSource::V4l2 { device: device.clone(), formats: formats.clone() }
+                }
+                board::Camera::Libcamera { name } => CameraSource::Libcamera { name: name.clone() },
+                board::Camera::Argus { sensor } => CameraSource::Argus { sensor: *sensor },
+                board::Camera::Hdmi { device, subdevice, edid } => CameraSource::Hdmi {
+                    device: device.clone(),
+                    subdevice: subdevice.clone(),
+                    edid: edid.clone(),
+                },
                 board::Camera::Launch { launch } => CameraSource::Launch(launch.clone()),
             },
             microphone: match &profile.microphone {

@@ -5,18 +5,23 @@
 
 use std::collections::VecDeque;
 
+use super::{drift::Drift, stretch::Stretch};
 use crate::limits::CAPTURE_SOUND_AHEAD_MAX;
 
-/// Beyond this the time of a piece is believed at once: samples were lost, or come twice.
+/// Beyond this the time of a piece that is exact is believed: samples were lost, or come twice.
 const JUMP_MS: u64 = 20;
-/// Beyond this the line is stretched or shortened little by little: the clock of a sound card runs
-/// up to one per mille fast or slow.
-const DRIFT_MS: u64 = 2;
-/// One sample in so many is doubled or left out then, which is not heard.
-const STRETCH: usize = 256;
 /// Sound that comes too late for this long in a row is not late but slow, and the line waits for
 /// it.
 const LATE_MS: u64 = 500;
+
+/// Where the times of pieces come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Times {
+    /// A clip: they follow from its samples.
+    Exact,
+    /// A device: its samples have a clock of their own, and their times are late by chance.
+    OfADevice,
+}
 
 /// The line.
 #[derive(Debug)]
@@ -31,24 +36,40 @@ pub(super) struct SoundLine {
     shift: u64,
     /// Samples in a row that came too late.
     late: u64,
+    /// Nothing was laid down yet of what is written now.
+    anew: bool,
+    drift: Drift,
+    stretch: Stretch,
 }
 
 impl SoundLine {
     pub(super) fn new(rate_hz: u32, channels: u32) -> SoundLine {
+        let channels = channels.max(1) as usize;
         SoundLine {
             rate_hz: u64::from(rate_hz.max(1)),
-            channels: channels.max(1) as usize,
+            channels,
             samples: VecDeque::new(),
             start: 0,
             shift: 0,
             late: 0,
+            anew: true,
+            drift: Drift::default(),
+            stretch: Stretch::new(channels),
         }
     }
 
     /// Empties the line and starts it at a position.
     pub(super) fn start_at(&mut self, position: u64) {
         self.samples.clear();
-        (self.start, self.shift, self.late) = (position, 0, 0);
+        self.start = position;
+        self.begin_anew();
+    }
+
+    /// What is written from now on has nothing to do with what was before: the microphone was
+    /// opened again.
+    pub(super) fn begin_anew(&mut self) {
+        (self.shift, self.late, self.anew) = (0, 0, true);
+        self.drift.lay_anew();
     }
 
     /// Position after the last sample laid down.
@@ -56,28 +77,34 @@ impl SoundLine {
         self.start + (self.samples.len() / self.channels) as u64
     }
 
+    /// How fast the clock of the device is, in parts per million; `None` until it is known.
+    pub(super) fn drift_ppm(&self) -> Option<i32> {
+        self.drift.ppm()
+    }
+
     /// Lays down a piece (16-bit little-endian interleaved) whose first sample has that position.
-    pub(super) fn write(&mut self, position: u64, piece: &[u8]) {
-        let frame_bytes = 2 * self.channels;
-        let frames = piece.len() / frame_bytes;
+    pub(super) fn write(&mut self, position: u64, times: Times, piece: &[u8]) {
+        let frames = piece.len() / self.frame_bytes();
         let position = position + self.shift;
         if position > self.start + self.samples_in(CAPTURE_SOUND_AHEAD_MAX.as_millis() as u64) {
             return;
         }
-        let off = position as i64 - self.end() as i64;
-        if off.unsigned_abs() <= self.samples_in(JUMP_MS) {
-            self.late = 0;
-            self.append_stretched(off, piece);
-        } else if off > 0 {
-            self.late = 0;
-            let silence = off as usize * self.channels;
-            self.samples.extend(std::iter::repeat_n(0, silence));
-            self.append(piece);
-        } else {
-            let doubled = frames.min(off.unsigned_abs() as usize);
-            self.append(piece.get(doubled * frame_bytes..).unwrap_or_default());
-            self.note_late(doubled as u64, doubled == frames, off.unsigned_abs());
+        let apart = position as i64 - self.end() as i64;
+        let wrong_by = match times {
+            _ if self.anew => apart,
+            Times::Exact if apart.unsigned_abs() <= self.samples_in(JUMP_MS) => 0,
+            Times::Exact => apart,
+            Times::OfADevice => self.drifted_apart(apart, frames),
+        };
+        if wrong_by != 0 {
+            self.stretch.restart();
         }
+        let doubled = frames.min(usize::try_from(-wrong_by).unwrap_or(0));
+        let silence = usize::try_from(wrong_by).unwrap_or(0) * self.channels;
+        self.samples.extend(std::iter::repeat_n(0, silence));
+        self.append(times, piece.get(doubled * self.frame_bytes()..).unwrap_or_default());
+        self.anew &= doubled == frames;
+        self.note_late(doubled as u64, doubled == frames, apart.unsigned_abs());
     }
 
     /// Takes the next samples; returns how many of them per channel are silence because nothing
@@ -94,36 +121,35 @@ impl SoundLine {
         missing
     }
 
+    /// By how many samples the sound of a device is out of place.
+    fn drifted_apart(&mut self, apart: i64, frames: usize) -> i64 {
+        let rate_hz = self.rate_hz as f64;
+        let anew = self.drift.note(apart as f64 / rate_hz, frames as f64 / rate_hz);
+        anew.map_or(0, |seconds| (seconds * rate_hz) as i64)
+    }
+
     fn note_late(&mut self, samples: u64, all: bool, by: u64) {
         self.late = if all { self.late + samples } else { 0 };
         if self.late > self.samples_in(LATE_MS) {
-            self.late = 0;
+            (self.late, self.anew) = (0, true);
             self.shift += by + self.samples_in(JUMP_MS);
         }
     }
 
-    fn append(&mut self, piece: &[u8]) {
-        let values = piece.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]]));
-        self.samples.extend(values);
-    }
-
-    /// Appends a piece that should begin `off` samples after the end, closing a part of the
-    /// distance by doubling samples or leaving some out.
-    fn append_stretched(&mut self, off: i64, piece: &[u8]) {
-        let frame_bytes = 2 * self.channels;
-        let frames = piece.len() / frame_bytes;
-        let changes = (frames / STRETCH).max(1).min(off.unsigned_abs() as usize);
-        if off.unsigned_abs() <= self.samples_in(DRIFT_MS) || frames <= changes {
-            return self.append(piece);
-        }
-        for part in piece.chunks(frames.div_ceil(changes) * frame_bytes) {
-            if off > 0 {
-                self.append(&part[..frame_bytes.min(part.len())]);
-                self.append(part);
-            } else {
-                self.append(part.get(frame_bytes..).unwrap_or_default());
+    fn append(&mut self, times: Times, piece: &[u8]) {
+        match times {
+            Times::Exact => {
+                let values = piece.chunks_exact(2);
+                self.samples.extend(values.map(|pair| i16::from_le_bytes([pair[0], pair[1]])));
+            }
+            Times::OfADevice => {
+                self.stretch.write(piece, self.drift.stretch(), &mut self.samples);
             }
         }
+    }
+
+    fn frame_bytes(&self) -> usize {
+        2 * self.channels
     }
 
     fn samples_in(&self, ms: u64) -> u64 {
@@ -154,19 +180,19 @@ mod tests {
     }
 
     #[test]
-    fn pieces_that_follow_each_other_are_joined_without_a_gap() {
+    fn pieces_of_a_clip_that_follow_each_other_are_joined_without_a_gap() {
         let mut line = line();
-        line.write(48_000, &piece(480, 1));
-        line.write(48_479, &piece(480, 2));
-        line.write(48_965, &piece(480, 3));
+        line.write(48_000, Times::Exact, &piece(480, 1));
+        line.write(48_479, Times::Exact, &piece(480, 2));
+        line.write(48_965, Times::Exact, &piece(480, 3));
         assert_eq!(runs(&mut line, 1_440), [(1, 480), (2, 480), (3, 480)]);
     }
 
     #[test]
-    fn what_is_missing_is_silence_and_is_counted() {
+    fn what_a_clip_leaves_out_is_silence_and_is_counted() {
         let mut line = line();
-        line.write(48_000, &piece(480, 1));
-        line.write(51_000, &piece(480, 2));
+        line.write(48_000, Times::Exact, &piece(480, 1));
+        line.write(51_000, Times::Exact, &piece(480, 2));
         assert_eq!(runs(&mut line, 3_480), [(1, 480), (0, 2_520), (2, 480)]);
         assert_eq!(line.read(&mut [7; 200]), 100);
     }
@@ -174,66 +200,91 @@ mod tests {
     #[test]
     fn what_comes_twice_is_taken_once() {
         let mut line = line();
-        line.write(48_000, &piece(4_800, 1));
-        line.write(48_000, &piece(4_800, 2));
-        line.write(48_000, &piece(7_200, 3));
+        line.write(48_000, Times::Exact, &piece(4_800, 1));
+        line.write(48_000, Times::Exact, &piece(4_800, 2));
+        line.write(48_000, Times::Exact, &piece(7_200, 3));
         assert_eq!(runs(&mut line, 7_200), [(1, 4_800), (3, 2_400)]);
+    }
+
+    #[test]
+    fn a_microphone_begins_at_its_time_each_time_it_is_opened() {
+        let mut line = line();
+        for at in [48_480, 72_000] {
+            line.begin_anew();
+            line.write(at, Times::OfADevice, &piece(4_800, 1));
+            let before = (at - line.start) as usize;
+            // The last few samples wait for what follows.
+            assert_eq!(runs(&mut line, before + 4_792), [(0, before), (1, 4_792)]);
+        }
     }
 
     #[test]
     fn what_comes_late_keeps_its_place_unless_all_of_it_is_late() {
         let mut line = line();
         line.read(&mut [0; 2 * 4_800]);
-        line.write(48_000, &piece(7_200, 1));
-        assert_eq!(runs(&mut line, 2_400), [(1, 2_400)], "its late part is gone");
+        line.write(48_000, Times::OfADevice, &piece(7_200, 1));
+        assert_eq!(line.end(), 48_000 + 7_200 - 8, "its late part is gone");
 
-        let mut at = 48_000;
-        let mut heard = false;
-        for _ in 0..100 {
-            line.read(&mut [0; 2 * 480]);
-            line.write(at, &piece(480, 1));
-            heard |= line.end() > line.start;
+        let (mut at, mut heard) = (48_000 + 7_200 - 8, 0);
+        line.read(&mut [0; 2 * 9_600]);
+        for _ in 0..200 {
+            let mut block = [0; 2 * 480];
+            line.read(&mut block);
+            heard += block.iter().filter(|sample| **sample == 1).count() / 2;
+            line.write(at, Times::OfADevice, &piece(480, 1));
             at += 480;
         }
-        assert!(heard, "a slow microphone is heard in the end");
+        assert!(heard > 100 * 480, "a slow microphone is heard in the end: {heard}");
+    }
+
+    /// A card of 8 kHz that delivers pieces of 10 ms, read 30 ms behind.
+    fn a_card_is_heard_without_a_gap(per_mille: i64) -> SoundLine {
+        let mut line = SoundLine::new(8_000, 1);
+        line.start_at(8_000);
+        let mut true_position = 8_000_i64 * 1_000;
+        for second in 0..180 {
+            let mut missing = 0;
+            for _ in 0..100 {
+                line.write((true_position / 1_000) as u64, Times::OfADevice, &[1; 160]);
+                true_position += 80 * (1_000 - per_mille);
+                let due = (true_position / 1_000 - 240) as u64;
+                let due = due.saturating_sub(line.start);
+                missing += line.read(&mut vec![0; due as usize]);
+            }
+            let apart = line.end() as i64 - true_position / 1_000;
+            assert!(apart.abs() < 40, "{apart} samples after {second} s");
+            assert_eq!(missing, 0, "no silence in second {second}");
+        }
+        line
     }
 
     #[test]
-    fn a_slow_and_a_fast_clock_stay_within_five_milliseconds() {
-        for per_mille in [-1_i64, 1] {
-            let mut line = line();
-            let mut true_position = 48_000_i64 * 1_000;
-            for second in 0..60 {
-                let mut missing = 0;
-                for _ in 0..100 {
-                    line.write((true_position / 1_000) as u64, &piece(480, 1));
-                    true_position += 480 * (1_000 + per_mille);
-                    // Read 10 ms behind.
-                    let due = (true_position / 1_000 - 480) as u64;
-                    let due = due.saturating_sub(line.start);
-                    missing += line.read(&mut vec![0; 2 * due as usize]);
-                }
-                let apart = line.end() as i64 - true_position / 1_000;
-                assert!(apart.abs() < 240, "{apart} samples after {second} s");
-                assert_eq!(missing, 0, "no silence in second {second}");
-            }
+    fn a_slow_and_a_fast_card_stay_within_five_milliseconds_and_are_measured() {
+        for per_mille in [-1, 1] {
+            let measured = a_card_is_heard_without_a_gap(per_mille).drift_ppm();
+            let off = measured.expect("measured") - 1_000 * per_mille as i32;
+            assert!(off.abs() < 20, "{measured:?} ppm");
         }
     }
 
     #[test]
     fn a_time_far_ahead_does_not_fill_the_memory() {
         let mut line = line();
-        line.write(u64::MAX / 2, &piece(480, 1));
-        line.write(48_000 * 3_600, &piece(480, 1));
+        for times in [Times::Exact, Times::OfADevice] {
+            line.write(u64::MAX / 2, times, &piece(480, 1));
+            line.write(48_000 * 3_600, times, &piece(480, 1));
+        }
         assert_eq!(line.samples.len(), 0);
     }
 
     #[test]
     fn an_odd_piece_is_no_harm() {
-        let mut line = line();
-        line.write(48_000, &[1, 2, 3]);
-        line.write(48_000, &[]);
-        line.write(0, &piece(1, 1));
-        assert!(line.samples.len() <= 3);
+        for times in [Times::Exact, Times::OfADevice] {
+            let mut line = line();
+            line.write(48_000, times, &[1, 2, 3]);
+            line.write(48_000, times, &[]);
+            line.write(0, times, &piece(1, 1));
+            assert!(line.samples.len() <= 4);
+        }
     }
 }

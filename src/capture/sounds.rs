@@ -7,9 +7,10 @@ use gstreamer as gst;
 use super::{
     build::{SECOND_NS, scale},
     feed::Feed,
+    levels::SoundMeter,
     programme::Programme,
     request::{AudioSettings, MicrophoneSource},
-    sound_line::SoundLine,
+    sound_line::{SoundLine, Times},
     stats::Counters,
     tone,
 };
@@ -28,6 +29,9 @@ pub(super) struct Sounds {
     block: Vec<i16>,
     tone: bool,
     line: SoundLine,
+    /// Which opening of the microphone the line holds.
+    opening: u64,
+    meter: SoundMeter,
 }
 
 impl Sounds {
@@ -39,6 +43,8 @@ impl Sounds {
             block: vec![0; CAPTURE_AUDIO_BLOCK_SAMPLES * audio.channels as usize],
             tone: *microphone == MicrophoneSource::Tone,
             line: SoundLine::new(audio.sample_rate_hz, audio.channels),
+            opening: 0,
+            meter: SoundMeter::new(audio.sample_rate_hz, audio.channels),
         }
     }
 
@@ -83,6 +89,9 @@ impl Sounds {
                 }
                 None => {}
             }
+            if self.meter.hear(&self.block) {
+                counters.note_sound(&self.meter, self.line.drift_ppm());
+            }
             if let Some(block) = self.block_buffer() {
                 programme.push_samples(block);
             }
@@ -92,12 +101,17 @@ impl Sounds {
 
     /// Lays down what the microphone has.
     fn listen(&mut self, now_ns: u64, microphone: &mut Feed) {
+        let times = if microphone.is_live() { Times::OfADevice } else { Times::Exact };
+        if microphone.is_live() && microphone.opening() != self.opening {
+            self.opening = microphone.opening();
+            self.line.begin_anew();
+        }
         let enough = self.end() + u64::from(self.rate_hz) * AHEAD_MS / 1_000;
         while self.line.end() < enough {
             let Some(item) = microphone.sound(now_ns) else { return };
             let position = self.position_at(item.media_ns);
             if let Ok(map) = item.buffer.map_readable() {
-                self.line.write(position, map.as_slice());
+                self.line.write(position, times, map.as_slice());
             }
         }
     }

@@ -17,7 +17,7 @@ use super::{
     bus::{self, BusEvent},
     error::CaptureError,
     pipeline,
-    plan::SourcePlan,
+    plan::{Recipe, SourcePlan, Ways},
     request::{AudioSettings, VideoSettings},
 };
 use crate::limits::CAPTURE_OPEN_TIMEOUT;
@@ -64,13 +64,44 @@ impl FirstFailure {
 }
 
 impl Opener {
-    /// Opens the source and waits for the first picture and sound. Ends early when `given_up`.
+    /// Looks for the source, opens it and waits for the first picture and sound. Of several that
+    /// are meant, the first that works is taken. Ends early when `given_up`.
     pub(super) fn open(&self, given_up: impl Fn() -> bool) -> Result<Opened, CaptureError> {
-        if let SourcePlan::Clip { path, .. } = &self.plan {
+        let Ways { ways, mut refused } = self.plan.look(&self.video);
+        // With several to try, each gets its share of the time.
+        let tries = u32::try_from(ways.len()).unwrap_or(u32::MAX).max(1);
+        let at_most = CAPTURE_OPEN_TIMEOUT / tries;
+        for (name, recipe) in ways {
+            match self.open_one(&recipe, at_most, &given_up) {
+                Ok(opened) => {
+                    if !name.is_empty() {
+                        tracing::info!("capturing from {name}");
+                    }
+                    return Ok(opened);
+                }
+                Err(error) if name.is_empty() || tries == 1 => return Err(error),
+                Err(error) => {
+                    tracing::info!("not capturing from {name}: {error}");
+                    refused.push(format!("{name}: {error}"));
+                }
+            }
+        }
+        let why =
+            if refused.is_empty() { "it is not there".to_owned() } else { refused.join("; ") };
+        Err(self.plan.blame(why))
+    }
+
+    fn open_one(
+        &self,
+        recipe: &Recipe,
+        at_most: Duration,
+        given_up: impl Fn() -> bool,
+    ) -> Result<Opened, CaptureError> {
+        if let Recipe::Clip { path, .. } = recipe {
             check_file(path)?;
         }
         let blame = |why: String| self.plan.blame(why);
-        let description = pipeline::source(&self.plan, &self.video, &self.audio);
+        let description = pipeline::source(recipe, &self.video, &self.audio);
         let running = Running::build(&description).map_err(|error| match error {
             CaptureError::Gstreamer(why) => blame(why),
             other => other,
@@ -90,7 +121,7 @@ impl Opener {
         let started = opened.running.play();
         let said = |opened: &Opened, otherwise: String| opened.failure.said().unwrap_or(otherwise);
         started.map_err(|error| blame(said(&opened, error.to_string())))?;
-        opened.wait_for_first(given_up).map_err(|why| blame(said(&opened, why)))?;
+        opened.wait_for_first(at_most, given_up).map_err(|why| blame(said(&opened, why)))?;
         Ok(opened)
     }
 }
@@ -126,8 +157,12 @@ impl Opened {
         });
     }
 
-    fn wait_for_first(&mut self, given_up: impl Fn() -> bool) -> Result<(), String> {
-        let deadline = Instant::now() + CAPTURE_OPEN_TIMEOUT;
+    fn wait_for_first(
+        &mut self,
+        at_most: Duration,
+        given_up: impl Fn() -> bool,
+    ) -> Result<(), String> {
+        let deadline = Instant::now() + at_most;
         for outlet in [&mut self.picture, &mut self.sound].into_iter().flatten() {
             while outlet.first.is_none() {
                 if let Some(said) = self.failure.said() {
@@ -137,10 +172,7 @@ impl Opened {
                     return Err("it was given up".to_owned());
                 }
                 if Instant::now() > deadline {
-                    return Err(format!(
-                        "it gave nothing for {} s",
-                        CAPTURE_OPEN_TIMEOUT.as_secs()
-                    ));
+                    return Err(format!("it gave nothing for {} ms", at_most.as_millis()));
                 }
                 outlet.first = outlet.appsink.try_pull_sample(POLL);
                 if outlet.first.is_none() && outlet.appsink.is_eos() {

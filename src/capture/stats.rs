@@ -1,12 +1,18 @@
 //! Figures of a running capture.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU32, AtomicU64, Ordering},
+};
 
-use super::sink::LastOutput;
+use super::{
+    levels::{Levels, PictureMeter, SoundMeter},
+    sink::LastOutput,
+};
 use crate::media::Kind;
 
 /// Figures of a running capture, since its start.
-#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
 pub struct CaptureStats {
     /// Video access units handed on.
     pub video_frames: u64,
@@ -36,6 +42,11 @@ pub struct CaptureStats {
     pub audio_encoder: String,
     /// Video bitrate that the encoder was told last, in kbit/s.
     pub bitrate_kbps: u32,
+    /// How loud the sound is, and whether there is a picture.
+    pub levels: Levels,
+    /// How fast the microphone's clock is against ours, in parts per million; below zero it is
+    /// slow. `None` until it has been heard for a minute, and where it has no clock of its own.
+    pub microphone_drift_ppm: Option<i32>,
 }
 
 /// The same, as it is counted.
@@ -55,12 +66,38 @@ pub(super) struct Counters {
     pub(super) bitrate_kbps: AtomicU32,
     pub(super) last_video: LastOutput,
     pub(super) last_audio: LastOutput,
+    measured: Mutex<Measured>,
+}
+
+/// What is measured rather than counted.
+#[derive(Debug, Default)]
+struct Measured {
+    levels: Levels,
+    drift_ppm: Option<i32>,
 }
 
 impl Counters {
     /// Notes what the encoder was told.
     pub(super) fn set_bitrate_kbps(&self, kbps: u32) {
         self.bitrate_kbps.store(kbps, Ordering::Relaxed);
+    }
+
+    /// Notes how loud the sound is, and how fast the clock of its source.
+    pub(super) fn note_sound(&self, meter: &SoundMeter, drift_ppm: Option<i32>) {
+        let mut measured = self.measured();
+        measured.levels.channels.clear();
+        measured.levels.channels.extend_from_slice(meter.channels());
+        measured.levels.silent_for_ms = meter.silent_for_ms();
+        measured.drift_ppm = drift_ppm;
+    }
+
+    /// Notes whether the picture is black.
+    pub(super) fn note_picture(&self, meter: &PictureMeter) {
+        self.measured().levels.black_for_ms = meter.black_for_ms();
+    }
+
+    fn measured(&self) -> MutexGuard<'_, Measured> {
+        self.measured.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes an access unit that came out at media time `now_ns`.
@@ -84,6 +121,7 @@ impl Counters {
 
     pub(super) fn snapshot(&self, video_encoder: &str, audio_encoder: &str) -> CaptureStats {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let measured = self.measured();
         CaptureStats {
             video_frames: get(&self.video_frames),
             key_frames: get(&self.key_frames),
@@ -99,6 +137,8 @@ impl Counters {
             video_encoder: video_encoder.to_owned(),
             audio_encoder: audio_encoder.to_owned(),
             bitrate_kbps: self.bitrate_kbps.load(Ordering::Relaxed),
+            levels: measured.levels.clone(),
+            microphone_drift_ppm: measured.drift_ppm,
         }
     }
 }

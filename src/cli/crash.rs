@@ -1,19 +1,24 @@
 //! What is left behind when the program ends by a defect: a place in the source, and no memory.
 
 use std::panic;
+use std::process;
 use std::thread;
 
 use nix::sys::prctl::set_dumpable;
 use nix::sys::resource::{Resource, setrlimit};
 
-/// Makes a panic tell its place and thread only. Its words may quote what was being worked on, and
-/// that may be a stream key.
-pub fn hide_words_of_panics() {
+/// Makes a panic of any thread end the program, so that the service manager starts a sound one: what
+/// a thread leaves behind half done is not to be worked with. The panic tells its place and thread
+/// only. Its words may quote what was being worked on, and that may be a stream key.
+pub fn end_on_panic() {
     panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let thread = thread::current().name().unwrap_or("unnamed").to_owned();
         tracing::error!(place, thread, "a defect: please report this line");
         eprintln!("firstmile: a defect at {place}, thread {thread}: please report this line");
+        // No clean-up: other threads may hold the locks it would wait for, and the kernel puts lights
+        // out and closes ports.
+        process::abort();
     }));
 }
 

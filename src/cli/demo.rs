@@ -11,7 +11,7 @@ use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 
 use crate::appliance::LinkChange;
-use crate::board::Profile;
+use crate::board::{CameraDevice, MicrophoneDevice, PictureFormat, Profile};
 use crate::capture::{self, CameraSource, MicrophoneSource};
 use crate::clock::Clock;
 use crate::console::{self, DestinationState, DestinationStatus, Mode};
@@ -175,8 +175,12 @@ async fn start_server(clock: Clock, folder: &Path) -> Result<OwnServer, Failure>
         Ingest::from_server_and_key(address, key).map_err(|error| failed(error.to_string()))?;
     let policy = Policy { ca_file: Some(ca_file), ..Policy::default() };
     let target = Target::new(ingest, &policy, false)?;
-    let destination =
-        Destination { name: "demo".to_owned(), target: Some(Arc::new(target)), made_of: None };
+    let destination = Destination {
+        name: "demo".to_owned(),
+        target: Some(Arc::new(target)),
+        backup: None,
+        made_of: None,
+    };
     Ok(OwnServer { server, destination })
 }
 
@@ -194,6 +198,7 @@ fn own_server(args: &DemoArgs) -> Result<Option<Destination>, Failure> {
     Ok(Some(Destination {
         name: "yours".to_owned(),
         target: Some(Arc::new(target)),
+        backup: None,
         made_of: None,
     }))
 }
@@ -203,7 +208,8 @@ fn request(profile: &Profile, args: &DemoArgs) -> Result<capture::Request, Failu
     request.camera = match args.camera.as_str() {
         "test" => CameraSource::TestPattern,
         device if device.starts_with("/dev/") => {
-            CameraSource::V4l2 { device: PathBuf::from(device) }
+            let device = CameraDevice::Path(PathBuf::from(device));
+            CameraSource::V4l2 { device, formats: PictureFormat::USUAL.to_vec() }
         }
         file => CameraSource::File(PathBuf::from(file)),
     };
@@ -217,7 +223,10 @@ fn request(profile: &Profile, args: &DemoArgs) -> Result<capture::Request, Failu
                 "--mic file plays the sound of the camera's clip; name one with --camera FILE",
             ));
         }
-        device => MicrophoneSource::Alsa { device: device.to_owned() },
+        device => MicrophoneSource::Alsa {
+            device: MicrophoneDevice::parse(device)
+                .map_err(|why| Failure::new(Code::Settings, format!("--mic {why}")))?,
+        },
     };
     Ok(request)
 }
@@ -235,7 +244,7 @@ fn hands(terminal: Option<Terminal>) -> Hands {
                 terminal.write(&bytes);
             }
         }),
-        manager: ServiceManager::at(None),
+        manager: ServiceManager::at(None, None),
         control: None,
         log: LogRing::default(),
     }

@@ -65,6 +65,7 @@ impl From<PublishError> for Failure {
             | PublishError::Timeout { .. }
             | PublishError::Lost { .. }
             | PublishError::DeadPath { .. }
+            | PublishError::NotConfirmed { .. }
             | PublishError::TooSlow => Code::Network,
             PublishError::Certificate { .. } | PublishError::Tls { .. } => Code::Tls,
             PublishError::Rtmp(_) | PublishError::BadRedirect { .. } => Code::Refused,

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use crate::clock::Clock;
 use crate::publish::{Close, FlvFile, Numbers, publish};
+use crate::rtmp::ConnectOrder;
 
 use super::destination::DestinationArgs;
 use super::exit::{Code, Failure};
@@ -22,12 +23,37 @@ pub struct PushArgs {
     /// Send as fast as the server takes it instead of by the file's timestamps
     #[arg(long)]
     no_pace: bool,
+    /// How much to send before the server has answered
+    #[arg(long, value_enum, default_value_t)]
+    order: Order,
     /// Play the file this many times
     #[arg(long = "loop", value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// Print one JSON object instead of a line of text
     #[arg(long)]
     json: bool,
+}
+
+/// [`ConnectOrder`] on the command line.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum Order {
+    /// One step at a time: first media after 6.5 round trips over TLS 1.3
+    Patient,
+    /// The handshake by the book, then everything at once: 3.5 round trips
+    #[default]
+    Conforming,
+    /// Everything at once: 2.5 round trips; against the letter of RTMP, and most servers take it
+    Early,
+}
+
+impl From<Order> for ConnectOrder {
+    fn from(order: Order) -> ConnectOrder {
+        match order {
+            Order::Patient => ConnectOrder::Patient,
+            Order::Conforming => ConnectOrder::Conforming,
+            Order::Early => ConnectOrder::Early,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -44,7 +70,7 @@ struct Pushed {
 /// [`Failure`] with its exit code.
 pub async fn run(args: PushArgs) -> Result<(), Failure> {
     let clock = Clock::start();
-    let target = args.destination.target()?;
+    let target = args.destination.target()?.in_order(args.order.into());
     let pace = (!args.no_pace).then_some(clock);
     let mut file = FlvFile::open(&args.file, args.rounds, pace)
         .map_err(|words| Failure::new(Code::Settings, words))?;

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
@@ -12,7 +13,8 @@ use crate::capture;
 use crate::clock::Clock;
 use crate::device::store::Store;
 use crate::device::{
-    Folder, Lights, Machine, Port, PortEvent, ServiceManager, Sources, button, control, network,
+    Folder, Lights, Machine, Port, PortEvent, Restarts, ServiceManager, Sources, button, control,
+    network,
 };
 use crate::run::{self as box_loop, Hands, Input, Memory, Setup};
 use crate::{board, config, console, limits};
@@ -43,9 +45,10 @@ pub struct RunArgs {
 /// [`Failure`] when the box cannot begin, or ends because of a fault of its own.
 pub async fn run(args: RunArgs) -> Result<(), Failure> {
     let log = log::for_service("info");
-    crash::hide_words_of_panics();
+    crash::end_on_panic();
     crash::hide_memory();
     let clock = Clock::start();
+    let restarts = wait_after_failures().await;
     let profile = args.board.profile()?;
     let memory = remember(&args)?;
     let (inputs, received) = box_loop::inputs();
@@ -69,7 +72,10 @@ pub async fn run(args: RunArgs) -> Result<(), Failure> {
     let hands = Hands {
         lights,
         console: Box::new(move |bytes| console.send(bytes)),
-        manager: ServiceManager::at(env::var("NOTIFY_SOCKET").ok().as_deref()),
+        manager: ServiceManager::at(
+            env::var("NOTIFY_SOCKET").ok().as_deref(),
+            env::var("WATCHDOG_USEC").ok().as_deref(),
+        ),
         control: listen(),
         log,
     };
@@ -80,9 +86,31 @@ pub async fn run(args: RunArgs) -> Result<(), Failure> {
     tokio::spawn(end_on_signal(inputs.clone()));
     let (view, _) = watch::channel(None);
     match box_loop::run(clock, setup, hands, (inputs, received), view).await {
-        0 => Ok(()),
+        0 => {
+            restarts.iter().for_each(|restarts| restarts.forget());
+            Ok(())
+        }
         code => Err(Failure::new(Code::Failed, format!("the box ended with code {code}"))),
     }
+}
+
+/// A program that ends again and again begins more and more slowly.
+async fn wait_after_failures() -> Option<Arc<Restarts>> {
+    let restarts = Arc::new(Restarts::count(env::var("RUNTIME_DIRECTORY").ok().as_deref())?);
+    let wait = restarts.wait();
+    if !wait.is_zero() {
+        tracing::warn!(
+            seconds = wait.as_secs(),
+            "ended too often of late; waiting before the next run"
+        );
+        tokio::time::sleep(wait).await;
+    }
+    let lasting = restarts.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(limits::RESTARTS_FORGOTTEN_AFTER).await;
+        lasting.forget();
+    });
+    Some(restarts)
 }
 
 async fn end_on_signal(inputs: mpsc::Sender<Input>) {

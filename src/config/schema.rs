@@ -15,6 +15,7 @@ use crate::limits::{
     CAPTURE_VIDEO_KBPS_MAX, CAPTURE_VIDEO_KBPS_MIN, CAPTURE_WIDTH_MAX, DNS_SERVERS_MAX,
     KEY_BYTES_MAX, NAME_BYTES_MAX, PATH_BYTES_MAX, PIN_DIGITS_MAX, PIN_DIGITS_MIN, URL_BYTES_MAX,
 };
+use crate::pace::Follow;
 use crate::rtmp::url::{ServerUrl, UrlError};
 use crate::secret;
 use crate::secret::{ConsolePin, KeyError, Passphrase, PassphraseError, StreamKey};
@@ -112,6 +113,8 @@ pub enum Kind {
     Passphrase,
     /// A country.
     Country,
+    /// One of these words; the first holds when nobody sets it.
+    Choice(&'static [&'static str]),
 }
 
 /// One setting.
@@ -180,6 +183,13 @@ pub const SETTINGS: &[Setting] = &[
         1,
         "milliseconds",
         "time from one key frame to the next; platforms want 2000",
+    ),
+    setting(
+        Section::Video,
+        "follow",
+        Kind::Choice(Follow::NAMES),
+        Follow::NAMES[0],
+        "whose path sets the bitrate: the first destination's, the slowest one's, or none",
     ),
     number(
         Section::Audio,
@@ -276,6 +286,13 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Address,
         "none",
         "the server's address; {stream_key} may stand where the platform wants the key",
+    ),
+    setting(
+        Section::Destination,
+        "backup_url",
+        Kind::Address,
+        "none",
+        "a second server for the same key, used while the first one fails",
     ),
     setting(
         Section::Destination,
@@ -487,6 +504,7 @@ impl fmt::Display for Kind {
             Kind::Ssid => f.write_str("a network's name of 1 to 32 bytes"),
             Kind::Passphrase => f.write_str("8 to 63 characters, or 64 hexadecimal digits"),
             Kind::Country => f.write_str("two capital letters such as DE"),
+            Kind::Choice(words) => f.write_str(&words.join(", ")),
         }
     }
 }
@@ -533,6 +551,10 @@ impl Kind {
             Kind::Address => Ok(Value::Address(ServerUrl::parse(text)?)),
             Kind::Key => Ok(Value::Key(StreamKey::parse(text)?)),
             Kind::Pin => Ok(Value::Pin(text.parse()?)),
+            Kind::Choice(words) => match words.contains(&text) {
+                true => Ok(Value::Text(text.to_owned())),
+                false => wrong,
+            },
         }
     }
 
@@ -622,7 +644,9 @@ mod tests {
     fn defaults_are_values_or_words_for_people() {
         for setting in SETTINGS {
             match setting.kind {
-                Kind::Flag | Kind::Label => assert!(setting.kind.read(setting.default).is_ok()),
+                Kind::Flag | Kind::Label | Kind::Choice(_) => {
+                    assert!(setting.kind.read(setting.default).is_ok())
+                }
                 _ => assert!(setting.default.contains(' ') || setting.default == "none"),
             }
         }

@@ -86,6 +86,8 @@ pub enum Service {
     },
     /// Cameras, microphones and encoders.
     Devices,
+    /// How loud the sound is.
+    Levels,
     /// The settings as a file, without the keys.
     Export,
     /// Read the settings again.

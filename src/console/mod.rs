@@ -34,9 +34,9 @@ pub use command::{
 pub use line::{Input, LineEditor};
 pub use rate::Allowance;
 pub use reply::{
-    About, Change, Checked, ClientId, Clock, DestinationState, DestinationStatus, DeviceGroup,
-    DeviceLine, EncoderNumbers, Facts, Interface, LastEnd, Link, MACHINE_VERSION, Mode, Network,
-    Phase, Reply, ReplyMode, SendNumbers, SettingLine, Status, prompt,
+    About, Change, ChannelNumbers, Checked, ClientId, Clock, DestinationState, DestinationStatus,
+    EncoderNumbers, Facts, Interface, LastEnd, LevelNumbers, Link, MACHINE_VERSION, Mode, Network,
+    Phase, Reply, ReplyMode, SendNumbers, Server, SettingLine, Status, prompt,
 };
 pub use session::{Said, Session};
 pub use table::{COMMANDS, SECRETS};

@@ -33,9 +33,14 @@ pub enum Reply {
     Checked(Checked),
     /// Cameras, microphones and encoders.
     Devices {
-        /// What there is of each kind.
-        groups: Vec<DeviceGroup>,
+        /// As data.
+        found: serde_json::Value,
+        /// For people.
+        #[serde(skip)]
+        lines: Vec<String>,
     },
+    /// How loud the sound is, and whether there is a picture.
+    Levels(LevelNumbers),
     /// How replies are written from now on.
     Mode(ReplyMode),
     /// Words without data: help, and confirmations.
@@ -107,28 +112,6 @@ pub struct Phase {
     pub name: &'static str,
     /// How long it took, in milliseconds.
     pub took_ms: u64,
-}
-
-/// Devices of one kind.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct DeviceGroup {
-    /// The kind, in the plural.
-    pub kind: &'static str,
-    /// What there is, in the order in which they are tried.
-    pub devices: Vec<DeviceLine>,
-}
-
-/// One device.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct DeviceLine {
-    /// How settings and profiles name it.
-    pub device: String,
-    /// What it calls itself.
-    pub name: String,
-    /// It would be used.
-    pub chosen: bool,
-    /// Why it would not be.
-    pub why_not: Option<String>,
 }
 
 /// How replies are written at the serial line.
@@ -241,6 +224,17 @@ pub enum DestinationState {
     Closing,
 }
 
+/// One of a destination's two servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Server {
+    /// The first one.
+    #[default]
+    First,
+    /// The second one, for when the first fails.
+    Backup,
+}
+
 /// Everything that `status` tells.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Status {
@@ -254,6 +248,8 @@ pub struct Status {
     pub facts: Facts,
     /// Numbers of the encoder, while it runs.
     pub encoder: Option<EncoderNumbers>,
+    /// What picture and sound are like, while they are captured.
+    pub levels: Option<LevelNumbers>,
     /// The destinations, in the order of the settings.
     pub destinations: Vec<DestinationStatus>,
 }
@@ -302,6 +298,8 @@ pub struct DestinationStatus {
     pub has_key: bool,
     /// What it does.
     pub state: DestinationState,
+    /// Which of its servers the current or last attempt goes to; `None` where there is only one.
+    pub server: Option<Server>,
     /// Why it is idle; `None` in any other state.
     pub idle_because: Option<String>,
     /// The number of the current or last attempt; 0 before the first.
@@ -342,6 +340,30 @@ pub struct EncoderNumbers {
     pub frames_per_s: f32,
     /// Video access units since the start.
     pub frames: u64,
+}
+
+/// What picture and sound are like. The appliance does not know it; the shell fills it in.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LevelNumbers {
+    /// The sound of each channel, over the last 400 ms; empty before they have passed.
+    pub channels: Vec<ChannelNumbers>,
+    /// For how long no sample was above -60 dBFS, in milliseconds; `None` while there is sound.
+    pub silent_for_ms: Option<u64>,
+    /// For how long the picture has been black, in milliseconds; `None` while it is not.
+    pub black_for_ms: Option<u64>,
+    /// How fast the microphone's clock is against the box's, in parts per million; below zero it is
+    /// slow. `None` until it was heard for a minute, and where it has no clock of its own. The
+    /// sound is stretched by as much, so that it stays with the picture.
+    pub microphone_drift_ppm: Option<i32>,
+}
+
+/// The sound of one channel.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct ChannelNumbers {
+    /// The loudest sample, in dBFS; -96 is digital silence.
+    pub peak_dbfs: f32,
+    /// The root mean square, in dBFS.
+    pub rms_dbfs: f32,
 }
 
 /// Numbers of one connection. The appliance does not know them; the shell fills them in.
@@ -421,6 +443,16 @@ impl Mode {
             Mode::Retrying => "retrying",
             Mode::Stopping => "stopping",
             Mode::Fault => "fault",
+        }
+    }
+}
+
+impl Server {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Server::First => "first server",
+            Server::Backup => "backup server",
         }
     }
 }

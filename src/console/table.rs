@@ -183,6 +183,16 @@ pub static COMMANDS: &[Entry] = &[
         parse: |words| words.end(Command::Serve(Service::Devices)),
     },
     Entry {
+        name: "levels",
+        arguments: "",
+        short: "show how loud the sound is, and if the picture is black",
+        long: "In decibels below full scale: speech is right when its peaks reach -12 to -6. It is \
+               measured while the box is on air.",
+        example: "levels",
+        argument: Argument::None,
+        parse: |words| words.end(Command::Serve(Service::Levels)),
+    },
+    Entry {
         name: "network",
         arguments: "",
         short: "show interfaces, addresses and the clock",

@@ -1,8 +1,8 @@
 //! Replies as lines for people.
 
 use super::reply::{
-    About, Change, Checked, Clock, DestinationState, DestinationStatus, DeviceGroup, DeviceLine,
-    EncoderNumbers, Link, Mode, Network, Reply, ReplyMode, SendNumbers, SettingLine, Status,
+    About, Change, Checked, Clock, DestinationState, DestinationStatus, EncoderNumbers,
+    LevelNumbers, Link, Mode, Network, Reply, ReplyMode, SendNumbers, SettingLine, Status,
 };
 
 pub(super) fn render(reply: &Reply) -> Vec<String> {
@@ -15,7 +15,11 @@ pub(super) fn render(reply: &Reply) -> Vec<String> {
             destinations.iter().flat_map(destination_lines).collect()
         }
         Reply::About(about) => about_lines(about),
-        Reply::Devices { groups } => groups.iter().flat_map(device_lines).collect(),
+        Reply::Devices { lines, .. } => lines.clone(),
+        Reply::Levels(levels) => match level_lines(levels) {
+            lines if lines.is_empty() => vec!["nothing has been heard yet".to_owned()],
+            lines => lines,
+        },
         Reply::Mode(ReplyMode::Text) => vec!["text mode".to_owned()],
         Reply::Mode(ReplyMode::Machine { version }) => {
             vec![format!("machine mode, version {version}")]
@@ -46,6 +50,7 @@ fn status_lines(status: &Status) -> Vec<String> {
         format!("clock        {clock}"),
     ];
     lines.extend(status.encoder.as_ref().map(encoder_line));
+    lines.extend(status.levels.iter().flat_map(level_lines));
     lines.extend(status.destinations.iter().flat_map(destination_lines));
     lines
 }
@@ -74,21 +79,6 @@ pub(super) fn banner(about: &About, mode: Mode) -> Vec<String> {
     lines.push(next.to_owned());
     lines.push("`help` lists all commands.".to_owned());
     lines.into_iter().map(|line| line.replace(char::is_control, " ")).collect()
-}
-
-fn device_lines(group: &DeviceGroup) -> Vec<String> {
-    let line = |DeviceLine { device, name, chosen, why_not }: &DeviceLine| {
-        let mark = if *chosen { "*" } else { " " };
-        let name = if name.is_empty() { String::new() } else { format!("  {name}") };
-        let why = why_not.as_ref().map(|why| format!("  ({why})")).unwrap_or_default();
-        format!(" {mark} {device}{name}{why}")
-    };
-    let mut lines = vec![format!("{}:", group.kind)];
-    lines.extend(group.devices.iter().map(line));
-    if group.devices.is_empty() {
-        lines.push("   none".to_owned());
-    }
-    lines
 }
 
 fn link_word(link: Link) -> &'static str {
@@ -149,8 +139,29 @@ fn encoder_line(numbers: &EncoderNumbers) -> String {
     )
 }
 
+/// The sound in one line, and a picture that is black, or a card that drifts, in another.
+fn level_lines(levels: &LevelNumbers) -> Vec<String> {
+    let mut sound: Vec<String> = levels
+        .channels
+        .iter()
+        .map(|level| format!("{:.1} dBFS (peak {:.1})", level.rms_dbfs, level.peak_dbfs))
+        .collect();
+    let long_ms = |ms: &u64| *ms >= 1_000;
+    let silent = levels.silent_for_ms.filter(long_ms);
+    sound.extend(silent.map(|ms| format!("silent for {}", clock_time(ms))));
+    sound.extend(levels.microphone_drift_ppm.map(|ppm| format!("clock {ppm:+} ppm")));
+    let black = levels.black_for_ms.filter(long_ms);
+    let mut lines = Vec::new();
+    if !sound.is_empty() {
+        lines.push(format!("sound        {}", sound.join(", ")));
+    }
+    lines.extend(black.map(|ms| format!("picture      black for {}", clock_time(ms))));
+    lines
+}
+
 fn destination_lines(destination: &DestinationStatus) -> Vec<String> {
     let mut words = vec![destination.state.name().to_owned()];
+    words.extend(destination.server.map(|server| format!("at the {}", server.name())));
     if let Some(live_ms) = destination.live_for_ms {
         words.push(format!("live for {}", clock_time(live_ms)));
     }
@@ -221,7 +232,7 @@ fn counted(count: u64, what: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::reply::{Facts, LastEnd};
+    use super::super::reply::{ChannelNumbers, Facts, LastEnd};
     use super::*;
 
     fn status() -> Status {
@@ -230,6 +241,7 @@ mod tests {
             name: "a".to_owned(),
             has_key: true,
             state: DestinationState::Accepted,
+            server: None,
             idle_because: None,
             attempt: 1,
             failures: 0,
@@ -251,6 +263,7 @@ mod tests {
             id: 1,
             name: "b".to_owned(),
             state: DestinationState::Waiting,
+            server: None,
             attempt: 7,
             failures: 3,
             next_attempt_in_ms: Some(1_930),
@@ -275,6 +288,15 @@ mod tests {
                 frames_per_s: 29.97,
                 frames: 111_000,
             }),
+            levels: Some(LevelNumbers {
+                channels: vec![
+                    ChannelNumbers { peak_dbfs: -6.02, rms_dbfs: -20.7 },
+                    ChannelNumbers { peak_dbfs: -96.0, rms_dbfs: -96.0 },
+                ],
+                silent_for_ms: Some(700),
+                black_for_ms: Some(72_300),
+                microphone_drift_ppm: Some(-34),
+            }),
             destinations: vec![accepted, waiting],
         }
     }
@@ -291,6 +313,8 @@ mod tests {
              network      up\n\
              clock        trusted\n\
              encoder      3960 of 4000 kb/s, 30.0 frames/s, 111000 frames\n\
+             sound        -20.7 dBFS (peak -6.0), -96.0 dBFS (peak -96.0), clock -34 ppm\n\
+             picture      black for 0:01:12\n\
              a            accepted, live for 1:02:03\n\
              \x20              3950 kb/s, 1000 sent, 3 dropped, 40 ms (20000 bytes) waiting, \
              5000000 bytes acknowledged, round trip 23 ms\n\
@@ -323,7 +347,8 @@ mod tests {
                 machine: None,
                 serial_number: None,
             }),
-            Reply::Devices { groups: vec![DeviceGroup { kind: "cameras", devices: vec![] }] },
+            Reply::Devices { found: serde_json::json!({}), lines: vec!["none".to_owned()] },
+            Reply::Levels(status().levels.unwrap()),
             Reply::Mode(ReplyMode::Machine { version: 1 }),
             Reply::text(["one", "two"]),
             Reply::error("no"),

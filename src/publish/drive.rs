@@ -2,16 +2,20 @@
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Buf;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::time::timeout;
 
 use crate::clock::{Alarm, Clock};
-use crate::limits::{PROGRESS_TICK, RTMP_OUT_HIGH_WATER_BYTES, STOP_TIMEOUT, SUCCESSOR_RETRY};
+use crate::limits::{
+    PROGRESS_TICK, RTMP_OUT_HIGH_WATER_BYTES, STOP_TIMEOUT, SUCCESSOR_RETRY,
+    YOUNG_CONNECTION_BYTES, YOUNG_WRITE_BYTES,
+};
 use crate::media::QueueStats;
 use crate::pace::Sample;
 use crate::rtmp::{Event, Outbound, Session};
@@ -101,6 +105,10 @@ pub enum Progress {
 /// The running numbers of a connection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Numbers {
+    /// The attempt that they belong to; 0 outside of a destination's task.
+    pub attempt: u64,
+    /// The address of this box that the connection comes from.
+    pub local_address: Option<IpAddr>,
     /// RTMP bytes handed to the socket.
     pub sent_bytes: u64,
     /// RTMP bytes that the server has acknowledged; `None` while it never has.
@@ -113,6 +121,8 @@ pub struct Numbers {
     pub messages: u64,
     /// What waits for this connection, and what was dropped.
     pub queue: QueueStats,
+    /// The video bitrate that the path can bear, in kbit/s; `None` before the first look.
+    pub target_kbps: Option<u32>,
 }
 
 /// One connection, from C0 to the close.
@@ -122,28 +132,36 @@ pub(super) struct Drive<'a, S, M> {
     pub session: Session,
     pub source: &'a mut M,
     pub probe: Option<TcpProbe>,
+    pub local_address: Option<IpAddr>,
     pub report: &'a mut (dyn FnMut(Progress) + Send),
 }
 
 /// The parts of a drive that change as it goes.
-struct State {
-    delivery: Delivery,
+pub(super) struct State {
+    pub delivery: Delivery,
     window: Window,
-    numbers: Numbers,
+    pub numbers: Numbers,
+    /// Where in what is sent the last media message ends.
+    pub media_end: u64,
+    /// How many bytes an acknowledgement spoke for before the stream was ended.
+    pub ack_stride_bytes: u64,
     next_look: Duration,
     next_move: Duration,
     begun: bool,
-    publish_started: bool,
-    accepted: bool,
+    pub publish_started: bool,
+    pub accepted: bool,
     source_ended: bool,
     flushed: bool,
     /// The stream is being ended.
     stopping: bool,
-    /// When an ordered stop must be through.
-    stop_by: Option<Duration>,
+    /// The server has closed its side while the stream was being ended.
+    pub hung_up: bool,
+    /// When an ordered stop must be through; `None` where the source has ended by itself.
+    pub stop_by: Option<Duration>,
 }
 
-enum Turn {
+/// What one step of input or output did.
+pub(super) enum Turn {
     Read(usize),
     /// So many bytes, and whether nothing of them waits inside of TLS.
     Wrote(usize, bool),
@@ -160,7 +178,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
         let mut state = State {
             delivery: Delivery::new(now),
             window: Window::new(now),
-            numbers: Numbers::default(),
+            numbers: Numbers { local_address: self.local_address, ..Numbers::default() },
+            media_end: 0,
+            ack_stride_bytes: 0,
             next_look: now,
             next_move: now,
             begun: false,
@@ -168,8 +188,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
             accepted: false,
             source_ended: false,
             flushed: true,
-            stop_by: None,
             stopping: false,
+            hung_up: false,
+            stop_by: None,
         };
         let mut inbox = vec![0_u8; 16 * 1024];
         let mut alarm = Alarm::new(self.clock);
@@ -184,7 +205,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
                 self.stop(&mut state);
                 continue;
             }
-            if sent_all && state.stopping {
+            if state.stopping && (sent_all || state.hung_up) {
                 return self.leave(state).await;
             }
             let wants_media = self.wants_media(&state);
@@ -264,6 +285,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
                     state.numbers.messages += 1;
                     let end = state.numbers.sent_bytes + self.session.transmit().remaining() as u64;
                     state.delivery.first_media_ends_at(end);
+                    state.media_end = end;
                 }
                 Sent::NothingYet => break,
                 Sent::End => state.source_ended = true,
@@ -326,7 +348,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
     fn take_advice(
         &mut self,
         now: Duration,
-        state: &State,
+        state: &mut State,
         tcp: Option<TcpState>,
     ) -> Result<(), PublishError> {
         let queue = &state.numbers.queue;
@@ -342,6 +364,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
         };
         let advice = self.source.observe(now, sample);
         if let Some(kbps) = advice.target_kbps {
+            state.numbers.target_kbps = Some(kbps);
             (self.report)(Progress::Target(kbps));
         }
         if advice.reconnect { Err(PublishError::TooSlow) } else { Ok(()) }
@@ -355,7 +378,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
     fn handle_turn(&mut self, turn: Turn, inbox: &[u8], state: &mut State) {
         let now = self.clock.now();
         match turn {
-            Turn::Read(0) => self.session.handle_eof(now),
+            Turn::Read(0) => {
+                state.hung_up = state.stopping;
+                self.session.handle_eof(now);
+            }
             Turn::Read(length) => self.session.handle_input(now, &inbox[..length]),
             Turn::Wrote(length, flushed) => {
                 self.session.transmit().advance(length);
@@ -394,78 +420,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
 
     fn stop(&mut self, state: &mut State) {
         state.stopping = true;
+        state.ack_stride_bytes = self.session.stats().ack_stride_bytes;
         self.session.stop(self.clock.now());
-    }
-
-    /// Waits until what was sent has arrived, then half-closes and reads to the end: a socket closed
-    /// with unread bytes would reset the connection and take undelivered media with it.
-    async fn leave(mut self, mut state: State) -> Result<Numbers, PublishError> {
-        let mut inbox = vec![0_u8; 4096];
-        let mut progress = (0, 0);
-        let mut quiet_by = self.clock.now() + FAREWELL_QUIET;
-        let open = loop {
-            let stats = self.session.stats();
-            let tcp = self.probe.as_ref().and_then(TcpProbe::sample);
-            let in_flight = tcp.map_or(0, |tcp| tcp.unacknowledged_bytes);
-            state.numbers.acknowledged_bytes = stats.ack_seen.then_some(stats.bytes_acknowledged);
-            let missing = state.numbers.sent_bytes.saturating_sub(stats.bytes_acknowledged);
-            let arrived =
-                [0, HANDSHAKE_BYTES].contains(&missing) || (!stats.ack_seen && in_flight == 0);
-            let now = self.clock.now();
-            if progress != (stats.bytes_acknowledged, in_flight) {
-                progress = (stats.bytes_acknowledged, in_flight);
-                quiet_by = now + FAREWELL_QUIET;
-            }
-            if arrived && state.publish_started && !state.accepted {
-                state.accepted = true;
-                (self.report)(Progress::Accepted);
-            }
-            let deadline = state.stop_by.map_or(quiet_by, |by| by.min(quiet_by));
-            if arrived || now >= deadline {
-                break true;
-            }
-            let look = deadline.min(now + ACCEPT_LOOK);
-            tokio::select! {
-                read = self.stream.read(&mut inbox) => match read {
-                    Ok(length) if length > 0 => self.session.handle_input(now, &inbox[..length]),
-                    _ => break false,
-                },
-                () = self.clock.reach(Some(look)) => {}
-            }
-        };
-        if open {
-            let left = state.stop_by.map_or(STOP_TIMEOUT, |by| by.saturating_sub(self.clock.now()));
-            let _ = timeout(left, self.close(&mut inbox)).await;
-        }
-        let stats = self.session.stats();
-        state.numbers.acknowledged_bytes = stats.ack_seen.then_some(stats.bytes_acknowledged);
-        Ok(state.numbers)
-    }
-
-    async fn close(&mut self, inbox: &mut [u8]) {
-        if self.stream.shutdown().await.is_err() {
-            return;
-        }
-        while let Ok(length) = self.stream.read(inbox).await {
-            if length == 0 {
-                return;
-            }
-            self.session.handle_input(self.clock.now(), &inbox[..length]);
-        }
     }
 }
 
 /// While acceptance is awaited delivery is looked at this often, so that the light follows at once.
-const ACCEPT_LOOK: Duration = Duration::from_millis(20);
-
-/// Some servers do not count C0, C1 and C2 in what they acknowledge.
-const HANDSHAKE_BYTES: u64 = 1 + 2 * 1536;
+pub(super) const ACCEPT_LOOK: Duration = Duration::from_millis(20);
 
 /// What a server said before the connection broke has arrived by then.
 const LAST_WORDS: Duration = Duration::from_millis(200);
-
-/// A server that has shown no progress for this long will not confirm any more than it has.
-const FAREWELL_QUIET: Duration = Duration::from_millis(500);
 
 pub(super) fn lost(error: io::Error) -> PublishError {
     let why = match error.kind() {
@@ -476,7 +440,7 @@ pub(super) fn lost(error: io::Error) -> PublishError {
 }
 
 /// One step of input or output, whichever can be done first; reading is never held up by writing.
-async fn turn<S: AsyncRead + AsyncWrite + Unpin>(
+pub(super) async fn turn<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
     outbound: &Outbound,
     inbox: &mut [u8],
@@ -518,15 +482,18 @@ fn poll_write<S: AsyncWrite + Unpin>(
     let mut slices = [IoSlice::new(&[]); WRITE_SLICES];
     let count = outbound.chunks_vectored(&mut slices);
     let slices = &slices[..count];
-    if outbound.remaining() > GATHERED_BYTES {
+    let is_young = outbound.taken() < YOUNG_CONNECTION_BYTES;
+    if outbound.remaining() > GATHERED_BYTES && !is_young {
         return Pin::new(stream).poll_write_vectored(cx, slices);
     }
-    let mut gathered = [0; GATHERED_BYTES];
-    let mut length = 0;
+    let mut gathered = [0; YOUNG_WRITE_BYTES];
+    let mut rest = &mut gathered[..];
     for slice in slices {
-        gathered[length..length + slice.len()].copy_from_slice(slice);
-        length += slice.len();
+        let taken = slice.len().min(rest.len());
+        rest[..taken].copy_from_slice(&slice[..taken]);
+        rest = &mut rest[taken..];
     }
+    let length = YOUNG_WRITE_BYTES - rest.len();
     Pin::new(stream).poll_write(cx, &gathered[..length])
 }
 

@@ -79,6 +79,14 @@ pub enum PublishError {
         /// What the system said.
         why: String,
     },
+    /// the programme has ended, but the server did not confirm all of it
+    #[error(
+        "the server has not confirmed the last {bytes} bytes of the programme; they may be lost"
+    )]
+    NotConfirmed {
+        /// Of the connection, behind the last byte that it has confirmed.
+        bytes: u64,
+    },
     /// nothing was delivered any more
     #[error("the path is dead: nothing was delivered for {after_ms} ms")]
     DeadPath {

@@ -9,13 +9,40 @@ use crate::rtmp::{self, ConnectOrder, ErrorKind, Session, SessionConfig};
 use super::Target;
 use super::error::PublishError;
 
+/// How a server is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Manner {
+    /// How much is sent ahead.
+    pub order: ConnectOrder,
+    /// Whether `connect` speaks of Enhanced RTMP.
+    pub enhanced: bool,
+}
+
+impl Manner {
+    /// As much as most servers understand, in this order.
+    pub fn usual(order: ConnectOrder) -> Manner {
+        Manner { order, enhanced: true }
+    }
+
+    /// What to leave out at a server that broke in this way; `None` when that would not help.
+    fn humbler(self, ended: &rtmp::Error) -> Option<Manner> {
+        let ahead = self.order != ConnectOrder::Patient && ended.may_dislike_pipelining();
+        let enhanced = self.enhanced && ended.may_dislike_enhancements();
+        // At `connect` it may have been either: both are left out, so that one more connection does.
+        (ahead || enhanced).then_some(Manner {
+            order: if ahead { ConnectOrder::Patient } else { self.order },
+            enhanced: self.enhanced && !enhanced,
+        })
+    }
+}
+
 /// Where one attempt stands between its connections.
 #[derive(Debug, Clone)]
 pub(super) struct Journey {
     /// The server to connect to next.
     pub server: ServerUrl,
-    /// How much to send ahead next.
-    pub order: ConnectOrder,
+    /// How to ask it.
+    pub manner: Manner,
     /// Answer to a challenge, appended to `app` and `tcUrl`.
     suffix: String,
     redirects: u32,
@@ -24,10 +51,10 @@ pub(super) struct Journey {
 
 impl Journey {
     /// An attempt that begins at `server`.
-    pub fn to(server: &ServerUrl, order: ConnectOrder) -> Journey {
+    pub fn to(server: &ServerUrl, manner: Manner) -> Journey {
         Journey {
             server: server.clone(),
-            order,
+            manner,
             suffix: String::new(),
             redirects: 0,
             auth_rounds: 0,
@@ -44,13 +71,12 @@ impl Journey {
         format!("{}{}", self.server.tc_url(), self.suffix)
     }
 
-    /// The session of the next connection. What some servers cannot read (Enhanced RTMP's `capsEx`)
-    /// is left out together with what some do not wait for.
+    /// The session of the next connection.
     pub fn session(&self, clock: Clock, target: &Target) -> Session {
         let key = target.ingest.key.clone();
         let config = SessionConfig {
-            order: self.order,
-            advertise_reconnect: self.order != ConnectOrder::Patient,
+            order: self.manner.order,
+            enhanced: self.manner.enhanced,
             seed: fastrand::u64(..),
             ..SessionConfig::new(&self.tc_url(), &self.app(), key)
         };
@@ -71,11 +97,10 @@ impl Journey {
                 self.redirect(&place, error)
             }
             ErrorKind::AuthRequired(_) => self.authenticate(error, nonce),
-            _ if ended.may_dislike_pipelining() && self.order != ConnectOrder::Patient => {
-                self.order = ConnectOrder::Patient;
+            _ => {
+                self.manner = self.manner.humbler(ended).ok_or(error)?;
                 Ok(())
             }
-            _ => Err(error),
         }
     }
 
@@ -143,6 +168,8 @@ mod tests {
     use crate::rtmp::auth::Challenge;
     use crate::rtmp::{Phase, Redirect};
 
+    const USUAL: Manner = Manner { order: ConnectOrder::Conforming, enhanced: true };
+
     fn server(url: &str) -> ServerUrl {
         ServerUrl::parse(url).unwrap()
     }
@@ -175,30 +202,48 @@ mod tests {
 
     #[test]
     fn a_redirect_never_leaves_tls() {
-        let mut journey = Journey::to(&server("rtmps://a.example/live"), ConnectOrder::Conforming);
+        let mut journey = Journey::to(&server("rtmps://a.example/live"), USUAL);
         let error = journey.go_on(redirect("rtmp://a.example/live"), 1).unwrap_err();
         assert!(error.to_string().contains("leave TLS"), "{error}");
     }
 
     #[test]
     fn a_server_that_redirects_in_a_circle_is_given_up() {
-        let mut journey = Journey::to(&server("rtmps://a.example/live"), ConnectOrder::Conforming);
+        let mut journey = Journey::to(&server("rtmps://a.example/live"), USUAL);
         let rounds = (0..100).take_while(|_| journey.go_on(redirect("/live"), 1).is_ok()).count();
         assert_eq!(rounds, REDIRECTS_MAX as usize);
     }
 
     #[test]
     fn a_server_that_breaks_on_commands_sent_ahead_is_tried_patiently_once() {
-        let mut journey = Journey::to(&server("rtmps://a.example/live"), ConnectOrder::Conforming);
+        let mut journey = Journey::to(&server("rtmps://a.example/live"), USUAL);
         let closed = || ended(Phase::Connect, true, ErrorKind::ClosedByServer);
         assert!(journey.go_on(closed(), 1).is_ok());
-        assert_eq!(journey.order, ConnectOrder::Patient);
+        assert_eq!(journey.manner, Manner { order: ConnectOrder::Patient, enhanced: false });
+        assert!(journey.go_on(closed(), 1).is_err());
+    }
+
+    #[test]
+    fn a_server_that_took_connect_and_breaks_later_is_still_told_of_enhanced_rtmp() {
+        let mut journey = Journey::to(&server("rtmps://a.example/live"), USUAL);
+        let closed = ended(Phase::CreateStream, true, ErrorKind::ClosedByServer);
+        assert!(journey.go_on(closed, 1).is_ok());
+        assert_eq!(journey.manner, Manner { order: ConnectOrder::Patient, enhanced: true });
+    }
+
+    #[test]
+    fn a_server_that_breaks_on_enhanced_rtmp_is_tried_once_without() {
+        let patient = Manner { order: ConnectOrder::Patient, enhanced: true };
+        let mut journey = Journey::to(&server("rtmps://a.example/live"), patient);
+        let closed = || ended(Phase::Connect, false, ErrorKind::ClosedByServer);
+        assert!(journey.go_on(closed(), 1).is_ok());
+        assert!(!journey.manner.enhanced);
         assert!(journey.go_on(closed(), 1).is_err());
     }
 
     #[test]
     fn a_connection_that_was_lost_while_live_is_not_tried_again_here() {
-        let mut journey = Journey::to(&server("rtmps://a.example/live"), ConnectOrder::Conforming);
+        let mut journey = Journey::to(&server("rtmps://a.example/live"), USUAL);
         let closed = ended(Phase::Publishing, false, ErrorKind::ClosedByServer);
         assert!(journey.go_on(closed, 1).is_err());
     }
@@ -209,11 +254,10 @@ mod tests {
             let said = "[ code=403 need auth; authmod=adobe ] : ";
             ended(Phase::Connect, true, ErrorKind::AuthRequired(Challenge::parse(said).unwrap()))
         };
-        let mut nobody = Journey::to(&server("rtmps://a.example/live"), ConnectOrder::Patient);
+        let mut nobody = Journey::to(&server("rtmps://a.example/live"), USUAL);
         assert!(nobody.go_on(asks(), 1).is_err());
 
-        let mut anna =
-            Journey::to(&server("rtmps://anna:pw@a.example/live"), ConnectOrder::Patient);
+        let mut anna = Journey::to(&server("rtmps://anna:pw@a.example/live"), USUAL);
         anna.go_on(asks(), 1).unwrap();
         assert_eq!(anna.app(), "live?authmod=adobe&user=anna");
         assert_eq!(anna.tc_url(), "rtmps://a.example/live?authmod=adobe&user=anna");

@@ -8,6 +8,7 @@ mod connect;
 mod delivery;
 mod drive;
 mod error;
+mod farewell;
 mod file;
 mod frames;
 mod journey;
@@ -17,8 +18,7 @@ mod task;
 pub mod tls;
 
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::ClientConfig;
 
@@ -28,7 +28,7 @@ use crate::rtmp::url::{Ingest, Scheme};
 
 use connect::Wire;
 use drive::Drive;
-use journey::Journey;
+use journey::{Journey, Manner};
 
 pub use delivery::{Delivery, Observation, Window};
 pub use drive::{Close, Numbers, Progress, Sent, Source};
@@ -43,8 +43,8 @@ pub use tls::{CertificateFault, TlsFault, TrustError};
 #[derive(Debug)]
 pub struct Target {
     ingest: Ingest,
-    /// Whether this server has to be asked one thing at a time.
-    patient: AtomicBool,
+    /// How this server was asked when it last accepted; until then, as much as it may understand.
+    manner: Mutex<Manner>,
     tls: Arc<ClientConfig>,
 }
 
@@ -66,7 +66,8 @@ impl Target {
             return Err(TrustError::PlainAddress.into());
         }
         let tls = tls::client_config(policy)?;
-        Ok(Target { ingest, patient: AtomicBool::new(false), tls })
+        let manner = Mutex::new(Manner::usual(ConnectOrder::default()));
+        Ok(Target { ingest, manner, tls })
     }
 
     /// The same stream and trust at the place that the server has named, absolute or relative.
@@ -77,21 +78,24 @@ impl Target {
         let server = journey::moved(&self.ingest.server, place)?;
         Ok(Target {
             ingest: Ingest { server, key: self.ingest.key.clone() },
-            patient: AtomicBool::new(self.patient.load(Ordering::Relaxed)),
+            manner: Mutex::new(self.manner()),
             tls: self.tls.clone(),
         })
     }
 
-    fn order(&self) -> ConnectOrder {
-        match self.patient.load(Ordering::Relaxed) {
-            true => ConnectOrder::Patient,
-            false => ConnectOrder::Conforming,
-        }
+    /// The same, with so much sent ahead as long as the server does not break on it.
+    #[must_use]
+    pub fn in_order(self, order: ConnectOrder) -> Target {
+        Target { manner: Mutex::new(Manner::usual(order)), ..self }
     }
 
-    /// A server that accepted in this order is asked in this order from now on.
-    fn remember(&self, order: ConnectOrder) {
-        self.patient.store(order == ConnectOrder::Patient, Ordering::Relaxed);
+    fn manner(&self) -> Manner {
+        *self.manner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A server that has accepted is asked in the same way from now on.
+    fn remember(&self, manner: Manner) {
+        *self.manner.lock().unwrap_or_else(PoisonError::into_inner) = manner;
     }
 
     /// The address, without the key.
@@ -114,7 +118,7 @@ pub async fn publish<M: Source>(
     close: impl Future<Output = Close>,
 ) -> Result<Numbers, PublishError> {
     tokio::pin!(close);
-    let mut journey = Journey::to(&target.ingest.server, target.order());
+    let mut journey = Journey::to(&target.ingest.server, target.manner());
     loop {
         let mut accepted = false;
         let mut watch = |progress| {
@@ -124,13 +128,13 @@ pub async fn publish<M: Source>(
         let connection = Connection { clock, target, journey: &journey };
         let ended = connection.publish(source, &mut watch, close.as_mut()).await;
         if accepted {
-            target.remember(journey.order);
+            target.remember(journey.manner);
         }
         match ended {
             Ok(numbers) => return Ok(numbers),
             Err(error) => {
                 journey.go_on(error, fastrand::u32(..))?;
-                tracing::debug!(server = %journey.server, order = ?journey.order, "once more");
+                tracing::debug!(server = %journey.server, manner = ?journey.manner, "once more");
                 source.restart();
             }
         }
@@ -153,7 +157,7 @@ impl Connection<'_> {
     ) -> Result<Numbers, PublishError> {
         let (clock, journey) = (self.clock, self.journey);
         let mut done = |phase| tracing::debug!(phase, "done");
-        let (wire, probe) = tokio::select! {
+        let (wire, probe, local_address) = tokio::select! {
             biased;
             _ = &mut close => return Ok(Numbers::default()),
             connected = connect::connect(&journey.server, &self.target.tls, &mut done) => connected?,
@@ -161,10 +165,14 @@ impl Connection<'_> {
         let session = journey.session(clock, self.target);
         match wire {
             Wire::Plain(stream) => {
-                Drive { clock, stream, session, source, probe, report }.run(close).await
+                Drive { clock, stream, session, source, probe, local_address, report }
+                    .run(close)
+                    .await
             }
             Wire::Tls(stream) => {
-                Drive { clock, stream, session, source, probe, report }.run(close).await
+                Drive { clock, stream, session, source, probe, local_address, report }
+                    .run(close)
+                    .await
             }
         }
     }

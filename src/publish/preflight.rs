@@ -9,7 +9,7 @@ use crate::rtmp::{self, ConnectOrder, Event, Session};
 
 use super::connect::{Wire, connect};
 use super::drive::lost;
-use super::journey::Journey;
+use super::journey::{Journey, Manner};
 use super::tls::{self, ServerIdentity};
 use super::{PublishError, Target};
 
@@ -47,7 +47,7 @@ pub enum Depth {
 /// sent.
 pub async fn preflight(clock: Clock, target: &Target, depth: Depth) -> Preflight {
     let mut seen = Preflight { phases: Vec::new(), server: None, failure: None };
-    let mut journey = Journey::to(&target.ingest.server, ConnectOrder::Patient);
+    let mut journey = Journey::to(&target.ingest.server, Manner::usual(ConnectOrder::Patient));
     loop {
         let Err(error) = look(clock, target, &journey, depth, &mut seen).await else {
             return seen;
@@ -75,10 +75,10 @@ async fn look(
     };
     let connected = connect(&journey.server, &target.tls, &mut done).await;
     let ended = match connected {
-        Ok((Wire::Plain(stream), _)) => {
+        Ok((Wire::Plain(stream), ..)) => {
             ask(clock, stream, journey.session(clock, target), depth, &mut done).await
         }
-        Ok((Wire::Tls(stream), _)) => {
+        Ok((Wire::Tls(stream), ..)) => {
             seen.server = tls::identity(stream.get_ref().1);
             ask(clock, stream, journey.session(clock, target), depth, &mut done).await
         }

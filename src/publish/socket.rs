@@ -22,6 +22,9 @@ const NLMSG_HEADER_BYTES: usize = 16;
 const REQUEST_BYTES: usize = NLMSG_HEADER_BYTES + 56;
 const DIAG_MESSAGE_BYTES: usize = 72;
 
+/// State of a connection whose peer has closed (net/tcp_states.h).
+const TCP_CLOSE_WAIT: u8 = 8;
+
 /// Offsets in `struct tcp_info` (linux/tcp.h); they only ever grow at the end.
 const TCP_INFO_SND_MSS: usize = 16;
 const TCP_INFO_SACKED: usize = 28;
@@ -40,6 +43,8 @@ pub struct TcpState {
     pub acknowledged_bytes: u64,
     /// Smoothed round-trip time.
     pub rtt: Duration,
+    /// The peer has closed its side, and everything that it sent is here.
+    pub peer_has_closed: bool,
 }
 
 /// Asks the kernel about one TCP connection.
@@ -119,6 +124,7 @@ fn parse(reply: &[u8]) -> Option<TcpState> {
                 sacked_bytes: sacked_bytes.min(unacknowledged_bytes),
                 acknowledged_bytes: u64_at(info, TCP_INFO_BYTES_ACKED)?,
                 rtt: Duration::from_micros(u32_at(info, TCP_INFO_RTT)?.into()),
+                peer_has_closed: message.get(1)? == &TCP_CLOSE_WAIT,
             });
         }
         attributes = attributes.get(length.next_multiple_of(4)..)?;

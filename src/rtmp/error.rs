@@ -177,6 +177,16 @@ impl Error {
         }
     }
 
+    /// Whether a `connect` without Enhanced RTMP may succeed where this one did not: the server broke
+    /// on it without an answer.
+    pub fn may_dislike_enhancements(&self) -> bool {
+        self.during <= Phase::Connect
+            && matches!(
+                self.kind,
+                ErrorKind::ServerMisbehaved { .. } | ErrorKind::ClosedByServer | ErrorKind::Timeout
+            )
+    }
+
     /// Whether the patient order may succeed where this session did not: something was sent ahead of
     /// its time and the server gave up without naming the key.
     pub fn may_dislike_pipelining(&self) -> bool {

@@ -42,9 +42,10 @@ pub struct SessionConfig {
     pub order: ConnectOrder,
     /// The `flashVer` of `connect`; `None` for the usual one.
     pub flash_ver: Option<String>,
-    /// Whether to tell the server that it may ask for a reconnect (Enhanced RTMP v2, `capsEx`). Some
-    /// old servers cannot read it.
-    pub advertise_reconnect: bool,
+    /// Whether `connect` says what of Enhanced RTMP v2 is spoken here: the codecs (`fourCcList`,
+    /// `videoFourCcInfoMap`, `audioFourCcInfoMap`), and in `capsEx` that the server may ask for a
+    /// reconnect. Some old servers cannot read it.
+    pub enhanced: bool,
     /// The chunk size to announce and to cut messages by, in bytes; brought into the range of RTMP 1.0
     /// section 5.4.1. Every server that is known takes 128 to 65536.
     pub chunk_bytes: u32,
@@ -129,6 +130,8 @@ pub struct Stats {
     pub bytes_acknowledged: u64,
     /// Whether the server acknowledges at all.
     pub ack_seen: bool,
+    /// How many bytes the longer one of the last two acknowledgements spoke for.
+    pub ack_stride_bytes: u64,
     /// Bytes that came from the server.
     pub bytes_received: u64,
 }
@@ -181,7 +184,7 @@ impl SessionConfig {
             key,
             order: ConnectOrder::default(),
             flash_ver: None,
-            advertise_reconnect: false,
+            enhanced: false,
             chunk_bytes: RTMP_CHUNK_SIZE_OUT as u32,
             seed: 0,
         }
@@ -239,6 +242,7 @@ impl Session {
             bytes_sent: self.wire.out.taken(),
             bytes_acknowledged: self.delivered.bytes(),
             ack_seen: self.delivered.seen(),
+            ack_stride_bytes: self.delivered.stride(),
             bytes_received: self.received.bytes(),
         }
     }
@@ -515,6 +519,14 @@ impl Session {
         match stream_id {
             Some(stream_id) => self.wire.unpublish(stream_id),
             None => self.stopped(),
+        }
+    }
+
+    /// After a stop: asks once more to have everything acknowledged. Some servers look whether they owe
+    /// an acknowledgement only when bytes come in, before they read what these say.
+    pub fn ask_for_the_last_acknowledgement(&mut self) {
+        if matches!(self.state, State::Left) {
+            self.wire.ask_for_each_byte();
         }
     }
 

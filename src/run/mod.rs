@@ -94,6 +94,8 @@ pub struct Destination {
     pub name: String,
     /// Where and how; `None` while it has no key.
     pub target: Option<Arc<Target>>,
+    /// The server to use while that one fails.
+    pub backup: Option<Arc<Target>>,
     /// The settings that it was made of; `None` when it does not come from settings.
     pub made_of: Option<config::Destination>,
 }

@@ -23,9 +23,10 @@ pub(super) fn end_kind(error: &PublishError) -> EndKind {
             EndKind::Certificate { not_yet_valid }
         }
         PublishError::Tls { .. } => EndKind::Certificate { not_yet_valid: false },
-        PublishError::Lost { .. } | PublishError::DeadPath { .. } | PublishError::TooSlow => {
-            EndKind::Lost
-        }
+        PublishError::Lost { .. }
+        | PublishError::DeadPath { .. }
+        | PublishError::NotConfirmed { .. }
+        | PublishError::TooSlow => EndKind::Lost,
         PublishError::BadRedirect { .. } => EndKind::Rejected,
         PublishError::Rtmp(error) => rtmp_end_kind(error),
     }

@@ -3,6 +3,7 @@
 mod desk;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,11 +17,14 @@ use crate::appliance::{
 };
 use crate::capture::{Capture, CaptureError, CaptureEvent, CaptureStats, Fault};
 use crate::clock::Clock;
-use crate::console::{self, About, ClientId, EncoderNumbers, Reply, SendNumbers, Session, Status};
+use crate::console::{
+    self, About, ChannelNumbers, ClientId, EncoderNumbers, LevelNumbers, Reply, SendNumbers,
+    Server, Session, Status,
+};
 use crate::flv::metadata::Metadata;
-use crate::limits::{CONSOLE_BAUD, EVENTS_MAX, NUMBERS_INTERVAL, REPROBE_INTERVAL};
+use crate::limits::{CONSOLE_BAUD, DRIVER_HANGS, EVENTS_MAX, NUMBERS_INTERVAL, REPROBE_INTERVAL};
 use crate::media::FanOut;
-use crate::pace::{self, Follow};
+use crate::pace;
 use crate::panel::{Blinker, Button, Contact};
 use crate::publish::{self, Close, Numbers, Order, PublishHandle, Report, What};
 use crate::{board, capture};
@@ -42,7 +46,6 @@ const NO_DEBOUNCE_MS: u16 = 0;
 
 pub(super) struct Runner {
     clock: Clock,
-    profile: Arc<board::Profile>,
     /// What has become of the settings of the network, and those that were handed over last.
     managed: String,
     handed: Option<(Wired, Wifi)>,
@@ -72,6 +75,10 @@ pub(super) struct Runner {
     reports: mpsc::Sender<Report>,
     reported: mpsc::Receiver<Report>,
     destinations: BTreeMap<DestinationId, Running>,
+    /// Those that are set, in the order of the settings.
+    order: Vec<DestinationId>,
+    /// The highest bitrate of the picture, as the destinations know it.
+    ceiling_kbps: u32,
     next_id: u32,
     capture: CaptureSlot,
 
@@ -80,6 +87,8 @@ pub(super) struct Runner {
     rates: Rates,
     next_numbers: Duration,
     next_look: Duration,
+    next_alive: Option<Duration>,
+    drivers: Drivers,
     exit: Option<u8>,
 }
 
@@ -104,6 +113,28 @@ enum CaptureSlot {
         run: u64,
         capture: Capture,
     },
+}
+
+/// Devices that are being opened or closed by their drivers.
+#[derive(Debug, Default)]
+struct Drivers {
+    at_work: u32,
+    /// When one of them was last asked, or last answered.
+    since: Duration,
+}
+
+impl Drivers {
+    fn asked(&mut self, now: Duration) {
+        (self.at_work, self.since) = (self.at_work.saturating_add(1), now);
+    }
+
+    fn answered(&mut self, now: Duration) {
+        (self.at_work, self.since) = (self.at_work.saturating_sub(1), now);
+    }
+
+    fn hang(&self, now: Duration) -> bool {
+        self.at_work > 0 && now.saturating_sub(self.since) > DRIVER_HANGS
+    }
 }
 
 /// What the numbers were a while ago, to make rates of them.
@@ -138,6 +169,7 @@ impl Runner {
             },
         );
         let request = plan::request(&of_board, &settings);
+        let ceiling_kbps = request.video.bitrate_kbps;
         let keeper = memory.store.and_then(|store| desk::keeper(store, inputs.clone()));
         let debounce_ms = match &profile.button {
             board::Button::Cdev { debounce_ms, .. } => {
@@ -157,9 +189,9 @@ impl Runner {
         };
         let session = Session::new(about, profile.console.baud().unwrap_or(CONSOLE_BAUD));
         let (reports, reported) = mpsc::channel(EVENTS_MAX);
+        let next_alive = hands.manager.alive_interval().map(|_| now);
         Runner {
             clock,
-            profile: Arc::new(profile),
             managed: NOT_SET.to_owned(),
             handed: None,
             fixed,
@@ -184,6 +216,8 @@ impl Runner {
             reports,
             reported,
             destinations: BTreeMap::new(),
+            order: Vec::new(),
+            ceiling_kbps,
             next_id: 0,
             capture: CaptureSlot::Off,
             last_end: None,
@@ -191,6 +225,8 @@ impl Runner {
             rates: Rates::default(),
             next_numbers: now,
             next_look: now,
+            next_alive,
+            drivers: Drivers::default(),
             exit: None,
         }
     }
@@ -272,6 +308,7 @@ impl Runner {
             Input::PinJudged(right) => self.handle_pin_judged(right),
             Input::Network(link, interfaces) => {
                 self.desk.interfaces = interfaces;
+                self.find_stranded();
                 self.tell(Event::Link(link));
             }
             Input::Clock(clock) => self.tell(Event::Clock(clock)),
@@ -279,9 +316,33 @@ impl Runner {
             Input::Answered(to, reply) => self.reply(to, &reply),
             Input::NetworkManaged(told) => self.handle_network_managed(told),
             Input::Capture(run, event) => self.handle_capture(run, event),
-            Input::CaptureStarted(run, started) => self.handle_started(run, started),
-            Input::CaptureStopped(run) => self.tell_pipeline(run, PipelineEvent::Ended),
+            Input::CaptureStarted(run, started) => {
+                self.drivers.answered(self.clock.now());
+                self.handle_started(run, started);
+            }
+            Input::CaptureStopped(run) => {
+                self.drivers.answered(self.clock.now());
+                self.tell_pipeline(run, PipelineEvent::Ended);
+            }
             Input::Terminate => self.tell(Event::Terminate),
+        }
+    }
+
+    /// Connections from an address that no interface has any more.
+    fn find_stranded(&mut self) {
+        let Some(interfaces) = &self.desk.interfaces else { return };
+        let has = |address: &IpAddr| {
+            address.is_loopback()
+                || interfaces.iter().any(|i| i.addresses.contains(&address.to_string()))
+        };
+        let connected = self.destinations.iter().filter_map(|(id, running)| {
+            let numbers = running.handle.numbers.borrow();
+            let is_gone = numbers.local_address.is_some_and(|address| !has(&address));
+            is_gone.then_some((*id, numbers.attempt))
+        });
+        let stranded: Vec<_> = connected.collect();
+        for (dest, attempt) in stranded {
+            self.tell(Event::Stranded { dest, attempt });
         }
     }
 
@@ -355,13 +416,17 @@ impl Runner {
     fn handle_report(&mut self, report: Report) {
         let dest = DestinationId(report.destination);
         match report.what {
-            What::Target(kbps) => return self.set_target(dest, Some(kbps)),
+            What::Target(kbps) => {
+                return self.set_target(dest, Some(kbps.min(self.ceiling_kbps)));
+            }
             // What an earlier connection could bear says nothing about this one.
             What::Accepted => self.set_target(dest, Some(self.request.video.bitrate_kbps)),
             What::Ended(_) => self.set_target(dest, None),
+            What::Returned => {}
         }
         let what = match report.what {
             What::Accepted => PublishEvent::Accepted,
+            What::Returned => PublishEvent::Returned,
             What::Target(_) => return,
             What::Ended(Ok(())) => {
                 PublishEvent::Ended { kind: EndKind::Stopped, said: String::new() }
@@ -376,14 +441,34 @@ impl Runner {
         self.drop_gone();
     }
 
-    /// One encode has one bitrate: that which the first live destination can bear.
+    /// What the path of a destination can bear; `None` when it is not live.
     fn set_target(&mut self, dest: DestinationId, kbps: Option<u32>) {
         if let Some(running) = self.destinations.get_mut(&dest) {
             running.target_kbps = kbps;
         }
+        self.steer_encoder();
+    }
+
+    /// The highest bitrate of the picture is another one from now on.
+    fn set_ceiling(&mut self) {
         let ceiling_kbps = self.request.video.bitrate_kbps;
-        let targets = self.destinations.values().map(|running| running.target_kbps);
-        let wanted_kbps = pace::combine(Follow::Primary, ceiling_kbps, targets);
+        for running in self.destinations.values_mut() {
+            running.handle.ceiling_kbps.send_replace(ceiling_kbps);
+            // A path without trouble says nothing until it has some.
+            if running.target_kbps == Some(self.ceiling_kbps) {
+                running.target_kbps = Some(ceiling_kbps);
+            }
+        }
+        self.ceiling_kbps = ceiling_kbps;
+        self.steer_encoder();
+    }
+
+    /// One encode has one bitrate, that which the setting makes of all paths.
+    fn steer_encoder(&self) {
+        let in_order = self.order.iter().filter_map(|id| self.destinations.get(id));
+        let targets = in_order.map(|running| running.target_kbps);
+        let follow = self.settings.video.follow;
+        let wanted_kbps = pace::combine(follow, self.request.video.bitrate_kbps, targets);
         if let CaptureSlot::On { capture, .. } = &self.capture
             && capture.stats().bitrate_kbps != wanted_kbps
         {
@@ -411,9 +496,23 @@ impl Runner {
         if now >= self.next_look {
             self.look_for_sources();
         }
+        if self.next_alive.is_some_and(|at| now >= at) {
+            self.next_alive = self.hands.manager.alive_interval().map(|every| now + every);
+            self.say_alive(now);
+        }
         if now >= self.next_numbers {
             self.next_numbers = now + NUMBERS_INTERVAL;
             self.take_numbers(now);
+        }
+    }
+
+    /// The loop turns, or this would not be reached. A driver that holds a device for good is cured
+    /// by a new process, if by anything.
+    fn say_alive(&self, now: Duration) {
+        if self.drivers.hang(now) {
+            tracing::error!("a driver hangs; the watchdog will end this process");
+        } else {
+            self.hands.manager.notify("WATCHDOG=1");
         }
     }
 
@@ -425,6 +524,7 @@ impl Runner {
             self.buttons.iter().filter_map(|(_, button)| button.poll_timeout()).min(),
             self.blinker.poll_timeout(),
             self.session.poll_timeout(),
+            self.next_alive,
             is_off.then_some(self.next_look),
             is_on.then_some(self.next_numbers),
         ]
@@ -448,7 +548,15 @@ impl Runner {
     fn perform(&mut self, action: Action) {
         match action {
             Action::Pipeline(order) => self.perform_pipeline(order),
-            Action::Publish(PublishOrder::Open { dest, attempt }) => self.open(dest, attempt),
+            Action::Publish(PublishOrder::Open { dest, attempt, server }) => {
+                self.open(dest, attempt, server);
+            }
+            Action::Publish(PublishOrder::Return { dest, attempt }) => {
+                let running = self.destinations.get(&dest);
+                if let Some(target) = running.and_then(|d| d.settings.target.clone()) {
+                    self.order(dest, Order::Return { attempt, target });
+                }
+            }
             Action::Publish(PublishOrder::Close { dest, attempt, polite }) => {
                 let how = if polite { Close::Polite } else { Close::Abort };
                 self.order(dest, Order::Close { attempt, how });
@@ -489,6 +597,7 @@ impl Runner {
             return;
         }
         self.capture = CaptureSlot::Opening { run, wanted: true };
+        self.drivers.asked(self.clock.now());
         let request = self.on_air.clone();
         let (fan_out, key_wanted) = (self.fan_out.clone(), self.key_wanted.clone());
         let sink: capture::FrameSink = Arc::new(move |frame| {
@@ -521,6 +630,7 @@ impl Runner {
 
     /// Closing devices takes time, so it happens on the blocking pool.
     fn close_capture(&mut self, run: u64, capture: Capture) {
+        self.drivers.asked(self.clock.now());
         let inputs = self.inputs.clone();
         spawn_blocking(move || {
             drop(capture);
@@ -534,8 +644,11 @@ impl Runner {
         }
     }
 
-    fn open(&mut self, dest: DestinationId, attempt: u64) {
-        let target = self.destinations.get(&dest).and_then(|d| d.settings.target.clone());
+    fn open(&mut self, dest: DestinationId, attempt: u64, server: Server) {
+        let target = self.destinations.get(&dest).and_then(|d| match server {
+            Server::First => d.settings.target.clone(),
+            Server::Backup => d.settings.backup.clone(),
+        });
         if let Some(target) = target {
             let metadata = Arc::new(self.metadata());
             self.order(dest, Order::Open { attempt, target, metadata });
@@ -587,6 +700,7 @@ impl Runner {
     fn add_numbers(&self, status: &mut Status) {
         if matches!(self.capture, CaptureSlot::On { .. }) {
             status.encoder = self.rates.encoder;
+            status.levels = self.rates.encoder.map(|_| level_numbers(&self.rates.capture));
         }
         for shown in &mut status.destinations {
             let id = DestinationId(shown.id);
@@ -625,6 +739,19 @@ impl Runner {
             let before = self.rates.sent_bytes.insert(*id, sent).unwrap_or(0);
             self.rates.sent_kbps.insert(*id, kbps(sent.saturating_sub(before), seconds));
         }
+    }
+}
+
+fn level_numbers(stats: &CaptureStats) -> LevelNumbers {
+    let channel = |level: &capture::ChannelLevel| ChannelNumbers {
+        peak_dbfs: level.peak_dbfs,
+        rms_dbfs: level.rms_dbfs,
+    };
+    LevelNumbers {
+        channels: stats.levels.channels.iter().map(channel).collect(),
+        silent_for_ms: stats.levels.silent_for_ms,
+        black_for_ms: stats.levels.black_for_ms,
+        microphone_drift_ppm: stats.microphone_drift_ppm,
     }
 }
 

@@ -57,7 +57,7 @@ impl Probe {
         (Probe::Conforming, "publish as the box does: conforming order, chunks of 4096 bytes"),
         (Probe::Patient, "publish in the patient order"),
         (Probe::Early, "publish in the early order"),
-        (Probe::Capabilities, "Enhanced RTMP: `capsEx` with reconnect in `connect`"),
+        (Probe::Capabilities, "Enhanced RTMP: codecs and `capsEx` in `connect`"),
         (Probe::SmallChunks, "chunks of 128 bytes"),
         (Probe::LargeChunks, "chunks of 65536 bytes"),
         (Probe::Time24, "timestamps across 0xFFFFFF"),
@@ -175,7 +175,7 @@ impl Rig<'_> {
     }
 
     fn capabilities(&mut self) -> Cell {
-        let cell = self.drive("capabilities", |config| config.advertise_reconnect = true);
+        let cell = self.drive("capabilities", |config| config.enhanced = true);
         match self.server.capabilities("capabilities") {
             Some(words) if cell == Cell::Ok && !words.contains("reconnect: true") => {
                 Cell::Defect(format!("it read {words}"))

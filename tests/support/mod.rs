@@ -4,6 +4,7 @@
 
 pub mod appliance;
 pub mod clip;
+pub mod delay;
 pub mod drain;
 pub mod ingest;
 pub mod nginx;

@@ -33,9 +33,26 @@ pub struct Treatment {
     pub policy: Policy,
     /// Cut the connection as soon as commands arrive ahead of an answer.
     pub hates_pipelining: bool,
+    /// Cut the connection when `connect` has properties of Enhanced RTMP.
+    pub hates_enhancements: bool,
     /// After this many video messages, ask to move here.
     pub move_after: Option<(u64, String)>,
+    /// After this many video messages, read no further, and once the publisher has had its time to
+    /// write all of it, leave like this.
+    pub leave_after: Option<(u64, Leave)>,
 }
+
+/// How a server leaves that has not read everything.
+#[derive(Debug, Clone, Copy)]
+pub enum Leave {
+    /// It closes, which resets the connection.
+    Close,
+    /// It says that nothing more will come from it, and stays.
+    HalfClose,
+}
+
+/// What a publisher needs to write what fits into the sockets' buffers, and to say goodbye.
+const WRITTEN_BY_THEN: Duration = Duration::from_millis(300);
 
 /// The server. Connection `n` gets treatment `n`; the last one serves all that follow.
 pub struct Scripted {
@@ -94,9 +111,21 @@ async fn serve(
     let note = |change: &dyn Fn(&mut Met)| change(&mut list.lock().expect("no panic")[number]);
     let config = IngestConfig { policy: treatment.policy, ..IngestConfig::default() };
     let mut session = IngestSession::new(clock.now(), config);
-    let mut inbox = vec![0; 64 * 1024];
+    // Who leaves in the middle must not have taken more than it means to.
+    let piece_bytes = if treatment.leave_after.is_some() { 2 * 1024 } else { 64 * 1024 };
+    let mut inbox = vec![0; piece_bytes];
     let mut moved = false;
     loop {
+        if let Some((after, how)) = treatment.leave_after
+            && list.lock().expect("no panic")[number].video >= after
+        {
+            tokio::time::sleep(WRITTEN_BY_THEN).await;
+            if matches!(how, Leave::HalfClose) {
+                let _ = socket.shutdown().await;
+                std::future::pending::<()>().await;
+            }
+            break;
+        }
         let outbound = session.transmit();
         while outbound.has_remaining() {
             if socket.write_buf(outbound).await.is_err() {
@@ -110,6 +139,10 @@ async fn serve(
         // The handshake's last part and one command fit in this; a pipeline does not.
         let commands = !list.lock().expect("no panic")[number].publishing;
         if treatment.hates_pipelining && commands && length > 1_536 + 400 {
+            break;
+        }
+        let has = |word: &[u8]| inbox[..length].windows(word.len()).any(|part| part == word);
+        if treatment.hates_enhancements && (has(b"capsEx") || has(b"fourCcList")) {
             break;
         }
         session.handle_input(clock.now(), &inbox[..length]);

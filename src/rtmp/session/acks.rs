@@ -6,6 +6,8 @@ pub(super) struct Delivered {
     bytes: u64,
     last: u32,
     seen: bool,
+    /// How far the last two acknowledgements went.
+    strides: [u64; 2],
 }
 
 impl Delivered {
@@ -17,6 +19,11 @@ impl Delivered {
     /// Whether any acknowledgement came: some servers never send one.
     pub(super) fn seen(&self) -> bool {
         self.seen
+    }
+
+    /// How far the longer one of the last two acknowledgements went.
+    pub(super) fn stride(&self) -> u64 {
+        self.strides[0].max(self.strides[1])
     }
 
     /// Takes a sequence number. It counts modulo 2^32 by the book and modulo 2^31 at Twitch; which of
@@ -37,6 +44,7 @@ impl Delivered {
             _ => forward,
         };
         self.bytes += delta.min(in_flight);
+        self.strides = [self.strides[1], delta.min(in_flight)];
         self.last = sequence;
     }
 }

@@ -19,6 +19,12 @@ const FLASH_VERSION: &str = "FMLE/3.0 (compatible; firstmile)";
 pub(super) const STREAM_ID_GUESS: u32 = 1;
 /// Bit 0 of `capsEx`: "Support for reconnect" (Enhanced RTMP v2).
 const CAPS_RECONNECT: f64 = 1.0;
+/// `FourCcInfoMask.CanForward` (Enhanced RTMP v2): frames are passed on as they come, from a file or an
+/// encoder.
+const CAN_FORWARD: f64 = 4.0;
+/// What is carried in the enhanced form; H.264 and AAC go in the form that every server knows.
+const VIDEO_FOURCCS: [&str; 3] = ["hvc1", "av01", "vp09"];
+const AUDIO_FOURCCS: [&str; 1] = ["Opus"];
 
 /// Transaction ids. Each command has one of its own, so that a late answer cannot be mistaken.
 pub(super) mod transaction {
@@ -77,8 +83,8 @@ impl Wire {
             ("flashVer".into(), flash_version.into()),
             ("tcUrl".into(), self.config.tc_url.as_str().into()),
         ];
-        if self.config.advertise_reconnect {
-            properties.push(("capsEx".into(), CAPS_RECONNECT.into()));
+        if self.config.enhanced {
+            properties.extend(enhanced_properties());
         }
         let arguments = [Value::Object(properties)];
         let body = Command::encode("connect", transaction::CONNECT.into(), &arguments);
@@ -105,10 +111,14 @@ impl Wire {
     /// The window shrinks to a byte before: a server that acknowledges at all then confirms the
     /// last media too, instead of keeping silent until a window is full that never will be.
     pub(super) fn unpublish(&mut self, stream_id: u32) {
-        self.writer.control(&mut self.out, type_id::WINDOW_ACK_SIZE, &1_u32.to_be_bytes());
+        self.ask_for_each_byte();
         self.command_with_key("FCUnpublish", transaction::FC_UNPUBLISH);
         let arguments = [Value::Null, f64::from(stream_id).into()];
         self.command("deleteStream", transaction::DELETE_STREAM, 0, &arguments);
+    }
+
+    pub(super) fn ask_for_each_byte(&mut self) {
+        self.writer.control(&mut self.out, type_id::WINDOW_ACK_SIZE, &1_u32.to_be_bytes());
     }
 
     pub(super) fn media(
@@ -159,6 +169,21 @@ impl Wire {
     }
 }
 
+/// What is said of Enhanced RTMP in `connect`: `fourCcList` for servers of its version 1, the maps and
+/// `capsEx` for those of version 2.
+fn enhanced_properties() -> [Property<'static>; 4] {
+    let codes = VIDEO_FOURCCS.iter().chain(&AUDIO_FOURCCS).map(|code| Value::from(*code));
+    let map = |codes: &[&'static str]| {
+        Value::Object(codes.iter().map(|code| ((*code).into(), CAN_FORWARD.into())).collect())
+    };
+    [
+        ("fourCcList".into(), Value::StrictArray(codes.collect())),
+        ("videoFourCcInfoMap".into(), map(&VIDEO_FOURCCS)),
+        ("audioFourCcInfoMap".into(), map(&AUDIO_FOURCCS)),
+        ("capsEx".into(), CAPS_RECONNECT.into()),
+    ]
+}
+
 /// `@setDataFrame`, which makes servers keep the data that follows for those who join later.
 pub(super) fn set_data_frame() -> [u8; MESSAGE_HEAD_BYTES_MAX] {
     let mut head = [0; MESSAGE_HEAD_BYTES_MAX];
@@ -172,4 +197,48 @@ pub(super) fn metadata<'a>(fields: impl Iterator<Item = (&'a str, Value<'a>)>) -
     Value::from("onMetaData").encode(&mut body);
     Value::EcmaArray(fields.map(|(name, value)| (name.into(), value)).collect()).encode(&mut body);
     Bytes::from(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Buf;
+
+    use super::*;
+    use crate::rtmp::chunk::{Bounds, Reader};
+    use crate::secret::StreamKey;
+
+    /// The properties of the `connect` that is sent, as a server reads them.
+    fn properties(enhanced: bool) -> Vec<(String, String)> {
+        let key = StreamKey::parse("a-k3y").unwrap();
+        let config = SessionConfig::new("rtmps://a.example/live", "live", key);
+        let mut wire = Wire::new(SessionConfig { enhanced, ..config });
+        wire.connect();
+        let bytes = wire.out.copy_to_bytes(wire.out.remaining());
+        let (mut reader, mut rest) = (Reader::new(Bounds::default()), &bytes[..]);
+        let messages = std::iter::from_fn(|| reader.next(&mut rest).unwrap());
+        let connect = messages.last().expect("connect");
+        let command = Command::decode(&connect.body).unwrap();
+        let Some(Value::Object(properties)) = command.arguments.first() else { panic!("none") };
+        let shown = |(name, value): &Property<'_>| (name.to_string(), format!("{value:?}"));
+        properties.iter().map(shown).collect()
+    }
+
+    #[test]
+    fn connect_says_which_codecs_and_abilities_of_enhanced_rtmp_are_spoken() {
+        let usual = properties(false);
+        let names: Vec<_> = usual.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["app", "type", "flashVer", "tcUrl"]);
+        let enhanced = properties(true);
+        assert_eq!(enhanced[..4], usual);
+        for ((name, value), (wanted_name, wanted)) in enhanced[4..].iter().zip([
+            ("fourCcList", &["hvc1", "av01", "vp09", "Opus"][..]),
+            ("videoFourCcInfoMap", &["hvc1", "av01", "vp09", "4.0"]),
+            ("audioFourCcInfoMap", &["Opus", "4.0"]),
+            ("capsEx", &["1.0"]),
+        ]) {
+            assert_eq!(name, wanted_name);
+            assert!(wanted.iter().all(|part| value.contains(part)), "{name}: {value}");
+        }
+        assert_eq!(enhanced.len(), 8);
+    }
 }

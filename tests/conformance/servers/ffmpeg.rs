@@ -88,7 +88,7 @@ impl Server for Ffmpeg {
             Probe::BusyKey | Probe::AfterStop | Probe::CutNoticed | Probe::CutUnnoticed => {
                 Some("takes one publisher and ends with it")
             }
-            Probe::Capabilities => Some("capsEx is taken and not answered"),
+            Probe::Capabilities => Some("they are taken and not answered"),
             Probe::UnknownApp | Probe::WrongKey | Probe::RefusedWithWords | Probe::Redirect => {
                 Some("refuses nobody")
             }

@@ -74,7 +74,7 @@ impl Server for NginxRtmp {
             Probe::CutUnnoticed => Some(
                 "nginx-rtmp goes on pinging an old connection that does not answer, and keeps its key",
             ),
-            Probe::Capabilities => Some("capsEx is taken and not answered"),
+            Probe::Capabilities => Some("they are taken and not answered"),
             Probe::WrongKey | Probe::RefusedWithWords | Probe::Redirect => {
                 Some("only with a web server beside it (`on_publish`, `on_connect`)")
             }

@@ -169,7 +169,7 @@ impl Server for NodeMediaServer {
                  closes without a word",
             ),
             Probe::UnknownApp => Some("takes any application"),
-            Probe::Capabilities => Some("capsEx is taken and not answered"),
+            Probe::Capabilities => Some("they are taken and not answered"),
             Probe::RefusedWithWords | Probe::Redirect => Some("has no words for a refusal"),
             Probe::Ping => Some("sends no pings"),
             Probe::Tls if self.ca_file.is_none() => Some("see its column with TLS"),

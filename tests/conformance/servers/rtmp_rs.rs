@@ -156,7 +156,7 @@ impl Server for RtmpRs {
             Probe::Tls => Some("not built with it: its TLS brings a second cryptographic library"),
             Probe::Ping => Some("sends no pings"),
             Probe::CutUnnoticed => Some("keeps the key for the 60 s of its idle timeout"),
-            Probe::Capabilities => Some("rtmp-rs reads capsEx, and answers with its own"),
+            Probe::Capabilities => Some("rtmp-rs reads them, and answers with its own"),
             Probe::Redirect => Some("`_error` with a flat property `ex.redirect`"),
             _ => None,
         }

@@ -62,7 +62,7 @@ pub fn publisher(data: &[u8]) -> bool {
             1 => ConnectOrder::Early,
             _ => ConnectOrder::Conforming,
         },
-        advertise_reconnect: flags & 8 != 0,
+        enhanced: flags & 8 != 0,
         seed: seed.into(),
         ..SessionConfig::new("rtmp://server.example/live", "live", key())
     };

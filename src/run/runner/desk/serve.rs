@@ -2,10 +2,7 @@
 
 use super::*;
 use crate::config::schema::{self, Kind, Section, Setting};
-use crate::console::{
-    Checked, DeviceGroup, DeviceLine, MACHINE_VERSION, Network, Phase, ReplyMode, SettingLine,
-    Stick,
-};
+use crate::console::{Checked, MACHINE_VERSION, Network, Phase, ReplyMode, SettingLine, Stick};
 use crate::device::network;
 use crate::secret::StreamKey;
 
@@ -43,6 +40,7 @@ impl Runner {
                 Err(why) => Some(Reply::error(why)),
             },
             Service::Devices => self.devices(from),
+            Service::Levels => Some(self.levels()),
             Service::Export => Some(Reply::text(config::export(&self.settings).lines())),
             Service::Reload => self.keep(from, Wish::Reload, "the settings are read".to_owned()),
             Service::Network => Some(self.network()),
@@ -84,7 +82,8 @@ impl Runner {
     }
 
     fn set(&mut self, from: ClientId, name: String, value: Typed) -> Option<Reply> {
-        let is_of_encoder = name.starts_with("video.") || name.starts_with("audio.");
+        let is_of_encoder = (name.starts_with("video.") || name.starts_with("audio."))
+            && !["video.bitrate_kbps", "video.follow"].contains(&name.as_str());
         let on_air = !matches!(self.capture, CaptureSlot::Off);
         let done = if is_of_encoder && on_air {
             format!("{name} is set; it holds from the next broadcast")
@@ -207,15 +206,26 @@ impl Runner {
                 "camera, microphone and encoder are in use; ask again when nothing is on air",
             ));
         }
-        let (profile, inputs) = (self.profile.clone(), self.inputs.clone());
+        let (request, inputs) = (self.request.clone(), self.inputs.clone());
         spawn_blocking(move || {
-            let answer = match capture::devices(&profile) {
-                Ok(report) => Reply::Devices { groups: groups(report) },
+            let answer = match capture::devices(&request) {
+                Ok(report) => Reply::Devices {
+                    lines: report.to_string().lines().map(str::to_owned).collect(),
+                    // It is made of structs, texts and numbers.
+                    found: serde_json::to_value(report).unwrap_or_default(),
+                },
                 Err(error) => Reply::error(error.to_string()),
             };
             let _ = inputs.blocking_send(Input::Answered(from, answer));
         });
         None
+    }
+
+    fn levels(&self) -> Reply {
+        match &self.capture {
+            CaptureSlot::On { capture, .. } => Reply::Levels(level_numbers(&capture.stats())),
+            _ => Reply::error("nothing is measured while the box is not on air"),
+        }
     }
 
     fn reboot(&mut self, sure: bool) -> Option<Reply> {
@@ -244,26 +254,4 @@ fn setting_called(name: &str) -> Option<&'static Setting> {
     let (section, key) = (name.split('.').next()?, name.rsplit('.').next()?);
     let section = Section::ALL.into_iter().find(|s| s.name() == section)?;
     schema::find(section, key)
-}
-
-fn groups(report: capture::DeviceReport) -> Vec<DeviceGroup> {
-    let device = |d: capture::Device| DeviceLine {
-        device: d.device,
-        name: d.name,
-        chosen: d.chosen,
-        why_not: d.why_not,
-    };
-    let encoder = |e: capture::EncoderReport| DeviceLine {
-        device: e.element,
-        name: String::new(),
-        chosen: e.chosen,
-        why_not: e.why_not,
-    };
-    let group = |kind, devices| DeviceGroup { kind, devices };
-    vec![
-        group("cameras", report.cameras.into_iter().map(device).collect()),
-        group("microphones", report.microphones.into_iter().map(device).collect()),
-        group("H.264 encoders", report.video_encoders.into_iter().map(encoder).collect()),
-        group("AAC encoders", report.audio_encoders.into_iter().map(encoder).collect()),
-    ]
 }

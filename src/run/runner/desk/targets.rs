@@ -52,6 +52,7 @@ impl Runner {
         self.settings = self.sources.effective(&stored);
         self.stored = stored;
         self.request = plan::request(&self.of_board, &self.settings);
+        self.set_ceiling();
         self.tell_session();
         self.tell_network();
         self.tell(Event::StartWithout {
@@ -110,9 +111,12 @@ impl Runner {
             let id = self.bring_in_line(&name, made_of);
             if let Some(Running { settings, revision, .. }) = self.destinations.get(&id) {
                 let has_key = settings.target.is_some();
-                targets.push(ApplianceTarget { id, name, revision: *revision, has_key });
+                let has_backup = settings.backup.is_some();
+                let revision = *revision;
+                targets.push(ApplianceTarget { id, name, revision, has_key, has_backup });
             }
         }
+        self.order = targets.iter().map(|target| target.id).collect();
         self.tell(Event::Targets(targets));
         self.drop_gone();
         self.name_choices();
@@ -131,7 +135,9 @@ impl Runner {
             Some(made_of) => plan::destination(made_of),
             None => match self.fixed.iter().find(|fixed| fixed.name == name) {
                 Some(fixed) => fixed.clone(),
-                None => Destination { name: name.to_owned(), target: None, made_of: None },
+                None => {
+                    Destination { name: name.to_owned(), target: None, backup: None, made_of: None }
+                }
             },
         };
         match known {
@@ -148,6 +154,7 @@ impl Runner {
         let id = DestinationId(self.next_id);
         self.next_id = self.next_id.wrapping_add(1);
         let handle = publish::spawn(self.clock, id.0, self.fan_out.clone(), self.reports.clone());
+        handle.ceiling_kbps.send_replace(self.request.video.bitrate_kbps);
         self.destinations.insert(id, Running { settings, revision: 0, handle, target_kbps: None });
         id
     }

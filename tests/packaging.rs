@@ -1,0 +1,136 @@
+//! The service as the package installs it: systemd understands every line and finds it closed enough.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// Highest exposure that `systemd-analyze security` may find, in tenths.
+const EXPOSURE_MAX_TENTHS: &str = "20";
+/// Where a system keeps its units.
+const UNITS: &str = "usr/lib/systemd/system";
+
+/// A system with nothing but the units of this machine's systemd and ours, and the programs they start.
+struct System(PathBuf);
+
+impl System {
+    fn new(name: &str) -> System {
+        let root = std::env::temp_dir().join(format!("firstmile-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&root);
+        let system = System(root);
+        for program in ["usr/bin/firstmile", "usr/bin/systemctl", "usr/bin/rm"] {
+            system.file(program, "#!/bin/sh\n");
+            let path = system.0.join(program);
+            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("writable");
+        }
+        symlink("usr/lib", system.0.join("lib")).expect("a link");
+        symlink("usr/bin", system.0.join("bin")).expect("a link");
+        for unit in names(Path::new("/lib/systemd/system")) {
+            let text = fs::read_to_string(Path::new("/lib/systemd/system").join(&unit));
+            if unit.ends_with(".target")
+                && let Ok(text) = text
+            {
+                system.file(&format!("{UNITS}/{unit}"), &text);
+            }
+        }
+        for unit in ours() {
+            let text = fs::read_to_string(Path::new("systemd").join(&unit)).expect("a unit");
+            system.file(&format!("{UNITS}/{unit}"), &text);
+        }
+        system
+    }
+
+    fn file(&self, path: &str, text: &str) {
+        let path = self.0.join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("writable");
+        fs::write(path, text).expect("writable");
+    }
+
+    fn analyze(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new("systemd-analyze");
+        command.args(arguments).arg(format!("--root={}", self.0.display()));
+        command.output().expect("systemd-analyze runs; it comes with systemd")
+    }
+
+    #[track_caller]
+    fn assert_silent(&self) {
+        for unit in ours() {
+            let unit = unit.replace("@.", "@sda1.");
+            let output = self.analyze(&["verify", "--man=no", &unit]);
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success() && said.is_empty(), "{unit}: {said}");
+        }
+    }
+}
+
+impl Drop for System {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("a folder").flatten();
+    let mut names: Vec<String> =
+        entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort();
+    names
+}
+
+/// The units of the package.
+fn ours() -> Vec<String> {
+    let mut units = names(Path::new("systemd"));
+    units.retain(|name| name.ends_with(".service") || name.ends_with(".path"));
+    assert!(units.len() >= 4, "{units:?}");
+    units
+}
+
+#[test]
+fn systemd_finds_nothing_to_say_about_the_units() {
+    let system = System::new("verify");
+    system.assert_silent();
+    // … and would say something about a line that it does not know.
+    let unit = fs::read_to_string("systemd/firstmile.service").expect("the unit");
+    system.file(&format!("{UNITS}/firstmile.service"), &format!("{unit}\nNonsense=yes\n"));
+    let output = system.analyze(&["verify", "--man=no", "firstmile.service"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("Nonsense"));
+}
+
+#[test]
+fn systemd_finds_nothing_to_say_about_the_additions_for_boards() {
+    for addition in names(Path::new("systemd/boards")) {
+        let system = System::new("board");
+        let text = fs::read_to_string(Path::new("systemd/boards").join(&addition)).expect("text");
+        system.file(&format!("{UNITS}/firstmile.service.d/{addition}"), &text);
+        system.assert_silent();
+    }
+}
+
+#[test]
+fn the_service_is_closed_to_what_it_does_not_need() {
+    let system = System::new("security");
+    for unit in ["firstmile.service", "firstmile-import@.service"] {
+        let threshold = format!("--threshold={EXPOSURE_MAX_TENTHS}");
+        let output =
+            system.analyze(&["security", "--offline=true", "--no-pager", &threshold, unit]);
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{unit}: {said}");
+    }
+}
+
+#[test]
+fn only_the_importer_may_mount() {
+    let unit = |name: &str| fs::read_to_string(format!("systemd/{name}")).expect("a unit");
+    let service = unit("firstmile.service");
+    assert!(service.lines().any(|line| line == "CapabilityBoundingSet="), "no capability at all");
+    assert!(!service.contains("mount "), "no call to mount");
+    assert!(unit("firstmile-import@.service").contains("\nPrivateMounts=yes\n"));
+}
+
+#[test]
+fn a_killed_box_is_started_again_for_ever_and_a_silent_one_is_killed() {
+    let unit = fs::read_to_string("systemd/firstmile.service").expect("the unit");
+    for line in ["Type=notify", "Restart=always", "StartLimitIntervalSec=0", "WatchdogSec=8"] {
+        assert!(unit.lines().any(|said| said == line), "{line}");
+    }
+}
