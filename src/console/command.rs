@@ -96,6 +96,8 @@ pub enum Service {
     Network,
     /// The last lines of the log.
     Log,
+    /// Show the last minutes.
+    BlackBox,
     /// Forget all settings and keys.
     FactoryReset {
         /// It was said twice.

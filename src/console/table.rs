@@ -212,6 +212,16 @@ pub static COMMANDS: &[Entry] = &[
         parse: |words| words.end(Command::Serve(Service::Log)),
     },
     Entry {
+        name: "blackbox",
+        arguments: "",
+        short: "show what happened in the last 10 minutes",
+        long: "Every change, and what was sent and acknowledged on air. After a fault or a break of the \
+               stream the same is kept in the box's state folder.",
+        example: "blackbox",
+        argument: Argument::None,
+        parse: |words| words.end(Command::Serve(Service::BlackBox)),
+    },
+    Entry {
         name: "mode",
         arguments: "text|machine",
         short: "write replies for people, or for a program",

@@ -11,11 +11,18 @@ use crate::limits::KEEPER_ORDERS_MAX;
 
 /// A change that is to be kept.
 pub(super) enum Wish {
-    Set { name: String, value: Typed },
-    Unset { name: String },
+    Set {
+        name: String,
+        value: Typed,
+    },
+    Unset {
+        name: String,
+    },
     Reset,
     Reload,
     Latch(bool),
+    /// Without secrets, as JSON.
+    BlackBox(String),
 }
 
 /// A wish, and who is told what came of it.
@@ -53,6 +60,13 @@ impl Keeper {
                     }
                     continue;
                 }
+                if let Wish::BlackBox(past) = wish {
+                    match store.keep_black_box(past.as_bytes()) {
+                        Ok(()) => tracing::info!("the last minutes are kept as black-box-1.json"),
+                        Err(error) => tracing::warn!(%error, "the black box is not kept"),
+                    }
+                    continue;
+                }
                 let outcome = perform(&mut store, wish)
                     .map(|stored| stored.partial)
                     .map_err(|error| said(&error));
@@ -79,7 +93,7 @@ fn perform(store: &mut Store<Folder>, wish: Wish) -> Result<Stored, StoreError> 
             Err(error) => Err(error.to_string()),
         }),
         Wish::Reset => store.reset(),
-        Wish::Reload | Wish::Latch(_) => store.read(),
+        Wish::Reload | Wish::Latch(_) | Wish::BlackBox(_) => store.read(),
     }
 }
 

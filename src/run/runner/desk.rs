@@ -148,12 +148,17 @@ impl Runner {
 
     /// A change: for the journal, and for whoever watches.
     pub(super) fn announce(&mut self, reply: &Reply) {
+        let now = self.clock.now();
         for line in reply.render_text() {
             tracing::info!("{line}");
+            self.recorder.note(now, &line);
+        }
+        if let Reply::Changed(console::Change::Box { to, .. }) = reply {
+            self.keep_past(*to);
         }
         if self.appliance.watches(LOCAL) {
             self.session.set_mode(self.appliance.mode());
-            self.session.change(self.clock.now(), reply);
+            self.session.change(now, reply);
             self.show_console();
         }
         let clients = self.desk.clients.keys().copied();

@@ -44,6 +44,7 @@ impl Runner {
             Service::Export => Some(Reply::text(config::export(&self.settings).lines())),
             Service::Reload => self.keep(from, Wish::Reload, "the settings are read".to_owned()),
             Service::Network => Some(self.network()),
+            Service::BlackBox => Some(self.past()),
             Service::Log => Some(Reply::text(self.hands.log.lines())),
             Service::FactoryReset { sure: false } => Some(Reply::text([
                 "this forgets all settings and stream keys; say `factory-reset yes` to do it",
@@ -223,7 +224,9 @@ impl Runner {
 
     fn levels(&self) -> Reply {
         match &self.capture {
-            CaptureSlot::On { capture, .. } => Reply::Levels(level_numbers(&capture.stats())),
+            CaptureSlot::On { capture, .. } => {
+                Reply::Levels(numbers::level_numbers(&capture.stats()))
+            }
             _ => Reply::error("nothing is measured while the box is not on air"),
         }
     }

@@ -164,8 +164,7 @@ impl Runner {
         let appliance = &self.appliance;
         self.destinations.retain(|id, _| appliance.holds(*id));
         let destinations = &self.destinations;
-        self.rates.sent_bytes.retain(|id, _| destinations.contains_key(id));
-        self.rates.sent_kbps.retain(|id, _| destinations.contains_key(id));
+        self.rates.retain(|id| destinations.contains_key(id));
     }
 
     /// What the console completes arguments to.
