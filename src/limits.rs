@@ -442,6 +442,8 @@ pub const RESTART_WAIT_FIRST: Duration = Duration::from_secs(1);
 pub const RESTART_WAIT_MAX: Duration = Duration::from_secs(10);
 /// A run that lasted this long was a sound one.
 pub const RESTARTS_FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
+/// Pins of a board's header.
+pub const BOARD_HEADER_PINS_MAX: u32 = 100;
 /// Board profiles that may inherit from each other in a row.
 pub const BOARD_INHERIT_DEPTH_MAX: usize = 8;
 
