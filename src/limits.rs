@@ -273,6 +273,18 @@ pub const CONSOLE_ESCAPE_BYTES_MAX: usize = 16;
 pub const LOG_LINES_MAX: usize = 50;
 /// A line of the log is cut here; with the one above, what the log may hold is 50 KiB.
 pub const LOG_LINE_BYTES_MAX: usize = 1_024;
+/// How far back the black box goes.
+pub const BLACK_BOX_TIME: Duration = Duration::from_secs(600);
+/// Samples in it: one a second.
+pub const BLACK_BOX_SAMPLES_MAX: usize = 600;
+/// Events in it; a box that tells more has told the same many times.
+pub const BLACK_BOX_EVENTS_MAX: usize = 512;
+/// An event is cut here; with the one above, events take 160 KiB at most, and samples twice as much.
+pub const BLACK_BOX_EVENT_BYTES_MAX: usize = 320;
+/// Black boxes that are kept on the disk, newest first.
+pub const BLACK_BOXES_KEPT: usize = 4;
+/// From one break of the stream that is kept to the next.
+pub const BLACK_BOX_KEEP_INTERVAL: Duration = Duration::from_secs(300);
 /// Changes of settings waiting for a slow disk.
 pub const KEEPER_ORDERS_MAX: usize = 16;
 /// From a client's connection to its whole request, and from an answer to its being taken.
@@ -399,6 +411,8 @@ pub const RESTART_WAIT_FIRST: Duration = Duration::from_secs(1);
 pub const RESTART_WAIT_MAX: Duration = Duration::from_secs(10);
 /// A run that lasted this long was a sound one.
 pub const RESTARTS_FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
+/// Pins of a board's header.
+pub const BOARD_HEADER_PINS_MAX: u32 = 100;
 /// Board profiles that may inherit from each other in a row.
 pub const BOARD_INHERIT_DEPTH_MAX: usize = 8;
 

@@ -4,6 +4,7 @@
 //! next input or deadline. It decides nothing: why the box does something is answered in
 //! `appliance`, how it is done in `capture`, `publish` and `device`.
 
+mod black_box;
 mod keeper;
 mod outcome;
 mod plan;

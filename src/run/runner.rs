@@ -1,6 +1,7 @@
 //! The loop itself.
 
 mod desk;
+mod numbers;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -34,9 +35,11 @@ use crate::device::Sources;
 use crate::device::button::Seen;
 use crate::device::control::{Answer, Heard};
 
+use super::black_box::Recorder;
 use super::keeper::{Keeper, Order as KeepOrder, Wish};
 use super::{Destination, DueTo, EndNote, Hands, Input, Setup, View, outcome, plan};
 use desk::Desk;
+use numbers::Rates;
 
 /// The console on the box's own port.
 const LOCAL: ClientId = ClientId(0);
@@ -82,6 +85,7 @@ pub(super) struct Runner {
     last_end: Option<EndNote>,
     missing: Option<String>,
     rates: Rates,
+    recorder: Recorder,
     next_numbers: Duration,
     next_look: Duration,
     next_alive: Option<Duration>,
@@ -132,16 +136,6 @@ impl Drivers {
     fn hang(&self, now: Duration) -> bool {
         self.at_work > 0 && now.saturating_sub(self.since) > DRIVER_HANGS
     }
-}
-
-/// What the numbers were a while ago, to make rates of them.
-#[derive(Default)]
-struct Rates {
-    at: Duration,
-    capture: CaptureStats,
-    sent_bytes: BTreeMap<DestinationId, u64>,
-    encoder: Option<EncoderNumbers>,
-    sent_kbps: BTreeMap<DestinationId, u32>,
 }
 
 impl Runner {
@@ -209,6 +203,7 @@ impl Runner {
             last_end: None,
             missing: None,
             rates: Rates::default(),
+            recorder: Recorder::new(),
             next_numbers: now,
             next_look: now,
             next_alive,
@@ -671,79 +666,5 @@ impl Runner {
         let levels = self.blinker.poll(now);
         let (missing, last_end) = (self.missing.clone(), self.last_end.clone());
         self.view.send_replace(Some(View { status, levels, missing, last_end }));
-    }
-
-    fn add_numbers(&self, status: &mut Status) {
-        if matches!(self.capture, CaptureSlot::On { .. }) {
-            status.encoder = self.rates.encoder;
-            status.levels = self.rates.encoder.map(|_| level_numbers(&self.rates.capture));
-        }
-        for shown in &mut status.destinations {
-            let id = DestinationId(shown.id);
-            let Some(running) = self.destinations.get(&id) else {
-                continue;
-            };
-            if shown.live_for_ms.is_some() {
-                let numbers = *running.handle.numbers.borrow();
-                let sent_kbps = self.rates.sent_kbps.get(&id).copied().unwrap_or(0);
-                shown.numbers = Some(send_numbers(sent_kbps, numbers));
-            }
-        }
-    }
-
-    /// Turns counters into rates.
-    fn take_numbers(&mut self, now: Duration) {
-        let seconds = now.saturating_sub(self.rates.at).as_secs_f64();
-        if seconds <= 0.0 {
-            return;
-        }
-        self.rates.at = now;
-        if let CaptureSlot::On { capture, .. } = &self.capture {
-            let stats = capture.stats();
-            let before = std::mem::replace(&mut self.rates.capture, stats.clone());
-            let bytes = stats.video_bytes.saturating_sub(before.video_bytes);
-            let frames = stats.video_frames.saturating_sub(before.video_frames);
-            self.rates.encoder = Some(EncoderNumbers {
-                target_kbps: stats.bitrate_kbps,
-                actual_kbps: kbps(bytes, seconds),
-                frames_per_s: (frames as f64 / seconds) as f32,
-                frames: stats.video_frames,
-            });
-        }
-        for (id, running) in &self.destinations {
-            let sent = running.handle.numbers.borrow().sent_bytes;
-            let before = self.rates.sent_bytes.insert(*id, sent).unwrap_or(0);
-            self.rates.sent_kbps.insert(*id, kbps(sent.saturating_sub(before), seconds));
-        }
-    }
-}
-
-fn level_numbers(stats: &CaptureStats) -> LevelNumbers {
-    let channel = |level: &capture::ChannelLevel| ChannelNumbers {
-        peak_dbfs: level.peak_dbfs,
-        rms_dbfs: level.rms_dbfs,
-    };
-    LevelNumbers {
-        channels: stats.levels.channels.iter().map(channel).collect(),
-        silent_for_ms: stats.levels.silent_for_ms,
-        black_for_ms: stats.levels.black_for_ms,
-        microphone_drift_ppm: stats.microphone_drift_ppm,
-    }
-}
-
-fn kbps(bytes: u64, seconds: f64) -> u32 {
-    (bytes as f64 * 8.0 / 1_000.0 / seconds) as u32
-}
-
-fn send_numbers(sent_kbps: u32, numbers: Numbers) -> SendNumbers {
-    let queue = numbers.queue;
-    SendNumbers {
-        sent_kbps,
-        frames_sent: numbers.messages,
-        frames_dropped: queue.dropped.total(),
-        queue_ms: queue.span.as_millis() as u64,
-        queue_bytes: queue.bytes as u64,
-        acknowledged_bytes: numbers.acknowledged_bytes.unwrap_or(0),
-        rtt_ms: numbers.rtt_us.map(|us| (us / 1_000) as u32),
     }
 }

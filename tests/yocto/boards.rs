@@ -184,3 +184,37 @@ fn settings_of_boards_name_files_that_exist() {
     }
     assert!(file("data.mount").text.contains("What=/dev/disk/by-label/firstmile-data\n"));
 }
+
+#[test]
+fn an_update_finds_the_slots_that_the_card_has() {
+    let system = file("system.conf");
+    let machine = system.path.rsplit('/').nth(1).expect("a folder for each machine");
+    let said = |key: &str| -> Vec<String> {
+        let lines = system.text.lines().filter_map(|l| l.strip_prefix(key)?.strip_prefix('='));
+        lines.map(str::to_owned).collect()
+    };
+    let bundle = file("firstmile-bundle.bb");
+    assert_eq!(bundle.words("COMPATIBLE_MACHINE"), [machine]);
+    let compatible =
+        bundle.words("RAUC_BUNDLE_COMPATIBLE").join(" ").replace("${MACHINE}", machine);
+    assert_eq!(said("compatible"), [compatible]);
+    assert_eq!(bundle.words("RAUC_BUNDLE_FORMAT"), ["verity"]);
+
+    let settings = file(&format!("rauc-{machine}.inc"));
+    let card = file(&settings.words("WKS_FILE")[0]).text;
+    let parts: Vec<&str> = card.lines().filter(|l| l.starts_with("part ")).collect();
+    let roots = parts.iter().enumerate().filter(|(_, l)| l.contains("--source rootfs"));
+    let roots: Vec<String> = roots.map(|(at, _)| format!("/dev/mmcblk0p{}", at + 1)).collect();
+    assert_eq!(said("device"), roots, "system.conf and {card}");
+    let script = file("boot.cmd.in").text;
+    for (name, device) in said("bootname").iter().zip(&roots) {
+        let number = device.trim_start_matches("/dev/mmcblk0p");
+        let chosen = format!("setenv slot {name}\n      setenv part {number}\n");
+        assert!(script.contains(&chosen), "boot.cmd.in takes another partition for {name}");
+    }
+    let label = file("boot.mount").text.contains("What=/dev/disk/by-label/boot\n");
+    assert!(
+        label && parts[0].contains("--label boot "),
+        "U-Boot's memory is in the first partition"
+    );
+}

@@ -164,6 +164,25 @@ fn units_are_those_of_the_package_and_all_are_installed() {
 }
 
 #[test]
+fn units_of_the_layer_are_all_enabled() {
+    for recipe in layer().iter().filter(|f| f.path.ends_with(".bb") && !f.path.ends_with(RECIPE)) {
+        let units: Vec<String> =
+            recipe.local_sources().into_iter().filter(|n| n.ends_with(".mount")).collect();
+        assert_eq!(recipe.words("SYSTEMD_SERVICE:${PN}"), units, "{}", recipe.path);
+        let folder = recipe.path.rsplit_once('/').expect("a folder").0;
+        for unit in units {
+            let text = file(&format!("{folder}/files/{unit}")).text;
+            assert!(text.contains("\n[Install]\n"), "{unit} cannot be enabled");
+            let place = unit.trim_end_matches(".mount").replace('-', "/");
+            assert!(
+                text.contains(&format!("\nWhere=/{place}\n")),
+                "{unit} is named for another place"
+            );
+        }
+    }
+}
+
+#[test]
 fn user_and_groups_are_those_of_the_package() {
     let text = read("systemd/sysusers.conf");
     let lines = text.lines().filter(|l| !l.starts_with('#') && !l.trim().is_empty());

@@ -135,8 +135,13 @@ impl Runner {
 
     /// A change: for the journal, and for whoever watches.
     pub(super) fn announce(&mut self, reply: &Reply) {
+        let now = self.clock.now();
         for line in reply.render_text() {
             tracing::info!("{line}");
+            self.recorder.note(now, &line);
+        }
+        if let Reply::Changed(console::Change::Box { to, .. }) = reply {
+            self.keep_past(*to);
         }
         let watching: Vec<ClientId> = std::iter::once(LOCAL)
             .chain(self.desk.clients.keys().copied())
@@ -228,6 +233,7 @@ impl Runner {
             Service::Export => Some(Reply::text(config::export(&self.settings).lines())),
             Service::Reload => self.keep(from, Wish::Reload, "the settings are read".to_owned()),
             Service::Network => Some(self.network()),
+            Service::BlackBox => Some(self.past()),
             Service::Log => Some(Reply::text(self.hands.log.lines())),
             Service::FactoryReset { sure: false } => Some(Reply::text([
                 "this forgets all settings and stream keys; say `factory-reset yes` to do it",
@@ -486,8 +492,7 @@ impl Runner {
         let appliance = &self.appliance;
         self.destinations.retain(|id, _| appliance.holds(*id));
         let destinations = &self.destinations;
-        self.rates.sent_bytes.retain(|id, _| destinations.contains_key(id));
-        self.rates.sent_kbps.retain(|id, _| destinations.contains_key(id));
+        self.rates.retain(|id| destinations.contains_key(id));
     }
 
     /// What the console completes arguments to.

@@ -11,7 +11,8 @@ LIC_FILES_CHKSUM = " \
 "
 
 # By default the checkout that this layer lies in is built: these files of it, and no others.
-FILESEXTRAPATHS:prepend := "${@os.path.normpath(d.getVar('THISDIR') + '/../../..')}:"
+FIRSTMILE_ROOT := "${@os.path.normpath(d.getVar('THISDIR') + '/../../..')}"
+FILESEXTRAPATHS:prepend := "${FIRSTMILE_ROOT}:"
 FIRSTMILE_CHECKOUT = " \
     file://Cargo.lock;subdir=${BP} \
     file://Cargo.toml;subdir=${BP} \
@@ -30,6 +31,11 @@ FIRSTMILE_ARCHIVE_SHA256 ??= ""
 
 SRC_URI = "${@d.getVar('FIRSTMILE_ARCHIVE') + ';name=archive' if d.getVar('FIRSTMILE_ARCHIVE') else d.getVar('FIRSTMILE_CHECKOUT')}"
 SRC_URI[archive.sha256sum] = "${FIRSTMILE_ARCHIVE_SHA256}"
+
+python () {
+    if not d.getVar('FIRSTMILE_ARCHIVE') and not os.path.exists(d.expand('${FIRSTMILE_ROOT}/Cargo.lock')):
+        raise bb.parse.SkipRecipe('the layer does not lie in a checkout of firstmile: name FIRSTMILE_ARCHIVE')
+}
 
 # Made from Cargo.lock by `make yocto-crates`.
 require firstmile-crates.inc
