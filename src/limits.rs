@@ -385,6 +385,13 @@ pub const CAPTURE_STALL: Duration = Duration::from_millis(1_500);
 /// From the loss of a source to the next try, and between tries: a replugged microphone is to be
 /// heard within 3 s.
 pub const CAPTURE_REOPEN_INTERVAL: Duration = Duration::from_secs(1);
+/// Between tries when the kernel has just told that a device came: its node and the rights to it
+/// follow within a second on a busy board.
+pub const CAPTURE_REOPEN_AFTER_NEWS: Duration = Duration::from_millis(100);
+/// So many tries are that close together.
+pub const CAPTURE_REOPENS_AFTER_NEWS: u32 = 15;
+/// Pictures that a JPEG decoder may hold before those that went in first count as broken.
+pub const CAPTURE_JPEGS_IN_DECODER_MAX: usize = 64;
 /// Sound that may lie ahead of what is encoded: 384 KB at 48 kHz and two channels.
 pub const CAPTURE_SOUND_AHEAD_MAX: Duration = Duration::from_secs(2);
 /// From `stop` to its return, even when a driver does not let go.
