@@ -23,6 +23,8 @@ struct Shared {
 struct State {
     stopped: bool,
     rung: bool,
+    /// Devices that came so far.
+    news: u64,
     threads: usize,
 }
 
@@ -61,6 +63,23 @@ impl Stop {
     pub(super) fn ring(&self) {
         self.lock().rung = true;
         self.0.changed.notify_all();
+    }
+
+    /// Something came that a thread may be waiting for.
+    pub(super) fn tell_news(&self) {
+        self.lock().news += 1;
+        self.0.changed.notify_all();
+    }
+
+    /// The news so far, for [`Stop::wait_for_news`].
+    pub(super) fn news(&self) -> u64 {
+        self.lock().news
+    }
+
+    /// Waits for that long, until the stop, or until there is more news than `seen`.
+    pub(super) fn wait_for_news(&self, at_most: Duration, seen: u64) -> bool {
+        self.wait_until(at_most, |state| state.stopped || state.news != seen);
+        self.lock().stopped
     }
 
     /// Orders every thread to end and waits for them; `false` when one has not ended in time. It
@@ -161,6 +180,18 @@ mod tests {
         assert!(!stop.wait_for_ring(long), "it rings now");
         stop.stop();
         assert!(stop.wait_for_ring(long));
+    }
+
+    #[test]
+    fn news_is_heard_at_once_even_when_it_came_before_the_wait() {
+        let (stop, long) = (Stop::default(), Duration::from_secs(60));
+        let seen = stop.news();
+        stop.tell_news();
+        assert!(!stop.wait_for_news(long, seen), "no stop");
+        let seen = stop.news();
+        assert!(!stop.wait_for_news(Duration::from_millis(1), seen));
+        stop.stop();
+        assert!(stop.wait_for_news(long, seen));
     }
 
     #[test]
