@@ -209,6 +209,13 @@ pub const BACKOFF_FIRST: Duration = Duration::from_millis(500);
 pub const BACKOFF_MAX: Duration = Duration::from_secs(10);
 /// Jitter on each wait, plus and minus.
 pub const BACKOFF_JITTER_PERCENT: u32 = 20;
+/// An attempt that is under way when the network changes is through within this time from its start,
+/// or it hangs and is made anew. Name, TCP, TLS and RTMP are some seven round trips.
+pub const NETWORK_CHANGE_GRACE: Duration = Duration::from_secs(1);
+/// From the switch to a backup server to the first look at the first one, doubled after each.
+pub const RETURN_FIRST: Duration = Duration::from_secs(30);
+/// Longest time from one look at the first server to the next.
+pub const RETURN_MAX: Duration = Duration::from_secs(600);
 /// Live for this long: the back-off starts anew.
 pub const BACKOFF_RESET_AFTER: Duration = Duration::from_secs(60);
 /// Wait after the server refused the key.
@@ -266,6 +273,18 @@ pub const CONSOLE_ESCAPE_BYTES_MAX: usize = 16;
 pub const LOG_LINES_MAX: usize = 50;
 /// A line of the log is cut here; with the one above, what the log may hold is 50 KiB.
 pub const LOG_LINE_BYTES_MAX: usize = 1_024;
+/// How far back the black box goes.
+pub const BLACK_BOX_TIME: Duration = Duration::from_secs(600);
+/// Samples in it: one a second.
+pub const BLACK_BOX_SAMPLES_MAX: usize = 600;
+/// Events in it; a box that tells more has told the same many times.
+pub const BLACK_BOX_EVENTS_MAX: usize = 512;
+/// An event is cut here; with the one above, events take 160 KiB at most, and samples twice as much.
+pub const BLACK_BOX_EVENT_BYTES_MAX: usize = 320;
+/// Black boxes that are kept on the disk, newest first.
+pub const BLACK_BOXES_KEPT: usize = 4;
+/// From one break of the stream that is kept to the next.
+pub const BLACK_BOX_KEEP_INTERVAL: Duration = Duration::from_secs(300);
 /// Changes of settings waiting for a slow disk.
 pub const KEEPER_ORDERS_MAX: usize = 16;
 /// From a client's connection to its whole request, and from an answer to its being taken.
@@ -356,6 +375,10 @@ pub const CAPTURE_OFFERS_MAX: usize = 512;
 pub const CAPTURE_HDMI_TOOL_TIMEOUT: Duration = Duration::from_secs(1);
 /// A device that is not opened or closed after this is held by its driver for good.
 pub const DRIVER_HANGS: Duration = Duration::from_secs(30);
+/// An encoder that fails is set up anew so many times before another one is taken.
+pub const ENCODER_TRIES_MAX: u32 = 3;
+/// An encoder that worked for this long after it was set up has all its tries again.
+pub const ENCODER_PROVEN: Duration = Duration::from_secs(60);
 /// A source that gives nothing for this long is lost: a frozen camera is to be seen within 2 s, and
 /// one frame a second is still a picture.
 pub const CAPTURE_STALL: Duration = Duration::from_millis(1_500);
@@ -381,6 +404,8 @@ pub const RESTART_WAIT_FIRST: Duration = Duration::from_secs(1);
 pub const RESTART_WAIT_MAX: Duration = Duration::from_secs(10);
 /// A run that lasted this long was a sound one.
 pub const RESTARTS_FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
+/// Pins of a board's header.
+pub const BOARD_HEADER_PINS_MAX: u32 = 100;
 /// Board profiles that may inherit from each other in a row.
 pub const BOARD_INHERIT_DEPTH_MAX: usize = 8;
 

@@ -16,7 +16,7 @@ use firstmile::appliance::{
     Action, Appliance, DestinationId, EndKind, Event, LinkChange, PipelineEvent, PipelineFault,
     PipelineOrder, Presence, PublishEvent, PublishOrder, Setup, Source, Target, To,
 };
-use firstmile::console::{ClientId, Clock, Command, DestinationState, Mode, Stick};
+use firstmile::console::{ClientId, Clock, Command, DestinationState, Mode, Server, Stick};
 use firstmile::limits::{ACTIONS_MAX, DESTINATIONS_MAX, ORDERS_MAX, STOPPING_TIMEOUT};
 use firstmile::panel::{Attention, Gesture, Indication};
 
@@ -108,6 +108,8 @@ struct Task {
     open: Option<u64>,
     closing: bool,
     on_the_way: usize,
+    /// The attempt has the stream at the backup server.
+    at_backup: bool,
     last_arrival: Duration,
 }
 
@@ -115,6 +117,7 @@ struct Task {
 #[derive(Default)]
 struct Ledger {
     attempt: u64,
+    server: Server,
     accepted: bool,
     closing: bool,
     over: bool,
@@ -356,7 +359,8 @@ impl World {
             47 => console(Command::DestinationList),
             48 => Event::ConsoleGone(client),
             49..61 => self.some_targets(),
-            61..66 => Event::Link(LinkChange::Changed),
+            61..64 => Event::Link(LinkChange::Changed),
+            64..66 => self.some_stranding(),
             66..69 => Event::Link(LinkChange::Down),
             69..72 => Event::Link(LinkChange::Up),
             72..75 => Event::Clock(Clock::Trusted),
@@ -373,12 +377,26 @@ impl World {
         }
     }
 
+    /// The address is gone that some attempt came from, or came from a while ago.
+    fn some_stranding(&mut self) -> Event {
+        let dest = self.rng.u32(..12);
+        let open = self.tasks.get(&dest).and_then(|task| task.open);
+        let attempt = open.unwrap_or_else(|| self.rng.u64(..=self.attempts));
+        Event::Stranded { dest: DestinationId(dest), attempt }
+    }
+
     /// An event that belongs to nothing that runs.
     fn some_stranger(&mut self) -> Event {
         let attempt = self.rng.u64(..=self.attempts).saturating_sub(3);
         let what = self.some_end();
         if self.rng.bool() {
-            Event::Publish { dest: DestinationId(99), attempt, what }
+            let dest = DestinationId(if self.rng.bool() { 99 } else { self.rng.u32(..12) });
+            match self.rng.u8(..3) {
+                0 => Event::Publish { dest: DestinationId(99), attempt, what },
+                // A server cannot return to us on its own, and an older attempt is long over.
+                1 => Event::Publish { dest, attempt: 0, what: PublishEvent::Returned },
+                _ => Event::Stranded { dest, attempt: 0 },
+            }
         } else {
             Event::Pipeline { run: 0, what: PipelineEvent::FirstKey }
         }
@@ -426,7 +444,7 @@ impl World {
     // ── publish tasks ─────────────────────────────────────────────────────────────────────────
 
     fn send(&mut self, order: PublishOrder) -> Kept {
-        let (PublishOrder::Open { dest, .. } | PublishOrder::Close { dest, .. }) = order;
+        let dest = destination(&order);
         let delay = ms(if self.rng.bool() { 0 } else { self.rng.u64(..60) });
         let task = self.tasks.entry(dest.0).or_default();
         task.on_the_way += 1;
@@ -442,13 +460,23 @@ impl World {
 
     fn arrive(&mut self, order: PublishOrder) -> Kept {
         match order {
-            PublishOrder::Open { dest, attempt } => {
+            PublishOrder::Open { dest, attempt, server } => {
                 let task = self.tasks.entry(dest.0).or_default();
                 task.on_the_way -= 1;
                 keep(task.open.is_none(), || format!("two publishes at once at {dest:?}"))?;
                 task.open = Some(attempt);
                 task.closing = false;
+                task.at_backup = server == Server::Backup;
                 self.plan_fate(dest, attempt);
+            }
+            PublishOrder::Return { dest, attempt } => {
+                let task = self.tasks.entry(dest.0).or_default();
+                task.on_the_way -= 1;
+                let is_possible = task.open == Some(attempt) && !task.closing && task.at_backup;
+                if is_possible && (self.calm || self.rng.u8(..3) > 0) {
+                    let dial = ms(self.rng.u64(20..2_000));
+                    self.later(dial, Soon::Fate(dest, attempt, PublishEvent::Returned));
+                }
             }
             PublishOrder::Close { dest, attempt, polite } => {
                 let task = self.tasks.entry(dest.0).or_default();
@@ -496,8 +524,10 @@ impl World {
         if task.open != Some(attempt) || task.closing {
             return Ok(());
         }
-        if matches!(what, PublishEvent::Ended { .. }) {
-            task.open = None;
+        match what {
+            PublishEvent::Ended { .. } => task.open = None,
+            PublishEvent::Returned => task.at_backup = false,
+            PublishEvent::Accepted => {}
         }
         self.report(Event::Publish { dest, attempt, what });
         Ok(())
@@ -607,7 +637,14 @@ impl World {
             return;
         }
         ledger.over = matches!(what, PublishEvent::Ended { .. });
-        ledger.accepted = !ledger.over && !ledger.closing;
+        if *what == PublishEvent::Returned && ledger.accepted {
+            ledger.server = Server::First;
+        }
+        ledger.accepted = match what {
+            PublishEvent::Accepted => !ledger.closing,
+            PublishEvent::Returned => ledger.accepted,
+            PublishEvent::Ended { .. } => false,
+        };
     }
 
     /// Does what the appliance wants done, and checks every promise.
@@ -654,14 +691,26 @@ impl World {
 
     fn check_order(&mut self, order: PublishOrder) -> Kept {
         match order {
-            PublishOrder::Open { dest, attempt } => {
+            PublishOrder::Open { dest, attempt, server } => {
                 keep(attempt > self.attempts, || format!("attempt {attempt} is not new"))?;
                 self.attempts = attempt;
                 let ledger = self.ledger.entry(dest.0).or_default();
                 keep(ledger.attempt == 0 || ledger.over, || {
                     format!("{dest:?} is opened while attempt {} is not over", ledger.attempt)
                 })?;
-                *ledger = Ledger { attempt, ..Ledger::default() };
+                *ledger = Ledger { attempt, server, ..Ledger::default() };
+                keep(server == Server::First || has_backup(dest.0), || {
+                    format!("{dest:?} is opened at a backup server that it does not have")
+                })?;
+            }
+            PublishOrder::Return { dest, attempt } => {
+                let ledger = self.ledger.entry(dest.0).or_default();
+                keep(ledger.attempt == attempt && ledger.accepted, || {
+                    format!("{dest:?}: what is not live is to return")
+                })?;
+                keep(ledger.server == Server::Backup, || {
+                    format!("{dest:?} is to return from its first server")
+                })?;
             }
             PublishOrder::Close { dest, attempt, polite } => {
                 let ledger = self.ledger.entry(dest.0).or_default();
@@ -685,9 +734,7 @@ impl World {
     /// Nothing disturbs what it has nothing to do with.
     fn check_cause(&self, because: Option<(&Event, Mode)>, orders: &[PublishOrder]) -> Kept {
         let Some((event, before)) = because else { return Ok(()) };
-        let of = |order: &PublishOrder| match order {
-            PublishOrder::Open { dest, .. } | PublishOrder::Close { dest, .. } => *dest,
-        };
+        let of = destination;
         match event {
             Event::Publish { dest, .. } if self.appliance.mode() != Mode::Stopping => {
                 keep(orders.iter().all(|order| of(order) == *dest), || {
@@ -709,6 +756,10 @@ impl World {
             let says = destination.state == DestinationState::Accepted;
             let is = self.ledger.get(&destination.id).is_some_and(|ledger| ledger.accepted);
             keep(says == is, || format!("{} is accepted: {is}, says {says}", destination.name))?;
+            let server = self.ledger.get(&destination.id).map(|ledger| ledger.server);
+            keep(!is || destination.server.is_none_or(|says| Some(says) == server), || {
+                format!("{} is at {server:?}, says {:?}", destination.name, destination.server)
+            })?;
             let wait_ms = destination.next_attempt_in_ms.unwrap_or(0);
             keep(wait_ms <= 72_000, || format!("a wait of {wait_ms} ms"))?;
         }
@@ -755,6 +806,18 @@ fn is_lost_source(because: Option<(&Event, Mode)>) -> bool {
     matches!(because, Some((Event::Source(_, Presence::Lost), _)))
 }
 
+fn destination(order: &PublishOrder) -> DestinationId {
+    let (PublishOrder::Open { dest, .. }
+    | PublishOrder::Return { dest, .. }
+    | PublishOrder::Close { dest, .. }) = order;
+    *dest
+}
+
+fn has_backup(id: u32) -> bool {
+    id.is_multiple_of(2)
+}
+
 fn target(id: u32, revision: u64) -> Target {
-    Target { id: DestinationId(id), name: format!("d{id}"), revision, has_key: true }
+    let name = format!("d{id}");
+    Target { id: DestinationId(id), name, revision, has_key: true, has_backup: has_backup(id) }
 }

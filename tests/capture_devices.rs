@@ -22,6 +22,8 @@ fn the_report_says_of_each_encoder_whether_and_why_not() {
             ("openh264enc", None),
             ("x264enc", Some("works, but openh264enc comes first")),
             ("v4l2h264enc", Some("the board profile does not name it")),
+            ("nvv4l2h264enc", Some("the board profile does not name it")),
+            ("mpph264enc", Some("the board profile does not name it")),
         ]
     );
     for encoder in report.video_encoders.iter().chain(&report.audio_encoders) {

@@ -133,16 +133,15 @@ fn f03_a_black_hole_is_noticed_within_five_seconds_and_left_within_fifteen_howev
     }
 }
 
-/// An attempt that began just before the path returned fails yet: its look-up takes five seconds, and
-/// then comes the longest wait. That is more than fifteen seconds for one phase in twenty.
+/// An attempt that began just before the path returned fails yet, and is as long under way as the
+/// look-up may take. The wait after it counts from its begin, so no phase is worse than the wait.
 #[test]
-fn f03_no_phase_of_the_attempts_takes_longer_than_eighteen_seconds() {
+fn f03_no_phase_of_the_attempts_takes_longer_than_fifteen_seconds() {
     let lengths = (0..60).map(|phase| secs(40) + ms(phase * 311));
-    let mut after: Vec<Duration> =
+    let after: Vec<Duration> =
         (0..).zip(lengths).map(|(seed, length)| black_hole(seed, length).1).collect();
-    after.sort_unstable();
-    assert!(after[after.len() * 9 / 10] <= secs(15), "{after:?}");
-    assert!(after[after.len() - 1] <= secs(18), "{after:?}");
+    let worst = after.iter().max().expect("some");
+    assert!(*worst <= secs(15), "{after:?}");
 }
 
 #[test]
@@ -154,7 +153,7 @@ fn f03_ninety_days_without_a_path_and_then_live_within_fifteen_seconds() {
     world.set_media(false);
     world.is_told = false;
     world.run_to(back - secs(10));
-    assert!(world.attempts() > 90 * 24 * 3_600 / 18, "it never gives up: {}", world.attempts());
+    assert!(world.attempts() > 90 * 24 * 3_600 / 13, "it never gives up: {}", world.attempts());
     world.is_told = true;
     world.set_media(true);
     world.run_to(back + secs(20));
@@ -182,16 +181,49 @@ fn f04_a_cable_that_is_plugged_in_again_is_live_within_three_seconds() {
 }
 
 #[test]
-fn f05_a_new_address_is_live_within_seven_seconds() {
+fn f05_a_new_address_drops_the_old_connection_at_once_and_is_live_within_three_seconds() {
     for seed in 0..10 {
         let mut world = live(seed, room());
         // What is sent from the old address never arrives; new connections use the new one.
         world.address_changes();
-        world.tell(Event::Link(LinkChange::Changed));
         world.run_for(secs(10));
+        let (dropped_after, ..) = ended_after(&world, secs(20));
+        assert!(dropped_after <= ms(10), "seed {seed}: {dropped_after:?}");
         let after = live_after(&world, secs(20));
-        assert!(after <= secs(7), "seed {seed}: {after:?}");
+        assert!(after <= secs(3), "seed {seed}: {after:?}");
         assert_never_broken(&world);
+    }
+}
+
+/// Whatever phase of an attempt hangs when the network changes, the attempt is made anew.
+#[test]
+fn f05_a_changed_network_does_not_wait_for_an_attempt_that_hangs() {
+    let silent = |phase| Network {
+        policy: Policy { silent_from: Some(phase), ..Policy::default() },
+        ..room()
+    };
+    for (network, phase) in [
+        (Network { name: Name::Silent, ..room() }, "name"),
+        (Network { dead_addresses: 200, ..room() }, "TCP"),
+        (Network { speaks_tls: false, ..room() }, "TLS"),
+        (silent(Phase::Handshake), "handshake"),
+        (silent(Phase::Connect), "connect"),
+        (silent(Phase::Publish), "publish"),
+    ] {
+        for into_attempt in [0, 300, 1_200, 2_400].map(ms) {
+            let mut world = live(1, room());
+            let path = std::mem::replace(&mut world.network, network.clone());
+            world.server_breaks(EndKind::Lost);
+            let opened = world.run_until(secs(2), |world| opened(world).len() == 2);
+            world.run_for(into_attempt);
+            assert_eq!(opened.map(|_| world.attempts()), Some(2), "{phase}: it hangs");
+            world.network = path;
+            let changed = world.now;
+            world.tell(Event::Link(LinkChange::Changed));
+            world.run_for(secs(10));
+            let after = live_after(&world, changed);
+            assert!(after <= secs(2), "{phase}, {into_attempt:?} into the attempt: {after:?}");
+        }
     }
 }
 
@@ -203,11 +235,11 @@ fn f06_a_name_that_is_not_found_is_told_within_six_seconds_and_tried_for_ever() 
         let (after, ended, phase) = ended_after(&world, Duration::ZERO);
         assert_eq!((ended, phase), (kind, "name"));
         assert!(after <= DNS_TIMEOUT + secs(1), "{after:?}");
-        assert!(world.attempts() >= 600 / 18, "{}", world.attempts());
+        assert!(world.attempts() >= 600 / 13, "{}", world.attempts());
         world.network.name = Name::Found;
         world.run_for(secs(30));
-        // A look-up that is under way when the name comes back fails yet, and one wait follows.
-        assert!(live_after(&world, secs(600)) <= secs(18));
+        // A look-up that is under way when the name comes back fails yet.
+        assert!(live_after(&world, secs(600)) <= secs(15));
     }
 }
 

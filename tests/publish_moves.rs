@@ -61,6 +61,11 @@ impl LiveBox {
         live
     }
 
+    async fn return_to(&self, server: &Scripted) {
+        let order = Order::Return { attempt: 1, target: Arc::new(server.target("live")) };
+        self.handle.orders.send(order).await.unwrap();
+    }
+
     async fn next_report(&mut self) -> What {
         let next = tokio::time::timeout(Duration::from_secs(10), self.reports.recv());
         next.await.expect("in time").expect("a report").what
@@ -160,4 +165,77 @@ async fn a_stop_in_the_middle_of_a_move_closes_both_connections() {
     live.stop().await;
     begin.until(|met| met[0].closed).await;
     end.until(|met| met[0].closed).await;
+}
+
+#[tokio::test]
+async fn a_stream_returns_from_its_backup_from_a_key_frame_before_the_backup_is_left() {
+    let backup = Scripted::start(vec![Treatment::default()]).await;
+    let first = Scripted::start(vec![Treatment::default()]).await;
+    let mut live = LiveBox::live_at(&backup).await;
+    live.return_to(&first).await;
+    assert!(matches!(live.next_report().await, What::Returned));
+    backup.until(|met| met[0].closed).await;
+    assert!(!backup.met()[0].unpublished, "the stream is not over");
+    assert_eq!(first.met()[0].first_video_was_config, Some(true));
+    let told = *live.handle.numbers.borrow_and_update();
+    assert_eq!(told.attempt, 1);
+    live.stop().await;
+    first.until(|met| met[0].unpublished).await;
+}
+
+#[tokio::test]
+async fn a_first_server_that_still_fails_leaves_the_stream_at_its_backup() {
+    let refuse =
+        Refuse { code: "NetStream.Publish.Denied".to_owned(), description: "not now".to_owned() };
+    let refusing = Policy { refuse_publish: Some(refuse), ..Policy::default() };
+    let backup = Scripted::start(vec![Treatment::default()]).await;
+    let first = Scripted::start(vec![
+        Treatment { policy: refusing, ..Treatment::default() },
+        Treatment::default(),
+    ])
+    .await;
+    let mut live = LiveBox::live_at(&backup).await;
+    live.return_to(&first).await;
+    first.until(|met| met.first().is_some_and(|met| met.closed)).await;
+    let sent = backup.met()[0].video;
+    backup.until(|met| met[0].video > sent + 100 && !met[0].closed).await;
+    assert!(live.reports.try_recv().is_err(), "nothing has changed");
+    // The next look finds it well.
+    live.return_to(&first).await;
+    assert!(matches!(live.next_report().await, What::Returned));
+    live.stop().await;
+}
+
+#[tokio::test]
+async fn servers_that_share_a_key_are_changed_one_after_the_other() {
+    let busy = Refuse {
+        code: "NetStream.Publish.BadName".to_owned(),
+        description: "Already publishing".to_owned(),
+    };
+    let refusing = Policy { refuse_publish: Some(busy), ..Policy::default() };
+    let backup = Scripted::start(vec![Treatment::default()]).await;
+    let first = Scripted::start(vec![
+        Treatment { policy: refusing, ..Treatment::default() },
+        Treatment::default(),
+    ])
+    .await;
+    let mut live = LiveBox::live_at(&backup).await;
+    live.return_to(&first).await;
+    assert!(matches!(live.next_report().await, What::Returned));
+    assert!(backup.met()[0].unpublished, "only then the key is free");
+    assert!(matches!(live.next_report().await, What::Accepted), "it is accepted anew");
+    live.stop().await;
+}
+
+#[tokio::test]
+async fn an_order_to_return_of_another_attempt_does_nothing() {
+    let backup = Scripted::start(vec![Treatment::default()]).await;
+    let first = Scripted::start(vec![Treatment::default()]).await;
+    let live = LiveBox::live_at(&backup).await;
+    let order = Order::Return { attempt: 7, target: Arc::new(first.target("live")) };
+    live.handle.orders.send(order).await.unwrap();
+    let sent = backup.met()[0].video;
+    backup.until(|met| met[0].video > sent + 100).await;
+    assert!(first.met().is_empty());
+    live.stop().await;
 }

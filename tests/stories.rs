@@ -4,9 +4,10 @@
 //! happens, the `->` lines under them are what the box does about it, and `(time)` lines are what
 //! it does by itself. `FIRSTMILE_BLESS=1` writes the transcripts anew; the diff is then reviewed.
 //!
-//! What can happen: `boot`, `targets a b/2 c/nokey` (name, revision), `down`, `press`, `hold`,
+//! What can happen: `boot`, `targets a b/2 c/nokey d/backup` (name, revision), `down`, `press`, `hold`,
 //! `camera lost`, `microphone back`, `link changed`, `clock trusted`, `playing`, `first key`,
-//! `pipeline fails encoder WORDS`, `pipeline ended`, `a accepts`, `a ends busy WORDS` (`a#1 …` for
+//! `pipeline fails encoder WORDS`, `pipeline ended`, `a accepts`, `a returns`,
+//! `a stranded`, `a ends busy WORDS` (`a#1 …` for
 //! an earlier attempt), `terminate`, `wait`, and `> COMMAND` at the console; `;` joins several.
 
 use std::collections::BTreeMap;
@@ -18,7 +19,7 @@ use firstmile::appliance::{
     Action, Appliance, DestinationId, EndKind, Event, LinkChange, Notify, PipelineEvent,
     PipelineFault, PipelineOrder, Presence, PublishEvent, PublishOrder, Setup, Source, Target, To,
 };
-use firstmile::console::{self, ClientId, Clock, Mode};
+use firstmile::console::{self, ClientId, Clock, Mode, Server};
 use firstmile::panel::{Gesture, Indication, lights};
 
 const CONSOLE: ClientId = ClientId(1);
@@ -224,6 +225,8 @@ impl Stage {
         };
         let what = match what.split_once(' ') {
             None if what == "accepts" => PublishEvent::Accepted,
+            None if what == "returns" => PublishEvent::Returned,
+            None if what == "stranded" => return Some(Event::Stranded { dest: id(name), attempt }),
             Some(("ends", how)) => {
                 let (kind, said) = how.split_once(' ').unwrap_or((how, ""));
                 PublishEvent::Ended { kind: end_kind(kind)?, said: said.to_owned() }
@@ -239,7 +242,7 @@ impl Stage {
                 Action::Pipeline(PipelineOrder::Start { run } | PipelineOrder::Restart { run }) => {
                     self.run = *run;
                 }
-                Action::Publish(PublishOrder::Open { dest, attempt }) => {
+                Action::Publish(PublishOrder::Open { dest, attempt, .. }) => {
                     self.attempts.insert(name(*dest), *attempt);
                 }
                 _ => {}
@@ -260,8 +263,14 @@ fn in_words(action: &Action) -> Vec<String> {
             format!("pipeline: restart as run {run}")
         }
         Action::Pipeline(PipelineOrder::Stop) => "pipeline: stop".to_owned(),
-        Action::Publish(PublishOrder::Open { dest, attempt }) => {
+        Action::Publish(PublishOrder::Open { dest, attempt, server: Server::First }) => {
             format!("publish {}: open attempt {attempt}", name(*dest))
+        }
+        Action::Publish(PublishOrder::Open { dest, attempt, server: Server::Backup }) => {
+            format!("publish {}: open attempt {attempt} at the backup server", name(*dest))
+        }
+        Action::Publish(PublishOrder::Return { dest, attempt }) => {
+            format!("publish {}: return attempt {attempt} to the first server", name(*dest))
         }
         Action::Publish(PublishOrder::Close { dest, attempt, polite }) => {
             let how = if *polite { "politely" } else { "by force" };
@@ -301,6 +310,7 @@ fn target(word: &str) -> Option<Target> {
         name: name.to_owned(),
         revision: detail.parse().unwrap_or(1),
         has_key: detail != "nokey",
+        has_backup: detail == "backup",
     })
 }
 

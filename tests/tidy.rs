@@ -22,7 +22,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("rtmp", &["limits", "secret"]),
     ("panel", &["limits"]),
     ("console", &["limits", "secret"]),
-    ("config", &["rtmp::url", "limits", "secret", "spki_pin"]),
+    ("config", &["pace", "rtmp::url", "limits", "secret", "spki_pin"]),
     ("board", &["panel", "limits"]),
     ("appliance", &["config", "console", "panel", "pace", "limits"]),
     ("clock", &[]),

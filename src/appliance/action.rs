@@ -1,7 +1,7 @@
 //! What the appliance wants done.
 
 use super::event::DestinationId;
-use crate::console::{ClientId, Reply, Service};
+use crate::console::{ClientId, Reply, Server, Service};
 use crate::panel::Indication;
 
 /// One thing to do. Actions are done in the order they are given.
@@ -64,6 +64,17 @@ pub enum PublishOrder {
         /// Where.
         dest: DestinationId,
         /// Grows with each attempt, over all destinations.
+        attempt: u64,
+        /// At which of its servers.
+        server: Server,
+    },
+    /// This attempt has the stream at the backup server: try the first one beside it, let it take over
+    /// from a key frame, and tell [`PublishEvent::Returned`](super::PublishEvent::Returned). When
+    /// that fails, all stays as it is and nothing is told.
+    Return {
+        /// Where.
+        dest: DestinationId,
+        /// Which one.
         attempt: u64,
     },
     /// End this attempt and tell `Ended`; nothing to do when it has ended already.

@@ -6,8 +6,13 @@ use std::time::Duration;
 use super::action::{Action, PublishOrder, To};
 use super::backoff::{self, Next};
 use super::event::{DestinationId, EndKind, PublishEvent, Target, bounded, ms};
-use crate::console::{self, Change, Clock, DestinationState as Shown, DestinationStatus, Reply};
-use crate::limits::{ATTEMPT_TIMEOUT, BACKOFF_RESET_AFTER, STOPPING_TIMEOUT, WAIT_CUT_MIN};
+use crate::console::{
+    self, Change, Clock, DestinationState as Shown, DestinationStatus, Reply, Server,
+};
+use crate::limits::{
+    ATTEMPT_TIMEOUT, BACKOFF_RESET_AFTER, NETWORK_CHANGE_GRACE, RETURN_FIRST, RETURN_MAX,
+    STOPPING_TIMEOUT, WAIT_CUT_MIN,
+};
 use crate::panel::Because;
 
 /// What all destinations share while one of them handles something.
@@ -30,8 +35,12 @@ pub(super) struct Destination {
     state: State,
     /// The current or last attempt; 0 before the first.
     attempt: u64,
+    /// The server of that attempt.
+    server: Server,
     /// Failures in a row, for the back-off.
     failures: u32,
+    /// Looks at the first server since it last held for a while.
+    returns: u32,
     /// Times accepted in this broadcast.
     accepted: u64,
     /// Whether an attempt has ended in this broadcast.
@@ -61,10 +70,26 @@ pub(super) struct Destination {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Idle(Why),
-    Connecting { deadline: Duration },
-    Waiting { since: Duration, until: Duration, after: EndKind },
-    Accepted { since: Duration },
-    Closing { deadline: Duration, then: Then },
+    /// `anew`: when an attempt that a change of the network may have left hanging is made anew.
+    Connecting {
+        since: Duration,
+        anew: Option<Duration>,
+    },
+    Waiting {
+        since: Duration,
+        until: Duration,
+        after: EndKind,
+    },
+    /// `here_since`: by this server; `look_back`: at the backup server, when to try the first one.
+    Accepted {
+        since: Duration,
+        here_since: Duration,
+        look_back: Option<Duration>,
+    },
+    Closing {
+        deadline: Duration,
+        then: Then,
+    },
 }
 
 /// Why a destination is idle.
@@ -113,7 +138,9 @@ impl Destination {
             removed: false,
             state: State::Idle(Why::NotTried),
             attempt: 0,
+            server: Server::First,
             failures: 0,
+            returns: 0,
             accepted: 0,
             ended: false,
             last_end: None,
@@ -204,7 +231,7 @@ impl Destination {
 
     pub fn status(&self, now: Duration) -> DestinationStatus {
         let live_for = match self.state {
-            State::Accepted { since } => Some(now.saturating_sub(since)),
+            State::Accepted { since, .. } => Some(now.saturating_sub(since)),
             _ => None,
         };
         let proven = live_for.is_some_and(|live| live >= BACKOFF_RESET_AFTER);
@@ -213,6 +240,7 @@ impl Destination {
             name: self.target.name.clone(),
             has_key: self.target.has_key,
             state: self.shown(),
+            server: self.target.has_backup.then_some(self.server),
             idle_because: match self.state {
                 State::Idle(why) => Some(why.sentence().to_owned()),
                 _ => None,
@@ -239,11 +267,18 @@ impl Destination {
     /// A new broadcast begins: what was remembered of the last one no longer counts.
     pub fn begin_broadcast(&mut self) {
         debug_assert!(self.is_idle(), "a broadcast begins after the last one was closed");
-        self.failures = 0;
+        self.start_over();
         self.accepted = 0;
         self.ended = false;
         self.last_end = None;
         self.state = State::Idle(self.rest());
+    }
+
+    /// What was learnt of servers that are no longer meant does not count.
+    fn start_over(&mut self) {
+        self.failures = 0;
+        self.returns = 0;
+        self.server = Server::First;
     }
 
     /// There is something to send: the first attempt of a destination that was not tried yet.
@@ -272,28 +307,25 @@ impl Destination {
     pub fn retarget(&mut self, desk: &mut Desk<'_>, target: Target, sending: bool) {
         let changed = target.revision != self.target.revision
             || target.has_key != self.target.has_key
+            || target.has_backup != self.target.has_backup
             || self.removed;
         self.target = target;
         self.removed = false;
         if !changed {
             return;
         }
+        self.start_over();
         let has_key = self.target.has_key;
         let then = if has_key { Then::Connect } else { Then::Idle(Why::NoKey) };
         match self.state {
             State::Idle(_) => {
-                self.failures = 0;
                 self.state = State::Idle(self.rest());
                 if sending {
                     self.go_live(desk);
                 }
             }
-            State::Waiting { .. } => {
-                self.failures = 0;
-                self.follow(desk, then, "the settings changed");
-            }
+            State::Waiting { .. } => self.follow(desk, then, "the settings changed"),
             State::Connecting { .. } | State::Accepted { .. } => {
-                self.failures = 0;
                 self.close(desk, then, "the settings changed");
             }
             State::Closing { deadline, .. } if sending => {
@@ -329,18 +361,24 @@ impl Destination {
             return;
         }
         match (self.state, what) {
-            (State::Connecting { .. }, PublishEvent::Accepted) => {
-                self.accepted += 1;
-                self.enter(desk, State::Accepted { since: desk.now }, &said(attempt));
+            (State::Connecting { .. }, PublishEvent::Accepted) => self.be_accepted(desk),
+            (State::Connecting { since, .. }, PublishEvent::Ended { kind, said }) => {
+                self.ended(desk, since, kind, &said);
+                self.server = self.server_after(kind);
             }
-            (State::Connecting { .. }, PublishEvent::Ended { kind, said }) => {
-                self.ended(desk, kind, &said);
-            }
-            (State::Accepted { since }, PublishEvent::Ended { kind, said }) => {
-                if desk.now.saturating_sub(since) >= BACKOFF_RESET_AFTER {
+            (State::Accepted { here_since, .. }, PublishEvent::Ended { kind, said }) => {
+                if desk.now.saturating_sub(here_since) >= BACKOFF_RESET_AFTER {
                     self.failures = 0;
+                    self.returns = if self.server == Server::First { 0 } else { self.returns };
                 }
-                self.ended(desk, kind, &said);
+                self.ended(desk, desk.now, kind, &said);
+            }
+            (State::Accepted { since, .. }, PublishEvent::Returned)
+                if self.server == Server::Backup =>
+            {
+                self.server = Server::First;
+                let state = State::Accepted { since, here_since: desk.now, look_back: None };
+                self.enter(desk, state, "back at the first server");
             }
             (State::Closing { then, .. }, PublishEvent::Ended { .. }) => {
                 self.follow(desk, then, "closed");
@@ -352,7 +390,8 @@ impl Destination {
                 | State::Closing { .. },
                 PublishEvent::Accepted,
             )
-            | (State::Idle(_) | State::Waiting { .. }, PublishEvent::Ended { .. }) => {}
+            | (State::Idle(_) | State::Waiting { .. }, PublishEvent::Ended { .. })
+            | (_, PublishEvent::Returned) => {}
         }
     }
 
@@ -365,9 +404,27 @@ impl Destination {
         }
     }
 
-    /// The network changed.
+    /// The network changed: what waits for it waits no longer, and an attempt under way that is not
+    /// through soon is made anew.
     pub fn network_changed(&mut self, desk: &mut Desk<'_>) {
-        if matches!(self.state, State::Waiting { after, .. } if backoff::network_may_help(after)) {
+        match self.state {
+            State::Waiting { after, .. } if backoff::network_may_help(after) => self.hurry(desk),
+            State::Connecting { since, .. } => {
+                let anew = Some(desk.now.max(since + NETWORK_CHANGE_GRACE));
+                self.state = State::Connecting { since, anew };
+                self.handle_timeout(desk);
+            }
+            _ => {}
+        }
+    }
+
+    /// The address from which this attempt is connected is gone: it will never deliver again.
+    pub fn stranded(&mut self, desk: &mut Desk<'_>, attempt: u64) {
+        let is_connected = matches!(self.state, State::Connecting { .. } | State::Accepted { .. });
+        if attempt == self.attempt && is_connected {
+            self.cut(desk);
+            let said = "this box has lost the address it came from";
+            self.ended(desk, desk.now, EndKind::Lost, said);
             self.hurry(desk);
         }
     }
@@ -382,8 +439,13 @@ impl Destination {
     /// When [`Destination::handle_timeout`] should be called.
     pub fn poll_timeout(&self) -> Option<Duration> {
         match self.state {
-            State::Idle(_) | State::Accepted { .. } => None,
-            State::Connecting { deadline } | State::Closing { deadline, .. } => Some(deadline),
+            State::Idle(_) => None,
+            State::Accepted { look_back, .. } => look_back,
+            State::Connecting { since, anew } => {
+                let deadline = since + ATTEMPT_TIMEOUT;
+                Some(anew.map_or(deadline, |anew| anew.min(deadline)))
+            }
+            State::Closing { deadline, .. } => Some(deadline),
             State::Waiting { until, .. } => Some(until),
         }
     }
@@ -394,11 +456,23 @@ impl Destination {
             return;
         }
         match self.state {
-            State::Idle(_) | State::Accepted { .. } => {}
+            State::Idle(_) => {}
             State::Waiting { .. } => self.connect(desk),
-            State::Connecting { .. } => {
+            State::Connecting { anew: Some(_), .. } => {
                 self.cut(desk);
-                self.ended(desk, EndKind::Timeout, "no answer from the publish task");
+                self.ended = true;
+                self.connect_because(desk, "the network changed: ");
+            }
+            State::Connecting { since, anew: None } => {
+                self.cut(desk);
+                self.ended(desk, since, EndKind::Timeout, "no answer from the publish task");
+                self.server = self.server_after(EndKind::Timeout);
+            }
+            State::Accepted { since, here_since, .. } => {
+                let look_back = self.look_back(desk.now);
+                self.state = State::Accepted { since, here_since, look_back };
+                let order = PublishOrder::Return { dest: self.target.id, attempt: self.attempt };
+                desk.actions.push_back(Action::Publish(order));
             }
             State::Closing { .. } => self.force_close(desk),
         }
@@ -415,15 +489,51 @@ impl Destination {
     // ── transitions ───────────────────────────────────────────────────────────────────────────
 
     fn connect(&mut self, desk: &mut Desk<'_>) {
+        self.connect_because(desk, "");
+    }
+
+    fn connect_because(&mut self, desk: &mut Desk<'_>, why: &str) {
         *desk.attempts += 1;
         self.attempt = *desk.attempts;
-        self.enter(
-            desk,
-            State::Connecting { deadline: desk.now + ATTEMPT_TIMEOUT },
-            &said(self.attempt),
-        );
-        let order = PublishOrder::Open { dest: self.target.id, attempt: self.attempt };
+        let (attempt, server) = (self.attempt, self.server);
+        let because = match server {
+            Server::First => format!("{why}attempt {attempt}"),
+            Server::Backup => format!("{why}attempt {attempt}, at the backup server"),
+        };
+        self.enter(desk, State::Connecting { since: desk.now, anew: None }, &because);
+        let order = PublishOrder::Open { dest: self.target.id, attempt, server };
         desk.actions.push_back(Action::Publish(order));
+    }
+
+    fn be_accepted(&mut self, desk: &mut Desk<'_>) {
+        self.accepted += 1;
+        let look_back = match self.server {
+            Server::First => None,
+            Server::Backup => self.look_back(desk.now),
+        };
+        let because = format!("attempt {}", self.attempt);
+        let state = State::Accepted { since: desk.now, here_since: desk.now, look_back };
+        self.enter(desk, state, &because);
+    }
+
+    /// When to look at the first server next.
+    fn look_back(&mut self, now: Duration) -> Option<Duration> {
+        let wait = (RETURN_FIRST * (1 << self.returns.min(16))).min(RETURN_MAX);
+        self.returns = self.returns.saturating_add(1);
+        Some(now + wait)
+    }
+
+    /// The server of the next attempt, when one failed so before it was accepted.
+    fn server_after(&self, kind: EndKind) -> Server {
+        match (self.server, kind) {
+            _ if !self.target.has_backup => Server::First,
+            // The key is the same there, and the clock too.
+            (_, EndKind::KeyRefused | EndKind::Certificate { not_yet_valid: true }) => {
+                Server::First
+            }
+            (Server::First, _) => Server::Backup,
+            (Server::Backup, _) => Server::First,
+        }
     }
 
     fn close(&mut self, desk: &mut Desk<'_>, then: Then, because: &str) {
@@ -448,8 +558,9 @@ impl Destination {
         }
     }
 
-    /// The current attempt has ended against our will.
-    fn ended(&mut self, desk: &mut Desk<'_>, kind: EndKind, said: &str) {
+    /// The current attempt has ended against our will. The wait counts from `since`, the begin of an
+    /// attempt that was in vain: otherwise one that takes long to fail adds its time to the wait.
+    fn ended(&mut self, desk: &mut Desk<'_>, since: Duration, kind: EndKind, said: &str) {
         self.ended = true;
         self.failures = self.failures.saturating_add(1);
         let end = LastEnd { kind, said: bounded(said), at: desk.now };
@@ -457,7 +568,8 @@ impl Destination {
         self.last_end = Some(end);
         let state = match backoff::after(kind, self.failures, desk.clock, desk.rng) {
             Next::Wait(wait) => {
-                State::Waiting { since: desk.now, until: desk.now + wait, after: kind }
+                let until = (since + wait).max(desk.now + WAIT_CUT_MIN);
+                State::Waiting { since: desk.now, until, after: kind }
             }
             Next::Never if kind == EndKind::Kicked => State::Idle(Why::Kicked),
             Next::Never => State::Idle(Why::BadDestination),
@@ -493,126 +605,5 @@ impl LastEnd {
     }
 }
 
-fn said(attempt: u64) -> String {
-    format!("attempt {attempt}")
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct Rig {
-        destination: Destination,
-        now: Duration,
-        rng: fastrand::Rng,
-        attempts: u64,
-        opened: usize,
-    }
-
-    impl Rig {
-        fn connecting() -> Rig {
-            let target =
-                Target { id: DestinationId(0), name: "a".to_owned(), revision: 1, has_key: true };
-            let mut rig = Rig {
-                destination: Destination::new(target),
-                now: Duration::ZERO,
-                rng: fastrand::Rng::with_seed(1),
-                attempts: 0,
-                opened: 0,
-            };
-            rig.with(|destination, desk| destination.go_live(desk));
-            rig
-        }
-
-        fn with(&mut self, what: impl FnOnce(&mut Destination, &mut Desk<'_>)) {
-            let mut actions = VecDeque::new();
-            let mut desk = Desk {
-                now: self.now,
-                clock: Clock::Trusted,
-                rng: &mut self.rng,
-                attempts: &mut self.attempts,
-                actions: &mut actions,
-            };
-            what(&mut self.destination, &mut desk);
-            let open =
-                |action: &&Action| matches!(action, Action::Publish(PublishOrder::Open { .. }));
-            self.opened += actions.iter().filter(open).count();
-        }
-
-        fn hear(&mut self, what: PublishEvent) {
-            let attempt = self.attempts;
-            self.with(|destination, desk| destination.hear(desk, attempt, what));
-        }
-
-        fn end(&mut self, kind: EndKind) {
-            self.hear(PublishEvent::Ended { kind, said: String::new() });
-        }
-
-        fn wait_out(&mut self) -> Duration {
-            let due = self.destination.poll_timeout().expect("it waits");
-            let wait = due - self.now;
-            self.now = due;
-            self.with(|destination, desk| destination.handle_timeout(desk));
-            wait
-        }
-    }
-
-    #[test]
-    fn a_network_that_flaps_cannot_make_the_box_hammer_a_server() {
-        let mut rig = Rig::connecting();
-        while rig.now < Duration::from_secs(10) {
-            if rig.destination.shown() == Shown::Connecting {
-                rig.end(EndKind::Unreachable);
-            }
-            rig.with(|destination, desk| destination.network_changed(desk));
-            rig.now += Duration::from_millis(1);
-            rig.with(|destination, desk| destination.handle_timeout(desk));
-        }
-        assert!((2..=42).contains(&rig.opened), "{} attempts in 10 s", rig.opened);
-    }
-
-    #[test]
-    fn a_silent_attempt_is_cut_and_counts_as_a_failure() {
-        let mut rig = Rig::connecting();
-        assert_eq!(rig.wait_out(), ATTEMPT_TIMEOUT);
-        assert_eq!(rig.destination.shown(), Shown::Waiting);
-        assert_eq!(rig.destination.status(rig.now).failures, 1);
-    }
-
-    #[test]
-    fn a_minute_live_lets_the_waits_start_small_again() {
-        for (live_s, expected_failures) in [(59, 6), (60, 1)] {
-            let mut rig = Rig::connecting();
-            for _ in 0..5 {
-                rig.end(EndKind::Lost);
-                rig.wait_out();
-            }
-            rig.hear(PublishEvent::Accepted);
-            rig.now += Duration::from_secs(live_s);
-            rig.end(EndKind::Lost);
-            assert_eq!(rig.destination.status(rig.now).failures, expected_failures);
-        }
-    }
-
-    #[test]
-    fn a_changed_network_does_not_press_a_server_that_refused() {
-        for kind in [EndKind::KeyRefused, EndKind::Rejected, EndKind::Busy] {
-            let mut rig = Rig::connecting();
-            rig.end(kind);
-            rig.now += Duration::from_millis(300);
-            rig.with(|destination, desk| destination.network_changed(desk));
-            assert_eq!(rig.destination.shown(), Shown::Waiting, "{kind:?}");
-            rig.with(|destination, desk| destination.hurry(desk));
-            assert_eq!(rig.destination.shown(), Shown::Connecting, "the owner may: {kind:?}");
-        }
-    }
-
-    #[test]
-    fn words_of_a_server_are_kept_short_and_on_one_line() {
-        let mut rig = Rig::connecting();
-        rig.hear(PublishEvent::Ended { kind: EndKind::Rejected, said: "no\n".repeat(10_000) });
-        let said = rig.destination.status(rig.now).last_end.expect("an end").said;
-        assert_eq!(said.chars().count(), crate::limits::SERVER_TEXT_CHARS_MAX);
-        assert!(!said.contains('\n'));
-    }
-}
+mod tests;

@@ -21,6 +21,8 @@ pub struct Target {
     pub revision: u64,
     /// Whether it can be published to: a stream key is set, or none is needed.
     pub has_key: bool,
+    /// Whether there is a second server for it.
+    pub has_backup: bool,
 }
 
 /// What the box knows when it starts.
@@ -89,6 +91,14 @@ pub enum Event {
         attempt: u64,
         /// What happened.
         what: PublishEvent,
+    },
+    /// The box has lost the address from which this attempt is connected: whatever it sends will not
+    /// arrive.
+    Stranded {
+        /// Where.
+        dest: DestinationId,
+        /// The attempt.
+        attempt: u64,
     },
     /// The system asks the box to end (SIGTERM).
     Terminate,
@@ -164,6 +174,8 @@ pub enum PipelineFault {
 pub enum PublishEvent {
     /// The server has started the stream and acknowledged media.
     Accepted,
+    /// The stream goes on at the first server; the backup server is left.
+    Returned,
     /// The attempt is over and its connection is closed.
     Ended {
         /// How.

@@ -204,6 +204,11 @@ impl Appliance {
                     destination.hear(desk, attempt, what.clone());
                 }
             }),
+            Event::Stranded { dest, attempt } => self.each(now, |destination, desk| {
+                if destination.id() == dest {
+                    destination.stranded(desk, attempt);
+                }
+            }),
             Event::Terminate => self.terminate(now),
         }
         self.settle(now);

@@ -91,8 +91,9 @@ fn offers_of(caps: &gst::CapsRef) -> Vec<Offer> {
 /// What a driver offers, from caps in GStreamer's notation.
 ///
 /// # Errors
-/// When it is not that notation.
+/// When it is not that notation, or GStreamer cannot be started.
 pub fn offers(caps: &str) -> Result<Vec<Offer>, String> {
+    gst::init().map_err(|error| error.to_string())?;
     let caps: gst::Caps = caps.parse().map_err(|_| format!("no caps: {caps}"))?;
     Ok(offers_of(&caps))
 }

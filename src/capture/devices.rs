@@ -10,7 +10,7 @@ use super::{
     CaptureError, Request,
     bus::one_line,
     cameras::{self, Offered},
-    encoders,
+    encoders::{self, KnownBug, known_bugs},
     inventory::{sound_cards, video_nodes},
     modes::{Mode, RejectedMode},
     request::{CameraSource, MicrophoneSource, VideoSettings},
@@ -90,6 +90,8 @@ pub struct EncoderReport {
     pub chosen: bool,
     /// Why it would not be used.
     pub why_not: Option<String>,
+    /// What it is known to do wrong, and what is done about it.
+    pub known_bugs: &'static [KnownBug],
 }
 
 /// Looks for devices and tries every encoder. Takes up to `CAPTURE_TRIAL_TIMEOUT` for each encoder
@@ -149,13 +151,15 @@ fn judge(
             chosen = Some(element);
         }
         let (element, chosen) = (element.clone(), why_not.is_none());
-        reports.push(EncoderReport { element, chosen, why_not });
+        let known_bugs = known_bugs(&element);
+        reports.push(EncoderReport { element, chosen, why_not, known_bugs });
     }
     let others = known.filter(|element| order.iter().all(|listed| listed != element));
     reports.extend(others.map(|element| EncoderReport {
         element: element.to_owned(),
         chosen: false,
         why_not: Some("the board profile does not name it".to_owned()),
+        known_bugs: known_bugs(element),
     }));
     reports
 }

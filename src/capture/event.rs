@@ -36,6 +36,7 @@ pub enum Source {
 pub enum Fault {
     /// A source; the programme goes on without it.
     Source(Source),
-    /// An encoder failed or gave nothing for `NO_OUTPUT_TIMEOUT`; the programme ends.
+    /// The sound's encoder failed or gave nothing for `NO_OUTPUT_TIMEOUT`, or the last of the
+    /// picture's did after all its tries; the programme ends.
     Encoder,
 }

@@ -27,6 +27,7 @@ mod cameras;
 mod device_text;
 mod devices;
 mod drift;
+mod encoder_watch;
 mod encoders;
 mod error;
 mod event;
@@ -35,6 +36,7 @@ mod hdmi;
 mod inventory;
 mod levels;
 mod lip_sync;
+mod mender;
 mod modes;
 mod picture;
 mod pictures;
@@ -52,6 +54,7 @@ mod stop;
 mod stretch;
 mod tone;
 mod trial;
+mod video_branch;
 
 use std::{fmt, sync::Arc};
 
@@ -59,7 +62,7 @@ use gstreamer as gst;
 
 pub use cameras::offers;
 pub use devices::{CameraReport, DeviceReport, EncoderReport, MicrophoneReport, devices};
-pub use encoders::{audio_encoder_names, video_encoder_names};
+pub use encoders::{KnownBug, audio_encoder_names, known_bugs, video_encoder_names};
 pub use error::{CaptureError, Rejected};
 pub use event::{CaptureEvent, Fault, Source};
 pub use levels::{ChannelLevel, Levels};
@@ -148,6 +151,7 @@ impl Capture {
             feeds,
             pictures: Pictures::new(&request.video)?,
             sounds: Sounds::new(&request.audio, &request.microphone),
+            encoders: request.encoders.video.clone(),
         };
         stop.spawn("capture-pulse", move |stop| pulse.run(stop))
             .map_err(|error| CaptureError::Gstreamer(error.to_string()))?;
@@ -220,70 +224,139 @@ impl fmt::Debug for Capture {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
+    use std::{sync::mpsc, time::Duration};
 
     use super::{
-        encoders::{AudioEncoder, VideoEncoder},
+        encoders::{AudioEncoder, Bitrate, ForceKey, Memory, VideoEncoder},
         *,
     };
-    use crate::board::Profile;
+    use crate::{
+        board::Profile,
+        media::{Frame, Kind, Track},
+    };
 
-    const NO_CHANGE: (&str, &str) = ("bitrate", "{kbps}");
     static AUDIO: AudioEncoder =
         AudioEncoder { element: "avenc_aac", properties: &[], delay_samples: 0 };
 
-    /// Runs a programme with that encoder until its end; what it reported.
-    fn events_with(encoder: &'static VideoEncoder) -> Vec<CaptureEvent> {
+    /// An encoder that stands for one of a device, with what comes behind it.
+    const fn device(caps: &'static str) -> VideoEncoder {
+        VideoEncoder {
+            element: "x264enc",
+            software: false,
+            memory: Memory::System,
+            properties: &[("tune", "zerolatency"), ("speed-preset", "ultrafast")],
+            caps,
+            bitrate: Bitrate {
+                property: "bitrate",
+                value: "{kbps}",
+                kbps_min: 1,
+                kbps_max: 20_000,
+                kbps_step: 1,
+            },
+            force_key: ForceKey::Event,
+            size_max: (1_920, 1_200),
+            known_bugs: &[],
+        }
+    }
+
+    static FAILS: VideoEncoder = device("identity error-after=10");
+    static SILENT: VideoEncoder = device("valve drop=true");
+
+    struct Ran {
+        capture: Capture,
+        frames: mpsc::Receiver<Frame>,
+        events: mpsc::Receiver<CaptureEvent>,
+    }
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    /// Starts a programme with that encoder; the board names `order` beside it.
+    fn start(encoder: &'static VideoEncoder, order: &[&str]) -> Ran {
         gst::init().expect("GStreamer");
         let mut request = Request::from(&Profile::named("sim").expect("embedded"));
         (request.video.width, request.video.height) = (320, 180);
-        let (sender, events) = mpsc::channel();
+        request.encoders.video = order.iter().map(|element| (*element).to_owned()).collect();
+        let (to_events, events) = mpsc::channel();
+        let (to_frames, frames) = mpsc::channel();
         let report = move |event| {
-            let _ = sender.send(event);
+            let _ = to_events.send(event);
         };
+        let sink: FrameSink = Arc::new(move |frame| {
+            let _ = to_frames.send(frame);
+        });
         let chosen = Chosen { video: encoder, audio: &AUDIO };
-        let stop = Stop::default();
         let capture =
-            Capture::start_with(request, chosen, &stop, Arc::new(|_| {}), Arc::new(report))
-                .expect("starts");
-        let mut seen = Vec::new();
-        while seen.last() != Some(&CaptureEvent::Ended) {
-            seen.push(events.recv_timeout(std::time::Duration::from_secs(30)).expect("an event"));
-        }
-        assert!(capture.stop());
-        assert!(events.try_recv().is_err(), "nothing comes after the end");
-        seen
+            Capture::start_with(request, chosen, &Stop::default(), sink, Arc::new(report));
+        Ran { capture: capture.expect("starts"), frames, events }
     }
 
-    fn encoder_fault(events: &[CaptureEvent]) -> &str {
-        match events {
-            [.., CaptureEvent::Error { fault: Fault::Encoder, said }, CaptureEvent::Ended] => said,
+    impl Ran {
+        /// What comes until the other encoder has given a second of pictures.
+        fn until_another_works(&self) -> Vec<Frame> {
+            let (mut frames, mut of_another) = (Vec::new(), 0);
+            while of_another < 30 {
+                let frame = self.frames.recv_timeout(LONG).expect("a frame");
+                let another = self.capture.stats().video_encoder == "openh264enc";
+                of_another += usize::from(another && frame.track() == Track::Video);
+                frames.push(frame);
+            }
+            frames
+        }
+    }
+
+    /// What a server must not notice: sound without a gap, times that never go back, and each
+    /// change of codec parameters followed by a key frame.
+    fn assert_one_session(ran: &Ran, frames: &[Frame], configurations: usize) {
+        for track in [Track::Video, Track::Audio] {
+            let times: Vec<u64> =
+                frames.iter().filter(|f| f.track() == track).map(|f| f.dts_ns).collect();
+            assert!(times.windows(2).all(|pair| pair[0] <= pair[1]), "{track:?} goes back");
+        }
+        let sound: Vec<u64> =
+            frames.iter().filter(|f| f.kind == Kind::Audio).map(|f| f.dts_ns).collect();
+        let longest_ns = sound.windows(2).map(|pair| pair[1] - pair[0]).max();
+        assert!(longest_ns.is_some_and(|ns| ns < 100_000_000), "{longest_ns:?} without sound");
+        let video: Vec<Kind> =
+            frames.iter().filter(|f| f.track() == Track::Video).map(|f| f.kind).collect();
+        let at: Vec<usize> = (0..video.len()).filter(|i| video[*i] == Kind::VideoConfig).collect();
+        assert_eq!(at.len(), configurations, "codec parameters change with the encoder alone");
+        assert!(at.iter().all(|i| video.get(i + 1) == Some(&Kind::VideoKey)));
+        let events: Vec<CaptureEvent> = ran.events.try_iter().collect();
+        assert_eq!(events[0], CaptureEvent::Playing);
+        assert!(events[1..].iter().all(|event| *event == CaptureEvent::FirstKey), "{events:?}");
+        assert_eq!(ran.capture.stats().encoder_restarts, 4, "three tries, then another one");
+    }
+
+    #[test]
+    fn an_encoder_that_fails_is_set_up_anew_and_then_replaced_while_the_session_goes_on() {
+        let ran = start(&FAILS, &["x264enc", "openh264enc"]);
+        let frames = ran.until_another_works();
+        assert_one_session(&ran, &frames, 2);
+        ran.capture.set_bitrate_kbps(777);
+        assert_eq!(ran.capture.stats().bitrate_kbps, 777);
+        assert!(ran.capture.stop());
+    }
+
+    #[test]
+    fn an_encoder_that_goes_silent_is_replaced_while_the_session_goes_on() {
+        let ran = start(&SILENT, &["x264enc", "openh264enc"]);
+        let frames = ran.until_another_works();
+        assert_one_session(&ran, &frames, 1);
+        assert!(ran.capture.stop());
+    }
+
+    #[test]
+    fn when_no_encoder_is_left_the_capture_ends_with_the_reason() {
+        let ran = start(&FAILS, &["x264enc"]);
+        let mut events = vec![ran.events.recv_timeout(LONG).expect("an event")];
+        while events.last() != Some(&CaptureEvent::Ended) {
+            events.push(ran.events.recv_timeout(LONG).expect("an event"));
+        }
+        match &events[events.len() - 2] {
+            CaptureEvent::Error { fault: Fault::Encoder, said } => assert!(!said.is_empty()),
             other => panic!("{other:?}"),
         }
-    }
-
-    #[test]
-    fn an_encoder_that_fails_ends_the_capture_with_its_reason() {
-        static FAILS: VideoEncoder = VideoEncoder {
-            element: "x264enc",
-            properties: &[("tune", "zerolatency")],
-            caps: "identity error-after=10",
-            live_bitrate: NO_CHANGE,
-        };
-        let events = events_with(&FAILS);
-        assert_eq!(events[..2], [CaptureEvent::Playing, CaptureEvent::FirstKey]);
-        assert!(!encoder_fault(&events).is_empty());
-    }
-
-    #[test]
-    fn an_encoder_that_goes_silent_is_noticed() {
-        static SILENT: VideoEncoder = VideoEncoder {
-            element: "x264enc",
-            properties: &[("tune", "zerolatency")],
-            caps: "valve drop=true",
-            live_bitrate: NO_CHANGE,
-        };
-        let events = events_with(&SILENT);
-        assert_eq!(encoder_fault(&events), "x264enc gave nothing for 3 s");
+        assert!(ran.capture.stop());
+        assert!(ran.events.try_recv().is_err(), "nothing comes after the end");
     }
 }

@@ -6,7 +6,7 @@
 use std::{fmt, path::Path};
 
 use super::{
-    encoders::{self, AudioEncoder, VideoEncoder, fill_in},
+    encoders::{self, AudioEncoder, Memory, VideoEncoder, fill_in},
     modes::{Form, Mode},
     plan::Recipe,
     request::{AudioSettings, Request, VideoSettings},
@@ -33,6 +33,17 @@ impl PipelineDescription {
         self.chains.iter().flatten().filter_map(|link| match link {
             Link::Element { factory, .. } => Some(factory.as_str()),
             Link::Text(_) => None,
+        })
+    }
+
+    /// The properties that are set: element, property, value.
+    pub fn properties(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.chains.iter().flatten().flat_map(|link| {
+            let (factory, properties) = match link {
+                Link::Element { factory, properties } => (factory.as_str(), properties.as_slice()),
+                Link::Text(_) => ("", &[][..]),
+            };
+            properties.iter().map(move |(name, value)| (factory, name.as_str(), value.as_str()))
         })
     }
 
@@ -310,12 +321,18 @@ fn outlet(name: &'static str) -> Vec<(String, String)> {
 }
 
 fn video_chain(encoder: &VideoEncoder, video: &VideoSettings) -> Chain {
-    let fill = |template: &str| fill_in(template, video.bitrate_kbps, Some(video));
+    let kbps = encoder.bitrate.nearest_kbps(video.bitrate_kbps);
+    let fill = |template: &str| fill_in(template, kbps, Some(video));
     let mut properties = vec![("name".to_owned(), VIDEO_ENCODER.to_owned())];
     properties
         .extend(encoder.properties.iter().map(|(name, value)| ((*name).to_owned(), fill(value))));
-    Chain::default()
-        .element_with("appsrc", source_properties(VIDEO_IN, &raw_video_caps(video)))
+    let chain = Chain::default()
+        .element_with("appsrc", source_properties(VIDEO_IN, &raw_video_caps(video)));
+    let chain = match encoder.memory {
+        Memory::System => chain,
+        Memory::Device { element, caps } => chain.element(element, &[]).text(caps),
+    };
+    chain
         .element_with(encoder.element, properties)
         .text(fill(encoder.caps))
         .element("h264parse", &[])

@@ -1,85 +1,92 @@
-//! The running programme: raw pictures and samples in, access units out, from start to stop
-//! without a change of parameters.
+//! The running programme: raw pictures and samples in, access units out, from start to stop. The
+//! two tracks are pipelines of their own on one clock, so that an encoder that fails takes only
+//! its own track with it.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU32, Ordering},
+};
 
-use gstreamer::{self as gst, prelude::*};
+use gstreamer as gst;
 use gstreamer_app as gst_app;
-use gstreamer_video as gst_video;
 
 use super::{
     build::{MediaClock, Running},
     bus::{self, BusEvent},
-    encoders::fill_in,
+    encoders::{AudioEncoder, VideoEncoder},
     error::CaptureError,
     pipeline,
     request::Request,
-    sink::{self, FrameSink},
+    sink::{self, FrameSink, Seam},
     stats::Counters,
     trial::Chosen,
+    video_branch::{VideoBranch, VideoSetup},
 };
-use crate::{
-    limits::{
-        CAPTURE_AUDIO_WAITING_MAX, CAPTURE_PICTURES_WAITING_MAX, CAPTURE_VIDEO_KBPS_MAX,
-        CAPTURE_VIDEO_KBPS_MIN,
-    },
-    media::Track,
-};
+use crate::{limits::CAPTURE_AUDIO_WAITING_MAX, media::Track};
 
 /// The running programme.
 #[derive(Debug)]
 pub(super) struct Programme {
-    running: Running,
-    pictures: gst_app::AppSrc,
+    /// The encoder of the picture; `None` while it is being set up anew.
+    video: Mutex<Option<VideoBranch>>,
+    setup: VideoSetup,
+    /// The bitrate wanted of whichever encoder is in use, in kbit/s.
+    wanted_kbps: AtomicU32,
+    audio: Running,
     samples: gst_app::AppSrc,
-    encoder: gst::Element,
-    video_out: gst_app::AppSink,
-    chosen: Chosen,
+    audio_encoder: &'static AudioEncoder,
+    /// The encoder in use, or that is being set up.
+    video_encoder: Mutex<&'static VideoEncoder>,
     counters: Arc<Counters>,
 }
 
 impl Programme {
-    /// Builds and starts it. `on_bus` is called on GStreamer's threads and must not block.
+    /// Builds and starts it. `on_audio_bus` is called on GStreamer's threads and must not block.
     pub(super) fn start(
         request: &Request,
         chosen: Chosen,
         clock: &MediaClock,
         counters: Arc<Counters>,
         sink: FrameSink,
-        on_bus: impl Fn(BusEvent) + Send + Sync + 'static,
+        on_audio_bus: impl Fn(BusEvent) + Send + Sync + 'static,
     ) -> Result<Programme, CaptureError> {
-        let description = pipeline::programme_of(&chosen, request);
-        let running = Running::build(&description)?;
-        let video_out = running.element(pipeline::VIDEO_OUT)?;
-        let audio_out = running.element(pipeline::AUDIO_OUT)?;
-        let delay = u64::from(chosen.audio.delay_samples) * 1_000_000_000
+        let seam = |track, advance_ns| {
+            Seam::shared(track, advance_ns, Arc::clone(&counters), sink.clone())
+        };
+        let delay_ns = u64::from(chosen.audio.delay_samples) * 1_000_000_000
             / u64::from(request.audio.sample_rate_hz);
-        for (appsink, track, advance_ns) in
-            [(&video_out, Track::Video, 0), (&audio_out, Track::Audio, delay)]
-        {
-            let (counters, sink, clock) = (Arc::clone(&counters), Arc::clone(&sink), clock.clone());
-            sink::connect(appsink, track, advance_ns, counters, move || clock.now_ns(), sink);
-        }
-        bus::listen(running.pipeline(), on_bus);
-        clock.drive(running.pipeline());
-        counters.set_bitrate_kbps(request.video.bitrate_kbps);
+        let audio = Running::build(&pipeline::audio_trial(chosen.audio, &request.audio))?;
+        let audio_clock = clock.clone();
+        sink::connect(
+            &audio.element(pipeline::AUDIO_OUT)?,
+            &seam(Track::Audio, delay_ns),
+            move || audio_clock.now_ns(),
+        );
+        bus::listen(audio.pipeline(), on_audio_bus);
+        clock.drive(audio.pipeline());
+        let (video, clock) = (request.video.clone(), clock.clone());
+        let setup = VideoSetup { video, clock, seam: seam(Track::Video, 0) };
+        let branch = VideoBranch::start(chosen.video, &setup)?;
+        let kbps = chosen.video.bitrate.nearest_kbps(request.video.bitrate_kbps);
+        counters.set_bitrate_kbps(kbps);
         let programme = Programme {
-            pictures: running.element(pipeline::VIDEO_IN)?,
-            samples: running.element(pipeline::AUDIO_IN)?,
-            encoder: running.element(pipeline::VIDEO_ENCODER)?,
-            running,
-            video_out,
-            chosen,
+            video: Mutex::new(Some(branch)),
+            setup,
+            wanted_kbps: AtomicU32::new(request.video.bitrate_kbps),
+            samples: audio.element(pipeline::AUDIO_IN)?,
+            audio,
+            audio_encoder: chosen.audio,
+            video_encoder: Mutex::new(chosen.video),
             counters,
         };
-        programme.running.play()?;
+        programme.audio.play()?;
         Ok(programme)
     }
 
-    /// Gives the encoder a picture; `false` when it is too slow and the picture was skipped.
+    /// Gives the encoder a picture; `false` when it is too slow, or being set up anew, and the
+    /// picture was skipped.
     pub(super) fn push_picture(&self, picture: gst::Buffer) -> bool {
-        let bound = CAPTURE_PICTURES_WAITING_MAX * picture.size() as u64;
-        self.pictures.current_level_bytes() < bound && self.pictures.push_buffer(picture).is_ok()
+        self.video().as_ref().is_some_and(|branch| branch.push(picture))
     }
 
     /// Gives the encoder a block of samples; `false` when it was skipped.
@@ -88,27 +95,70 @@ impl Programme {
         self.samples.current_level_bytes() < bound && self.samples.push_buffer(block).is_ok()
     }
 
-    /// Asks the encoder for another bitrate, within its bounds.
+    /// Asks the encoder for another bitrate, or for the nearest one that it takes.
     pub(super) fn set_bitrate_kbps(&self, kbps: u32) {
-        let kbps = kbps.clamp(CAPTURE_VIDEO_KBPS_MIN, CAPTURE_VIDEO_KBPS_MAX);
-        let (property, template) = self.chosen.video.live_bitrate;
-        self.encoder.set_property_from_str(property, &fill_in(template, kbps, None));
-        self.counters.set_bitrate_kbps(kbps);
+        self.wanted_kbps.store(kbps, Ordering::Relaxed);
+        if let Some(branch) = self.video().as_ref() {
+            self.counters.set_bitrate_kbps(branch.set_bitrate_kbps(kbps));
+        }
     }
 
     /// Asks the encoder to make its next picture a key frame.
     pub(super) fn force_key_frame(&self) {
-        let event = gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build();
-        self.video_out.send_event(event);
+        if let Some(branch) = self.video().as_ref() {
+            branch.force_key_frame();
+        }
     }
 
-    /// Ends it; the encoder's device is free afterwards.
+    /// What made the encoder of the picture fail, if it did; told once.
+    pub(super) fn video_failure(&self) -> Option<String> {
+        self.video().as_ref().and_then(VideoBranch::failed)
+    }
+
+    /// What an encoder is set up with now.
+    pub(super) fn video_setup(&self) -> VideoSetup {
+        let mut setup = self.setup.clone();
+        setup.video.bitrate_kbps = self.wanted_kbps.load(Ordering::Relaxed);
+        setup
+    }
+
+    /// Takes the encoder of the picture out, so that it can be closed elsewhere.
+    pub(super) fn take_video(&self) -> Option<VideoBranch> {
+        self.video().take()
+    }
+
+    /// Puts another one in.
+    pub(super) fn install_video(&self, branch: VideoBranch) {
+        *self.video_encoder.lock().unwrap_or_else(PoisonError::into_inner) = branch.encoder();
+        let wanted_kbps = self.wanted_kbps.load(Ordering::Relaxed);
+        self.counters.set_bitrate_kbps(branch.set_bitrate_kbps(wanted_kbps));
+        *self.video() = Some(branch);
+    }
+
+    /// Time between key frames, in milliseconds.
+    pub(super) fn keyframe_interval_ms(&self) -> u32 {
+        self.setup.video.keyframe_interval_ms
+    }
+
+    /// Ends it; the encoders' devices are free afterwards.
     pub(super) fn shut_down(&self) {
-        self.running.shut_down();
+        if let Some(branch) = self.take_video() {
+            branch.shut_down();
+        }
+        self.audio.shut_down();
+    }
+
+    /// The H.264 encoder in use.
+    pub(super) fn video_encoder(&self) -> &'static VideoEncoder {
+        *self.video_encoder.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The elements in use: H.264 encoder and AAC encoder.
     pub(super) fn encoders(&self) -> (&'static str, &'static str) {
-        (self.chosen.video.element, self.chosen.audio.element)
+        (self.video_encoder().element, self.audio_encoder.element)
+    }
+
+    fn video(&self) -> MutexGuard<'_, Option<VideoBranch>> {
+        self.video.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -13,6 +13,7 @@ use super::{
     build::MediaClock,
     event::{CaptureEvent, Fault, Source},
     feed::{Change, Feed},
+    mender::Mender,
     pictures::Pictures,
     programme::Programme,
     sounds::Sounds,
@@ -30,7 +31,7 @@ impl Failure {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(said);
     }
 
-    fn take(&self) -> Option<String> {
+    pub(super) fn take(&self) -> Option<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
@@ -45,6 +46,8 @@ pub(super) struct Pulse {
     pub(super) feeds: Vec<Feed>,
     pub(super) pictures: Pictures,
     pub(super) sounds: Sounds,
+    /// The H.264 encoders of the board, in order.
+    pub(super) encoders: Vec<String>,
 }
 
 impl Pulse {
@@ -69,6 +72,7 @@ impl Pulse {
     /// The reason when it ended by itself.
     fn beat_until_the_end(&mut self, stop: &Stop) -> Option<String> {
         let mut first_key_seen = false;
+        let mut mender = Mender::new(&self.programme, &self.encoders, self.clock.now_ns());
         loop {
             let next_ns = self.pictures.due_ns().min(self.sounds.due_ns());
             let left_ns = next_ns.saturating_sub(self.clock.now_ns());
@@ -85,7 +89,11 @@ impl Pulse {
                 first_key_seen = true;
                 (self.events)(CaptureEvent::FirstKey);
             }
-            let failed = self.failure.take().or_else(|| self.silent_encoder(now_ns));
+            let failed = self
+                .failure
+                .take()
+                .or_else(|| self.silent_sound_encoder(now_ns))
+                .or_else(|| mender.turn(now_ns, &self.programme, &self.counters, stop));
             if failed.is_some() {
                 return failed;
             }
@@ -113,15 +121,11 @@ impl Pulse {
         }
     }
 
-    fn silent_encoder(&self, now_ns: u64) -> Option<String> {
-        let (video, audio) = self.programme.encoders();
-        let timeout_ns = NO_OUTPUT_TIMEOUT.as_nanos() as u64;
-        [(video, &self.counters.last_video), (audio, &self.counters.last_audio)]
-            .into_iter()
-            .find(|(_, last)| now_ns.saturating_sub(last.at_ns()) > timeout_ns)
-            .map(|(encoder, _)| {
-                format!("{encoder} gave nothing for {} s", NO_OUTPUT_TIMEOUT.as_secs())
-            })
+    fn silent_sound_encoder(&self, now_ns: u64) -> Option<String> {
+        let (_, encoder) = self.programme.encoders();
+        let silent_ns = now_ns.saturating_sub(self.counters.last_audio.at_ns());
+        (silent_ns > NO_OUTPUT_TIMEOUT.as_nanos() as u64)
+            .then(|| format!("{encoder} gave nothing for {} s", NO_OUTPUT_TIMEOUT.as_secs()))
     }
 }
 

@@ -4,9 +4,12 @@
 //! buffers of an encoder's pool are few and a queue that held them would starve the encoder; then
 //! it hands the frame on and returns. It never waits and never panics on what it is given.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -23,42 +26,81 @@ use crate::{
 /// must not block.
 pub type FrameSink = Arc<dyn Fn(Frame) + Send + Sync>;
 
-/// Connects an appsink to `sink`.
-///
-/// `advance_ns` is taken off the times of the track, for what the encoder put before the first
-/// sample; `clock` tells the media time and is noted at each access unit.
+/// Connects an appsink to a seam. From now on only its access units pass; those of an appsink that
+/// was connected before are dropped, even when its encoder wakes up again. `clock` tells the media
+/// time and is noted at each access unit.
 pub(super) fn connect(
     appsink: &gst_app::AppSink,
-    track: Track,
-    advance_ns: u64,
-    counters: Arc<Counters>,
+    seam: &SharedSeam,
     clock: impl Fn() -> u64 + Send + 'static,
-    sink: FrameSink,
 ) {
-    let mut seam = Seam { track, advance_ns, config: None, length_bytes: 4, dts_ns: 0, counters };
+    let seam = seam.clone();
+    let turn = seam.lock().next_turn();
     appsink.set_callbacks(
         gst_app::AppSinkCallbacks::builder()
             .new_sample(move |appsink| {
                 let sample = appsink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
-                seam.sample(&sample, clock(), &*sink);
+                let mut seam = seam.lock();
+                if seam.turn == turn {
+                    seam.sample(&sample, clock());
+                }
                 Ok(gst::FlowSuccess::Ok)
             })
             .build(),
     );
 }
 
-struct Seam {
+/// The seam of one track, which outlives the encoders that feed it: the configuration is handed on
+/// when it changes, and times never go back.
+#[derive(Clone)]
+pub(super) struct SharedSeam(Arc<Mutex<Seam>>);
+
+impl SharedSeam {
+    fn lock(&self) -> MutexGuard<'_, Seam> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for SharedSeam {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedSeam").finish_non_exhaustive()
+    }
+}
+
+/// What is known of a track's access units.
+pub(super) struct Seam {
     track: Track,
     advance_ns: u64,
     config: Option<Bytes>,
     /// Bytes of a NAL unit's length field (ISO/IEC 14496-15 section 5.3.3.1.2).
     length_bytes: usize,
     dts_ns: u64,
+    /// Which of the appsinks it was connected to is heard.
+    turn: u64,
     counters: Arc<Counters>,
+    sink: FrameSink,
 }
 
 impl Seam {
-    fn sample(&mut self, sample: &gst::Sample, now_ns: u64, sink: &dyn Fn(Frame)) {
+    /// A seam that hands on to `sink`. `advance_ns` is taken off the times of the track, for what
+    /// the encoder put before the first sample.
+    pub(super) fn shared(
+        track: Track,
+        advance_ns: u64,
+        counters: Arc<Counters>,
+        sink: FrameSink,
+    ) -> SharedSeam {
+        let (config, length_bytes, dts_ns, turn) = (None, 4, 0, 0);
+        let seam = Seam { track, advance_ns, config, length_bytes, dts_ns, turn, counters, sink };
+        SharedSeam(Arc::new(Mutex::new(seam)))
+    }
+
+    fn next_turn(&mut self) -> u64 {
+        self.turn += 1;
+        self.turn
+    }
+
+    fn sample(&mut self, sample: &gst::Sample, now_ns: u64) {
         let Some(buffer) = sample.buffer() else { return };
         let (pts_ns, dts_ns) = self.times(sample, buffer);
         if let Some(config) = self.new_config(sample.caps()) {
@@ -66,7 +108,7 @@ impl Seam {
                 Track::Video => Kind::VideoConfig,
                 Track::Audio => Kind::AudioConfig,
             };
-            sink(self.frame(kind, dts_ns, dts_ns, config));
+            (self.sink)(self.frame(kind, dts_ns, dts_ns, config));
         }
         // Without its configuration no access unit can be decoded.
         if self.config.is_none() || buffer.size() == 0 {
@@ -80,7 +122,7 @@ impl Seam {
         let payload = Bytes::copy_from_slice(map.as_slice());
         let kind = self.kind(buffer, &payload);
         self.counters.count(kind, payload.len(), now_ns);
-        sink(self.frame(kind, pts_ns, dts_ns, payload));
+        (self.sink)(self.frame(kind, pts_ns, dts_ns, payload));
     }
 
     fn frame(&self, kind: Kind, pts_ns: u64, dts_ns: u64, payload: Bytes) -> Frame {

@@ -36,6 +36,8 @@ pub struct CaptureStats {
     pub silent_samples: u64,
     /// Times that a camera or microphone was lost.
     pub sources_lost: u64,
+    /// Times that the H.264 encoder was set up anew or replaced, because it failed or was silent.
+    pub encoder_restarts: u64,
     /// The H.264 encoder in use.
     pub video_encoder: String,
     /// The AAC encoder in use.
@@ -63,9 +65,11 @@ pub(super) struct Counters {
     pub(super) slate: AtomicU64,
     pub(super) silent: AtomicU64,
     pub(super) lost: AtomicU64,
+    pub(super) encoder_restarts: AtomicU64,
     pub(super) bitrate_kbps: AtomicU32,
     pub(super) last_video: LastOutput,
     pub(super) last_audio: LastOutput,
+    pub(super) last_key: LastOutput,
     measured: Mutex<Measured>,
 }
 
@@ -114,6 +118,9 @@ impl Counters {
                 add(&self.video_bytes, bytes as u64);
                 add(&self.key_frames, u64::from(kind == Kind::VideoKey));
                 self.last_video.note(now_ns);
+                if kind == Kind::VideoKey {
+                    self.last_key.note(now_ns);
+                }
             }
             Kind::VideoConfig | Kind::AudioConfig => {}
         }
@@ -134,6 +141,7 @@ impl Counters {
             slate_pictures: get(&self.slate),
             silent_samples: get(&self.silent),
             sources_lost: get(&self.lost),
+            encoder_restarts: get(&self.encoder_restarts),
             video_encoder: video_encoder.to_owned(),
             audio_encoder: audio_encoder.to_owned(),
             bitrate_kbps: self.bitrate_kbps.load(Ordering::Relaxed),

@@ -61,9 +61,12 @@ fn first<E>(
             .ok_or_else(|| "is not an encoder that firstmile knows".to_owned())
             .and_then(|encoder| attempt(encoder).map(|()| encoder));
         match result {
-            Ok(encoder) => return Ok(encoder),
+            Ok(encoder) => {
+                tracing::info!("{what} is made by {element}");
+                return Ok(encoder);
+            }
             Err(why) => {
-                tracing::debug!(%element, %why, "encoder not taken");
+                tracing::warn!("{element} is not taken: {why}");
                 tried.push(Rejected { element: element.clone(), why });
             }
         }
@@ -73,6 +76,10 @@ fn first<E>(
 
 /// Whether an H.264 encoder works with these settings; if not, why.
 pub(super) fn try_video(encoder: &VideoEncoder, video: &VideoSettings) -> Result<(), String> {
+    let (width_max, height_max) = encoder.size_max;
+    if video.width > width_max || video.height > height_max {
+        return Err(format!("takes no picture larger than {width_max}x{height_max}"));
+    }
     let layout = Layout::new(video.width, video.height);
     let picture = gst::Buffer::from_slice(slate(layout, ""));
     let interval = gst::ClockTime::from_nseconds(1_000_000_000 / u64::from(video.fps.max(1)));

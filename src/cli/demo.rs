@@ -174,8 +174,12 @@ async fn start_server(clock: Clock, folder: &Path) -> Result<OwnServer, Failure>
         Ingest::from_server_and_key(address, key).map_err(|error| failed(error.to_string()))?;
     let policy = Policy { ca_file: Some(ca_file), ..Policy::default() };
     let target = Target::new(ingest, &policy, false)?;
-    let destination =
-        Destination { name: "demo".to_owned(), target: Some(Arc::new(target)), made_of: None };
+    let destination = Destination {
+        name: "demo".to_owned(),
+        target: Some(Arc::new(target)),
+        backup: None,
+        made_of: None,
+    };
     Ok(OwnServer { server, destination })
 }
 
@@ -193,6 +197,7 @@ fn own_server(args: &DemoArgs) -> Result<Option<Destination>, Failure> {
     Ok(Some(Destination {
         name: "yours".to_owned(),
         target: Some(Arc::new(target)),
+        backup: None,
         made_of: None,
     }))
 }

@@ -225,20 +225,20 @@ impl Reader<'_> {
     ) -> Option<PartialDestination> {
         let mut name = None;
         let mut values = Vec::new();
-        let mut plain_at = None;
+        let mut plain_at: Vec<(Range<usize>, &str)> = Vec::new();
         self.section(Section::Destination, table, |key, value, span| match value {
             Value::Text(text) if key == "name" => name = Some(text),
             value => {
                 if matches!(&value, Value::Address(url) if url.scheme == Scheme::Rtmp) {
-                    plain_at = Some(span);
+                    plain_at.push((span, key));
                 }
                 values.push((key, value));
             }
         });
-        if let Some(place) = plain_at
-            && !values.contains(&("allow_plain", Value::Flag(true)))
-        {
-            self.report_missing(place, "destination.url", Problem::PlainRefused);
+        if !values.contains(&("allow_plain", Value::Flag(true))) {
+            for (place, key) in plain_at {
+                self.report_missing(place, &format!("destination.{key}"), Problem::PlainRefused);
+            }
         }
         let Some(name) = name else {
             if table.get("name").is_none() {

@@ -207,12 +207,19 @@ impl PartialDestination {
     }
 
     /// Sets one value. What was given for one server is not handed to another: a new server's
-    /// address drops the key, the consent to plain RTMP, the authority and the pin.
+    /// address drops the key, the consent to plain RTMP, the authority, the pin and the backup; a new
+    /// backup server drops the key.
     fn change(&mut self, key: &'static str, value: Value) {
-        if let (Value::Address(new), Some(Value::Address(old))) = (&value, self.get("url"))
+        if let ("backup_url", Value::Address(new)) = (key, &value) {
+            let known = [self.get("url"), self.get("backup_url")];
+            let is_known = |old: &Value| matches!(old, Value::Address(old) if new.same_server(old));
+            if !known.into_iter().flatten().any(is_known) {
+                self.values.remove("key");
+            }
+        } else if let (Value::Address(new), Some(Value::Address(old))) = (&value, self.get("url"))
             && !new.same_server(old)
         {
-            for of_old in ["key", "allow_plain", "ca_file", "pinned_key"] {
+            for of_old in ["key", "allow_plain", "ca_file", "pinned_key", "backup_url"] {
                 self.values.remove(of_old);
             }
         }
@@ -220,8 +227,10 @@ impl PartialDestination {
     }
 
     fn overlay(&mut self, later: &PartialDestination) {
-        if let Some(address) = later.get("url") {
-            self.change("url", address.clone());
+        for key in ["url", "backup_url"] {
+            if let Some(address) = later.get(key) {
+                self.change(key, address.clone());
+            }
         }
         self.values.extend(later.values.iter().map(|(key, value)| (*key, value.clone())));
     }

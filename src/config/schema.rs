@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use toml::de::DeValue;
 
 use crate::limits::{KEY_BYTES_MAX, NAME_BYTES_MAX, PATH_BYTES_MAX, URL_BYTES_MAX};
+use crate::pace::Follow;
 use crate::rtmp::url::{ServerUrl, UrlError};
 use crate::secret::{KeyError, StreamKey};
 use crate::spki_pin::{PinError, SpkiPin};
@@ -72,6 +73,8 @@ pub enum Kind {
     Path,
     /// The pin of a server's key.
     Pin,
+    /// One of these words; the first holds when nobody sets it.
+    Choice(&'static [&'static str]),
 }
 
 /// One setting.
@@ -129,6 +132,13 @@ pub const SETTINGS: &[Setting] = &[
         "milliseconds",
         "time from one key frame to the next; platforms want 2000",
     ),
+    setting(
+        Section::Video,
+        "follow",
+        Kind::Choice(Follow::NAMES),
+        Follow::NAMES[0],
+        "whose path sets the bitrate: the first destination's, the slowest one's, or none",
+    ),
     number(Section::Audio, "bitrate_kbps", 32, 320, 1, "kb/s", "bitrate of the sound"),
     number(Section::Audio, "channels", 1, 2, 1, "channels", "mono or stereo"),
     setting(
@@ -144,6 +154,13 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Address,
         "none",
         "the server's address; {stream_key} may stand where the platform wants the key",
+    ),
+    setting(
+        Section::Destination,
+        "backup_url",
+        Kind::Address,
+        "none",
+        "a second server for the same key, used while the first one fails",
     ),
     setting(
         Section::Destination,
@@ -255,7 +272,7 @@ pub enum Value {
     Flag(bool),
     /// Of [`Kind::Number`], in range.
     Number(u32),
-    /// Of [`Kind::Label`] and [`Kind::Name`].
+    /// Of [`Kind::Label`], [`Kind::Name`] and [`Kind::Choice`].
     Text(String),
     /// Of [`Kind::Address`].
     Address(ServerUrl),
@@ -326,6 +343,7 @@ impl fmt::Display for Kind {
             Kind::Key => write!(f, "a stream key of at most {KEY_BYTES_MAX} bytes"),
             Kind::Path => write!(f, "a path of at most {PATH_BYTES_MAX} bytes"),
             Kind::Pin => f.write_str("sha256// and the base64 of a key's hash, as check prints it"),
+            Kind::Choice(words) => f.write_str(&words.join(", ")),
         }
     }
 }
@@ -357,6 +375,10 @@ impl Kind {
             Kind::Address => Ok(Value::Address(ServerUrl::parse(text)?)),
             Kind::Key => Ok(Value::Key(StreamKey::parse(text)?)),
             Kind::Pin => Ok(Value::Pin(text.parse()?)),
+            Kind::Choice(words) => match words.contains(&text) {
+                true => Ok(Value::Text(text.to_owned())),
+                false => wrong,
+            },
         }
     }
 
@@ -437,7 +459,9 @@ mod tests {
     fn defaults_are_values_or_words_for_people() {
         for setting in SETTINGS {
             match setting.kind {
-                Kind::Flag | Kind::Label => assert!(setting.kind.read(setting.default).is_ok()),
+                Kind::Flag | Kind::Label | Kind::Choice(_) => {
+                    assert!(setting.kind.read(setting.default).is_ok())
+                }
                 _ => assert!(setting.default.contains(' ') || setting.default == "none"),
             }
         }

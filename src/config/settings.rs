@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::partial::{Partial, PartialDestination};
 use super::schema::{self, Kind, Section, Value};
 use crate::limits::DESTINATIONS_MAX;
+use crate::pace::Follow;
 use crate::rtmp::url::{Ingest, Scheme, ServerUrl, UrlError};
 use crate::secret::StreamKey;
 use crate::spki_pin::SpkiPin;
@@ -41,6 +42,8 @@ pub struct Video {
     pub bitrate_kbps: Option<u32>,
     /// Time from one key frame to the next, in milliseconds.
     pub keyframe_interval_ms: Option<u32>,
+    /// Whose path sets the bitrate.
+    pub follow: Follow,
 }
 
 /// The sound; what is `None` is up to the board's profile.
@@ -59,6 +62,8 @@ pub struct Destination {
     pub name: String,
     /// The server.
     pub url: Option<ServerUrl>,
+    /// The server to use while that one fails; it gets the same key.
+    pub backup_url: Option<ServerUrl>,
     /// The stream key.
     pub key: Option<StreamKey>,
     /// Certificates of the authority that this server is checked against.
@@ -99,10 +104,25 @@ impl Destination {
     /// # Errors
     /// [`NotReady`] says what is missing.
     pub fn ingest(&self) -> Result<Ingest, NotReady> {
+        match &self.url {
+            Some(url) => self.ingest_at(url),
+            None if !self.enabled => Err(NotReady::Disabled),
+            None => Err(NotReady::NoAddress),
+        }
+    }
+
+    /// The same at the backup server; `None` without one.
+    ///
+    /// # Errors
+    /// [`NotReady`] says what is missing.
+    pub fn backup_ingest(&self) -> Result<Option<Ingest>, NotReady> {
+        self.backup_url.as_ref().map(|url| self.ingest_at(url)).transpose()
+    }
+
+    fn ingest_at(&self, url: &ServerUrl) -> Result<Ingest, NotReady> {
         if !self.enabled {
             return Err(NotReady::Disabled);
         }
-        let url = self.url.as_ref().ok_or(NotReady::NoAddress)?;
         if url.scheme == Scheme::Rtmp && !self.allow_plain {
             return Err(NotReady::PlainRefused);
         }
@@ -115,12 +135,14 @@ impl Destination {
             Some(Value::Flag(flag)) => *flag,
             _ => default_flag(Section::Destination, key),
         };
+        let address = |key| match from.get(key) {
+            Some(Value::Address(url)) => Some(url.clone()),
+            _ => None,
+        };
         Destination {
             name: from.name().to_owned(),
-            url: match from.get("url") {
-                Some(Value::Address(url)) => Some(url.clone()),
-                _ => None,
-            },
+            url: address("url"),
+            backup_url: address("backup_url"),
             key: match from.get("key") {
                 Some(Value::Key(key)) => Some(key.clone()),
                 _ => None,
@@ -147,6 +169,7 @@ impl Destination {
             }
         };
         put("url", self.url.clone().map(Value::Address));
+        put("backup_url", self.backup_url.clone().map(Value::Address));
         put("key", self.key.clone().map(Value::Key));
         put("ca_file", self.ca_file.clone().map(Value::Path));
         put("pinned_key", self.pinned_key.map(Value::Pin));
@@ -200,6 +223,10 @@ pub fn merge(sources: &[Partial]) -> Settings {
             fps: video("fps"),
             bitrate_kbps: video("bitrate_kbps"),
             keyframe_interval_ms: video("keyframe_interval_ms"),
+            follow: match all.get(Section::Video, "follow") {
+                Some(Value::Text(name)) => Follow::named(name).unwrap_or_default(),
+                _ => Follow::default(),
+            },
         },
         audio: Audio { bitrate_kbps: audio("bitrate_kbps"), channels: audio("channels") },
         destinations: destinations.iter().map(Destination::from_partial).collect(),
@@ -218,12 +245,13 @@ pub fn export(settings: &Settings) -> String {
     let mut settings = settings.clone();
     let mut left_out = String::new();
     for destination in &mut settings.destinations {
-        let secret = destination.url.take_if(|url| *url.reveal() != url.to_string());
-        if let Some(url) = secret {
-            let name = &destination.name;
-            left_out.push_str(&format!(
-                "\n# The address of {name} holds a secret and must be written again: {url}\n"
-            ));
+        for url in [&mut destination.url, &mut destination.backup_url] {
+            if let Some(url) = url.take_if(|url| *url.reveal() != url.to_string()) {
+                let name = &destination.name;
+                left_out.push_str(&format!(
+                    "\n# An address of {name} holds a secret and must be written again: {url}\n"
+                ));
+            }
         }
     }
     render(&settings) + &left_out
@@ -256,6 +284,8 @@ impl Settings {
         ] {
             put(Section::Video, key, number.map(Value::Number));
         }
+        let follows = (video.follow != Follow::default()).then(|| video.follow.name().to_owned());
+        put(Section::Video, "follow", follows.map(Value::Text));
         put(Section::Audio, "bitrate_kbps", audio.bitrate_kbps.map(Value::Number));
         put(Section::Audio, "channels", audio.channels.map(Value::Number));
         partial.destinations = self.destinations.iter().map(Destination::to_partial).collect();

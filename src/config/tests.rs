@@ -2,6 +2,7 @@ use super::schema::{SETTINGS, Section, VERSION};
 use super::stick::Stick;
 use super::*;
 use crate::limits::{DESTINATIONS_MAX, SETTINGS_BYTES_MAX, SETTINGS_ERRORS_MAX};
+use crate::pace::Follow;
 use crate::secret::StreamKey;
 
 const CANARY: &str = "canary-7Qx9";
@@ -22,6 +23,7 @@ height = 720
 fps = 25
 bitrate_kbps = 4_500
 keyframe_interval_ms = 1000
+follow = "slowest"
 
 [audio]
 bitrate_kbps = 128
@@ -30,6 +32,7 @@ channels = 1
 [[destination]]
 name = "main"
 url = "rtmps://b.rtmps.youtube.com/live2?backup=1"
+backup_url = "rtmps://user:pass-7Qx9@c.example/live2?token=tok-7Qx9"
 key = "canary-7Qx9"
 ca_file = "/etc/firstmile/own-ca.pem"
 pinned_key = "sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
@@ -66,6 +69,7 @@ fn a_full_file_is_understood() {
         fps: Some(25),
         bitrate_kbps: Some(4500),
         keyframe_interval_ms: Some(1000),
+        follow: Follow::Slowest,
     };
     assert_eq!(settings.video, video);
     assert_eq!(settings.audio, Audio { bitrate_kbps: Some(128), channels: Some(1) });
@@ -333,6 +337,45 @@ fn what_was_given_for_one_server_is_not_handed_to_another() {
 }
 
 #[test]
+fn a_new_backup_server_does_not_get_the_key_of_the_old_one() {
+    let first = destination("url = \"rtmps://h/a\"\nbackup_url = \"rtmps://b/a\"\nkey = \"k\"");
+    for (backup, keeps) in
+        [("rtmps://b/other", true), ("rtmps://h/a?backup=1", true), ("rtmps://elsewhere/a", false)]
+    {
+        let later = destination(&format!("backup_url = \"{backup}\""));
+        let merged = merge(&[first.clone(), later]);
+        assert_eq!(merged.destinations[0].key.is_some(), keeps, "{backup}");
+    }
+    let moved = merge(&[first, destination("url = \"rtmps://new/a\"\nkey = \"n\"")]);
+    assert_eq!(moved.destinations[0].backup_url, None);
+}
+
+#[test]
+fn a_plain_backup_needs_consent_too() {
+    let text = "url = \"rtmps://h/a\"\nbackup_url = \"rtmp://b/a\"";
+    let told = parse("t.toml", &format!("version = 1\n[[destination]]\nname = \"a\"\n{text}"));
+    let told = told.unwrap_err().to_string();
+    assert!(told.contains("t.toml:5:14: destination.backup_url: rtmp://"), "{told}");
+    let consenting = merge(&[destination(&format!("{text}\nallow_plain = true\nkey = \"k\""))]);
+    let backup = consenting.destinations[0].backup_ingest().expect("ready").expect("a backup");
+    assert_eq!(backup.server.to_string(), "rtmp://b/a");
+}
+
+#[test]
+fn whom_the_encoder_follows_is_one_of_three_words() {
+    let with = |value: &str| parse("t.toml", &format!("version = 1\n[video]\nfollow = {value}"));
+    for follow in [Follow::Primary, Follow::Slowest, Follow::Fixed] {
+        let settings = merge(&[with(&format!("\"{}\"", follow.name())).expect("a word")]);
+        assert_eq!(settings.video.follow, follow);
+        let again = parse("t.toml", &render(&settings)).expect("what is written is read");
+        assert_eq!(merge(&[again]).video.follow, follow);
+    }
+    assert_eq!(merge(&[]).video.follow, Follow::Primary);
+    let told = with("\"fastest\"").unwrap_err().to_string();
+    assert!(told.contains("video.follow: must be primary, slowest, fixed"), "{told}");
+}
+
+#[test]
 fn destinations_beyond_the_bound_are_named_not_forgotten() {
     let named = |letter: char| {
         let all = (0..5).map(|i| format!("[[destination]]\nname = \"{letter}{i}\"\n"));
@@ -375,6 +418,7 @@ fn every_setting_of_the_table_can_be_set_holds_is_shown_and_stored() {
         let value = match setting.default {
             "false" => "true",
             "true" => "false",
+            "primary" => "slowest",
             _ => ["2", "64", "640", "rtmps://h/app", PIN, "/x"]
                 .into_iter()
                 .find(|v| setting.kind.read(v).is_ok())
@@ -412,7 +456,7 @@ fn show_hides_keys_and_secrets_of_addresses() {
 fn an_export_shows_no_secret_and_reads_back() {
     let whole = merge(&[source(FULL)]);
     let text = super::export(&whole);
-    assert!(!text.contains("7Qx9") && text.contains("# The address of hall"), "{text}");
+    assert!(!text.contains("7Qx9") && text.contains("# An address of hall"), "{text}");
     assert_eq!(merge(&[source(&text)]).video, whole.video);
 }
 

@@ -83,6 +83,8 @@ pub enum Service {
     Network,
     /// The last lines of the log.
     Log,
+    /// Show the last minutes.
+    BlackBox,
     /// Forget all settings and keys.
     FactoryReset {
         /// It was said twice.
@@ -338,6 +340,16 @@ pub static COMMANDS: &[Entry] = &[
         example: "log",
         argument: Argument::None,
         parse: |words| words.end(Command::Serve(Service::Log)),
+    },
+    Entry {
+        name: "blackbox",
+        arguments: "",
+        short: "show what happened in the last 10 minutes",
+        long: "Every change, and what was sent and acknowledged on air. After a fault or a break of the \
+               stream the same is kept in the box's state folder.",
+        example: "blackbox",
+        argument: Argument::None,
+        parse: |words| words.end(Command::Serve(Service::BlackBox)),
     },
     Entry {
         name: "mode",

@@ -31,7 +31,8 @@ pub use command::{
 };
 pub use line::{Input, LineEditor};
 pub use reply::{
-    About, Change, ChannelNumbers, Checked, ClientId, Clock, DestinationState, DestinationStatus,
-    EncoderNumbers, Facts, Interface, LastEnd, LevelNumbers, Link, Mode, Network, Phase, Reply,
-    SendNumbers, SettingLine, Status, prompt,
+    About, BlackBox, Change, ChannelNumbers, Checked, ClientId, Clock, DestinationState,
+    DestinationStatus, DropNumbers, EncoderNumbers, Facts, Interface, LastEnd, LevelNumbers, Link,
+    Mode, Network, PastEvent, PastNumbers, PastSample, Phase, Reply, SendNumbers, Server,
+    SettingLine, Status, prompt,
 };

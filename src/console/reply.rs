@@ -31,6 +31,8 @@ pub enum Reply {
     Network(Network),
     /// What trying a destination has shown.
     Checked(Checked),
+    /// The last minutes.
+    BlackBox(BlackBox),
     /// Words without data: help, and confirmations.
     Text {
         /// One entry for each line.
@@ -187,6 +189,17 @@ pub enum DestinationState {
     Closing,
 }
 
+/// One of a destination's two servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Server {
+    /// The first one.
+    #[default]
+    First,
+    /// The second one, for when the first fails.
+    Backup,
+}
+
 /// Everything that `status` tells.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Status {
@@ -250,6 +263,8 @@ pub struct DestinationStatus {
     pub has_key: bool,
     /// What it does.
     pub state: DestinationState,
+    /// Which of its servers the current or last attempt goes to; `None` where there is only one.
+    pub server: Option<Server>,
     /// Why it is idle; `None` in any other state.
     pub idle_because: Option<String>,
     /// The number of the current or last attempt; 0 before the first.
@@ -319,18 +334,91 @@ pub struct ChannelNumbers {
 /// Numbers of one connection. The appliance does not know them; the shell fills them in.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct SendNumbers {
+    /// The video bitrate that the path can bear, in kb/s.
+    pub target_kbps: u32,
     /// What was sent lately, in kb/s.
     pub sent_kbps: u32,
     /// Access units sent.
     pub frames_sent: u64,
+    /// What the server has acknowledged lately, in kb/s; by TCP where it says nothing itself.
+    pub acknowledged_kbps: u32,
     /// Access units dropped before they were sent.
     pub frames_dropped: u64,
+    /// The same, by kind.
+    pub dropped: DropNumbers,
     /// Age of the oldest access unit that waits, in milliseconds.
     pub queue_ms: u64,
     /// Payload that waits, in bytes.
     pub queue_bytes: u64,
-    /// Bytes that the server has acknowledged.
+    /// Bytes that the server has acknowledged; by TCP where it says nothing itself.
     pub acknowledged_bytes: u64,
+    /// Bytes sent and not acknowledged yet.
+    pub unacknowledged_bytes: u64,
+    /// Round-trip time, in milliseconds.
+    pub rtt_ms: Option<u32>,
+}
+
+/// Access units dropped before they were sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct DropNumbers {
+    /// Pictures that no other refers to.
+    pub video_disposable: u64,
+    /// Pictures that others refer to.
+    pub video_delta: u64,
+    /// Key frames.
+    pub video_key: u64,
+    /// Sound.
+    pub audio: u64,
+}
+
+/// The last minutes: what changed, and the numbers of each second on air.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BlackBox {
+    /// Oldest first.
+    pub events: Vec<PastEvent>,
+    /// Oldest first.
+    pub samples: Vec<PastSample>,
+}
+
+/// A line of the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PastEvent {
+    /// How long ago, in milliseconds.
+    pub ago_ms: u64,
+    /// What was said.
+    pub said: String,
+}
+
+/// The numbers of a second.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PastSample {
+    /// How long ago, in milliseconds.
+    pub ago_ms: u64,
+    /// What the encoder was asked for, in kb/s.
+    pub encoder_target_kbps: u32,
+    /// What it delivered, in kb/s.
+    pub encoder_kbps: u32,
+    /// The destinations that were connected.
+    pub destinations: Vec<PastNumbers>,
+}
+
+/// The numbers of one destination in a second.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PastNumbers {
+    /// Its name.
+    pub name: String,
+    /// The video bitrate that the path could bear, in kb/s.
+    pub target_kbps: u32,
+    /// What was sent, in kb/s.
+    pub sent_kbps: u32,
+    /// What was acknowledged, in kb/s.
+    pub acknowledged_kbps: u32,
+    /// Age of the oldest access unit that waited, in milliseconds.
+    pub queue_ms: u32,
+    /// Bytes sent and not acknowledged.
+    pub unacknowledged_bytes: u32,
+    /// Access units dropped since the queue was made.
+    pub frames_dropped: u32,
     /// Round-trip time, in milliseconds.
     pub rtt_ms: Option<u32>,
 }
@@ -393,6 +481,16 @@ impl Mode {
             Mode::Retrying => "retrying",
             Mode::Stopping => "stopping",
             Mode::Fault => "fault",
+        }
+    }
+}
+
+impl Server {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Server::First => "first server",
+            Server::Backup => "backup server",
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Replies as lines for people.
 
 use super::reply::{
-    About, Change, Checked, Clock, DestinationState, DestinationStatus, EncoderNumbers,
-    LevelNumbers, Link, Network, Reply, SendNumbers, SettingLine, Status,
+    About, BlackBox, Change, Checked, Clock, DestinationState, DestinationStatus, DropNumbers,
+    EncoderNumbers, LevelNumbers, Link, Network, Reply, SendNumbers, SettingLine, Status,
 };
 
 pub(super) fn render(reply: &Reply) -> Vec<String> {
@@ -23,6 +23,7 @@ pub(super) fn render(reply: &Reply) -> Vec<String> {
         Reply::Settings { settings } => setting_lines(settings),
         Reply::Network(network) => network_lines(network),
         Reply::Checked(checked) => checked_lines(checked),
+        Reply::BlackBox(past) => black_box_lines(past),
         Reply::Text { lines } => lines.clone(),
         Reply::Error { message, .. } => vec![format!("error: {message}")],
         Reply::Changed(change) => vec![change_line(change)],
@@ -127,6 +128,7 @@ fn level_lines(levels: &LevelNumbers) -> Vec<String> {
 
 fn destination_lines(destination: &DestinationStatus) -> Vec<String> {
     let mut words = vec![destination.state.name().to_owned()];
+    words.extend(destination.server.map(|server| format!("at the {}", server.name())));
     if let Some(live_ms) = destination.live_for_ms {
         words.push(format!("live for {}", clock_time(live_ms)));
     }
@@ -154,17 +156,72 @@ fn destination_lines(destination: &DestinationStatus) -> Vec<String> {
 
 fn numbers_line(numbers: &SendNumbers) -> String {
     let rtt = numbers.rtt_ms.map_or(String::new(), |ms| format!(", round trip {ms} ms"));
+    let DropNumbers { video_disposable, video_delta, video_key, audio } = numbers.dropped;
+    let kinds = match numbers.frames_dropped {
+        0 => String::new(),
+        _ => format!(
+            " ({video_disposable} disposable, {video_delta} delta, {video_key} key, {audio} sound)"
+        ),
+    };
     format!(
-        "{:12}   {} kb/s, {} sent, {} dropped, {} ms ({} bytes) waiting, \
-         {} bytes acknowledged{rtt}",
+        "{:12}   {} kb/s sent, {} kb/s acknowledged, can bear {} kb/s, {} frames, \
+         {} dropped{kinds}, {} ms ({} bytes) waiting, {} bytes on the way{rtt}",
         "",
         numbers.sent_kbps,
+        numbers.acknowledged_kbps,
+        numbers.target_kbps,
         numbers.frames_sent,
         numbers.frames_dropped,
         numbers.queue_ms,
         numbers.queue_bytes,
-        numbers.acknowledged_bytes,
+        numbers.unacknowledged_bytes,
     )
+}
+
+/// Events and numbers in the order of time; of the numbers one second in ten.
+fn black_box_lines(past: &BlackBox) -> Vec<String> {
+    const SHOWN_MS: u64 = 10_000;
+    let ago = |ms: u64| format!("-{:>7}", seconds(ms));
+    let mut lines: Vec<(u64, String)> = Vec::new();
+    lines.extend(past.events.iter().map(|e| (e.ago_ms, format!("{}  {}", ago(e.ago_ms), e.said))));
+    let mut shown = None;
+    for sample in &past.samples {
+        if shown.is_some_and(|last: u64| sample.ago_ms + SHOWN_MS > last) {
+            continue;
+        }
+        shown = Some(sample.ago_ms);
+        lines.push((
+            sample.ago_ms,
+            format!(
+                "{}  encoder {} of {} kb/s",
+                ago(sample.ago_ms),
+                sample.encoder_kbps,
+                sample.encoder_target_kbps
+            ),
+        ));
+        let line = |d: &super::reply::PastNumbers| {
+            let rtt = d.rtt_ms.map_or(String::new(), |ms| format!(", round trip {ms} ms"));
+            let said = format!(
+                "{}  {}: {} kb/s sent, {} acknowledged, can bear {}, {} ms waiting, {} bytes on \
+                 the way, {} dropped{rtt}",
+                ago(sample.ago_ms),
+                d.name,
+                d.sent_kbps,
+                d.acknowledged_kbps,
+                d.target_kbps,
+                d.queue_ms,
+                d.unacknowledged_bytes,
+                d.frames_dropped,
+            );
+            (sample.ago_ms, said)
+        };
+        lines.extend(sample.destinations.iter().map(line));
+    }
+    lines.sort_by_key(|(ago_ms, _)| std::cmp::Reverse(*ago_ms));
+    if lines.is_empty() {
+        return vec!["nothing has happened yet".to_owned()];
+    }
+    lines.into_iter().map(|(_, line)| line).collect()
 }
 
 fn change_line(change: &Change) -> String {
@@ -206,6 +263,7 @@ mod tests {
             name: "a".to_owned(),
             has_key: true,
             state: DestinationState::Accepted,
+            server: None,
             idle_because: None,
             attempt: 1,
             failures: 0,
@@ -214,12 +272,20 @@ mod tests {
             reconnects: 0,
             last_end: None,
             numbers: Some(SendNumbers {
+                target_kbps: 4_000,
                 sent_kbps: 3_950,
+                acknowledged_kbps: 3_940,
                 frames_sent: 1_000,
                 frames_dropped: 3,
+                dropped: DropNumbers {
+                    video_disposable: 2,
+                    video_delta: 1,
+                    ..DropNumbers::default()
+                },
                 queue_ms: 40,
                 queue_bytes: 20_000,
                 acknowledged_bytes: 5_000_000,
+                unacknowledged_bytes: 12_000,
                 rtt_ms: Some(23),
             }),
         };
@@ -227,6 +293,7 @@ mod tests {
             id: 1,
             name: "b".to_owned(),
             state: DestinationState::Waiting,
+            server: None,
             attempt: 7,
             failures: 3,
             next_attempt_in_ms: Some(1_930),
@@ -279,8 +346,7 @@ mod tests {
              sound        -20.7 dBFS (peak -6.0), -96.0 dBFS (peak -96.0), clock -34 ppm\n\
              picture      black for 0:01:12\n\
              a            accepted, live for 1:02:03\n\
-             \x20              3950 kb/s, 1000 sent, 3 dropped, 40 ms (20000 bytes) waiting, \
-             5000000 bytes acknowledged, round trip 23 ms\n\
+             \x20              3950 kb/s sent, 3940 kb/s acknowledged, can bear 4000 kb/s, 1000 frames, 3 dropped (2 disposable, 1 delta, 0 key, 0 sound), 40 ms (20000 bytes) waiting, 12000 bytes on the way, round trip 23 ms\n\
              b            waiting, next attempt in 1.9 s, 3 failures, 1 reconnect\n\
              \x20              last end 0:01:10 ago: unreachable: no route to host"
         );

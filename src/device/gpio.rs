@@ -2,20 +2,16 @@
 //! number, because numbers move between kernels.
 
 use std::io;
+use std::path::PathBuf;
 
-use linux_embedded_hal::CdevPin;
-use linux_embedded_hal::gpio_cdev::{
-    self, EventRequestFlags, EventType, LineEventHandle, LineRequestFlags,
-};
+use embedded_hal::digital::{Error, ErrorKind, ErrorType, OutputPin};
+use gpiocdev::line::{Bias, EdgeDetection, EdgeKind, Offset, Value};
+use gpiocdev::{Chip, Request};
 
 use crate::board;
 
 /// The name under which the kernel shows who holds a line.
-const CONSUMER: &str = "firstmile";
-
-/// `GPIOHANDLE_REQUEST_BIAS_*` of linux/gpio.h, known to kernels from 5.5 on.
-const BIAS_PULL_UP: u32 = 1 << 5;
-const BIAS_PULL_DOWN: u32 = 1 << 6;
+pub const CONSUMER: &str = "firstmile";
 
 /// Why a GPIO line cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -49,22 +45,30 @@ fn name_of(line: &board::Line) -> String {
     line.line_name.clone().or(place).unwrap_or_default()
 }
 
-fn find(wanted: &board::Line) -> Result<gpio_cdev::Line, GpioError> {
+/// A line that was found.
+struct Found {
+    chip: PathBuf,
+    offset: Offset,
+}
+
+fn find(wanted: &board::Line) -> Result<Found, GpioError> {
     let name = name_of(wanted);
     let (mut by_place, mut closed) = (None, None);
-    for chip in gpio_cdev::chips().map_err(|_| GpioError::Missing(name.clone()))? {
-        let mut chip = match chip {
+    for path in gpiocdev::chip::chips().map_err(|_| GpioError::Missing(name.clone()))? {
+        let chip = match Chip::from_path(&path) {
             Ok(chip) => chip,
             Err(error) => {
                 closed = Some(error.to_string());
                 continue;
             }
         };
-        if let Some(named) = line_called(&chip, wanted.line_name.as_deref()) {
-            return Ok(named);
+        let named = wanted.line_name.as_deref().and_then(|name| chip.find_line_info(name));
+        if let Some(named) = named {
+            return Ok(Found { chip: path, offset: named.offset });
         }
-        if let Some(place) = wanted.place.as_ref().filter(|place| place.chip == chip.label()) {
-            by_place = chip.get_line(place.line).ok();
+        let label = chip.info().map(|info| info.label).unwrap_or_default();
+        if let Some(place) = wanted.place.as_ref().filter(|place| place.chip == label) {
+            by_place = Some(Found { chip: path, offset: place.line });
         }
     }
     by_place.ok_or(match closed {
@@ -73,27 +77,88 @@ fn find(wanted: &board::Line) -> Result<gpio_cdev::Line, GpioError> {
     })
 }
 
-fn line_called(chip: &gpio_cdev::Chip, name: Option<&str>) -> Option<gpio_cdev::Line> {
-    let name = name?;
-    chip.lines().find(|line| line.info().is_ok_and(|info| info.name() == Some(name)))
+/// An output line. Its levels are physical: the kernel is never told of a polarity.
+pub struct Output {
+    request: Request,
+    offset: Offset,
 }
 
-/// Takes a line as an output at the level of a light that is out. The pin's levels are physical:
-/// the kernel is never told of a polarity, and [`CdevPin`] would undo it.
+/// Where a line was found, and who holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineFound {
+    /// Label of its chip.
+    pub chip: String,
+    /// Offset on the chip.
+    pub offset: u32,
+    /// Who holds it; `None` when it is free.
+    pub user: Option<String>,
+}
+
+/// Looks for a line and leaves it as it is.
 ///
 /// # Errors
 /// [`GpioError`] naming the line.
-pub fn output(wanted: &board::Line) -> Result<CdevPin, GpioError> {
-    let busy = |why: String| GpioError::Busy { line: name_of(wanted), why };
-    let handle = find(wanted)?
-        .request(LineRequestFlags::OUTPUT, u8::from(wanted.active_low), CONSUMER)
-        .map_err(|error| busy(error.to_string()))?;
-    CdevPin::new(handle).map_err(|error| busy(error.to_string()))
+pub fn look_at_line(wanted: &board::Line) -> Result<LineFound, GpioError> {
+    let Found { chip, offset } = find(wanted)?;
+    let told = Chip::from_path(chip)
+        .and_then(|chip| Ok((chip.info()?.label, chip.line_info(offset)?)))
+        .map_err(|error| busy(wanted, &error))?;
+    let (chip, line) = told;
+    let user = line.used.then(|| match line.consumer.as_str() {
+        "" => "the kernel".to_owned(),
+        user => user.to_owned(),
+    });
+    Ok(LineFound { chip, offset, user })
+}
+
+/// Takes a line as an output at the level of a light that is out.
+///
+/// # Errors
+/// [`GpioError`] naming the line.
+pub fn output(wanted: &board::Line) -> Result<Output, GpioError> {
+    let Found { chip, offset } = find(wanted)?;
+    let request = Request::builder()
+        .on_chip(chip)
+        .with_consumer(CONSUMER)
+        .with_line(offset)
+        .as_output(Value::from(wanted.active_low))
+        .request()
+        .map_err(|error| busy(wanted, &error))?;
+    Ok(Output { request, offset })
+}
+
+fn busy(wanted: &board::Line, error: &gpiocdev::Error) -> GpioError {
+    GpioError::Busy { line: name_of(wanted), why: error.to_string() }
+}
+
+/// What the kernel said of a level that was not set.
+#[derive(Debug)]
+pub struct LevelError(#[expect(dead_code, reason = "for the log")] gpiocdev::Error);
+
+impl Error for LevelError {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Other
+    }
+}
+
+impl ErrorType for Output {
+    type Error = LevelError;
+}
+
+impl OutputPin for Output {
+    fn set_low(&mut self) -> Result<(), LevelError> {
+        self.request.set_value(self.offset, Value::Inactive).map(|_| ()).map_err(LevelError)
+    }
+
+    fn set_high(&mut self) -> Result<(), LevelError> {
+        self.request.set_value(self.offset, Value::Active).map(|_| ()).map_err(LevelError)
+    }
 }
 
 /// A line whose edges are reported by the kernel, with the kernel's time.
 pub struct Edges {
-    handle: LineEventHandle,
+    request: Request,
+    offset: Offset,
     active_low: bool,
 }
 
@@ -113,19 +178,19 @@ impl Edges {
     /// # Errors
     /// [`GpioError`] naming the line.
     pub fn of(wanted: &board::Line, pull: Option<board::Pull>) -> Result<Edges, GpioError> {
-        let line = find(wanted)?;
-        let take = |bias: u32| {
-            let flags = LineRequestFlags::INPUT | LineRequestFlags::from_bits_retain(bias);
-            line.events(flags, EventRequestFlags::BOTH_EDGES, CONSUMER)
+        let Found { chip, offset } = find(wanted)?;
+        let take = |bias: Option<Bias>| {
+            let mut line = Request::builder();
+            line.on_chip(chip.clone()).with_consumer(CONSUMER).with_line(offset).as_input();
+            line.with_bias(bias).with_edge_detection(EdgeDetection::BothEdges).request()
         };
         let pulled = match pull {
-            Some(board::Pull::Up) => take(BIAS_PULL_UP).or_else(|_| take(0)),
-            Some(board::Pull::Down) => take(BIAS_PULL_DOWN).or_else(|_| take(0)),
-            None => take(0),
+            Some(board::Pull::Up) => take(Some(Bias::PullUp)).or_else(|_| take(None)),
+            Some(board::Pull::Down) => take(Some(Bias::PullDown)).or_else(|_| take(None)),
+            None => take(None),
         };
-        let handle = pulled
-            .map_err(|error| GpioError::Busy { line: name_of(wanted), why: error.to_string() })?;
-        Ok(Edges { handle, active_low: wanted.active_low })
+        let request = pulled.map_err(|error| busy(wanted, &error))?;
+        Ok(Edges { request, offset, active_low: wanted.active_low })
     }
 
     /// Whether the contact is closed now.
@@ -133,8 +198,8 @@ impl Edges {
     /// # Errors
     /// What the kernel reported.
     pub fn pressed(&self) -> io::Result<bool> {
-        let level = self.handle.get_value().map_err(io::Error::other)?;
-        Ok((level != 0) != self.active_low)
+        let level = self.request.value(self.offset).map_err(io::Error::other)?;
+        Ok((level == Value::Active) != self.active_low)
     }
 
     /// Waits for the next edge.
@@ -142,8 +207,8 @@ impl Edges {
     /// # Errors
     /// What the kernel reported; the line is of no use then.
     pub fn next_edge(&mut self) -> io::Result<Edge> {
-        let event = self.handle.get_event().map_err(io::Error::other)?;
-        let high = event.event_type() == EventType::RisingEdge;
-        Ok(Edge { kernel_ns: event.timestamp(), pressed: high != self.active_low })
+        let event = self.request.read_edge_event().map_err(io::Error::other)?;
+        let high = event.kind == EdgeKind::Rising;
+        Ok(Edge { kernel_ns: event.timestamp_ns, pressed: high != self.active_low })
     }
 }

@@ -5,7 +5,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use embedded_hal::digital::{Error, ErrorKind, ErrorType, OutputPin};
-use linux_embedded_hal::CdevPin;
 
 use crate::board;
 use crate::panel::Levels;
@@ -19,7 +18,7 @@ const KERNEL_LEDS: &str = "/sys/class/leds";
 /// The lights. They go out when this is dropped.
 pub enum Lights {
     /// GPIO lines of this process.
-    Cdev(Box<Front<CdevPin>>),
+    Cdev(Box<Front<gpio::Output>>),
     /// Lights that the kernel drives.
     Kernel(Box<Front<KernelLed>>),
     /// Whoever draws them.

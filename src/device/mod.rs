@@ -19,7 +19,7 @@ pub mod stick;
 pub mod store;
 
 pub use folder::Folder;
-pub use gpio::GpioError;
+pub use gpio::{CONSUMER, GpioError, LineFound, look_at_line};
 pub use lights::{Lights, LightsError};
 pub use log_ring::LogRing;
 pub use port::{PortError, PortWriter, open as open_port};

@@ -1,6 +1,7 @@
 //! Interfaces and addresses, and the moment they change (rtnetlink(7)); whether the clock is right.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::net::IpAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
@@ -15,8 +16,13 @@ use nix::sys::socket::{
 
 use crate::console::{Clock, Interface, Link};
 
-/// Links, IPv4 addresses and IPv6 addresses (`RTMGRP_*` in linux/rtnetlink.h).
-const GROUPS: u32 = 0x1 | 0x10 | 0x100;
+/// Links, addresses and routes, IPv4 and IPv6 (`RTMGRP_*` in linux/rtnetlink.h).
+const GROUPS: u32 = 0x1 | 0x10 | 0x100 | 0x40 | 0x400;
+/// Where the kernel lists its routes (proc_net(5)); the look-up of one host is not among them.
+const ROUTES: [(&str, ReadRoute); 2] =
+    [("/proc/net/route", route_v4), ("/proc/net/ipv6_route", route_v6)];
+/// A line of such a list, if it is a route worth knowing.
+type ReadRoute = fn(&str) -> Option<String>;
 /// Where systemd-timesyncd keeps its word, and the file that says that the clock is set.
 const TIMESYNC: &str = "/run/systemd/timesync";
 const SYNCHRONIZED: &str = "/run/systemd/timesync/synchronized";
@@ -57,13 +63,44 @@ pub fn link(interfaces: &[Interface]) -> Link {
     if interfaces.iter().any(of_use) { Link::Up } else { Link::Down }
 }
 
-/// Tells the interfaces now and after each change, on a thread of its own. Where the kernel gives no
-/// word of changes, they are told once.
+/// The ways out of the box that lead through a gateway, in no form but one that can be compared.
+fn routes() -> Vec<String> {
+    let read = |(path, route): (&str, ReadRoute)| {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        text.lines().filter_map(route).collect::<Vec<_>>()
+    };
+    let mut found: Vec<String> = ROUTES.into_iter().flat_map(read).collect();
+    found.sort_unstable();
+    found
+}
+
+/// Interface, destination, gateway, metric and mask of a line of `/proc/net/route`; not its counters.
+fn route_v4(line: &str) -> Option<String> {
+    let words: Vec<&str> = line.split_ascii_whitespace().collect();
+    let [interface, to, gateway, _flags, _references, _use, metric, mask, ..] = words[..] else {
+        return None;
+    };
+    let leads_on = gateway.bytes().any(|b| b != b'0') && gateway != "Gateway";
+    leads_on.then(|| [interface, to, gateway, metric, mask].join(" "))
+}
+
+/// The same of a line of `/proc/net/ipv6_route`.
+fn route_v6(line: &str) -> Option<String> {
+    let words: Vec<&str> = line.split_ascii_whitespace().collect();
+    let [to, prefix, _from, _from_prefix, gateway, metric, .., interface] = words[..] else {
+        return None;
+    };
+    let leads_on = gateway.bytes().any(|b| b != b'0');
+    leads_on.then(|| [interface, to, gateway, metric, prefix].join(" "))
+}
+
+/// Tells the interfaces now and after each change of them or of the routes, on a thread of its own.
+/// Where the kernel gives no word of changes, they are told once.
 pub fn watch(mut changed: impl FnMut(Vec<Interface>) + Send + 'static) {
     let body = move || {
         let kernel = subscribe();
-        let mut told = interfaces();
-        changed(told.clone());
+        let mut told = (interfaces(), routes());
+        changed(told.0.clone());
         let Ok(kernel) = kernel else {
             tracing::warn!("the kernel gives no word of network changes");
             return;
@@ -79,10 +116,10 @@ pub fn watch(mut changed: impl FnMut(Vec<Interface>) + Send + 'static) {
                     return;
                 }
             }
-            let now = interfaces();
+            let now = (interfaces(), routes());
             if now != told {
                 told = now;
-                changed(told.clone());
+                changed(told.0.clone());
             }
         }
     };
@@ -149,9 +186,39 @@ mod tests {
         assert_eq!(judge(false, false, day), Clock::Untrusted, "a board without a battery");
     }
 
+    /// As the kernel writes them: a default route, the network of the cable, a wider default route.
+    const V4: &str = "\
+Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
+eth0\t00000000\t0100A8C0\t0003\t0\t0\t100\t00000000\t0\t0\t0
+eth0\t0000A8C0\t00000000\t0001\t0\t0\t100\t00FFFFFF\t0\t0\t0
+wlan0\t00000000\t0101A8C0\t0003\t0\t7\t600\t00000000\t0\t0\t0
+";
+    const V6: &str = "\
+00000000000000000000000000000000 00 00000000000000000000000000000000 00 fe800000000000000000000000000001 00000400 00000001 00000000 00000003     eth0
+fe800000000000000000000000000000 40 00000000000000000000000000000000 00 00000000000000000000000000000000 00000100 00000001 00000000 00000001     eth0
+";
+
+    #[test]
+    fn a_route_is_what_leads_through_a_gateway_whatever_was_sent_on_it() {
+        let v4: Vec<_> = V4.lines().filter_map(route_v4).collect();
+        assert_eq!(
+            v4,
+            ["eth0 00000000 0100A8C0 100 00000000", "wlan0 00000000 0101A8C0 600 00000000",]
+        );
+        let used = V4.replace("\t0\t0\t100", "\t2\t9000\t100");
+        assert_eq!(used.lines().filter_map(route_v4).collect::<Vec<_>>(), v4);
+        let v6: Vec<_> = V6.lines().filter_map(route_v6).collect();
+        assert_eq!(v6.len(), 1);
+        assert!(v6[0].starts_with("eth0 0000") && v6[0].contains("fe80"), "{v6:?}");
+        for nonsense in ["", "a b c", "\0"] {
+            assert_eq!((route_v4(nonsense), route_v6(nonsense)), (None, None));
+        }
+    }
+
     #[test]
     fn the_kernel_lists_interfaces_and_takes_a_subscription() {
         assert!(interfaces().iter().all(|interface| interface.name != "lo"));
         assert!(subscribe().is_ok());
+        assert_eq!(routes(), routes());
     }
 }

@@ -10,11 +10,17 @@ use zeroize::Zeroizing;
 
 use crate::config::sealed::{self, COPIES, CopyNames, Found, SEALED_BYTES_MAX};
 use crate::config::{Partial, Problem};
+use crate::limits::BLACK_BOXES_KEPT;
 
 /// The file in which a new one is written before it takes its name.
 const NEW: &str = "new";
 /// The file that says whether the box was live.
 const LATCH: &str = "latch";
+
+/// The files of the black boxes, the newest first.
+fn black_box(number: usize) -> String {
+    format!("black-box-{number}.json")
+}
 
 /// What the store needs of a folder. The names are plain file names.
 pub trait Disk {
@@ -183,6 +189,23 @@ impl<D: Disk> Store<D> {
         let _lock = self.disk.lock().map_err(StoreError::Read)?;
         let word = if live { "live" } else { "idle" };
         self.put(LATCH, &sealed::seal(0, word)).map_err(StoreError::Write)
+    }
+
+    /// Keeps a black box as the newest of [`BLACK_BOXES_KEPT`]; the oldest one goes.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`].
+    pub fn keep_black_box(&mut self, past: &[u8]) -> Result<(), StoreError> {
+        let _lock = self.disk.lock().map_err(StoreError::Read)?;
+        for number in (1..BLACK_BOXES_KEPT).rev() {
+            match self.disk.rename(&black_box(number), &black_box(number + 1)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(StoreError::Write(error));
+                }
+                _ => {}
+            }
+        }
+        self.put(&black_box(1), past).map_err(StoreError::Write)
     }
 
     /// What is stored, and which copy holds it.

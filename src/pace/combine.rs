@@ -12,6 +12,22 @@ pub enum Follow {
     Fixed,
 }
 
+impl Follow {
+    /// The names of all, as settings have them; the default is the first.
+    pub const NAMES: &[&str] = &["primary", "slowest", "fixed"];
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Follow> {
+        let all = [Follow::Primary, Follow::Slowest, Follow::Fixed];
+        all.into_iter().find(|follow| follow.name() == name)
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        Self::NAMES[self as usize]
+    }
+}
+
 /// The bitrate of the encoder, in kbit/s. `targets` are what the policies of the destinations ask
 /// for, in the order of the settings, `None` for one that is not live; with none live it is the
 /// ceiling. The answer is never above `ceiling_kbps`.
@@ -32,6 +48,15 @@ pub fn combine(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_name_is_the_name_of_one() {
+        for name in Follow::NAMES {
+            assert_eq!(Follow::named(name).map(Follow::name), Some(*name));
+        }
+        assert_eq!(Follow::named(Follow::NAMES[0]), Some(Follow::default()));
+        assert_eq!(Follow::named("fastest"), None);
+    }
 
     #[test]
     fn the_encoder_follows_whom_it_is_told_to() {

@@ -1,7 +1,7 @@
 //! From an address to a connected wire: name, TCP, TLS, each with a deadline and a name of its own.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use rustls::ClientConfig;
@@ -23,6 +23,9 @@ use super::error::PublishError;
 use super::socket::TcpProbe;
 use super::tls::{self, TlsFault};
 
+/// A connection, what is known of its TCP, and the address of this box that it comes from.
+pub type Connected = (Wire, Option<TcpProbe>, Option<IpAddr>);
+
 /// A connection ready for RTMP.
 pub enum Wire {
     /// Plain RTMP, only where the destination allows it.
@@ -42,13 +45,14 @@ pub async fn connect(
     server: &ServerUrl,
     tls: &Arc<ClientConfig>,
     done: &mut Steps<'_>,
-) -> Result<(Wire, Option<TcpProbe>), PublishError> {
+) -> Result<Connected, PublishError> {
     let host = server.host.to_string();
     let addresses = resolve(&host, server.port).await?;
     done("name");
     let tcp = connect_any(&host, &addresses).await?;
     done("TCP");
     prepare(&tcp);
+    let local = tcp.local_addr().ok().map(|local| local.ip());
     let probe = match (tcp.local_addr(), tcp.peer_addr()) {
         (Ok(local), Ok(peer)) => TcpProbe::open(local, peer),
         _ => None,
@@ -61,7 +65,7 @@ pub async fn connect(
             Wire::Tls(Box::new(stream))
         }
     };
-    Ok((wire, probe))
+    Ok((wire, probe, local))
 }
 
 /// The addresses of `host`, alternating between families as RFC 8305 section 4 advises.

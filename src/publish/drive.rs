@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -106,6 +107,10 @@ pub enum Progress {
 /// The running numbers of a connection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Numbers {
+    /// The attempt that they belong to; 0 outside of a destination's task.
+    pub attempt: u64,
+    /// The address of this box that the connection comes from.
+    pub local_address: Option<IpAddr>,
     /// RTMP bytes handed to the socket.
     pub sent_bytes: u64,
     /// RTMP bytes that the server has acknowledged; `None` while it never has.
@@ -118,6 +123,8 @@ pub struct Numbers {
     pub messages: u64,
     /// What waits for this connection, and what was dropped.
     pub queue: QueueStats,
+    /// The video bitrate that the path can bear, in kbit/s; `None` before the first look.
+    pub target_kbps: Option<u32>,
 }
 
 /// One connection, from C0 to the close.
@@ -127,6 +134,7 @@ pub(super) struct Drive<'a, S, M> {
     pub session: Session,
     pub source: &'a mut M,
     pub probe: Option<TcpProbe>,
+    pub local_address: Option<IpAddr>,
     pub report: &'a mut (dyn FnMut(Progress) + Send),
 }
 
@@ -172,7 +180,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
         let mut state = State {
             delivery: Delivery::new(now),
             window: Window::new(now),
-            numbers: Numbers::default(),
+            numbers: Numbers { local_address: self.local_address, ..Numbers::default() },
             media_end: 0,
             ack_stride_bytes: 0,
             next_look: now,
@@ -361,7 +369,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
     fn take_advice(
         &mut self,
         now: Duration,
-        state: &State,
+        state: &mut State,
         tcp: Option<TcpState>,
     ) -> Result<(), PublishError> {
         let queue = &state.numbers.queue;
@@ -377,6 +385,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
         };
         let advice = self.source.observe(now, sample);
         if let Some(kbps) = advice.target_kbps {
+            state.numbers.target_kbps = Some(kbps);
             (self.report)(Progress::Target(kbps));
         }
         if advice.reconnect { Err(PublishError::TooSlow) } else { Ok(()) }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use crate::flv;
 use crate::flv::metadata::{Field, Metadata};
 use crate::limits::{PACE_TICK, ROLL_OVER_AT_MS, RTMP_OUT_LIVE_BYTES, VIDEO_FLOOR_KBPS};
@@ -21,14 +23,27 @@ pub struct Frames {
     time_ms: u64,
     /// Made at the first look, which tells when the connection began.
     pace: Option<Policy>,
+    ceiling: watch::Receiver<u32>,
 }
 
 impl Frames {
-    /// A connection's view of `queue`: it starts with configuration and a key frame.
-    pub fn new(queue: Arc<Subscriber>, metadata: Arc<Metadata>) -> Frames {
+    /// A connection's view of `queue`: it starts with configuration and a key frame. The highest video
+    /// bitrate, in kbit/s, is the newest of `ceiling`; while that is 0, the one of `metadata`.
+    pub fn new(
+        queue: Arc<Subscriber>,
+        metadata: Arc<Metadata>,
+        ceiling: watch::Receiver<u32>,
+    ) -> Frames {
         queue.restart();
         queue.set_connected(true);
-        Frames { queue, metadata, timeline: Timeline::new(), time_ms: 0, pace: None }
+        Frames { queue, metadata, timeline: Timeline::new(), time_ms: 0, pace: None, ceiling }
+    }
+
+    fn ceiling_kbps(&mut self) -> u32 {
+        match *self.ceiling.borrow_and_update() {
+            0 => self.metadata.video_kbps,
+            kbps => kbps,
+        }
     }
 }
 
@@ -77,13 +92,18 @@ impl Source for Frames {
     }
 
     fn observe(&mut self, now: Duration, sample: Sample) -> Advice {
+        let has_new_ceiling = self.ceiling.has_changed().unwrap_or(false);
+        let ceiling_kbps = self.ceiling_kbps();
         let settings = Settings {
-            ceiling_kbps: self.metadata.video_kbps,
+            ceiling_kbps,
             floor_kbps: VIDEO_FLOOR_KBPS,
             audio_kbps: self.metadata.audio_kbps,
             start_kbps: None,
         };
         let pace = self.pace.get_or_insert_with(|| Policy::new(now, settings));
+        if has_new_ceiling {
+            pace.set_ceiling(now, ceiling_kbps);
+        }
         pace.handle(now, sample);
         let mut advice = Advice::default();
         while let Some(decision) = pace.poll_decision() {

@@ -157,7 +157,7 @@ impl Connection<'_> {
     ) -> Result<Numbers, PublishError> {
         let (clock, journey) = (self.clock, self.journey);
         let mut done = |phase| tracing::debug!(phase, "done");
-        let (wire, probe) = tokio::select! {
+        let (wire, probe, local_address) = tokio::select! {
             biased;
             _ = &mut close => return Ok(Numbers::default()),
             connected = connect::connect(&journey.server, &self.target.tls, &mut done) => connected?,
@@ -165,10 +165,14 @@ impl Connection<'_> {
         let session = journey.session(clock, self.target);
         match wire {
             Wire::Plain(stream) => {
-                Drive { clock, stream, session, source, probe, report }.run(close).await
+                Drive { clock, stream, session, source, probe, local_address, report }
+                    .run(close)
+                    .await
             }
             Wire::Tls(stream) => {
-                Drive { clock, stream, session, source, probe, report }.run(close).await
+                Drive { clock, stream, session, source, probe, local_address, report }
+                    .run(close)
+                    .await
             }
         }
     }

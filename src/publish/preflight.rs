@@ -75,10 +75,10 @@ async fn look(
     };
     let connected = connect(&journey.server, &target.tls, &mut done).await;
     let ended = match connected {
-        Ok((Wire::Plain(stream), _)) => {
+        Ok((Wire::Plain(stream), ..)) => {
             ask(clock, stream, journey.session(clock, target), depth, &mut done).await
         }
-        Ok((Wire::Tls(stream), _)) => {
+        Ok((Wire::Tls(stream), ..)) => {
             seen.server = tls::identity(stream.get_ref().1);
             ask(clock, stream, journey.session(clock, target), depth, &mut done).await
         }

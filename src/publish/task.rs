@@ -1,13 +1,14 @@
 //! The task of one destination: orders in, reports out, one attempt at a time.
 //!
 //! An attempt is one connection, except while a new one takes over from a running one, because the
-//! server asked to move or the media time of the old one has come too far: then the new one is
-//! accepted, from a key frame, before the old one is closed. Where a server refuses a second
-//! publisher, the old one is closed first.
+//! server asked to move, the media time of the old one has come too far, or the stream is to return
+//! from a backup server: then the new one is accepted, from a key frame, before the old one is closed.
+//! Where a server refuses a second publisher, the old one is closed first.
 
 use std::future::{Future, pending};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -34,6 +35,14 @@ pub enum Order {
         /// What the server is told of the programme.
         metadata: Arc<Metadata>,
     },
+    /// Let a connection to this server take over from the running one of this attempt; without effect
+    /// when another attempt runs, or another connection is taking over already.
+    Return {
+        /// The attempt's number.
+        attempt: u64,
+        /// Where to.
+        target: Arc<Target>,
+    },
     /// End this attempt; without effect when another one runs.
     Close {
         /// Its number.
@@ -59,7 +68,10 @@ pub struct Report {
 pub enum What {
     /// The server accepted the stream and media has been acknowledged.
     Accepted,
-    /// The video bitrate that the path can bear has changed, in kbit/s.
+    /// The server of an [`Order::Return`] has the stream.
+    Returned,
+    /// The video bitrate that the path can bear has changed, in kbit/s; more than the set one where
+    /// nothing is known against it.
     Target(u32),
     /// The attempt is over: `Ok` after an ordered close.
     Ended(Result<(), PublishError>),
@@ -72,6 +84,9 @@ pub struct PublishHandle {
     pub orders: mpsc::Sender<Order>,
     /// The newest numbers of the running attempt.
     pub numbers: watch::Receiver<Numbers>,
+    /// The highest video bitrate, in kbit/s, for connections that run and that will; 0 for the one
+    /// that the server is told in the metadata.
+    pub ceiling_kbps: watch::Sender<u32>,
 }
 
 /// Starts the task of `destination`, which publishes what comes through `fan_out`.
@@ -83,11 +98,14 @@ pub fn spawn(
 ) -> PublishHandle {
     let (orders_tx, orders) = mpsc::channel(ORDERS_MAX);
     let (numbers_tx, numbers) = watch::channel(Numbers::default());
+    let (ceiling_kbps, ceiling) = watch::channel(0);
     let queue = Arc::new(fan_out.subscribe());
     queue.set_connected(false);
-    let task = Task { clock, destination, fan_out, queue, reports, orders, numbers: numbers_tx };
+    let numbers_tx = Arc::new(numbers_tx);
+    let task =
+        Task { clock, destination, fan_out, queue, reports, orders, numbers: numbers_tx, ceiling };
     tokio::spawn(task.run());
-    PublishHandle { orders: orders_tx, numbers }
+    PublishHandle { orders: orders_tx, numbers, ceiling_kbps }
 }
 
 struct Task {
@@ -98,7 +116,8 @@ struct Task {
     queue: Arc<Subscriber>,
     reports: mpsc::Sender<Report>,
     orders: mpsc::Receiver<Order>,
-    numbers: watch::Sender<Numbers>,
+    numbers: Arc<watch::Sender<Numbers>>,
+    ceiling: watch::Receiver<u32>,
 }
 
 /// What the loop of an attempt is told by its connections.
@@ -118,6 +137,13 @@ struct Connection {
     close: Option<oneshot::Sender<Close>>,
     target: Arc<Target>,
     queue: Arc<Subscriber>,
+    /// Its numbers are those of the destination, for it has the stream.
+    is_shown: Arc<AtomicBool>,
+    /// What its path can bear, once it has said so.
+    target_kbps: Option<u32>,
+    /// It answers an [`Order::Return`].
+    returns: bool,
+    is_accepted: bool,
 }
 
 impl Connection {
@@ -151,6 +177,7 @@ impl Task {
         while let Some(order) = self.orders.recv().await {
             if let Order::Open { attempt, target, metadata } = order {
                 let ended = self.attempt(attempt, target, metadata).await;
+                self.numbers.send_replace(Numbers::default());
                 self.report(attempt, What::Ended(ended)).await;
             }
         }
@@ -166,10 +193,19 @@ impl Task {
         target: Arc<Target>,
         metadata: Arc<Metadata>,
     ) -> Result<(), PublishError> {
-        let mut current = Some(self.connect(target, self.queue.clone(), &metadata));
+        let open = |task: &Task, target| {
+            let connection = task.connect(attempt, target, task.queue.clone(), &metadata);
+            connection.is_shown.store(true, Ordering::Relaxed);
+            Some(connection)
+        };
+        let mut current = open(self, target);
         let mut successor: Option<Connection> = None;
         // Where to go once the running connection is closed, at a server that allows only one.
         let mut afterwards: Option<Arc<Target>> = None;
+        // The running connection is one that an order to return asked for, and nobody was told yet.
+        let mut has_returned = false;
+        // What was reported last of the path; another connection knows better.
+        let mut told_kbps = None;
         loop {
             tokio::select! {
                 biased;
@@ -178,34 +214,57 @@ impl Task {
                         current = match (successor.take(), afterwards.take()) {
                             (Some(taken_over), _) => {
                                 self.queue = taken_over.queue.clone();
+                                taken_over.is_shown.store(true, Ordering::Relaxed);
+                                if told_kbps.is_some() {
+                                    let kbps = taken_over.target_kbps.unwrap_or(u32::MAX);
+                                    self.report(attempt, What::Target(kbps)).await;
+                                }
+                                told_kbps = taken_over.target_kbps;
+                                if taken_over.returns && taken_over.is_accepted {
+                                    self.report(attempt, What::Returned).await;
+                                }
+                                has_returned = taken_over.returns && !taken_over.is_accepted;
                                 Some(taken_over)
                             }
-                            (None, Some(target)) => {
-                                Some(self.connect(target, self.queue.clone(), &metadata))
-                            }
+                            (None, Some(target)) => open(self, target),
                             (None, None) => return ended.map(|_| ()),
                         };
                     }
                     Step::Happened(Happened::Accepted) => {
+                        if std::mem::take(&mut has_returned) {
+                            self.report(attempt, What::Returned).await;
+                        }
                         self.report(attempt, What::Accepted).await;
                     }
                     Step::Happened(Happened::Target(kbps)) => {
+                        told_kbps = Some(kbps);
                         self.report(attempt, What::Target(kbps)).await;
                     }
                     Step::Happened(Happened::MoveWanted(place)) if successor.is_none() => {
                         let from = current.as_ref();
-                        successor = from.and_then(|from| self.move_on(from, place, &metadata));
+                        successor = from.and_then(|from| self.move_on(attempt, from, place, &metadata));
                     }
                     Step::Happened(Happened::MoveWanted(_)) => {}
                 },
                 step = step_of(&mut successor) => match step {
-                    Step::Happened(Happened::Accepted) => close(&mut current, Close::HandOver),
-                    Step::Happened(Happened::MoveWanted(_) | Happened::Target(_)) => {}
+                    Step::Happened(Happened::Accepted) => {
+                        if let Some(successor) = &mut successor {
+                            successor.is_accepted = true;
+                        }
+                        close(&mut current, Close::HandOver);
+                    }
+                    Step::Happened(Happened::Target(kbps)) => {
+                        if let Some(successor) = &mut successor {
+                            successor.target_kbps = Some(kbps);
+                        }
+                    }
+                    Step::Happened(Happened::MoveWanted(_)) => {}
                     Step::Ended(ended) => {
-                        let target = successor.take().map(|failed| failed.target);
+                        let Some(failed) = successor.take() else { continue };
                         match ended {
-                            Err(error) if is_taken(&error) => {
-                                afterwards = target;
+                            Err(error) if is_taken(&error, failed.returns) => {
+                                has_returned = failed.returns;
+                                afterwards = Some(failed.target);
                                 close(&mut current, Close::Polite);
                             }
                             Err(error) => tracing::warn!(%error, "the move failed; the stream stays"),
@@ -219,6 +278,13 @@ impl Task {
                         close(&mut current, how);
                         close(&mut successor, how);
                     }
+                    Some(Order::Return { attempt: which, target })
+                        if which == attempt && successor.is_none() && afterwards.is_none() =>
+                    {
+                        let queue = Arc::new(self.fan_out.subscribe());
+                        let connection = self.connect(attempt, target, queue, &metadata);
+                        successor = Some(Connection { returns: true, ..connection });
+                    }
                     Some(_) => {}
                     None => return Ok(()),
                 }
@@ -229,6 +295,7 @@ impl Task {
     /// A connection that is to take over from `running`, with a queue of its own.
     fn move_on(
         &self,
+        attempt: u64,
         running: &Connection,
         place: Option<String>,
         metadata: &Arc<Metadata>,
@@ -241,11 +308,12 @@ impl Task {
                 return None;
             }
         };
-        Some(self.connect(target, Arc::new(self.fan_out.subscribe()), metadata))
+        Some(self.connect(attempt, target, Arc::new(self.fan_out.subscribe()), metadata))
     }
 
     fn connect(
         &self,
+        attempt: u64,
         target: Arc<Target>,
         queue: Arc<Subscriber>,
         metadata: &Arc<Metadata>,
@@ -253,14 +321,18 @@ impl Task {
         let (close_tx, close_rx) = oneshot::channel();
         let (happened_tx, happened) = mpsc::channel(ORDERS_MAX);
         let numbers = self.numbers.clone();
-        let (clock, metadata) = (self.clock, metadata.clone());
-        let mut frames = Frames::new(queue.clone(), metadata);
+        let is_shown = Arc::new(AtomicBool::new(false));
+        let shows = is_shown.clone();
+        let clock = self.clock;
+        let mut frames = Frames::new(queue.clone(), metadata.clone(), self.ceiling.clone());
         let to = target.clone();
         let publishing = async move {
             let mut report = |progress| {
                 let happened = match progress {
                     Progress::Numbers(now) => {
-                        numbers.send_replace(now);
+                        if shows.load(Ordering::Relaxed) {
+                            numbers.send_replace(Numbers { attempt, ..now });
+                        }
                         return;
                     }
                     Progress::Accepted => Happened::Accepted,
@@ -275,7 +347,17 @@ impl Task {
             publish(clock, &to, &mut frames, &mut report, close).await
         };
         let close = Some(close_tx);
-        Connection { publishing: Box::pin(publishing), happened, close, target, queue }
+        Connection {
+            publishing: Box::pin(publishing),
+            happened,
+            close,
+            target,
+            queue,
+            is_shown,
+            target_kbps: None,
+            returns: false,
+            is_accepted: false,
+        }
     }
 }
 
@@ -285,13 +367,13 @@ fn close(connection: &mut Option<Connection>, how: Close) {
     }
 }
 
-/// Whether the server refused because the running connection holds the key.
-fn is_taken(error: &PublishError) -> bool {
-    match error {
-        PublishError::Rtmp(error) => matches!(
-            error.refusal(),
-            Some(Refusal::KeyBusy | Refusal::KeyRejected | Refusal::Other)
-        ),
+/// Whether the server refused because the running connection holds the key. A first server that the
+/// stream is to `return` to must say so plainly: the running one is not closed on a guess.
+fn is_taken(error: &PublishError, returns: bool) -> bool {
+    let PublishError::Rtmp(error) = error else { return false };
+    match error.refusal() {
+        Some(Refusal::KeyBusy) => true,
+        Some(Refusal::KeyRejected | Refusal::Other) => !returns,
         _ => false,
     }
 }

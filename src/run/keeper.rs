@@ -12,12 +12,22 @@ use crate::secret::StreamKey;
 
 /// A change that is to be kept.
 pub(super) enum Wish {
-    Set { name: String, value: Typed },
-    Unset { name: String },
-    Key { name: String, key: StreamKey },
+    Set {
+        name: String,
+        value: Typed,
+    },
+    Unset {
+        name: String,
+    },
+    Key {
+        name: String,
+        key: StreamKey,
+    },
     Reset,
     Reload,
     Latch(bool),
+    /// Without secrets, as JSON.
+    BlackBox(String),
 }
 
 /// A wish, and who is told what came of it.
@@ -55,6 +65,13 @@ impl Keeper {
                     }
                     continue;
                 }
+                if let Wish::BlackBox(past) = wish {
+                    match store.keep_black_box(past.as_bytes()) {
+                        Ok(()) => tracing::info!("the last minutes are kept as black-box-1.json"),
+                        Err(error) => tracing::warn!(%error, "the black box is not kept"),
+                    }
+                    continue;
+                }
                 let outcome = perform(&mut store, wish)
                     .map(|stored| stored.partial)
                     .map_err(|error| said(&error));
@@ -84,7 +101,7 @@ fn perform(store: &mut Store<Folder>, wish: Wish) -> Result<Stored, StoreError> 
             store.update(|partial| partial.set_key(&name, key).map_err(|error| error.to_string()))
         }
         Wish::Reset => store.reset(),
-        Wish::Reload | Wish::Latch(_) => store.read(),
+        Wish::Reload | Wish::Latch(_) | Wish::BlackBox(_) => store.read(),
     }
 }
 

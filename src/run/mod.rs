@@ -4,6 +4,7 @@
 //! next input or deadline. It decides nothing: why the box does something is answered in
 //! `appliance`, how it is done in `capture`, `publish` and `device`.
 
+mod black_box;
 mod keeper;
 mod outcome;
 mod plan;
@@ -83,6 +84,8 @@ pub struct Destination {
     pub name: String,
     /// Where and how; `None` while it has no key.
     pub target: Option<Arc<Target>>,
+    /// The server to use while that one fails.
+    pub backup: Option<Arc<Target>>,
     /// The settings that it was made of; `None` when it does not come from settings.
     pub made_of: Option<config::Destination>,
 }

@@ -32,15 +32,21 @@ pub(super) fn destination(from: &config::Destination) -> Destination {
         pinned_key: from.pinned_key,
         strict: from.strict_tls,
     };
-    let target = match from.ingest() {
-        Ok(ingest) => Target::new(ingest, &policy, from.allow_plain)
+    let made = |ingest| {
+        Target::new(ingest, &policy, from.allow_plain)
             .inspect_err(|error| tracing::warn!(destination = name, "{error}"))
-            .ok(),
+            .ok()
+            .map(Arc::new)
+    };
+    let target = match from.ingest() {
+        Ok(ingest) => made(ingest),
         Err(config::NotReady::NoKey | config::NotReady::NoAddress) => None,
         Err(error) => {
             tracing::warn!(destination = name, "{error}");
             None
         }
     };
-    Destination { name, target: target.map(Arc::new), made_of: Some(from.clone()) }
+    // What is missing is told above already.
+    let backup = from.backup_ingest().ok().flatten().and_then(made);
+    Destination { name: from.name.clone(), target, backup, made_of: Some(from.clone()) }
 }

@@ -1,8 +1,10 @@
 //! The loop itself.
 
 mod desk;
+mod numbers;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,12 +20,12 @@ use crate::capture::{Capture, CaptureError, CaptureEvent, CaptureStats, Fault};
 use crate::clock::Clock;
 use crate::console::{
     self, ChannelNumbers, ClientId, EncoderNumbers, LevelNumbers, LineEditor, Reply, SendNumbers,
-    Status,
+    Server, Status,
 };
 use crate::flv::metadata::Metadata;
 use crate::limits::{DRIVER_HANGS, EVENTS_MAX, NUMBERS_INTERVAL, REPROBE_INTERVAL};
 use crate::media::FanOut;
-use crate::pace::{self, Follow};
+use crate::pace;
 use crate::panel::{Blinker, Button, Contact};
 use crate::publish::{self, Close, Numbers, Order, PublishHandle, Report, What};
 use crate::{board, capture};
@@ -33,9 +35,11 @@ use crate::device::Sources;
 use crate::device::button::Seen;
 use crate::device::control::{Answer, Heard};
 
+use super::black_box::Recorder;
 use super::keeper::{Keeper, Order as KeepOrder, Wish};
 use super::{Destination, DueTo, EndNote, Hands, Input, Setup, View, outcome, plan};
 use desk::Desk;
+use numbers::Rates;
 
 /// The console on the box's own port.
 const LOCAL: ClientId = ClientId(0);
@@ -71,12 +75,17 @@ pub(super) struct Runner {
     reports: mpsc::Sender<Report>,
     reported: mpsc::Receiver<Report>,
     destinations: BTreeMap<DestinationId, Running>,
+    /// Those that are set, in the order of the settings.
+    order: Vec<DestinationId>,
+    /// The highest bitrate of the picture, as the destinations know it.
+    ceiling_kbps: u32,
     next_id: u32,
     capture: CaptureSlot,
 
     last_end: Option<EndNote>,
     missing: Option<String>,
     rates: Rates,
+    recorder: Recorder,
     next_numbers: Duration,
     next_look: Duration,
     next_alive: Option<Duration>,
@@ -129,16 +138,6 @@ impl Drivers {
     }
 }
 
-/// What the numbers were a while ago, to make rates of them.
-#[derive(Default)]
-struct Rates {
-    at: Duration,
-    capture: CaptureStats,
-    sent_bytes: BTreeMap<DestinationId, u64>,
-    encoder: Option<EncoderNumbers>,
-    sent_kbps: BTreeMap<DestinationId, u32>,
-}
-
 impl Runner {
     pub(super) fn new(
         clock: Clock,
@@ -161,6 +160,7 @@ impl Runner {
             },
         );
         let request = plan::request(&of_board, &settings);
+        let ceiling_kbps = request.video.bitrate_kbps;
         let keeper = memory.store.and_then(|store| desk::keeper(store, inputs.clone()));
         let debounce_ms = match &profile.button {
             board::Button::Cdev { debounce_ms, .. } => {
@@ -196,11 +196,14 @@ impl Runner {
             reports,
             reported,
             destinations: BTreeMap::new(),
+            order: Vec::new(),
+            ceiling_kbps,
             next_id: 0,
             capture: CaptureSlot::Off,
             last_end: None,
             missing: None,
             rates: Rates::default(),
+            recorder: Recorder::new(),
             next_numbers: now,
             next_look: now,
             next_alive,
@@ -282,6 +285,7 @@ impl Runner {
             Input::Typed(bytes) => self.handle_typed(&bytes),
             Input::Network(link, interfaces) => {
                 self.desk.interfaces = interfaces;
+                self.find_stranded();
                 self.tell(Event::Link(link));
             }
             Input::Clock(clock) => self.tell(Event::Clock(clock)),
@@ -297,6 +301,24 @@ impl Runner {
                 self.tell_pipeline(run, PipelineEvent::Ended);
             }
             Input::Terminate => self.tell(Event::Terminate),
+        }
+    }
+
+    /// Connections from an address that no interface has any more.
+    fn find_stranded(&mut self) {
+        let Some(interfaces) = &self.desk.interfaces else { return };
+        let has = |address: &IpAddr| {
+            address.is_loopback()
+                || interfaces.iter().any(|i| i.addresses.contains(&address.to_string()))
+        };
+        let connected = self.destinations.iter().filter_map(|(id, running)| {
+            let numbers = running.handle.numbers.borrow();
+            let is_gone = numbers.local_address.is_some_and(|address| !has(&address));
+            is_gone.then_some((*id, numbers.attempt))
+        });
+        let stranded: Vec<_> = connected.collect();
+        for (dest, attempt) in stranded {
+            self.tell(Event::Stranded { dest, attempt });
         }
     }
 
@@ -370,13 +392,17 @@ impl Runner {
     fn handle_report(&mut self, report: Report) {
         let dest = DestinationId(report.destination);
         match report.what {
-            What::Target(kbps) => return self.set_target(dest, Some(kbps)),
+            What::Target(kbps) => {
+                return self.set_target(dest, Some(kbps.min(self.ceiling_kbps)));
+            }
             // What an earlier connection could bear says nothing about this one.
             What::Accepted => self.set_target(dest, Some(self.request.video.bitrate_kbps)),
             What::Ended(_) => self.set_target(dest, None),
+            What::Returned => {}
         }
         let what = match report.what {
             What::Accepted => PublishEvent::Accepted,
+            What::Returned => PublishEvent::Returned,
             What::Target(_) => return,
             What::Ended(Ok(())) => {
                 PublishEvent::Ended { kind: EndKind::Stopped, said: String::new() }
@@ -391,14 +417,34 @@ impl Runner {
         self.drop_gone();
     }
 
-    /// One encode has one bitrate: that which the first live destination can bear.
+    /// What the path of a destination can bear; `None` when it is not live.
     fn set_target(&mut self, dest: DestinationId, kbps: Option<u32>) {
         if let Some(running) = self.destinations.get_mut(&dest) {
             running.target_kbps = kbps;
         }
+        self.steer_encoder();
+    }
+
+    /// The highest bitrate of the picture is another one from now on.
+    fn set_ceiling(&mut self) {
         let ceiling_kbps = self.request.video.bitrate_kbps;
-        let targets = self.destinations.values().map(|running| running.target_kbps);
-        let wanted_kbps = pace::combine(Follow::Primary, ceiling_kbps, targets);
+        for running in self.destinations.values_mut() {
+            running.handle.ceiling_kbps.send_replace(ceiling_kbps);
+            // A path without trouble says nothing until it has some.
+            if running.target_kbps == Some(self.ceiling_kbps) {
+                running.target_kbps = Some(ceiling_kbps);
+            }
+        }
+        self.ceiling_kbps = ceiling_kbps;
+        self.steer_encoder();
+    }
+
+    /// One encode has one bitrate, that which the setting makes of all paths.
+    fn steer_encoder(&self) {
+        let in_order = self.order.iter().filter_map(|id| self.destinations.get(id));
+        let targets = in_order.map(|running| running.target_kbps);
+        let follow = self.settings.video.follow;
+        let wanted_kbps = pace::combine(follow, self.request.video.bitrate_kbps, targets);
         if let CaptureSlot::On { capture, .. } = &self.capture
             && capture.stats().bitrate_kbps != wanted_kbps
         {
@@ -473,7 +519,15 @@ impl Runner {
     fn perform(&mut self, action: Action) {
         match action {
             Action::Pipeline(order) => self.perform_pipeline(order),
-            Action::Publish(PublishOrder::Open { dest, attempt }) => self.open(dest, attempt),
+            Action::Publish(PublishOrder::Open { dest, attempt, server }) => {
+                self.open(dest, attempt, server);
+            }
+            Action::Publish(PublishOrder::Return { dest, attempt }) => {
+                let running = self.destinations.get(&dest);
+                if let Some(target) = running.and_then(|d| d.settings.target.clone()) {
+                    self.order(dest, Order::Return { attempt, target });
+                }
+            }
             Action::Publish(PublishOrder::Close { dest, attempt, polite }) => {
                 let how = if polite { Close::Polite } else { Close::Abort };
                 self.order(dest, Order::Close { attempt, how });
@@ -561,8 +615,11 @@ impl Runner {
         }
     }
 
-    fn open(&mut self, dest: DestinationId, attempt: u64) {
-        let target = self.destinations.get(&dest).and_then(|d| d.settings.target.clone());
+    fn open(&mut self, dest: DestinationId, attempt: u64, server: Server) {
+        let target = self.destinations.get(&dest).and_then(|d| match server {
+            Server::First => d.settings.target.clone(),
+            Server::Backup => d.settings.backup.clone(),
+        });
         if let Some(target) = target {
             let metadata = Arc::new(self.metadata());
             self.order(dest, Order::Open { attempt, target, metadata });
@@ -609,79 +666,5 @@ impl Runner {
         let levels = self.blinker.poll(now);
         let (missing, last_end) = (self.missing.clone(), self.last_end.clone());
         self.view.send_replace(Some(View { status, levels, missing, last_end }));
-    }
-
-    fn add_numbers(&self, status: &mut Status) {
-        if matches!(self.capture, CaptureSlot::On { .. }) {
-            status.encoder = self.rates.encoder;
-            status.levels = self.rates.encoder.map(|_| level_numbers(&self.rates.capture));
-        }
-        for shown in &mut status.destinations {
-            let id = DestinationId(shown.id);
-            let Some(running) = self.destinations.get(&id) else {
-                continue;
-            };
-            if shown.live_for_ms.is_some() {
-                let numbers = *running.handle.numbers.borrow();
-                let sent_kbps = self.rates.sent_kbps.get(&id).copied().unwrap_or(0);
-                shown.numbers = Some(send_numbers(sent_kbps, numbers));
-            }
-        }
-    }
-
-    /// Turns counters into rates.
-    fn take_numbers(&mut self, now: Duration) {
-        let seconds = now.saturating_sub(self.rates.at).as_secs_f64();
-        if seconds <= 0.0 {
-            return;
-        }
-        self.rates.at = now;
-        if let CaptureSlot::On { capture, .. } = &self.capture {
-            let stats = capture.stats();
-            let before = std::mem::replace(&mut self.rates.capture, stats.clone());
-            let bytes = stats.video_bytes.saturating_sub(before.video_bytes);
-            let frames = stats.video_frames.saturating_sub(before.video_frames);
-            self.rates.encoder = Some(EncoderNumbers {
-                target_kbps: stats.bitrate_kbps,
-                actual_kbps: kbps(bytes, seconds),
-                frames_per_s: (frames as f64 / seconds) as f32,
-                frames: stats.video_frames,
-            });
-        }
-        for (id, running) in &self.destinations {
-            let sent = running.handle.numbers.borrow().sent_bytes;
-            let before = self.rates.sent_bytes.insert(*id, sent).unwrap_or(0);
-            self.rates.sent_kbps.insert(*id, kbps(sent.saturating_sub(before), seconds));
-        }
-    }
-}
-
-fn level_numbers(stats: &CaptureStats) -> LevelNumbers {
-    let channel = |level: &capture::ChannelLevel| ChannelNumbers {
-        peak_dbfs: level.peak_dbfs,
-        rms_dbfs: level.rms_dbfs,
-    };
-    LevelNumbers {
-        channels: stats.levels.channels.iter().map(channel).collect(),
-        silent_for_ms: stats.levels.silent_for_ms,
-        black_for_ms: stats.levels.black_for_ms,
-        microphone_drift_ppm: stats.microphone_drift_ppm,
-    }
-}
-
-fn kbps(bytes: u64, seconds: f64) -> u32 {
-    (bytes as f64 * 8.0 / 1_000.0 / seconds) as u32
-}
-
-fn send_numbers(sent_kbps: u32, numbers: Numbers) -> SendNumbers {
-    let queue = numbers.queue;
-    SendNumbers {
-        sent_kbps,
-        frames_sent: numbers.messages,
-        frames_dropped: queue.dropped.total(),
-        queue_ms: queue.span.as_millis() as u64,
-        queue_bytes: queue.bytes as u64,
-        acknowledged_bytes: numbers.acknowledged_bytes.unwrap_or(0),
-        rtt_ms: numbers.rtt_us.map(|us| (us / 1_000) as u32),
     }
 }

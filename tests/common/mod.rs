@@ -45,6 +45,12 @@ impl Kept {
         self.frames.iter().filter(|frame| frame.track() == track).cloned().collect()
     }
 
+    /// Decoding time of the newest access unit of a track, in nanoseconds.
+    pub fn newest_ns(&self, track: Track) -> u64 {
+        let newest = self.frames.iter().rev().find(|frame| frame.track() == track);
+        newest.map_or(0, |frame| frame.dts_ns)
+    }
+
     pub fn has(&self, event: &CaptureEvent) -> bool {
         self.events.contains(event)
     }

@@ -13,6 +13,7 @@ pub mod probe;
 pub mod product;
 pub mod programme;
 pub mod scripted;
+pub mod shaped;
 pub mod tls;
 
 use std::io::Read;

@@ -21,8 +21,8 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use firstmile::appliance::{
-    Action, Appliance, DestinationId, EndKind, Event, PipelineEvent, PipelineOrder, Presence,
-    PublishEvent, PublishOrder, Setup, Source, Target,
+    Action, Appliance, DestinationId, EndKind, Event, LinkChange, PipelineEvent, PipelineOrder,
+    Presence, PublishEvent, PublishOrder, Setup, Source, Target,
 };
 use firstmile::console::Mode;
 use firstmile::limits::{
@@ -213,8 +213,13 @@ impl World {
             mode: Mode::Booting,
             target_kbps,
         };
-        let target =
-            Target { id: DESTINATION, name: "main".to_owned(), revision: 1, has_key: true };
+        let target = Target {
+            id: DESTINATION,
+            name: "main".to_owned(),
+            revision: 1,
+            has_key: true,
+            has_backup: false,
+        };
         for event in [
             Event::Booted,
             Event::Targets(vec![target]),
@@ -284,12 +289,16 @@ impl World {
         }
     }
 
-    /// The box has another address: the connection that stands will never deliver again.
+    /// The box has another address: the connection that stands will never deliver again, and the shell
+    /// finds that it comes from an address that is gone.
     pub fn address_changes(&mut self) {
         let (now, uplink) = (self.now, self.network.uplink.clone());
         if let Some(connection) = self.connection() {
             connection.tcp.set_uplink(Uplink { holes: vec![(now, Duration::MAX)], ..uplink });
+            let attempt = self.attempt.as_ref().map_or(0, |attempt| attempt.number);
+            self.tell(Event::Stranded { dest: DESTINATION, attempt });
         }
+        self.tell(Event::Link(LinkChange::Changed));
     }
 
     /// The server's program hangs, or goes on.

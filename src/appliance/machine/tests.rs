@@ -27,8 +27,13 @@ fn tell(appliance: &mut Appliance, events: impl IntoIterator<Item = Event>) -> V
 }
 
 fn targets(ids: std::ops::Range<u32>) -> Event {
-    let target =
-        |id| Target { id: DestinationId(id), name: format!("d{id}"), revision: 1, has_key: true };
+    let target = |id| Target {
+        id: DestinationId(id),
+        name: format!("d{id}"),
+        revision: 1,
+        has_key: true,
+        has_backup: false,
+    };
     Event::Targets(ids.map(target).collect())
 }
 

@@ -135,8 +135,13 @@ impl Runner {
 
     /// A change: for the journal, and for whoever watches.
     pub(super) fn announce(&mut self, reply: &Reply) {
+        let now = self.clock.now();
         for line in reply.render_text() {
             tracing::info!("{line}");
+            self.recorder.note(now, &line);
+        }
+        if let Reply::Changed(console::Change::Box { to, .. }) = reply {
+            self.keep_past(*to);
         }
         let watching: Vec<ClientId> = std::iter::once(LOCAL)
             .chain(self.desk.clients.keys().copied())
@@ -228,6 +233,7 @@ impl Runner {
             Service::Export => Some(Reply::text(config::export(&self.settings).lines())),
             Service::Reload => self.keep(from, Wish::Reload, "the settings are read".to_owned()),
             Service::Network => Some(self.network()),
+            Service::BlackBox => Some(self.past()),
             Service::Log => Some(Reply::text(self.hands.log.lines())),
             Service::FactoryReset { sure: false } => Some(Reply::text([
                 "this forgets all settings and stream keys; say `factory-reset yes` to do it",
@@ -262,7 +268,8 @@ impl Runner {
     }
 
     fn set(&mut self, from: ClientId, name: String, value: Typed) -> Option<Reply> {
-        let is_of_encoder = name.starts_with("video.") || name.starts_with("audio.");
+        let is_of_encoder = (name.starts_with("video.") || name.starts_with("audio."))
+            && !["video.bitrate_kbps", "video.follow"].contains(&name.as_str());
         let on_air = !matches!(self.capture, CaptureSlot::Off);
         let done = if is_of_encoder && on_air {
             format!("{name} is set; it holds from the next broadcast")
@@ -413,6 +420,7 @@ impl Runner {
         self.settings = self.sources.effective(&stored);
         self.stored = stored;
         self.request = plan::request(&self.of_board, &self.settings);
+        self.set_ceiling();
         self.tell(Event::StartWithout {
             camera: self.settings.start_without_camera,
             microphone: self.settings.start_without_microphone,
@@ -431,9 +439,12 @@ impl Runner {
             let id = self.bring_in_line(&name, made_of);
             if let Some(Running { settings, revision, .. }) = self.destinations.get(&id) {
                 let has_key = settings.target.is_some();
-                targets.push(ApplianceTarget { id, name, revision: *revision, has_key });
+                let has_backup = settings.backup.is_some();
+                let revision = *revision;
+                targets.push(ApplianceTarget { id, name, revision, has_key, has_backup });
             }
         }
+        self.order = targets.iter().map(|target| target.id).collect();
         self.tell(Event::Targets(targets));
         self.drop_gone();
         self.name_choices();
@@ -452,7 +463,9 @@ impl Runner {
             Some(made_of) => plan::destination(made_of),
             None => match self.fixed.iter().find(|fixed| fixed.name == name) {
                 Some(fixed) => fixed.clone(),
-                None => Destination { name: name.to_owned(), target: None, made_of: None },
+                None => {
+                    Destination { name: name.to_owned(), target: None, backup: None, made_of: None }
+                }
             },
         };
         match known {
@@ -469,6 +482,7 @@ impl Runner {
         let id = DestinationId(self.next_id);
         self.next_id = self.next_id.wrapping_add(1);
         let handle = publish::spawn(self.clock, id.0, self.fan_out.clone(), self.reports.clone());
+        handle.ceiling_kbps.send_replace(self.request.video.bitrate_kbps);
         self.destinations.insert(id, Running { settings, revision: 0, handle, target_kbps: None });
         id
     }
@@ -478,8 +492,7 @@ impl Runner {
         let appliance = &self.appliance;
         self.destinations.retain(|id, _| appliance.holds(*id));
         let destinations = &self.destinations;
-        self.rates.sent_bytes.retain(|id, _| destinations.contains_key(id));
-        self.rates.sent_kbps.retain(|id, _| destinations.contains_key(id));
+        self.rates.retain(|id| destinations.contains_key(id));
     }
 
     /// What the console completes arguments to.

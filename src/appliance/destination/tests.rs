@@ -1,0 +1,248 @@
+use super::*;
+
+struct Rig {
+    destination: Destination,
+    now: Duration,
+    rng: fastrand::Rng,
+    attempts: u64,
+    opened: usize,
+}
+
+impl Rig {
+    fn connecting() -> Rig {
+        let target = Target {
+            id: DestinationId(0),
+            name: "a".to_owned(),
+            revision: 1,
+            has_key: true,
+            has_backup: false,
+        };
+        let mut rig = Rig {
+            destination: Destination::new(target),
+            now: Duration::ZERO,
+            rng: fastrand::Rng::with_seed(1),
+            attempts: 0,
+            opened: 0,
+        };
+        rig.with(|destination, desk| destination.go_live(desk));
+        rig
+    }
+
+    fn with(&mut self, what: impl FnOnce(&mut Destination, &mut Desk<'_>)) {
+        let mut actions = VecDeque::new();
+        let mut desk = Desk {
+            now: self.now,
+            clock: Clock::Trusted,
+            rng: &mut self.rng,
+            attempts: &mut self.attempts,
+            actions: &mut actions,
+        };
+        what(&mut self.destination, &mut desk);
+        let open = |action: &&Action| matches!(action, Action::Publish(PublishOrder::Open { .. }));
+        self.opened += actions.iter().filter(open).count();
+    }
+
+    fn hear(&mut self, what: PublishEvent) {
+        let attempt = self.attempts;
+        self.with(|destination, desk| destination.hear(desk, attempt, what));
+    }
+
+    fn end(&mut self, kind: EndKind) {
+        self.hear(PublishEvent::Ended { kind, said: String::new() });
+    }
+
+    fn wait_out(&mut self) -> Duration {
+        let due = self.destination.poll_timeout().expect("it waits");
+        let wait = due - self.now;
+        self.now = due;
+        self.with(|destination, desk| destination.handle_timeout(desk));
+        wait
+    }
+}
+
+#[test]
+fn a_network_that_flaps_cannot_make_the_box_hammer_a_server() {
+    let mut rig = Rig::connecting();
+    while rig.now < Duration::from_secs(10) {
+        if rig.destination.shown() == Shown::Connecting {
+            rig.end(EndKind::Unreachable);
+        }
+        rig.with(|destination, desk| destination.network_changed(desk));
+        rig.now += Duration::from_millis(1);
+        rig.with(|destination, desk| destination.handle_timeout(desk));
+    }
+    assert!((2..=42).contains(&rig.opened), "{} attempts in 10 s", rig.opened);
+}
+
+#[test]
+fn a_silent_attempt_is_cut_and_counts_as_a_failure() {
+    let mut rig = Rig::connecting();
+    assert_eq!(rig.wait_out(), ATTEMPT_TIMEOUT);
+    assert_eq!(rig.destination.shown(), Shown::Waiting);
+    assert_eq!(rig.destination.status(rig.now).failures, 1);
+}
+
+#[test]
+fn a_minute_live_lets_the_waits_start_small_again() {
+    for (live_s, expected_failures) in [(59, 6), (60, 1)] {
+        let mut rig = Rig::connecting();
+        for _ in 0..5 {
+            rig.end(EndKind::Lost);
+            rig.wait_out();
+        }
+        rig.hear(PublishEvent::Accepted);
+        rig.now += Duration::from_secs(live_s);
+        rig.end(EndKind::Lost);
+        assert_eq!(rig.destination.status(rig.now).failures, expected_failures);
+    }
+}
+
+#[test]
+fn a_changed_network_does_not_press_a_server_that_refused() {
+    for kind in [EndKind::KeyRefused, EndKind::Rejected, EndKind::Busy] {
+        let mut rig = Rig::connecting();
+        rig.end(kind);
+        rig.now += Duration::from_millis(300);
+        rig.with(|destination, desk| destination.network_changed(desk));
+        assert_eq!(rig.destination.shown(), Shown::Waiting, "{kind:?}");
+        rig.with(|destination, desk| destination.hurry(desk));
+        assert_eq!(rig.destination.shown(), Shown::Connecting, "the owner may: {kind:?}");
+    }
+}
+
+#[test]
+fn words_of_a_server_are_kept_short_and_on_one_line() {
+    let mut rig = Rig::connecting();
+    rig.hear(PublishEvent::Ended { kind: EndKind::Rejected, said: "no\n".repeat(10_000) });
+    let said = rig.destination.status(rig.now).last_end.expect("an end").said;
+    assert_eq!(said.chars().count(), crate::limits::SERVER_TEXT_CHARS_MAX);
+    assert!(!said.contains('\n'));
+}
+
+impl Rig {
+    fn connecting_with_backup() -> Rig {
+        let mut rig = Rig::connecting();
+        rig.end(EndKind::Lost);
+        let target = Target { has_backup: true, ..rig.destination.target.clone() };
+        rig.with(|destination, desk| destination.retarget(desk, target, true));
+        assert_eq!(rig.server(), Server::First);
+        rig
+    }
+
+    fn server(&self) -> Server {
+        self.destination.status(self.now).server.expect("there are two")
+    }
+}
+
+#[test]
+fn a_wait_counts_from_the_begin_of_an_attempt_that_was_in_vain() {
+    for (took_s, wait_s) in [(0, 2..=3), (1, 1..=2), (5, 0..=1), (40, 0..=1)] {
+        let mut rig = Rig::connecting();
+        for _ in 0..2 {
+            rig.end(EndKind::Timeout);
+            rig.wait_out();
+        }
+        rig.now += Duration::from_secs(took_s);
+        rig.end(EndKind::Timeout);
+        let wait = rig.wait_out();
+        assert!(wait >= WAIT_CUT_MIN, "{took_s} s: {wait:?}");
+        assert!(wait_s.contains(&wait.as_secs()), "{took_s} s: {wait:?}");
+    }
+}
+
+#[test]
+fn failed_attempts_take_turns_between_the_two_servers() {
+    let mut rig = Rig::connecting_with_backup();
+    for expected in [Server::Backup, Server::First, Server::Backup, Server::First] {
+        rig.end(EndKind::Unreachable);
+        rig.wait_out();
+        assert_eq!(rig.server(), expected);
+    }
+}
+
+#[test]
+fn a_stream_that_breaks_is_tried_where_it_was_before_it_is_tried_elsewhere() {
+    for (failures, server) in [(0, Server::First), (1, Server::Backup)] {
+        let mut rig = Rig::connecting_with_backup();
+        for _ in 0..failures {
+            rig.end(EndKind::Lost);
+            rig.wait_out();
+        }
+        rig.hear(PublishEvent::Accepted);
+        rig.end(EndKind::Lost);
+        rig.wait_out();
+        assert_eq!(rig.server(), server);
+    }
+}
+
+#[test]
+fn a_refused_key_is_refused_by_the_backup_too() {
+    let mut rig = Rig::connecting_with_backup();
+    rig.end(EndKind::KeyRefused);
+    assert!(rig.wait_out() >= Duration::from_secs(24));
+    assert_eq!(rig.server(), Server::First);
+}
+
+#[test]
+fn the_first_server_is_looked_at_more_and_more_rarely_until_it_holds() {
+    let mut rig = Rig::connecting_with_backup();
+    rig.end(EndKind::Unreachable);
+    rig.wait_out();
+    rig.hear(PublishEvent::Accepted);
+    let looks: Vec<u64> = (0..7).map(|_| rig.wait_out().as_secs()).collect();
+    assert_eq!(looks, [30, 60, 120, 240, 480, 600, 600]);
+    rig.hear(PublishEvent::Returned);
+    assert_eq!(rig.server(), Server::First);
+    assert_eq!(rig.destination.poll_timeout(), None, "nothing is left to look at");
+    for (held_s, next_look_s) in [(59, 600), (60, 30)] {
+        rig.now += Duration::from_secs(held_s);
+        rig.end(EndKind::Lost);
+        rig.wait_out();
+        rig.end(EndKind::Lost);
+        rig.wait_out();
+        assert_eq!(rig.server(), Server::Backup);
+        rig.hear(PublishEvent::Accepted);
+        assert_eq!(rig.wait_out().as_secs(), next_look_s, "the first server held for {held_s} s");
+        rig.hear(PublishEvent::Returned);
+    }
+}
+
+#[test]
+fn an_attempt_that_hangs_when_the_network_changes_is_made_anew_at_most_once_a_second() {
+    let mut rig = Rig::connecting();
+    while rig.now < Duration::from_secs(10) {
+        rig.with(|destination, desk| destination.network_changed(desk));
+        rig.now += Duration::from_millis(1);
+        rig.with(|destination, desk| destination.handle_timeout(desk));
+    }
+    assert!((9..=11).contains(&rig.opened), "{} attempts in 10 s", rig.opened);
+    assert_eq!(
+        rig.destination.status(rig.now).failures,
+        0,
+        "nothing was proven against the server"
+    );
+}
+
+#[test]
+fn an_attempt_that_is_through_is_left_alone_by_a_changed_network() {
+    let mut rig = Rig::connecting();
+    rig.with(|destination, desk| destination.network_changed(desk));
+    rig.hear(PublishEvent::Accepted);
+    rig.now += Duration::from_secs(10);
+    rig.with(|destination, desk| destination.network_changed(desk));
+    rig.with(|destination, desk| destination.handle_timeout(desk));
+    assert_eq!((rig.destination.shown(), rig.opened), (Shown::Accepted, 1));
+}
+
+#[test]
+fn a_stranded_connection_is_dropped_and_tried_again_at_once() {
+    let mut rig = Rig::connecting();
+    rig.hear(PublishEvent::Accepted);
+    let stale = rig.attempts + 1;
+    rig.with(|destination, desk| destination.stranded(desk, stale));
+    assert_eq!(rig.destination.shown(), Shown::Accepted, "that is another attempt");
+    let attempt = rig.attempts;
+    rig.with(|destination, desk| destination.stranded(desk, attempt));
+    assert_eq!(rig.destination.shown(), Shown::Waiting);
+    assert!(rig.wait_out() <= WAIT_CUT_MIN);
+}

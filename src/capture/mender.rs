@@ -1,0 +1,129 @@
+//! Keeps an H.264 encoder at work: carries out what [`EncoderWatch`] orders, on a thread of its
+//! own, because closing and opening take as long as a driver likes.
+
+use std::sync::{
+    atomic::Ordering,
+    mpsc::{Receiver, TryRecvError, sync_channel},
+};
+
+use super::{
+    encoder_watch::{EncoderWatch, Order},
+    encoders::{self, VideoEncoder},
+    programme::Programme,
+    stats::Counters,
+    stop::Stop,
+    video_branch::VideoBranch,
+};
+use crate::limits::CAPTURE_DRIVER_TIMEOUT;
+
+const DRIVER_NS: u64 = CAPTURE_DRIVER_TIMEOUT.as_nanos() as u64;
+
+/// The mender of one programme.
+#[derive(Debug)]
+pub(super) struct Mender {
+    watch: EncoderWatch,
+    /// The encoders of the board in order.
+    order: Vec<String>,
+    /// Those that were replaced; they are not taken again.
+    spent: Vec<&'static str>,
+    current: &'static VideoEncoder,
+    work: Option<Work>,
+    interval_ns: u64,
+}
+
+/// An encoder that is being set up.
+#[derive(Debug)]
+struct Work {
+    done: Receiver<Result<VideoBranch, String>>,
+    until_ns: u64,
+}
+
+impl Mender {
+    pub(super) fn new(programme: &Programme, order: &[String], now_ns: u64) -> Mender {
+        let mut watch = EncoderWatch::default();
+        watch.started(now_ns);
+        Mender {
+            watch,
+            order: order.to_vec(),
+            spent: Vec::new(),
+            current: programme.video_encoder(),
+            work: None,
+            interval_ns: u64::from(programme.keyframe_interval_ms()) * 1_000_000,
+        }
+    }
+
+    /// Looks after the encoder; the reason when no encoder is left.
+    pub(super) fn turn(
+        &mut self,
+        now_ns: u64,
+        programme: &Programme,
+        counters: &Counters,
+        stop: &Stop,
+    ) -> Option<String> {
+        let said = match self.finished(now_ns)? {
+            Ok(Some(branch)) => {
+                programme.install_video(branch);
+                self.watch.started(now_ns);
+                None
+            }
+            Ok(None) => programme.video_failure(),
+            Err(why) => Some(why),
+        };
+        let last_ns = counters.last_video.at_ns();
+        let (why, next) = match self.watch.judge(now_ns, last_ns, said, self.current.element) {
+            None => {
+                let last_key_ns = counters.last_key.at_ns();
+                if self.watch.key_forgotten(now_ns, last_key_ns, self.interval_ns) {
+                    programme.force_key_frame();
+                }
+                return None;
+            }
+            Some(Order::Rebuild { why }) => (why, Some(self.current)),
+            Some(Order::Replace { why }) => {
+                self.spent.push(self.current.element);
+                (why, self.software_left())
+            }
+        };
+        let Some(next) = next else { return Some(why) };
+        tracing::warn!(encoder = self.current.element, next = next.element, "{why}; set up anew");
+        counters.encoder_restarts.fetch_add(1, Ordering::Relaxed);
+        self.current = next;
+        self.set_up(now_ns, programme, stop).err()
+    }
+
+    /// What became of the work: nothing to do with it, a branch, or why there is none. `None`
+    /// while it goes on.
+    fn finished(&mut self, now_ns: u64) -> Option<Result<Option<VideoBranch>, String>> {
+        let Some(work) = &self.work else { return Some(Ok(None)) };
+        let result = match work.done.try_recv() {
+            Ok(result) => result.map(Some),
+            Err(TryRecvError::Empty) if now_ns < work.until_ns => return None,
+            Err(_) => Err("its driver does not answer".to_owned()),
+        };
+        self.work = None;
+        Some(result)
+    }
+
+    fn software_left(&self) -> Option<&'static VideoEncoder> {
+        let known = self.order.iter().filter_map(|element| encoders::video(element));
+        known
+            .filter(|encoder| encoder.software)
+            .find(|encoder| !self.spent.contains(&encoder.element))
+    }
+
+    /// Closes the encoder and sets up the current one.
+    fn set_up(&mut self, now_ns: u64, programme: &Programme, stop: &Stop) -> Result<(), String> {
+        let (finished, done) = sync_channel(1);
+        let (old, setup, encoder) = (programme.take_video(), programme.video_setup(), self.current);
+        let work = move |_: &Stop| {
+            // A device is opened by one at a time.
+            drop(old);
+            let branch = VideoBranch::start(encoder, &setup).map_err(|error| error.to_string());
+            // Nobody waits any more when it took too long.
+            let _ = finished.send(branch);
+        };
+        stop.spawn("capture-encoder", work).map_err(|error| error.to_string())?;
+        self.work = Some(Work { done, until_ns: now_ns + DRIVER_NS });
+        Ok(())
+    }
+}

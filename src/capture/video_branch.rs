@@ -1,0 +1,117 @@
+//! The H.264 encoder with what leads to it and away from it: a pipeline of its own, so that it can
+//! be set up anew while sound and session go on.
+
+use gstreamer::{self as gst, prelude::*};
+use gstreamer_app as gst_app;
+use gstreamer_video as gst_video;
+
+use super::{
+    build::{MediaClock, Running},
+    bus::{self, BusEvent},
+    encoders::{ForceKey, VideoEncoder, fill_in},
+    error::CaptureError,
+    pipeline,
+    pulse::Failure,
+    request::VideoSettings,
+    sink::{self, SharedSeam},
+};
+use crate::limits::CAPTURE_PICTURES_WAITING_MAX;
+
+/// What every encoder of a programme is set up with.
+#[derive(Debug, Clone)]
+pub(super) struct VideoSetup {
+    pub(super) video: VideoSettings,
+    pub(super) clock: MediaClock,
+    pub(super) seam: SharedSeam,
+}
+
+/// A running encoder. Dropping it closes its device, which may take as long as the driver likes.
+#[derive(Debug)]
+pub(super) struct VideoBranch {
+    running: Running,
+    pictures: gst_app::AppSrc,
+    element: gst::Element,
+    out: gst_app::AppSink,
+    encoder: &'static VideoEncoder,
+    failure: Failure,
+}
+
+impl VideoBranch {
+    /// Builds and starts it; its access units go to the seam from now on, those of the one before
+    /// it no longer.
+    pub(super) fn start(
+        encoder: &'static VideoEncoder,
+        setup: &VideoSetup,
+    ) -> Result<VideoBranch, CaptureError> {
+        let running = Running::build(&pipeline::video_trial(encoder, &setup.video))?;
+        let failure = Failure::default();
+        let noted = failure.clone();
+        bus::listen(running.pipeline(), move |event| match event {
+            BusEvent::Error { said } => noted.note(said),
+            BusEvent::Ended => noted.note("it ended by itself".to_owned()),
+        });
+        let branch = VideoBranch {
+            pictures: running.element(pipeline::VIDEO_IN)?,
+            element: running.element(pipeline::VIDEO_ENCODER)?,
+            out: running.element(pipeline::VIDEO_OUT)?,
+            running,
+            encoder,
+            failure,
+        };
+        let clock = setup.clock.clone();
+        sink::connect(&branch.out, &setup.seam, move || clock.now_ns());
+        setup.clock.drive(branch.running.pipeline());
+        let started = branch.running.play();
+        started.map_err(|error| match branch.failed() {
+            Some(said) => CaptureError::Gstreamer(said),
+            None => error,
+        })?;
+        Ok(branch)
+    }
+
+    /// The encoder in use.
+    pub(super) fn encoder(&self) -> &'static VideoEncoder {
+        self.encoder
+    }
+
+    /// What made it fail, if it did; told once.
+    pub(super) fn failed(&self) -> Option<String> {
+        self.failure.take()
+    }
+
+    /// Gives it a picture; `false` when it is too slow and the picture was skipped.
+    pub(super) fn push(&self, picture: gst::Buffer) -> bool {
+        let bound = CAPTURE_PICTURES_WAITING_MAX * picture.size() as u64;
+        self.pictures.current_level_bytes() < bound && self.pictures.push_buffer(picture).is_ok()
+    }
+
+    /// Asks it for another bitrate; returns the nearest one that it takes.
+    pub(super) fn set_bitrate_kbps(&self, kbps: u32) -> u32 {
+        let bitrate = &self.encoder.bitrate;
+        let kbps = bitrate.nearest_kbps(kbps);
+        self.element.set_property_from_str(bitrate.property, &fill_in(bitrate.value, kbps, None));
+        kbps
+    }
+
+    /// Asks it to make its next picture a key frame.
+    pub(super) fn force_key_frame(&self) {
+        match self.encoder.force_key {
+            ForceKey::Event => {
+                let event =
+                    gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build();
+                self.out.send_event(event);
+            }
+            ForceKey::Signal(name) => {
+                let kind = self.element.type_();
+                if gst::glib::subclass::SignalId::lookup(name, kind).is_some() {
+                    self.element.emit_by_name::<()>(name, &[]);
+                }
+            }
+        }
+    }
+
+    /// Stops it; its device is free afterwards.
+    pub(super) fn shut_down(&self) {
+        self.running.shut_down();
+    }
+}

@@ -1,0 +1,2 @@
+# Wi-Fi and static addresses are set by stick or console through NetworkManager.
+RDEPENDS:${PN} += "firstmile-networkmanager"

@@ -1,0 +1,2 @@
+# Nothing changes unless the box has a camera module that only libcamera drives.
+include ${@bb.utils.contains('FIRSTMILE_CAMERAS', 'libcamera', 'firstmile-libcamera.inc', '', d)}
