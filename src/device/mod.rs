@@ -25,7 +25,7 @@ pub use gpio::{CONSUMER, GpioError, LineFound, look_at_line};
 pub use lights::{Lights, LightsError};
 pub use log_ring::LogRing;
 pub use machine::Machine;
-pub use port::{Port, PortError, PortEvent};
+pub use port::{Port, PortError, PortEvent, try_port};
 pub use restarts::Restarts;
 pub use service::{ServiceManager, reboot};
 pub use sources::{SourceError, Sources};

@@ -203,6 +203,14 @@ fn first(paths: &[PathBuf], baud: u32) -> Result<(PathBuf, Sides), String> {
     Err(why.join("; "))
 }
 
+/// Opens a serial port and closes it again.
+///
+/// # Errors
+/// Why it cannot be opened, and who uses it.
+pub fn try_port(path: &Path, baud: u32) -> Result<(), String> {
+    open(path, baud).map(|_| ())
+}
+
 fn open(path: &Path, baud: u32) -> Result<Sides, String> {
     if let Some(holder) = holder(path) {
         let tty = path.file_name().unwrap_or_default().to_string_lossy();
