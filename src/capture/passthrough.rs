@@ -2,7 +2,7 @@
 //! the slate is encoded here instead, with a configuration of its own; each change from one to the
 //! other begins with a configuration and a key frame.
 
-use super::{feed::Feed, pictures::Pictures, programme::Programme};
+use super::{feed::Feed, programme::Programme};
 use crate::limits::{CAPTURE_KEYFRAME_INTERVAL_MS_MAX, CAPTURE_PASS_AGE_MAX};
 
 const AGE_NS: u64 = CAPTURE_PASS_AGE_MAX.as_nanos() as u64;
@@ -24,15 +24,12 @@ impl Passthrough {
         now_ns: u64,
         camera: Option<&mut Feed>,
         programme: &Programme,
-        pictures: &mut Pictures,
     ) -> bool {
         match camera.filter(|camera| camera.is_coded()) {
             Some(camera) => self.hand_on(now_ns, camera, programme),
             None if self.on_air => {
                 self.on_air = false;
-                // The encoder takes over where the camera ended.
                 programme.hear_encoder();
-                pictures.resume_at(now_ns);
             }
             None => {}
         }
@@ -40,12 +37,13 @@ impl Passthrough {
     }
 
     fn hand_on(&mut self, now_ns: u64, camera: &mut Feed, programme: &Programme) {
-        while let Some(unit) = camera.coded(now_ns) {
+        while let Some(unit) = camera.access_unit(now_ns) {
             let key = unit.is_key();
             // What waited while the camera was opened is old, and what comes before a key frame
             // cannot be decoded.
             let fresh = now_ns.saturating_sub(unit.media_ns) < AGE_NS;
-            if !self.on_air && !(key && fresh) {
+            let goes_on_air = self.on_air || (key && fresh);
+            if !goes_on_air {
                 continue;
             }
             if key {

@@ -15,7 +15,7 @@ use super::{
     bus::{self, BusEvent},
     encoders::{AudioEncoder, VideoEncoder},
     error::CaptureError,
-    feed::Unit,
+    feed::Item,
     pipeline,
     request::Request,
     sink::{self, FrameSink, Seam},
@@ -114,6 +114,14 @@ impl Programme {
         }
     }
 
+    /// Asks the encoder to make a key frame of the picture that is pushed next: one that has nothing
+    /// to do with those before.
+    pub(super) fn begin_at_next_picture(&self) {
+        if let Some(branch) = self.video().as_ref() {
+            branch.begin_at_next_picture();
+        }
+    }
+
     /// What made the encoder of the picture fail, if it did; told once.
     pub(super) fn video_failure(&self) -> Option<String> {
         self.video().as_ref().and_then(VideoBranch::failed)
@@ -140,7 +148,7 @@ impl Programme {
     }
 
     /// Hands on an access unit of a camera that delivers H.264.
-    pub(super) fn pass(&self, unit: &Unit, now_ns: u64) {
+    pub(super) fn pass(&self, unit: &Item, now_ns: u64) {
         self.passing.store(true, Ordering::Relaxed);
         self.setup.seam.pass(unit.caps.as_deref(), &unit.buffer, unit.media_ns, now_ns);
     }

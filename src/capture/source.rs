@@ -134,6 +134,19 @@ impl Opener {
 }
 
 impl Opened {
+    /// Has `ring` called, on a thread of the source, whenever a picture or a piece of sound is
+    /// there.
+    pub(super) fn on_arrival(&self, ring: impl Fn() + Clone + Send + 'static) {
+        for outlet in [&self.picture, &self.sound].into_iter().flatten() {
+            let ring = ring.clone();
+            let callbacks = gst_app::AppSinkCallbacks::builder().new_sample(move |_| {
+                ring();
+                Ok(gst::FlowSuccess::Ok)
+            });
+            outlet.appsink.set_callbacks(callbacks.build());
+        }
+    }
+
     /// What made the source fail, if it did.
     pub(super) fn failure(&self) -> Option<String> {
         self.failure.said()
@@ -215,9 +228,10 @@ impl Opened {
                     let what = if coded { "no key frame" } else { "nothing" };
                     return Err(format!("it gave {what} for {} ms", at_most.as_millis()));
                 }
-                outlet.first = outlet.appsink.try_pull_sample(POLL).filter(|sample| {
-                    !coded || sample.buffer().is_some_and(is_key)
-                });
+                outlet.first = outlet
+                    .appsink
+                    .try_pull_sample(POLL)
+                    .filter(|sample| !coded || sample.buffer().is_some_and(is_key));
                 if outlet.first.is_none() && outlet.appsink.is_eos() {
                     return Err(self.failure.said().unwrap_or_else(|| "it is empty".to_owned()));
                 }
@@ -228,16 +242,9 @@ impl Opened {
 }
 
 impl Outlet {
-    /// The next picture or piece of sound, if there is one, with its time in the source.
-    pub(super) fn next(&mut self) -> Option<(Option<Duration>, gst::Buffer)> {
-        let (time, buffer, _) = self.next_with_caps()?;
-        Some((time, buffer))
-    }
-
-    /// The same with its caps.
-    pub(super) fn next_with_caps(
-        &mut self,
-    ) -> Option<(Option<Duration>, gst::Buffer, Option<gst::Caps>)> {
+    /// The next picture, access unit or piece of sound, if there is one, with its time in the source
+    /// and its caps.
+    pub(super) fn next(&mut self) -> Option<(Option<Duration>, gst::Buffer, Option<gst::Caps>)> {
         let sample = match self.first.take() {
             Some(sample) => sample,
             None => self.appsink.try_pull_sample(gst::ClockTime::ZERO)?,

@@ -24,6 +24,7 @@ struct State {
     stopped: bool,
     /// Devices that came so far.
     news: u64,
+    rung: bool,
     threads: usize,
 }
 
@@ -65,6 +66,20 @@ impl Stop {
     pub(super) fn wait_for_news(&self, at_most: Duration, seen: u64) -> bool {
         self.wait_until(at_most, |state| state.stopped || state.news != seen);
         self.lock().stopped
+    }
+
+    /// The same, and ends early as well when [`Stop::ring`] was called since the last time.
+    pub(super) fn wait_for_ring(&self, at_most: Duration) -> bool {
+        self.wait_until(at_most, |state| state.stopped || state.rung);
+        let mut state = self.lock();
+        state.rung = false;
+        state.stopped
+    }
+
+    /// Wakes the thread that waits for it.
+    pub(super) fn ring(&self) {
+        self.lock().rung = true;
+        self.0.changed.notify_all();
     }
 
     /// Orders every thread to end and waits for them; `false` when one has not ended in time. It
@@ -165,6 +180,18 @@ mod tests {
         assert!(!stop.wait_for_news(Duration::from_millis(1), seen));
         stop.stop();
         assert!(stop.wait_for_news(long, seen));
+    }
+
+    #[test]
+    fn a_ring_is_not_lost_and_ends_one_wait() {
+        let (stop, long) = (Stop::default(), Duration::from_secs(20));
+        stop.ring();
+        assert!(!stop.wait_for_ring(long), "it rang before");
+        let ringing = stop.clone();
+        stop.spawn("ringing", move |_| ringing.ring()).expect("a thread");
+        assert!(!stop.wait_for_ring(long), "it rings now");
+        stop.stop();
+        assert!(stop.wait_for_ring(long));
     }
 
     #[test]

@@ -40,7 +40,7 @@ mod text;
 pub use error::{ConfigError, ConfigErrors, Problem};
 pub use parse::{parse, parse_bytes};
 pub use partial::{Partial, SetError};
-pub use settings::{Audio, Destination, NotReady, Settings, Video, export, merge, render};
+pub use settings::{Audio, Destination, NotReady, Overlay, Settings, Video, export, merge, render};
 
 pub use stick::Stick;
 

@@ -132,7 +132,7 @@ impl Partial {
     /// and tokens, so only its owner may read it.
     pub fn render(&self) -> String {
         let mut text = format!("version = {VERSION}\n");
-        for section in [Section::Box, Section::Video, Section::Audio] {
+        for section in Section::ALL.into_iter().filter(|s| *s != Section::Destination) {
             let of_section = self.values.iter().filter(|((s, _), _)| *s == section);
             let values: Vec<_> = of_section.map(|((_, key), value)| (*key, value)).collect();
             if !values.is_empty() {

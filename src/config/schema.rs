@@ -25,14 +25,24 @@ pub enum Section {
     Video,
     /// `[audio]`
     Audio,
+    /// `[slate]`
+    Slate,
+    /// `[overlay]`
+    Overlay,
     /// `[[destination]]`, once for each.
     Destination,
 }
 
 impl Section {
     /// All of them, in the order of the file.
-    pub const ALL: [Section; 4] =
-        [Section::Box, Section::Video, Section::Audio, Section::Destination];
+    pub const ALL: [Section; 6] = [
+        Section::Box,
+        Section::Video,
+        Section::Audio,
+        Section::Slate,
+        Section::Overlay,
+        Section::Destination,
+    ];
 
     /// Its name in a file and at the console.
     pub fn name(self) -> &'static str {
@@ -40,6 +50,8 @@ impl Section {
             Section::Box => "box",
             Section::Video => "video",
             Section::Audio => "audio",
+            Section::Slate => "slate",
+            Section::Overlay => "overlay",
             Section::Destination => "destination",
         }
     }
@@ -141,6 +153,34 @@ pub const SETTINGS: &[Setting] = &[
     ),
     number(Section::Audio, "bitrate_kbps", 32, 320, 1, "kb/s", "bitrate of the sound"),
     number(Section::Audio, "channels", 1, 2, 1, "channels", "mono or stereo"),
+    setting(
+        Section::Slate,
+        "picture",
+        Kind::Path,
+        "the drawn slate",
+        "a PNG picture that is shown in place of a lost camera",
+    ),
+    setting(
+        Section::Overlay,
+        "clock",
+        Kind::Flag,
+        "false",
+        "lay the time of day over the picture, at its top right",
+    ),
+    setting(
+        Section::Overlay,
+        "text",
+        Kind::Label,
+        "none",
+        "lay these words over the picture, at its bottom left",
+    ),
+    setting(
+        Section::Overlay,
+        "logo",
+        Kind::Path,
+        "none",
+        "lay this PNG picture over the picture, at its top left",
+    ),
     setting(
         Section::Destination,
         "name",
