@@ -1,4 +1,4 @@
-//! The picture that stands in for a lost camera, drawn from `board/slate.toml`.
+//! The picture that stands in for a lost camera, drawn from `board/pictures/slate.toml`.
 //!
 //! Pure.
 
@@ -10,7 +10,7 @@ use super::{
 };
 
 /// What the slate looks like.
-const EMBEDDED: &str = include_str!("../../board/slate.toml");
+const EMBEDDED: &str = include_str!("../../board/pictures/slate.toml");
 /// Words and signs leave as much free at both sides together, in thousandths of the width.
 const MARGIN: usize = 100;
 

@@ -22,9 +22,9 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     stopped: bool,
+    rung: bool,
     /// Devices that came so far.
     news: u64,
-    rung: bool,
     threads: usize,
 }
 
@@ -51,6 +51,20 @@ impl Stop {
         self.wait_until(at_most, |state| state.stopped)
     }
 
+    /// The same, and ends early as well when [`Stop::ring`] was called since the last time.
+    pub(super) fn wait_for_ring(&self, at_most: Duration) -> bool {
+        self.wait_until(at_most, |state| state.stopped || state.rung);
+        let mut state = self.lock();
+        state.rung = false;
+        state.stopped
+    }
+
+    /// Wakes the thread that waits for it.
+    pub(super) fn ring(&self) {
+        self.lock().rung = true;
+        self.0.changed.notify_all();
+    }
+
     /// Something came that a thread may be waiting for.
     pub(super) fn tell_news(&self) {
         self.lock().news += 1;
@@ -66,20 +80,6 @@ impl Stop {
     pub(super) fn wait_for_news(&self, at_most: Duration, seen: u64) -> bool {
         self.wait_until(at_most, |state| state.stopped || state.news != seen);
         self.lock().stopped
-    }
-
-    /// The same, and ends early as well when [`Stop::ring`] was called since the last time.
-    pub(super) fn wait_for_ring(&self, at_most: Duration) -> bool {
-        self.wait_until(at_most, |state| state.stopped || state.rung);
-        let mut state = self.lock();
-        state.rung = false;
-        state.stopped
-    }
-
-    /// Wakes the thread that waits for it.
-    pub(super) fn ring(&self) {
-        self.lock().rung = true;
-        self.0.changed.notify_all();
     }
 
     /// Orders every thread to end and waits for them; `false` when one has not ended in time. It
@@ -171,18 +171,6 @@ mod tests {
     }
 
     #[test]
-    fn news_is_heard_at_once_even_when_it_came_before_the_wait() {
-        let (stop, long) = (Stop::default(), Duration::from_secs(60));
-        let seen = stop.news();
-        stop.tell_news();
-        assert!(!stop.wait_for_news(long, seen), "no stop");
-        let seen = stop.news();
-        assert!(!stop.wait_for_news(Duration::from_millis(1), seen));
-        stop.stop();
-        assert!(stop.wait_for_news(long, seen));
-    }
-
-    #[test]
     fn a_ring_is_not_lost_and_ends_one_wait() {
         let (stop, long) = (Stop::default(), Duration::from_secs(20));
         stop.ring();
@@ -192,6 +180,18 @@ mod tests {
         assert!(!stop.wait_for_ring(long), "it rings now");
         stop.stop();
         assert!(stop.wait_for_ring(long));
+    }
+
+    #[test]
+    fn news_is_heard_at_once_even_when_it_came_before_the_wait() {
+        let (stop, long) = (Stop::default(), Duration::from_secs(60));
+        let seen = stop.news();
+        stop.tell_news();
+        assert!(!stop.wait_for_news(long, seen), "no stop");
+        let seen = stop.news();
+        assert!(!stop.wait_for_news(Duration::from_millis(1), seen));
+        stop.stop();
+        assert!(stop.wait_for_news(long, seen));
     }
 
     #[test]

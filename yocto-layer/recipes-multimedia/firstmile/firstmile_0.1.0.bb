@@ -69,6 +69,10 @@ do_install() {
     install -D -m 0644 ${S}/systemd/sysusers.conf ${D}${nonarch_libdir}/sysusers.d/firstmile.conf
     install -D -m 0644 ${S}/systemd/tmpfiles.conf ${D}${nonarch_libdir}/tmpfiles.d/firstmile.conf
 
+    # The profiles are also in the program; these are for whoever writes one.
+    install -d ${D}${datadir}/firstmile/boards
+    install -m 0644 ${S}/board/*.toml ${S}/board/README.md ${D}${datadir}/firstmile/boards/
+
     # For a whole box: the log stays in memory, and the board's watchdog is used.
     install -D -m 0644 ${S}/systemd/options/journald.conf ${D}${systemd_unitdir}/journald.conf.d/50-firstmile.conf
     install -D -m 0644 ${S}/systemd/options/watchdog.conf ${D}${systemd_unitdir}/system.conf.d/50-firstmile.conf
@@ -94,6 +98,7 @@ RDEPENDS:${PN}-board-jetson = "${PN}"
 RDEPENDS:${PN}-board-rockchip = "${PN}"
 
 FILES:${PN} += " \
+    ${datadir}/firstmile/boards \
     ${nonarch_libdir}/sysusers.d/firstmile.conf \
     ${nonarch_libdir}/tmpfiles.d/firstmile.conf \
     ${nonarch_libdir}/udev/rules.d/70-firstmile.rules \
