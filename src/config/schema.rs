@@ -53,11 +53,11 @@ impl Section {
         Section::Box,
         Section::Video,
         Section::Audio,
-        Section::Slate,
-        Section::Overlay,
         Section::Console,
         Section::Network,
         Section::Wifi,
+        Section::Slate,
+        Section::Overlay,
         Section::Destination,
     ];
 
