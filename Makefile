@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test cross conformance fuzz bench bench-destinations bench-peers yocto-crates
+.PHONY: help demo test cross deb conformance fuzz bench bench-destinations bench-peers yocto-crates
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/make \1	\2/p' $(firstword $(MAKEFILE_LIST))
@@ -30,6 +30,10 @@ test: ## every check: format, lints, tests, examples in the documentation
 cross: ## the release binary for 64-bit ARM boards, without containers
 	.ci/setup cross
 	.ci/cross build
+
+deb: ## Debian packages for this machine's kind and for 64-bit ARM boards, in target/debian (DEB=arm64: one)
+	.ci/setup cross
+	.ci/deb $(DEB)
 
 yocto-crates: ## the Yocto recipe's list of crates anew, after Cargo.lock changed
 	FIRSTMILE_BLESS=1 $(CARGO) test --locked --test yocto the_recipe_fetches_the_crates

@@ -1,6 +1,6 @@
 //! Board profiles: those that ship, and those that a hand may get wrong.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
 use firstmile::{
     board::{
@@ -165,7 +165,8 @@ fn a_line_is_found_by_its_name_or_by_its_place() {
         ("chip = \"pinctrl-test\"\nline = 27", None, Some(place.clone())),
         ("line_name = \"GPIO27\"\nchip = \"pinctrl-test\"\nline = 27", Some("GPIO27"), Some(place)),
     ] {
-        let line = Line { line_name: line_name.map(str::to_owned), place, active_low: true };
+        let line =
+            Line { line_name: line_name.map(str::to_owned), place, active_low: true, pin: None };
         let whole = Button::Cdev { line, debounce_ms: 30, pull: None, reset: None };
         assert_eq!(button(text), Ok(whole), "{text}");
     }
@@ -310,24 +311,84 @@ fn inheriting_without_end_is_an_error_too() {
 
 #[test]
 fn an_unknown_name_is_answered_with_the_known_ones() {
-    let error = Profile::named("rpi5").expect_err("unknown").to_string();
-    assert!(error.contains("`rpi5`") && error.contains("sim") && error.contains("rpi4"), "{error}");
+    let error = Profile::named("rpi6").expect_err("unknown").to_string();
+    assert!(error.contains("`rpi6`") && error.contains("sim") && error.contains("rpi4"), "{error}");
     assert!(Profile::named("sim.toml").is_ok());
 }
 
+/// `BLESS=1` writes the drawings anew; read the difference before you commit it.
 #[test]
-fn the_raspberry_pi_4_is_wired_as_its_readme_says() {
-    let profile = Profile::named("rpi4").expect("embedded");
-    let Lights::Cdev(Fitted::Two { live, status }) = &profile.lights else {
-        panic!("{:?}", profile.lights)
-    };
-    let Button::Cdev { line: button, .. } = &profile.button else { panic!("{:?}", profile.button) };
-    let readme = fs::read_to_string("board/README.md").expect("the file");
-    for (what, line) in [("LIVE light", live), ("STATUS light", status), ("button", button)] {
-        let place = line.place.as_ref().expect("a chip and an offset");
-        assert_eq!(place.chip, "pinctrl-bcm2711");
-        let row = format!("| {what} | GPIO{} |", place.line);
-        assert!(readme.contains(&row), "{row}");
+fn the_wiring_of_each_board_is_as_reviewed() {
+    for name in board::names() {
+        let profile = Profile::named(name).expect("valid");
+        let text = profile.wiring_text();
+        let path = Path::new("tests/wiring").join(format!("{name}.txt"));
+        if std::env::var_os("BLESS").is_some() {
+            fs::write(&path, &text).expect("writes");
+        }
+        let reviewed = fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(reviewed, text, "{} differs; BLESS=1 writes it anew", path.display());
+        for (table, line) in profile.lines() {
+            let pin = line.pin.map(|pin| format!("pin {pin}"));
+            assert!(profile.wiring.is_none() || pin.is_some_and(|p| text.contains(&p)), "{table}");
+        }
     }
-    assert!(button.active_low && !live.active_low && !status.active_low);
+}
+
+#[test]
+fn what_the_service_needs_for_a_board_is_in_the_package() {
+    for name in board::names() {
+        if let Some(file) = Profile::named(name).expect("valid").setup.service {
+            assert!(Path::new("systemd/boards").join(&file).exists(), "{name}: {file}");
+        }
+    }
+}
+
+#[test]
+fn a_board_with_one_light_of_the_kernel_is_one_file_and_no_rust() {
+    let readme = fs::read_to_string("board/README.md").expect("the file");
+    let (_, rest) = readme.split_once("```toml\n").expect("an example");
+    let (example, _) = rest.split_once("```").expect("its end");
+    let folder = std::env::temp_dir().join(format!("firstmile-board-{}", std::process::id()));
+    fs::create_dir_all(&folder).expect("writable");
+    fs::write(folder.join("acme.toml"), example).expect("writable");
+    let firstmile = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_firstmile"));
+        let output = command.args(arguments).current_dir(&folder).output().expect("runs");
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+    };
+    let (code, wiring) = firstmile(&["board", "wiring", "--board", "acme.toml"]);
+    assert!(code == Some(0) && wiring.contains("light: the kernel's `acme:red:live`"), "{wiring}");
+    let (code, shown) = firstmile(&["board", "show", "--board", "./acme.toml"]);
+    let shown: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
+    assert_eq!((code, &shown["console"]["baud"]), (Some(0), &115_200.into()));
+    let (code, checked) = firstmile(&["board", "check", "--board", "acme.toml"]);
+    assert_eq!(code, Some(4), "{checked}");
+    let failed = |what: &str| checked.lines().any(|l| l.starts_with("FAIL") && l.contains(what));
+    assert!(failed("lights") && failed("button") && failed("console"), "{checked}");
+    fs::remove_dir_all(&folder).expect("ours");
+}
+
+#[test]
+fn a_simulated_board_has_everything_that_its_profile_names() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_firstmile"));
+    let output = command.args(["board", "check", "--board", "sim", "--json"]).output();
+    let output = output.expect("runs");
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert!(output.status.success(), "{found}");
+    let findings = found["findings"].as_array().expect("findings");
+    let what: Vec<_> = findings.iter().filter_map(|finding| finding["what"].as_str()).collect();
+    assert_eq!(what, ["camera", "microphone", "H.264 encoder", "AAC encoder"]);
+}
+
+#[test]
+fn the_list_of_boards_marks_one_for_this_machine() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_firstmile"));
+    let listed = command.args(["board", "list"]).output().expect("runs").stdout;
+    let listed = String::from_utf8_lossy(&listed).into_owned();
+    assert_eq!(listed.lines().filter(|line| line.starts_with("* ")).count(), 2, "{listed}");
+    for name in board::names() {
+        assert!(listed.contains(&format!(" {name} ")), "{name}: {listed}");
+    }
 }

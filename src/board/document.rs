@@ -13,6 +13,7 @@ enum Kind {
     Integer,
     Flag,
     Texts,
+    Integers,
     /// One text, or several in order of preference.
     TextOrTexts,
 }
@@ -24,6 +25,7 @@ impl Kind {
             Kind::Integer => "a whole number",
             Kind::Flag => "true or false",
             Kind::Texts => "a list of texts",
+            Kind::Integers => "a list of whole numbers",
             Kind::TextOrTexts => "a text or a list of texts",
         }
     }
@@ -62,16 +64,19 @@ const KEYS: &[(&str, Kind)] = &[
     ("lights.live.line", Kind::Integer),
     ("lights.live.line_name", Kind::Text),
     ("lights.live.active_low", Kind::Flag),
+    ("lights.live.pin", Kind::Integer),
     ("lights.live.led", Kind::Text),
     ("lights.status.chip", Kind::Text),
     ("lights.status.line", Kind::Integer),
     ("lights.status.line_name", Kind::Text),
     ("lights.status.active_low", Kind::Flag),
+    ("lights.status.pin", Kind::Integer),
     ("lights.status.led", Kind::Text),
     ("lights.single.chip", Kind::Text),
     ("lights.single.line", Kind::Integer),
     ("lights.single.line_name", Kind::Text),
     ("lights.single.active_low", Kind::Flag),
+    ("lights.single.pin", Kind::Integer),
     ("lights.single.led", Kind::Text),
     ("button.backend", Kind::Text),
     ("button.device", Kind::Text),
@@ -80,6 +85,7 @@ const KEYS: &[(&str, Kind)] = &[
     ("button.line", Kind::Integer),
     ("button.line_name", Kind::Text),
     ("button.active_low", Kind::Flag),
+    ("button.pin", Kind::Integer),
     ("button.debounce_ms", Kind::Integer),
     ("button.pull", Kind::Text),
     ("button.reset.device", Kind::Text),
@@ -88,9 +94,19 @@ const KEYS: &[(&str, Kind)] = &[
     ("button.reset.line", Kind::Integer),
     ("button.reset.line_name", Kind::Text),
     ("button.reset.active_low", Kind::Flag),
+    ("button.reset.pin", Kind::Integer),
     ("console.port", Kind::Text),
     ("console.path", Kind::TextOrTexts),
     ("console.baud", Kind::Integer),
+    ("wiring.header", Kind::Text),
+    ("wiring.pins", Kind::Integer),
+    ("wiring.ground", Kind::Integers),
+    ("wiring.supply", Kind::Integer),
+    ("wiring.weak", Kind::Flag),
+    ("wiring.console_tx", Kind::Integer),
+    ("wiring.console_rx", Kind::Integer),
+    ("setup.steps", Kind::Texts),
+    ("setup.service", Kind::Text),
 ];
 
 /// Keys that describe one file and are not handed down to those that inherit from it.
@@ -103,6 +119,7 @@ pub(super) enum Value {
     Integer(i64),
     Flag(bool),
     Texts(Vec<String>),
+    Integers(Vec<i64>),
 }
 
 /// A value and where it was written.
@@ -196,9 +213,12 @@ impl Reader<'_> {
 fn read_value(kind: Kind, value: &DeValue<'_>) -> Option<Value> {
     match (kind, value) {
         (Kind::Text, DeValue::String(text)) => Some(Value::Text(text.to_string())),
-        (Kind::Integer, DeValue::Integer(number)) => {
-            i64::from_str_radix(number.as_str(), number.radix()).ok().map(Value::Integer)
-        }
+        (Kind::Integer, value) => integer(value).map(Value::Integer),
+        (Kind::Integers, DeValue::Array(items)) => items
+            .iter()
+            .map(|item| integer(item.get_ref()))
+            .collect::<Option<Vec<_>>>()
+            .map(Value::Integers),
         (Kind::Flag, DeValue::Boolean(flag)) => Some(Value::Flag(*flag)),
         (Kind::TextOrTexts, DeValue::String(text)) => Some(Value::Texts(vec![text.to_string()])),
         (Kind::Texts | Kind::TextOrTexts, DeValue::Array(items)) => items
@@ -206,6 +226,13 @@ fn read_value(kind: Kind, value: &DeValue<'_>) -> Option<Value> {
             .map(|item| item.get_ref().as_str().map(str::to_owned))
             .collect::<Option<Vec<_>>>()
             .map(Value::Texts),
+        _ => None,
+    }
+}
+
+fn integer(value: &DeValue<'_>) -> Option<i64> {
+    match value {
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok(),
         _ => None,
     }
 }

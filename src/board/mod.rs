@@ -20,11 +20,12 @@ mod error;
 mod profile;
 mod read;
 mod select;
+mod wiring;
 
 pub use device::{CameraDevice, MicrophoneDevice, PictureFormat};
 pub use error::ProfileError;
 pub use profile::{
     Audio, Button, Camera, Console, Encoders, Fitted, Key, Led, Lights, Line, Microphone, Place,
-    Profile, Pull, Video,
+    Profile, Pull, Setup, Video, Wiring,
 };
-pub use select::{embedded, names, select};
+pub use select::{embedded, most_specific, names, select};

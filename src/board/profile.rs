@@ -31,6 +31,10 @@ pub struct Profile {
     pub button: Button,
     /// Where the console is.
     pub console: Console,
+    /// The header that lines are wired to, where the board has one.
+    pub wiring: Option<Wiring>,
+    /// What the board needs once, before the box can use it.
+    pub setup: Setup,
 }
 
 /// Where the picture comes from.
@@ -239,6 +243,8 @@ pub struct Line {
     pub place: Option<Place>,
     /// The line is low when the light is on or the button pressed.
     pub active_low: bool,
+    /// The pin of the board's header that it is wired to.
+    pub pin: Option<u32>,
 }
 
 /// A line's place on its chip.
@@ -267,7 +273,62 @@ pub enum Console {
     },
 }
 
+impl Console {
+    /// The speed of a serial port, in baud.
+    pub fn baud(&self) -> Option<u32> {
+        match self {
+            Console::Serial { baud, .. } => Some(*baud),
+            Console::Stdio | Console::Pty => None,
+        }
+    }
+}
+
+/// A header with two rows of pins; the odd ones are on the left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Wiring {
+    /// What is printed on the board, or what the maker calls it.
+    pub header: String,
+    /// How many pins it has.
+    pub pins: u32,
+    /// The pins that are ground; at least one.
+    pub ground: Vec<u32>,
+    /// A pin with the supply of the lines (3.3 V).
+    pub supply: u32,
+    /// Its lines are too weak to feed a light and need a transistor each.
+    pub weak: bool,
+    /// The pin at which the console sends, when the console is on the header.
+    pub console_tx: Option<u32>,
+    /// The pin at which the console receives.
+    pub console_rx: Option<u32>,
+}
+
+/// What a board needs once, before the box can use it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Setup {
+    /// In words and lines of configuration, in order.
+    pub steps: Vec<String>,
+    /// An addition to the service's unit, by its file name in `systemd/boards/`.
+    pub service: Option<String>,
+}
+
 impl Profile {
+    /// The GPIO lines that the profile uses, with the table that names each.
+    pub fn lines(&self) -> Vec<(&'static str, &Line)> {
+        let mut lines = Vec::new();
+        match &self.lights {
+            Lights::Cdev(Fitted::Two { live, status }) => {
+                lines.extend([("lights.live", live), ("lights.status", status)]);
+            }
+            Lights::Cdev(Fitted::One { single }) => lines.push(("lights.single", single)),
+            Lights::Terminal | Lights::Sysfs(_) | Lights::None => {}
+        }
+        if let Button::Cdev { line, reset, .. } = &self.button {
+            lines.push(("button", line));
+            lines.extend(reset.as_ref().map(|reset| ("button.reset", reset)));
+        }
+        lines
+    }
+
     /// An embedded profile, with or without `.toml`.
     ///
     /// # Errors

@@ -16,6 +16,8 @@ use crate::limits::{
     CAPTURE_SIDE_MIN, CAPTURE_VIDEO_KBPS_MAX, CAPTURE_VIDEO_KBPS_MIN, CAPTURE_WIDTH_MAX,
 };
 
+mod header;
+
 /// Reads a profile and what it inherits, and checks the whole.
 pub(super) fn profile(
     text: &str,
@@ -27,6 +29,7 @@ pub(super) fn profile(
     let keys = Keys { document: &document, used: RefCell::default() };
     let profile = keys.profile(name)?;
     keys.check_lines(&profile)?;
+    keys.check_pins(&profile)?;
     keys.check_all_used()?;
     Ok(profile)
 }
@@ -84,6 +87,8 @@ impl Keys<'_> {
             lights: self.lights()?,
             button: self.button()?,
             console: self.console()?,
+            wiring: self.wiring()?,
+            setup: self.setup()?,
         })
     }
 
@@ -267,7 +272,8 @@ impl Keys<'_> {
         let by_place = line_name.is_none() || has(&chip_key) || has(&line_key);
         let place = by_place.then(|| self.chip_and_line(&chip_key, &line_key)).transpose()?;
         let active_low = self.flag(&format!("{prefix}.active_low"))?;
-        Ok(Line { line_name, place, active_low })
+        let pin = self.pin(&format!("{prefix}.pin"))?;
+        Ok(Line { line_name, place, active_low, pin })
     }
 
     fn chip_and_line(&self, chip_key: &str, line_key: &str) -> Result<Place, ProfileError> {
@@ -281,18 +287,7 @@ impl Keys<'_> {
     }
 
     fn check_lines(&self, profile: &Profile) -> Result<(), ProfileError> {
-        let mut lines = Vec::new();
-        match &profile.lights {
-            Lights::Cdev(Fitted::Two { live, status }) => {
-                lines.extend([("lights.live", live), ("lights.status", status)]);
-            }
-            Lights::Cdev(Fitted::One { single }) => lines.push(("lights.single", single)),
-            Lights::Terminal | Lights::Sysfs(_) | Lights::None => {}
-        }
-        if let Button::Cdev { line, reset, .. } = &profile.button {
-            lines.push(("button", line));
-            lines.extend(reset.as_ref().map(|reset| ("button.reset", reset)));
-        }
+        let lines = profile.lines();
         let same = |a: &Line, b: &Line| {
             (a.place.is_some() && a.place == b.place)
                 || (a.line_name.is_some() && a.line_name == b.line_name)

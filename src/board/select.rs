@@ -17,18 +17,22 @@ pub fn embedded(name: &str) -> Option<String> {
     EMBEDDED.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned())
 }
 
-/// The embedded profile for a machine whose device tree says `compatible`, most specific first
-/// (Devicetree Specification, section 2.3.1). The most specific string that any profile names
-/// decides.
+/// The embedded profile for a machine whose device tree says `compatible`, most specific first.
 pub fn select(compatible: &[String]) -> Option<&'static str> {
-    let profiles: Vec<(&'static str, Profile)> =
-        names().filter_map(|name| Some((name, Profile::named(name).ok()?))).collect();
-    compatible.iter().find_map(|machine| {
-        profiles
-            .iter()
-            .find(|(_, profile)| profile.compatible.contains(machine))
-            .map(|(name, _)| *name)
-    })
+    let profiles = names().filter_map(|name| Profile::named(name).ok());
+    let found = most_specific(compatible, profiles)?;
+    names().find(|name| *name == found.name)
+}
+
+/// The profile for a machine whose device tree says `compatible`, most specific first (Devicetree
+/// Specification, section 2.3.1). The most specific string that any profile names decides.
+pub fn most_specific(
+    compatible: &[String],
+    profiles: impl IntoIterator<Item = Profile>,
+) -> Option<Profile> {
+    let place = |profile: &Profile| compatible.iter().position(|m| profile.compatible.contains(m));
+    let fitting = profiles.into_iter().filter_map(|profile| Some((place(&profile)?, profile)));
+    fitting.min_by_key(|(place, _)| *place).map(|(_, profile)| profile)
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ mod run;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use exit::{Code, Failure};
 
@@ -41,6 +41,11 @@ enum Command {
     #[command(subcommand)]
     Board(board::BoardCommand),
     Devices(devices::DevicesArgs),
+}
+
+/// The command line as data, for manual pages and completions.
+pub fn command() -> clap::Command {
+    Arguments::command()
 }
 
 /// Runs the program with the process's arguments.

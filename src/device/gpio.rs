@@ -11,7 +11,7 @@ use gpiocdev::{Chip, Request};
 use crate::board;
 
 /// The name under which the kernel shows who holds a line.
-const CONSUMER: &str = "firstmile";
+pub const CONSUMER: &str = "firstmile";
 
 /// Why a GPIO line cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +81,34 @@ fn find(wanted: &board::Line) -> Result<Found, GpioError> {
 pub struct Output {
     request: Request,
     offset: Offset,
+}
+
+/// Where a line was found, and who holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineFound {
+    /// Label of its chip.
+    pub chip: String,
+    /// Offset on the chip.
+    pub offset: u32,
+    /// Who holds it; `None` when it is free.
+    pub user: Option<String>,
+}
+
+/// Looks for a line and leaves it as it is.
+///
+/// # Errors
+/// [`GpioError`] naming the line.
+pub fn look_at_line(wanted: &board::Line) -> Result<LineFound, GpioError> {
+    let Found { chip, offset } = find(wanted)?;
+    let told = Chip::from_path(chip)
+        .and_then(|chip| Ok((chip.info()?.label, chip.line_info(offset)?)))
+        .map_err(|error| busy(wanted, &error))?;
+    let (chip, line) = told;
+    let user = line.used.then(|| match line.consumer.as_str() {
+        "" => "the kernel".to_owned(),
+        user => user.to_owned(),
+    });
+    Ok(LineFound { chip, offset, user })
 }
 
 /// Takes a line as an output at the level of a light that is out.

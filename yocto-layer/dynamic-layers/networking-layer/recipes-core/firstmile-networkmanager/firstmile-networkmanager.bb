@@ -15,4 +15,11 @@ do_install() {
 
 FILES:${PN} = "${nonarch_libdir}/NetworkManager/conf.d/50-firstmile.conf"
 
-RDEPENDS:${PN} = "firstmile-data networkmanager networkmanager-nmcli"
+# Not the package `networkmanager`: that also wants Bluetooth and PPP.
+RDEPENDS:${PN} = " \
+    firstmile-data \
+    networkmanager-daemon \
+    networkmanager-nmcli \
+    networkmanager-wifi \
+    wireless-regdb-static \
+"

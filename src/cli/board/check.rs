@@ -1,0 +1,242 @@
+//! `firstmile board check`: is everything there that the profile names, and does it work?
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::board::{Button, Console, Lights as Fitted, Profile};
+use crate::capture::{self, EncoderReport, Request};
+use crate::clock::Clock;
+use crate::device::{self, Lights, LineFound, control};
+use crate::panel::Levels;
+
+use super::{BoardArgs, Code, Failure, say};
+
+/// Where the service's unit may have additions.
+const ADDITIONS: [&str; 2] = ["/etc/systemd/system", "/usr/lib/systemd/system"];
+/// How long each light is lit, and how long a press is waited for.
+const LIT_FOR: Duration = Duration::from_secs(2);
+const PRESS_WITHIN: Duration = Duration::from_secs(15);
+
+/// No light is lit.
+const OUT: Levels = Levels { live: false, status: false, single: false };
+
+/// Test what the profile names
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    board: BoardArgs,
+    /// Light each light for two seconds and wait for a press of the button, with somebody watching
+    #[arg(long)]
+    hands: bool,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+/// What came of one test.
+#[derive(Debug, Serialize)]
+struct Finding {
+    what: String,
+    ok: bool,
+    said: String,
+}
+
+/// Runs the tests.
+///
+/// # Errors
+/// [`Code::Device`] when something is missing or does not work.
+pub fn run(args: &CheckArgs) -> Result<(), Failure> {
+    let profile = args.board.profile()?;
+    let running = control::ask(&super::super::ctl::default_socket(), "status", None).is_ok();
+    let mut findings = lines(&profile);
+    findings.extend(port(&profile.console, running));
+    findings.extend(other_hands(&profile));
+    findings.extend(service(&profile));
+    findings.extend(media(&profile)?);
+    if args.hands {
+        findings.extend(lights_by_eye(&profile));
+        findings.extend(press(&profile));
+    }
+    let failed = findings.iter().filter(|finding| !finding.ok).count();
+    if args.json {
+        let json =
+            serde_json::json!({ "board": profile.name, "running": running, "findings": findings });
+        say(&format!("{json}\n"));
+    } else {
+        say(&text(&profile, running, &findings));
+    }
+    match failed {
+        0 => Ok(()),
+        _ => Err(Failure::new(
+            Code::Device,
+            format!("{failed} of {} are not as the profile says", findings.len()),
+        )),
+    }
+}
+
+fn text(profile: &Profile, running: bool, findings: &[Finding]) -> String {
+    let width = findings.iter().map(|finding| finding.what.chars().count()).max().unwrap_or(0);
+    let mut text = format!("{} (profile {})\n", profile.description, profile.name);
+    if running {
+        text.push_str("The box is running and holds its devices; `systemctl stop firstmile` lets all be tried.\n");
+    }
+    for Finding { what, ok, said } in findings {
+        let mark = if *ok { "ok  " } else { "FAIL" };
+        text.push_str(&format!("{mark} {what:width$}  {said}\n"));
+    }
+    text
+}
+
+fn finding(what: impl Into<String>, outcome: Result<String, String>) -> Finding {
+    let ok = outcome.is_ok();
+    let (Ok(said) | Err(said)) = outcome;
+    Finding { what: what.into(), ok, said }
+}
+
+fn lines(profile: &Profile) -> Vec<Finding> {
+    let look = |(table, line): (&str, _)| {
+        let outcome = device::look_at_line(line).map_err(|error| error.to_string());
+        finding(
+            table,
+            outcome.and_then(|LineFound { chip, offset, user }| match user.as_deref() {
+                None => Ok(format!("{chip} line {offset}, free")),
+                Some(device::CONSUMER) => {
+                    Ok(format!("{chip} line {offset}, held by the running box"))
+                }
+                Some(user) => Err(format!("{chip} line {offset} is used by {user}")),
+            }),
+        )
+    };
+    profile.lines().into_iter().map(look).collect()
+}
+
+fn port(console: &Console, running: bool) -> Option<Finding> {
+    let Console::Serial { paths, baud } = console else { return None };
+    let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    let outcome = match paths.iter().find(|path| path.exists()) {
+        None => Err(format!(
+            "there is no {}; `firstmile board wiring` says what it needs",
+            names.join(" and no ")
+        )),
+        Some(path) => match device::try_port(path, *baud) {
+            Ok(()) => Ok(format!("{} can be opened", path.display())),
+            Err(_) if running => Ok(format!("{}, held by the running box", path.display())),
+            Err(why) => Err(format!("{} {why}", path.display())),
+        },
+    };
+    Some(finding("console", outcome))
+}
+
+/// Lights of the kernel and keys of input devices.
+fn other_hands(profile: &Profile) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Fitted::Sysfs(_) = &profile.lights {
+        let opened = Lights::open(&profile.lights, Box::new(|_| {}));
+        findings.push(finding(
+            "lights",
+            opened.map(|_| "the kernel has them".to_owned()).map_err(|e| e.to_string()),
+        ));
+    }
+    if let Button::Input { key, .. } = &profile.button {
+        let opened =
+            File::open(&key.device).map_err(|error| format!("{}: {error}", key.device.display()));
+        findings.push(finding(
+            "button",
+            opened.map(|_| format!("{} can be read", key.device.display())),
+        ));
+    }
+    findings
+}
+
+fn service(profile: &Profile) -> Option<Finding> {
+    let file = profile.setup.service.as_ref()?;
+    let is_there =
+        |folder: &&&str| Path::new(folder).join("firstmile.service.d").join(file).exists();
+    let outcome = match ADDITIONS.iter().find(is_there) {
+        Some(folder) => Ok(format!("{folder}/firstmile.service.d/{file}")),
+        None => Err(format!(
+            "the service may not use this board's own devices: {file} is not installed; \
+             `firstmile board wiring` says how"
+        )),
+    };
+    Some(finding("service", outcome))
+}
+
+fn media(profile: &Profile) -> Result<Vec<Finding>, Failure> {
+    let report = capture::devices(&Request::from(profile))
+        .map_err(|error| Failure::new(Code::Device, error))?;
+    let source = |advice: Option<String>, chosen: Option<String>, wanted: &str| match advice {
+        Some(advice) => Err(advice),
+        None => Ok(chosen.unwrap_or_else(|| wanted.to_owned())),
+    };
+    let camera = report.cameras.iter().find(|camera| camera.chosen);
+    let camera = camera.map(|camera| format!("{} ({})", camera.name, camera.device));
+    let microphone = report.microphones.iter().find(|microphone| microphone.chosen);
+    let microphone = microphone.map(|card| format!("{} ({})", card.name, card.device));
+    Ok(vec![
+        finding("camera", source(report.camera_advice, camera, &report.camera_wanted)),
+        finding(
+            "microphone",
+            source(report.microphone_advice, microphone, &report.microphone_wanted),
+        ),
+        finding("H.264 encoder", encoder(&report.video_encoders)),
+        finding("AAC encoder", encoder(&report.audio_encoders)),
+    ])
+}
+
+/// The encoder that works, and why those before it do not.
+fn encoder(tried: &[EncoderReport]) -> Result<String, String> {
+    let chosen = tried.iter().position(|encoder| encoder.chosen);
+    let before = &tried[..chosen.unwrap_or(tried.len())];
+    let why = |encoder: &EncoderReport| {
+        format!("{}: {}", encoder.element, encoder.why_not.as_deref().unwrap_or("not tried"))
+    };
+    let why: Vec<String> = before.iter().map(why).collect();
+    match chosen {
+        Some(at) if why.is_empty() => Ok(tried[at].element.clone()),
+        Some(at) => Ok(format!("{} ({})", tried[at].element, why.join("; "))),
+        None => Err(why.join("; ")),
+    }
+}
+
+fn lights_by_eye(profile: &Profile) -> Option<Finding> {
+    let mut lights = match Lights::open(&profile.lights, Box::new(|_| {})) {
+        Ok(Lights::Drawn(_)) => return None,
+        Ok(lights) => lights,
+        Err(error) => return Some(finding("lights, lit", Err(error.to_string()))),
+    };
+    let (live, status, single) = (
+        Levels { live: true, ..OUT },
+        Levels { status: true, ..OUT },
+        Levels { single: true, ..OUT },
+    );
+    for (what, levels) in [("LIVE", live), ("STATUS", status), ("only", single)] {
+        eprintln!("now the {what} light is lit, if the board has it");
+        lights.show(levels);
+        thread::sleep(LIT_FOR);
+    }
+    Some(finding("lights, lit", Ok("one after the other; what did you see?".to_owned())))
+}
+
+fn press(profile: &Profile) -> Option<Finding> {
+    if let Button::Keys | Button::None = &profile.button {
+        return None;
+    }
+    let (pressed, presses) = mpsc::channel();
+    device::button::watch(&profile.button, Clock::start(), move |seen| {
+        // As it is found is no press.
+        if seen.pressed && !seen.found {
+            let _ = pressed.send(());
+        }
+    });
+    eprintln!("press the button within {} s", PRESS_WITHIN.as_secs());
+    let felt = presses.recv_timeout(PRESS_WITHIN);
+    let outcome = felt.map(|()| "felt".to_owned()).map_err(|_| "no press was felt".to_owned());
+    Some(finding("button, pressed", outcome))
+}

@@ -1,0 +1,143 @@
+//! The board: given on a command line, or found by the device tree; and what there is to know of it.
+
+mod check;
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+
+use crate::board::{self, Profile};
+use crate::config;
+
+use super::exit::{Code, Failure};
+
+/// Where the kernel shows what board it runs on; `/proc/device-tree` may be hidden from a service.
+const COMPATIBLE: &str = "/sys/firmware/devicetree/base/compatible";
+/// Profiles of the owner's own; they come before those that are built in.
+const OWN_PROFILES: &str = "/etc/firstmile/boards";
+/// The profile of a machine that no profile names.
+const OTHERWISE: &str = "generic-uvc";
+
+/// Board profiles: which one applies, how it is wired, and whether everything is there
+#[derive(Debug, Subcommand)]
+pub enum BoardCommand {
+    /// List the profiles and mark the one of this machine
+    List,
+    /// Show a profile with everything that it inherits, as JSON
+    Show(BoardArgs),
+    /// Show how lights, button and console are connected, and what the board needs once
+    Wiring(BoardArgs),
+    /// Test what the profile names: lines, port, camera, microphone, encoders
+    Check(check::CheckArgs),
+    /// Print a commented settings file, to be saved as firstmile.toml on a USB stick
+    Template,
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// When there is no such profile, it has a fault, or a device that it names is missing.
+pub fn run(command: &BoardCommand) -> Result<(), Failure> {
+    match command {
+        BoardCommand::List => say(&list()?),
+        BoardCommand::Show(args) => {
+            let shown = serde_json::to_string_pretty(&args.profile()?);
+            say(&(shown.map_err(|error| Failure::new(Code::Failed, error))? + "\n"));
+        }
+        BoardCommand::Wiring(args) => say(&args.profile()?.wiring_text()),
+        BoardCommand::Check(args) => return check::run(args),
+        BoardCommand::Template => say(config::TEMPLATE),
+    }
+    Ok(())
+}
+
+/// Prints; a reader that has seen enough is no failure.
+fn say(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+fn list() -> Result<String, Failure> {
+    let here = found()?.name;
+    let built_in = board::names().map(Profile::named);
+    let built_in = built_in.collect::<Result<Vec<_>, _>>().map_err(unusable)?;
+    let all: Vec<Profile> = own()?.into_iter().chain(built_in).collect();
+    let width = all.iter().map(|profile| profile.name.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for profile in &all {
+        let mark = if profile.name == here { '*' } else { ' ' };
+        text.push_str(&format!("{mark} {:width$}  {}\n", profile.name, profile.description));
+    }
+    text.push_str("* is the profile of this machine\n");
+    Ok(text)
+}
+
+/// Which board.
+#[derive(Debug, Args)]
+pub struct BoardArgs {
+    /// Board profile: a name or a TOML file; by default the device tree decides
+    #[arg(long, value_name = "NAME|FILE")]
+    board: Option<String>,
+}
+
+impl BoardArgs {
+    /// The profile that applies.
+    ///
+    /// # Errors
+    /// When there is no such profile, or it has a fault.
+    pub fn profile(&self) -> Result<Profile, Failure> {
+        match &self.board {
+            Some(name) => profile(name),
+            None => found(),
+        }
+    }
+}
+
+/// The profile of that name, or in that file.
+///
+/// # Errors
+/// When there is no such profile, or it has a fault.
+pub fn profile(name: &str) -> Result<Profile, Failure> {
+    if name.contains('/') || name.ends_with(".toml") {
+        return from_file(Path::new(name));
+    }
+    let own = Path::new(OWN_PROFILES).join(format!("{name}.toml"));
+    if own.exists() { from_file(&own) } else { Profile::named(name).map_err(unusable) }
+}
+
+/// The profile of this machine.
+fn found() -> Result<Profile, Failure> {
+    let compatible = fs::read_to_string(COMPATIBLE).unwrap_or_default();
+    let compatible: Vec<String> = compatible.split_terminator('\0').map(str::to_owned).collect();
+    match board::most_specific(&compatible, own()?) {
+        Some(profile) => Ok(profile),
+        None => Profile::named(board::select(&compatible).unwrap_or(OTHERWISE)).map_err(unusable),
+    }
+}
+
+/// The owner's profiles. A mistake in one of them is told, whichever board it is for: it may be the
+/// one that was meant.
+fn own() -> Result<Vec<Profile>, Failure> {
+    let entries = fs::read_dir(OWN_PROFILES).into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    files.retain(|file| file.extension().is_some_and(|ends| ends == "toml"));
+    files.sort();
+    files.iter().map(|file| from_file(file)).collect()
+}
+
+/// A profile of the owner's own; what it inherits lies beside it or is built in.
+fn from_file(path: &Path) -> Result<Profile, Failure> {
+    let name = path.display().to_string();
+    let text = fs::read_to_string(path)
+        .map_err(|error| unusable(format!("the board profile {name} cannot be read: {error}")))?;
+    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+    let resolver = |wanted: &str| {
+        fs::read_to_string(folder.join(wanted)).ok().or_else(|| board::embedded(wanted))
+    };
+    Profile::load(&text, &name, resolver).map_err(unusable)
+}
+
+fn unusable(why: impl std::fmt::Display) -> Failure {
+    Failure::new(Code::Settings, why)
+}
