@@ -120,7 +120,7 @@ async fn encode(fan_out: FanOut) {
     for number in 0_u64.. {
         ticks.tick().await;
         let ms = number * 1_000 / FPS;
-        let kind = if number % (2 * FPS) == 0 { Kind::VideoKey } else { Kind::VideoDelta };
+        let kind = if number.is_multiple_of(2 * FPS) { Kind::VideoKey } else { Kind::VideoDelta };
         fan_out.publish(frame(kind, Codec::Avc, ms, video_bytes));
         fan_out.publish(frame(Kind::Audio, Codec::Aac, ms, AUDIO_BYTES));
     }

@@ -42,7 +42,8 @@ impl Encoder {
         let mut ticks = tokio::time::interval(FRAME);
         for _ in 0..pictures {
             ticks.tick().await;
-            let kind = if self.number % 25 == 0 { Kind::VideoKey } else { Kind::VideoDelta };
+            let kind =
+                if self.number.is_multiple_of(25) { Kind::VideoKey } else { Kind::VideoDelta };
             self.publish(kind, Codec::Avc, VIDEO_BYTES);
             self.publish(Kind::Audio, Codec::Aac, 300);
             self.number += 1;
