@@ -20,6 +20,8 @@ use tokio::net::{TcpListener, TcpStream};
 pub struct Met {
     pub app: String,
     pub publishing: bool,
+    /// The connection before this one was still open when this one began to publish.
+    pub overlapped: bool,
     pub video: u64,
     pub audio: u64,
     pub first_video_was_config: Option<bool>,
@@ -79,7 +81,13 @@ impl Scripted {
 
     /// A target at this server, plain RTMP.
     pub fn target(&self, app: &str) -> Target {
-        let url = ServerUrl::parse(&format!("rtmp://127.0.0.1:{}/{app}", self.port)).expect("URL");
+        self.target_as("", app)
+    }
+
+    /// The same with `user:password@` for servers that ask.
+    pub fn target_as(&self, login: &str, app: &str) -> Target {
+        let url = format!("rtmp://{login}127.0.0.1:{}/{app}", self.port);
+        let url = ServerUrl::parse(&url).expect("URL");
         let key = StreamKey::parse("a-k3y").expect("a key");
         let ingest = Ingest::from_server_and_key(url, key).expect("an ingest");
         Target::new(ingest, &Trust::default(), true).expect("a target")
@@ -150,7 +158,11 @@ async fn serve(
         while let Some(event) = session.poll_event() {
             match event {
                 IngestEvent::Connected { app, .. } => note(&|met| met.app = app.clone()),
-                IngestEvent::Publishing { .. } => note(&|met| met.publishing = true),
+                IngestEvent::Publishing { .. } => {
+                    let list = &mut list.lock().expect("no panic");
+                    let overlapped = number > 0 && !list[number - 1].closed;
+                    (list[number].publishing, list[number].overlapped) = (true, overlapped);
+                }
                 IngestEvent::Message { kind: Kind::Video, body, .. } => note(&|met| {
                     met.first_video_was_config.get_or_insert(body.get(1) == Some(&0));
                     met.video += 1;
