@@ -437,6 +437,10 @@ pub const CAPTURE_JPEGS_IN_DECODER_MAX: usize = 64;
 pub const CAPTURE_SOUND_AHEAD_MAX: Duration = Duration::from_secs(2);
 /// From `stop` to its return, even when a driver does not let go.
 pub const CAPTURE_STOP_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// A PNG file of the owner, for slate or logo: 1080p with a photograph in it has some 4 MB.
+pub const PNG_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// A side of such a picture, in pixels: decoded it takes 64 MiB at most, for a moment.
+pub const PNG_SIDE_MAX: u32 = 4_096;
 /// How much of a recorded programme is looked at to measure its lip-sync.
 pub const LIP_SYNC_PROGRAMME_MAX: Duration = Duration::from_secs(60);
 /// How much of a clip is known when a programme is compared with it: 15 MB of thumbnails,

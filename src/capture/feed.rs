@@ -48,10 +48,14 @@ pub(super) struct Feed {
     /// Media time before which no replacement is taken, so that a source that dies at once is not
     /// taken on again and again.
     lost_until_ns: Option<u64>,
+    /// It was not there at the start, and nobody has been told yet.
+    starts_lost: bool,
     /// An order to open is with the keeper.
     ordered: bool,
     orders: SyncSender<Order>,
     opened: Receiver<Opened>,
+    /// Wakes the pulse.
+    bell: Stop,
 }
 
 enum Order {
@@ -60,8 +64,12 @@ enum Order {
 }
 
 impl Feed {
-    /// A feed that starts with an open source; its keeper is a thread of `stop`.
-    pub(super) fn start(opener: Opener, opened: Opened, stop: &Stop) -> std::io::Result<Feed> {
+    /// A feed that starts with an open source, or lost; its keeper is a thread of `stop`.
+    pub(super) fn start(
+        opener: Opener,
+        opened: Option<Opened>,
+        stop: &Stop,
+    ) -> std::io::Result<Feed> {
         let roles = [
             (opener.plan.has_picture(), Source::Camera),
             (opener.plan.has_sound(), Source::Microphone),
@@ -73,16 +81,19 @@ impl Feed {
         let live = opener.plan.is_live();
         stop.spawn("capture-keeper", move |stop| keep(&opener, &for_keeper, &from_keeper, stop))?;
         let mut feed = Feed {
-            current: Some(Current::new(opened, live, None)),
+            current: opened.map(|opened| Current::new(opened, live, None, stop)),
             opening: 1,
             live,
             roles,
             lost_until_ns: None,
+            starts_lost: false,
             ordered: false,
             orders,
             opened: replacement,
+            bell: stop.clone(),
         };
-        if !live {
+        feed.starts_lost = feed.is_lost();
+        if !live || feed.is_lost() {
             feed.order();
         }
         Ok(feed)
@@ -117,6 +128,10 @@ impl Feed {
 
     /// Exchanges sources with the keeper where it is time to; to be called before each look.
     pub(super) fn turn(&mut self, now_ns: u64) -> Option<Change> {
+        if std::mem::take(&mut self.starts_lost) {
+            self.lost_until_ns = Some(now_ns);
+            return Some(Change::Lost { why: "it is not there".to_owned() });
+        }
         if let Some(why) = self.current.as_ref().and_then(|current| current.failure(now_ns)) {
             self.hand_back();
             self.order();
@@ -131,7 +146,7 @@ impl Feed {
         self.ordered = false;
         let origin_ns = self.current.as_ref().map(|current| current.end_ns);
         self.hand_back();
-        self.current = Some(Current::new(opened, self.live, origin_ns));
+        self.current = Some(Current::new(opened, self.live, origin_ns, &self.bell));
         self.opening += 1;
         if !self.live {
             self.order();
@@ -217,7 +232,9 @@ struct Current {
 struct Missed(Option<u64>);
 
 impl Current {
-    fn new(opened: Opened, live: bool, origin_ns: Option<u64>) -> Current {
+    fn new(opened: Opened, live: bool, origin_ns: Option<u64>, bell: &Stop) -> Current {
+        let bell = bell.clone();
+        opened.on_arrival(move || bell.ring());
         let (picture_missed, sound_missed) = (Missed::default(), Missed::default());
         Current { opened, live, origin_ns, end_ns: 0, picture_missed, sound_missed }
     }

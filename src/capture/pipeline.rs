@@ -109,6 +109,8 @@ impl Chain {
 
 /// Name of the appsrc that pictures go into.
 pub(super) const VIDEO_IN: &str = "video_in";
+/// Name of the appsrc that a still picture goes into.
+pub(super) const PICTURE_IN: &str = "picture_in";
 /// Name of the appsrc that samples go into.
 pub(super) const AUDIO_IN: &str = "audio_in";
 /// Name of the appsink that video access units come out of.
@@ -136,6 +138,15 @@ pub(super) fn raw_video_caps(video: &VideoSettings) -> String {
          framerate=(fraction){}/1, pixel-aspect-ratio=(fraction)1/1, \
          interlace-mode=(string)progressive, colorimetry=(string)bt709",
         video.width, video.height, video.fps
+    )
+}
+
+/// The same at any rate, for sources and stills.
+pub(super) fn picture_caps(video: &VideoSettings) -> String {
+    format!(
+        "video/x-raw, format=(string)I420, width=(int){}, height=(int){}, \
+         pixel-aspect-ratio=(fraction)1/1, colorimetry=(string)bt709",
+        video.width, video.height
     )
 }
 
@@ -175,6 +186,19 @@ pub(super) fn video_trial(encoder: &VideoEncoder, video: &VideoSettings) -> Pipe
 /// The audio half of the programme alone, to see whether an encoder works.
 pub(super) fn audio_trial(encoder: &AudioEncoder, audio: &AudioSettings) -> PipelineDescription {
     PipelineDescription::default().chain(audio_chain(encoder, audio))
+}
+
+/// A PNG picture in one buffer in, one raw picture with these caps out.
+pub(super) fn still(caps: &str) -> PipelineDescription {
+    PipelineDescription::default().chain(
+        Chain::default()
+            .element("appsrc", &[("name", PICTURE_IN), ("caps", "image/png"), ("max-bytes", "0")])
+            .element("pngdec", &[])
+            .element("videoconvert", &[])
+            .element("videoscale", &[("add-borders", "true")])
+            .text(caps)
+            .element("appsink", &[("name", PICTURE), ("sync", "false")]),
+    )
 }
 
 /// The pipeline of a source. Whatever it gives is brought to one form, so that the encoder never
@@ -280,11 +304,7 @@ fn picture_tail(chain: Chain, live: bool, video: &VideoSettings) -> Chain {
     chain
         .element("videoconvert", &[("name", PICTURE_HEAD)])
         .element("videoscale", &[("add-borders", "true")])
-        .text(format!(
-            "video/x-raw, format=(string)I420, width=(int){}, height=(int){}, \
-             pixel-aspect-ratio=(fraction)1/1, colorimetry=(string)bt709",
-            video.width, video.height
-        ))
+        .text(picture_caps(video))
         .element("queue", queue(live))
         .element_with("appsink", outlet(PICTURE))
 }

@@ -110,6 +110,14 @@ impl Programme {
         }
     }
 
+    /// Asks the encoder to make a key frame of the picture that is pushed next: one that has nothing
+    /// to do with those before.
+    pub(super) fn begin_at_next_picture(&self) {
+        if let Some(branch) = self.video().as_ref() {
+            branch.begin_at_next_picture();
+        }
+    }
+
     /// What made the encoder of the picture fail, if it did; told once.
     pub(super) fn video_failure(&self) -> Option<String> {
         self.video().as_ref().and_then(VideoBranch::failed)

@@ -1,5 +1,6 @@
-//! The pulse: one thread that gives the encoders a picture and a block of samples whenever one is
-//! due on the media clock, whatever cameras and microphones do.
+//! The pulse: one thread that gives the encoders a picture and a block of samples, as soon as camera
+//! and microphone have given them, and at the latest when they are due on the media clock, whatever
+//! cameras and microphones do.
 //!
 //! Pictures and samples are numbered from the start, and their times follow from their numbers. So
 //! they never go back, both tracks share one zero, and the encoders never see a gap.
@@ -74,9 +75,10 @@ impl Pulse {
         let mut first_key_seen = false;
         let mut mender = Mender::new(&self.programme, &self.encoders, self.clock.now_ns());
         loop {
-            let next_ns = self.pictures.due_ns().min(self.sounds.due_ns());
-            let left_ns = next_ns.saturating_sub(self.clock.now_ns());
-            if stop.wait(Duration::from_nanos(left_ns)) {
+            let asked_ns = self.clock.now_ns();
+            let next_ns = self.pictures.wake_ns(asked_ns).min(self.sounds.wake_ns(asked_ns));
+            let left_ns = next_ns.saturating_sub(asked_ns);
+            if stop.wait_for_ring(Duration::from_nanos(left_ns)) {
                 return None;
             }
             let now_ns = self.clock.now_ns();

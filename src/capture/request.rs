@@ -36,6 +36,34 @@ pub struct Request {
     pub audio: AudioSettings,
     /// Encoders, in the order in which they are tried.
     pub encoders: EncoderOrder,
+    /// What the box draws itself.
+    pub look: Look,
+    /// Which sources need not be there at the start.
+    pub start_without: StartWithout,
+}
+
+/// What the box draws itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Look {
+    /// What the box is called, for the slate.
+    pub name: String,
+    /// A PNG picture to be shown in place of a lost camera, instead of the drawn slate.
+    pub slate: Option<PathBuf>,
+    /// The time of day is laid over the picture.
+    pub clock: bool,
+    /// These words are.
+    pub text: Option<String>,
+    /// This PNG picture is.
+    pub logo: Option<PathBuf>,
+}
+
+/// Which sources need not be there at the start: slate and silence stand in until they are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StartWithout {
+    /// The picture.
+    pub camera: bool,
+    /// The sound.
+    pub microphone: bool,
 }
 
 /// Where the picture comes from.
@@ -307,6 +335,8 @@ impl From<&Profile> for Request {
                 video: profile.encoders.video.clone(),
                 audio: profile.encoders.audio.clone(),
             },
+            look: Look { name: env!("CARGO_PKG_NAME").to_owned(), ..Look::default() },
+            start_without: StartWithout::default(),
         }
     }
 }

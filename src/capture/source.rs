@@ -131,6 +131,19 @@ impl Opener {
 }
 
 impl Opened {
+    /// Has `ring` called, on a thread of the source, whenever a picture or a piece of sound is
+    /// there.
+    pub(super) fn on_arrival(&self, ring: impl Fn() + Clone + Send + 'static) {
+        for outlet in [&self.picture, &self.sound].into_iter().flatten() {
+            let ring = ring.clone();
+            let callbacks = gst_app::AppSinkCallbacks::builder().new_sample(move |_| {
+                ring();
+                Ok(gst::FlowSuccess::Ok)
+            });
+            outlet.appsink.set_callbacks(callbacks.build());
+        }
+    }
+
     /// What made the source fail, if it did.
     pub(super) fn failure(&self) -> Option<String> {
         self.failure.said()

@@ -95,11 +95,21 @@ impl VideoBranch {
 
     /// Asks it to make its next picture a key frame.
     pub(super) fn force_key_frame(&self) {
+        let event = gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true);
+        self.ask_for_key(|| self.out.send_event(event.build()));
+    }
+
+    /// Asks it to make a key frame of the picture that is pushed next, rather than of one that
+    /// still waits.
+    pub(super) fn begin_at_next_picture(&self) {
+        let event = gst_video::DownstreamForceKeyUnitEvent::builder().all_headers(true);
+        self.ask_for_key(|| self.pictures.send_event(event.build()));
+    }
+
+    fn ask_for_key(&self, send_event: impl FnOnce() -> bool) {
         match self.encoder.force_key {
             ForceKey::Event => {
-                let event =
-                    gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build();
-                self.out.send_event(event);
+                send_event();
             }
             ForceKey::Signal(name) => {
                 let kind = self.element.type_();

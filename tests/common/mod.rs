@@ -97,6 +97,37 @@ impl Taken {
     }
 }
 
+/// The luma of the last picture of a track of 320x180, decoded.
+pub fn last_picture(frames: &[Frame]) -> Vec<u8> {
+    gst::init().expect("GStreamer");
+    let text = "appsrc name=in format=time ! avdec_h264 ! videoconvert ! \
+                video/x-raw,format=GRAY8 ! appsink name=out sync=false";
+    let pipeline = gst::parse::launch(text).expect("a pipeline");
+    let pipeline = pipeline.downcast::<gst::Bin>().expect("a bin");
+    let named = |name| pipeline.by_name(name).expect("an element");
+    let source = named("in").downcast::<gstreamer_app::AppSrc>().expect("an appsrc");
+    let sink = named("out").downcast::<gstreamer_app::AppSink>().expect("an appsink");
+    let config: String = frames[0].payload.iter().map(|byte| format!("{byte:02x}")).collect();
+    let caps = format!(
+        "video/x-h264, stream-format=(string)avc, alignment=(string)au, \
+         codec_data=(buffer){config}"
+    );
+    source.set_caps(Some(&caps.parse::<gst::Caps>().expect("caps")));
+    pipeline.set_state(gst::State::Playing).expect("plays");
+    for frame in &frames[1..] {
+        let mut buffer = gst::Buffer::from_slice(frame.payload.clone());
+        buffer.make_mut().set_pts(gst::ClockTime::from_nseconds(frame.pts_ns));
+        source.push_buffer(buffer).expect("takes it");
+    }
+    source.end_of_stream().expect("ends");
+    let mut picture = Vec::new();
+    while let Ok(sample) = sink.pull_sample() {
+        picture = sample.buffer().expect("a buffer").map_readable().expect("readable").to_vec();
+    }
+    pipeline.set_state(gst::State::Null).expect("stops");
+    picture
+}
+
 /// A clip made for one test; removed at its end.
 pub struct Clip {
     pub path: PathBuf,
