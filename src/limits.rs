@@ -170,6 +170,9 @@ pub const PACE_HEAVY_DELAY: Duration = Duration::from_millis(150);
 pub const PACE_EMERGENCY_DELAY: Duration = Duration::from_millis(600);
 /// Nothing delivered for this long, and there is no rate to follow.
 pub const PACE_HICCUP: Duration = Duration::from_millis(300);
+/// Two stalls that end within this time are how the path delivers: a receiver that opens its window
+/// late, a radio that gathers.
+pub const PACE_LUMPS_WITHIN: Duration = Duration::from_secs(1);
 /// Nothing delivered for this long, and the bitrate is halved.
 pub const PACE_STALL: Duration = Duration::from_secs(2);
 /// From one halving to the next.
