@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test cross deb conformance fuzz soak bench bench-peers yocto-crates
+.PHONY: help demo test cross deb conformance fuzz bench bench-destinations bench-peers yocto-crates soak
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/make \1	\2/p' $(firstword $(MAKEFILE_LIST))
@@ -54,6 +54,10 @@ soak: ## sound and picture for ten minutes each with a sound card that is 1 per 
 bench: ## what chunks, AMF0, FLV and a session cost, compared with the run before
 	.ci/setup build
 	$(CARGO) bench --locked --bench wire
+
+bench-destinations: ## what each further destination costs beside the first; half a minute
+	.ci/setup build
+	$(CARGO) bench --locked --bench destinations
 
 bench-peers: ## publishing beside ffmpeg, rtmp2sink and the least it can cost; some 6 minutes
 	.ci/setup bench

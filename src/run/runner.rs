@@ -231,6 +231,7 @@ impl Runner {
         loop {
             self.perform_all();
             self.show_lights();
+            self.show_console();
             self.publish_view();
             if let Some(code) = self.exit {
                 self.end().await;

@@ -90,6 +90,18 @@ impl Appliance {
         heard.unwrap_or_else(|| panic!("no {until:?} after {text:?}: {:?}", &self.said()[from..]))
     }
 
+    /// Sends bytes to the console.
+    pub fn sends(&mut self, bytes: &[u8]) {
+        self.console.write_all(bytes).expect("the console takes it");
+    }
+
+    /// Waits until what the console showed from `from` on is as wanted, and gives it; gives what
+    /// there is when it never is.
+    pub fn until_said(&self, from: usize, wanted: impl Fn(&str) -> bool) -> String {
+        let said = || self.said()[from..].to_owned();
+        eventually(PATIENCE, || Some(said()).filter(|said| wanted(said))).unwrap_or_else(said)
+    }
+
     /// Everything that the console showed.
     pub fn said(&self) -> String {
         self.said.lock().expect("no panic").clone()
