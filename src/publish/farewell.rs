@@ -45,12 +45,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
         if ending == Ending::Open {
             ending = self.await_arrival(&mut state, &mut inbox).await;
         }
+        // Who has never acknowledged, and does so while the connection is being closed, will not get
+        // around to all of it.
+        let acknowledges = state.numbers.acknowledged_bytes.is_some();
         if ending == Ending::Open {
             let left = state.stop_by.map_or(STOP_TIMEOUT, |by| by.saturating_sub(self.clock.now()));
             ending = timeout(left, self.close(&mut inbox)).await.unwrap_or(Ending::Open);
         }
         self.note_acknowledged(&mut state);
-        let missing_bytes = self.missing_bytes(&state, ending);
+        let missing_bytes = self.missing_bytes(&state, ending, acknowledges);
         if missing_bytes > 0 && state.stop_by.is_none() {
             return Err(PublishError::NotConfirmed { bytes: missing_bytes });
         }
@@ -67,9 +70,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
             let acknowledged = self.note_acknowledged(state);
             let in_flight = self.in_flight_bytes();
             let missing = state.numbers.sent_bytes.saturating_sub(acknowledged.unwrap_or(0));
-            let arrived = [0, HANDSHAKE_BYTES].contains(&missing)
-                || (acknowledged.is_none() && in_flight == 0);
             let now = self.clock.now();
+            // A server that has not had to acknowledge yet gets the time to do so, unless a stop was
+            // ordered.
+            let is_mute = acknowledged.is_none() && in_flight == 0;
+            let arrived = [0, HANDSHAKE_BYTES].contains(&missing)
+                || is_mute && (state.stop_by.is_some() || now >= moved_at + FAREWELL_QUIET);
             if progress != (acknowledged.unwrap_or(0), in_flight) {
                 (progress, moved_at) = ((acknowledged.unwrap_or(0), in_flight), now);
             }
@@ -77,7 +83,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
                 state.accepted = true;
                 (self.report)(Progress::Accepted);
             }
-            let owes = state.stop_by.is_none() && self.missing_bytes(state, Ending::Open) > 0;
+            let owes = state.stop_by.is_none() && self.missing_bytes(state, Ending::Open, true) > 0;
             let quiet = if owes { DEAD_PATH_TIMEOUT } else { FAREWELL_QUIET };
             let deadline = state.stop_by.map_or(moved_at + quiet, |by| by.min(moved_at + quiet));
             if arrived || now >= deadline {
@@ -147,12 +153,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
     /// Bytes of media, and what came before it, that the server should have confirmed by now and has
     /// not. One that resets the connection has read less than was sent; one that never acknowledges
     /// is judged by TCP.
-    fn missing_bytes(&self, state: &State, ending: Ending) -> u64 {
-        let Some(acknowledged) = state.numbers.acknowledged_bytes else {
-            let all = if ending == Ending::Reset { state.media_end } else { 0 };
-            return all.max(self.in_flight_bytes().into());
-        };
+    fn missing_bytes(&self, state: &State, ending: Ending, acknowledges: bool) -> u64 {
+        let acknowledged = state.numbers.acknowledged_bytes.unwrap_or(0);
         let missing = state.media_end.saturating_sub(acknowledged);
+        if !acknowledges || state.numbers.acknowledged_bytes.is_none() {
+            let unread = if ending == Ending::Reset { missing } else { 0 };
+            return unread.max(self.in_flight_bytes().into());
+        }
         let asked = self.session.acknowledgement_window();
         let may_owe = HANDSHAKE_BYTES + may_owe(state.ack_stride_bytes, asked.into());
         if missing > may_owe || ending == Ending::Reset && missing > HANDSHAKE_BYTES {
