@@ -161,7 +161,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
             return unread.max(self.in_flight_bytes().into());
         }
         let asked = self.session.acknowledgement_window();
-        let may_owe = HANDSHAKE_BYTES + may_owe(state.ack_stride_bytes, asked.into());
+        // How it acknowledges is known from before the stop, or else only now.
+        let stride = match state.ack_stride_bytes {
+            0 => self.session.stats().ack_stride_bytes,
+            before => before,
+        };
+        let may_owe = HANDSHAKE_BYTES + may_owe(stride, asked.into());
         if missing > may_owe || ending == Ending::Reset && missing > HANDSHAKE_BYTES {
             missing
         } else {
