@@ -170,6 +170,9 @@ pub const PACE_HEAVY_DELAY: Duration = Duration::from_millis(150);
 pub const PACE_EMERGENCY_DELAY: Duration = Duration::from_millis(600);
 /// Nothing delivered for this long, and there is no rate to follow.
 pub const PACE_HICCUP: Duration = Duration::from_millis(300);
+/// Two stalls that end within this time are how the path delivers: a receiver that opens its window
+/// late, a radio that gathers.
+pub const PACE_LUMPS_WITHIN: Duration = Duration::from_secs(1);
 /// Nothing delivered for this long, and the bitrate is halved.
 pub const PACE_STALL: Duration = Duration::from_secs(2);
 /// From one halving to the next.
@@ -430,6 +433,9 @@ pub const CAPTURE_REOPEN_AFTER_NEWS: Duration = Duration::from_millis(100);
 pub const CAPTURE_REOPENS_AFTER_NEWS: u32 = 15;
 /// Pictures that a JPEG decoder may hold before those that went in first count as broken.
 pub const CAPTURE_JPEGS_IN_DECODER_MAX: usize = 64;
+/// A key frame of a camera that delivers H.264 older than this has waited while the camera was
+/// opened, and the stream does not begin with it.
+pub const CAPTURE_PASS_AGE_MAX: Duration = Duration::from_millis(300);
 /// Sound that may lie ahead of what is encoded: 384 KB at 48 kHz and two channels.
 pub const CAPTURE_SOUND_AHEAD_MAX: Duration = Duration::from_secs(2);
 /// From `stop` to its return, even when a driver does not let go.

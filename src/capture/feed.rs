@@ -13,7 +13,7 @@ use gstreamer as gst;
 
 use super::{
     event::Source,
-    source::{Opened, Opener, Outlet},
+    source::{Opened, Opener, Outlet, is_key},
     stop::Stop,
     uevent::Retry,
 };
@@ -29,6 +29,14 @@ const WRONG_TIME_NS: u64 = 5_000_000_000;
 pub(super) struct Item {
     pub(super) media_ns: u64,
     pub(super) buffer: gst::Buffer,
+    pub(super) caps: Option<gst::Caps>,
+}
+
+impl Item {
+    /// Whether an access unit can be decoded without those before it.
+    pub(super) fn is_key(&self) -> bool {
+        is_key(&self.buffer)
+    }
 }
 
 /// What a feed has to report.
@@ -92,8 +100,8 @@ impl Feed {
             opened: replacement,
             bell: stop.clone(),
         };
-        feed.starts_lost = feed.is_lost();
-        if !live || feed.is_lost() {
+        feed.starts_lost = feed.current.is_none();
+        if !live || feed.starts_lost {
             feed.order();
         }
         Ok(feed)
@@ -123,7 +131,17 @@ impl Feed {
 
     /// Whether the slate and silence stand in.
     pub(super) fn is_lost(&self) -> bool {
-        self.current.is_none()
+        self.current.is_none() || self.is_coded()
+    }
+
+    /// Whether it gives access units, which are passed through, instead of pictures.
+    pub(super) fn is_coded(&self) -> bool {
+        self.current.as_ref().is_some_and(|current| current.opened.coded)
+    }
+
+    /// The next access unit of a camera that gives these.
+    pub(super) fn access_unit(&mut self, now_ns: u64) -> Option<Item> {
+        if self.is_coded() { self.current.as_mut()?.next(Source::Camera, now_ns) } else { None }
     }
 
     /// Exchanges sources with the keeper where it is time to; to be called before each look.
@@ -156,6 +174,9 @@ impl Feed {
 
     /// The next picture, whether or not it is due.
     pub(super) fn picture(&mut self, now_ns: u64) -> Option<Item> {
+        if self.is_coded() {
+            return None;
+        }
         self.current.as_mut()?.next(Source::Camera, now_ns)
     }
 
@@ -262,7 +283,7 @@ impl Current {
             Source::Camera => (self.opened.picture.as_mut()?, &mut self.picture_missed),
             Source::Microphone => (self.opened.sound.as_mut()?, &mut self.sound_missed),
         };
-        let Some((time, buffer)) = outlet.next() else {
+        let Some((time, buffer, caps)) = outlet.next() else {
             // The shorter track of a clip waits for the longer one.
             if over || !outlet.is_drained() {
                 missed.0.get_or_insert(now_ns);
@@ -280,6 +301,6 @@ impl Current {
         };
         let duration_ns = buffer.duration().map_or(0, gst::ClockTime::nseconds);
         self.end_ns = self.end_ns.max(media_ns.saturating_add(duration_ns));
-        Some(Item { media_ns, buffer })
+        Some(Item { media_ns, buffer, caps })
     }
 }

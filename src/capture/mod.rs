@@ -43,6 +43,7 @@ mod lip_sync;
 mod mender;
 mod modes;
 mod overlay;
+mod passthrough;
 mod picture;
 mod pictures;
 mod pipeline;

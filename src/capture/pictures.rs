@@ -147,6 +147,11 @@ impl Pictures {
         self.start_ns = media_ns;
     }
 
+    /// Goes on at a media time, after there was no need for pictures.
+    pub(super) fn resume_at(&mut self, media_ns: u64) {
+        (self.start_ns, self.number) = (media_ns, 0);
+    }
+
     fn pts_ns(&self, number: u64) -> u64 {
         self.start_ns + scale(number, SECOND_NS, self.fps)
     }

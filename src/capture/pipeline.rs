@@ -211,6 +211,12 @@ pub fn source(
     let live = recipe.is_live();
     let description = PipelineDescription::default();
     let head = match recipe {
+        Recipe::V4l2 { node, mode } if recipe.is_coded() => {
+            return description.chain(coded_tail(camera(node, mode)));
+        }
+        Recipe::CodedLaunch(text) => {
+            return description.chain(coded_tail(Chain::default().text(text.clone())));
+        }
         Recipe::V4l2 { node, mode } => camera(node, mode),
         Recipe::Libcamera(name) => libcamera(name.as_deref(), video),
         Recipe::Argus(sensor) => argus(*sensor, video),
@@ -306,6 +312,16 @@ fn picture_tail(chain: Chain, live: bool, video: &VideoSettings) -> Chain {
         .element("videoscale", &[("add-borders", "true")])
         .text(picture_caps(video))
         .element("queue", queue(live))
+        .element_with("appsink", outlet(PICTURE))
+}
+
+/// H.264 that is passed through, in the form in which access units leave. What is dropped because
+/// nobody takes it yet is made good at the next key frame.
+fn coded_tail(chain: Chain) -> Chain {
+    chain
+        .element("h264parse", &[("name", PICTURE_HEAD)])
+        .text("video/x-h264, stream-format=(string)avc, alignment=(string)au")
+        .element("queue", queue(true))
         .element_with("appsink", outlet(PICTURE))
 }
 

@@ -15,6 +15,7 @@ use super::{
     event::{CaptureEvent, Fault, Source},
     feed::{Change, Feed},
     mender::Mender,
+    passthrough::Passthrough,
     pictures::Pictures,
     programme::Programme,
     sounds::Sounds,
@@ -73,6 +74,7 @@ impl Pulse {
     /// The reason when it ended by itself.
     fn beat_until_the_end(&mut self, stop: &Stop) -> Option<String> {
         let mut first_key_seen = false;
+        let mut passthrough = Passthrough::default();
         let mut mender = Mender::new(&self.programme, &self.encoders, self.clock.now_ns());
         loop {
             let asked_ns = self.clock.now_ns();
@@ -83,8 +85,12 @@ impl Pulse {
             }
             let now_ns = self.clock.now_ns();
             self.turn_feeds(now_ns);
-            let camera = feed_of(&mut self.feeds, Source::Camera);
-            self.pictures.feed(now_ns, camera, &self.programme, &self.counters);
+            let mut camera = feed_of(&mut self.feeds, Source::Camera);
+            if passthrough.turn(now_ns, camera.as_deref_mut(), &self.programme) {
+                self.pictures.resume_at(now_ns);
+            } else {
+                self.pictures.feed(now_ns, camera, &self.programme, &self.counters);
+            }
             let microphone = feed_of(&mut self.feeds, Source::Microphone);
             self.sounds.feed(now_ns, microphone, &self.programme, &self.counters);
             if !first_key_seen && self.counters.key_frames.load(Ordering::Relaxed) > 0 {

@@ -101,6 +101,8 @@ pub enum CameraSource {
     },
     /// Elements in `gst-launch` notation that end in raw or decodable video.
     Launch(String),
+    /// Elements in `gst-launch` notation that end in H.264, which is passed through.
+    LaunchCoded(String),
 }
 
 /// Where the sound comes from.
@@ -226,7 +228,7 @@ impl fmt::Display for CameraSource {
             CameraSource::Libcamera { name: Some(name) } => write!(f, "{name} of libcamera"),
             CameraSource::Argus { sensor } => write!(f, "sensor {sensor} of the Jetson board"),
             CameraSource::Hdmi { device, .. } => write!(f, "the HDMI input {device}"),
-            CameraSource::Launch(text) => f.write_str(text),
+            CameraSource::Launch(text) | CameraSource::LaunchCoded(text) => f.write_str(text),
         }
     }
 }
@@ -307,7 +309,12 @@ impl From<&Profile> for Request {
                     subdevice: subdevice.clone(),
                     edid: edid.clone(),
                 },
-                board::Camera::Launch { launch } => CameraSource::Launch(launch.clone()),
+                board::Camera::Launch { launch, passthrough: false } => {
+                    CameraSource::Launch(launch.clone())
+                }
+                board::Camera::Launch { launch, passthrough: true } => {
+                    CameraSource::LaunchCoded(launch.clone())
+                }
             },
             microphone: match &profile.microphone {
                 board::Microphone::Tone => MicrophoneSource::Tone,

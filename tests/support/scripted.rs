@@ -42,6 +42,8 @@ pub struct Treatment {
     /// After this many video messages, read no further, and once the publisher has had its time to
     /// write all of it, leave like this.
     pub leave_after: Option<(u64, Leave)>,
+    /// After this many video messages, hang: read nothing more, and keep the connection.
+    pub freeze_after: Option<u64>,
 }
 
 /// How a server leaves that has not read everything.
@@ -179,6 +181,10 @@ async fn serve(
         {
             moved = true;
             session.request_reconnect(Some(place));
+        }
+        let taken = list.lock().expect("no panic")[number].video;
+        if treatment.freeze_after.is_some_and(|after| taken >= after) {
+            return std::future::pending().await;
         }
         if over {
             let outbound = session.transmit();
