@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test cross deb conformance fuzz bench bench-destinations bench-peers yocto-crates
+.PHONY: help demo test cross deb conformance fuzz bench bench-destinations bench-peers yocto-crates soak
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/make \1	\2/p' $(firstword $(MAKEFILE_LIST))
@@ -46,6 +46,10 @@ conformance: ## our client against real servers, probe by probe; writes docs/con
 fuzz: ## throw bytes at everything that reads bytes (FUZZ_SECONDS for each of FUZZ_TARGETS)
 	.ci/setup build
 	FUZZ_SECONDS="$(FUZZ_SECONDS)" FUZZ_TARGETS="$(FUZZ_TARGETS)" .ci/fuzz
+
+soak: ## sound and picture for ten minutes each with a sound card that is 1 per mille fast and slow
+	.ci/setup test
+	FIRSTMILE_SOAK_SECONDS=600 $(CARGO) test --locked --test capture_sync one_per_mille -- --nocapture
 
 bench: ## what chunks, AMF0, FLV and a session cost, compared with the run before
 	.ci/setup build

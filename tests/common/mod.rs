@@ -81,7 +81,12 @@ impl Taken {
 
     /// Waits until `done`, for as long as a loaded machine may need.
     pub fn wait_for(&self, what: &str, done: impl Fn(&Kept) -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(30);
+        self.wait_as_long_as(30, what, done);
+    }
+
+    /// The same for something that takes its time.
+    pub fn wait_as_long_as(&self, seconds: u64, what: &str, done: impl Fn(&Kept) -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(seconds);
         let mut kept = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
         while !done(&kept) {
             let left = deadline.saturating_duration_since(Instant::now());
