@@ -12,7 +12,7 @@
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod limits;
 
-// the stream key: never printed, wiped when dropped
+// stream key, passphrase, PIN: never printed, wiped when dropped
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod secret;
 

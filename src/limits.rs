@@ -3,6 +3,7 @@
 //! Pure room. Rooms name these constants instead of writing numbers; relations between bounds are
 //! asserted at compile time at the end of the page.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 // ── destinations ──────────────────────────────────────────────────────────────────────────────
@@ -265,6 +266,35 @@ pub const WATCHERS_MAX: usize = CONTROL_CLIENTS_MAX + 1;
 
 /// A console line; it must admit the longest URL and the longest key with their command.
 pub const CONSOLE_LINE_BYTES_MAX: usize = 4 * 1024;
+/// A serial port is looked at this often when nothing is typed; that it is unplugged is seen at once.
+pub const CONSOLE_READ_TICK: Duration = Duration::from_secs(60);
+/// A host that takes not a byte for this long does not read.
+pub const CONSOLE_WRITE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Digits of a console PIN: fewer are guessed within days even at the back-off's pace.
+pub const PIN_DIGITS_MIN: usize = 4;
+/// More than anybody remembers.
+pub const PIN_DIGITS_MAX: usize = 16;
+/// Rounds of the hash of a PIN: 0.1 s on a Cortex-A53, on a thread of its own.
+pub const PIN_ITERATIONS: NonZeroU32 = NonZeroU32::new(100_000).unwrap();
+/// Rounds that a hash in a file may ask for: 1 s.
+pub const PIN_ITERATIONS_MAX: u32 = 1_000_000;
+/// Wrong PINs in a row that cost no wait.
+pub const PIN_TRIES_FREE: u32 = 3;
+/// Wait after the first wrong PIN that does; doubled after each further one.
+pub const PIN_WAIT_FIRST: Duration = Duration::from_secs(2);
+/// Longest wait after a wrong PIN: 10,000 PINs take a week.
+pub const PIN_WAIT_MAX: Duration = Duration::from_secs(60);
+/// A console where nobody types for this long asks for the PIN again.
+pub const PIN_IDLE: Duration = Duration::from_secs(600);
+/// Bytes that may be typed while a PIN is judged.
+pub const CONSOLE_HELD_BYTES_MAX: usize = CONSOLE_LINE_BYTES_MAX;
+/// What the console says unasked uses up to one part in this many of the line: at 115,200 baud
+/// 5,760 bytes a second, so that answers find room beside it.
+pub const CONSOLE_UNASKED_SHARE: u32 = 2;
+/// A serial line carries a byte in ten bits: start, eight, stop.
+pub const SERIAL_BITS_PER_BYTE: u32 = 10;
+/// The speed that is counted with where the port has none.
+pub const CONSOLE_BAUD: u32 = 115_200;
 /// Lines remembered by the console.
 pub const CONSOLE_HISTORY_MAX: usize = 32;
 /// Parameter bytes of a terminal's escape sequence; keys send at most six.
@@ -299,8 +329,6 @@ pub const BUTTON_HOLD: Duration = Duration::from_secs(2);
 pub const BUTTON_STUCK: Duration = Duration::from_secs(10);
 /// How often a button, a port or a light that cannot be opened is tried again.
 pub const DEVICE_REOPEN_INTERVAL: Duration = Duration::from_secs(2);
-/// A key that an input device reports as pressed within this time from its opening was so before.
-pub const KEY_FOUND_WITHIN: Duration = Duration::from_millis(500);
 /// What is pressed this long after the program's start was so when the box was switched on; what is
 /// replugged later was not.
 pub const POWER_UP: Duration = Duration::from_secs(5);
@@ -308,6 +336,16 @@ pub const POWER_UP: Duration = Duration::from_secs(5);
 pub const RESET_HOLD: Duration = Duration::from_secs(10);
 /// An armed factory reset happens when the button is let go within this time.
 pub const RESET_LET_GO: Duration = Duration::from_secs(5);
+/// Settings of the network that wait for NetworkManager; only the newest matter.
+pub const NETWORK_ORDERS_MAX: usize = 4;
+/// One call of `nmcli`; it waits for nothing, and a loaded board takes a second.
+pub const NMCLI_TIMEOUT: Duration = Duration::from_secs(20);
+/// What is read of what `nmcli` prints: a list of some hundred connections.
+pub const NMCLI_OUTPUT_BYTES_MAX: u64 = 64 * 1024;
+/// Rounds from a passphrase to its key (IEEE 802.11-2020 annex J.4.1).
+pub const WPA_ITERATIONS: NonZeroU32 = NonZeroU32::new(4_096).unwrap();
+/// Name servers of an interface; resolvers look at three (resolv.conf(5)).
+pub const DNS_SERVERS_MAX: usize = 3;
 /// A settings file.
 pub const SETTINGS_BYTES_MAX: usize = 64 * 1024;
 /// Mistakes of a settings file that are told one by one; a screen holds no more.
@@ -385,6 +423,13 @@ pub const CAPTURE_STALL: Duration = Duration::from_millis(1_500);
 /// From the loss of a source to the next try, and between tries: a replugged microphone is to be
 /// heard within 3 s.
 pub const CAPTURE_REOPEN_INTERVAL: Duration = Duration::from_secs(1);
+/// Between tries when the kernel has just told that a device came: its node and the rights to it
+/// follow within a second on a busy board.
+pub const CAPTURE_REOPEN_AFTER_NEWS: Duration = Duration::from_millis(100);
+/// So many tries are that close together.
+pub const CAPTURE_REOPENS_AFTER_NEWS: u32 = 15;
+/// Pictures that a JPEG decoder may hold before those that went in first count as broken.
+pub const CAPTURE_JPEGS_IN_DECODER_MAX: usize = 64;
 /// Sound that may lie ahead of what is encoded: 384 KB at 48 kHz and two channels.
 pub const CAPTURE_SOUND_AHEAD_MAX: Duration = Duration::from_secs(2);
 /// From `stop` to its return, even when a driver does not let go.

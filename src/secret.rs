@@ -1,12 +1,17 @@
-//! The stream key: never printed, wiped when dropped.
+//! Secrets (stream key, Wi-Fi passphrase, console PIN): never printed, wiped when dropped.
 //!
 //! Pure room. A key enters the house in one of three ways (a file, standard input, the console
 //! without echo) and leaves it only through [`reveal`](crate::secret::StreamKey::reveal), which the RTMP session calls to
 //! write `publish` and the settings store to write the key's own file. `Debug` and `Display` show
 //! dots, so a key that strays into a log line shows nothing, not even its length.
 
+mod passphrase;
+mod pin;
+
 use std::fmt;
 
+pub use passphrase::{Passphrase, PassphraseError};
+pub use pin::{ConsolePin, PinError};
 use zeroize::Zeroizing;
 
 use crate::limits::KEY_BYTES_MAX;

@@ -7,7 +7,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
     time::Duration,
@@ -215,6 +215,112 @@ fn stop_is_prompt_while_a_lost_camera_is_looked_for() {
     let capture = Capture::start(request, taken.sink(), taken.events()).expect("starts");
     taken.wait_for("the loss", |t| t.has(&LOST_CAMERA));
     assert!(capture.stop());
+}
+
+/// A camera that sends JPEGs, most of them broken in one way or another, as datagrams.
+struct BadWebcam {
+    port: u16,
+    sent_broken: Arc<AtomicUsize>,
+    _alive: Arc<()>,
+}
+
+impl BadWebcam {
+    fn start() -> BadWebcam {
+        let probe = UdpSocket::bind("127.0.0.1:0").expect("a port");
+        let port = probe.local_addr().expect("an address").port();
+        drop(probe);
+        let (sent_broken, alive) = (Arc::new(AtomicUsize::new(0)), Arc::new(()));
+        let (count, watched) = (Arc::clone(&sent_broken), Arc::downgrade(&alive));
+        let pictures = [jpeg(), cut(), overwritten(), without_tables(), jpeg(), noise()];
+        thread::spawn(move || {
+            let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+            for number in 0.. {
+                if watched.upgrade().is_none() {
+                    return;
+                }
+                let kind = number % pictures.len();
+                // Nobody listens while the camera is not open.
+                let sent = socket.send_to(&pictures[kind], ("127.0.0.1", port));
+                count.fetch_add(
+                    usize::from(sent.is_ok() && ![0, 4].contains(&kind)),
+                    Ordering::Relaxed,
+                );
+                thread::sleep(Duration::from_millis(33));
+            }
+        });
+        BadWebcam { port, sent_broken, _alive: alive }
+    }
+
+    fn launch(&self) -> String {
+        format!(
+            "udpsrc address=127.0.0.1 port={} caps=\"image/jpeg, width=(int)64, height=(int)48, \
+             framerate=(fraction)30/1\"",
+            self.port
+        )
+    }
+}
+
+/// A real JPEG of 64x48.
+fn jpeg() -> Vec<u8> {
+    use gstreamer::{self as gst, prelude::*};
+
+    gst::init().expect("GStreamer");
+    let text = "videotestsrc num-buffers=1 ! video/x-raw,width=64,height=48,framerate=30/1 \
+                ! jpegenc ! appsink name=out sync=false";
+    let pipeline = gst::parse::launch(text).expect("a pipeline");
+    let sink = pipeline.downcast_ref::<gst::Bin>().and_then(|bin| bin.by_name("out"));
+    let sink = sink.and_then(|sink| sink.downcast::<gstreamer_app::AppSink>().ok());
+    pipeline.set_state(gst::State::Playing).expect("plays");
+    let sample = sink.expect("the sink").pull_sample().expect("a picture");
+    let jpeg = sample.buffer().expect("a buffer").map_readable().expect("readable").to_vec();
+    pipeline.set_state(gst::State::Null).expect("stops");
+    jpeg
+}
+
+fn cut() -> Vec<u8> {
+    let whole = jpeg();
+    whole[..whole.len() / 2].to_vec()
+}
+
+/// A piece in the middle is that of the start.
+fn overwritten() -> Vec<u8> {
+    let mut broken = jpeg();
+    let at = broken.len() * 3 / 4;
+    let piece = broken[..40].to_vec();
+    broken[at..at + piece.len()].copy_from_slice(&piece);
+    broken
+}
+
+/// All parts are there, but its Huffman tables say nothing that a decoder could follow.
+fn without_tables() -> Vec<u8> {
+    let mut broken = jpeg();
+    let table = broken.windows(2).position(|pair| pair == [0xFF, 0xC4]).expect("a table");
+    broken[table + 5..table + 21].fill(0xF0);
+    broken
+}
+
+fn noise() -> Vec<u8> {
+    (0..3_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
+}
+
+#[test]
+fn broken_jpegs_are_left_out_and_counted_and_never_end_the_stream() {
+    let webcam = BadWebcam::start();
+    let taken = Taken::default();
+    let request = Request { camera: CameraSource::Launch(webcam.launch()), ..small() };
+    let capture = Capture::start(request, taken.sink(), taken.events()).expect("starts");
+    let before = (webcam.sent_broken.load(Ordering::Relaxed), capture.stats().pictures_broken);
+    taken.wait_for("four seconds", |t| t.of(Track::Video).len() > 120);
+    let stats = capture.stats();
+    let sent = webcam.sent_broken.load(Ordering::Relaxed) - before.0;
+    let counted = (stats.pictures_broken - before.1) as usize;
+    capture.stop();
+    assert!(sent > 20, "{sent} broken pictures were sent");
+    // A few are on their way when either number is read.
+    assert!(counted.abs_diff(sent) <= 8, "{counted} of {sent} broken pictures were counted");
+    assert_unbroken(&taken, &capture);
+    assert!(!taken.seen_events().contains(&LOST_CAMERA), "two of six are good enough to go on");
+    assert_eq!(stats.slate_pictures, 0);
 }
 
 /// A camera whose pictures come as datagrams, so that it can freeze.

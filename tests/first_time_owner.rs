@@ -127,7 +127,7 @@ fn a_factory_reset_forgets_everything() {
 fn a_program_at_the_serial_line_reads_blocks() {
     let mut appliance = Appliance::start(&[]);
     let told = appliance.types("mode machine\r", "\r\n\r\n");
-    assert!(told.contains("ACK\r\nreply: text\r\nlines.1: machine mode, version 1\r\n"), "{told}");
+    assert!(told.contains("ACK\r\nreply: mode\r\nmode: machine\r\nversion: 1\r\n"), "{told}");
     let told = appliance.types("status\r", "\r\n\r\n");
     assert!(told.starts_with("ACK\r\nreply: status\r\n"), "no echo, no prompt: {told:?}");
     assert!(told.contains("\r\nmode: needs_setup\r\n"), "{told}");

@@ -142,7 +142,7 @@ refusals! {
     utf_16_without_its_mark: |d| d.put(good("").encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>()), ["not text"];
     a_version_of_the_future: |d| d.put("version = 99\n"), ["version", "1 is"];
     no_version: |d| d.put("[video]\nfps = 25\n"), ["version = 1"];
-    a_setting_out_of_range: |d| d.put(good("[video]\nfps = 25000\n")), ["firstmile.toml:3:7", "1 to 120"];
+    a_setting_out_of_range: |d| d.put(good("[video]\nfps = 25000\n")), ["firstmile.toml:3:7", "1 to 60"];
     one_mistake_beside_good_settings: |d| d.put(good("[video]\nwidth = 1280\nhieght = 720\n")), ["hieght", "height"];
     a_stick_cut_in_the_middle_of_its_key: |d| {
         let text = good("");

@@ -319,6 +319,9 @@ impl Appliance {
                 product: env!("CARGO_PKG_NAME"),
                 version: env!("CARGO_PKG_VERSION"),
                 board: self.setup.board.clone(),
+                name: None,
+                machine: None,
+                serial_number: None,
             }),
             Command::Serve(service) => {
                 return self.act(Action::Serve { from, service: service.clone() });

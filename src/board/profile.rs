@@ -273,6 +273,16 @@ pub enum Console {
     },
 }
 
+impl Console {
+    /// The speed of a serial port, in baud.
+    pub fn baud(&self) -> Option<u32> {
+        match self {
+            Console::Serial { baud, .. } => Some(*baud),
+            Console::Stdio | Console::Pty => None,
+        }
+    }
+}
+
 /// A header with two rows of pins; the odd ones are on the left.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Wiring {

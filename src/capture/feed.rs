@@ -15,6 +15,7 @@ use super::{
     event::Source,
     source::{Opened, Opener, Outlet},
     stop::Stop,
+    uevent::Retry,
 };
 use crate::limits::{CAPTURE_REOPEN_INTERVAL, CAPTURE_STALL};
 
@@ -179,15 +180,22 @@ fn keep(opener: &Opener, orders: &Receiver<Order>, opened: &SyncSender<Opened>, 
     }
 }
 
-/// Tries until it succeeds; `None` when the capture stops.
+/// Tries until it succeeds, at once when the kernel tells of a device; `None` when the capture
+/// stops.
 fn open_at_last(opener: &Opener, stop: &Stop) -> Option<Opened> {
+    let mut retry = Retry::default();
+    let mut seen = stop.news();
     loop {
         match opener.open(|| stop.wait(Duration::ZERO)) {
             Ok(opened) => return Some(opened),
             Err(error) => tracing::debug!(%error, "source not open yet"),
         }
-        if stop.wait(CAPTURE_REOPEN_INTERVAL) {
+        if stop.wait_for_news(retry.next(), seen) {
             return None;
+        }
+        if stop.news() != seen {
+            seen = stop.news();
+            retry.heard();
         }
     }
 }

@@ -33,7 +33,9 @@ mod error;
 mod event;
 mod feed;
 mod hdmi;
+mod hotplug;
 mod inventory;
+mod jpeg;
 mod levels;
 mod lip_sync;
 mod mender;
@@ -54,6 +56,7 @@ mod stop;
 mod stretch;
 mod tone;
 mod trial;
+mod uevent;
 mod video_branch;
 
 use std::{fmt, sync::Arc};
@@ -129,8 +132,8 @@ impl Capture {
         events: Arc<dyn Fn(CaptureEvent) + Send + Sync>,
     ) -> Result<Capture, CaptureError> {
         let clock = MediaClock::start();
-        let feeds = open_sources(&request, &clock, stop)?;
         let counters = Arc::new(Counters::default());
+        let feeds = open_sources(&request, &clock, &counters, stop)?;
         let failure = Failure::default();
         let on_bus = {
             let failure = failure.clone();
@@ -188,13 +191,19 @@ impl Capture {
 fn open_sources(
     request: &Request,
     clock: &MediaClock,
+    counters: &Arc<Counters>,
     stop: &Stop,
 ) -> Result<Vec<Feed>, CaptureError> {
     let refused = |error: std::io::Error| CaptureError::Gstreamer(error.to_string());
     let mut opening = Vec::new();
-    for plan in SourcePlan::of(request) {
+    let plans = SourcePlan::of(request);
+    if plans.iter().any(SourcePlan::is_device) {
+        hotplug::listen(stop);
+    }
+    for plan in plans {
         let (video, audio) = (request.video.clone(), request.audio.clone());
-        let opener = Opener { plan, video, audio, clock: clock.clone() };
+        let (clock, counters) = (clock.clone(), Arc::clone(counters));
+        let opener = Opener { plan, video, audio, clock, counters };
         let first = opener.clone();
         let opened =
             Bounded::start("capture-open", CAPTURE_DRIVER_TIMEOUT, move || first.open(|| false))

@@ -138,6 +138,11 @@ impl SourcePlan {
         }
     }
 
+    /// Whether it is a device that can be plugged in and out.
+    pub(super) fn is_device(&self) -> bool {
+        !matches!(self, SourcePlan::Fixed(_))
+    }
+
     /// Whether it goes on by itself, rather than ending and being played again.
     pub(super) fn is_live(&self) -> bool {
         !matches!(self, SourcePlan::Fixed(recipe) if !recipe.is_live())

@@ -5,7 +5,7 @@
 use std::{
     fs::File,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -16,9 +16,11 @@ use super::{
     build::{MediaClock, Running},
     bus::{self, BusEvent},
     error::CaptureError,
+    jpeg::{self, InDecoder},
     pipeline,
     plan::{Recipe, SourcePlan, Ways},
     request::{AudioSettings, VideoSettings},
+    stats::Counters,
 };
 use crate::limits::CAPTURE_OPEN_TIMEOUT;
 
@@ -32,6 +34,7 @@ pub(super) struct Opener {
     pub(super) video: VideoSettings,
     pub(super) audio: AudioSettings,
     pub(super) clock: MediaClock,
+    pub(super) counters: Arc<Counters>,
 }
 
 /// An open source. Dropping it closes the device, which may take as long as the driver likes.
@@ -117,6 +120,7 @@ impl Opener {
             running,
         };
         opened.listen(self.plan.is_live());
+        opened.leave_out_broken_pictures(&self.counters);
         self.clock.drive(opened.running.pipeline());
         let started = opened.running.play();
         let said = |opened: &Opened, otherwise: String| opened.failure.said().unwrap_or(otherwise);
@@ -154,6 +158,38 @@ impl Opened {
                     failure.note(format!("it has no {what}"));
                 }
             }
+        });
+    }
+
+    /// Keeps broken JPEGs away from the decoder, and counts them together with those that it does
+    /// not make a picture of.
+    fn leave_out_broken_pictures(&self, counters: &Arc<Counters>) {
+        let pad = |name| self.running.optional_element::<gst::Element>(name)?.static_pad("sink");
+        let (Some(into), Some(out)) = (pad(pipeline::DECODER), pad(pipeline::PICTURE_HEAD)) else {
+            return;
+        };
+        let inside = Arc::new(Mutex::new(InDecoder::default()));
+        let counted = {
+            let counters = Arc::clone(counters);
+            move |broken| counters.broken.fetch_add(broken, Ordering::Relaxed)
+        };
+        let (entering, count) = (Arc::clone(&inside), counted.clone());
+        into.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
+            let Some(buffer) = info.buffer().filter(|_| carries_jpeg(pad)) else {
+                return gst::PadProbeReturn::Ok;
+            };
+            if is_broken(buffer) {
+                count(1);
+                return gst::PadProbeReturn::Drop;
+            }
+            let time_ns = buffer.pts().map(gst::ClockTime::nseconds);
+            count(entering.lock().unwrap_or_else(PoisonError::into_inner).entered(time_ns));
+            gst::PadProbeReturn::Ok
+        });
+        out.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+            let time_ns = info.buffer().and_then(|b| b.pts()).map(gst::ClockTime::nseconds);
+            counted(inside.lock().unwrap_or_else(PoisonError::into_inner).left(time_ns));
+            gst::PadProbeReturn::Ok
         });
     }
 
@@ -201,6 +237,16 @@ impl Outlet {
     pub(super) fn is_drained(&self) -> bool {
         self.first.is_none() && self.appsink.is_eos()
     }
+}
+
+fn carries_jpeg(pad: &gst::Pad) -> bool {
+    let caps = pad.current_caps();
+    caps.is_some_and(|caps| caps.structure(0).is_some_and(|s| s.name() == "image/jpeg"))
+}
+
+fn is_broken(buffer: &gst::BufferRef) -> bool {
+    buffer.flags().contains(gst::BufferFlags::CORRUPTED)
+        || buffer.map_readable().is_ok_and(|map| !jpeg::is_whole(&map))
 }
 
 fn check_file(path: &Path) -> Result<(), CaptureError> {

@@ -30,6 +30,8 @@ pub struct CaptureStats {
     pub pictures_skipped: u64,
     /// Pictures shown again because the camera gave no new one.
     pub pictures_repeated: u64,
+    /// Pictures of the camera that came broken and were left out; the one before is shown again.
+    pub pictures_broken: u64,
     /// Pictures of the slate, shown in place of a lost camera.
     pub slate_pictures: u64,
     /// Samples per channel of silence, put where the microphone gave none.
@@ -62,6 +64,7 @@ pub(super) struct Counters {
     pub(super) oversize: AtomicU64,
     pub(super) skipped: AtomicU64,
     pub(super) repeated: AtomicU64,
+    pub(super) broken: AtomicU64,
     pub(super) slate: AtomicU64,
     pub(super) silent: AtomicU64,
     pub(super) lost: AtomicU64,
@@ -138,6 +141,7 @@ impl Counters {
             oversize_dropped: get(&self.oversize),
             pictures_skipped: get(&self.skipped),
             pictures_repeated: get(&self.repeated),
+            pictures_broken: get(&self.broken),
             slate_pictures: get(&self.slate),
             silent_samples: get(&self.silent),
             sources_lost: get(&self.lost),

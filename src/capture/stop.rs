@@ -22,6 +22,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     stopped: bool,
+    /// Devices that came so far.
+    news: u64,
     threads: usize,
 }
 
@@ -46,6 +48,23 @@ impl Stop {
     /// Waits for that long or until the stop; `true` when it is time to end.
     pub(super) fn wait(&self, at_most: Duration) -> bool {
         self.wait_until(at_most, |state| state.stopped)
+    }
+
+    /// Something came that a thread may be waiting for.
+    pub(super) fn tell_news(&self) {
+        self.lock().news += 1;
+        self.0.changed.notify_all();
+    }
+
+    /// The news so far, for [`Stop::wait_for_news`].
+    pub(super) fn news(&self) -> u64 {
+        self.lock().news
+    }
+
+    /// Waits for that long, until the stop, or until there is more news than `seen`.
+    pub(super) fn wait_for_news(&self, at_most: Duration, seen: u64) -> bool {
+        self.wait_until(at_most, |state| state.stopped || state.news != seen);
+        self.lock().stopped
     }
 
     /// Orders every thread to end and waits for them; `false` when one has not ended in time. It
@@ -134,6 +153,18 @@ mod tests {
         let stop = Stop::default();
         stop.spawn("stuck", |_| thread::sleep(Duration::from_secs(2))).expect("a thread");
         assert!(!stop.stop_and_wait(Duration::from_millis(20)));
+    }
+
+    #[test]
+    fn news_is_heard_at_once_even_when_it_came_before_the_wait() {
+        let (stop, long) = (Stop::default(), Duration::from_secs(60));
+        let seen = stop.news();
+        stop.tell_news();
+        assert!(!stop.wait_for_news(long, seen), "no stop");
+        let seen = stop.news();
+        assert!(!stop.wait_for_news(Duration::from_millis(1), seen));
+        stop.stop();
+        assert!(stop.wait_for_news(long, seen));
     }
 
     #[test]

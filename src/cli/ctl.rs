@@ -1,17 +1,19 @@
 //! `firstmile ctl`: a console command for the box that runs on this machine.
 
 use std::env;
-use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
+use std::path::PathBuf;
 
 use clap::Args;
 use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 
+use zeroize::Zeroizing;
+
+use crate::console::{self, Command, Service, Typed};
 use crate::device::control;
-use crate::secret::StreamKey;
+use crate::limits::CONTROL_REQUEST_BYTES_MAX;
 
 use super::exit::{Code, Failure};
-use super::key;
 
 /// Say a console command to the running box: `firstmile ctl help` lists them
 #[derive(Debug, Args)]
@@ -22,7 +24,7 @@ pub struct CtlArgs {
     /// Control socket of the box
     #[arg(long, value_name = "SOCKET")]
     socket: Option<PathBuf>,
-    /// The command; `key NAME` reads the key from standard input
+    /// The command; `key NAME` and `set console.pin` read what is secret from standard input
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     command: Vec<String>,
 }
@@ -33,8 +35,10 @@ pub struct CtlArgs {
 /// [`Failure`] when no box is running, or it refuses.
 pub fn run(args: &CtlArgs) -> Result<(), Failure> {
     let path = args.socket.clone().unwrap_or_else(default_socket);
-    let key = match args.command.first().map(String::as_str) {
-        Some("key") => Some(ask_key()?),
+    let line = args.command.join(" ");
+    let secret = match console::parse(&line) {
+        Ok(Some(Command::Serve(Service::Key { .. }))) => Some(ask("stream key")?),
+        Ok(Some(Command::Serve(Service::SetSecret { name }))) => Some(ask(name)?),
         _ => None,
     };
     let lost = |error: io::Error| {
@@ -42,8 +46,7 @@ pub fn run(args: &CtlArgs) -> Result<(), Failure> {
             format!("no box answers at {}: {error}; is the service running?", path.display());
         Failure::new(Code::Failed, words)
     };
-    let line = args.command.join(" ");
-    let answers = control::ask(&path, &line, key.as_ref()).map_err(lost)?;
+    let answers = control::ask(&path, &line, secret.as_ref()).map_err(lost)?;
     let mut refused = false;
     for answer in answers {
         let answer = answer.map_err(lost)?;
@@ -62,24 +65,33 @@ pub fn default_socket() -> PathBuf {
     control::path(env::var("RUNTIME_DIRECTORY").ok().as_deref())
 }
 
-/// The key from standard input; at a terminal it is asked for and not echoed.
-fn ask_key() -> Result<StreamKey, Failure> {
+/// A secret from standard input; at a terminal it is asked for and not echoed.
+fn ask(what: &str) -> Result<Typed, Failure> {
     let stdin = io::stdin();
-    if !stdin.is_terminal() {
-        return key::read(Path::new("-"));
-    }
     let failed = |error: &dyn std::fmt::Display| {
-        Failure::new(Code::Failed, format!("the terminal cannot be used: {error}"))
+        Failure::new(Code::Failed, format!("standard input cannot be used: {error}"))
     };
+    let mut line = Zeroizing::new(String::with_capacity(CONTROL_REQUEST_BYTES_MAX));
+    if !stdin.is_terminal() {
+        let bound = CONTROL_REQUEST_BYTES_MAX as u64;
+        BufReader::new(stdin.take(bound)).read_line(&mut line).map_err(|error| failed(&error))?;
+        return typed(&line, what);
+    }
     let before = tcgetattr(&stdin).map_err(|error| failed(&error))?;
     let mut silent = before.clone();
     silent.local_flags.remove(LocalFlags::ECHO);
-    eprint!("stream key (not shown): ");
+    eprint!("{what} (not shown): ");
     tcsetattr(&stdin, SetArg::TCSAFLUSH, &silent).map_err(|error| failed(&error))?;
-    let mut line = zeroize::Zeroizing::new(String::new());
     let read = stdin.read_line(&mut line);
     tcsetattr(&stdin, SetArg::TCSAFLUSH, &before).map_err(|error| failed(&error))?;
     eprintln!();
     read.map_err(|error| failed(&error))?;
-    StreamKey::parse(&line).map_err(|error| Failure::new(Code::Settings, error))
+    typed(&line, what)
+}
+
+fn typed(line: &str, what: &str) -> Result<Typed, Failure> {
+    match line.trim_end_matches(['\r', '\n']) {
+        "" => Err(Failure::new(Code::Settings, format!("standard input holds no {what}"))),
+        secret => Ok(Typed::from(secret)),
+    }
 }

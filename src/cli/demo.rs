@@ -16,7 +16,7 @@ use crate::capture::{self, CameraSource, MicrophoneSource};
 use crate::clock::Clock;
 use crate::console::{self, DestinationState, DestinationStatus, Mode};
 use crate::device::button::Seen;
-use crate::device::{Lights, LogRing, ServiceManager};
+use crate::device::{Lights, LogRing, Machine, ServiceManager};
 use crate::limits::BUTTON_HOLD;
 use crate::panel::Contact;
 use crate::publish::Target;
@@ -97,7 +97,8 @@ pub async fn run(args: DemoArgs) -> Result<(), Failure> {
     if let Some(second) = own_server(&args)? {
         destinations.push(second);
     }
-    let setup = Setup { request, destinations, memory: Memory::default(), profile };
+    let machine = Machine::default();
+    let setup = Setup { request, destinations, memory: Memory::default(), machine, profile };
     let _ = inputs.send(Input::Network(LinkChange::Up, None)).await;
     let _ = inputs.send(Input::Clock(console::Clock::Trusted)).await;
     let (view, watched) = watch::channel(None);

@@ -13,7 +13,8 @@ use crate::capture;
 use crate::clock::Clock;
 use crate::device::store::Store;
 use crate::device::{
-    Folder, Lights, Restarts, ServiceManager, Sources, button, control, network, open_port,
+    Folder, Lights, Machine, Port, PortEvent, Restarts, ServiceManager, Sources, button, control,
+    network,
 };
 use crate::run::{self as box_loop, Hands, Input, Memory, Setup};
 use crate::{board, config, console, limits};
@@ -52,9 +53,12 @@ pub async fn run(args: RunArgs) -> Result<(), Failure> {
     let memory = remember(&args)?;
     let (inputs, received) = box_loop::inputs();
 
-    let typed = inputs.clone();
-    let console = open_port(&profile.console, move |bytes| {
-        let _ = typed.blocking_send(Input::Typed(bytes.to_vec()));
+    let at_port = inputs.clone();
+    let console = Port::open(&profile.console, move |event| {
+        let _ = at_port.blocking_send(match event {
+            PortEvent::Opened { greet } => Input::ConsoleOpened { greet },
+            PortEvent::Bytes(bytes) => Input::Typed(bytes.to_vec()),
+        });
     })
     .map_err(|error| Failure::new(Code::Device, error))?;
     let lights = Lights::open(&profile.lights, Box::new(|_| {})).unwrap_or_else(|error| {
@@ -77,7 +81,8 @@ pub async fn run(args: RunArgs) -> Result<(), Failure> {
     };
     watch_world(&profile, &inputs);
     let request = capture::Request::from(&profile);
-    let setup = Setup { request, destinations: Vec::new(), memory, profile };
+    let machine = Machine::this();
+    let setup = Setup { request, destinations: Vec::new(), memory, machine, profile };
     tokio::spawn(end_on_signal(inputs.clone()));
     let (view, _) = watch::channel(None);
     match box_loop::run(clock, setup, hands, (inputs, received), view).await {

@@ -29,6 +29,7 @@
 //! ```
 
 mod error;
+mod network;
 mod parse;
 mod partial;
 pub mod schema;
@@ -38,6 +39,7 @@ mod stick;
 mod text;
 
 pub use error::{ConfigError, ConfigErrors, Problem};
+pub use network::{Addressing, Wifi, Wired};
 pub use parse::{parse, parse_bytes};
 pub use partial::{Partial, SetError};
 pub use settings::{Audio, Destination, NotReady, Settings, Video, export, merge, render};

@@ -185,7 +185,7 @@ impl Reader<'_> {
                 self.unknown(key, section.name(), schema::of_section(section).map(|s| s.key));
                 continue;
             };
-            if setting.kind == Kind::Key {
+            if setting.kind.is_secret() {
                 self.keys.push(value.span());
                 let is_erased = value.get_ref().as_str().is_some_and(|key| key.trim().is_empty());
                 if self.erase_key && is_erased {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use zeroize::Zeroizing;
+
 use super::error::Problem;
 use super::schema::{self, Kind, Section, Setting, VERSION, Value, ValueError};
 use crate::limits::DESTINATIONS_MAX;
@@ -66,7 +68,7 @@ impl Partial {
             .read(text)
             .map_err(|error| SetError::Value { name: setting.name(), error })?;
         match named {
-            Named::Whole(setting) => self.put(setting.section, setting.key, value),
+            Named::Whole(setting) => self.change(setting.section, setting.key, value),
             Named::OfDestination(name, setting) => {
                 self.destination_or_new(name)?.change(setting.key, value);
             }
@@ -112,6 +114,36 @@ impl Partial {
         })
     }
 
+    /// All secrets by their console names with the text that is stored for them, for the store that
+    /// keeps them apart. A PIN that was not hashed is none of them.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = (String, Zeroizing<String>)> {
+        let of_box = self.values.iter().filter_map(|((section, key), value)| {
+            let text = match value {
+                Value::Passphrase(passphrase) => passphrase.reveal().to_owned(),
+                Value::ConsolePin(pin) => pin.stored()?,
+                _ => return None,
+            };
+            Some((format!("{}.{key}", section.name()), Zeroizing::new(text)))
+        });
+        let keys = self.keys();
+        of_box.chain(keys.map(|(name, key)| (name.to_owned(), Zeroizing::new(key.reveal().into()))))
+    }
+
+    /// Puts one of [`Partial::secrets`] back.
+    pub(super) fn put_secret(&mut self, name: &str, text: &str) -> Option<()> {
+        match name.contains('.') {
+            true => self.set(name, text).ok(),
+            false => self.set_key(name, StreamKey::parse(text).ok()?).ok(),
+        }
+    }
+
+    /// Hashes a PIN that is still as it was typed, with this salt, which should be random.
+    pub fn hash_pin(&mut self, salt: [u8; 16]) {
+        if let Some(Value::ConsolePin(pin)) = self.values.get_mut(&(Section::Console, "pin")) {
+            *pin = pin.clone().hashed(salt);
+        }
+    }
+
     /// Puts a later source over this one: what it says holds from now on.
     pub fn import(&mut self, later: &Partial) {
         self.overlay(later);
@@ -128,13 +160,14 @@ impl Partial {
         }
     }
 
-    /// The file that says this, without the keys. It holds what addresses themselves carry, login
+    /// The file that says this, without keys, passphrase and PIN. It holds what addresses themselves carry, login
     /// and tokens, so only its owner may read it.
     pub fn render(&self) -> String {
         let mut text = format!("version = {VERSION}\n");
-        for section in [Section::Box, Section::Video, Section::Audio] {
+        for section in Section::ALL.into_iter().filter(|s| *s != Section::Destination) {
             let of_section = self.values.iter().filter(|((s, _), _)| *s == section);
-            let values: Vec<_> = of_section.map(|((_, key), value)| (*key, value)).collect();
+            let open = of_section.filter(|(_, value)| !value.is_secret());
+            let values: Vec<_> = open.map(|((_, key), value)| (*key, value)).collect();
             if !values.is_empty() {
                 text.push_str(&format!("\n[{}]\n", section.name()));
                 render_values(&mut text, section, |key| {
@@ -158,6 +191,15 @@ impl Partial {
         self.values.insert((section, key), value);
     }
 
+    /// Sets one value. The passphrase of one network is not handed to another.
+    fn change(&mut self, section: Section, key: &'static str, value: Value) {
+        let is_ssid = (section, key) == (Section::Wifi, "ssid");
+        if is_ssid && self.values.get(&(section, key)).is_some_and(|old| *old != value) {
+            self.values.remove(&(section, "passphrase"));
+        }
+        self.put(section, key, value);
+    }
+
     pub(super) fn destination(&self, name: &str) -> Option<&PartialDestination> {
         self.destinations.iter().find(|d| d.name == name)
     }
@@ -179,6 +221,9 @@ impl Partial {
 
     /// Puts a later source over this one.
     pub(super) fn overlay(&mut self, later: &Partial) {
+        if let Some(ssid) = later.get(Section::Wifi, "ssid") {
+            self.change(Section::Wifi, "ssid", ssid.clone());
+        }
         self.values.extend(later.values.iter().map(|(key, value)| (*key, value.clone())));
         for theirs in &later.destinations {
             match self.destinations.iter_mut().find(|d| d.name == theirs.name) {
@@ -267,7 +312,7 @@ fn render_values<'a>(
 ) {
     for setting in schema::of_section(section).filter(|s| s.kind != Kind::Name) {
         let value = match get(setting.key) {
-            None | Some(Value::Key(_)) => continue,
+            None | Some(Value::Key(_) | Value::ConsolePin(_) | Value::Passphrase(_)) => continue,
             Some(Value::Flag(flag)) => flag.to_string(),
             Some(Value::Number(number)) => number.to_string(),
             Some(Value::Text(line)) => quoted(line),

@@ -3,14 +3,22 @@
 //! Files, the console's `set` and `show`, and the manual are all read from [`SETTINGS`].
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use toml::de::DeValue;
 
-use crate::limits::{KEY_BYTES_MAX, NAME_BYTES_MAX, PATH_BYTES_MAX, URL_BYTES_MAX};
+use super::network;
+use crate::limits::{
+    CAPTURE_AUDIO_KBPS_MAX, CAPTURE_AUDIO_KBPS_MIN, CAPTURE_FPS_MAX, CAPTURE_HEIGHT_MAX,
+    CAPTURE_KEYFRAME_INTERVAL_MS_MAX, CAPTURE_KEYFRAME_INTERVAL_MS_MIN, CAPTURE_SIDE_MIN,
+    CAPTURE_VIDEO_KBPS_MAX, CAPTURE_VIDEO_KBPS_MIN, CAPTURE_WIDTH_MAX, DNS_SERVERS_MAX,
+    KEY_BYTES_MAX, NAME_BYTES_MAX, PATH_BYTES_MAX, PIN_DIGITS_MAX, PIN_DIGITS_MIN, URL_BYTES_MAX,
+};
 use crate::pace::Follow;
 use crate::rtmp::url::{ServerUrl, UrlError};
-use crate::secret::{KeyError, StreamKey};
+use crate::secret;
+use crate::secret::{ConsolePin, KeyError, Passphrase, PassphraseError, StreamKey};
 use crate::spki_pin::{PinError, SpkiPin};
 
 /// The version of the schema; a file names it in its first line.
@@ -25,14 +33,27 @@ pub enum Section {
     Video,
     /// `[audio]`
     Audio,
+    /// `[console]`
+    Console,
+    /// `[network]`
+    Network,
+    /// `[wifi]`
+    Wifi,
     /// `[[destination]]`, once for each.
     Destination,
 }
 
 impl Section {
     /// All of them, in the order of the file.
-    pub const ALL: [Section; 4] =
-        [Section::Box, Section::Video, Section::Audio, Section::Destination];
+    pub const ALL: [Section; 7] = [
+        Section::Box,
+        Section::Video,
+        Section::Audio,
+        Section::Console,
+        Section::Network,
+        Section::Wifi,
+        Section::Destination,
+    ];
 
     /// Its name in a file and at the console.
     pub fn name(self) -> &'static str {
@@ -40,6 +61,9 @@ impl Section {
             Section::Box => "box",
             Section::Video => "video",
             Section::Audio => "audio",
+            Section::Console => "console",
+            Section::Network => "network",
+            Section::Wifi => "wifi",
             Section::Destination => "destination",
         }
     }
@@ -73,6 +97,22 @@ pub enum Kind {
     Path,
     /// The pin of a server's key.
     Pin,
+    /// The PIN of the serial console: taken, kept as a hash, never shown.
+    ConsolePin,
+    /// A network interface.
+    Interface,
+    /// The box's own address with its prefix, or `dhcp`.
+    OwnAddress,
+    /// The address of a gateway.
+    Gateway,
+    /// Addresses of name servers.
+    DnsServers,
+    /// The name of a wireless network.
+    Ssid,
+    /// The passphrase of a wireless network: taken, never shown.
+    Passphrase,
+    /// A country.
+    Country,
     /// One of these words; the first holds when nobody sets it.
     Choice(&'static [&'static str]),
 }
@@ -111,14 +151,27 @@ pub const SETTINGS: &[Setting] = &[
         "false",
         "go live with silence when no microphone is there",
     ),
-    number(Section::Video, "width", 160, 3_840, 2, "pixels", "width of the picture"),
-    number(Section::Video, "height", 120, 2_160, 2, "pixels", "height of the picture"),
-    number(Section::Video, "fps", 1, 120, 1, "frames a second", "frame rate"),
+    number(
+        Section::Video,
+        "width",
+        CAPTURE_SIDE_MIN..=CAPTURE_WIDTH_MAX,
+        2,
+        "pixels",
+        "width of the picture",
+    ),
+    number(
+        Section::Video,
+        "height",
+        CAPTURE_SIDE_MIN..=CAPTURE_HEIGHT_MAX,
+        2,
+        "pixels",
+        "height of the picture",
+    ),
+    number(Section::Video, "fps", 1..=CAPTURE_FPS_MAX, 1, "frames a second", "frame rate"),
     number(
         Section::Video,
         "bitrate_kbps",
-        100,
-        50_000,
+        CAPTURE_VIDEO_KBPS_MIN..=CAPTURE_VIDEO_KBPS_MAX,
         1,
         "kb/s",
         "highest bitrate of the picture",
@@ -126,8 +179,7 @@ pub const SETTINGS: &[Setting] = &[
     number(
         Section::Video,
         "keyframe_interval_ms",
-        500,
-        10_000,
+        CAPTURE_KEYFRAME_INTERVAL_MS_MIN..=CAPTURE_KEYFRAME_INTERVAL_MS_MAX,
         1,
         "milliseconds",
         "time from one key frame to the next; platforms want 2000",
@@ -139,8 +191,88 @@ pub const SETTINGS: &[Setting] = &[
         Follow::NAMES[0],
         "whose path sets the bitrate: the first destination's, the slowest one's, or none",
     ),
-    number(Section::Audio, "bitrate_kbps", 32, 320, 1, "kb/s", "bitrate of the sound"),
-    number(Section::Audio, "channels", 1, 2, 1, "channels", "mono or stereo"),
+    number(
+        Section::Audio,
+        "bitrate_kbps",
+        CAPTURE_AUDIO_KBPS_MIN..=CAPTURE_AUDIO_KBPS_MAX,
+        1,
+        "kb/s",
+        "bitrate of the sound",
+    ),
+    number(Section::Audio, "channels", 1..=2, 1, "channels", "mono or stereo"),
+    setting(
+        Section::Console,
+        "pin",
+        Kind::ConsolePin,
+        "none",
+        "what the serial console asks for first; a factory reset needs none",
+    ),
+    setting(
+        Section::Network,
+        "interface",
+        Kind::Interface,
+        "any wired one",
+        "the wired interface that the next settings are for",
+    ),
+    setting(
+        Section::Network,
+        "address",
+        Kind::OwnAddress,
+        "by DHCP",
+        "the box's address on the wired network",
+    ),
+    setting(
+        Section::Network,
+        "gateway",
+        Kind::Gateway,
+        "by DHCP",
+        "the way out beside an address of its own",
+    ),
+    setting(Section::Network, "dns", Kind::DnsServers, "by DHCP", "name servers"),
+    setting(Section::Wifi, "ssid", Kind::Ssid, "none", "the name of the wireless network"),
+    setting(
+        Section::Wifi,
+        "passphrase",
+        Kind::Passphrase,
+        "none; an open network",
+        "its passphrase; stored apart from all other settings and never shown",
+    ),
+    setting(
+        Section::Wifi,
+        "country",
+        Kind::Country,
+        "as the system has it",
+        "the country whose radio rules hold",
+    ),
+    setting(
+        Section::Wifi,
+        "hidden",
+        Kind::Flag,
+        "false",
+        "look for a network that does not announce its name",
+    ),
+    setting(
+        Section::Wifi,
+        "interface",
+        Kind::Interface,
+        "any wireless one",
+        "the wireless interface",
+    ),
+    setting(
+        Section::Wifi,
+        "address",
+        Kind::OwnAddress,
+        "by DHCP",
+        "the box's address on the wireless network",
+    ),
+    setting(
+        Section::Wifi,
+        "gateway",
+        Kind::Gateway,
+        "by DHCP",
+        "the way out beside an address of its own",
+    ),
+    setting(Section::Wifi, "dns", Kind::DnsServers, "by DHCP", "name servers"),
     setting(
         Section::Destination,
         "name",
@@ -213,12 +345,12 @@ const fn setting(
 const fn number(
     section: Section,
     key: &'static str,
-    min: u32,
-    max: u32,
+    range: RangeInclusive<u32>,
     step: u32,
     unit: &'static str,
     help: &'static str,
 ) -> Setting {
+    let (min, max) = (*range.start(), *range.end());
     setting(section, key, Kind::Number { min, max, step, unit }, PROFILE, help)
 }
 
@@ -272,7 +404,7 @@ pub enum Value {
     Flag(bool),
     /// Of [`Kind::Number`], in range.
     Number(u32),
-    /// Of [`Kind::Label`], [`Kind::Name`] and [`Kind::Choice`].
+    /// Of the kinds that are a word or a line.
     Text(String),
     /// Of [`Kind::Address`].
     Address(ServerUrl),
@@ -282,6 +414,17 @@ pub enum Value {
     Path(PathBuf),
     /// Of [`Kind::Pin`].
     Pin(SpkiPin),
+    /// Of [`Kind::ConsolePin`].
+    ConsolePin(ConsolePin),
+    /// Of [`Kind::Passphrase`].
+    Passphrase(Passphrase),
+}
+
+impl Value {
+    /// Whether it is kept apart and never shown.
+    pub fn is_secret(&self) -> bool {
+        matches!(self, Value::Key(_) | Value::ConsolePin(_) | Value::Passphrase(_))
+    }
 }
 
 impl fmt::Display for Value {
@@ -295,6 +438,8 @@ impl fmt::Display for Value {
             Value::Key(key) => key.fmt(f),
             Value::Path(path) => path.display().fmt(f),
             Value::Pin(pin) => pin.fmt(f),
+            Value::ConsolePin(pin) => pin.fmt(f),
+            Value::Passphrase(passphrase) => passphrase.fmt(f),
         }
     }
 }
@@ -322,6 +467,12 @@ pub enum ValueError {
     /// the pin cannot be used
     #[error(transparent)]
     Pin(#[from] PinError),
+    /// the PIN cannot be used
+    #[error(transparent)]
+    ConsolePin(#[from] secret::PinError),
+    /// the passphrase cannot be used
+    #[error(transparent)]
+    Passphrase(#[from] PassphraseError),
 }
 
 impl fmt::Display for Kind {
@@ -343,12 +494,27 @@ impl fmt::Display for Kind {
             Kind::Key => write!(f, "a stream key of at most {KEY_BYTES_MAX} bytes"),
             Kind::Path => write!(f, "a path of at most {PATH_BYTES_MAX} bytes"),
             Kind::Pin => f.write_str("sha256// and the base64 of a key's hash, as check prints it"),
+            Kind::ConsolePin => write!(f, "{PIN_DIGITS_MIN} to {PIN_DIGITS_MAX} digits"),
+            Kind::Interface => f.write_str("an interface such as eth0, at most 15 characters"),
+            Kind::OwnAddress => f.write_str("dhcp, or an address with its prefix: 192.0.2.7/24"),
+            Kind::Gateway => f.write_str("an address such as 192.0.2.1"),
+            Kind::DnsServers => {
+                write!(f, "1 to {DNS_SERVERS_MAX} addresses with commas between them")
+            }
+            Kind::Ssid => f.write_str("a network's name of 1 to 32 bytes"),
+            Kind::Passphrase => f.write_str("8 to 63 characters, or 64 hexadecimal digits"),
+            Kind::Country => f.write_str("two capital letters such as DE"),
             Kind::Choice(words) => f.write_str(&words.join(", ")),
         }
     }
 }
 
 impl Kind {
+    /// Whether its values are kept apart and never shown.
+    pub fn is_secret(self) -> bool {
+        matches!(self, Kind::Key | Kind::ConsolePin | Kind::Passphrase)
+    }
+
     /// Reads a value as it is typed.
     ///
     /// # Errors
@@ -365,7 +531,17 @@ impl Kind {
                 Ok(number) => self.in_range(number),
                 Err(_) => wrong,
             },
-            Kind::Label | Kind::Name | Kind::Path => {
+            Kind::ConsolePin => Ok(Value::ConsolePin(ConsolePin::parse(text)?)),
+            Kind::Passphrase => Ok(Value::Passphrase(Passphrase::parse(text)?)),
+            Kind::Label
+            | Kind::Name
+            | Kind::Path
+            | Kind::Interface
+            | Kind::OwnAddress
+            | Kind::Gateway
+            | Kind::DnsServers
+            | Kind::Ssid
+            | Kind::Country => {
                 if self.admits(text) {
                     Ok(self.text(text))
                 } else {
@@ -410,6 +586,15 @@ impl Kind {
     }
 
     fn admits(self, text: &str) -> bool {
+        match self {
+            Kind::Interface => return network::is_interface(text),
+            Kind::OwnAddress => return network::is_own_address(text),
+            Kind::Gateway => return network::is_gateway(text),
+            Kind::DnsServers => return network::is_dns(text),
+            Kind::Ssid => return network::is_ssid(text),
+            Kind::Country => return network::is_country(text),
+            _ => {}
+        }
         let name_byte = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
         let bytes_max = if self == Kind::Path { PATH_BYTES_MAX } else { NAME_BYTES_MAX };
         (1..=bytes_max).contains(&text.len())

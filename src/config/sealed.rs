@@ -10,7 +10,6 @@ use zeroize::Zeroizing;
 use super::parse::parse;
 use super::partial::Partial;
 use crate::limits::{DESTINATIONS_MAX, KEY_BYTES_MAX, NAME_BYTES_MAX, SETTINGS_BYTES_MAX};
-use crate::secret::StreamKey;
 
 /// What the first line of a sealed file begins with; the number is the version of the seal.
 const MARK: &str = "firstmile-sealed-1";
@@ -19,7 +18,10 @@ const SEAL_BYTES_MAX: usize = 80;
 /// The longest sealed file.
 pub const SEALED_BYTES_MAX: usize = SEAL_BYTES_MAX
     + if SETTINGS_BYTES_MAX > KEYS_BYTES_MAX { SETTINGS_BYTES_MAX } else { KEYS_BYTES_MAX };
-const KEYS_BYTES_MAX: usize = DESTINATIONS_MAX * (NAME_BYTES_MAX + KEY_BYTES_MAX + 2);
+const KEYS_BYTES_MAX: usize =
+    DESTINATIONS_MAX * (NAME_BYTES_MAX + KEY_BYTES_MAX + 2) + OF_BOX_BYTES_MAX;
+/// Passphrase and hashed PIN with their names.
+const OF_BOX_BYTES_MAX: usize = 256;
 
 /// The names of one copy's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,11 +77,12 @@ fn first_line(generation: u64, text: &str) -> String {
     format!("{MARK} {generation} {} {sum:08x}\n", text.len())
 }
 
-/// The keys of `partial` as the text of their file: a line each, name and key.
+/// The secrets of `partial` as the text of their file: a line each, name and secret. A name with a
+/// dot is a setting, one without is a destination.
 pub fn keys_text(partial: &Partial) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::with_capacity(KEYS_BYTES_MAX));
-    for (name, key) in partial.keys() {
-        for piece in [name, " ", key.reveal(), "\n"] {
+    for (name, secret) in partial.secrets() {
+        for piece in [&name, " ", &secret, "\n"] {
             text.push_str(piece);
         }
     }
@@ -100,8 +103,8 @@ fn whole(settings: &[u8], keys: Option<&[u8]>) -> Option<Found> {
     }
     let mut partial = parse("store", text).ok()?;
     for line in lines.lines() {
-        let (name, key) = line.split_once(' ')?;
-        partial.set_key(name, StreamKey::parse(key).ok()?).ok()?;
+        let (name, secret) = line.split_once(' ')?;
+        partial.put_secret(name, secret)?;
     }
     Some(Found::Whole { generation, partial: Box::new(partial) })
 }
@@ -126,6 +129,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::StreamKey;
 
     fn partial() -> Partial {
         let mut partial = Partial::default();
@@ -133,6 +137,10 @@ mod tests {
         partial.set("destination.a.url", "rtmps://h/app").unwrap();
         partial.set_key("a", StreamKey::parse("k?a=1&b=2").unwrap()).unwrap();
         partial.set_key("b", StreamKey::parse("ü/%2F").unwrap()).unwrap();
+        partial.set("wifi.ssid", "hall").unwrap();
+        partial.set("wifi.passphrase", " blanks at its ends ").unwrap();
+        partial.set("console.pin", "4711").unwrap();
+        partial.hash_pin([7; 16]);
         partial
     }
 
@@ -146,7 +154,11 @@ mod tests {
         let (settings, keys) = (seal(7, &partial().render()), seal(7, &keys_text(&partial())));
         let found = open(Some(&settings), Some(&keys));
         assert_eq!(found, Found::Whole { generation: 7, partial: Box::new(partial()) });
-        assert!(!String::from_utf8_lossy(&settings).contains("a=1"), "keys lie apart");
+        let text = String::from_utf8_lossy(&settings).into_owned();
+        for secret in ["a=1", "blanks", "passphrase", "4711", "pbkdf2"] {
+            assert!(!text.contains(secret), "secrets lie apart: {text}");
+        }
+        assert!(!String::from_utf8_lossy(&keys).contains("4711"), "no PIN as it was typed");
     }
 
     #[test]
@@ -178,6 +190,9 @@ mod tests {
             let name = format!("{}{n}", "n".repeat(NAME_BYTES_MAX - 1));
             full.set_key(&name, key.clone()).unwrap();
         }
+        full.set("wifi.passphrase", &"p".repeat(63)).unwrap();
+        full.set("console.pin", "1234567890123456").unwrap();
+        full.hash_pin([0xff; 16]);
         assert!(seal(u64::MAX, &keys_text(&full)).len() <= SEALED_BYTES_MAX);
     }
 }

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
+use super::network::{Wifi, Wired};
 use super::partial::{Partial, PartialDestination};
 use super::schema::{self, Kind, Section, Value};
 use crate::limits::DESTINATIONS_MAX;
 use crate::pace::Follow;
 use crate::rtmp::url::{Ingest, Scheme, ServerUrl, UrlError};
-use crate::secret::StreamKey;
+use crate::secret::{ConsolePin, StreamKey};
 use crate::spki_pin::SpkiPin;
 
 /// The settings that hold.
@@ -23,6 +24,12 @@ pub struct Settings {
     pub video: Video,
     /// The sound.
     pub audio: Audio,
+    /// The PIN of the serial console.
+    pub console_pin: Option<ConsolePin>,
+    /// The wired network.
+    pub wired: Wired,
+    /// The wireless network.
+    pub wifi: Wifi,
     /// Where to, at most [`DESTINATIONS_MAX`].
     pub destinations: Vec<Destination>,
     /// Names of destinations beyond the bound, when several sources have more together.
@@ -229,6 +236,12 @@ pub fn merge(sources: &[Partial]) -> Settings {
             },
         },
         audio: Audio { bitrate_kbps: audio("bitrate_kbps"), channels: audio("channels") },
+        console_pin: match all.get(Section::Console, "pin") {
+            Some(Value::ConsolePin(pin)) => Some(pin.clone()),
+            _ => None,
+        },
+        wired: Wired::from_partial(&all),
+        wifi: Wifi::from_partial(&all),
         destinations: destinations.iter().map(Destination::from_partial).collect(),
         left_out: left_out.iter().map(|d| d.name().to_owned()).collect(),
     }
@@ -288,6 +301,19 @@ impl Settings {
         put(Section::Video, "follow", follows.map(Value::Text));
         put(Section::Audio, "bitrate_kbps", audio.bitrate_kbps.map(Value::Number));
         put(Section::Audio, "channels", audio.channels.map(Value::Number));
+        put(Section::Console, "pin", self.console_pin.clone().map(Value::ConsolePin));
+        let (wired, wifi) = (&self.wired, &self.wifi);
+        for (section, interface, addressing) in [
+            (Section::Network, &wired.interface, &wired.addressing),
+            (Section::Wifi, &wifi.interface, &wifi.addressing),
+        ] {
+            put(section, "interface", interface.clone().map(Value::Text));
+            addressing.values().into_iter().for_each(|(key, value)| put(section, key, value));
+        }
+        put(Section::Wifi, "ssid", wifi.ssid.clone().map(Value::Text));
+        put(Section::Wifi, "passphrase", wifi.passphrase.clone().map(Value::Passphrase));
+        put(Section::Wifi, "country", wifi.country.clone().map(Value::Text));
+        put(Section::Wifi, "hidden", wifi.hidden.then_some(Value::Flag(true)));
         partial.destinations = self.destinations.iter().map(Destination::to_partial).collect();
         partial
     }

@@ -158,23 +158,23 @@ fn each_mistake_is_told_with_its_place_and_what_is_allowed() {
         ),
         (
             "version = 1\n[video]\nfps = 0",
-            "t.toml:3:7: video.fps: is 0, must be a whole number from 1 to 120 (frames a second)",
+            "t.toml:3:7: video.fps: is 0, must be a whole number from 1 to 60 (frames a second)",
         ),
         (
             "version = 1\n[video]\nwidth = 641",
-            "t.toml:3:9: video.width: is 641, must be an even number from 160 to 3840 (pixels)",
+            "t.toml:3:9: video.width: is 641, must be an even number from 128 to 1920 (pixels)",
         ),
         (
             "version = 1\n[video]\nfps = 29.97",
-            "t.toml:3:7: video.fps: must be a whole number from 1 to 120 (frames a second)",
+            "t.toml:3:7: video.fps: must be a whole number from 1 to 60 (frames a second)",
         ),
         (
             "version = 1\n[video]\nfps = \"25\"",
-            "t.toml:3:7: video.fps: must be a whole number from 1 to 120 (frames a second)",
+            "t.toml:3:7: video.fps: must be a whole number from 1 to 60 (frames a second)",
         ),
         (
             "version = 1\n[video]\nfps = 99999999999999999999",
-            "t.toml:3:7: video.fps: must be a whole number from 1 to 120 (frames a second)",
+            "t.toml:3:7: video.fps: must be a whole number from 1 to 60 (frames a second)",
         ),
         (
             "version = 1\n[box]\nstart_without_camera = \"yes\"",
@@ -221,9 +221,7 @@ fn each_mistake_is_told_with_its_place_and_what_is_allowed() {
 fn columns_count_characters_not_bytes() {
     assert_eq!(
         errors("version = 1\nvideo = { \"ü\" = 1, fps = 0 }").lines().nth(1),
-        Some(
-            "t.toml:2:26: video.fps: is 0, must be a whole number from 1 to 120 (frames a second)"
-        )
+        Some("t.toml:2:26: video.fps: is 0, must be a whole number from 1 to 60 (frames a second)")
     );
 }
 
@@ -419,10 +417,24 @@ fn every_setting_of_the_table_can_be_set_holds_is_shown_and_stored() {
             "false" => "true",
             "true" => "false",
             "primary" => "slowest",
-            _ => ["2", "64", "640", "rtmps://h/app", PIN, "/x"]
-                .into_iter()
-                .find(|v| setting.kind.read(v).is_ok())
-                .unwrap(),
+            // Any wired one, by DHCP, and so on: the first of these that fits.
+            _ => [
+                "2",
+                "64",
+                "640",
+                "rtmps://h/app",
+                PIN,
+                "/x",
+                "4711",
+                "192.0.2.7/24",
+                "192.0.2.1",
+                "DE",
+                "eth7",
+                "longenough",
+            ]
+            .into_iter()
+            .find(|v| setting.kind.read(v).is_ok())
+            .unwrap(),
         };
         let mut partial = Partial::default();
         partial.set("destination.a.enabled", "true").unwrap();
@@ -437,7 +449,7 @@ fn every_setting_of_the_table_can_be_set_holds_is_shown_and_stored() {
             .collect();
         assert_eq!(changed, [name.as_str()], "{name} is not shown");
         let stored = render(&settings).contains(&format!("\n{} = ", setting.key));
-        assert_eq!(stored, setting.key != "key", "{name}");
+        assert_eq!(stored, !setting.kind.is_secret(), "{name}");
     }
 }
 
@@ -469,7 +481,7 @@ fn the_console_is_told_what_it_probably_meant() {
         ("destination.a.stream_key", "no such setting; did you mean destination.NAME.key?"),
         ("destination.a.name", "no such setting; did you mean destination.NAME.name?"),
         ("zzz", "no such setting"),
-        ("video.fps", "video.fps is 500, must be a whole number from 1 to 120 (frames a second)"),
+        ("video.fps", "video.fps is 500, must be a whole number from 1 to 60 (frames a second)"),
         ("destination.a b.enabled", "destination.enabled must be true or false"),
     ];
     for (name, said) in told {
@@ -495,6 +507,42 @@ fn what_is_taken_back_no_longer_holds() {
     let settings = merge(&[partial]);
     assert_eq!((settings.video.fps, settings.destinations.len()), (None, 1));
     assert_eq!(settings.destinations[0].key, None);
+}
+
+#[test]
+fn the_passphrase_of_one_network_is_not_handed_to_another() {
+    let mut partial = Partial::default();
+    partial.set("wifi.ssid", "hall").unwrap();
+    partial.set("wifi.passphrase", "correct horse").unwrap();
+    partial.set("wifi.ssid", "hall").unwrap();
+    assert!(merge(std::slice::from_ref(&partial)).wifi.passphrase.is_some(), "the same network");
+    let stick = source("version = 1\n[wifi]\nssid = \"evil\"\n");
+    assert_eq!(merge(&[partial.clone(), stick]).wifi.passphrase, None);
+    partial.set("wifi.ssid", "evil").unwrap();
+    assert_eq!(merge(&[partial]).wifi.passphrase, None);
+}
+
+#[test]
+fn dhcp_takes_back_an_address_of_another_source() {
+    let fixed = source("version = 1\n[network]\naddress = \"192.0.2.7/24\"\n");
+    let dhcp = source("version = 1\n[network]\naddress = \"dhcp\"\n");
+    assert_eq!(
+        merge(std::slice::from_ref(&fixed)).wired.addressing.address.as_deref(),
+        Some("192.0.2.7/24")
+    );
+    assert_eq!(merge(&[fixed, dhcp]).wired.addressing.address, None);
+}
+
+#[test]
+fn a_pin_is_never_stored_as_it_was_typed() {
+    let mut partial = Partial::default();
+    partial.set("console.pin", "90210").unwrap();
+    assert_eq!(partial.secrets().count(), 0, "not before it is hashed");
+    partial.hash_pin([1; 16]);
+    let (name, text) = partial.secrets().next().unwrap();
+    assert!(name == "console.pin" && !text.contains("90210"), "{name}");
+    assert!(!format!("{partial:?} {}", partial.render()).contains("90210"));
+    assert!(merge(&[partial]).console_pin.is_some_and(|pin| pin.admits("90210")));
 }
 
 #[test]

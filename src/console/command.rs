@@ -1,6 +1,10 @@
-//! The table of commands: one entry owns a command's name, arguments, help and parser.
+//! What can be asked for at a console, and how a line is understood.
 
 use std::fmt;
+
+use zeroize::Zeroizing;
+
+use super::table::COMMANDS;
 
 /// What somebody at a console asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,14 +71,23 @@ pub enum Service {
     },
     /// Set the stream key of a destination.
     Key {
-        /// Its name.
-        name: String,
+        /// Its name; the only one where none is given.
+        name: Option<String>,
+    },
+    /// Set another setting that is never typed where it can be seen.
+    SetSecret {
+        /// Its name: one of [`SECRETS`].
+        name: &'static str,
     },
     /// Try a destination without going live.
     Check {
-        /// Its name.
-        name: String,
+        /// Its name; the only one where none is given.
+        name: Option<String>,
     },
+    /// Cameras, microphones and encoders.
+    Devices,
+    /// How loud the sound is.
+    Levels,
     /// The settings as a file, without the keys.
     Export,
     /// Read the settings again.
@@ -116,9 +129,15 @@ pub enum Stick {
 }
 
 /// Something typed that may hold a secret, such as an address with a password: never part of a
-/// debug text.
+/// debug text, and wiped when dropped.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Typed(pub String);
+pub struct Typed(pub Zeroizing<String>);
+
+impl From<&str> for Typed {
+    fn from(text: &str) -> Typed {
+        Typed(Zeroizing::new(text.to_owned()))
+    }
+}
 
 impl fmt::Debug for Typed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -155,296 +174,6 @@ pub enum Argument {
     Destination,
 }
 
-/// Every command, in the order of the help.
-pub static COMMANDS: &[Entry] = &[
-    Entry {
-        name: "help",
-        arguments: "[COMMAND]",
-        short: "say what can be said here, or what one command does",
-        long: "`?` is the same. Tab completes command names; the arrow keys bring back earlier lines.",
-        example: "help",
-        argument: Argument::None,
-        parse: parse_help,
-    },
-    Entry {
-        name: "status",
-        arguments: "",
-        short: "say what the box is doing",
-        long: "Shows the state of the box, of camera, microphone, network and clock, and of every \
-               destination with the reason of its last end. Answers in every state.",
-        example: "status",
-        argument: Argument::None,
-        parse: |words| words.end(Command::Status),
-    },
-    Entry {
-        name: "live",
-        arguments: "",
-        short: "go live, as a short press of the button does",
-        long: "While live it changes nothing. While the box waits to try again it tries at once.",
-        example: "live",
-        argument: Argument::None,
-        parse: |words| words.end(Command::Live),
-    },
-    Entry {
-        name: "stop",
-        arguments: "",
-        short: "end the broadcast, as holding the button does",
-        long: "The broadcast has ended two seconds later at most, whatever the servers do.",
-        example: "stop",
-        argument: Argument::None,
-        parse: |words| words.end(Command::Stop),
-    },
-    Entry {
-        name: "watch",
-        arguments: "",
-        short: "begin or end to show every change as it happens",
-        long: "One line for each change of the box, of a destination, of camera and microphone.",
-        example: "watch",
-        argument: Argument::None,
-        parse: |words| words.end(Command::Watch),
-    },
-    Entry {
-        name: "destination list",
-        arguments: "",
-        short: "list the destinations and what each is doing",
-        long: "Stream keys are never shown; only whether one is set.",
-        example: "destination list",
-        argument: Argument::None,
-        parse: |words| words.end(Command::DestinationList),
-    },
-    Entry {
-        name: "about",
-        arguments: "",
-        short: "say product, version and board",
-        long: "Have this ready when asking for help.",
-        example: "about",
-        argument: Argument::None,
-        parse: |words| words.end(Command::About),
-    },
-    Entry {
-        name: "destination add",
-        arguments: "NAME ADDRESS",
-        short: "add a destination; `key NAME` sets its key",
-        long: "The address is the one that the platform hands out, without the key.",
-        example: "destination add youtube rtmps://a.rtmps.youtube.com/live2",
-        argument: Argument::None,
-        parse: |words| with_address(words, |name, url| Service::DestinationAdd { name, url }),
-    },
-    Entry {
-        name: "destination set",
-        arguments: "NAME ADDRESS",
-        short: "give a destination another address",
-        long: "Another server's address drops the key: it was not meant for that server.",
-        example: "destination set youtube rtmps://b.rtmps.youtube.com/live2?backup=1",
-        argument: Argument::Destination,
-        parse: |words| with_address(words, |name, url| Service::DestinationSet { name, url }),
-    },
-    Entry {
-        name: "destination remove",
-        arguments: "NAME",
-        short: "forget a destination and its key",
-        long: "If the box is live there, it ends there and goes on everywhere else.",
-        example: "destination remove youtube",
-        argument: Argument::Destination,
-        parse: |words| named(words, |name| Service::DestinationRemove { name }),
-    },
-    Entry {
-        name: "destination test",
-        arguments: "NAME",
-        short: "the same as `check NAME`",
-        long: "Finds the server, connects and verifies its certificate. Nothing goes on air.",
-        example: "destination test youtube",
-        argument: Argument::Destination,
-        parse: |words| named(words, |name| Service::Check { name }),
-    },
-    Entry {
-        name: "key",
-        arguments: "NAME",
-        short: "set the stream key of a destination, without showing it",
-        long: "The key is asked for and not echoed. It is confirmed by its length and a short tag \
-               and never shown again.",
-        example: "key youtube",
-        argument: Argument::Destination,
-        parse: |words| named(words, |name| Service::Key { name }),
-    },
-    Entry {
-        name: "check",
-        arguments: "NAME",
-        short: "try a destination without going live",
-        long: "Finds the server, connects and verifies its certificate. The key is tried only when \
-               going live.",
-        example: "check youtube",
-        argument: Argument::Destination,
-        parse: |words| named(words, |name| Service::Check { name }),
-    },
-    Entry {
-        name: "set",
-        arguments: "NAME VALUE",
-        short: "change a setting",
-        long: "`show` lists the settings. What is on air goes on; the picture's size and rate change \
-               with the next broadcast.",
-        example: "set video.fps 25",
-        argument: Argument::Setting,
-        parse: parse_set,
-    },
-    Entry {
-        name: "show",
-        arguments: "[NAME]",
-        short: "show the settings, or those whose name begins so",
-        long: "Keys and the secret parts of addresses are shown as dots.",
-        example: "show video",
-        argument: Argument::Setting,
-        parse: parse_show,
-    },
-    Entry {
-        name: "unset",
-        arguments: "NAME",
-        short: "take a setting back, so that its default holds",
-        long: "The integrator's file and the board's profile hold the defaults.",
-        example: "unset video.fps",
-        argument: Argument::Setting,
-        parse: |words| named(words, |name| Service::Unset { name }),
-    },
-    Entry {
-        name: "export",
-        arguments: "",
-        short: "show the settings as a file, without the keys",
-        long: "Save it as firstmile.toml to carry the settings to another box by USB stick.",
-        example: "export",
-        argument: Argument::None,
-        parse: |words| words.end(Command::Serve(Service::Export)),
-    },
-    Entry {
-        name: "reload",
-        arguments: "",
-        short: "read the stored settings again",
-        long: "The import of a USB stick does this by itself.",
-        example: "reload",
-        argument: Argument::None,
-        parse: |words| words.end(Command::Serve(Service::Reload)),
-    },
-    Entry {
-        name: "network",
-        arguments: "",
-        short: "show interfaces, addresses and the clock",
-        long: "`up` means a carrier. The clock must be right before certificates can be judged.",
-        example: "network",
-        argument: Argument::None,
-        parse: |words| words.end(Command::Serve(Service::Network)),
-    },
-    Entry {
-        name: "log",
-        arguments: "",
-        short: "show the last lines of the log",
-        long: "The journal of the system has all of them.",
-        example: "log",
-        argument: Argument::None,
-        parse: |words| words.end(Command::Serve(Service::Log)),
-    },
-    Entry {
-        name: "blackbox",
-        arguments: "",
-        short: "show what happened in the last 10 minutes",
-        long: "Every change, and what was sent and acknowledged on air. After a fault or a break of the \
-               stream the same is kept in the box's state folder.",
-        example: "blackbox",
-        argument: Argument::None,
-        parse: |words| words.end(Command::Serve(Service::BlackBox)),
-    },
-    Entry {
-        name: "mode",
-        arguments: "text|machine",
-        short: "write replies for people, or for a program",
-        long: "For a program: no echo and no prompt; ACK or NACK, lines of `key: value`, and an empty \
-               line. `mode text` ends it.",
-        example: "mode text",
-        argument: Argument::None,
-        parse: parse_mode,
-    },
-    Entry {
-        name: "stick",
-        arguments: "working|accepted|refused",
-        short: "show on the lights what a USB stick has come to",
-        long: "The import of a USB stick says this.",
-        example: "stick accepted",
-        argument: Argument::None,
-        parse: parse_stick,
-    },
-    Entry {
-        name: "factory-reset",
-        arguments: "[yes]",
-        short: "forget all settings and stream keys",
-        long: "`factory-reset yes` does it; a broadcast ends. The integrator's file stays.",
-        example: "factory-reset",
-        argument: Argument::None,
-        parse: |words| sure(words, |sure| Service::FactoryReset { sure }),
-    },
-    Entry {
-        name: "reboot",
-        arguments: "[yes]",
-        short: "start the machine anew",
-        long: "`reboot yes` does it. A box that was live goes live again by itself.",
-        example: "reboot",
-        argument: Argument::None,
-        parse: |words| sure(words, |sure| Service::Reboot { sure }),
-    },
-];
-
-/// The name of the only setting that is never typed where it can be seen.
-const KEY_SETTING: &str = ".key";
-
-fn serve(words: Words<'_>, service: Service) -> Result<Command, ParseError> {
-    words.end(Command::Serve(service))
-}
-
-fn named(mut words: Words<'_>, service: fn(String) -> Service) -> Result<Command, ParseError> {
-    let name = words.required("NAME")?.to_owned();
-    serve(words, service(name))
-}
-
-fn with_address(
-    mut words: Words<'_>,
-    service: fn(String, Typed) -> Service,
-) -> Result<Command, ParseError> {
-    let name = words.required("NAME")?.to_owned();
-    let url = Typed(words.required("ADDRESS")?.to_owned());
-    serve(words, service(name, url))
-}
-
-fn parse_set(mut words: Words<'_>) -> Result<Command, ParseError> {
-    let name = words.required("NAME")?.to_owned();
-    let column = words.column();
-    if name.starts_with("destination.") && name.ends_with(KEY_SETTING) {
-        return Err(ParseError { column, problem: Problem::KeyShown });
-    }
-    let value = Typed(words.rest("VALUE")?.to_owned());
-    Ok(Command::Serve(Service::Set { name, value }))
-}
-
-fn parse_show(mut words: Words<'_>) -> Result<Command, ParseError> {
-    let name = words.next_word().map(|(_, name)| name.to_owned());
-    serve(words, Service::Show { name })
-}
-
-fn parse_mode(mut words: Words<'_>) -> Result<Command, ParseError> {
-    let machine = words.choice(&["text", "machine"])? == 1;
-    serve(words, Service::Mode { machine })
-}
-
-fn parse_stick(mut words: Words<'_>) -> Result<Command, ParseError> {
-    let stick = match words.choice(&["working", "accepted", "refused"])? {
-        0 => Stick::Working,
-        1 => Stick::Accepted,
-        _ => Stick::Refused,
-    };
-    serve(words, Service::Stick(stick))
-}
-
-fn sure(mut words: Words<'_>, service: fn(bool) -> Service) -> Result<Command, ParseError> {
-    let sure = !words.words.is_empty() && words.choice(&["yes"]).map(|_| true)?;
-    serve(words, service(sure))
-}
-
 /// Why a line is not a command. It never repeats what was typed: that might be a stream key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseError {
@@ -474,6 +203,11 @@ pub enum Problem {
     },
     /// A stream key does not belong on a line that everybody can read.
     KeyShown,
+    /// Nor does another secret.
+    SecretShown {
+        /// The setting.
+        name: &'static str,
+    },
     /// The command takes no further argument.
     TooMany,
 }
@@ -495,6 +229,10 @@ impl fmt::Display for ParseError {
             Problem::KeyShown => f.write_str(
                 "a stream key is not typed here, where it can be seen; `key NAME` asks for it",
             ),
+            Problem::SecretShown { name } => write!(
+                f,
+                "it is not typed here, where it can be seen; `set {name}` alone asks for it"
+            ),
             Problem::TooMany => f.write_str("this command takes no further argument"),
         }
     }
@@ -502,10 +240,17 @@ impl fmt::Display for ParseError {
 
 impl std::error::Error for ParseError {}
 
+impl ParseError {
+    /// Whether the line holds a secret and is not to be shown again.
+    pub fn shows_secret(&self) -> bool {
+        matches!(self.problem, Problem::KeyShown | Problem::SecretShown { .. })
+    }
+}
+
 /// The words of a line that are still to be parsed, each with its column.
 #[derive(Debug, Clone)]
 pub struct Words<'a> {
-    words: &'a [(usize, &'a str)],
+    pub(super) words: &'a [(usize, &'a str)],
     line: &'a str,
     /// The column after the last character of the line.
     line_end: usize,
@@ -607,16 +352,8 @@ fn synopsis(entry: &Entry) -> String {
     [entry.name, entry.arguments].join(" ").trim_end().to_owned()
 }
 
-fn parse_help(mut words: Words<'_>) -> Result<Command, ParseError> {
-    if words.words.is_empty() {
-        return Ok(Command::Help { about: None });
-    }
-    let entry = take_entry(&mut words)?;
-    words.end(Command::Help { about: Some(entry.name) })
-}
-
 /// Takes the words that name a command: the longest name that fits.
-fn take_entry(words: &mut Words<'_>) -> Result<&'static Entry, ParseError> {
+pub(super) fn take_entry(words: &mut Words<'_>) -> Result<&'static Entry, ParseError> {
     let given = words.words;
     let fits = |name: &str| {
         let mut parts = name.split(' ');
@@ -722,6 +459,7 @@ fn split(line: &str) -> Vec<(usize, &str)> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::table::SECRETS;
     use super::*;
 
     fn error(line: &str) -> String {
@@ -764,6 +502,10 @@ mod tests {
     #[test]
     fn an_error_knows_its_column_and_the_nearest_command() {
         let cases = [
+            (
+                "set console.pin 4711",
+                "column 17: it is not typed here, where it can be seen; `set console.pin` alone asks for it",
+            ),
             ("statsu", "column 1: there is no such command; did you mean `status`?"),
             ("  lvie", "column 3: there is no such command; did you mean `live`?"),
             ("stat", "column 1: there is no such command; did you mean `status`?"),
@@ -795,6 +537,18 @@ mod tests {
         assert_eq!((name.as_str(), value.0.as_str()), ("box.name", "St. Mary's,  hall"));
         let add = parse("destination add a rtmps://u:canary@h/app").unwrap();
         assert!(!format!("{add:?}").contains("canary"));
+    }
+
+    #[test]
+    fn a_secret_setting_without_a_value_is_asked_for() {
+        for name in SECRETS {
+            let command = Command::Serve(Service::SetSecret { name });
+            assert_eq!(parse(&format!("set {name}")), Ok(Some(command)));
+            let told = error(&format!("set {name} canary"));
+            assert!(!told.contains("canary") && told.contains("not typed here"), "{told}");
+        }
+        let key = Command::Serve(Service::Key { name: Some("a".to_owned()) });
+        assert_eq!(parse("set destination.a.key"), Ok(Some(key)));
     }
 
     #[test]

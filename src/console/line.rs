@@ -6,22 +6,23 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::{Zeroize, Zeroizing};
 
-use super::command::{Argument, COMMANDS};
+use super::command::{Argument, Typed};
+use super::table::COMMANDS;
 use crate::limits::{
     CONSOLE_ESCAPE_BYTES_MAX, CONSOLE_HISTORY_MAX, CONSOLE_LINE_BYTES_MAX, KEY_BYTES_MAX,
 };
-use crate::secret::{KeyError, StreamKey};
 
 /// What a byte completed.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Input {
     /// A line, without its end.
     Line(String),
-    /// A secret that was asked for with [`LineEditor::ask_secret`], or why it is none.
-    Secret(Result<StreamKey, KeyError>),
-    /// The line is longer than [`CONSOLE_LINE_BYTES_MAX`]; told once, the rest of it is swallowed.
+    /// A secret that was asked for with [`LineEditor::ask_secret`].
+    Secret(Typed),
+    /// The line is longer than [`CONSOLE_LINE_BYTES_MAX`], or the secret than any may be; told once,
+    /// the rest of it is swallowed.
     TooLong,
     /// ^C: the line, or the question for a secret, was given up.
     Interrupted,
@@ -154,13 +155,28 @@ impl LineEditor {
         self.secret.is_some()
     }
 
-    /// Asks for a stream key: until it is complete or given up nothing is echoed, remembered or
+    /// Asks for a secret: until it is complete or given up nothing is echoed, remembered or
     /// completed. The question stands in for the prompt and is shown.
     pub fn ask_secret(&mut self, question: &str, echo: &mut Vec<u8>) {
         self.clear();
         let bytes = Zeroizing::new(Vec::with_capacity(KEY_BYTES_MAX + 1));
         self.secret = Some(Secret { question: question.to_owned(), bytes });
         self.redraw(echo);
+    }
+
+    /// Asks for a secret no longer.
+    pub fn ask_nothing(&mut self) {
+        self.secret = None;
+    }
+
+    /// Forgets what is being typed and what was typed before.
+    pub fn forget_all(&mut self) {
+        self.clear();
+        self.secret = None;
+        self.swallowing = false;
+        self.decoder = Decoder::Ground;
+        self.history.iter_mut().for_each(Zeroize::zeroize);
+        self.history.clear();
     }
 
     /// Takes one byte. What the terminal should show is appended to `echo`.
@@ -243,7 +259,7 @@ impl LineEditor {
                 secret.zeroize();
                 self.secret = None;
                 self.swallowing = true;
-                return Some(Input::Secret(Err(KeyError::TooLong)));
+                return Some(Input::TooLong);
             }
             Key::Backspace => while secret.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {},
             Key::KillLine | Key::KillWord => secret.zeroize(),
@@ -251,7 +267,9 @@ impl LineEditor {
             Key::Enter => {
                 echo.extend_from_slice(b"\r\n");
                 let secret = self.secret.take()?;
-                return Some(Input::Secret(StreamKey::from_bytes(&secret.bytes)));
+                // Whole characters were put in and taken out, so that it is always UTF-8.
+                let text = std::str::from_utf8(&secret.bytes).unwrap_or_default();
+                return Some(Input::Secret(Typed::from(text)));
             }
             Key::Interrupt => {
                 echo.extend_from_slice(b"^C\r\n");
@@ -387,6 +405,11 @@ impl LineEditor {
         for entry in COMMANDS {
             let argument = typed.strip_prefix(entry.name).and_then(|rest| rest.strip_prefix(' '));
             match (entry.argument, argument) {
+                (Argument::None, Some(word)) if entry.arguments.contains('|') => {
+                    let words =
+                        entry.arguments.split('|').filter(|choice| choice.starts_with(word));
+                    return ("", word, words.map(str::to_owned).collect());
+                }
                 (_, None) | (Argument::None, _) => {}
                 (_, Some(word)) if word.contains(' ') => return ("", "", Vec::new()),
                 (Argument::Setting, Some(word)) => return ("", word, begins(word, &self.settings)),
@@ -590,7 +613,7 @@ mod tests {
 
     #[test]
     fn tab_completes_what_is_certain_and_shows_the_choices_otherwise() {
-        assert_eq!(lines(b"d\tl\t\r"), [line("destination list ")]);
+        assert_eq!(lines(b"d\ts\tl\t\r"), [line("destination list ")]);
         assert_eq!(lines(b"help w\t\r"), [line("help watch ")]);
         assert_eq!(lines(b"zzz\t\r"), [line("zzz")]);
         let mut editor = LineEditor::new();
@@ -643,7 +666,7 @@ mod tests {
         assert!(!format!("{editor:?}").contains("canary"));
         let (inputs, typed) = type_in(&mut editor, b"\r\n");
         echo.extend(typed);
-        assert_eq!(inputs, [Input::Secret(StreamKey::parse("canary"))]);
+        assert_eq!(inputs, [Input::Secret(Typed::from("canary"))]);
         echo.extend(type_in(&mut editor, b"\x1b[A\x0c").1);
         let shown = String::from_utf8(echo).unwrap();
         assert_eq!(shown.matches("stream key: ").count(), 2, "{shown:?}"); // asked, and ^L
@@ -660,13 +683,13 @@ mod tests {
         let mut bytes = vec![b'k'; 100_000];
         bytes.extend_from_slice(b"\rlive\r");
         let (inputs, echo) = type_in(&mut editor, &bytes);
-        assert_eq!(inputs, [Input::Secret(Err(KeyError::TooLong)), line("live")]);
+        assert_eq!(inputs, [Input::TooLong, line("live")]);
         assert!(!echo.contains(&b'k'));
 
         editor.ask_secret("key: ", &mut Vec::new());
         let longest = "k".repeat(KEY_BYTES_MAX);
         let (inputs, _) = type_in(&mut editor, format!("{longest}\r").as_bytes());
-        assert_eq!(inputs, [Input::Secret(StreamKey::parse(&longest))]);
+        assert_eq!(inputs, [Input::Secret(Typed::from(longest.as_str()))]);
     }
 
     #[test]

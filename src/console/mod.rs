@@ -22,17 +22,22 @@
 mod command;
 mod line;
 mod machine;
+mod rate;
 mod reply;
+mod session;
+mod table;
 mod text;
 
 pub use command::{
-    Argument, COMMANDS, Command, Entry, ParseError, Problem, Service, Stick, Typed, Words, help,
-    parse,
+    Argument, Command, Entry, ParseError, Problem, Service, Stick, Typed, Words, help, parse,
 };
 pub use line::{Input, LineEditor};
+pub use rate::Allowance;
 pub use reply::{
     About, BlackBox, Change, ChannelNumbers, Checked, ClientId, Clock, DestinationState,
     DestinationStatus, DropNumbers, EncoderNumbers, Facts, Interface, LastEnd, LevelNumbers, Link,
-    Mode, Network, PastEvent, PastNumbers, PastSample, Phase, Reply, SendNumbers, Server,
-    SettingLine, Status, prompt,
+    MACHINE_VERSION, Mode, Network, PastEvent, PastNumbers, PastSample, Phase, Reply, ReplyMode,
+    SendNumbers, Server, SettingLine, Status, prompt,
 };
+pub use session::{Said, Session};
+pub use table::{COMMANDS, SECRETS};

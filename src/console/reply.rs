@@ -31,6 +31,18 @@ pub enum Reply {
     Network(Network),
     /// What trying a destination has shown.
     Checked(Checked),
+    /// Cameras, microphones and encoders.
+    Devices {
+        /// As data.
+        found: serde_json::Value,
+        /// For people.
+        #[serde(skip)]
+        lines: Vec<String>,
+    },
+    /// How loud the sound is, and whether there is a picture.
+    Levels(LevelNumbers),
+    /// How replies are written from now on.
+    Mode(ReplyMode),
     /// The last minutes.
     BlackBox(BlackBox),
     /// Words without data: help, and confirmations.
@@ -69,6 +81,8 @@ pub struct Network {
     pub link: Link,
     /// Whether the time of day can be trusted.
     pub clock: Clock,
+    /// What has become of the settings of the network.
+    pub managed: String,
 }
 
 /// One network interface.
@@ -102,6 +116,22 @@ pub struct Phase {
     pub took_ms: u64,
 }
 
+/// How replies are written at the serial line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "mode", rename_all = "snake_case")]
+pub enum ReplyMode {
+    /// For people.
+    Text,
+    /// For a program.
+    Machine {
+        /// The version of the form; a program that knows another one should not go on.
+        version: u32,
+    },
+}
+
+/// The version of the form for programs.
+pub const MACHINE_VERSION: u32 = 1;
+
 /// Product, version and board.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct About {
@@ -111,6 +141,13 @@ pub struct About {
     pub version: &'static str,
     /// The board profile in use.
     pub board: String,
+    /// What the box calls itself. The appliance does not know it, nor what follows; the shell fills
+    /// them in.
+    pub name: Option<String>,
+    /// What the machine says it is.
+    pub machine: Option<String>,
+    /// Its serial number.
+    pub serial_number: Option<String>,
 }
 
 /// A change, as `watch` and the journal show it.
@@ -508,12 +545,12 @@ impl DestinationState {
     }
 }
 
-/// The prompt of a console: it shows the state.
+/// The prompt of a console: it shows the box's name and its state.
 ///
 /// ```
 /// use firstmile::console::{Mode, prompt};
-/// assert_eq!(prompt(Mode::Live), "firstmile (live)> ");
+/// assert_eq!(prompt("stage", Mode::Live), "stage (live)> ");
 /// ```
-pub fn prompt(mode: Mode) -> String {
-    format!("{} ({})> ", env!("CARGO_PKG_NAME"), mode.name())
+pub fn prompt(name: &str, mode: Mode) -> String {
+    format!("{name} ({})> ", mode.name())
 }

@@ -2,7 +2,8 @@
 
 use super::reply::{
     About, BlackBox, Change, Checked, Clock, DestinationState, DestinationStatus, DropNumbers,
-    EncoderNumbers, LevelNumbers, Link, Network, Reply, SendNumbers, SettingLine, Status,
+    EncoderNumbers, LevelNumbers, Link, Mode, Network, Reply, ReplyMode, SendNumbers, SettingLine,
+    Status,
 };
 
 pub(super) fn render(reply: &Reply) -> Vec<String> {
@@ -14,8 +15,15 @@ pub(super) fn render(reply: &Reply) -> Vec<String> {
         Reply::Destinations { destinations } => {
             destinations.iter().flat_map(destination_lines).collect()
         }
-        Reply::About(About { product, version, board }) => {
-            vec![format!("{product} {version} on {board}")]
+        Reply::About(about) => about_lines(about),
+        Reply::Devices { lines, .. } => lines.clone(),
+        Reply::Levels(levels) => match level_lines(levels) {
+            lines if lines.is_empty() => vec!["nothing has been heard yet".to_owned()],
+            lines => lines,
+        },
+        Reply::Mode(ReplyMode::Text) => vec!["text mode".to_owned()],
+        Reply::Mode(ReplyMode::Machine { version }) => {
+            vec![format!("machine mode, version {version}")]
         }
         Reply::Settings { settings } if settings.is_empty() => {
             vec!["no setting has such a name; `show` lists all".to_owned()]
@@ -49,6 +57,32 @@ fn status_lines(status: &Status) -> Vec<String> {
     lines
 }
 
+fn about_lines(about: &About) -> Vec<String> {
+    let About { product, version, board, name, machine, serial_number } = about;
+    let mut lines = vec![format!("{product} {version} on {board}")];
+    for (title, value) in [("name", name), ("machine", machine), ("serial", serial_number)] {
+        lines.extend(value.as_ref().map(|value| format!("{title:12} {value}")));
+    }
+    lines
+}
+
+/// What somebody sees who has just come to the console: who answers, and one next step.
+pub(super) fn banner(about: &About, mode: Mode) -> Vec<String> {
+    let next = match mode {
+        Mode::NeedsSetup => {
+            "It needs a destination: `destination add NAME ADDRESS`, then `key`, then `live`."
+        }
+        Mode::Ready => "It is ready: `live` goes on air.",
+        Mode::Starting | Mode::Live => "It is on air: `status` says how it goes, `stop` ends it.",
+        Mode::Retrying | Mode::Fault => "Something is wrong: `status` says what.",
+        Mode::Booting | Mode::Stopping => "A moment, please: `status` says what it is doing.",
+    };
+    let mut lines = about_lines(about);
+    lines.push(next.to_owned());
+    lines.push("`help` lists all commands.".to_owned());
+    lines.into_iter().map(|line| line.replace(char::is_control, " ")).collect()
+}
+
 fn link_word(link: Link) -> &'static str {
     match link {
         Link::Up => "up",
@@ -75,6 +109,7 @@ fn network_lines(network: &Network) -> Vec<String> {
     let mut lines = vec![
         format!("network      {}", link_word(network.link)),
         format!("clock        {}", clock_word(network.clock)),
+        format!("settings     {}", network.managed),
     ];
     for interface in &network.interfaces {
         let state = if interface.up { "up" } else { "no carrier" };
@@ -254,7 +289,7 @@ fn counted(count: u64, what: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::reply::{ChannelNumbers, Facts, LastEnd, Mode};
+    use super::super::reply::{ChannelNumbers, Facts, LastEnd};
     use super::*;
 
     fn status() -> Status {
@@ -368,7 +403,17 @@ mod tests {
     fn every_kind_of_reply_is_json_with_its_kind() {
         let replies = [
             Reply::Destinations { destinations: status().destinations },
-            Reply::About(About { product: "p", version: "1", board: "sim".to_owned() }),
+            Reply::About(About {
+                product: "p",
+                version: "1",
+                board: "sim".to_owned(),
+                name: Some("stage".to_owned()),
+                machine: None,
+                serial_number: None,
+            }),
+            Reply::Devices { found: serde_json::json!({}), lines: vec!["none".to_owned()] },
+            Reply::Levels(status().levels.unwrap()),
+            Reply::Mode(ReplyMode::Machine { version: 1 }),
             Reply::text(["one", "two"]),
             Reply::error("no"),
             Reply::Changed(Change::Source { name: "camera", present: false }),

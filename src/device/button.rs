@@ -2,14 +2,16 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::os::fd::AsFd;
 use std::thread;
 use std::time::Duration;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::time::{ClockId, clock_gettime};
 
 use crate::board;
 use crate::clock::Clock;
-use crate::limits::{DEVICE_REOPEN_INTERVAL, KEY_FOUND_WITHIN, POWER_UP};
+use crate::limits::{DEVICE_REOPEN_INTERVAL, POWER_UP};
 use crate::panel::Contact;
 
 use super::gpio::Edges;
@@ -113,7 +115,8 @@ fn watch_line(
 
 /// Reports a key of an input device (`struct input_event` in linux/input.h) until it cannot be read;
 /// says why. Its events are stamped by the wall clock, which may jump; what counts is when they are
-/// read. A key that is down when the device is opened is reported at once by `gpio-keys`.
+/// read. A key that is down when the device is opened is reported by
+/// `gpio-keys` then and there.
 fn watch_key(
     contact: Contact,
     key: &board::Key,
@@ -125,19 +128,25 @@ fn watch_key(
         Ok(events) => events,
         Err(error) => return told(error),
     };
-    let opened = clock.now();
     let mut event = [0_u8; EVENT_BYTES];
+    let mut before_opening = true;
     loop {
+        before_opening &= waits(&events);
         if let Err(error) = events.read_exact(&mut event) {
             return told(error);
         }
         if let Some(pressed) = key_edge(&event, key.code) {
             let at = clock.now();
-            let at_once = pressed && at.saturating_sub(opened) < KEY_FOUND_WITHIN;
-            let found = at_once && at < POWER_UP;
+            let found = pressed && before_opening && at < POWER_UP;
             seen(Seen { contact, at, pressed, found });
         }
     }
+}
+
+/// Whether an event waits to be read.
+fn waits(events: &File) -> bool {
+    let mut look = [PollFd::new(events.as_fd(), PollFlags::POLLIN)];
+    poll(&mut look, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
 }
 
 /// Two machine words of time, then type, code and value.

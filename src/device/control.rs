@@ -1,6 +1,6 @@
 //! The control socket: `firstmile ctl` asks here what a console asks at the serial line.
 //!
-//! A Unix socket that only its owner may open. A client sends one line, for `key` the key as a second
+//! A Unix socket that only its owner may open. A client sends one line, for `key` and its like the secret as a second
 //! one, and closes its sending side; it gets one line of JSON for each reply, and the end. A client
 //! that does not read is cut off.
 
@@ -19,11 +19,10 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use crate::console::{ClientId, Reply};
+use crate::console::{ClientId, Reply, Typed};
 use crate::limits::{
     CONSOLE_OUT_LINES_MAX, CONTROL_CLIENTS_MAX, CONTROL_REQUEST_BYTES_MAX, CONTROL_TIMEOUT,
 };
-use crate::secret::StreamKey;
 
 /// The socket's name in the service's runtime folder.
 const NAME: &str = "control";
@@ -39,8 +38,8 @@ pub enum Heard {
         from: ClientId,
         /// The line.
         line: String,
-        /// The key that came with it.
-        key: Option<StreamKey>,
+        /// The secret that came with it.
+        secret: Option<Typed>,
         /// Where the answers go; dropping it ends the connection.
         answers: mpsc::Sender<Answer>,
     },
@@ -138,12 +137,12 @@ async fn serve(
     let mut request = Zeroizing::new(Vec::with_capacity(CONTROL_REQUEST_BYTES_MAX + 1));
     let bound = CONTROL_REQUEST_BYTES_MAX as u64 + 1;
     timeout(CONTROL_TIMEOUT, (&mut stream).take(bound).read_to_end(&mut request)).await??;
-    let (line, key) = match understand(&request) {
+    let (line, secret) = match understand(&request) {
         Ok(understood) => understood,
         Err(why) => return write(stream, &Answer::from(&Reply::error(why))).await,
     };
     let (answers, mut queue) = mpsc::channel(CONSOLE_OUT_LINES_MAX);
-    if heard.send(Heard::Asked { from, line, key, answers }).await.is_err() {
+    if heard.send(Heard::Asked { from, line, secret, answers }).await.is_err() {
         return Ok(());
     }
     while let Some(answer) = queue.recv().await {
@@ -152,18 +151,17 @@ async fn serve(
     Ok(())
 }
 
-/// The line and the key of a request.
-fn understand(request: &[u8]) -> Result<(String, Option<StreamKey>), String> {
+/// The line and the secret of a request.
+fn understand(request: &[u8]) -> Result<(String, Option<Typed>), String> {
     if request.len() > CONTROL_REQUEST_BYTES_MAX {
         return Err(format!("the request is longer than {CONTROL_REQUEST_BYTES_MAX} bytes"));
     }
     let text = std::str::from_utf8(request).map_err(|_| "the request is not UTF-8 text")?;
-    let (line, key) = text.split_once('\n').unwrap_or((text, ""));
-    let key = match key.trim() {
-        "" => None,
-        key => Some(StreamKey::parse(key).map_err(|error| error.to_string())?),
-    };
-    Ok((line.trim().to_owned(), key))
+    let (line, secret) = text.split_once('\n').unwrap_or((text, ""));
+    // Blanks at its ends may belong to a secret.
+    let secret = secret.trim_end_matches(['\r', '\n']);
+    let secret = (!secret.is_empty()).then(|| Typed::from(secret));
+    Ok((line.trim().to_owned(), secret))
 }
 
 /// Asks a running box and gives its answers as they come.
@@ -173,12 +171,12 @@ fn understand(request: &[u8]) -> Result<(String, Option<StreamKey>), String> {
 pub fn ask(
     path: &Path,
     line: &str,
-    key: Option<&StreamKey>,
+    secret: Option<&Typed>,
 ) -> io::Result<impl Iterator<Item = io::Result<Answer>> + use<>> {
     let mut stream = BlockingStream::connect(path)?;
-    let key = key.map_or("", StreamKey::reveal);
-    let mut request = Zeroizing::new(String::with_capacity(line.len() + key.len() + 2));
-    [line, "\n", key, "\n"].iter().for_each(|piece| request.push_str(piece));
+    let secret = secret.map_or("", |secret| secret.0.as_str());
+    let mut request = Zeroizing::new(String::with_capacity(line.len() + secret.len() + 2));
+    [line, "\n", secret, "\n"].iter().for_each(|piece| request.push_str(piece));
     stream.write_all(request.as_bytes())?;
     stream.shutdown(Shutdown::Write)?;
     let lines = BufReader::new(stream).lines();

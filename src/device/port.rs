@@ -4,47 +4,92 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::thread;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::{fs, process, thread};
 
 use nix::pty::openpty;
 use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
+use serialport::SerialPort;
 
 use crate::board;
-use crate::limits::CONSOLE_OUT_LINES_MAX;
-
-/// How long a serial read waits before it looks again; bounds how long a lost adapter stays unseen.
-const READ_TICK: Duration = Duration::from_millis(100);
+use crate::limits::{
+    CONSOLE_OUT_LINES_MAX, CONSOLE_READ_TICK, CONSOLE_WRITE_TIMEOUT, DEVICE_REOPEN_INTERVAL,
+};
 
 /// Why the console's port cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PortError {
-    /// the serial port cannot be opened
-    #[error("the console port {} cannot be opened: {why}; is a getty or another program using it?", .path.display())]
-    Serial {
-        /// The device node.
-        path: PathBuf,
-        /// What the system said.
-        why: String,
-    },
     /// no pseudo-terminal could be made
     #[error("no pseudo-terminal could be made: {0}")]
     Pty(String),
 }
 
-/// The writing half: bytes are queued, and what a slow host leaves no room for is counted and said.
-#[derive(Debug, Clone)]
-pub struct PortWriter {
-    queue: SyncSender<Vec<u8>>,
-    lost: std::sync::Arc<std::sync::atomic::AtomicU32>,
+/// What happens at the port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PortEvent<'a> {
+    /// It was opened, or opened anew.
+    Opened {
+        /// Whoever is there may be greeted at once: it is no gadget that a computer's programs
+        /// probe for a modem, and nothing waits there until somebody comes.
+        greet: bool,
+    },
+    /// This was typed.
+    Bytes(&'a [u8]),
 }
 
-impl PortWriter {
+/// The writing half: bytes are queued, and what a slow host leaves no room for is counted and said.
+#[derive(Debug, Clone)]
+pub struct Port {
+    queue: SyncSender<Vec<u8>>,
+    lost: Arc<AtomicU32>,
+}
+
+impl Port {
+    /// Opens the port that `profile` names; `events` is called on the reading thread. A serial port
+    /// that is missing, busy or unplugged is tried again for ever.
+    ///
+    /// # Errors
+    /// [`PortError`].
+    pub fn open(
+        profile: &board::Console,
+        mut events: impl FnMut(PortEvent<'_>) + Send + 'static,
+    ) -> Result<Port, PortError> {
+        match profile {
+            board::Console::Stdio => {
+                let read = move || {
+                    events(PortEvent::Opened { greet: true });
+                    read(io::stdin(), &mut events)
+                };
+                spawn("console-in", read);
+                Ok(Port::writing("console-out", io::stdout()))
+            }
+            board::Console::Pty => {
+                let failed = |error: &dyn std::fmt::Display| PortError::Pty(error.to_string());
+                let (port, name) = pty().map_err(|error| failed(&error))?;
+                tracing::info!(port = %name, "console");
+                let back = port.try_clone().map_err(|error| failed(&error))?;
+                let read = move || {
+                    events(PortEvent::Opened { greet: false });
+                    read(back, &mut events)
+                };
+                spawn("serial-in", read);
+                Ok(Port::writing("serial-out", port))
+            }
+            board::Console::Serial { paths, baud } => {
+                let (paths, baud) = (paths.clone(), *baud);
+                let line = Line::default();
+                let port = Port::writing("serial-out", line.clone());
+                spawn("serial-in", move || serve(&paths, baud, &line, &mut events));
+                Ok(port)
+            }
+        }
+    }
+
     /// Queues `bytes`; they are dropped and counted when the host does not read.
     pub fn send(&self, bytes: Vec<u8>) {
-        use std::sync::atomic::Ordering::Relaxed;
         let lost = self.lost.swap(0, Relaxed);
         if lost > 0 {
             let note = format!("\r\n… {lost} lines not shown\r\n").into_bytes();
@@ -56,42 +101,167 @@ impl PortWriter {
             self.lost.fetch_add(1, Relaxed);
         }
     }
+
+    fn writing(name: &'static str, to: impl Write + Send + 'static) -> Port {
+        let (queue, lines) = sync_channel(CONSOLE_OUT_LINES_MAX);
+        let lost: Arc<AtomicU32> = Arc::default();
+        let counted = lost.clone();
+        spawn(name, move || write(to, &lines, &counted));
+        Port { queue, lost }
+    }
 }
 
-/// Opens the port that `profile` names. `input` gets what is typed, on the reading thread.
-///
-/// # Errors
-/// [`PortError`] naming the port.
-pub fn open(
-    profile: &board::Console,
-    input: impl FnMut(&[u8]) + Send + 'static,
-) -> Result<PortWriter, PortError> {
-    match profile {
-        board::Console::Stdio => {
-            reader("console-in", io::stdin(), input);
-            Ok(writer("console-out", io::stdout()))
+fn write(mut to: impl Write, lines: &Receiver<Vec<u8>>, lost: &AtomicU32) {
+    while let Ok(bytes) = lines.recv() {
+        if to.write_all(&bytes).and_then(|()| to.flush()).is_ok() {
+            continue;
         }
-        board::Console::Pty => {
-            let (port, name) = pty().map_err(|error| PortError::Pty(error.to_string()))?;
-            tracing::info!(port = %name, "console");
-            let back = port.try_clone().map_err(|error| PortError::Pty(error.to_string()))?;
-            reader("serial-in", back, input);
-            Ok(writer("serial-out", port))
-        }
-        board::Console::Serial { paths, baud } => {
-            let path = paths.iter().find(|path| path.exists()).or(paths.first());
-            let path = path.cloned().unwrap_or_default();
-            let failed = |why: String| PortError::Serial { path: path.clone(), why };
-            let port = serialport::new(path.to_string_lossy(), *baud)
-                .timeout(READ_TICK)
-                .open()
-                .map_err(|error| failed(error.to_string()))?;
-            let back = port.try_clone().map_err(|error| failed(error.to_string()))?;
-            reader("serial-in", back, input);
-            Ok(writer("serial-out", port))
+        // Nobody reads: whoever comes later is not shown what was said before.
+        let old = lines.try_iter().count();
+        lost.fetch_add(u32::try_from(old + 1).unwrap_or(u32::MAX), Relaxed);
+    }
+}
+
+fn read(mut from: impl Read, events: &mut impl FnMut(PortEvent<'_>)) -> Option<io::Error> {
+    let mut buffer = [0_u8; 256];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => return None,
+            Ok(length) => events(PortEvent::Bytes(&buffer[..length])),
+            Err(error) if is_passing(&error) => {}
+            Err(error) => return Some(error),
         }
     }
 }
+
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
+}
+
+// ── a serial port that comes and goes ─────────────────────────────────────────────────────────
+
+/// The writing side of the serial port that is open now, if one is.
+#[derive(Clone, Default)]
+struct Line(Arc<Mutex<Option<Box<dyn SerialPort>>>>);
+
+impl Line {
+    fn put(&self, port: Option<Box<dyn SerialPort>>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = port;
+    }
+}
+
+impl Write for Line {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            Some(port) => port.write(bytes),
+            None => Ok(bytes.len()), // nobody to tell
+        }
+    }
+
+    /// What was written goes out by itself; waiting for it would wait for a host that may be gone.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Opens the first port of these that can be, reads it until it is gone, and begins again.
+fn serve(paths: &[PathBuf], baud: u32, line: &Line, events: &mut impl FnMut(PortEvent<'_>)) {
+    let mut told = String::new();
+    loop {
+        let why = match first(paths, baud) {
+            Ok((path, (port, back))) => {
+                tracing::info!(port = %path.display(), "console");
+                line.put(Some(port));
+                events(PortEvent::Opened { greet: !is_gadget(&path) });
+                let end = read(back, events);
+                line.put(None);
+                let end = end.map_or_else(|| "it hung up".to_owned(), |error| error.to_string());
+                format!("the console port {} is gone: {end}", path.display())
+            }
+            Err(why) => why,
+        };
+        if why != told {
+            tracing::warn!("{why}; it is tried again");
+            told = why;
+        }
+        thread::sleep(DEVICE_REOPEN_INTERVAL);
+    }
+}
+
+/// A port for writing, and the same one for reading.
+type Sides = (Box<dyn SerialPort>, Box<dyn SerialPort>);
+
+/// The first port that can be opened; or why none can.
+fn first(paths: &[PathBuf], baud: u32) -> Result<(PathBuf, Sides), String> {
+    let mut why = Vec::new();
+    for path in paths {
+        match open(path, baud) {
+            Ok(sides) => return Ok((path.clone(), sides)),
+            Err(error) => why.push(format!("the console port {} {error}", path.display())),
+        }
+    }
+    Err(why.join("; "))
+}
+
+/// Opens a serial port and closes it again.
+///
+/// # Errors
+/// Why it cannot be opened, and who uses it.
+pub fn try_port(path: &Path, baud: u32) -> Result<(), String> {
+    open(path, baud).map(|_| ())
+}
+
+fn open(path: &Path, baud: u32) -> Result<Sides, String> {
+    if let Some(holder) = holder(path) {
+        let tty = path.file_name().unwrap_or_default().to_string_lossy();
+        let way_out = match holder.contains("getty") {
+            true => format!("`systemctl mask --now serial-getty@{tty}` frees it"),
+            false => "end it to free the port".to_owned(),
+        };
+        return Err(format!("is used by {holder}; {way_out}"));
+    }
+    let cannot = |error: serialport::Error| format!("cannot be opened: {error}");
+    let port = serialport::new(path.to_string_lossy(), baud);
+    let port = port.timeout(CONSOLE_WRITE_TIMEOUT).open().map_err(cannot)?;
+    let mut back = port.try_clone().map_err(cannot)?;
+    back.set_timeout(CONSOLE_READ_TICK).map_err(cannot)?;
+    Ok((port, back))
+}
+
+/// A serial port that this machine plays to a computer at its USB port.
+fn is_gadget(path: &Path) -> bool {
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("ttyGS"))
+}
+
+/// The other process that has the port open, as far as this user may see; else a getty that was
+/// started for it.
+fn holder(path: &Path) -> Option<String> {
+    let device = path.canonicalize().ok()?;
+    let tty = device.file_name()?.to_string_lossy().into_owned();
+    let own = process::id().to_string();
+    let mut by_name = None;
+    for entry in fs::read_dir("/proc").ok()?.flatten() {
+        let pid = entry.file_name().to_string_lossy().into_owned();
+        if pid == own || !pid.bytes().all(|b| b.is_ascii_digit()) {
+            continue;
+        }
+        let command = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
+        let called = || Some(format!("{} (process {pid})", command.trim()));
+        let mut open = fs::read_dir(entry.path().join("fd")).into_iter().flatten().flatten();
+        if open.any(|fd| fs::read_link(fd.path()).is_ok_and(|file| file == device)) {
+            return called();
+        }
+        if command.contains("getty") {
+            let arguments = fs::read_to_string(entry.path().join("cmdline")).unwrap_or_default();
+            let is_ours = arguments.split('\0').any(|word| word.trim_start_matches("/dev/") == tty);
+            by_name = by_name.or_else(|| is_ours.then(called).flatten());
+        }
+    }
+    by_name
+}
+
+// ── a pseudo-terminal ─────────────────────────────────────────────────────────────────────────
 
 /// A pseudo-terminal in raw mode; its far side stays open in this process, so that a client may come
 /// and go.
@@ -110,53 +280,141 @@ fn keep_open(slave: OwnedFd) {
     std::mem::forget(slave);
 }
 
-fn reader(
-    name: &'static str,
-    mut from: impl Read + Send + 'static,
-    mut input: impl FnMut(&[u8]) + Send + 'static,
-) {
-    let read = move || {
-        let mut buffer = [0_u8; 256];
-        loop {
-            match from.read(&mut buffer) {
-                Ok(0) => return,
-                Ok(length) => input(&buffer[..length]),
-                Err(error) if is_passing(&error) => {}
-                Err(error) => {
-                    tracing::warn!(%error, "the console cannot be read any more");
-                    return;
-                }
-            }
-        }
+fn spawn<T>(name: &'static str, body: impl FnOnce() -> T + Send + 'static) {
+    let ended = move || {
+        body();
     };
-    spawn(name, read);
-}
-
-fn is_passing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
-}
-
-fn writer(name: &'static str, mut to: impl Write + Send + 'static) -> PortWriter {
-    let (queue, lines): (_, Receiver<Vec<u8>>) = sync_channel(CONSOLE_OUT_LINES_MAX);
-    let write = move || {
-        while let Ok(bytes) = lines.recv() {
-            let mut left = bytes.as_slice();
-            while !left.is_empty() {
-                match to.write(left) {
-                    Ok(length) => left = &left[length..],
-                    Err(error) if is_passing(&error) => {}
-                    Err(_) => return,
-                }
-            }
-            let _ = to.flush();
-        }
-    };
-    spawn(name, write);
-    PortWriter { queue, lost: std::sync::Arc::default() }
-}
-
-fn spawn(name: &'static str, body: impl FnOnce() + Send + 'static) {
-    if let Err(error) = thread::Builder::new().name(name.to_owned()).spawn(body) {
+    if let Err(error) = thread::Builder::new().name(name.to_owned()).spawn(ended) {
         tracing::error!(%error, thread = name, "no thread for the console");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// What happens at a port, with bytes of its own.
+    #[derive(Debug, PartialEq)]
+    enum Seen {
+        Opened,
+        Bytes(Vec<u8>),
+    }
+
+    /// A serial adapter: its near side under a name that stays, its far side in the hand.
+    fn plug_in(name: &Path) -> File {
+        let pair = openpty(None, None).unwrap();
+        let _ = fs::remove_file(name);
+        symlink(nix::unistd::ttyname(&pair.slave).unwrap(), name).unwrap();
+        let mut settings = tcgetattr(&pair.slave).unwrap();
+        cfmakeraw(&mut settings);
+        tcsetattr(&pair.slave, SetArg::TCSANOW, &settings).unwrap();
+        File::from(pair.master)
+    }
+
+    struct Bench {
+        folder: PathBuf,
+    }
+
+    impl Bench {
+        fn new() -> Bench {
+            let folder = std::env::temp_dir().join(format!("firstmile-port-{}", fastrand::u64(..)));
+            fs::create_dir_all(&folder).unwrap();
+            Bench { folder }
+        }
+
+        fn open(&self, names: &[&str]) -> (Port, Receiver<Seen>) {
+            let paths = names.iter().map(|name| self.folder.join(name)).collect();
+            let (to, seen) = channel();
+            let serial = board::Console::Serial { paths, baud: 115_200 };
+            let port = Port::open(&serial, move |event| {
+                let _ = to.send(match event {
+                    PortEvent::Opened { .. } => Seen::Opened,
+                    PortEvent::Bytes(bytes) => Seen::Bytes(bytes.to_vec()),
+                });
+            });
+            (port.unwrap(), seen)
+        }
+    }
+
+    impl Drop for Bench {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+    }
+
+    fn next(seen: &Receiver<Seen>) -> Seen {
+        seen.recv_timeout(Duration::from_secs(60)).expect("something happens")
+    }
+
+    #[test]
+    fn an_adapter_that_is_unplugged_and_plugged_in_again_is_opened_anew() {
+        let bench = Bench::new();
+        let name = bench.folder.join("adapter");
+        let mut far = plug_in(&name);
+        let (port, seen) = bench.open(&["adapter"]);
+        assert_eq!(next(&seen), Seen::Opened);
+        far.write_all(b"status\r").unwrap();
+        assert_eq!(next(&seen), Seen::Bytes(b"status\r".to_vec()));
+        drop(far);
+        thread::sleep(Duration::from_millis(50));
+        port.send(b"into the void".to_vec());
+        let mut far = plug_in(&name);
+        assert_eq!(next(&seen), Seen::Opened);
+        port.send(b"hello".to_vec());
+        let mut heard = [0; 5];
+        far.read_exact(&mut heard).unwrap();
+        assert_eq!(&heard, b"hello", "and nothing of before");
+    }
+
+    #[test]
+    fn the_first_port_that_is_there_is_used() {
+        let bench = Bench::new();
+        let mut far = plug_in(&bench.folder.join("uart"));
+        let (_port, seen) = bench.open(&["gadget", "uart"]);
+        assert_eq!(next(&seen), Seen::Opened);
+        far.write_all(b"x").unwrap();
+        assert_eq!(next(&seen), Seen::Bytes(b"x".to_vec()));
+    }
+
+    #[test]
+    fn a_host_that_does_not_read_holds_nobody_up_and_is_told_what_it_missed() {
+        let bench = Bench::new();
+        let mut far = plug_in(&bench.folder.join("uart"));
+        let (port, seen) = bench.open(&["uart"]);
+        assert_eq!(next(&seen), Seen::Opened);
+        for _ in 0..1_000 {
+            port.send(vec![b'x'; 4_096]); // returns at once, or the test never ends
+        }
+        let reader = thread::spawn(move || {
+            let (mut heard, mut bytes) = (String::new(), [0; 4_096]);
+            while !heard.contains("lines not shown\r\nend") {
+                let length = far.read(&mut bytes).expect("the port is there");
+                heard.push_str(&String::from_utf8_lossy(&bytes[..length]));
+            }
+            heard.len()
+        });
+        while !reader.is_finished() {
+            port.send(b"end".to_vec());
+            thread::sleep(Duration::from_millis(20));
+        }
+        assert!(reader.join().expect("it reads on") < 1_000 * 4_096);
+    }
+
+    #[test]
+    fn whoever_holds_the_port_is_named() {
+        let bench = Bench::new();
+        let name = bench.folder.join("uart");
+        let _far = plug_in(&name);
+        assert_eq!(holder(&name), None);
+        let held = File::open(&name).unwrap();
+        let mut other = process::Command::new("sleep").arg("60").stdin(held).spawn().unwrap();
+        let told = open(&name, 115_200).err().unwrap_or_default();
+        other.kill().unwrap();
+        other.wait().unwrap();
+        assert!(told.contains(&format!("is used by sleep (process {})", other.id())), "{told}");
     }
 }

@@ -6,6 +6,7 @@
 
 use std::io;
 
+use ring::rand::SecureRandom as _;
 use zeroize::Zeroizing;
 
 use crate::config::sealed::{self, COPIES, CopyNames, Found, SEALED_BYTES_MAX};
@@ -103,6 +104,12 @@ pub struct Stored {
     pub stale: Vec<&'static str>,
 }
 
+fn salt() -> io::Result<[u8; 16]> {
+    let mut salt = [0; 16];
+    let filled = ring::rand::SystemRandom::new().fill(&mut salt);
+    filled.map(|()| salt).map_err(|_| io::Error::other("the system gives no random numbers"))
+}
+
 /// Settings and keys in a folder. Several processes may use one folder at a time.
 #[derive(Debug)]
 pub struct Store<D> {
@@ -136,6 +143,7 @@ impl<D: Disk> Store<D> {
         let _lock = self.disk.lock().map_err(StoreError::Read)?;
         let (Stored { generation, mut partial, .. }, good) = self.look()?;
         change(&mut partial).map_err(StoreError::Refused)?;
+        partial.hash_pin(salt().map_err(StoreError::Write)?);
         partial.check().map_err(StoreError::Invalid)?;
         self.replace(generation + 1, partial, good)
     }

@@ -8,7 +8,6 @@ use crate::console::{ClientId, Typed};
 use crate::device::Folder;
 use crate::device::store::{Store, StoreError, Stored};
 use crate::limits::KEEPER_ORDERS_MAX;
-use crate::secret::StreamKey;
 
 /// A change that is to be kept.
 pub(super) enum Wish {
@@ -18,10 +17,6 @@ pub(super) enum Wish {
     },
     Unset {
         name: String,
-    },
-    Key {
-        name: String,
-        key: StreamKey,
     },
     Reset,
     Reload,
@@ -97,9 +92,6 @@ fn perform(store: &mut Store<Folder>, wish: Wish) -> Result<Stored, StoreError> 
             Ok(false) => Err("it was not set here".to_owned()),
             Err(error) => Err(error.to_string()),
         }),
-        Wish::Key { name, key } => {
-            store.update(|partial| partial.set_key(&name, key).map_err(|error| error.to_string()))
-        }
         Wish::Reset => store.reset(),
         Wish::Reload | Wish::Latch(_) | Wish::BlackBox(_) => store.read(),
     }

@@ -19,11 +19,11 @@ use crate::board::Profile;
 use crate::capture::{self, Capture, CaptureError, CaptureEvent};
 use crate::clock::Clock;
 use crate::config::{self, Partial};
-use crate::console::{self, Checked, ClientId, Interface, Status};
+use crate::console::{self, ClientId, Interface, Reply, Status};
 use crate::device::button::Seen;
 use crate::device::control::Heard;
 use crate::device::store::Store;
-use crate::device::{Folder, Lights, LogRing, ServiceManager, Sources};
+use crate::device::{Folder, Lights, LogRing, Machine, ServiceManager, Sources};
 use crate::limits::EVENTS_MAX;
 use crate::panel::Levels;
 use crate::publish::Target;
@@ -32,16 +32,25 @@ use crate::publish::Target;
 pub enum Input {
     /// A button's contact closed or opened, or was found so.
     Contact(Seen),
+    /// The console's port was opened, or opened anew.
+    ConsoleOpened {
+        /// Whoever is there is greeted at once.
+        greet: bool,
+    },
     /// Bytes typed at the console.
     Typed(Vec<u8>),
+    /// Whether the PIN that was typed is the right one.
+    PinJudged(bool),
     /// The network is so now; `None` when the interfaces are not known.
     Network(LinkChange, Option<Vec<Interface>>),
     /// The clock is so now.
     Clock(console::Clock),
     /// The keeper of the settings has carried out an order.
     Kept(Kept),
-    /// A destination was tried.
-    Checked(ClientId, Checked),
+    /// What somebody asked for, and took a while.
+    Answered(ClientId, Reply),
+    /// What has become of the settings of the network.
+    NetworkManaged(String),
     /// The capture of this run reports.
     Capture(u64, CaptureEvent),
     /// The capture of this run was started, or could not be.
@@ -62,6 +71,8 @@ pub struct Setup {
     pub destinations: Vec<Destination>,
     /// The settings.
     pub memory: Memory,
+    /// What the machine says it is.
+    pub machine: Machine,
 }
 
 /// What the box remembers.

@@ -19,18 +19,18 @@ use crate::appliance::{
 use crate::capture::{Capture, CaptureError, CaptureEvent, CaptureStats, Fault};
 use crate::clock::Clock;
 use crate::console::{
-    self, ChannelNumbers, ClientId, EncoderNumbers, LevelNumbers, LineEditor, Reply, SendNumbers,
-    Server, Status,
+    self, About, ChannelNumbers, ClientId, EncoderNumbers, LevelNumbers, Reply, SendNumbers,
+    Server, Session, Status,
 };
 use crate::flv::metadata::Metadata;
-use crate::limits::{DRIVER_HANGS, EVENTS_MAX, NUMBERS_INTERVAL, REPROBE_INTERVAL};
+use crate::limits::{CONSOLE_BAUD, DRIVER_HANGS, EVENTS_MAX, NUMBERS_INTERVAL, REPROBE_INTERVAL};
 use crate::media::FanOut;
 use crate::pace;
 use crate::panel::{Blinker, Button, Contact};
 use crate::publish::{self, Close, Numbers, Order, PublishHandle, Report, What};
 use crate::{board, capture};
 
-use crate::config::{self, Partial, Settings};
+use crate::config::{self, Partial, Settings, Wifi, Wired};
 use crate::device::Sources;
 use crate::device::button::Seen;
 use crate::device::control::{Answer, Heard};
@@ -38,7 +38,7 @@ use crate::device::control::{Answer, Heard};
 use super::black_box::Recorder;
 use super::keeper::{Keeper, Order as KeepOrder, Wish};
 use super::{Destination, DueTo, EndNote, Hands, Input, Setup, View, outcome, plan};
-use desk::Desk;
+use desk::{Desk, NOT_SET};
 use numbers::Rates;
 
 /// The console on the box's own port.
@@ -49,6 +49,9 @@ const NO_DEBOUNCE_MS: u16 = 0;
 
 pub(super) struct Runner {
     clock: Clock,
+    /// What has become of the settings of the network, and those that were handed over last.
+    managed: String,
+    handed: Option<(Wired, Wifi)>,
     /// Destinations that no setting names.
     fixed: Vec<Destination>,
     /// What the board itself would capture, and what is captured from the next start on.
@@ -67,7 +70,7 @@ pub(super) struct Runner {
     appliance: Appliance,
     buttons: [(Contact, Button); 2],
     blinker: Blinker,
-    editor: LineEditor,
+    session: Session,
     desk: Desk,
 
     fan_out: FanOut,
@@ -147,7 +150,7 @@ impl Runner {
         view: watch::Sender<Option<View>>,
     ) -> Runner {
         let now = clock.now();
-        let Setup { profile, request: of_board, destinations: fixed, memory } = setup;
+        let Setup { profile, request: of_board, destinations: fixed, memory, machine } = setup;
         let settings = memory.sources.effective(&memory.stored);
         let appliance = Appliance::new(
             now,
@@ -170,10 +173,21 @@ impl Runner {
                 NO_DEBOUNCE_MS
             }
         };
+        let about = About {
+            product: env!("CARGO_PKG_NAME"),
+            version: env!("CARGO_PKG_VERSION"),
+            board: profile.name.clone(),
+            name: None,
+            machine: machine.model,
+            serial_number: machine.serial_number,
+        };
+        let session = Session::new(about, profile.console.baud().unwrap_or(CONSOLE_BAUD));
         let (reports, reported) = mpsc::channel(EVENTS_MAX);
         let next_alive = hands.manager.alive_interval().map(|_| now);
         Runner {
             clock,
+            managed: NOT_SET.to_owned(),
+            handed: None,
             fixed,
             of_board,
             on_air: request.clone(),
@@ -189,7 +203,7 @@ impl Runner {
             buttons: [Contact::GoLive, Contact::Reset]
                 .map(|contact| (contact, Button::new(contact, debounce_ms))),
             blinker: Blinker::new(),
-            editor: LineEditor::new(),
+            session,
             desk: Desk::new(),
             fan_out: FanOut::new(),
             key_wanted: Arc::new(Notify::new()),
@@ -237,6 +251,8 @@ impl Runner {
     /// Tells the appliance what there is; the console answers from here on.
     fn begin(&mut self) {
         self.perform_all();
+        self.tell_session();
+        self.tell_network();
         self.retarget();
         self.look_for_sources();
         self.tell(Event::Booted);
@@ -282,7 +298,9 @@ impl Runner {
     fn handle_input(&mut self, input: Input) {
         match input {
             Input::Contact(seen) => self.handle_contact(seen),
+            Input::ConsoleOpened { greet } => self.handle_opened(greet),
             Input::Typed(bytes) => self.handle_typed(&bytes),
+            Input::PinJudged(right) => self.handle_pin_judged(right),
             Input::Network(link, interfaces) => {
                 self.desk.interfaces = interfaces;
                 self.find_stranded();
@@ -290,7 +308,8 @@ impl Runner {
             }
             Input::Clock(clock) => self.tell(Event::Clock(clock)),
             Input::Kept(kept) => self.handle_kept(kept),
-            Input::Checked(to, checked) => self.reply(to, &Reply::Checked(checked)),
+            Input::Answered(to, reply) => self.reply(to, &reply),
+            Input::NetworkManaged(told) => self.handle_network_managed(told),
             Input::Capture(run, event) => self.handle_capture(run, event),
             Input::CaptureStarted(run, started) => {
                 self.drivers.answered(self.clock.now());
@@ -465,6 +484,10 @@ impl Runner {
             self.appliance.handle_timeout(now);
             self.perform_all();
         }
+        if self.session.poll_timeout().is_some_and(|at| now >= at) {
+            self.session.handle_timeout(now);
+            self.hear_session();
+        }
         if now >= self.next_look {
             self.look_for_sources();
         }
@@ -495,6 +518,7 @@ impl Runner {
             self.appliance.poll_timeout(),
             self.buttons.iter().filter_map(|(_, button)| button.poll_timeout()).min(),
             self.blinker.poll_timeout(),
+            self.session.poll_timeout(),
             self.next_alive,
             is_off.then_some(self.next_look),
             is_on.then_some(self.next_numbers),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use saphyr::{LoadableYamlNode, Yaml};
 
-use crate::layer::{Metadata, file, given, layer, read, strings};
+use crate::layer::{Metadata, file, given, layer, read, strings, table};
 
 /// The collections of all layers that were looked at.
 pub fn collections() -> BTreeSet<String> {
@@ -183,4 +183,85 @@ fn settings_of_boards_name_files_that_exist() {
         }
     }
     assert!(file("data.mount").text.contains("What=/dev/disk/by-label/firstmile-data\n"));
+}
+
+/// A value of a profile in `board/`, or of the one that it inherits from.
+fn of_profile(name: &str, section: &str, key: &str) -> toml::Value {
+    let profile = table(&format!("board/{name}.toml"));
+    let value = profile.get(section).and_then(|s| s.get(key)).cloned();
+    value.unwrap_or_else(|| {
+        let from = profile.get("inherit").and_then(|i| i.as_str());
+        let from = from.unwrap_or_else(|| panic!("board/{name}.toml has no {section}.{key}"));
+        of_profile(from.trim_end_matches(".toml"), section, key)
+    })
+}
+
+#[test]
+fn a_raspberry_pi_is_set_up_as_its_profile_asks() {
+    let settings = file("raspberrypi.inc");
+    let gadget = file(
+        "dynamic-layers/raspberrypi/recipes-core/packagegroups/packagegroup-firstmile.bbappend",
+    );
+    for (machine, profile) in given()["raspberrypi"].as_table().expect("machines") {
+        let profile = profile.as_str().expect("a name");
+        let set = |name: &str| -> Vec<String> {
+            let all = settings.words(name).into_iter();
+            all.chain(settings.words(&format!("{name}:{machine}"))).collect()
+        };
+        let steps = strings(&of_profile(profile, "setup", "steps")).join("\n");
+        for line in steps.lines().filter(|l| l.contains('=') && !l.contains(' ')) {
+            let done = match line {
+                "dtoverlay=dwc2,dr_mode=peripheral" => set("ENABLE_DWC2_PERIPHERAL") == ["1"],
+                "enable_uart=1" => set("ENABLE_UART") == ["1"],
+                "modules-load=dwc2,g_serial" => {
+                    let packages = gadget.words(&format!("RDEPENDS:${{PN}}:append:{machine}"));
+                    packages == ["firstmile-gadget-serial"]
+                }
+                other => set("RPI_EXTRA_CONFIG:append").join(" ").contains(other),
+            };
+            assert!(done, "raspberrypi.inc does not set {line} for {machine}");
+        }
+        if steps.contains("take console=serial0") {
+            let kernels = settings.assignments().into_iter().find(|(n, _)| n == "CMDLINE_SERIAL");
+            assert_eq!(kernels.expect("CMDLINE_SERIAL").1, "", "{machine}");
+        }
+        let first = strings(&of_profile(profile, "encoder", "video"))[0].clone();
+        let hardware = (!first.starts_with("x264")).then_some(first);
+        let said = settings.words(&format!("FIRSTMILE_HARDWARE_ENCODERS:{machine}"));
+        assert_eq!(said, hardware.into_iter().collect::<Vec<_>>(), "{machine}");
+    }
+}
+
+#[test]
+fn an_update_finds_the_slots_that_the_card_has() {
+    let system = file("system.conf");
+    let machine = system.path.rsplit('/').nth(1).expect("a folder for each machine");
+    let said = |key: &str| -> Vec<String> {
+        let lines = system.text.lines().filter_map(|l| l.strip_prefix(key)?.strip_prefix('='));
+        lines.map(str::to_owned).collect()
+    };
+    let bundle = file("firstmile-bundle.bb");
+    assert_eq!(bundle.words("COMPATIBLE_MACHINE"), [machine]);
+    let compatible =
+        bundle.words("RAUC_BUNDLE_COMPATIBLE").join(" ").replace("${MACHINE}", machine);
+    assert_eq!(said("compatible"), [compatible]);
+    assert_eq!(bundle.words("RAUC_BUNDLE_FORMAT"), ["verity"]);
+
+    let settings = file(&format!("rauc-{machine}.inc"));
+    let card = file(&settings.words("WKS_FILE")[0]).text;
+    let parts: Vec<&str> = card.lines().filter(|l| l.starts_with("part ")).collect();
+    let roots = parts.iter().enumerate().filter(|(_, l)| l.contains("--source rootfs"));
+    let roots: Vec<String> = roots.map(|(at, _)| format!("/dev/mmcblk0p{}", at + 1)).collect();
+    assert_eq!(said("device"), roots, "system.conf and {card}");
+    let script = file("boot.cmd.in").text;
+    for (name, device) in said("bootname").iter().zip(&roots) {
+        let number = device.trim_start_matches("/dev/mmcblk0p");
+        let chosen = format!("setenv slot {name}\n      setenv part {number}\n");
+        assert!(script.contains(&chosen), "boot.cmd.in takes another partition for {name}");
+    }
+    let label = file("boot.mount").text.contains("What=/dev/disk/by-label/boot\n");
+    assert!(
+        label && parts[0].contains("--label boot "),
+        "U-Boot's memory is in the first partition"
+    );
 }

@@ -78,7 +78,9 @@ fn every_file_that_a_recipe_takes_exists() {
         let here = here.parent().expect("a folder").to_owned();
         let bases =
             if recipe.path.ends_with(RECIPE) { vec![root()] } else { vec![here.join("files")] };
-        let missing = move |name: &String| !bases.iter().any(|base| base.join(name).exists());
+        let missing = move |name: &String| {
+            !bases.iter().any(|base| base.join(name.split('*').next().unwrap_or_default()).exists())
+        };
         let named = recipe.local_sources().into_iter().filter(|n| !n.starts_with('$'));
         let taken = named
             .chain(recipe.installed_from("${UNPACKDIR}/"))
@@ -149,6 +151,7 @@ fn units_are_those_of_the_package_and_all_are_installed() {
         }
     }
     assert_eq!(installed, there, "the recipe installs what is in systemd/, and nothing else");
+    assert_eq!(of_the_debian_package(&there), there, "Cargo.toml, [package.metadata.deb]");
     let enabled: BTreeSet<String> = recipe.words("SYSTEMD_SERVICE:${PN}").into_iter().collect();
     let wanted =
         there.iter().filter(|name| read(&format!("systemd/{name}")).contains("\n[Install]\n"));
@@ -160,6 +163,43 @@ fn units_are_those_of_the_package_and_all_are_installed() {
     let packages = recipe.words("PACKAGE_BEFORE_PN");
     for board in there.iter().filter_map(|n| n.strip_prefix("boards/")?.strip_suffix(".conf")) {
         assert!(packages.contains(&format!("${{PN}}-board-{board}")), "no package for {board}");
+    }
+}
+
+/// What the Debian package takes from `systemd/`, by the patterns of its assets.
+fn of_the_debian_package(there: &BTreeSet<String>) -> BTreeSet<String> {
+    let cargo = table("Cargo.toml");
+    let assets = cargo["package"]["metadata"]["deb"]["assets"].as_array().expect("assets");
+    let patterns = assets.iter().filter_map(|a| a[0].as_str()?.strip_prefix("systemd/"));
+    let taken = patterns.flat_map(|pattern| {
+        let (begins, ends) = pattern.split_once('*').unwrap_or((pattern, ""));
+        let fits = move |name: &&String| {
+            let rest = name.strip_prefix(begins).and_then(|r| r.strip_suffix(ends));
+            rest.is_some_and(|rest| {
+                if pattern.contains('*') { !rest.contains('/') } else { rest.is_empty() }
+            })
+        };
+        there.iter().filter(fits).cloned().collect::<Vec<_>>()
+    });
+    taken.collect()
+}
+
+#[test]
+fn units_of_the_layer_are_all_enabled() {
+    for recipe in layer().iter().filter(|f| f.path.ends_with(".bb") && !f.path.ends_with(RECIPE)) {
+        let units: Vec<String> =
+            recipe.local_sources().into_iter().filter(|n| n.ends_with(".mount")).collect();
+        assert_eq!(recipe.words("SYSTEMD_SERVICE:${PN}"), units, "{}", recipe.path);
+        let folder = recipe.path.rsplit_once('/').expect("a folder").0;
+        for unit in units {
+            let text = file(&format!("{folder}/files/{unit}")).text;
+            assert!(text.contains("\n[Install]\n"), "{unit} cannot be enabled");
+            let place = unit.trim_end_matches(".mount").replace('-', "/");
+            assert!(
+                text.contains(&format!("\nWhere=/{place}\n")),
+                "{unit} is named for another place"
+            );
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::board::{Button, Console, Lights as Fitted, Profile};
 use crate::capture::{self, EncoderReport, Request};
 use crate::clock::Clock;
-use crate::device::{self, Lights, LineFound, control, open_port};
+use crate::device::{self, Lights, LineFound, control};
 use crate::panel::Levels;
 
 use super::{BoardArgs, Code, Failure, say};
@@ -117,17 +117,17 @@ fn lines(profile: &Profile) -> Vec<Finding> {
 }
 
 fn port(console: &Console, running: bool) -> Option<Finding> {
-    let Console::Serial { paths, .. } = console else { return None };
+    let Console::Serial { paths, baud } = console else { return None };
     let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
     let outcome = match paths.iter().find(|path| path.exists()) {
         None => Err(format!(
             "there is no {}; `firstmile board wiring` says what it needs",
             names.join(" and no ")
         )),
-        Some(path) => match open_port(console, |_| {}) {
-            Ok(_) => Ok(format!("{} can be opened", path.display())),
+        Some(path) => match device::try_port(path, *baud) {
+            Ok(()) => Ok(format!("{} can be opened", path.display())),
             Err(_) if running => Ok(format!("{}, held by the running box", path.display())),
-            Err(error) => Err(error.to_string()),
+            Err(why) => Err(format!("{} {why}", path.display())),
         },
     };
     Some(finding("console", outcome))

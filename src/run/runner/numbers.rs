@@ -140,7 +140,7 @@ fn acknowledged_bytes(numbers: &Numbers) -> u64 {
     numbers.acknowledged_bytes.unwrap_or_else(by_tcp)
 }
 
-fn level_numbers(stats: &CaptureStats) -> LevelNumbers {
+pub(super) fn level_numbers(stats: &CaptureStats) -> LevelNumbers {
     let channel = |level: &capture::ChannelLevel| ChannelNumbers {
         peak_dbfs: level.peak_dbfs,
         rms_dbfs: level.rms_dbfs,

@@ -175,7 +175,7 @@ pub fn console(data: &[u8]) -> bool {
                     }
                     Input::Secret(secret) => {
                         assert!(asking);
-                        assert!(secret.is_err() || screen.last_row == QUESTION);
+                        assert!(secret.0.is_empty() || screen.last_row == QUESTION);
                     }
                     Input::TooLong | Input::Interrupted => {}
                 }

@@ -1,4 +1,4 @@
-SUMMARY = "The data partition of an encoder box: settings, stream keys and the last known time"
+SUMMARY = "Data partition of an encoder box: settings, stream keys, last known time"
 LICENSE = "MIT"
 LIC_FILES_CHKSUM = "file://${COMMON_LICENSE_DIR}/MIT;md5=0835ade698e0bcf8506ecda2f7b4f302"
 

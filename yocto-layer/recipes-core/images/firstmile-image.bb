@@ -17,10 +17,8 @@ ROOTFS_POSTPROCESS_COMMAND += "firstmile_mask_gettys"
 
 # Whatever was added to the image, a box with an open door is not built.
 python firstmile_check_doors() {
-    from oe.utils import ImageQAFailed
-
     found = firstmile.image.open_doors(d.getVar('IMAGE_ROOTFS'))
     if found:
-        raise ImageQAFailed('; '.join(found), firstmile_check_doors)
+        bb.fatal('%s is not a box that can be sold:\n%s' % (d.getVar('PN'), '\n'.join(found)))
 }
 IMAGE_QA_COMMANDS += "firstmile_check_doors"

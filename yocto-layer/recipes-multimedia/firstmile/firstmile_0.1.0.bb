@@ -11,7 +11,8 @@ LIC_FILES_CHKSUM = " \
 "
 
 # By default the checkout that this layer lies in is built: these files of it, and no others.
-FILESEXTRAPATHS:prepend := "${@os.path.normpath(d.getVar('THISDIR') + '/../../..')}:"
+FIRSTMILE_ROOT := "${@os.path.normpath(d.getVar('THISDIR') + '/../../..')}"
+FILESEXTRAPATHS:prepend := "${FIRSTMILE_ROOT}:"
 FIRSTMILE_CHECKOUT = " \
     file://Cargo.lock;subdir=${BP} \
     file://Cargo.toml;subdir=${BP} \
@@ -30,6 +31,11 @@ FIRSTMILE_ARCHIVE_SHA256 ??= ""
 
 SRC_URI = "${@d.getVar('FIRSTMILE_ARCHIVE') + ';name=archive' if d.getVar('FIRSTMILE_ARCHIVE') else d.getVar('FIRSTMILE_CHECKOUT')}"
 SRC_URI[archive.sha256sum] = "${FIRSTMILE_ARCHIVE_SHA256}"
+
+python () {
+    if not d.getVar('FIRSTMILE_ARCHIVE') and not os.path.exists(d.expand('${FIRSTMILE_ROOT}/Cargo.lock')):
+        raise bb.parse.SkipRecipe('the layer does not lie in a checkout of firstmile: name FIRSTMILE_ARCHIVE')
+}
 
 # Made from Cargo.lock by `make yocto-crates`.
 require firstmile-crates.inc
@@ -63,6 +69,10 @@ do_install() {
     install -D -m 0644 ${S}/systemd/sysusers.conf ${D}${nonarch_libdir}/sysusers.d/firstmile.conf
     install -D -m 0644 ${S}/systemd/tmpfiles.conf ${D}${nonarch_libdir}/tmpfiles.d/firstmile.conf
 
+    # The profiles are also in the program; these are for whoever writes one.
+    install -d ${D}${datadir}/firstmile/boards
+    install -m 0644 ${S}/board/*.toml ${S}/board/README.md ${D}${datadir}/firstmile/boards/
+
     # For a whole box: the log stays in memory, and the board's watchdog is used.
     install -D -m 0644 ${S}/systemd/options/journald.conf ${D}${systemd_unitdir}/journald.conf.d/50-firstmile.conf
     install -D -m 0644 ${S}/systemd/options/watchdog.conf ${D}${systemd_unitdir}/system.conf.d/50-firstmile.conf
@@ -88,6 +98,7 @@ RDEPENDS:${PN}-board-jetson = "${PN}"
 RDEPENDS:${PN}-board-rockchip = "${PN}"
 
 FILES:${PN} += " \
+    ${datadir}/firstmile/boards \
     ${nonarch_libdir}/sysusers.d/firstmile.conf \
     ${nonarch_libdir}/tmpfiles.d/firstmile.conf \
     ${nonarch_libdir}/udev/rules.d/70-firstmile.rules \

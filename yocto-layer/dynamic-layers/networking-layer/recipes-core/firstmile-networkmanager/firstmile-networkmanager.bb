@@ -16,3 +16,4 @@ do_install() {
 FILES:${PN} = "${nonarch_libdir}/NetworkManager/conf.d/50-firstmile.conf"
 
 RDEPENDS:${PN} = "firstmile-data networkmanager networkmanager-nmcli"
+RRECOMMENDS:${PN} = "networkmanager-wifi wireless-regdb-static"

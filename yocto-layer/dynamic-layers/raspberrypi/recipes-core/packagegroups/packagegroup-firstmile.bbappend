@@ -1,4 +1,3 @@
-# Every Pi but the 3 has a USB port that can be a device: the console is there.
-RDEPENDS:${PN}:append:rpi = " firstmile-gadget-serial"
-RDEPENDS:${PN}:remove:raspberrypi3 = "firstmile-gadget-serial"
-RDEPENDS:${PN}:remove:raspberrypi3-64 = "firstmile-gadget-serial"
+# The console on the USB-C port, which these can use as a device.
+RDEPENDS:${PN}:append:raspberrypi4-64 = " firstmile-gadget-serial"
+RDEPENDS:${PN}:append:raspberrypi5 = " firstmile-gadget-serial"

@@ -1,0 +1,334 @@
+//! Handing the owner's network settings to NetworkManager, through its `nmcli`.
+//!
+//! The box owns two connections there, [`WIRED`] and [`WIFI`], and touches no other. The passphrase
+//! goes to `nmcli` over its standard input: never as an argument, nor in the environment, nor in a
+//! file of ours.
+
+use std::io::{self, Read, Write};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+use std::time::Instant;
+
+use ring::pbkdf2;
+use zeroize::Zeroizing;
+
+use crate::config::{Addressing, Wifi, Wired};
+use crate::limits::{NETWORK_ORDERS_MAX, NMCLI_OUTPUT_BYTES_MAX, NMCLI_TIMEOUT, WPA_ITERATIONS};
+use crate::secret::Passphrase;
+
+/// The connection of the wired network.
+pub const WIRED: &str = "firstmile-wired";
+/// The connection of the wireless network.
+pub const WIFI: &str = "firstmile-wifi";
+
+/// The way to the thread that hands settings over; the newest win.
+pub struct NetworkManager {
+    orders: SyncSender<(Wired, Wifi)>,
+}
+
+impl NetworkManager {
+    /// Starts the thread; `told` is called on it with what has become of each order.
+    ///
+    /// # Errors
+    /// When there is no thread for it.
+    pub fn start(mut told: impl FnMut(String) + Send + 'static) -> io::Result<NetworkManager> {
+        let (orders, received) = sync_channel(NETWORK_ORDERS_MAX);
+        let work = move || {
+            while let Some((wired, wifi)) = newest(&received) {
+                let outcome = hand_over(&wired, &wifi);
+                told(outcome.unwrap_or_else(|why| format!("not managed here: {why}")));
+            }
+        };
+        thread::Builder::new().name("network".to_owned()).spawn(work)?;
+        Ok(NetworkManager { orders })
+    }
+
+    /// Hands these settings over, some time soon.
+    ///
+    /// # Errors
+    /// When NetworkManager is so slow that many wait.
+    pub fn order(&self, wired: &Wired, wifi: &Wifi) -> Result<(), &'static str> {
+        let order = (wired.clone(), wifi.clone());
+        self.orders.try_send(order).map_err(|_| "NetworkManager does not keep up")
+    }
+}
+
+fn newest<T>(received: &Receiver<T>) -> Option<T> {
+    let mut order = received.recv().ok()?;
+    while let Ok(newer) = received.try_recv() {
+        order = newer;
+    }
+    Some(order)
+}
+
+fn hand_over(wired: &Wired, wifi: &Wifi) -> Result<String, String> {
+    let running = nmcli(["--terse", "--fields", "RUNNING", "general"], None)?;
+    if running.trim() != "running" {
+        return Err("NetworkManager is not running".to_owned());
+    }
+    let known =
+        nmcli(["--terse", "--escape", "no", "--fields", "NAME", "connection", "show"], None)?;
+    let exists = |id: &str| known.lines().any(|line| line == id);
+    let mut notes = Vec::new();
+
+    let has_wired = wired.is_set();
+    if has_wired {
+        let mut properties = addresses(&wired.addressing);
+        let interface = wired.interface.as_deref();
+        put(WIRED, exists(WIRED), "ethernet", interface, &mut properties)?;
+        notes.extend(up(WIRED));
+    } else if exists(WIRED) {
+        nmcli(["connection", "delete", "id", WIRED], None)?;
+    }
+    match &wifi.ssid {
+        Some(ssid) => notes.extend(put_wifi(ssid, wifi, exists(WIFI))?),
+        None if exists(WIFI) => {
+            nmcli(["connection", "delete", "id", WIFI], None)?;
+        }
+        None => {}
+    }
+    let handed: Vec<&str> = [has_wired.then_some("wired"), wifi.ssid.is_some().then_some("Wi-Fi")]
+        .into_iter()
+        .flatten()
+        .collect();
+    let told = match handed.as_slice() {
+        [] => return Ok("the system's own; ours are taken back".to_owned()),
+        handed => format!("{} handed to NetworkManager", handed.join(" and ")),
+    };
+    Ok(std::iter::once(told).chain(notes).collect::<Vec<_>>().join("; "))
+}
+
+fn put_wifi(ssid: &str, wifi: &Wifi, mut exists: bool) -> Result<Vec<String>, String> {
+    let mut notes = Vec::new();
+    if let Some(country) = &wifi.country {
+        let set = run("iw", ["reg", "set", country], None);
+        notes.extend(set.err().map(|why| format!("the country is not set: {why}")));
+    }
+    if exists && wifi.passphrase.is_none() {
+        // What is left of a passphrase would keep an open network from being joined.
+        nmcli(["connection", "delete", "id", WIFI], None)?;
+        exists = false;
+    }
+    let mut properties = addresses(&wifi.addressing);
+    let hidden = if wifi.hidden { "yes" } else { "no" };
+    let mut add = |name: &str, value: &str| properties.push((name.to_owned(), value.to_owned()));
+    add("802-11-wireless.ssid", ssid);
+    add("802-11-wireless.hidden", hidden);
+    if wifi.passphrase.is_some() {
+        add("802-11-wireless-security.key-mgmt", "wpa-psk");
+    }
+    put(WIFI, exists, "wifi", wifi.interface.as_deref(), &mut properties)?;
+    if let Some(passphrase) = &wifi.passphrase {
+        put_passphrase(ssid, passphrase)?;
+    }
+    notes.extend(up(WIFI));
+    Ok(notes)
+}
+
+/// Adds or changes one of our connections.
+fn put(
+    id: &str,
+    exists: bool,
+    kind: &str,
+    interface: Option<&str>,
+    properties: &mut Vec<(String, String)>,
+) -> Result<(), String> {
+    let mut arguments: Vec<&str> = Vec::new();
+    if exists {
+        let interface = interface.unwrap_or_default().to_owned();
+        properties.push(("connection.interface-name".to_owned(), interface));
+        arguments.extend(["connection", "modify", "id", id]);
+    } else {
+        let interface = interface.unwrap_or("*");
+        arguments.extend(["connection", "add", "save", "yes", "type", kind, "con-name", id]);
+        arguments.extend(["ifname", interface]);
+        if let ("wifi", Some((_, ssid))) =
+            (kind, properties.iter().find(|(name, _)| name.ends_with(".ssid")))
+        {
+            arguments.extend(["ssid", ssid]);
+        }
+    }
+    arguments.extend(properties.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]));
+    nmcli(arguments, None).map(|_| ())
+}
+
+/// Addresses as properties; what is empty takes back what was there before.
+fn addresses(addressing: &Addressing) -> Vec<(String, String)> {
+    let mut properties = Vec::new();
+    for (family, is_v6) in [("ipv4", false), ("ipv6", true)] {
+        let ours = |text: &&String| text.contains(':') == is_v6;
+        let address = addressing.address.as_ref().filter(ours);
+        let gateway = addressing.gateway.as_ref().filter(ours).filter(|_| address.is_some());
+        let dns: Vec<&str> = addressing.dns.iter().filter(ours).map(String::as_str).collect();
+        let method = if address.is_some() { "manual" } else { "auto" };
+        let text = |value: Option<&String>| value.cloned().unwrap_or_default();
+        for (name, value) in [
+            ("method", method.to_owned()),
+            ("addresses", text(address)),
+            ("gateway", text(gateway)),
+            ("dns", dns.join(",")),
+        ] {
+            properties.push((format!("{family}.{name}"), value));
+        }
+    }
+    properties
+}
+
+/// Puts the passphrase into our connection with nmcli's editor, and looks whether it is there: the
+/// editor's own exit code says nothing. What it prints repeats what it reads, and goes nowhere.
+fn put_passphrase(ssid: &str, passphrase: &Passphrase) -> Result<(), String> {
+    const PSK: &str = "802-11-wireless-security.psk";
+    let secret = as_typed(ssid, passphrase);
+    let mut lines = Zeroizing::new(String::with_capacity(secret.len() + 100));
+    for piece in ["set ", PSK, " ", &secret, "\nsave persistent\nquit\n"] {
+        lines.push_str(piece);
+    }
+    let unsaid = |_| "nmcli did not take the passphrase".to_owned();
+    nmcli(["connection", "edit", "id", WIFI], Some(&lines)).map_err(unsaid)?;
+    let show = ["--show-secrets", "--escape", "no", "--get-values", PSK];
+    let shown = [&show[..], &["connection", "show", "id", WIFI]].concat();
+    let kept = nmcli(shown, None).map_err(unsaid)?;
+    match kept.trim_end_matches('\n') == secret.as_str() {
+        true => Ok(()),
+        false => Err(unsaid(String::new())),
+    }
+}
+
+/// The passphrase; where blanks at its ends would be cut off, the key that it stands for (IEEE
+/// 802.11-2020 annex J.4.1).
+fn as_typed(ssid: &str, passphrase: &Passphrase) -> Zeroizing<String> {
+    let typed = passphrase.reveal();
+    if typed.trim() == typed {
+        return Zeroizing::new(typed.to_owned());
+    }
+    let mut key = Zeroizing::new([0_u8; 32]);
+    let (hash, salt) = (pbkdf2::PBKDF2_HMAC_SHA1, ssid.as_bytes());
+    pbkdf2::derive(hash, WPA_ITERATIONS, salt, typed.as_bytes(), key.as_mut_slice());
+    Zeroizing::new(key.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Brings a connection up; a note where it does not come up at once. It is tried again by
+/// NetworkManager when its interface is there.
+fn up(id: &str) -> Option<String> {
+    let failed = nmcli(["--wait", "0", "connection", "up", "id", id], None).err()?;
+    Some(format!("{id} is not up yet: {failed}"))
+}
+
+fn nmcli<'a>(
+    arguments: impl IntoIterator<Item = &'a str>,
+    input: Option<&str>,
+) -> Result<Zeroizing<String>, String> {
+    run("nmcli", arguments, input)
+}
+
+/// Runs a program to its end; its standard output, or the last line of what it complains.
+fn run<'a>(
+    program: &str,
+    arguments: impl IntoIterator<Item = &'a str>,
+    input: Option<&str>,
+) -> Result<Zeroizing<String>, String> {
+    let child = Command::new(program)
+        .args(arguments)
+        .env("LC_ALL", "C")
+        .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child = child.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => format!("{program} is not installed"),
+        _ => format!("{program} cannot be run: {error}"),
+    })?;
+    if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
+        // A program that reads none of it says why itself.
+        let _ = stdin.write_all(input.as_bytes());
+    }
+    let output = wait(child).map_err(|error| format!("{program}: {error}"))?;
+    let text = |bytes: Vec<u8>| Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned());
+    if output.status.success() {
+        return Ok(text(output.stdout));
+    }
+    let complaint = text(output.stderr);
+    let last = complaint.lines().rev().find(|line| !line.trim().is_empty());
+    Err(last.map_or_else(|| format!("{program} failed"), |line| line.trim().to_owned()))
+}
+
+/// Waits for a child and takes what it says, both within bounds.
+fn wait(mut child: Child) -> io::Result<Output> {
+    let (stdout, stderr) = (collect(child.stdout.take())?, collect(child.stderr.take())?);
+    let deadline = Instant::now() + NMCLI_TIMEOUT;
+    let status = loop {
+        match child.try_wait()? {
+            Some(status) => break status,
+            None if Instant::now() >= deadline => {
+                child.kill()?;
+                child.wait()?;
+                return Err(io::Error::other("it does not answer"));
+            }
+            None => thread::sleep(NMCLI_TIMEOUT / 1_000),
+        }
+    };
+    let taken = |thread: thread::JoinHandle<Vec<u8>>| thread.join().unwrap_or_default();
+    Ok(Output { status, stdout: taken(stdout), stderr: taken(stderr) })
+}
+
+fn collect(from: Option<impl Read + Send + 'static>) -> io::Result<thread::JoinHandle<Vec<u8>>> {
+    thread::Builder::new().spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(from) = from {
+            let _ = from.take(NMCLI_OUTPUT_BYTES_MAX).read_to_end(&mut bytes);
+        }
+        bytes
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blanks_at_the_ends_of_a_passphrase_survive_as_its_key() {
+        let passphrase = |text| Passphrase::parse(text).unwrap();
+        assert_eq!(as_typed("hall", &passphrase("correct horse")).as_str(), "correct horse");
+        // The first example of IEEE 802.11-2020 annex J.4.2 is `password` at `IEEE`; with a blank
+        // after it, wpa_passphrase(8) gives this.
+        let key = as_typed("IEEE", &passphrase("password "));
+        assert_eq!(key.len(), 64);
+        assert!(key.bytes().all(|b| b.is_ascii_hexdigit()));
+        assert_ne!(key, as_typed("IEEF", &passphrase("password ")));
+    }
+
+    #[test]
+    fn the_key_of_a_passphrase_is_the_one_of_the_standard() {
+        let mut key = [0_u8; 32];
+        pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA1, WPA_ITERATIONS, b"IEEE", b"password", &mut key);
+        let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, "f42c6fc52df0ebef9ebb4b90b38a5f902e83fe1b135a70e23aed762e9710a12e");
+    }
+
+    #[test]
+    fn an_address_and_its_gateway_go_to_their_family_and_dhcp_takes_them_back() {
+        let shown = |addressing: &Addressing| -> Vec<String> {
+            let set = addresses(addressing).into_iter().filter(|(_, value)| !value.is_empty());
+            set.map(|(name, value)| format!("{name}={value}")).collect()
+        };
+        let mut addressing = Addressing {
+            address: Some("192.0.2.7/24".to_owned()),
+            gateway: Some("192.0.2.1".to_owned()),
+            dns: vec!["9.9.9.9".to_owned(), "2001:db8::1".to_owned()],
+        };
+        assert_eq!(
+            shown(&addressing),
+            [
+                "ipv4.method=manual",
+                "ipv4.addresses=192.0.2.7/24",
+                "ipv4.gateway=192.0.2.1",
+                "ipv4.dns=9.9.9.9",
+                "ipv6.method=auto",
+                "ipv6.dns=2001:db8::1",
+            ]
+        );
+        addressing.address = None;
+        assert!(!shown(&addressing).iter().any(|p| p.contains("gateway") || p.contains("manual")));
+    }
+}
