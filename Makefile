@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test cross deb deny box-check conformance fuzz bench bench-peers yocto-crates
+.PHONY: help demo test cross deb deny box-check conformance fuzz bench bench-destinations bench-peers yocto-crates soak
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/make \1	\2/p' $(firstword $(MAKEFILE_LIST))
@@ -57,9 +57,17 @@ fuzz: ## throw bytes at everything that reads bytes (FUZZ_SECONDS for each of FU
 	.ci/setup build
 	FUZZ_SECONDS="$(FUZZ_SECONDS)" FUZZ_TARGETS="$(FUZZ_TARGETS)" .ci/fuzz
 
+soak: ## sound and picture for ten minutes each with a sound card that is 1 per mille fast and slow
+	.ci/setup test
+	FIRSTMILE_SOAK_SECONDS=600 $(CARGO) test --locked --test capture_sync one_per_mille -- --nocapture
+
 bench: ## what chunks, AMF0, FLV and a session cost, compared with the run before
 	.ci/setup build
 	$(CARGO) bench --locked --bench wire
+
+bench-destinations: ## what each further destination costs beside the first; half a minute
+	.ci/setup build
+	$(CARGO) bench --locked --bench destinations
 
 bench-peers: ## publishing beside ffmpeg, rtmp2sink and the least it can cost; some 6 minutes
 	.ci/setup bench

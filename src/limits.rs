@@ -170,6 +170,9 @@ pub const PACE_HEAVY_DELAY: Duration = Duration::from_millis(150);
 pub const PACE_EMERGENCY_DELAY: Duration = Duration::from_millis(600);
 /// Nothing delivered for this long, and there is no rate to follow.
 pub const PACE_HICCUP: Duration = Duration::from_millis(300);
+/// Two stalls that end within this time are how the path delivers: a receiver that opens its window
+/// late, a radio that gathers.
+pub const PACE_LUMPS_WITHIN: Duration = Duration::from_secs(1);
 /// Nothing delivered for this long, and the bitrate is halved.
 pub const PACE_STALL: Duration = Duration::from_secs(2);
 /// From one halving to the next.
@@ -430,10 +433,17 @@ pub const CAPTURE_REOPEN_AFTER_NEWS: Duration = Duration::from_millis(100);
 pub const CAPTURE_REOPENS_AFTER_NEWS: u32 = 15;
 /// Pictures that a JPEG decoder may hold before those that went in first count as broken.
 pub const CAPTURE_JPEGS_IN_DECODER_MAX: usize = 64;
+/// A key frame of a camera that delivers H.264 older than this has waited while the camera was
+/// opened, and the stream does not begin with it.
+pub const CAPTURE_PASS_AGE_MAX: Duration = Duration::from_millis(300);
 /// Sound that may lie ahead of what is encoded: 384 KB at 48 kHz and two channels.
 pub const CAPTURE_SOUND_AHEAD_MAX: Duration = Duration::from_secs(2);
 /// From `stop` to its return, even when a driver does not let go.
 pub const CAPTURE_STOP_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// A PNG file of the owner, for slate or logo: 1080p with a photograph in it has some 4 MB.
+pub const PNG_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// A side of such a picture, in pixels: decoded it takes 64 MiB at most, for a moment.
+pub const PNG_SIDE_MAX: u32 = 4_096;
 /// How much of a recorded programme is looked at to measure its lip-sync.
 pub const LIP_SYNC_PROGRAMME_MAX: Duration = Duration::from_secs(60);
 /// How much of a clip is known when a programme is compared with it: 15 MB of thumbnails,

@@ -266,7 +266,10 @@ fn a_profile_says_only_what_differs_from_the_one_it_inherits() {
     assert_eq!(profile.name, "child");
     assert_eq!(profile.compatible, ["test,child"]);
     assert_eq!((profile.video.width, profile.video.fps), (1280, 25));
-    assert_eq!(profile.camera, Camera::Launch { launch: "libcamerasrc".to_owned() });
+    assert_eq!(
+        profile.camera,
+        Camera::Launch { launch: "libcamerasrc".to_owned(), passthrough: false }
+    );
     assert_eq!(profile.microphone, Microphone::Tone);
 }
 

@@ -323,6 +323,64 @@ fn broken_jpegs_are_left_out_and_counted_and_never_end_the_stream() {
     assert_eq!(stats.slate_pictures, 0);
 }
 
+/// The codec parameters of each part of the video, and whether a key frame follows.
+fn parts_of(taken: &Taken) -> Vec<(Vec<u8>, bool)> {
+    let video = taken.of(Track::Video);
+    let configs = (0..video.len()).filter(|i| video[*i].kind == Kind::VideoConfig);
+    configs
+        .map(|i| {
+            let key = video.get(i + 1).is_some_and(|frame| frame.kind == Kind::VideoKey);
+            (video[i].payload.to_vec(), key)
+        })
+        .collect()
+}
+
+#[test]
+fn a_camera_of_h264_is_passed_through_and_its_slate_has_parameters_of_its_own() {
+    let taken = Taken::default();
+    let text = "videotestsrc is-live=true num-buffers=60 pattern=ball \
+                ! video/x-raw,width=160,height=120,framerate=30/1 \
+                ! openh264enc gop-size=15 rate-control=bitrate bitrate=200000";
+    let request = Request { camera: CameraSource::LaunchCoded(text.to_owned()), ..small() };
+    let capture = Capture::start(request, taken.sink(), taken.events()).expect("starts");
+    taken.wait_for("the camera", |t| t.count(Kind::VideoKey) >= 1);
+    assert_eq!(capture.stats().video_encoder, "camera");
+    taken.wait_for("the loss", |t| t.has(&LOST_CAMERA));
+    let lost_at = taken.of(Track::Video).len();
+    taken.wait_for("the slate", |t| t.of(Track::Video).len() > lost_at + 10);
+    assert_eq!(capture.stats().video_encoder, "x264enc");
+    taken.wait_for("the return", |t| t.has(&BACK_CAMERA));
+    let back_at = taken.of(Track::Video).len();
+    taken.wait_for("the camera again", |t| t.of(Track::Video).len() > back_at + 30);
+    let encoder = capture.stats().video_encoder;
+    capture.stop();
+
+    let parts = parts_of(&taken);
+    assert!(parts.len() >= 3, "camera, slate, camera: {} parts", parts.len());
+    assert!(parts.iter().all(|(_, key)| *key), "each begins with a key frame");
+    assert_eq!(parts[0].0, parts[2].0, "the camera's own parameters");
+    assert_ne!(parts[0].0, parts[1].0, "the slate has others");
+    assert!(["camera", "x264enc"].contains(&&*encoder));
+    let times: Vec<u64> = taken.of(Track::Video).iter().map(|frame| frame.dts_ns).collect();
+    assert!(times.windows(2).all(|pair| pair[0] <= pair[1]), "times never go back");
+    let longest_ns = times.windows(2).map(|pair| pair[1] - pair[0]).max();
+    assert!(longest_ns < Some(500_000_000), "{longest_ns:?} ns without a picture");
+    assert_eq!(capture.stats().encoder_restarts, 0, "the idle encoder is not taken for silent");
+}
+
+#[test]
+fn a_camera_whose_h264_has_no_key_frame_is_refused_with_the_reason() {
+    let taken = Taken::default();
+    // What comes after the first key frame, for ever.
+    let text = "videotestsrc is-live=true ! video/x-raw,width=160,height=120,framerate=30/1 \
+                ! x264enc tune=zerolatency key-int-max=100000 option-string=scenecut=0 \
+                ! h264parse ! identity drop-buffer-flags=header";
+    let request = Request { camera: CameraSource::LaunchCoded(text.to_owned()), ..small() };
+    let error = Capture::start(request, taken.sink(), taken.events()).expect_err("no key frame");
+    let said = error.to_string();
+    assert!(said.contains("gave no key frame") || said.contains("gave nothing"), "{said}");
+}
+
 /// A camera whose pictures come as datagrams, so that it can freeze.
 struct FakeCamera {
     port: u16,

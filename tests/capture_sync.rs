@@ -128,3 +128,48 @@ fn flash_and_beep_of_a_clip_stay_together_from_round_to_round() {
         assert!(round.abs_diff(1_000 * MS) < 40 * MS, "a round of {round} ns");
     }
 }
+
+/// A sound card whose crystal is one per mille fast or slow: it delivers 48,048 or 47,952 samples a
+/// second and calls them 48,000. It ticks once a second of its
+/// true rate.
+fn card(true_rate_hz: u32) -> MicrophoneSource {
+    MicrophoneSource::Launch(format!(
+        "audiotestsrc is-live=true wave=ticks freq=1000 volume=0.8 ! \
+         audio/x-raw,format=S16LE,rate={true_rate_hz},channels=1 ! \
+         capssetter caps=audio/x-raw,rate=48000"
+    ))
+}
+
+/// `FIRSTMILE_SOAK_SECONDS` makes it longer; `make soak` is ten minutes.
+#[test]
+fn a_sound_card_one_per_mille_off_stays_within_20_ms() {
+    let asked = std::env::var("FIRSTMILE_SOAK_SECONDS").ok();
+    let seconds = asked.and_then(|text| text.parse().ok()).unwrap_or(12);
+    for (true_rate_hz, expected_ppm) in [(48_048, 1_000), (47_952, -1_000)] {
+        let taken = Taken::default();
+        let request = Request { microphone: card(true_rate_hz), ..small() };
+        let capture = Capture::start(request, taken.sink(), taken.events()).expect("starts");
+        taken.wait_as_long_as(seconds + 30, "the sound", |t| {
+            t.count(Kind::Audio) > seconds as usize * 47
+        });
+        let stats = capture.stats();
+        capture.stop();
+
+        let beeps = beeps_ns(&taken.of(Track::Audio), 0.2);
+        assert!(beeps.len() as u64 + 2 >= seconds, "{} ticks in {seconds} s", beeps.len());
+        // The card starts to tick when it is opened, some milliseconds after a full second.
+        let mut phases: Vec<u64> = beeps.iter().map(|at| (at + 500 * MS) % (1_000 * MS)).collect();
+        phases.sort_unstable();
+        let median = phases[phases.len() / 2];
+        let worst = phases.iter().map(|phase| phase.abs_diff(median)).max().expect("a tick");
+        eprintln!(
+            "{true_rate_hz} Hz for {seconds} s: ticks within {} us, drift {:?} ppm",
+            worst / 1_000,
+            stats.microphone_drift_ppm
+        );
+        assert!(worst < 20 * MS, "a tick is {worst} ns away from its place: {beeps:?}");
+        if let Some(ppm) = stats.microphone_drift_ppm {
+            assert!((ppm - expected_ppm).abs() < 100, "{ppm} ppm");
+        }
+    }
+}

@@ -426,39 +426,3 @@ fn f15_a_key_that_the_server_still_holds_is_taken_within_fifteen_seconds_of_its_
         assert!(live_after(&world, freed) <= secs(15), "held for {held:?}");
     }
 }
-
-#[test]
-fn a_sender_on_a_stalled_link_holds_less_than_eight_mebibytes() {
-    let mut world = World::live(1, room(), ours(8_000));
-    world.run_to(secs(20));
-    // The server takes nothing any more; each connection is given up and the next one stalls too.
-    let mut stalled = Uplink::steady(8_000);
-    stalled.rate_kbps = vec![(Duration::ZERO, 0)];
-    world.set_uplink(stalled);
-    for _ in 0..600 {
-        world.set_frozen(true);
-        world.run_for(secs(1));
-    }
-    assert!(world.attempts() > 10, "{}", world.attempts());
-    assert!(world.peak_bytes <= 8 << 20, "{} bytes", world.peak_bytes);
-}
-
-#[test]
-fn a_day_on_a_bad_link_leaves_nothing_behind() {
-    // Good, slow, stalled and dead within each ten minutes.
-    let mut uplink = Uplink::steady(2_000);
-    uplink.rate_kbps.extend([(secs(300), 400), (secs(420), 0), (secs(424), 2_000)]);
-    uplink.holes = vec![(secs(500), secs(520))];
-    uplink.period = Some(secs(600));
-    let day = 24 * 3_600;
-    let mut world = World::live(1, Network::new(uplink), ours(800)).with_fps(2);
-    (world.step, world.is_told) = (ms(100), false);
-    world.run_to(secs(3_600));
-    let first_hour = std::mem::take(&mut world.peak_bytes);
-    world.run_to(secs(day - 3_600));
-    world.peak_bytes = 0;
-    world.run_to(secs(day));
-    assert!(world.attempts() > 100, "{}", world.attempts());
-    assert!(world.peak_bytes <= first_hour + (64 << 10), "{first_hour} then {}", world.peak_bytes);
-    assert_never_broken(&world);
-}

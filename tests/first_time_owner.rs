@@ -137,6 +137,49 @@ fn a_program_at_the_serial_line_reads_blocks() {
     appliance.end();
 }
 
+/// Sockets of all processes that wait for connections or datagrams, by inode: what `ss -lntu` shows.
+fn open_doors() -> Vec<String> {
+    let of = |table: &str, states: &[&str]| -> Vec<String> {
+        let text = std::fs::read_to_string(format!("/proc/net/{table}")).unwrap_or_default();
+        let rows = text.lines().skip(1).map(|row| row.split_whitespace().collect::<Vec<_>>());
+        rows.filter(|row| row.get(3).is_some_and(|state| states.contains(state)))
+            .filter_map(|row| row.get(9).map(|inode| (*inode).to_owned()))
+            .collect()
+    };
+    // 0A is LISTEN; a datagram socket takes what comes in 07 (unconnected).
+    [of("tcp", &["0A"]), of("tcp6", &["0A"]), of("udp", &["07"]), of("udp6", &["07"])].concat()
+}
+
+#[test]
+fn an_idle_box_opens_no_door_and_sleeps() {
+    let _turn = one_at_a_time();
+    let mut appliance = Appliance::start(&[]);
+    let pid = appliance.child.id();
+    let sockets = std::fs::read_dir(format!("/proc/{pid}/fd")).expect("its files").flatten();
+    let sockets: Vec<String> = sockets
+        .filter_map(|fd| Some(std::fs::read_link(fd.path()).ok()?.to_str()?.to_owned()))
+        .filter_map(|name| Some(name.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned()))
+        .collect();
+    assert!(!sockets.is_empty(), "the control socket is one");
+    let doors = open_doors();
+    assert!(sockets.iter().all(|socket| !doors.contains(socket)), "{sockets:?} in {doors:?}");
+
+    let sleeps = || -> u64 {
+        let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).expect("its threads").flatten();
+        let statuses = tasks.filter_map(|t| std::fs::read_to_string(t.path().join("status")).ok());
+        let counts = statuses.flat_map(|status| {
+            let line = status.lines().find_map(|l| l.strip_prefix("voluntary_ctxt_switches:"));
+            line.and_then(|count| count.trim().parse::<u64>().ok())
+        });
+        counts.sum()
+    };
+    let before = sleeps();
+    std::thread::sleep(Duration::from_secs(10));
+    let woken = sleeps() - before;
+    assert!(woken <= 100, "{woken} times in 10 s");
+    appliance.end();
+}
+
 #[test]
 fn the_socket_is_its_owner_s_and_what_is_refused_has_an_exit_code() {
     use std::os::unix::fs::PermissionsExt;

@@ -94,6 +94,11 @@ fn the_pipelines_of_each_kind_of_source_are_as_reviewed() {
             MicrophoneSource::Launch("pipewiresrc".to_owned()),
         ),
         ("source-libcamera", CameraSource::Libcamera { name: None }, MicrophoneSource::Silence),
+        (
+            "source-passthrough",
+            CameraSource::LaunchCoded("uvch264src auto-start=true".to_owned()),
+            MicrophoneSource::Silence,
+        ),
         ("source-argus", CameraSource::Argus { sensor: 1 }, MicrophoneSource::Silence),
         (
             "source-hdmi",
@@ -123,6 +128,7 @@ fn every_reviewed_text_belongs_to_a_test() {
         "source-libcamera",
         "source-argus",
         "source-hdmi",
+        "source-passthrough",
     ];
     let known: BTreeSet<String> =
         board::names().chain(sources).map(|name| format!("{name}.txt")).collect();

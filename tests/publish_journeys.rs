@@ -12,6 +12,7 @@ use firstmile::publish::{
 };
 use firstmile::rtmp::{ConnectOrder, Session};
 use firstmile::sim::ingest::session::{Policy, Refuse};
+use md5::{Digest, Md5};
 use support::scripted::{Scripted, Treatment};
 
 fn vector() -> PathBuf {
@@ -134,6 +135,50 @@ async fn a_look_names_the_refusal() {
     let look = preflight(Clock::start(), &server.target("live"), Depth::Publish).await;
     let failure = look.failure.expect("a failure").to_string();
     assert!(failure.contains("no such stream key"), "{failure}");
+}
+
+/// The answer to `fields` of a server that asks in the way of Limelight, by its own book.
+fn llnw_response(fields: &str) -> String {
+    let field = |name: &str| {
+        let found = fields.split('&').find_map(|field| field.strip_prefix(name));
+        found.unwrap_or_else(|| panic!("no {name} in {fields}"))
+    };
+    let md5 =
+        |text: String| Md5::digest(text).iter().map(|b| format!("{b:02x}")).collect::<String>();
+    let secret = md5("anna:live:secret".to_owned());
+    let resource = md5("publish:/live/_definst_".to_owned());
+    let (nonce, ours, count) = (field("nonce="), field("cnonce="), field("nc="));
+    md5(format!("{secret}:{nonce}:{count}:{ours}:auth:{resource}"))
+}
+
+#[tokio::test]
+async fn a_server_that_asks_for_user_and_password_is_answered_in_its_own_way() {
+    for (authmod, nonces) in
+        [("adobe", "salt=SnPy0w==&challenge=c4a11e00&opaque=rzsD7A=="), ("llnw", "nonce=5f3c2b1a")]
+    {
+        let asking = |words: &str| {
+            let description = format!("[ AccessManager.Reject ] : [ {words}authmod={authmod} ] : ");
+            let query =
+                if words.is_empty() { format!("?reason=needauth&{nonces}") } else { String::new() };
+            let refuse = Refuse {
+                code: "NetConnection.Connect.Rejected".to_owned(),
+                description: description + &query,
+            };
+            let policy = Policy { refuse_connect: Some(refuse), ..Policy::default() };
+            Treatment { policy, ..Treatment::default() }
+        };
+        let treatments = vec![asking("code=403 need auth; "), asking(""), Treatment::default()];
+        let server = Scripted::start(treatments).await;
+        push(&server.target_as("anna:secret@", "live")).await.unwrap();
+        let met = server.met();
+        assert_eq!(met.len(), 3, "{authmod}: asked who, asked to prove it, accepted");
+        let said = met[2].app.strip_prefix(&format!("live?authmod={authmod}&user=anna&"));
+        let said = said.unwrap_or_else(|| panic!("{}", met[2].app));
+        match authmod {
+            "llnw" => assert!(said.ends_with(&format!("&response={}", llnw_response(said)))),
+            _ => assert!(said.contains("&response=") && said.ends_with("&opaque=rzsD7A==")),
+        }
+    }
 }
 
 /// Small pieces of video that never end, one in every other answer, so that there is always

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use firstmile::clock::Clock;
 use firstmile::flv::Metadata;
+use firstmile::limits::ROLL_OVER_AT_MS;
 use firstmile::media::{Codec, FanOut, Frame, Kind};
 use firstmile::publish::{Close, Order, PublishHandle, Report, What, spawn};
 use firstmile::sim::ingest::session::{Policy, Refuse};
@@ -14,8 +15,9 @@ use support::scripted::{Scripted, Treatment};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-/// Pictures and sound at thirty times real speed, a key frame each second of media.
-fn encoder(fan_out: FanOut) -> JoinHandle<()> {
+/// Pictures and sound at thirty times real speed, a key frame each second of media; once 2 s were sent,
+/// the media clock is `later_ms` on, as if the box had been live for so long.
+fn encoder(fan_out: FanOut, later_ms: u64) -> JoinHandle<()> {
     tokio::spawn(async move {
         let frame = |kind, codec, ms: u64| Frame {
             kind,
@@ -27,7 +29,7 @@ fn encoder(fan_out: FanOut) -> JoinHandle<()> {
         fan_out.publish(frame(Kind::VideoConfig, Codec::Avc, 0));
         fan_out.publish(frame(Kind::AudioConfig, Codec::Aac, 0));
         for number in 0_u64.. {
-            let ms = number * 40;
+            let ms = number * 40 + if number >= 50 { later_ms } else { 0 };
             let kind = if number % 25 == 0 { Kind::VideoKey } else { Kind::VideoDelta };
             fan_out.publish(frame(kind, Codec::Avc, ms));
             fan_out.publish(frame(Kind::Audio, Codec::Aac, ms));
@@ -44,10 +46,14 @@ struct LiveBox {
 
 impl LiveBox {
     async fn live_at(server: &Scripted) -> LiveBox {
+        LiveBox::live_for_long_at(server, 0).await
+    }
+
+    async fn live_for_long_at(server: &Scripted, later_ms: u64) -> LiveBox {
         let fan_out = FanOut::new();
         let (reports_tx, reports) = mpsc::channel(16);
         let handle = spawn(Clock::start(), 0, fan_out.clone(), reports_tx);
-        let encoder = encoder(fan_out);
+        let encoder = encoder(fan_out, later_ms);
         let (target, metadata) = (Arc::new(server.target("live")), Arc::new(Metadata::default()));
         handle.orders.send(Order::Open { attempt: 1, target, metadata }).await.unwrap();
         let mut live = LiveBox { handle, reports, encoder };
@@ -92,6 +98,20 @@ async fn the_new_connection_is_live_before_the_old_one_closes() {
     assert!(live.reports.try_recv().is_err(), "nobody upstairs has to know");
     live.stop().await;
     end.until(|met| met[0].unpublished).await;
+}
+
+/// Twitch counts to 2^31, and players stumble there: 24.8 days.
+#[tokio::test]
+async fn long_before_media_time_reaches_two_to_the_31_a_new_connection_takes_over() {
+    let server = Scripted::start(vec![Treatment::default()]).await;
+    let mut live = LiveBox::live_for_long_at(&server, ROLL_OVER_AT_MS).await;
+    server.until(|met| met.len() == 2 && met[1].video > 10 && met[0].closed).await;
+    let met = server.met();
+    assert!(met[1].overlapped, "the new one publishes before the old one closes: {met:?}");
+    assert!(!met[0].unpublished, "the stream is not over: {met:?}");
+    assert_eq!(met[1].first_video_was_config, Some(true));
+    assert!(live.reports.try_recv().is_err(), "nobody upstairs has to know");
+    live.stop().await;
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod support;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -74,6 +75,33 @@ fn babbling_server(key: String) -> String {
     format!("rtmp://127.0.0.1:{port}/live")
 }
 
+/// A PIN that is no part of anything else.
+const PIN: &str = "7340918265";
+
+/// An `nmcli` that takes everything and keeps what it is told: its arguments and environment in
+/// `told`, its standard input in `heard`.
+fn manager(folder: &Path) {
+    let script = format!(
+        r#"#!/bin/sh
+cd "{}" || exit 1
+printf '%s\n' "$*" >> told
+env >> told
+case "$*" in
+    *"RUNNING general"*) echo running ;;
+    *"connection edit"*) cat >> heard ;;
+    *"--show-secrets"*) sed -n 's/^set 802-11-wireless-security.psk //p' heard | tail -n 1 ;;
+    *"connection show"*) cat connections 2>/dev/null ;;
+    *"connection add"*) echo firstmile-wifi >> connections ;;
+esac
+exit 0
+"#,
+        folder.display()
+    );
+    let program = folder.join("nmcli");
+    fs::write(&program, script).expect("a script");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("its own file");
+}
+
 /// Everything that the box shows to anybody.
 fn everything_said(appliance: &mut Appliance) -> String {
     let mut all = String::new();
@@ -94,6 +122,10 @@ fn everything_said(appliance: &mut Appliance) -> String {
         let ended = appliance.ctl(command);
         all.push_str(&ended.stdout);
         all.push_str(&ended.stderr);
+    }
+    // Whatever is refused does not repeat what was typed either.
+    for line in ["set wifi.passphrase shown-to-all\r", "set console.pin 12\r"] {
+        appliance.types(line, "not typed here");
     }
     for line in ["status\r", "show\r", "export\r", "log\r", "\x1b[A\x1b[A\x1b[A\x15\r"] {
         appliance.types(line, "> ");
@@ -135,7 +167,12 @@ fn a_key_is_found_nowhere_but_in_its_own_file() {
     let server = Ingest::start(records.path(), &key("stick"));
     let credentials = Folder::new("credentials");
     fs::write(credentials.path().join("key.fixed"), key("credential")).expect("a credential");
+    let manager_s = Folder::new("nmcli");
+    manager(manager_s.path());
+    let path = std::env::var("PATH").unwrap_or_default();
+    let path = format!("{}:{path}", manager_s.path().display());
     let environment = [
+        ("PATH", path.as_str()),
         ("FIRSTMILE_LOG", "trace"),
         ("GST_DEBUG", "5"),
         ("RUST_BACKTRACE", "full"),
@@ -164,6 +201,17 @@ fn a_key_is_found_nowhere_but_in_its_own_file() {
     let imported = imported.ok();
     assert!(result.contains("accepted"), "{result}");
 
+    appliance.types("set wifi.ssid hall\r", "is set");
+    appliance.types("set wifi.passphrase\r", "(not shown): ");
+    appliance.types(&format!("{}\r", key("wifi")), "wifi.passphrase is set");
+    appliance.types("set console.pin\r", "(not shown): ");
+    appliance.types(&format!("{PIN}\r"), "console.pin is set");
+    let heard = || fs::read_to_string(manager_s.path().join("heard")).unwrap_or_default();
+    let handed =
+        eventually(Duration::from_secs(20), || heard().contains(&key("wifi")).then_some(()));
+    assert!(handed.is_some(), "the passphrase reaches nmcli: {}", appliance.log());
+    appliance.types("network\r", "Wi-Fi handed to NetworkManager");
+
     appliance.ctl("live").ok();
     appliance.until_status("live");
     appliance.until_told("refusal and babble", |status| {
@@ -175,9 +223,15 @@ fn a_key_is_found_nowhere_but_in_its_own_file() {
     assert!(status.contains("••••"), "the server's words are shown with dots: {status}");
     let said = everything_said(&mut appliance);
     assert!(said.len() > 100_000, "everything talks: {} bytes", said.len());
-    for (what, text) in
-        [("the box", &said), ("the import", &imported.stdout), ("the result", &result)]
-    {
+    let told = fs::read_to_string(manager_s.path().join("told")).expect("nmcli was called");
+    assert!(told.contains("802-11-wireless.ssid hall"), "{told}");
+    assert!(!said.contains(PIN) && !told.contains(PIN), "the PIN is shown");
+    for (what, text) in [
+        ("the box", &said),
+        ("the import", &imported.stdout),
+        ("the result", &result),
+        ("the arguments of nmcli", &told),
+    ] {
         if let Some(at) = text.find(CANARY) {
             let from = text[..at].rfind('\n').unwrap_or(0);
             panic!("{what} shows a key: {}", &text[from..(at + 40).min(text.len())]);
@@ -194,6 +248,10 @@ fn a_key_is_found_nowhere_but_in_its_own_file() {
     assert!(ended.is_some_and(|status| !status.success()));
     assert_eq!(files_with_canary(appliance.folder.path()), ["keys.a", "keys.b"]);
     assert!(!appliance.log().contains(CANARY));
+    for file in fs::read_dir(appliance.state()).expect("a folder").flatten() {
+        let bytes = fs::read(file.path()).expect("reads");
+        assert!(!String::from_utf8_lossy(&bytes).contains(PIN), "{file:?} holds the PIN");
+    }
 }
 
 /// The other half of the test below: runs in a process of its own.

@@ -80,6 +80,8 @@ pub enum Camera {
     Launch {
         /// The elements.
         launch: String,
+        /// They end in H.264 that is passed through as it is.
+        passthrough: bool,
     },
 }
 

@@ -111,7 +111,10 @@ impl Keys<'_> {
                 subdevice: self.optional_text("camera.subdevice")?.map(Into::into),
                 edid: self.optional_text("camera.edid")?.map(Into::into),
             }),
-            "launch" => Ok(Camera::Launch { launch: self.text("camera.launch", WHY)? }),
+            "launch" => Ok(Camera::Launch {
+                launch: self.text("camera.launch", WHY)?,
+                passthrough: self.formats()? == [PictureFormat::H264],
+            }),
             _ => Ok(Camera::TestPattern),
         }
     }

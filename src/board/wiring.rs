@@ -172,7 +172,7 @@ fn camera(camera: &Camera) -> String {
         }
         Camera::Argus { sensor } => format!("ribbon cable, sensor {sensor}"),
         Camera::Hdmi { device, .. } => format!("HDMI input, {device}"),
-        Camera::Launch { launch } => launch.clone(),
+        Camera::Launch { launch, .. } => launch.clone(),
     }
 }
 

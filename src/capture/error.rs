@@ -59,6 +59,9 @@ pub enum CaptureError {
         /// What it may be.
         allowed: String,
     },
+    /// the slate cannot be drawn
+    #[error("the slate cannot be drawn: {0}; correct board/pictures/slate.toml and build again")]
+    Slate(String),
     /// GStreamer refused what should always work
     #[error("GStreamer failed: {0}; run with GST_DEBUG=3 to learn more")]
     Gstreamer(String),
@@ -83,7 +86,9 @@ pub(super) fn debian_package(element: &str) -> &'static str {
     match element {
         "x264enc" => "gstreamer1.0-plugins-ugly",
         "openh264enc" | "voaacenc" | "h264parse" => "gstreamer1.0-plugins-bad",
-        "v4l2src" | "v4l2h264enc" | "jpegdec" | "aacparse" => "gstreamer1.0-plugins-good",
+        "v4l2src" | "v4l2h264enc" | "jpegdec" | "pngdec" | "aacparse" => {
+            "gstreamer1.0-plugins-good"
+        }
         "avenc_aac" => "gstreamer1.0-libav",
         "alsasrc" => "gstreamer1.0-alsa",
         "fdkaacenc" => "gstreamer1.0-fdkaac",

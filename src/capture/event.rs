@@ -11,6 +11,11 @@ pub enum CaptureEvent {
     SourceLost(Source),
     /// A lost source is on air again.
     SourceBack(Source),
+    /// Something that the owner asked for is not done; the programme runs without it.
+    LeftOut {
+        /// What, and why, in one line.
+        said: String,
+    },
     /// Something is wrong; unless it is a source, `Ended` follows.
     Error {
         /// Where.

@@ -13,7 +13,7 @@ use gstreamer as gst;
 
 use super::{
     event::Source,
-    source::{Opened, Opener, Outlet},
+    source::{Opened, Opener, Outlet, is_key},
     stop::Stop,
     uevent::Retry,
 };
@@ -29,6 +29,14 @@ const WRONG_TIME_NS: u64 = 5_000_000_000;
 pub(super) struct Item {
     pub(super) media_ns: u64,
     pub(super) buffer: gst::Buffer,
+    pub(super) caps: Option<gst::Caps>,
+}
+
+impl Item {
+    /// Whether an access unit can be decoded without those before it.
+    pub(super) fn is_key(&self) -> bool {
+        is_key(&self.buffer)
+    }
 }
 
 /// What a feed has to report.
@@ -48,10 +56,14 @@ pub(super) struct Feed {
     /// Media time before which no replacement is taken, so that a source that dies at once is not
     /// taken on again and again.
     lost_until_ns: Option<u64>,
+    /// It was not there at the start, and nobody has been told yet.
+    starts_lost: bool,
     /// An order to open is with the keeper.
     ordered: bool,
     orders: SyncSender<Order>,
     opened: Receiver<Opened>,
+    /// Wakes the pulse.
+    bell: Stop,
 }
 
 enum Order {
@@ -60,8 +72,12 @@ enum Order {
 }
 
 impl Feed {
-    /// A feed that starts with an open source; its keeper is a thread of `stop`.
-    pub(super) fn start(opener: Opener, opened: Opened, stop: &Stop) -> std::io::Result<Feed> {
+    /// A feed that starts with an open source, or lost; its keeper is a thread of `stop`.
+    pub(super) fn start(
+        opener: Opener,
+        opened: Option<Opened>,
+        stop: &Stop,
+    ) -> std::io::Result<Feed> {
         let roles = [
             (opener.plan.has_picture(), Source::Camera),
             (opener.plan.has_sound(), Source::Microphone),
@@ -73,16 +89,19 @@ impl Feed {
         let live = opener.plan.is_live();
         stop.spawn("capture-keeper", move |stop| keep(&opener, &for_keeper, &from_keeper, stop))?;
         let mut feed = Feed {
-            current: Some(Current::new(opened, live, None)),
+            current: opened.map(|opened| Current::new(opened, live, None, stop)),
             opening: 1,
             live,
             roles,
             lost_until_ns: None,
+            starts_lost: false,
             ordered: false,
             orders,
             opened: replacement,
+            bell: stop.clone(),
         };
-        if !live {
+        feed.starts_lost = feed.current.is_none();
+        if !live || feed.starts_lost {
             feed.order();
         }
         Ok(feed)
@@ -112,11 +131,25 @@ impl Feed {
 
     /// Whether the slate and silence stand in.
     pub(super) fn is_lost(&self) -> bool {
-        self.current.is_none()
+        self.current.is_none() || self.is_coded()
+    }
+
+    /// Whether it gives access units, which are passed through, instead of pictures.
+    pub(super) fn is_coded(&self) -> bool {
+        self.current.as_ref().is_some_and(|current| current.opened.coded)
+    }
+
+    /// The next access unit of a camera that gives these.
+    pub(super) fn access_unit(&mut self, now_ns: u64) -> Option<Item> {
+        if self.is_coded() { self.current.as_mut()?.next(Source::Camera, now_ns) } else { None }
     }
 
     /// Exchanges sources with the keeper where it is time to; to be called before each look.
     pub(super) fn turn(&mut self, now_ns: u64) -> Option<Change> {
+        if std::mem::take(&mut self.starts_lost) {
+            self.lost_until_ns = Some(now_ns);
+            return Some(Change::Lost { why: "it is not there".to_owned() });
+        }
         if let Some(why) = self.current.as_ref().and_then(|current| current.failure(now_ns)) {
             self.hand_back();
             self.order();
@@ -131,7 +164,7 @@ impl Feed {
         self.ordered = false;
         let origin_ns = self.current.as_ref().map(|current| current.end_ns);
         self.hand_back();
-        self.current = Some(Current::new(opened, self.live, origin_ns));
+        self.current = Some(Current::new(opened, self.live, origin_ns, &self.bell));
         self.opening += 1;
         if !self.live {
             self.order();
@@ -141,6 +174,9 @@ impl Feed {
 
     /// The next picture, whether or not it is due.
     pub(super) fn picture(&mut self, now_ns: u64) -> Option<Item> {
+        if self.is_coded() {
+            return None;
+        }
         self.current.as_mut()?.next(Source::Camera, now_ns)
     }
 
@@ -217,7 +253,9 @@ struct Current {
 struct Missed(Option<u64>);
 
 impl Current {
-    fn new(opened: Opened, live: bool, origin_ns: Option<u64>) -> Current {
+    fn new(opened: Opened, live: bool, origin_ns: Option<u64>, bell: &Stop) -> Current {
+        let bell = bell.clone();
+        opened.on_arrival(move || bell.ring());
         let (picture_missed, sound_missed) = (Missed::default(), Missed::default());
         Current { opened, live, origin_ns, end_ns: 0, picture_missed, sound_missed }
     }
@@ -245,7 +283,7 @@ impl Current {
             Source::Camera => (self.opened.picture.as_mut()?, &mut self.picture_missed),
             Source::Microphone => (self.opened.sound.as_mut()?, &mut self.sound_missed),
         };
-        let Some((time, buffer)) = outlet.next() else {
+        let Some((time, buffer, caps)) = outlet.next() else {
             // The shorter track of a clip waits for the longer one.
             if over || !outlet.is_drained() {
                 missed.0.get_or_insert(now_ns);
@@ -263,6 +301,6 @@ impl Current {
         };
         let duration_ns = buffer.duration().map_or(0, gst::ClockTime::nseconds);
         self.end_ns = self.end_ns.max(media_ns.saturating_add(duration_ns));
-        Some(Item { media_ns, buffer })
+        Some(Item { media_ns, buffer, caps })
     }
 }

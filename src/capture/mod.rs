@@ -24,6 +24,7 @@
 mod build;
 mod bus;
 mod cameras;
+mod canvas;
 mod device_text;
 mod devices;
 mod drift;
@@ -36,18 +37,23 @@ mod hdmi;
 mod hotplug;
 mod inventory;
 mod jpeg;
+mod lettering;
 mod levels;
 mod lip_sync;
 mod mender;
 mod modes;
+mod overlay;
+mod passthrough;
 mod picture;
 mod pictures;
 mod pipeline;
 mod plan;
+mod png;
 mod programme;
 mod pulse;
 mod request;
 mod sink;
+mod slate;
 mod sound_line;
 mod sounds;
 mod source;
@@ -74,8 +80,8 @@ pub use modes::{Form, Mode, ModeChoice, Offer, Rate, RejectedMode, choose_mode};
 pub use pipeline::{PipelineDescription, programme, source};
 pub use plan::{Recipe, SourcePlan};
 pub use request::{
-    AudioSettings, CameraSource, EncoderOrder, MicrophoneSource, Request, SAMPLE_RATE_HZ,
-    VideoSettings,
+    AudioSettings, CameraSource, EncoderOrder, Look, MicrophoneSource, Request, SAMPLE_RATE_HZ,
+    StartWithout, VideoSettings,
 };
 pub use sink::FrameSink;
 pub use stats::CaptureStats;
@@ -132,6 +138,7 @@ impl Capture {
         events: Arc<dyn Fn(CaptureEvent) + Send + Sync>,
     ) -> Result<Capture, CaptureError> {
         let clock = MediaClock::start();
+        let (pictures, left_out) = Pictures::new(&request.video, &request.look)?;
         let counters = Arc::new(Counters::default());
         let feeds = open_sources(&request, &clock, &counters, stop)?;
         let failure = Failure::default();
@@ -152,10 +159,13 @@ impl Capture {
             failure,
             events,
             feeds,
-            pictures: Pictures::new(&request.video)?,
+            pictures,
             sounds: Sounds::new(&request.audio, &request.microphone),
             encoders: request.encoders.video.clone(),
         };
+        for said in left_out {
+            (pulse.events)(CaptureEvent::LeftOut { said });
+        }
         stop.spawn("capture-pulse", move |stop| pulse.run(stop))
             .map_err(|error| CaptureError::Gstreamer(error.to_string()))?;
         Ok(Capture { programme, counters, stop: stop.clone() })
@@ -212,11 +222,26 @@ fn open_sources(
     }
     let mut feeds = Vec::new();
     for (opener, opened) in opening {
-        let hung = || opener.plan.blame("its driver does not answer".to_owned());
-        let opened = opened.wait().ok_or_else(hung)??;
+        let hung = || Err(opener.plan.blame("its driver does not answer".to_owned()));
+        let opened = match opened.wait().unwrap_or_else(hung) {
+            Ok(opened) => Some(opened),
+            Err(error) if may_be_absent(&opener.plan, request.start_without) => {
+                tracing::warn!(%error, "starting without it");
+                None
+            }
+            Err(error) => return Err(error),
+        };
         feeds.push(Feed::start(opener, opened, stop).map_err(refused)?);
     }
     Ok(feeds)
+}
+
+/// Whether the owner said that the box goes live without this source. A clip is no device that
+/// somebody plugs in later.
+fn may_be_absent(plan: &SourcePlan, start_without: StartWithout) -> bool {
+    plan.is_live()
+        && (!plan.has_picture() || start_without.camera)
+        && (!plan.has_sound() || start_without.microphone)
 }
 
 impl Drop for Capture {

@@ -1,50 +1,13 @@
-//! Pictures that are drawn instead of taken: the test picture and the slate.
+//! The test picture.
 //!
-//! Pure: a picture is a function of its size and of the media time, so that it needs no element
-//! that may be missing on a small image (text overlays bring a font library with them).
+//! Pure: it is a function of its size and of the media time.
 
-/// Where the planes of a 4:2:0 picture lie in its memory, as GStreamer lays out `I420`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Layout {
-    width: usize,
-    height: usize,
-    luma_stride: usize,
-    chroma_stride: usize,
-}
+use super::{
+    build::SECOND_NS,
+    canvas::{BLACK, Canvas, Colour, Layout, WHITE},
+    lettering::{Dots, LETTER_HEIGHT},
+};
 
-impl Layout {
-    /// The layout for an even width and height, in pixels.
-    pub(super) fn new(width: u32, height: u32) -> Layout {
-        let (width, height) = (width as usize, height as usize);
-        Layout {
-            width,
-            height,
-            luma_stride: width.next_multiple_of(4),
-            chroma_stride: (width / 2).next_multiple_of(4),
-        }
-    }
-
-    /// Bytes of one picture.
-    pub(super) fn bytes(&self) -> usize {
-        self.luma_stride * self.height + self.chroma_stride * self.height
-    }
-
-    fn planes(&self) -> [(usize, usize, usize); 3] {
-        let luma = self.luma_stride * self.height;
-        let chroma = self.chroma_stride * self.height / 2;
-        [
-            (0, self.luma_stride, 1),
-            (luma, self.chroma_stride, 2),
-            (luma + chroma, self.chroma_stride, 2),
-        ]
-    }
-}
-
-/// A colour in the narrow range of ITU-R BT.709.
-type Colour = [u8; 3];
-
-const WHITE: Colour = [235, 128, 128];
-const BLACK: Colour = [16, 128, 128];
 const GREY: Colour = [52, 128, 128];
 /// Bars at 75 %, left to right: white, yellow, cyan, green, magenta, red, blue.
 const BARS: [Colour; 7] = [
@@ -60,8 +23,6 @@ const BARS: [Colour; 7] = [
 /// How long the flash of the test picture and the beep of the tone last, from each full second of
 /// media time, in nanoseconds.
 pub(super) const FLASH_NS: u64 = 100_000_000;
-
-const SECOND_NS: u64 = 1_000_000_000;
 
 /// The moving test picture: colour bars, a block that crosses once in four seconds, a running
 /// clock, a flash at each full second, and a band of noise that makes the encoder work for its
@@ -140,43 +101,13 @@ fn luma_noise(state: &mut u32) -> u8 {
     96 + (next_random(state) >> 26) as u8
 }
 
-/// A still picture with a few words in its middle, shown in place of a lost camera.
-pub(super) fn slate(layout: Layout, words: &str) -> Vec<u8> {
-    let mut data = vec![0; layout.bytes()];
-    let mut canvas = Canvas { layout, data: &mut data };
-    canvas.rectangle(0, 0, layout.width, layout.height, GREY);
-    canvas.label(words, layout.height / 2);
-    data
-}
-
 fn clock_text(media_ns: u64) -> String {
     let ms = media_ns / 1_000_000;
     let (hours, minutes) = (ms / 3_600_000, ms / 60_000 % 60);
     format!("{hours:02}:{minutes:02}:{:02}.{:03}", ms / 1_000 % 60, ms % 1_000)
 }
 
-struct Canvas<'a> {
-    layout: Layout,
-    data: &'a mut [u8],
-}
-
 impl Canvas<'_> {
-    /// Fills a rectangle; what lies outside the picture is not drawn.
-    fn rectangle(&mut self, left: usize, top: usize, width: usize, height: usize, colour: Colour) {
-        let right = (left + width).min(self.layout.width);
-        let left = left.min(right);
-        let bottom = (top + height).min(self.layout.height);
-        let top = top.min(bottom);
-        for ((offset, stride, scale), value) in self.layout.planes().into_iter().zip(colour) {
-            for y in top / scale..bottom / scale {
-                let row = offset + y * stride;
-                if let Some(pixels) = self.data.get_mut(row + left / scale..row + right / scale) {
-                    pixels.fill(value);
-                }
-            }
-        }
-    }
-
     /// A ramp from black to white, left to right.
     fn ramp(&mut self, top: usize, height: usize) {
         let steps = 32;
@@ -190,54 +121,15 @@ impl Canvas<'_> {
 
     /// White words on black, centred, as large as fits three quarters of the width.
     fn label(&mut self, words: &str, middle: usize) {
-        let cells = words.chars().count() * (GLYPH_WIDTH + 1) + 1;
-        let dot = (self.layout.width * 3 / 4 / cells).clamp(2, self.layout.height / 24 + 2) / 2 * 2;
-        let width = cells * dot;
-        let height = (GLYPH_HEIGHT + 2) * dot;
+        let dots = Dots::words(words);
+        let dot = (self.layout.width * 3 / 4 / dots.width.max(1)).clamp(2, 32) / 2 * 2;
+        let (width, height) = (dots.width * dot, LETTER_HEIGHT * dot);
         let left = self.layout.width.saturating_sub(width) / 4 * 2;
         let top = middle.saturating_sub(height / 2) / 2 * 2;
         self.rectangle(left, top, width, height, BLACK);
-        for (i, letter) in words.chars().enumerate() {
-            let x = left + (i * (GLYPH_WIDTH + 1) + 1) * dot;
-            for (row, bits) in glyph(letter).into_iter().enumerate() {
-                for column in (0..GLYPH_WIDTH).filter(|c| bits >> (GLYPH_WIDTH - 1 - c) & 1 == 1) {
-                    self.rectangle(x + column * dot, top + (row + 1) * dot, dot, dot, WHITE);
-                }
-            }
+        for (row, first, number) in dots.runs() {
+            self.rectangle(left + first * dot, top + row * dot, number * dot, dot, WHITE);
         }
-    }
-}
-
-const GLYPH_WIDTH: usize = 5;
-const GLYPH_HEIGHT: usize = 7;
-
-/// A letter as seven rows of five dots; what is not drawn is blank.
-fn glyph(letter: char) -> [u8; GLYPH_HEIGHT] {
-    match letter.to_ascii_uppercase() {
-        '0' => [0x0e, 0x11, 0x13, 0x15, 0x19, 0x11, 0x0e],
-        '1' => [0x04, 0x0c, 0x04, 0x04, 0x04, 0x04, 0x0e],
-        '2' => [0x0e, 0x11, 0x01, 0x02, 0x04, 0x08, 0x1f],
-        '3' => [0x1f, 0x02, 0x04, 0x02, 0x01, 0x11, 0x0e],
-        '4' => [0x02, 0x06, 0x0a, 0x12, 0x1f, 0x02, 0x02],
-        '5' => [0x1f, 0x10, 0x1e, 0x01, 0x01, 0x11, 0x0e],
-        '6' => [0x06, 0x08, 0x10, 0x1e, 0x11, 0x11, 0x0e],
-        '7' => [0x1f, 0x01, 0x02, 0x04, 0x08, 0x08, 0x08],
-        '8' => [0x0e, 0x11, 0x11, 0x0e, 0x11, 0x11, 0x0e],
-        '9' => [0x0e, 0x11, 0x11, 0x0f, 0x01, 0x02, 0x0c],
-        ':' => [0x00, 0x0c, 0x0c, 0x00, 0x0c, 0x0c, 0x00],
-        '.' => [0x00, 0x00, 0x00, 0x00, 0x00, 0x0c, 0x0c],
-        'A' => [0x0e, 0x11, 0x11, 0x11, 0x1f, 0x11, 0x11],
-        'B' => [0x1e, 0x11, 0x11, 0x1e, 0x11, 0x11, 0x1e],
-        'C' => [0x0e, 0x11, 0x10, 0x10, 0x10, 0x11, 0x0e],
-        'D' => [0x1c, 0x12, 0x11, 0x11, 0x11, 0x12, 0x1c],
-        'E' => [0x1f, 0x10, 0x10, 0x1e, 0x10, 0x10, 0x1f],
-        'L' => [0x10, 0x10, 0x10, 0x10, 0x10, 0x10, 0x1f],
-        'M' => [0x11, 0x1b, 0x15, 0x15, 0x11, 0x11, 0x11],
-        'O' => [0x0e, 0x11, 0x11, 0x11, 0x11, 0x11, 0x0e],
-        'R' => [0x1e, 0x11, 0x11, 0x1e, 0x14, 0x12, 0x11],
-        'S' => [0x0f, 0x10, 0x10, 0x0e, 0x01, 0x01, 0x1e],
-        'T' => [0x1f, 0x04, 0x04, 0x04, 0x04, 0x04, 0x04],
-        _ => [0; GLYPH_HEIGHT],
     }
 }
 
@@ -272,7 +164,6 @@ mod tests {
         for (width, height) in [(128, 128), (426, 240), (1366, 768), (130, 1200), (1920, 128)] {
             let layout = Layout::new(width, height);
             assert_eq!(picture(width, height, SECOND_NS).len(), layout.bytes());
-            assert_eq!(slate(layout, "camera lost").len(), layout.bytes());
         }
     }
 
@@ -281,13 +172,6 @@ mod tests {
         let mut short = vec![7; 100];
         TestPicture::new(Layout::new(320, 180)).draw(0, &mut short);
         assert!(short.iter().all(|byte| *byte == 7));
-    }
-
-    #[test]
-    fn every_letter_of_the_slate_and_the_clock_is_in_the_font() {
-        for letter in "CAMERALOST0123456789:.".chars() {
-            assert_ne!(glyph(letter), [0; GLYPH_HEIGHT], "{letter}");
-        }
     }
 
     #[test]

@@ -1,19 +1,23 @@
 //! The picture track: which picture goes to the encoder at each tick.
 
-use std::{str::FromStr, sync::atomic::Ordering};
+use std::{path::Path, str::FromStr, sync::atomic::Ordering};
 
 use gstreamer::{self as gst, prelude::*};
 use gstreamer_video::{self as gst_video, prelude::*};
 
 use super::{
     build::{SECOND_NS, scale},
+    canvas::{Layout, Stamp},
     error::CaptureError,
     feed::{Feed, Item},
     levels::PictureMeter,
-    picture::{Layout, TestPicture, slate},
-    pipeline::raw_video_caps,
+    overlay::{LOGO_PART, Overlay},
+    picture::TestPicture,
+    pipeline::{picture_caps, raw_video_caps},
+    png::Png,
     programme::Programme,
-    request::VideoSettings,
+    request::{Look, VideoSettings},
+    slate::slate,
     stats::Counters,
 };
 use crate::limits::CAPTURE_LATENCY;
@@ -28,16 +32,75 @@ pub(super) struct Pictures {
     test_picture: TestPicture,
     pool: gst::BufferPool,
     slate: gst::Buffer,
+    overlay: Option<Overlay>,
     /// The camera's next picture, which is not due yet.
     pending: Option<Item>,
     /// The camera's picture on air.
     shown: Option<gst::Buffer>,
+    /// Its time, while it has not been on air.
+    fresh_ns: Option<u64>,
+    slate_on_air: bool,
     form: gst_video::VideoInfo,
     meter: PictureMeter,
 }
 
+const SLATE: &str = "the drawn slate is shown instead of slate.picture";
+const LOGO: &str = "overlay.logo is left out";
+
+/// What a PNG file of the owner gives, if there is one and it can be used.
+fn chosen<T>(
+    path: Option<&Path>,
+    instead: &str,
+    left_out: &mut Vec<String>,
+    make: impl FnOnce(Png) -> Result<T, String>,
+) -> Option<T> {
+    let path = path?;
+    match Png::read(path).and_then(make) {
+        Ok(made) => Some(made),
+        Err(why) => {
+            left_out.push(format!("{instead}: {}: {why}", path.display()));
+            None
+        }
+    }
+}
+
+/// A copy of a picture with the overlay on it; the picture itself may be a camera's, and shared.
+fn overlaid(
+    overlay: &mut Overlay,
+    form: &gst_video::VideoInfo,
+    pool: &gst::BufferPool,
+    picture: gst::Buffer,
+) -> gst::Buffer {
+    let copy = || {
+        let mut copy = pool.acquire_buffer(None).ok()?;
+        let target = copy.get_mut()?;
+        let from = gst_video::VideoFrameRef::from_buffer_ref_readable(&picture, form).ok()?;
+        let mut to = gst_video::VideoFrameRef::from_buffer_ref_writable(target, form).ok()?;
+        from.copy(&mut to).ok()?;
+        drop((from, to));
+        Some(copy)
+    };
+    let Some(mut copy) = copy() else { return picture };
+    let time_of_day = if overlay.has_clock() { time_of_day() } else { String::new() };
+    if let Some(Ok(mut map)) = copy.get_mut().map(|buffer| buffer.map_writable()) {
+        overlay.draw(&time_of_day, &mut map);
+    }
+    copy
+}
+
+/// The time of day at the box's place, to the second.
+fn time_of_day() -> String {
+    let now = gst::glib::DateTime::now_local();
+    let text = now.and_then(|now| now.format("%H:%M:%S"));
+    text.map(Into::into).unwrap_or_default()
+}
+
 impl Pictures {
-    pub(super) fn new(video: &VideoSettings) -> Result<Pictures, CaptureError> {
+    /// The picture track, and what of its look was left out and why.
+    pub(super) fn new(
+        video: &VideoSettings,
+        look: &Look,
+    ) -> Result<(Pictures, Vec<String>), CaptureError> {
         let caps = gst::Caps::from_str(&raw_video_caps(video))
             .map_err(|error| CaptureError::Gstreamer(error.to_string()))?;
         let layout = Layout::new(video.width, video.height);
@@ -48,23 +111,45 @@ impl Pictures {
         pool.set_config(config)
             .and_then(|()| pool.set_active(true))
             .map_err(|error| CaptureError::Gstreamer(error.to_string()))?;
-        Ok(Pictures {
+        let mut left_out = Vec::new();
+        let slate = match chosen(look.slate.as_deref(), SLATE, &mut left_out, |png| {
+            png.picture(&picture_caps(video))
+        }) {
+            Some(picture) => picture,
+            None => {
+                let drawn = slate(layout, &look.name).map_err(CaptureError::Slate)?;
+                gst::Buffer::from_slice(drawn)
+            }
+        };
+        let logo: Option<Stamp> = chosen(look.logo.as_deref(), LOGO, &mut left_out, |png| {
+            png.stamp(video.width / LOGO_PART, video.height / LOGO_PART)
+        });
+        let pictures = Pictures {
             fps: u64::from(video.fps),
             start_ns: 0,
             number: 0,
             test_picture: TestPicture::new(layout),
             pool,
-            slate: gst::Buffer::from_slice(slate(layout, "CAMERA LOST")),
+            slate,
+            overlay: Overlay::new(layout, look.clock, look.text.as_deref(), logo),
             pending: None,
             shown: None,
+            fresh_ns: None,
+            slate_on_air: false,
             form: gst_video::VideoInfo::from_caps(&caps)
                 .map_err(|error| CaptureError::Gstreamer(error.to_string()))?,
             meter: PictureMeter::default(),
-        })
+        };
+        Ok((pictures, left_out))
     }
 
     pub(super) fn start_at(&mut self, media_ns: u64) {
         self.start_ns = media_ns;
+    }
+
+    /// Goes on at a media time, after there was no need for pictures.
+    pub(super) fn resume_at(&mut self, media_ns: u64) {
+        (self.start_ns, self.number) = (media_ns, 0);
     }
 
     fn pts_ns(&self, number: u64) -> u64 {
@@ -75,13 +160,20 @@ impl Pictures {
         SECOND_NS / self.fps / 2
     }
 
-    /// A picture is due half a picture after its time, so that the newest one of a camera is on
-    /// average as old as the samples beside it.
-    pub(super) fn due_ns(&self) -> u64 {
+    /// When the next picture goes to the encoder, with or without a new one of the camera: half a
+    /// picture after its time, so that the newest one is on average as old as the samples beside
+    /// it, and what devices and decoders take.
+    fn due_ns(&self) -> u64 {
         self.pts_ns(self.number) + self.half_ns() + LATENCY_NS
     }
 
-    /// Gives the encoder every picture that is due.
+    /// Until when there is nothing to do unless a picture arrives.
+    pub(super) fn wake_ns(&self, now_ns: u64) -> u64 {
+        let pts_ns = self.pts_ns(self.number);
+        if now_ns < pts_ns { pts_ns } else { self.due_ns() }
+    }
+
+    /// Gives the encoder every picture that is there or due.
     pub(super) fn feed(
         &mut self,
         now_ns: u64,
@@ -89,17 +181,27 @@ impl Pictures {
         programme: &Programme,
         counters: &Counters,
     ) {
-        while self.due_ns() <= now_ns {
+        loop {
             let pts_ns = self.pts_ns(self.number);
-            let duration_ns = self.pts_ns(self.number + 1) - pts_ns;
-            let picture = match camera.as_deref_mut() {
-                Some(camera) => Some(self.taken(pts_ns, now_ns, camera, counters)),
+            let is_ready = match camera.as_deref_mut() {
+                Some(camera) => self.has_taken(pts_ns, now_ns, camera),
+                None => now_ns >= pts_ns,
+            };
+            if !is_ready {
+                return;
+            }
+            let picture = match camera {
+                Some(_) => Some(self.taken(counters, programme)),
                 None => self.drawn(pts_ns),
             };
+            let duration_ns = self.pts_ns(self.number + 1) - pts_ns;
             self.number += 1;
             let Some(mut picture) = picture else { continue };
             if self.meter.is_due(pts_ns) {
                 self.look_at(pts_ns, &picture, counters);
+            }
+            if let Some(overlay) = &mut self.overlay {
+                picture = overlaid(overlay, &self.form, &self.pool, picture);
             }
             let times = picture.make_mut();
             times.set_pts(gst::ClockTime::from_nseconds(pts_ns));
@@ -130,19 +232,12 @@ impl Pictures {
         Some(buffer)
     }
 
-    /// The camera's newest picture that is due, the one before it, or the slate. Pictures are
-    /// shared, not copied.
-    fn taken(
-        &mut self,
-        pts_ns: u64,
-        now_ns: u64,
-        camera: &mut Feed,
-        counters: &Counters,
-    ) -> gst::Buffer {
-        let mut fresh = false;
-        let newest_ns = pts_ns + self.half_ns();
+    /// Takes what the camera has for the picture of that time; whether it can go to the encoder.
+    fn has_taken(&mut self, pts_ns: u64, now_ns: u64, camera: &mut Feed) -> bool {
+        let (oldest_ns, newest_ns) =
+            (pts_ns.saturating_sub(self.half_ns()), pts_ns + self.half_ns());
         if camera.is_lost() {
-            (self.pending, self.shown) = (None, None);
+            (self.pending, self.shown, self.fresh_ns) = (None, None, None);
         }
         loop {
             self.pending = self.pending.take().or_else(|| camera.picture(now_ns));
@@ -151,17 +246,31 @@ impl Pictures {
             };
             // A broken JPEG is worse than the picture before it.
             if !item.buffer.flags().contains(gst::BufferFlags::CORRUPTED) {
+                self.fresh_ns = Some(item.media_ns);
                 self.shown = Some(item.buffer);
-                fresh = true;
             }
         }
-        let counter = match (&self.shown, fresh) {
+        // A clip is read ahead.
+        let has_own = self.fresh_ns.is_some_and(|media_ns| media_ns > oldest_ns);
+        let is_time = camera.is_live() || now_ns >= pts_ns;
+        now_ns >= self.due_ns() || (is_time && (has_own || self.pending.is_some()))
+    }
+
+    /// The camera's newest picture, the one before it again, or the slate. Pictures are shared, not
+    /// copied.
+    fn taken(&mut self, counters: &Counters, programme: &Programme) -> gst::Buffer {
+        let counter = match (&self.shown, self.fresh_ns.take()) {
             (None, _) => Some(&counters.slate),
-            (Some(_), false) => Some(&counters.repeated),
-            (Some(_), true) => None,
+            (Some(_), None) => Some(&counters.repeated),
+            (Some(_), Some(_)) => None,
         };
         if let Some(counter) = counter {
             counter.fetch_add(1, Ordering::Relaxed);
+        }
+        let is_slate = self.shown.is_none();
+        if is_slate != self.slate_on_air {
+            self.slate_on_air = is_slate;
+            programme.begin_at_next_picture();
         }
         self.shown.as_ref().unwrap_or(&self.slate).copy()
     }

@@ -109,6 +109,8 @@ impl Chain {
 
 /// Name of the appsrc that pictures go into.
 pub(super) const VIDEO_IN: &str = "video_in";
+/// Name of the appsrc that a still picture goes into.
+pub(super) const PICTURE_IN: &str = "picture_in";
 /// Name of the appsrc that samples go into.
 pub(super) const AUDIO_IN: &str = "audio_in";
 /// Name of the appsink that video access units come out of.
@@ -136,6 +138,15 @@ pub(super) fn raw_video_caps(video: &VideoSettings) -> String {
          framerate=(fraction){}/1, pixel-aspect-ratio=(fraction)1/1, \
          interlace-mode=(string)progressive, colorimetry=(string)bt709",
         video.width, video.height, video.fps
+    )
+}
+
+/// The same at any rate, for sources and stills.
+pub(super) fn picture_caps(video: &VideoSettings) -> String {
+    format!(
+        "video/x-raw, format=(string)I420, width=(int){}, height=(int){}, \
+         pixel-aspect-ratio=(fraction)1/1, colorimetry=(string)bt709",
+        video.width, video.height
     )
 }
 
@@ -177,6 +188,19 @@ pub(super) fn audio_trial(encoder: &AudioEncoder, audio: &AudioSettings) -> Pipe
     PipelineDescription::default().chain(audio_chain(encoder, audio))
 }
 
+/// A PNG picture in one buffer in, one raw picture with these caps out.
+pub(super) fn still(caps: &str) -> PipelineDescription {
+    PipelineDescription::default().chain(
+        Chain::default()
+            .element("appsrc", &[("name", PICTURE_IN), ("caps", "image/png"), ("max-bytes", "0")])
+            .element("pngdec", &[])
+            .element("videoconvert", &[])
+            .element("videoscale", &[("add-borders", "true")])
+            .text(caps)
+            .element("appsink", &[("name", PICTURE), ("sync", "false")]),
+    )
+}
+
 /// The pipeline of a source. Whatever it gives is brought to one form, so that the encoder never
 /// sees a change.
 pub fn source(
@@ -187,6 +211,12 @@ pub fn source(
     let live = recipe.is_live();
     let description = PipelineDescription::default();
     let head = match recipe {
+        Recipe::V4l2 { node, mode } if recipe.is_coded() => {
+            return description.chain(coded_tail(camera(node, mode)));
+        }
+        Recipe::CodedLaunch(text) => {
+            return description.chain(coded_tail(Chain::default().text(text.clone())));
+        }
         Recipe::V4l2 { node, mode } => camera(node, mode),
         Recipe::Libcamera(name) => libcamera(name.as_deref(), video),
         Recipe::Argus(sensor) => argus(*sensor, video),
@@ -280,12 +310,18 @@ fn picture_tail(chain: Chain, live: bool, video: &VideoSettings) -> Chain {
     chain
         .element("videoconvert", &[("name", PICTURE_HEAD)])
         .element("videoscale", &[("add-borders", "true")])
-        .text(format!(
-            "video/x-raw, format=(string)I420, width=(int){}, height=(int){}, \
-             pixel-aspect-ratio=(fraction)1/1, colorimetry=(string)bt709",
-            video.width, video.height
-        ))
+        .text(picture_caps(video))
         .element("queue", queue(live))
+        .element_with("appsink", outlet(PICTURE))
+}
+
+/// H.264 that is passed through, in the form in which access units leave. What is dropped because
+/// nobody takes it yet is made good at the next key frame.
+fn coded_tail(chain: Chain) -> Chain {
+    chain
+        .element("h264parse", &[("name", PICTURE_HEAD)])
+        .text("video/x-h264, stream-format=(string)avc, alignment=(string)au")
+        .element("queue", queue(true))
         .element_with("appsink", outlet(PICTURE))
 }
 

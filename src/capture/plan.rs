@@ -6,8 +6,8 @@ use super::{
     cameras::candidates,
     error::CaptureError,
     hdmi,
-    inventory::sound_cards,
-    modes::Mode,
+    inventory::{VideoNode, sound_cards},
+    modes::{Form, Mode},
     request::{CameraSource, MicrophoneSource, Request, VideoSettings},
 };
 use crate::board::{CameraDevice, MicrophoneDevice, PictureFormat};
@@ -53,6 +53,8 @@ pub enum Recipe {
     Argus(u32),
     /// Elements that end in video.
     CameraLaunch(String),
+    /// Elements that end in H.264.
+    CodedLaunch(String),
     /// An ALSA device, by its ALSA name.
     Alsa(String),
     /// Elements that end in audio.
@@ -101,6 +103,9 @@ impl SourcePlan {
             }),
             CameraSource::Launch(text) => {
                 Some(SourcePlan::Fixed(Recipe::CameraLaunch(text.clone())))
+            }
+            CameraSource::LaunchCoded(text) => {
+                Some(SourcePlan::Fixed(Recipe::CodedLaunch(text.clone())))
             }
         };
         let microphone = match &request.microphone {
@@ -179,7 +184,9 @@ impl SourcePlan {
                     no_camera(name.clone().unwrap_or_else(|| "of libcamera".to_owned()), why)
                 }
                 Recipe::Argus(sensor) => no_camera(format!("sensor {sensor}"), why),
-                Recipe::CameraLaunch(device) => no_camera(device.clone(), why),
+                Recipe::CameraLaunch(device) | Recipe::CodedLaunch(device) => {
+                    no_camera(device.clone(), why)
+                }
                 Recipe::Alsa(device) | Recipe::MicrophoneLaunch(device) => {
                     no_microphone(device.clone(), why)
                 }
@@ -194,6 +201,15 @@ impl SourcePlan {
 impl Recipe {
     pub(super) fn is_live(&self) -> bool {
         !matches!(self, Recipe::Clip { .. })
+    }
+
+    /// Whether it gives H.264 that is passed through.
+    pub(super) fn is_coded(&self) -> bool {
+        match self {
+            Recipe::V4l2 { mode, .. } => mode.form == Form::H264,
+            Recipe::CodedLaunch(_) => true,
+            _ => false,
+        }
     }
 
     pub(super) fn has_picture(&self) -> bool {
@@ -215,15 +231,32 @@ impl Recipe {
 
 fn cameras(device: &CameraDevice, formats: &[PictureFormat], video: &VideoSettings) -> Ways {
     let mut found = Ways::default();
+    let mut uncoded: Vec<VideoNode> = Vec::new();
     for candidate in candidates(device, formats, video) {
         let name = format!("{} ({})", candidate.node.name, candidate.node.node.display());
         match (candidate.why_not, candidate.modes.chosen) {
             (None, Some(mode)) => {
                 let node = candidate.node.node.clone();
+                let coded = mode.form == Form::H264;
                 found.ways.push((format!("{name}, {mode}"), Recipe::V4l2 { node, mode }));
+                if coded {
+                    uncoded.push(candidate.node);
+                }
             }
             (why, _) => found.refused.push(format!("{name}: {}", why.unwrap_or_default())),
         }
+    }
+    // A camera whose H.264 has no key frames may still give pictures.
+    let others: Vec<PictureFormat> =
+        formats.iter().copied().filter(|format| *format != PictureFormat::H264).collect();
+    if !uncoded.is_empty() && !others.is_empty() {
+        let again = candidates(device, &others, video);
+        found.ways.extend(again.into_iter().filter_map(|candidate| {
+            let mode = candidate.modes.chosen.filter(|_| uncoded.contains(&candidate.node))?;
+            let name = format!("{} ({})", candidate.node.name, candidate.node.node.display());
+            let node = candidate.node.node;
+            Some((format!("{name}, {mode}"), Recipe::V4l2 { node, mode }))
+        }));
     }
     found
 }

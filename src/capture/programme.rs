@@ -4,7 +4,7 @@
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicU32, Ordering},
+    atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
 use gstreamer as gst;
@@ -15,6 +15,7 @@ use super::{
     bus::{self, BusEvent},
     encoders::{AudioEncoder, VideoEncoder},
     error::CaptureError,
+    feed::Item,
     pipeline,
     request::Request,
     sink::{self, FrameSink, Seam},
@@ -37,6 +38,8 @@ pub(super) struct Programme {
     audio_encoder: &'static AudioEncoder,
     /// The encoder in use, or that is being set up.
     video_encoder: Mutex<&'static VideoEncoder>,
+    /// A camera's own H.264 is on air.
+    passing: AtomicBool,
     counters: Arc<Counters>,
 }
 
@@ -77,6 +80,7 @@ impl Programme {
             audio,
             audio_encoder: chosen.audio,
             video_encoder: Mutex::new(chosen.video),
+            passing: AtomicBool::new(false),
             counters,
         };
         programme.audio.play()?;
@@ -110,6 +114,14 @@ impl Programme {
         }
     }
 
+    /// Asks the encoder to make a key frame of the picture that is pushed next: one that has nothing
+    /// to do with those before.
+    pub(super) fn begin_at_next_picture(&self) {
+        if let Some(branch) = self.video().as_ref() {
+            branch.begin_at_next_picture();
+        }
+    }
+
     /// What made the encoder of the picture fail, if it did; told once.
     pub(super) fn video_failure(&self) -> Option<String> {
         self.video().as_ref().and_then(VideoBranch::failed)
@@ -135,6 +147,20 @@ impl Programme {
         *self.video() = Some(branch);
     }
 
+    /// Hands on an access unit of a camera that delivers H.264.
+    pub(super) fn pass(&self, unit: &Item, now_ns: u64) {
+        self.passing.store(true, Ordering::Relaxed);
+        self.setup.seam.pass(unit.caps.as_deref(), &unit.buffer, unit.media_ns, now_ns);
+    }
+
+    /// Hears the encoder again, from a key frame on.
+    pub(super) fn hear_encoder(&self) {
+        self.passing.store(false, Ordering::Relaxed);
+        if let Some(branch) = self.video().as_ref() {
+            branch.go_on_air();
+        }
+    }
+
     /// Time between key frames, in milliseconds.
     pub(super) fn keyframe_interval_ms(&self) -> u32 {
         self.setup.video.keyframe_interval_ms
@@ -153,9 +179,11 @@ impl Programme {
         *self.video_encoder.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The elements in use: H.264 encoder and AAC encoder.
+    /// The elements in use: H.264 encoder, or the camera where that delivers H.264, and AAC encoder.
     pub(super) fn encoders(&self) -> (&'static str, &'static str) {
-        (self.video_encoder().element, self.audio_encoder.element)
+        let passing = self.passing.load(Ordering::Relaxed);
+        let video = if passing { "camera" } else { self.video_encoder().element };
+        (video, self.audio_encoder.element)
     }
 
     fn video(&self) -> MutexGuard<'_, Option<VideoBranch>> {

@@ -1,5 +1,6 @@
-//! The pulse: one thread that gives the encoders a picture and a block of samples whenever one is
-//! due on the media clock, whatever cameras and microphones do.
+//! The pulse: one thread that gives the encoders a picture and a block of samples, as soon as camera
+//! and microphone have given them, and at the latest when they are due on the media clock, whatever
+//! cameras and microphones do.
 //!
 //! Pictures and samples are numbered from the start, and their times follow from their numbers. So
 //! they never go back, both tracks share one zero, and the encoders never see a gap.
@@ -14,6 +15,7 @@ use super::{
     event::{CaptureEvent, Fault, Source},
     feed::{Change, Feed},
     mender::Mender,
+    passthrough::Passthrough,
     pictures::Pictures,
     programme::Programme,
     sounds::Sounds,
@@ -72,17 +74,23 @@ impl Pulse {
     /// The reason when it ended by itself.
     fn beat_until_the_end(&mut self, stop: &Stop) -> Option<String> {
         let mut first_key_seen = false;
+        let mut passthrough = Passthrough::default();
         let mut mender = Mender::new(&self.programme, &self.encoders, self.clock.now_ns());
         loop {
-            let next_ns = self.pictures.due_ns().min(self.sounds.due_ns());
-            let left_ns = next_ns.saturating_sub(self.clock.now_ns());
-            if stop.wait(Duration::from_nanos(left_ns)) {
+            let asked_ns = self.clock.now_ns();
+            let next_ns = self.pictures.wake_ns(asked_ns).min(self.sounds.wake_ns(asked_ns));
+            let left_ns = next_ns.saturating_sub(asked_ns);
+            if stop.wait_for_ring(Duration::from_nanos(left_ns)) {
                 return None;
             }
             let now_ns = self.clock.now_ns();
             self.turn_feeds(now_ns);
-            let camera = feed_of(&mut self.feeds, Source::Camera);
-            self.pictures.feed(now_ns, camera, &self.programme, &self.counters);
+            let mut camera = feed_of(&mut self.feeds, Source::Camera);
+            if passthrough.turn(now_ns, camera.as_deref_mut(), &self.programme) {
+                self.pictures.resume_at(now_ns);
+            } else {
+                self.pictures.feed(now_ns, camera, &self.programme, &self.counters);
+            }
             let microphone = feed_of(&mut self.feeds, Source::Microphone);
             self.sounds.feed(now_ns, microphone, &self.programme, &self.counters);
             if !first_key_seen && self.counters.key_frames.load(Ordering::Relaxed) > 0 {

@@ -36,6 +36,34 @@ pub struct Request {
     pub audio: AudioSettings,
     /// Encoders, in the order in which they are tried.
     pub encoders: EncoderOrder,
+    /// What the box draws itself.
+    pub look: Look,
+    /// Which sources need not be there at the start.
+    pub start_without: StartWithout,
+}
+
+/// What the box draws itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Look {
+    /// What the box is called, for the slate.
+    pub name: String,
+    /// A PNG picture to be shown in place of a lost camera, instead of the drawn slate.
+    pub slate: Option<PathBuf>,
+    /// The time of day is laid over the picture.
+    pub clock: bool,
+    /// These words are.
+    pub text: Option<String>,
+    /// This PNG picture is.
+    pub logo: Option<PathBuf>,
+}
+
+/// Which sources need not be there at the start: slate and silence stand in until they are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StartWithout {
+    /// The picture.
+    pub camera: bool,
+    /// The sound.
+    pub microphone: bool,
 }
 
 /// Where the picture comes from.
@@ -73,6 +101,8 @@ pub enum CameraSource {
     },
     /// Elements in `gst-launch` notation that end in raw or decodable video.
     Launch(String),
+    /// Elements in `gst-launch` notation that end in H.264, which is passed through.
+    LaunchCoded(String),
 }
 
 /// Where the sound comes from.
@@ -198,7 +228,7 @@ impl fmt::Display for CameraSource {
             CameraSource::Libcamera { name: Some(name) } => write!(f, "{name} of libcamera"),
             CameraSource::Argus { sensor } => write!(f, "sensor {sensor} of the Jetson board"),
             CameraSource::Hdmi { device, .. } => write!(f, "the HDMI input {device}"),
-            CameraSource::Launch(text) => f.write_str(text),
+            CameraSource::Launch(text) | CameraSource::LaunchCoded(text) => f.write_str(text),
         }
     }
 }
@@ -279,7 +309,12 @@ impl From<&Profile> for Request {
                     subdevice: subdevice.clone(),
                     edid: edid.clone(),
                 },
-                board::Camera::Launch { launch } => CameraSource::Launch(launch.clone()),
+                board::Camera::Launch { launch, passthrough: false } => {
+                    CameraSource::Launch(launch.clone())
+                }
+                board::Camera::Launch { launch, passthrough: true } => {
+                    CameraSource::LaunchCoded(launch.clone())
+                }
             },
             microphone: match &profile.microphone {
                 board::Microphone::Tone => MicrophoneSource::Tone,
@@ -307,6 +342,8 @@ impl From<&Profile> for Request {
                 video: profile.encoders.video.clone(),
                 audio: profile.encoders.audio.clone(),
             },
+            look: Look { name: env!("CARGO_PKG_NAME").to_owned(), ..Look::default() },
+            start_without: StartWithout::default(),
         }
     }
 }

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use gstreamer as gst;
 use gstreamer_app as gst_app;
 
-use super::stats::Counters;
+use super::{source::is_key, stats::Counters};
 use crate::{
     limits::ACCESS_UNIT_BYTES_MAX,
     media::{Codec, Frame, Kind, Track},
@@ -28,12 +28,12 @@ pub type FrameSink = Arc<dyn Fn(Frame) + Send + Sync>;
 
 /// Connects an appsink to a seam. From now on only its access units pass; those of an appsink that
 /// was connected before are dropped, even when its encoder wakes up again. `clock` tells the media
-/// time and is noted at each access unit.
+/// time and is noted at each access unit. Returns its turn, for [`SharedSeam::hear`].
 pub(super) fn connect(
     appsink: &gst_app::AppSink,
     seam: &SharedSeam,
     clock: impl Fn() -> u64 + Send + 'static,
-) {
+) -> u64 {
     let seam = seam.clone();
     let turn = seam.lock().next_turn();
     appsink.set_callbacks(
@@ -41,13 +41,14 @@ pub(super) fn connect(
             .new_sample(move |appsink| {
                 let sample = appsink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
                 let mut seam = seam.lock();
-                if seam.turn == turn {
+                if seam.hears(turn, &sample) {
                     seam.sample(&sample, clock());
                 }
                 Ok(gst::FlowSuccess::Ok)
             })
             .build(),
     );
+    turn
 }
 
 /// The seam of one track, which outlives the encoders that feed it: the configuration is handed on
@@ -60,6 +61,33 @@ impl SharedSeam {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+impl SharedSeam {
+    /// Hears an appsink again, from its next key frame on, after access units were passed through.
+    pub(super) fn hear(&self, turn: u64) {
+        let mut seam = self.lock();
+        (seam.turn, seam.wants_key) = (turn, true);
+    }
+
+    /// Hands on an access unit of a camera that came at media time `media_ns`; no appsink is heard
+    /// any more.
+    pub(super) fn pass(
+        &self,
+        caps: Option<&gst::CapsRef>,
+        buffer: &gst::BufferRef,
+        media_ns: u64,
+        now_ns: u64,
+    ) {
+        let mut seam = self.lock();
+        seam.turn = NOBODY;
+        let ns = media_ns.max(seam.dts_ns);
+        seam.dts_ns = ns;
+        seam.unit(caps, buffer, ns, ns, now_ns);
+    }
+}
+
+/// The turn that no appsink has.
+const NOBODY: u64 = 0;
 
 impl fmt::Debug for SharedSeam {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -77,6 +105,10 @@ pub(super) struct Seam {
     dts_ns: u64,
     /// Which of the appsinks it was connected to is heard.
     turn: u64,
+    /// The last turn given out.
+    turns: u64,
+    /// Only a key frame can follow.
+    wants_key: bool,
     counters: Arc<Counters>,
     sink: FrameSink,
 }
@@ -90,20 +122,53 @@ impl Seam {
         counters: Arc<Counters>,
         sink: FrameSink,
     ) -> SharedSeam {
-        let (config, length_bytes, dts_ns, turn) = (None, 4, 0, 0);
-        let seam = Seam { track, advance_ns, config, length_bytes, dts_ns, turn, counters, sink };
+        let seam = Seam {
+            track,
+            advance_ns,
+            config: None,
+            length_bytes: 4,
+            dts_ns: 0,
+            turn: NOBODY,
+            turns: NOBODY,
+            wants_key: false,
+            counters,
+            sink,
+        };
         SharedSeam(Arc::new(Mutex::new(seam)))
     }
 
     fn next_turn(&mut self) -> u64 {
-        self.turn += 1;
+        self.turns += 1;
+        self.turn = self.turns;
         self.turn
+    }
+
+    /// Whether an access unit of that turn goes on.
+    fn hears(&mut self, turn: u64, sample: &gst::Sample) -> bool {
+        if self.turn != turn {
+            return false;
+        }
+        let key = || sample.buffer().is_some_and(is_key);
+        self.wants_key = self.wants_key && !key();
+        !self.wants_key
     }
 
     fn sample(&mut self, sample: &gst::Sample, now_ns: u64) {
         let Some(buffer) = sample.buffer() else { return };
         let (pts_ns, dts_ns) = self.times(sample, buffer);
-        if let Some(config) = self.new_config(sample.caps()) {
+        self.unit(sample.caps(), buffer, pts_ns, dts_ns, now_ns);
+    }
+
+    /// Hands on an access unit, after its configuration where that is new.
+    fn unit(
+        &mut self,
+        caps: Option<&gst::CapsRef>,
+        buffer: &gst::BufferRef,
+        pts_ns: u64,
+        dts_ns: u64,
+        now_ns: u64,
+    ) {
+        if let Some(config) = self.new_config(caps) {
             let kind = match self.track {
                 Track::Video => Kind::VideoConfig,
                 Track::Audio => Kind::AudioConfig,

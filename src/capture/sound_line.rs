@@ -242,7 +242,7 @@ mod tests {
         let mut line = SoundLine::new(8_000, 1);
         line.start_at(8_000);
         let mut true_position = 8_000_i64 * 1_000;
-        for second in 0..180 {
+        for second in 0..120 {
             let mut missing = 0;
             for _ in 0..100 {
                 line.write((true_position / 1_000) as u64, Times::OfADevice, &[1; 160]);
@@ -263,7 +263,7 @@ mod tests {
         for per_mille in [-1, 1] {
             let measured = a_card_is_heard_without_a_gap(per_mille).drift_ppm();
             let off = measured.expect("measured") - 1_000 * per_mille as i32;
-            assert!(off.abs() < 20, "{measured:?} ppm");
+            assert!(off.abs() < 50, "{measured:?} ppm");
         }
     }
 

@@ -65,11 +65,28 @@ impl Sounds {
         self.position + CAPTURE_AUDIO_BLOCK_SAMPLES as u64
     }
 
-    pub(super) fn due_ns(&self) -> u64 {
-        self.time_ns(self.end()) + LATENCY_NS
+    /// When the samples of the next block have all been captured.
+    fn complete_ns(&self) -> u64 {
+        self.time_ns(self.end())
     }
 
-    /// Gives the encoder every block that is due.
+    /// When the next block goes to the encoder, with or without sound in it.
+    fn due_ns(&self) -> u64 {
+        self.complete_ns() + LATENCY_NS
+    }
+
+    /// Until when there is nothing to do unless sound arrives.
+    pub(super) fn wake_ns(&self, now_ns: u64) -> u64 {
+        let complete_ns = self.complete_ns();
+        if now_ns < complete_ns { complete_ns } else { self.due_ns() }
+    }
+
+    fn is_ready(&self, now_ns: u64, from_line: bool) -> bool {
+        let there = !from_line || self.line.end() >= self.end();
+        now_ns >= self.due_ns() || (there && now_ns >= self.complete_ns())
+    }
+
+    /// Gives the encoder every block that is there or due.
     pub(super) fn feed(
         &mut self,
         now_ns: u64,
@@ -77,7 +94,10 @@ impl Sounds {
         programme: &Programme,
         counters: &Counters,
     ) {
-        while self.due_ns() <= now_ns {
+        if let Some(microphone) = microphone.as_deref_mut() {
+            self.listen(now_ns, microphone);
+        }
+        while self.is_ready(now_ns, microphone.is_some()) {
             match microphone.as_deref_mut() {
                 Some(microphone) => {
                     self.listen(now_ns, microphone);

@@ -41,6 +41,8 @@ pub(super) struct Opener {
 #[derive(Debug)]
 pub(super) struct Opened {
     running: Running,
+    /// Its picture is H.264 that is passed through.
+    pub(super) coded: bool,
     pub(super) picture: Option<Outlet>,
     pub(super) sound: Option<Outlet>,
     failure: FirstFailure,
@@ -117,6 +119,7 @@ impl Opener {
             picture: outlet(pipeline::PICTURE),
             sound: outlet(pipeline::SOUND),
             failure: FirstFailure::default(),
+            coded: recipe.is_coded(),
             running,
         };
         opened.listen(self.plan.is_live());
@@ -131,6 +134,19 @@ impl Opener {
 }
 
 impl Opened {
+    /// Has `ring` called, on a thread of the source, whenever a picture or a piece of sound is
+    /// there.
+    pub(super) fn on_arrival(&self, ring: impl Fn() + Clone + Send + 'static) {
+        for outlet in [&self.picture, &self.sound].into_iter().flatten() {
+            let ring = ring.clone();
+            let callbacks = gst_app::AppSinkCallbacks::builder().new_sample(move |_| {
+                ring();
+                Ok(gst::FlowSuccess::Ok)
+            });
+            outlet.appsink.set_callbacks(callbacks.build());
+        }
+    }
+
     /// What made the source fail, if it did.
     pub(super) fn failure(&self) -> Option<String> {
         self.failure.said()
@@ -199,6 +215,7 @@ impl Opened {
         given_up: impl Fn() -> bool,
     ) -> Result<(), String> {
         let deadline = Instant::now() + at_most;
+        let coded = self.coded;
         for outlet in [&mut self.picture, &mut self.sound].into_iter().flatten() {
             while outlet.first.is_none() {
                 if let Some(said) = self.failure.said() {
@@ -208,9 +225,13 @@ impl Opened {
                     return Err("it was given up".to_owned());
                 }
                 if Instant::now() > deadline {
-                    return Err(format!("it gave nothing for {} ms", at_most.as_millis()));
+                    let what = if coded { "no key frame" } else { "nothing" };
+                    return Err(format!("it gave {what} for {} ms", at_most.as_millis()));
                 }
-                outlet.first = outlet.appsink.try_pull_sample(POLL);
+                outlet.first = outlet
+                    .appsink
+                    .try_pull_sample(POLL)
+                    .filter(|sample| !coded || sample.buffer().is_some_and(is_key));
                 if outlet.first.is_none() && outlet.appsink.is_eos() {
                     return Err(self.failure.said().unwrap_or_else(|| "it is empty".to_owned()));
                 }
@@ -221,8 +242,9 @@ impl Opened {
 }
 
 impl Outlet {
-    /// The next picture or piece of sound, if there is one, with its time in the source.
-    pub(super) fn next(&mut self) -> Option<(Option<Duration>, gst::Buffer)> {
+    /// The next picture, access unit or piece of sound, if there is one, with its time in the source
+    /// and its caps.
+    pub(super) fn next(&mut self) -> Option<(Option<Duration>, gst::Buffer, Option<gst::Caps>)> {
         let sample = match self.first.take() {
             Some(sample) => sample,
             None => self.appsink.try_pull_sample(gst::ClockTime::ZERO)?,
@@ -230,13 +252,18 @@ impl Outlet {
         let buffer = sample.buffer_owned()?;
         let segment = sample.segment().and_then(|s| s.downcast_ref::<gst::ClockTime>());
         let running = segment.zip(buffer.pts()).and_then(|(s, pts)| s.to_running_time(pts));
-        Some((running.map(Duration::from), buffer))
+        Some((running.map(Duration::from), buffer, sample.caps_owned()))
     }
 
     /// Whether nothing is left and nothing will come.
     pub(super) fn is_drained(&self) -> bool {
         self.first.is_none() && self.appsink.is_eos()
     }
+}
+
+/// Whether a buffer of H.264 can be decoded without those before it.
+pub(super) fn is_key(buffer: &gst::BufferRef) -> bool {
+    !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT)
 }
 
 fn carries_jpeg(pad: &gst::Pad) -> bool {

@@ -22,6 +22,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     stopped: bool,
+    rung: bool,
     /// Devices that came so far.
     news: u64,
     threads: usize,
@@ -48,6 +49,20 @@ impl Stop {
     /// Waits for that long or until the stop; `true` when it is time to end.
     pub(super) fn wait(&self, at_most: Duration) -> bool {
         self.wait_until(at_most, |state| state.stopped)
+    }
+
+    /// The same, and ends early as well when [`Stop::ring`] was called since the last time.
+    pub(super) fn wait_for_ring(&self, at_most: Duration) -> bool {
+        self.wait_until(at_most, |state| state.stopped || state.rung);
+        let mut state = self.lock();
+        state.rung = false;
+        state.stopped
+    }
+
+    /// Wakes the thread that waits for it.
+    pub(super) fn ring(&self) {
+        self.lock().rung = true;
+        self.0.changed.notify_all();
     }
 
     /// Something came that a thread may be waiting for.
@@ -153,6 +168,18 @@ mod tests {
         let stop = Stop::default();
         stop.spawn("stuck", |_| thread::sleep(Duration::from_secs(2))).expect("a thread");
         assert!(!stop.stop_and_wait(Duration::from_millis(20)));
+    }
+
+    #[test]
+    fn a_ring_is_not_lost_and_ends_one_wait() {
+        let (stop, long) = (Stop::default(), Duration::from_secs(20));
+        stop.ring();
+        assert!(!stop.wait_for_ring(long), "it rang before");
+        let ringing = stop.clone();
+        stop.spawn("ringing", move |_| ringing.ring()).expect("a thread");
+        assert!(!stop.wait_for_ring(long), "it rings now");
+        stop.stop();
+        assert!(stop.wait_for_ring(long));
     }
 
     #[test]

@@ -9,6 +9,8 @@ const TAPS: usize = 16;
 const HALF: usize = TAPS / 2;
 /// Points between two samples that the filter is computed for; between those it is interpolated.
 const PHASES: usize = 256;
+/// A programme has one channel or two.
+const CHANNELS_MAX: usize = 2;
 /// Shape of the window: side lobes 80 dB down.
 const KAISER_BETA: f64 = 8.0;
 
@@ -26,8 +28,12 @@ pub(super) struct Stretch {
 
 impl Stretch {
     pub(super) fn new(channels: usize) -> Stretch {
-        let mut stretch =
-            Stretch { channels: channels.max(1), filter: filter(), input: Vec::new(), at: 0.0 };
+        let mut stretch = Stretch {
+            channels: channels.clamp(1, CHANNELS_MAX),
+            filter: filter(),
+            input: Vec::new(),
+            at: 0.0,
+        };
         stretch.restart();
         stretch
     }
@@ -61,17 +67,27 @@ impl Stretch {
         let phase = (self.at - whole as f64) * PHASES as f64;
         let row = phase as usize;
         let between = (phase - row as f64) as f32;
-        let (Some(row), Some(next)) = (self.filter.get(row), self.filter.get(row + 1)) else {
+        let first = (whole + 1).saturating_sub(HALF) * self.channels;
+        let (Some(row), Some(next), Some(around)) = (
+            self.filter.get(row),
+            self.filter.get(row + 1),
+            self.input.get(first..first + TAPS * self.channels),
+        ) else {
             return;
         };
-        let first = (whole + 1).saturating_sub(HALF) * self.channels;
-        let around = self.input.get(first..first + TAPS * self.channels).unwrap_or_default();
-        out.extend((0..self.channels).map(|channel| {
-            let samples = around.iter().skip(channel).step_by(self.channels);
-            let taps = row.iter().zip(next).map(|(tap, next)| tap + between * (next - tap));
-            let sum: f32 = samples.zip(taps).map(|(sample, tap)| f32::from(*sample) * tap).sum();
-            sum.round() as i16
-        }));
+        let mut sums = [0.0_f32; CHANNELS_MAX];
+        let mut tap = 0;
+        // Plain indices: this is the only loop that runs for each sample and each tap, and it must
+        // bear an unoptimized build too.
+        while tap < TAPS {
+            let weight = row[tap] + between * (next[tap] - row[tap]);
+            sums[0] += f32::from(around[tap * self.channels]) * weight;
+            if self.channels == CHANNELS_MAX {
+                sums[1] += f32::from(around[tap * CHANNELS_MAX + 1]) * weight;
+            }
+            tap += 1;
+        }
+        out.extend(sums.iter().take(self.channels).map(|sum| sum.round() as i16));
     }
 }
 

@@ -15,9 +15,9 @@ use gstreamer_app as gst_app;
 use super::{
     build::{MediaClock, Running},
     bus::{self, BusEvent},
+    canvas::Layout,
     encoders::{self, AudioEncoder, VideoEncoder},
     error::{CaptureError, Rejected},
-    picture::{Layout, slate},
     pipeline::{self, PipelineDescription},
     request::{AudioSettings, Request, VideoSettings},
     stop::Bounded,
@@ -81,7 +81,7 @@ pub(super) fn try_video(encoder: &VideoEncoder, video: &VideoSettings) -> Result
         return Err(format!("takes no picture larger than {width_max}x{height_max}"));
     }
     let layout = Layout::new(video.width, video.height);
-    let picture = gst::Buffer::from_slice(slate(layout, ""));
+    let picture = gst::Buffer::from_slice(vec![128_u8; layout.bytes()]);
     let interval = gst::ClockTime::from_nseconds(1_000_000_000 / u64::from(video.fps.max(1)));
     let description = pipeline::video_trial(encoder, video);
     attempt(description, pipeline::VIDEO_IN, pipeline::VIDEO_OUT, picture, interval)

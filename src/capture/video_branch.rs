@@ -34,6 +34,8 @@ pub(super) struct VideoBranch {
     out: gst_app::AppSink,
     encoder: &'static VideoEncoder,
     failure: Failure,
+    seam: SharedSeam,
+    turn: u64,
 }
 
 impl VideoBranch {
@@ -50,16 +52,19 @@ impl VideoBranch {
             BusEvent::Error { said } => noted.note(said),
             BusEvent::Ended => noted.note("it ended by itself".to_owned()),
         });
+        let out: gst_app::AppSink = running.element(pipeline::VIDEO_OUT)?;
+        let clock = setup.clock.clone();
+        let turn = sink::connect(&out, &setup.seam, move || clock.now_ns());
         let branch = VideoBranch {
             pictures: running.element(pipeline::VIDEO_IN)?,
             element: running.element(pipeline::VIDEO_ENCODER)?,
-            out: running.element(pipeline::VIDEO_OUT)?,
+            out,
             running,
             encoder,
             failure,
+            seam: setup.seam.clone(),
+            turn,
         };
-        let clock = setup.clock.clone();
-        sink::connect(&branch.out, &setup.seam, move || clock.now_ns());
         setup.clock.drive(branch.running.pipeline());
         let started = branch.running.play();
         started.map_err(|error| match branch.failed() {
@@ -95,11 +100,21 @@ impl VideoBranch {
 
     /// Asks it to make its next picture a key frame.
     pub(super) fn force_key_frame(&self) {
+        let event = gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true);
+        self.ask_for_key(|| self.out.send_event(event.build()));
+    }
+
+    /// Asks it to make a key frame of the picture that is pushed next, rather than of one that
+    /// still waits.
+    pub(super) fn begin_at_next_picture(&self) {
+        let event = gst_video::DownstreamForceKeyUnitEvent::builder().all_headers(true);
+        self.ask_for_key(|| self.pictures.send_event(event.build()));
+    }
+
+    fn ask_for_key(&self, send_event: impl FnOnce() -> bool) {
         match self.encoder.force_key {
             ForceKey::Event => {
-                let event =
-                    gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build();
-                self.out.send_event(event);
+                send_event();
             }
             ForceKey::Signal(name) => {
                 let kind = self.element.type_();
@@ -108,6 +123,12 @@ impl VideoBranch {
                 }
             }
         }
+    }
+
+    /// Has its access units go on air again, after those of a camera were passed through.
+    pub(super) fn go_on_air(&self) {
+        self.seam.hear(self.turn);
+        self.force_key_frame();
     }
 
     /// Stops it; its device is free afterwards.

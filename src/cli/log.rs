@@ -4,18 +4,20 @@ use std::env;
 use std::fs::File;
 use std::sync::Mutex;
 
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::device::LogRing;
 
-/// The variable that sets the levels, in the notation of `tracing_subscriber::EnvFilter`.
+/// The variable that sets the levels: one for all, and others for rooms, as in `warn,firstmile::rtmp=debug`
+/// (the notation of `tracing_subscriber::filter::Targets`).
 const LEVELS: &str = "FIRSTMILE_LOG";
 
-fn filter(default: &str) -> EnvFilter {
-    EnvFilter::try_from_env(LEVELS).unwrap_or_else(|_| EnvFilter::new(default))
+fn filter(default: &str) -> Targets {
+    let set = env::var(LEVELS).ok().and_then(|levels| levels.parse().ok());
+    set.or_else(|| default.parse().ok()).unwrap_or_default()
 }
 
 /// Logs to the journal when systemd has connected standard error to it, else to standard error; and
@@ -42,19 +44,15 @@ pub fn for_service(default: &str) -> LogRing {
 
 /// Logs to standard error.
 pub fn to_stderr(default: &str) {
-    tracing_subscriber::fmt()
-        .with_env_filter(filter(default))
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .init();
+    let stderr = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    tracing_subscriber::registry().with(stderr.with_filter(filter(default))).init();
 }
 
 /// Logs to a file, where the terminal shows something else.
 pub fn to_file(file: File, default: &str) {
-    tracing_subscriber::fmt()
-        .with_env_filter(filter(default))
+    let file = tracing_subscriber::fmt::layer()
         .with_writer(Mutex::new(file))
         .with_ansi(false)
-        .with_target(false)
-        .init();
+        .with_target(false);
+    tracing_subscriber::registry().with(file.with_filter(filter(default))).init();
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
+use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::publish::{Close, FlvFile, Numbers, publish};
@@ -74,14 +75,26 @@ pub async fn run(args: PushArgs) -> Result<(), Failure> {
     let pace = (!args.no_pace).then_some(clock);
     let mut file = FlvFile::open(&args.file, args.rounds, pace)
         .map_err(|words| Failure::new(Code::Settings, words))?;
-    let close = async {
-        let _ = tokio::signal::ctrl_c().await;
-        Close::Polite
-    };
+    let close = interrupted();
     let started = clock.now();
     let numbers = publish(clock, &target, &mut file, &mut |_| {}, close).await?;
     print(&numbers, clock.now().saturating_sub(started), args.json);
     Ok(())
+}
+
+/// Resolves once the owner has had enough. The signal is waited for in a task of its own: whoever
+/// waits here is woken with each frame.
+async fn interrupted() -> Close {
+    let (had_enough, interrupted) = oneshot::channel();
+    tokio::spawn(async {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            let _ = had_enough.send(());
+        }
+    });
+    match interrupted.await {
+        Ok(()) => Close::Polite,
+        Err(_) => std::future::pending().await,
+    }
 }
 
 fn print(numbers: &Numbers, took: Duration, json: bool) {

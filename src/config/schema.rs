@@ -33,6 +33,10 @@ pub enum Section {
     Video,
     /// `[audio]`
     Audio,
+    /// `[slate]`
+    Slate,
+    /// `[overlay]`
+    Overlay,
     /// `[console]`
     Console,
     /// `[network]`
@@ -45,13 +49,15 @@ pub enum Section {
 
 impl Section {
     /// All of them, in the order of the file.
-    pub const ALL: [Section; 7] = [
+    pub const ALL: [Section; 9] = [
         Section::Box,
         Section::Video,
         Section::Audio,
         Section::Console,
         Section::Network,
         Section::Wifi,
+        Section::Slate,
+        Section::Overlay,
         Section::Destination,
     ];
 
@@ -61,6 +67,8 @@ impl Section {
             Section::Box => "box",
             Section::Video => "video",
             Section::Audio => "audio",
+            Section::Slate => "slate",
+            Section::Overlay => "overlay",
             Section::Console => "console",
             Section::Network => "network",
             Section::Wifi => "wifi",
@@ -273,6 +281,34 @@ pub const SETTINGS: &[Setting] = &[
         "the way out beside an address of its own",
     ),
     setting(Section::Wifi, "dns", Kind::DnsServers, "by DHCP", "name servers"),
+    setting(
+        Section::Slate,
+        "picture",
+        Kind::Path,
+        "the drawn slate",
+        "a PNG picture that is shown in place of a lost camera",
+    ),
+    setting(
+        Section::Overlay,
+        "clock",
+        Kind::Flag,
+        "false",
+        "lay the time of day over the picture, at its top right",
+    ),
+    setting(
+        Section::Overlay,
+        "text",
+        Kind::Label,
+        "none",
+        "lay these words over the picture, at its bottom left",
+    ),
+    setting(
+        Section::Overlay,
+        "logo",
+        Kind::Path,
+        "none",
+        "lay this PNG picture over the picture, at its top left",
+    ),
     setting(
         Section::Destination,
         "name",

@@ -24,6 +24,10 @@ pub struct Settings {
     pub video: Video,
     /// The sound.
     pub audio: Audio,
+    /// The picture that is shown in place of a lost camera; `None` for the drawn one.
+    pub slate_picture: Option<PathBuf>,
+    /// What is laid over the picture.
+    pub overlay: Overlay,
     /// The PIN of the serial console.
     pub console_pin: Option<ConsolePin>,
     /// The wired network.
@@ -60,6 +64,17 @@ pub struct Audio {
     pub bitrate_kbps: Option<u32>,
     /// 1 or 2.
     pub channels: Option<u32>,
+}
+
+/// What is laid over the picture; nothing by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Overlay {
+    /// The time of day.
+    pub clock: bool,
+    /// Words.
+    pub text: Option<String>,
+    /// A PNG picture.
+    pub logo: Option<PathBuf>,
 }
 
 /// One place to publish to.
@@ -206,9 +221,13 @@ pub fn merge(sources: &[Partial]) -> Settings {
     for source in sources {
         all.overlay(source);
     }
-    let flag = |key| match all.get(Section::Box, key) {
+    let flag = |section, key| match all.get(section, key) {
         Some(Value::Flag(flag)) => *flag,
-        _ => default_flag(Section::Box, key),
+        _ => default_flag(section, key),
+    };
+    let path = |section, key| match all.get(section, key) {
+        Some(Value::Path(path)) => Some(path.clone()),
+        _ => None,
     };
     let number = |section, key| match all.get(section, key) {
         Some(Value::Number(number)) => Some(*number),
@@ -222,8 +241,8 @@ pub fn merge(sources: &[Partial]) -> Settings {
             Some(Value::Text(name)) => name.clone(),
             _ => schema::find(Section::Box, "name").map(|s| s.default).unwrap_or_default().into(),
         },
-        start_without_camera: flag("start_without_camera"),
-        start_without_microphone: flag("start_without_microphone"),
+        start_without_camera: flag(Section::Box, "start_without_camera"),
+        start_without_microphone: flag(Section::Box, "start_without_microphone"),
         video: Video {
             width: video("width"),
             height: video("height"),
@@ -236,6 +255,15 @@ pub fn merge(sources: &[Partial]) -> Settings {
             },
         },
         audio: Audio { bitrate_kbps: audio("bitrate_kbps"), channels: audio("channels") },
+        slate_picture: path(Section::Slate, "picture"),
+        overlay: Overlay {
+            clock: flag(Section::Overlay, "clock"),
+            text: match all.get(Section::Overlay, "text") {
+                Some(Value::Text(text)) => Some(text.clone()),
+                _ => None,
+            },
+            logo: path(Section::Overlay, "logo"),
+        },
         console_pin: match all.get(Section::Console, "pin") {
             Some(Value::ConsolePin(pin)) => Some(pin.clone()),
             _ => None,
@@ -280,13 +308,15 @@ impl Settings {
             }
         };
         let Settings { start_without_camera, start_without_microphone, video, audio, .. } = self;
+        let overlay = &self.overlay;
         let named = schema::find(Section::Box, "name").is_none_or(|s| s.default != self.name);
         put(Section::Box, "name", named.then(|| Value::Text(self.name.clone())));
-        for (key, flag) in [
-            ("start_without_camera", *start_without_camera),
-            ("start_without_microphone", *start_without_microphone),
+        for (section, key, flag) in [
+            (Section::Box, "start_without_camera", *start_without_camera),
+            (Section::Box, "start_without_microphone", *start_without_microphone),
+            (Section::Overlay, "clock", overlay.clock),
         ] {
-            put(Section::Box, key, other_than_default(Section::Box, key, flag));
+            put(section, key, other_than_default(section, key, flag));
         }
         for (key, number) in [
             ("width", video.width),
@@ -301,6 +331,9 @@ impl Settings {
         put(Section::Video, "follow", follows.map(Value::Text));
         put(Section::Audio, "bitrate_kbps", audio.bitrate_kbps.map(Value::Number));
         put(Section::Audio, "channels", audio.channels.map(Value::Number));
+        put(Section::Slate, "picture", self.slate_picture.clone().map(Value::Path));
+        put(Section::Overlay, "text", overlay.text.clone().map(Value::Text));
+        put(Section::Overlay, "logo", overlay.logo.clone().map(Value::Path));
         put(Section::Console, "pin", self.console_pin.clone().map(Value::ConsolePin));
         let (wired, wifi) = (&self.wired, &self.wifi);
         for (section, interface, addressing) in [

@@ -303,6 +303,11 @@ impl Session {
         }
     }
 
+    /// How many bytes there are for the line.
+    pub fn output_bytes(&self) -> usize {
+        self.out.len()
+    }
+
     /// The bytes for the line.
     pub fn take_output(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.out)

@@ -223,7 +223,7 @@ impl Policy {
     // ── inside ────────────────────────────────────────────────────────────────────────────────
 
     fn judge(&self, now: Duration, seen: &Seen) -> State {
-        if seen.stalled >= PACE_HICCUP {
+        if seen.stalled >= PACE_HICCUP && (!seen.is_lumpy || seen.stalled >= PACE_STALL) {
             return State::Stalled;
         }
         let begins = self.started.is_none_or(|started| now < started + PACE_GRACE);

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::limits::{
-    PACE_BASE_WINDOW, PACE_GOP_WINDOW, PACE_HICCUP, PACE_POINTS_MAX, PACE_RATE_WINDOW,
-    PACE_RECENT_RATE_WINDOW, PACE_RECENT_WINDOW, PACE_STANDING_WINDOW, PACE_TICK,
+    PACE_BASE_WINDOW, PACE_GOP_WINDOW, PACE_HICCUP, PACE_LUMPS_WITHIN, PACE_POINTS_MAX,
+    PACE_RATE_WINDOW, PACE_RECENT_RATE_WINDOW, PACE_RECENT_WINDOW, PACE_STANDING_WINDOW, PACE_TICK,
     RTMP_ACK_WINDOW_BYTES,
 };
 
@@ -59,6 +59,8 @@ pub(super) struct Seen {
     pub stalled: Duration,
     /// For how long there has been no stall of [`PACE_HICCUP`] or more.
     pub flowing: Duration,
+    /// Stall follows stall: that is how this path delivers, and not a hiccup of it.
+    pub is_lumpy: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -81,6 +83,8 @@ pub(super) struct View {
     progress_at: Duration,
     /// The end of the last stall: what was measured before says nothing about the rate after.
     flows_since: Duration,
+    /// The end of the one before.
+    flowed_since: Option<Duration>,
 }
 
 impl View {
@@ -92,6 +96,7 @@ impl View {
             acks: Acks::default(),
             progress_at: now,
             flows_since: now,
+            flowed_since: None,
         }
     }
 
@@ -105,6 +110,7 @@ impl View {
         let delivered = last.delivered.max(self.acks.delivered(sample)).min(handed);
         if delivered > last.delivered || delivered == handed {
             if now >= self.progress_at + PACE_HICCUP {
+                self.flowed_since = Some(self.flows_since);
                 self.flows_since = now;
             }
             self.progress_at = now;
@@ -144,8 +150,15 @@ impl View {
 
     fn seen(&self, now: Duration, sample: Sample, outstanding: u64) -> Seen {
         let delivered = |point: &Point| point.delivered;
-        let flowing = now.saturating_sub(self.flows_since);
-        let recent_kbps = self.rate_kbps(now, PACE_RECENT_RATE_WINDOW.min(flowing), delivered);
+        let is_lumpy =
+            self.flowed_since.is_some_and(|before| now.saturating_sub(before) < PACE_LUMPS_WITHIN);
+        let flowing = match is_lumpy {
+            true => PACE_RATE_WINDOW,
+            false => now.saturating_sub(self.flows_since),
+        };
+        // Within a lump the rate is any; over several it is the path's.
+        let recent = if is_lumpy { PACE_RATE_WINDOW } else { PACE_RECENT_RATE_WINDOW };
+        let recent_kbps = self.rate_kbps(now, recent.min(flowing), delivered);
         let rate_kbps = self.rate_kbps(now, PACE_RATE_WINDOW.min(flowing), delivered);
         let stalled = now.saturating_sub(self.progress_at);
         let delay = self.points.back().map_or(Duration::ZERO, |newest| newest.delay);
@@ -169,6 +182,7 @@ impl View {
             wire_wait: wait(outstanding, delay.saturating_sub(sample.queue_age)),
             stalled,
             flowing,
+            is_lumpy,
         }
     }
 
@@ -307,6 +321,18 @@ mod tests {
         let seen = seen(60_000, flow(|t| t.min(2_000) * 100));
         assert_eq!(seen.stalled, ms(58_000));
         assert!(seen.delay >= ms(5_000));
+    }
+
+    #[test]
+    fn a_path_that_delivers_in_lumps_has_the_rate_of_several_of_them() {
+        // Half a second nothing, then all that had to wait.
+        let lumps = seen(5_350, flow(|t| t / 500 * 500 * 100));
+        assert!(lumps.is_lumpy, "{lumps:?}");
+        assert!((700..=900).contains(&lumps.recent_kbps), "{lumps:?}");
+        // One hiccup is no habit.
+        let once =
+            seen(5_350, flow(|t| if (4_500..5_000).contains(&t) { 450_000 } else { t * 100 }));
+        assert!(!once.is_lumpy, "{once:?}");
     }
 
     #[test]

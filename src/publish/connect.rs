@@ -169,3 +169,69 @@ fn tls_error(host: &str, error: &io::Error) -> PublishError {
         tls::Failed::Ended(_) => PublishError::Lost { why: error.to_string() },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use socket2::{Domain, Socket, Type};
+    use std::net::{Ipv4Addr, TcpListener as Listener};
+
+    fn loopback(port: u16) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, port).into()
+    }
+
+    fn listening() -> (Listener, SocketAddr) {
+        let listener = Listener::bind(loopback(0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        (listener, address)
+    }
+
+    fn refusing() -> SocketAddr {
+        listening().1 // closed again by now
+    }
+
+    /// Takes no connection and refuses none: its queue is full.
+    async fn silent() -> (Socket, Vec<TcpStream>, SocketAddr) {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&loopback(0).into()).unwrap();
+        socket.listen(0).unwrap();
+        let address = socket.local_addr().unwrap().as_socket().unwrap();
+        let mut queued = Vec::new();
+        while let Ok(Ok(tcp)) = timeout(HAPPY_EYEBALLS_DELAY, TcpStream::connect(address)).await {
+            queued.push(tcp);
+        }
+        (socket, queued, address)
+    }
+
+    #[tokio::test]
+    async fn an_address_that_does_not_answer_holds_up_the_next_one_for_a_moment_only() {
+        let (_silent, _queued, dead) = silent().await;
+        let (_listener, alive) = listening();
+        let tcp = connect_any("host", &[dead, alive]).await.unwrap();
+        assert_eq!(tcp.peer_addr().unwrap(), alive);
+    }
+
+    #[tokio::test]
+    async fn an_address_that_refuses_hands_over_to_the_next_one() {
+        let (_listener, alive) = listening();
+        let tcp = connect_any("host", &[refusing(), refusing(), alive]).await.unwrap();
+        assert_eq!(tcp.peer_addr().unwrap(), alive);
+    }
+
+    #[tokio::test]
+    async fn when_no_address_takes_us_the_reason_names_one() {
+        let addresses = [refusing(), refusing()];
+        let error = connect_any("host", &addresses).await.unwrap_err();
+        let PublishError::Refused { address } = error else { panic!("{error}") };
+        assert!(addresses.contains(&address));
+    }
+
+    #[tokio::test]
+    async fn small_writes_leave_at_once_and_little_hides_in_the_kernel() {
+        let (_listener, alive) = listening();
+        let tcp = connect_any("host", &[alive]).await.unwrap();
+        prepare(&tcp);
+        assert!(tcp.nodelay().unwrap());
+        assert_eq!(SockRef::from(&tcp).tcp_notsent_lowat().unwrap(), TCP_NOTSENT_LOWAT_BYTES);
+    }
+}

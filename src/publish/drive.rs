@@ -30,6 +30,8 @@ pub trait Source: Send {
     const LOOK: Duration = PROGRESS_TICK;
     /// Bytes that may wait in the session before it is given more.
     const AHEAD_BYTES: usize = RTMP_OUT_HIGH_WATER_BYTES;
+    /// Whether each look asks the kernel how the path is; otherwise only while the server is silent.
+    const MINDS_THE_PATH: bool = false;
 
     /// The connection may take media now: whatever must come before it (metadata).
     fn begin(&mut self, session: &mut Session);
@@ -230,7 +232,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
                     state.stop_by = Some(self.clock.now() + STOP_TIMEOUT);
                     self.stop(&mut state);
                 }
-                () = self.source.ready(), if wants_media => {}
+                () = self.source.ready(), if wants_media => {
+                    self.fill(&mut state)?;
+                    if let Err(error) = self.write_at_once(&mut state).await {
+                        return Err(self.last_words(error, inbox, &state).await);
+                    }
+                }
                 () = alarm.ring(deadline, None) => {
                     let now = self.clock.now();
                     if state.stop_by.is_some_and(|by| now >= by) {
@@ -263,6 +270,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
                 Event::Warning(warning) => tracing::warn!("{warning}"),
                 other => tracing::debug!(?other, "session"),
             }
+        }
+        Ok(())
+    }
+
+    /// Writes what the socket takes at once of what has just become ready: to look for input before
+    /// would be the second time since the wait.
+    async fn write_at_once(&mut self, state: &mut State) -> io::Result<()> {
+        let (stream, outbound) = (&mut self.stream, self.session.transmit());
+        let output = poll_fn(|cx| Poll::Ready(poll_output(stream, cx, outbound, state.flushed)));
+        if let Poll::Ready(turn) = output.await {
+            self.handle_turn(turn?, &[], state);
         }
         Ok(())
     }
@@ -304,8 +322,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
             return Ok(());
         }
         let stats = self.session.stats();
-        let tcp = self.probe.as_ref().and_then(TcpProbe::sample);
-        state.numbers.acknowledged_bytes = stats.ack_seen.then_some(stats.bytes_acknowledged);
+        let acknowledged = stats.ack_seen.then_some(stats.bytes_acknowledged);
+        let is_silent = !state.accepted || acknowledged == state.numbers.acknowledged_bytes;
+        state.numbers.acknowledged_bytes = acknowledged;
+        let probe = self.probe.as_ref().filter(|_| M::MINDS_THE_PATH || is_silent);
+        let tcp = probe.and_then(TcpProbe::sample);
         state.numbers.in_flight_bytes = tcp.map(|tcp| tcp.unacknowledged_bytes);
         state.numbers.rtt_us = tcp.map(|tcp| tcp.rtt.as_micros() as u64);
         let window_bytes = self.session.acknowledgement_window();
@@ -371,8 +392,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
     }
 
     fn deadline(&self, state: &State) -> Duration {
+        // The next frame is hardly ever far, and a look then costs no wake-up of its own.
+        let look_by = state.next_look + M::LOOK / 8;
         let others = [self.session.poll_timeout(), state.stop_by];
-        others.into_iter().flatten().fold(state.next_look, Duration::min)
+        others.into_iter().flatten().fold(look_by, Duration::min)
     }
 
     fn handle_turn(&mut self, turn: Turn, inbox: &[u8], state: &mut State) {
@@ -450,19 +473,27 @@ pub(super) async fn turn<S: AsyncRead + AsyncWrite + Unpin>(
         if let Poll::Ready(read) = poll_read(stream, cx, inbox) {
             return Poll::Ready(read.map(Turn::Read));
         }
-        if outbound.has_remaining() {
-            let length = std::task::ready!(poll_write(stream, cx, outbound))?;
-            // What is written whole is mostly flushed too: no need to come back for it.
-            let flush =
-                length == outbound.remaining() && Pin::new(&mut *stream).poll_flush(cx)?.is_ready();
-            Poll::Ready(Ok(Turn::Wrote(length, flush)))
-        } else if !flushed {
-            Pin::new(&mut *stream).poll_flush(cx).map_ok(|()| Turn::Flushed)
-        } else {
-            Poll::Pending
-        }
+        poll_output(stream, cx, outbound, flushed)
     })
     .await
+}
+
+fn poll_output<S: AsyncWrite + Unpin>(
+    stream: &mut S,
+    cx: &mut Context<'_>,
+    outbound: &Outbound,
+    flushed: bool,
+) -> Poll<io::Result<Turn>> {
+    if outbound.has_remaining() {
+        let length = std::task::ready!(poll_write(stream, cx, outbound))?;
+        // What is written whole is mostly flushed too: no need to come back for it.
+        let flush = length == outbound.remaining() && Pin::new(stream).poll_flush(cx)?.is_ready();
+        Poll::Ready(Ok(Turn::Wrote(length, flush)))
+    } else if !flushed {
+        Pin::new(stream).poll_flush(cx).map_ok(|()| Turn::Flushed)
+    } else {
+        Poll::Pending
+    }
 }
 
 fn poll_read<S: AsyncRead + Unpin>(

@@ -56,6 +56,7 @@ impl Drop for Frames {
 impl Source for Frames {
     const LOOK: Duration = PACE_TICK;
     const AHEAD_BYTES: usize = RTMP_OUT_LIVE_BYTES;
+    const MINDS_THE_PATH: bool = true;
 
     fn begin(&mut self, session: &mut Session) {
         session.send_metadata(self.metadata.fields().map(|(name, field)| {

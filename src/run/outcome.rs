@@ -75,6 +75,8 @@ pub(super) fn start_fault(error: &CaptureError) -> PipelineFault {
         CaptureError::NoEncoder { .. } | CaptureError::MissingPlugin { .. } => {
             PipelineFault::Encoder
         }
-        CaptureError::BadRequest { .. } | CaptureError::Gstreamer(_) => PipelineFault::Internal,
+        CaptureError::BadRequest { .. } | CaptureError::Slate(_) | CaptureError::Gstreamer(_) => {
+            PipelineFault::Internal
+        }
     }
 }

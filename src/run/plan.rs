@@ -20,6 +20,17 @@ pub(super) fn request(board: &capture::Request, settings: &Settings) -> capture:
     put(&mut request.video.keyframe_interval_ms, settings.video.keyframe_interval_ms);
     put(&mut request.audio.bitrate_kbps, settings.audio.bitrate_kbps);
     put(&mut request.audio.channels, settings.audio.channels);
+    request.look = capture::Look {
+        name: settings.name.clone(),
+        slate: settings.slate_picture.clone(),
+        clock: settings.overlay.clock,
+        text: settings.overlay.text.clone(),
+        logo: settings.overlay.logo.clone(),
+    };
+    request.start_without = capture::StartWithout {
+        camera: settings.start_without_camera,
+        microphone: settings.start_without_microphone,
+    };
     request
 }
 

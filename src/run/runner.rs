@@ -19,8 +19,8 @@ use crate::appliance::{
 use crate::capture::{Capture, CaptureError, CaptureEvent, CaptureStats, Fault};
 use crate::clock::Clock;
 use crate::console::{
-    self, About, ChannelNumbers, ClientId, EncoderNumbers, LevelNumbers, Reply, SendNumbers,
-    Server, Session, Status,
+    self, About, Change, ChannelNumbers, ClientId, EncoderNumbers, LevelNumbers, Reply,
+    SendNumbers, Server, Session, Status,
 };
 use crate::flv::metadata::Metadata;
 use crate::limits::{CONSOLE_BAUD, DRIVER_HANGS, EVENTS_MAX, NUMBERS_INTERVAL, REPROBE_INTERVAL};
@@ -231,6 +231,7 @@ impl Runner {
         loop {
             self.perform_all();
             self.show_lights();
+            self.show_console();
             self.publish_view();
             if let Some(code) = self.exit {
                 self.end().await;
@@ -371,6 +372,9 @@ impl Runner {
             }
             CaptureEvent::SourceBack(source) => {
                 self.tell(Event::Source(outcome::source(source), Presence::Back));
+            }
+            CaptureEvent::LeftOut { said } => {
+                self.announce(&Reply::Changed(Change::Note { said }));
             }
             // A lost source is reported as such; it ends nothing.
             CaptureEvent::Error { fault: Fault::Source(source), said } => {

@@ -81,7 +81,12 @@ impl Taken {
 
     /// Waits until `done`, for as long as a loaded machine may need.
     pub fn wait_for(&self, what: &str, done: impl Fn(&Kept) -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(30);
+        self.wait_as_long_as(30, what, done);
+    }
+
+    /// The same for something that takes its time.
+    pub fn wait_as_long_as(&self, seconds: u64, what: &str, done: impl Fn(&Kept) -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(seconds);
         let mut kept = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
         while !done(&kept) {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -95,6 +100,37 @@ impl Taken {
         self.0.1.notify_all();
         result
     }
+}
+
+/// The luma of the last picture of a track of 320x180, decoded.
+pub fn last_picture(frames: &[Frame]) -> Vec<u8> {
+    gst::init().expect("GStreamer");
+    let text = "appsrc name=in format=time ! avdec_h264 ! videoconvert ! \
+                video/x-raw,format=GRAY8 ! appsink name=out sync=false";
+    let pipeline = gst::parse::launch(text).expect("a pipeline");
+    let pipeline = pipeline.downcast::<gst::Bin>().expect("a bin");
+    let named = |name| pipeline.by_name(name).expect("an element");
+    let source = named("in").downcast::<gstreamer_app::AppSrc>().expect("an appsrc");
+    let sink = named("out").downcast::<gstreamer_app::AppSink>().expect("an appsink");
+    let config: String = frames[0].payload.iter().map(|byte| format!("{byte:02x}")).collect();
+    let caps = format!(
+        "video/x-h264, stream-format=(string)avc, alignment=(string)au, \
+         codec_data=(buffer){config}"
+    );
+    source.set_caps(Some(&caps.parse::<gst::Caps>().expect("caps")));
+    pipeline.set_state(gst::State::Playing).expect("plays");
+    for frame in &frames[1..] {
+        let mut buffer = gst::Buffer::from_slice(frame.payload.clone());
+        buffer.make_mut().set_pts(gst::ClockTime::from_nseconds(frame.pts_ns));
+        source.push_buffer(buffer).expect("takes it");
+    }
+    source.end_of_stream().expect("ends");
+    let mut picture = Vec::new();
+    while let Ok(sample) = sink.pull_sample() {
+        picture = sample.buffer().expect("a buffer").map_readable().expect("readable").to_vec();
+    }
+    pipeline.set_state(gst::State::Null).expect("stops");
+    picture
 }
 
 /// A clip made for one test; removed at its end.

@@ -37,6 +37,11 @@ impl Appliance {
 
     /// Starts a box with what is in `folder`.
     pub fn start_in(folder: Folder, environment: &[(&str, &str)]) -> Appliance {
+        Appliance::start_with(folder, environment, "")
+    }
+
+    /// The same with more tables in the board's profile.
+    pub fn start_with(folder: Folder, environment: &[(&str, &str)], more: &str) -> Appliance {
         let button = folder.path().join("button");
         if !button.exists() {
             nix::unistd::mkfifo(&button, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
@@ -45,7 +50,8 @@ impl Appliance {
             "inherit = \"sim.toml\"\ncompatible = [\"firstmile,sim\"]\ndescription = \"test\"\n\
              [video]\nwidth = 320\nheight = 180\nfps = 15\nbitrate_kbps = 300\n\
              [console]\nport = \"pty\"\n\
-             [button]\nbackend = \"input\"\ndevice = \"{}\"\ncode = {KEY_RECORD}\n",
+             [button]\nbackend = \"input\"\ndevice = \"{}\"\ncode = {KEY_RECORD}\n\
+             {more}",
             button.display()
         );
         fs::write(folder.path().join("board.toml"), profile).expect("a profile");
@@ -82,6 +88,18 @@ impl Appliance {
             said.contains(until).then_some(said)
         });
         heard.unwrap_or_else(|| panic!("no {until:?} after {text:?}: {:?}", &self.said()[from..]))
+    }
+
+    /// Sends bytes to the console.
+    pub fn sends(&mut self, bytes: &[u8]) {
+        self.console.write_all(bytes).expect("the console takes it");
+    }
+
+    /// Waits until what the console showed from `from` on is as wanted, and gives it; gives what
+    /// there is when it never is.
+    pub fn until_said(&self, from: usize, wanted: impl Fn(&str) -> bool) -> String {
+        let said = || self.said()[from..].to_owned();
+        eventually(PATIENCE, || Some(said()).filter(|said| wanted(said))).unwrap_or_else(said)
     }
 
     /// Everything that the console showed.

@@ -6,6 +6,7 @@ pub mod appliance;
 pub mod clip;
 pub mod delay;
 pub mod drain;
+pub mod fake_device;
 pub mod ingest;
 pub mod nginx;
 pub mod pki;

@@ -66,7 +66,6 @@ pub struct Ours {
     queue: GopQueue,
     pub policy: Policy,
     settings: Settings,
-    pub decisions: Vec<(Duration, Decision)>,
 }
 
 impl Ours {
@@ -74,7 +73,7 @@ impl Ours {
         let policy = Policy::new(Duration::ZERO, settings);
         let mut queue = GopQueue::default();
         queue.set_connected(false);
-        Ours { queue, policy, settings, decisions: Vec::new() }
+        Ours { queue, policy, settings }
     }
 }
 
@@ -121,7 +120,6 @@ impl Pilot for Ours {
         self.policy.handle(now, sample);
         let mut reconnect = false;
         while let Some(decision) = self.policy.poll_decision() {
-            self.decisions.push((now, decision));
             match decision {
                 Decision::SetTarget { .. } => {}
                 Decision::Drop(pace::Drop::Disposable) => drop(self.queue.drop_disposable()),

@@ -20,6 +20,8 @@ use tokio::net::{TcpListener, TcpStream};
 pub struct Met {
     pub app: String,
     pub publishing: bool,
+    /// The connection before this one was still open when this one began to publish.
+    pub overlapped: bool,
     pub video: u64,
     pub audio: u64,
     pub first_video_was_config: Option<bool>,
@@ -40,6 +42,8 @@ pub struct Treatment {
     /// After this many video messages, read no further, and once the publisher has had its time to
     /// write all of it, leave like this.
     pub leave_after: Option<(u64, Leave)>,
+    /// After this many video messages, hang: read nothing more, and keep the connection.
+    pub freeze_after: Option<u64>,
 }
 
 /// How a server leaves that has not read everything.
@@ -79,7 +83,13 @@ impl Scripted {
 
     /// A target at this server, plain RTMP.
     pub fn target(&self, app: &str) -> Target {
-        let url = ServerUrl::parse(&format!("rtmp://127.0.0.1:{}/{app}", self.port)).expect("URL");
+        self.target_as("", app)
+    }
+
+    /// The same with `user:password@` for servers that ask.
+    pub fn target_as(&self, login: &str, app: &str) -> Target {
+        let url = format!("rtmp://{login}127.0.0.1:{}/{app}", self.port);
+        let url = ServerUrl::parse(&url).expect("URL");
         let key = StreamKey::parse("a-k3y").expect("a key");
         let ingest = Ingest::from_server_and_key(url, key).expect("an ingest");
         Target::new(ingest, &Trust::default(), true).expect("a target")
@@ -150,7 +160,11 @@ async fn serve(
         while let Some(event) = session.poll_event() {
             match event {
                 IngestEvent::Connected { app, .. } => note(&|met| met.app = app.clone()),
-                IngestEvent::Publishing { .. } => note(&|met| met.publishing = true),
+                IngestEvent::Publishing { .. } => {
+                    let list = &mut list.lock().expect("no panic");
+                    let overlapped = number > 0 && !list[number - 1].closed;
+                    (list[number].publishing, list[number].overlapped) = (true, overlapped);
+                }
                 IngestEvent::Message { kind: Kind::Video, body, .. } => note(&|met| {
                     met.first_video_was_config.get_or_insert(body.get(1) == Some(&0));
                     met.video += 1;
@@ -167,6 +181,10 @@ async fn serve(
         {
             moved = true;
             session.request_reconnect(Some(place));
+        }
+        let taken = list.lock().expect("no panic")[number].video;
+        if treatment.freeze_after.is_some_and(|after| taken >= after) {
+            return std::future::pending().await;
         }
         if over {
             let outbound = session.transmit();

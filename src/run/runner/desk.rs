@@ -12,6 +12,7 @@ use crate::console::{ClientId, Said, Service, Typed};
 use crate::device::Folder;
 use crate::device::network_manager::NetworkManager;
 use crate::device::store::Store;
+use crate::limits::CONSOLE_LINE_BYTES_MAX;
 
 /// What is said of the network's settings while there are none.
 pub(super) const NOT_SET: &str = "the system's own; none are set here";
@@ -83,12 +84,22 @@ impl Runner {
         for byte in bytes {
             self.session.set_mode(self.appliance.mode());
             self.session.feed(self.clock.now(), *byte);
-            self.hear_session();
+            self.obey_session();
+            // What is pasted is shown in one piece: the port's queue counts pieces.
+            if self.session.output_bytes() > CONSOLE_LINE_BYTES_MAX {
+                self.show_console();
+            }
         }
+        self.show_console();
     }
 
     /// Does what was said at the port, and shows what there is to show.
     pub(super) fn hear_session(&mut self) {
+        self.obey_session();
+        self.show_console();
+    }
+
+    fn obey_session(&mut self) {
         while let Some(said) = self.session.poll_said() {
             match said {
                 Said::Command(command) => self.tell(Event::Console { from: LOCAL, command }),
@@ -97,10 +108,9 @@ impl Runner {
                 Said::Left => self.tell(Event::ConsoleGone(LOCAL)),
             }
         }
-        self.show_console();
     }
 
-    fn show_console(&mut self) {
+    pub(super) fn show_console(&mut self) {
         let shown = self.session.take_output();
         if !shown.is_empty() {
             (self.hands.console)(shown);
@@ -159,7 +169,6 @@ impl Runner {
         if self.appliance.watches(LOCAL) {
             self.session.set_mode(self.appliance.mode());
             self.session.change(now, reply);
-            self.show_console();
         }
         let clients = self.desk.clients.keys().copied();
         let watching: Vec<ClientId> = clients.filter(|c| self.appliance.watches(*c)).collect();
@@ -175,7 +184,7 @@ impl Runner {
         if to == LOCAL {
             self.session.set_mode(self.appliance.mode());
             self.session.reply(&reply);
-            return self.show_console();
+            return;
         }
         let stays = self.appliance.watches(to);
         if let Some(client) = self.desk.clients.get(&to)

@@ -55,6 +55,8 @@ pub struct Policy {
     pub silent_from: Option<Phase>,
     /// Refuse `connect` and send the publisher to this `tcUrl`.
     pub redirect_to: Option<String>,
+    /// Refuse `connect`.
+    pub refuse_connect: Option<Refuse>,
     /// Refuse every `publish`.
     pub refuse_publish: Option<Refuse>,
 }
@@ -76,6 +78,7 @@ impl Default for Policy {
             acknowledges: true,
             silent_from: None,
             redirect_to: None,
+            refuse_connect: None,
             refuse_publish: None,
         }
     }
@@ -328,11 +331,12 @@ impl IngestSession {
         if let Some(place) = self.config.policy.redirect_to.clone() {
             return self.redirect(command, &place);
         }
+        if let Some(Refuse { code, description }) = self.config.policy.refuse_connect.clone() {
+            return self.refuse_connect(command, &code, &description);
+        }
         if self.config.app.as_ref().is_some_and(|wanted| *wanted != app) {
             let code = "NetConnection.Connect.InvalidApp";
-            let info = information("error", code, "no such application");
-            self.send(0, "_error", command.transaction, &[Value::Null, Value::Object(info)]);
-            return self.end(IngestEnd::Refused { code: code.to_owned() });
+            return self.refuse_connect(command, code, "no such application");
         }
         let window = WINDOW_BYTES.to_be_bytes();
         self.writer.control(&mut self.out, type_id::WINDOW_ACK_SIZE, &window);
@@ -346,6 +350,12 @@ impl IngestSession {
         let arguments = [Value::Object(properties), Value::Object(info)];
         self.send(0, "_result", command.transaction, &arguments);
         self.report(IngestEvent::Connected { app, tc_url });
+    }
+
+    fn refuse_connect(&mut self, command: &Command<'_>, code: &str, description: &str) {
+        let info = information("error", code, description);
+        self.send(0, "_error", command.transaction, &[Value::Null, Value::Object(info)]);
+        self.end(IngestEnd::Refused { code: code.to_owned() });
     }
 
     fn redirect(&mut self, command: &Command<'_>, place: &str) {

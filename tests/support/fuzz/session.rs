@@ -266,6 +266,7 @@ pub fn ingest(data: &[u8]) -> bool {
         acknowledges: flags & 8 == 0,
         silent_from: (flags & 0x30 == 0x10).then_some(Phase::CreateStream),
         redirect_to: (flags & 0x30 == 0x20).then(|| "rtmp://other.example/live".to_owned()),
+        refuse_connect: None,
         refuse_publish: (flags & 0x30 == 0x30).then_some(refuse),
     };
     let config = || IngestConfig {

@@ -1,4 +1,4 @@
-SUMMARY = "An encoder box: read-only, without logins, with nothing listening"
+SUMMARY = "An encoder box: read-only, and without logins"
 LICENSE = "MIT"
 
 require firstmile-image.inc

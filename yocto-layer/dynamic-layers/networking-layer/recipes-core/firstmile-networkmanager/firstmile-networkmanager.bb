@@ -15,5 +15,11 @@ do_install() {
 
 FILES:${PN} = "${nonarch_libdir}/NetworkManager/conf.d/50-firstmile.conf"
 
-RDEPENDS:${PN} = "firstmile-data networkmanager networkmanager-nmcli"
-RRECOMMENDS:${PN} = "networkmanager-wifi wireless-regdb-static"
+# Not the package `networkmanager`: that also wants Bluetooth and PPP.
+RDEPENDS:${PN} = " \
+    firstmile-data \
+    networkmanager-daemon \
+    networkmanager-nmcli \
+    networkmanager-wifi \
+    wireless-regdb-static \
+"
