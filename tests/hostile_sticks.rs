@@ -246,6 +246,21 @@ fn the_key_stays_on_the_stick_otherwise_and_that_is_said() {
 }
 
 #[test]
+fn a_passphrase_and_a_pin_are_erased_like_a_key_or_their_stay_is_said() {
+    let text =
+        "[console]\npin = \"90210\"\n[wifi]\nssid = \"hall\"\npassphrase = \"canary-7Qx9\"\n";
+    let desk = Desk::new();
+    desk.put(format!("version = 1\n{text}"));
+    desk.import().ok();
+    assert!(desk.result().contains("still holds a passphrase or PIN"), "{}", desk.result());
+    desk.put(format!("version = 1\nerase_key = true\n{text}"));
+    desk.import().ok();
+    let left = fs::read_to_string(desk.stick(FILE)).unwrap();
+    assert!(!left.contains("7Qx9") && !left.contains("90210") && left.contains("hall"), "{left}");
+    assert!(desk.result().contains("erased from firstmile.toml: 2"), "{}", desk.result());
+}
+
+#[test]
 fn a_full_or_missing_disk_refuses_the_stick_and_keeps_its_key() {
     let desk = Desk::new();
     desk.put(good("erase_key = true\n"));

@@ -86,9 +86,9 @@ pub(super) fn debian_package(element: &str) -> &'static str {
     match element {
         "x264enc" => "gstreamer1.0-plugins-ugly",
         "openh264enc" | "voaacenc" | "h264parse" => "gstreamer1.0-plugins-bad",
-        "v4l2src" | "v4l2h264enc" | "jpegdec" | "pngdec" | "aacparse" => {
-            "gstreamer1.0-plugins-good"
-        }
+        // Its plug-in has it only where the kernel has a driver for it.
+        "v4l2h264enc" => "the kernel's driver of the encoder beside gstreamer1.0-plugins-good",
+        "v4l2src" | "jpegdec" | "pngdec" | "aacparse" => "gstreamer1.0-plugins-good",
         "avenc_aac" => "gstreamer1.0-libav",
         "alsasrc" => "gstreamer1.0-alsa",
         "fdkaacenc" => "gstreamer1.0-fdkaac",

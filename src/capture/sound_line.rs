@@ -6,13 +6,17 @@
 use std::collections::VecDeque;
 
 use super::{drift::Drift, stretch::Stretch};
-use crate::limits::CAPTURE_SOUND_AHEAD_MAX;
+use crate::limits::{CAPTURE_LATENCY, CAPTURE_SOUND_AHEAD_MAX};
 
 /// Beyond this the time of a piece that is exact is believed: samples were lost, or come twice.
 const JUMP_MS: u64 = 20;
 /// Sound that comes too late for this long in a row is not late but slow, and the line waits for
 /// it.
 const LATE_MS: u64 = 500;
+
+/// Sound that has been in time again for this long is waited for no longer: it was the machine that
+/// was slow.
+const PUNCTUAL_MS: u64 = 2_000;
 
 /// Where the times of pieces come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +40,8 @@ pub(super) struct SoundLine {
     shift: u64,
     /// Samples in a row that came too late.
     late: u64,
+    /// Samples in a row that would have been in time where they belong.
+    punctual: u64,
     /// Nothing was laid down yet of what is written now.
     anew: bool,
     drift: Drift,
@@ -52,6 +58,7 @@ impl SoundLine {
             start: 0,
             shift: 0,
             late: 0,
+            punctual: 0,
             anew: true,
             drift: Drift::default(),
             stretch: Stretch::new(channels),
@@ -85,6 +92,7 @@ impl SoundLine {
     /// Lays down a piece (16-bit little-endian interleaved) whose first sample has that position.
     pub(super) fn write(&mut self, position: u64, times: Times, piece: &[u8]) {
         let frames = piece.len() / self.frame_bytes();
+        self.note_punctual(position, frames as u64);
         let position = position + self.shift;
         if position > self.start + self.samples_in(CAPTURE_SOUND_AHEAD_MAX.as_millis() as u64) {
             return;
@@ -126,6 +134,16 @@ impl SoundLine {
         let rate_hz = self.rate_hz as f64;
         let anew = self.drift.note(apart as f64 / rate_hz, frames as f64 / rate_hz);
         anew.map_or(0, |seconds| (seconds * rate_hz) as i64)
+    }
+
+    /// Whether it is still necessary to wait for the sound.
+    fn note_punctual(&mut self, position: u64, frames: u64) {
+        let latency = self.samples_in(CAPTURE_LATENCY.as_millis() as u64 - JUMP_MS);
+        let in_time = self.shift > 0 && position + latency >= self.start;
+        self.punctual = if in_time { self.punctual + frames } else { 0 };
+        if self.punctual > self.samples_in(PUNCTUAL_MS) {
+            (self.punctual, self.shift, self.anew) = (0, 0, true);
+        }
     }
 
     fn note_late(&mut self, samples: u64, all: bool, by: u64) {
@@ -235,6 +253,24 @@ mod tests {
             at += 480;
         }
         assert!(heard > 100 * 480, "a slow microphone is heard in the end: {heard}");
+    }
+
+    #[test]
+    fn a_machine_that_was_slow_for_a_while_does_not_leave_the_sound_late() {
+        let mut line = line();
+        let mut block = [0; 2 * 480];
+        for piece_number in 0..600 {
+            // For a second everything comes 150 ms late.
+            let late = if (100..200).contains(&piece_number) { 7_200 } else { 0 };
+            let now = 48_000 + (piece_number + 1) * 480;
+            line.write(now - 480 - late, Times::OfADevice, &piece(480, 1));
+            line.read(&mut block);
+            if piece_number == 250 {
+                assert!(line.shift > 0, "it is waited for");
+            }
+        }
+        assert_eq!(line.shift, 0);
+        assert!(line.end() <= line.start + 480, "{} samples wait", line.end() - line.start);
     }
 
     /// A card of 8 kHz that delivers pieces of 10 ms, read 30 ms behind.

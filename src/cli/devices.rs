@@ -1,5 +1,7 @@
 //! `firstmile devices`: cameras, microphones and encoders, and which would be chosen.
 
+use std::io::Write;
+
 use clap::Args;
 
 use crate::capture;
@@ -24,10 +26,9 @@ pub struct DevicesArgs {
 pub fn run(args: &DevicesArgs) -> Result<(), Failure> {
     let report = capture::devices(&capture::Request::from(&args.board.profile()?))
         .map_err(|error| Failure::new(Code::Device, error))?;
-    if args.json {
-        println!("{}", serde_json::json!(report));
-    } else {
-        print!("{report}");
-    }
+    let text =
+        if args.json { format!("{}\n", serde_json::json!(report)) } else { report.to_string() };
+    // A reader that has seen enough (`| head`) is no failure.
+    let _ = std::io::stdout().write_all(text.as_bytes());
     Ok(())
 }

@@ -102,14 +102,16 @@ fn take_over(said: &Stick, state: &Path) -> Result<(), Vec<String>> {
 /// What is told about an accepted stick, after its keys were erased if its owner wants that.
 fn accepted(stick: &StickFolder, said: &Stick) -> Vec<String> {
     let mut told = vec!["the settings of this stick hold".to_owned()];
-    let keys = said.partial.keys().count();
+    let secrets = said.partial.secret_count();
+    let what =
+        if said.partial.keys().count() > 0 { "the stream key" } else { "a passphrase or PIN" };
     match &said.erased {
         Some(erased) => told.push(match stick.overwrite_settings(erased) {
-            Ok(()) => format!("stream keys erased from {SETTINGS_FILE}: {keys}"),
-            Err(error) => format!("the stick STILL HOLDS the stream key: {error}"),
+            Ok(()) => format!("keys and other secrets erased from {SETTINGS_FILE}: {secrets}"),
+            Err(error) => format!("the stick STILL HOLDS {what}: {error}"),
         }),
-        None if keys > 0 => told.push(format!(
-            "the stick still holds the stream key; the line erase_key = true in {SETTINGS_FILE} lets \
+        None if secrets > 0 => told.push(format!(
+            "the stick still holds {what}; the line erase_key = true in {SETTINGS_FILE} lets \
              the box erase it"
         )),
         None => {}

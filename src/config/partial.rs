@@ -137,6 +137,11 @@ impl Partial {
         }
     }
 
+    /// How many secrets it has: stream keys, passphrase, PIN.
+    pub fn secret_count(&self) -> usize {
+        self.keys().count() + self.values.values().filter(|value| value.is_secret()).count()
+    }
+
     /// Hashes a PIN that is still as it was typed, with this salt, which should be random.
     pub fn hash_pin(&mut self, salt: [u8; 16]) {
         if let Some(Value::ConsolePin(pin)) = self.values.get_mut(&(Section::Console, "pin")) {

@@ -30,7 +30,7 @@ pub struct Observation {
 
 /// Judges delivery over time.
 ///
-/// Call [`Delivery::observe`] at least every [`crate::limits::PROGRESS_TICK`].
+/// Call [`Delivery::observe`] about every [`crate::limits::PROGRESS_TICK`].
 #[derive(Debug)]
 pub struct Delivery {
     program: Program,

@@ -16,7 +16,7 @@ use crate::rtmp::Session;
 use super::drive::{Sent, Source};
 
 /// How much of the file is read at once; message bodies share this memory.
-const PIECE_BYTES: usize = 64 * 1024;
+const PIECE_BYTES: usize = 128 * 1024;
 
 /// Tags that are read ahead to find one that is due at another time; each is below 4 MiB, and most
 /// are in memory with their piece anyway.
@@ -179,9 +179,6 @@ impl FlvFile {
 }
 
 impl Source for FlvFile {
-    /// TLS takes no more at once.
-    const AHEAD_BYTES: usize = 64 * 1024;
-
     fn begin(&mut self, _session: &mut Session) {
         self.started_at = self.started_at.or(self.pace.map(|clock| clock.now()));
     }

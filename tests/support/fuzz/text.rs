@@ -34,7 +34,7 @@ pub fn url(data: &[u8]) -> bool {
         assert!(ingest.key.reveal().len() <= KEY_BYTES_MAX);
         let again = Ingest::from_server_and_key(ingest.server.clone(), ingest.key.clone());
         assert!(again.as_ref() == Ok(ingest), "apart and together again");
-        let words = "rtmps, host, port, app, login, key ingest serverurl _definst_";
+        let words = "rtmp, rtmps, host, port, app, login, key ingest serverurl _definst_";
         if is_unmistakable(ingest.key.reveal(), text, words) {
             let shown = format!("{} {ingest:?}", ingest.masked()).to_lowercase();
             assert!(!shown.contains(&ingest.key.reveal().to_lowercase()), "{shown}");
