@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test cross deb conformance fuzz bench bench-destinations bench-peers yocto-crates soak
+.PHONY: help demo test cross deb deny box-check conformance fuzz bench bench-destinations bench-peers yocto-crates soak
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/make \1	\2/p' $(firstword $(MAKEFILE_LIST))
@@ -34,6 +34,16 @@ cross: ## the release binary for 64-bit ARM boards, without containers
 deb: ## Debian packages for this machine's kind and for 64-bit ARM boards, in target/debian (DEB=arm64: one)
 	.ci/setup cross
 	.ci/deb $(DEB)
+
+box-check: ## build the packages, install one into a clean Debian, run the ARM binary emulated; needs root
+	.ci/setup box-check
+	.ci/deb
+	.ci/deb-check "$$(ls -t target/debian/*_amd64.deb | head -n 1)"
+	.ci/cross-check
+
+deny: ## licences and doubles of what is linked in, against deny.toml
+	.ci/setup build
+	PATH="$$(.ci/tool cargo-deny):$$PATH" cargo deny --offline --locked check licenses bans sources
 
 yocto-crates: ## the Yocto recipe's list of crates anew, after Cargo.lock changed
 	FIRSTMILE_BLESS=1 $(CARGO) test --locked --test yocto the_recipe_fetches_the_crates

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use firstmile::board::Profile;
 use firstmile::panel::manual::table_markdown;
 
 const BEGIN: &str = "<!-- lights: begin (generated from src/panel, checked by a test) -->\n";
@@ -20,4 +21,22 @@ fn the_table_of_lights_in_the_readme_is_what_the_lights_do() {
         return;
     }
     assert_eq!(found, made, "run the test with FIRSTMILE_BLESS=1 to write the table anew");
+}
+
+/// `FIRSTMILE_BLESS=1` writes the drawing anew.
+#[test]
+fn the_wiring_in_the_manual_is_that_of_the_profile() {
+    const BEGIN: &str =
+        "<!-- wiring: begin (generated from board/rpi4.toml, checked by a test) -->\n";
+    const END: &str = "<!-- wiring: end -->";
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/hardware.md");
+    let manual = fs::read_to_string(path).unwrap();
+    let (before, rest) = manual.split_once(BEGIN).expect("the drawing's beginning");
+    let (found, after) = rest.split_once(END).expect("the drawing's end");
+    let made = format!("```\n{}```\n", Profile::named("rpi4").unwrap().wiring_text());
+    if std::env::var_os("FIRSTMILE_BLESS").is_some() {
+        fs::write(path, format!("{before}{BEGIN}{made}{END}{after}")).unwrap();
+        return;
+    }
+    assert_eq!(found, made, "run the test with FIRSTMILE_BLESS=1 to write the drawing anew");
 }

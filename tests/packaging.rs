@@ -134,3 +134,34 @@ fn a_killed_box_is_started_again_for_ever_and_a_silent_one_is_killed() {
         assert!(unit.lines().any(|said| said == line), "{line}");
     }
 }
+
+#[test]
+fn cross_finds_its_file_its_image_and_nothing_to_warn_of() {
+    assert!(!Path::new("cross.toml").exists(), "cross warns of this spelling, and CI stops at it");
+    let text = fs::read_to_string("Cross.toml").expect("the file");
+    let table: toml::Table = text.parse().expect("TOML");
+    let image = &table["target"]["aarch64-unknown-linux-gnu"]["dockerfile"];
+    let path = |key: &str| Path::new(image[key].as_str().expect("a path")).to_owned();
+    assert!(path("context").is_dir());
+    let image = fs::read_to_string(path("file")).expect("the image's file");
+    // As old as the oldest system that the binary is to run on.
+    assert!(image.lines().any(|line| line == "FROM debian:bookworm"));
+    for package in
+        ["libgstreamer1.0-dev:", "libgstreamer-plugins-base1.0-dev:", "gcc-aarch64-linux-gnu"]
+    {
+        assert!(image.contains(package), "{package}");
+    }
+}
+
+#[test]
+fn the_package_depends_on_the_floor_that_the_build_is_checked_for() {
+    let manifest = fs::read_to_string("Cargo.toml").expect("the manifest");
+    let manifest: toml::Table = manifest.parse().expect("TOML");
+    let depends = manifest["package"]["metadata"]["deb"]["depends"].as_str().expect("depends");
+    assert!(
+        depends.contains("libc6 (>= 2.34)") && depends.contains("libgstreamer1.0-0"),
+        "{depends}"
+    );
+    let floor = fs::read_to_string(".ci/cross").expect("the script");
+    assert!(floor.contains("glibc_max=2.35"), "Ubuntu 22.04 is the oldest system after bookworm");
+}

@@ -227,7 +227,9 @@ impl EndKind {
             EndKind::KeyRefused => "stream key refused",
             EndKind::Rejected => "rejected by the server",
             EndKind::Certificate { not_yet_valid: false } => "certificate not accepted",
-            EndKind::Certificate { not_yet_valid: true } => "certificate not valid yet",
+            EndKind::Certificate { not_yet_valid: true } => {
+                "waiting for the time: certificate not valid yet"
+            }
             EndKind::Kicked => "another encoder took over",
             EndKind::BadDestination => "settings cannot work",
             EndKind::Stopped => "stopped",
