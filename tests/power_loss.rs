@@ -260,6 +260,7 @@ fn furnished() -> Model {
     Model::holding(files)
 }
 
+// Shows F27.
 #[test]
 fn whatever_a_power_cut_leaves_the_old_or_the_new_settings_hold() {
     let mut crashes = 0;
@@ -306,6 +307,7 @@ fn a_store_goes_on_after_a_power_cut() {
     }
 }
 
+// Shows F28.
 #[test]
 fn a_disk_that_fails_at_any_operation_refuses_the_change_or_keeps_it() {
     for operation in ALL {
@@ -339,6 +341,7 @@ fn a_disk_that_fails_at_any_operation_refuses_the_change_or_keeps_it() {
     }
 }
 
+// Shows F28.
 #[test]
 fn one_flipped_bit_in_either_copy_changes_nothing() {
     let good = furnished();
@@ -380,6 +383,7 @@ fn what_would_not_read_back_is_refused_with_its_reason() {
     assert_eq!(store.read().expect("reads"), before);
 }
 
+// Shows F27.
 #[test]
 fn the_latch_survives_a_power_cut_as_it_was_or_as_it_is() {
     let disk = furnished();
