@@ -1,12 +1,14 @@
 # The few things that are done with firstmile; `make` alone lists them.
 
 CARGO ?= cargo
+# For `make test-board`: only scenarios with this in their name.
+ONLY ?=
 # For `make fuzz`: how long each target runs, and which.
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test cross deb deny box-check conformance fuzz bench bench-destinations bench-capture bench-peers yocto-crates soak
+.PHONY: help demo test cross deb deny box-check conformance fuzz bench bench-destinations bench-capture bench-peers yocto-crates soak board-image test-board
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/make \1	\2/p' $(firstword $(MAKEFILE_LIST))
@@ -76,3 +78,11 @@ bench-capture: ## capture beside the bare pipeline with the same encoders; some 
 bench-peers: ## publishing beside ffmpeg, rtmp2sink and the least it can cost; some 6 minutes
 	.ci/setup bench
 	$(CARGO) bench --locked --bench peers -- $(PEERS)
+
+board-image: ## the emulated board's image: kernel and root file system from Debian's ARM packages, kept outside the tree
+	.ci/setup board
+	tests/board/image/build
+
+test-board: ## the whole box on an emulated ARM board, live to a real server; up to half an hour the first time
+	.ci/setup board
+	.ci/board $(ONLY)

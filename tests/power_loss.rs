@@ -174,10 +174,21 @@ impl Disk for Model {
         let mut state = self.0.borrow_mut();
         let state = &mut *state;
         state.begin()?;
-        let content = state.now.names.remove(from).expect("a file");
+        let content = state.now.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
         state.now.names.insert(to.to_owned(), content);
         state.unsynced.push(Unsynced::Name(to.to_owned(), content));
         state.unsynced.push(Unsynced::NoName(from.to_owned()));
+        Ok(())
+    }
+
+    fn remove(&mut self, name: &str) -> io::Result<()> {
+        let mut state = self.0.borrow_mut();
+        let state = &mut *state;
+        state.begin()?;
+        if state.now.names.remove(name).is_none() {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        state.unsynced.push(Unsynced::NoName(name.to_owned()));
         Ok(())
     }
 
@@ -249,6 +260,7 @@ fn furnished() -> Model {
     Model::holding(files)
 }
 
+// Shows F27.
 #[test]
 fn whatever_a_power_cut_leaves_the_old_or_the_new_settings_hold() {
     let mut crashes = 0;
@@ -295,6 +307,7 @@ fn a_store_goes_on_after_a_power_cut() {
     }
 }
 
+// Shows F28.
 #[test]
 fn a_disk_that_fails_at_any_operation_refuses_the_change_or_keeps_it() {
     for operation in ALL {
@@ -328,6 +341,7 @@ fn a_disk_that_fails_at_any_operation_refuses_the_change_or_keeps_it() {
     }
 }
 
+// Shows F28.
 #[test]
 fn one_flipped_bit_in_either_copy_changes_nothing() {
     let good = furnished();
@@ -369,6 +383,7 @@ fn what_would_not_read_back_is_refused_with_its_reason() {
     assert_eq!(store.read().expect("reads"), before);
 }
 
+// Shows F27.
 #[test]
 fn the_latch_survives_a_power_cut_as_it_was_or_as_it_is() {
     let disk = furnished();
@@ -386,6 +401,22 @@ fn the_latch_survives_a_power_cut_as_it_was_or_as_it_is() {
     }
     store.reset().expect("resets");
     assert!(!store.latched(), "a reset box does not go live by itself");
+}
+
+#[test]
+fn a_factory_reset_forgets_the_black_boxes_too() {
+    let disk = furnished();
+    let mut store = Store::new(disk.clone());
+    for past in ["at home", "at church", "at the stadium"] {
+        store.keep_black_box(past.as_bytes()).expect("keeps");
+    }
+    let kept = || {
+        let state = disk.0.borrow();
+        state.now.names.keys().filter(|name| name.starts_with("black-box")).count()
+    };
+    assert_eq!(kept(), 3);
+    store.reset().expect("resets");
+    assert_eq!(kept(), 0);
 }
 
 #[test]

@@ -89,6 +89,10 @@ impl Disk for Folder {
         fs::rename(self.path.join(from), self.path.join(to))
     }
 
+    fn remove(&mut self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.path.join(name))
+    }
+
     fn sync_folder(&mut self) -> io::Result<()> {
         File::open(&self.path)?.sync_all()
     }

@@ -58,6 +58,12 @@ pub trait Disk {
     /// What the system says.
     fn rename(&mut self, from: &str, to: &str) -> io::Result<()>;
 
+    /// Takes a file away.
+    ///
+    /// # Errors
+    /// What the system says; `NotFound` when there is none.
+    fn remove(&mut self, name: &str) -> io::Result<()>;
+
     /// Returns when the folder's names survive a power cut.
     ///
     /// # Errors
@@ -163,7 +169,7 @@ impl<D: Disk> Store<D> {
         }
     }
 
-    /// Forgets settings, keys and the latch, whatever state the store is in.
+    /// Forgets settings, keys, the latch and the black boxes, whatever state the store is in.
     ///
     /// # Errors
     /// [`StoreError::Read`] and [`StoreError::Write`].
@@ -177,6 +183,7 @@ impl<D: Disk> Store<D> {
         }
         let stored = self.replace(newest + 1, Partial::default(), None)?;
         self.put(LATCH, &sealed::seal(0, "idle")).map_err(StoreError::Write)?;
+        self.remove_black_boxes().map_err(StoreError::Write)?;
         match stored.stale.is_empty() {
             true => Ok(stored),
             false => Err(StoreError::Write(io::Error::other("a copy with the keys is left"))),
@@ -214,6 +221,16 @@ impl<D: Disk> Store<D> {
             }
         }
         self.put(&black_box(1), past).map_err(StoreError::Write)
+    }
+
+    fn remove_black_boxes(&mut self) -> io::Result<()> {
+        for number in 1..=BLACK_BOXES_KEPT {
+            match self.disk.remove(&black_box(number)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        self.disk.sync_folder()
     }
 
     /// What is stored, and which copy holds it.

@@ -397,7 +397,7 @@ impl<'a> Parts<'a> {
         let app = app.strip_suffix('/').unwrap_or(app);
         if let Some(platform_app) = self.platform_app() {
             let (path, _query) = app.split_once('?').unwrap_or((app, ""));
-            if app.is_empty() {
+            if path.trim_matches('/').is_empty() {
                 return Err(UrlError::NoApp);
             }
             if path.strip_prefix(platform_app).is_some_and(|rest| rest.starts_with('/')) {

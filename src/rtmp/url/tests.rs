@@ -40,6 +40,7 @@ fn an_address_that_cannot_be_called_is_refused_by_its_reason() {
         ("rtmp://h", UrlError::NoApp),
         ("rtmp://h?a=1/live", UrlError::NoApp),
         ("rtmps://a.rtmps.youtube.com/", UrlError::NoApp),
+        ("rtmps://a.rtmps.youtube.com///", UrlError::NoApp),
         ("rtmp://h:0/live", UrlError::BadPort),
         ("rtmp://h:65536/live", UrlError::BadPort),
         ("rtmp://h:+80/live", UrlError::BadPort),
