@@ -61,7 +61,8 @@ fn compare(arguments: &Arguments) -> ExitCode {
         arguments.seconds
     );
     println!(
-        "Delay: from a picture that the camera has to its access unit in the queue, or at the sink"
+        "Delay: from a picture that the camera has to its access unit in the queue, or at the sink; \
+         it tells something on an otherwise idle machine only"
     );
     let (mut bare, mut ours) = (Vec::new(), Vec::new());
     for round in 0..arguments.runs {
