@@ -1,12 +1,14 @@
 # The few things that are done with firstmile; `make` alone lists them.
 
 CARGO ?= cargo
+# For `make test-board`: only scenarios with this in their name.
+ONLY ?=
 # For `make fuzz`: how long each target runs, and which.
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test cross deb deny box-check conformance fuzz bench bench-destinations bench-peers yocto-crates soak
+.PHONY: help demo test cross deb deny box-check conformance fuzz bench bench-destinations bench-capture bench-peers yocto-crates soak board-image test-board
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/make \1	\2/p' $(firstword $(MAKEFILE_LIST))
@@ -43,6 +45,7 @@ box-check: ## build the packages, install one into a clean Debian, run the ARM b
 
 deny: ## licences and doubles of what is linked in, against deny.toml
 	.ci/setup build
+	$(CARGO) fetch --locked --quiet # with what other systems would use, which cargo-deny wants to see
 	PATH="$$(.ci/tool cargo-deny):$$PATH" cargo deny --offline --locked check licenses bans sources
 
 yocto-crates: ## the Yocto recipe's list of crates anew, after Cargo.lock changed
@@ -69,6 +72,18 @@ bench-destinations: ## what each further destination costs beside the first; hal
 	.ci/setup build
 	$(CARGO) bench --locked --bench destinations
 
+bench-capture: ## capture beside the bare pipeline with the same encoders; some 4 minutes
+	.ci/setup demo
+	$(CARGO) bench --locked --bench capture -- $(CAPTURE)
+
 bench-peers: ## publishing beside ffmpeg, rtmp2sink and the least it can cost; some 6 minutes
 	.ci/setup bench
 	$(CARGO) bench --locked --bench peers -- $(PEERS)
+
+board-image: ## the emulated board's image: kernel and root file system from Debian's ARM packages, kept outside the tree
+	.ci/setup board
+	tests/board/image/build
+
+test-board: ## the whole box on an emulated ARM board, live to a real server; up to half an hour the first time
+	.ci/setup board
+	.ci/board $(ONLY)

@@ -135,6 +135,7 @@ fn devices_that_are_not_there_are_named() {
     assert!(matches!(&error, CaptureError::NoCamera { why, .. } if why.contains("noelement")));
 }
 
+// Shows F24.
 #[test]
 fn a_camera_that_is_unplugged_becomes_a_slate_and_comes_back() {
     let taken = Taken::default();
@@ -155,6 +156,7 @@ fn a_camera_that_is_unplugged_becomes_a_slate_and_comes_back() {
     assert_eq!(events.last(), Some(&CaptureEvent::Ended));
 }
 
+// Shows F26.
 #[test]
 fn a_microphone_that_fails_becomes_silence_and_comes_back() {
     let taken = Taken::default();
@@ -171,6 +173,7 @@ fn a_microphone_that_fails_becomes_silence_and_comes_back() {
     assert!(!taken.seen_events().contains(&LOST_CAMERA));
 }
 
+// Shows F25.
 #[test]
 fn a_camera_that_freezes_is_noticed_within_two_seconds() {
     let camera = FakeCamera::start();

@@ -679,6 +679,7 @@ fn assert_no_key(session: &Session) {
     }
 }
 
+// Shows F16, F17, F18, F19, F20.
 #[test]
 fn every_misdeed_of_a_server_has_a_name() {
     let mut failures = Vec::new();

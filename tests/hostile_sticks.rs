@@ -203,6 +203,7 @@ fn the_twin_of_a_mac_beside_the_file_does_not_matter() {
     assert_eq!(desk.stored().keys().count(), 1);
 }
 
+// Shows F29.
 #[test]
 fn a_result_file_that_is_a_link_is_not_followed() {
     let desk = Desk::new();
@@ -214,6 +215,7 @@ fn a_result_file_that_is_a_link_is_not_followed() {
     assert_eq!(fs::read_to_string(victim).unwrap(), "precious");
 }
 
+// Shows F29.
 #[test]
 fn a_stick_says_each_mistake_with_its_line() {
     let desk = Desk::new();

@@ -62,6 +62,7 @@ fn the_manager_hears_ready_once_and_the_state_and_then_that_the_box_lives() {
     assert_eq!(heard.last().map(String::as_str), Some("STOPPING=1"), "{heard:?}");
 }
 
+// Shows F30.
 #[test]
 fn a_box_that_is_stopped_is_silent_so_that_the_watchdog_ends_it() {
     let folder = Folder::new("service");
@@ -76,6 +77,17 @@ fn a_box_that_is_stopped_is_silent_so_that_the_watchdog_ends_it() {
     assert_eq!(lives(&manager.hears(Duration::from_secs(3), |_| false)), 0);
     kill(box_, Signal::SIGCONT).expect("our own child");
     assert!(lives(&manager.hears(PATIENCE, |heard| lives(heard) > 0)) > 0);
+}
+
+#[test]
+fn plugins_are_known_before_the_first_press() {
+    let folder = Folder::new("service");
+    let registry = folder.path().join("gstreamer.registry");
+    let named = registry.display().to_string();
+    let mut appliance = Appliance::start_in(folder, &[("GST_REGISTRY_1_0", named.as_str())]);
+    let known = support::eventually(PATIENCE, || registry.exists().then_some(()));
+    assert!(known.is_some(), "nobody has looked at them:\n{}", appliance.log());
+    appliance.end();
 }
 
 /// The kinds of threads that the program has.
@@ -115,6 +127,7 @@ fn in_gstreamer() {
     thread::sleep(PATIENCE);
 }
 
+// Shows F30.
 #[test]
 fn a_panic_in_any_thread_ends_the_program() {
     for kind in THREADS {

@@ -54,6 +54,7 @@ fn a_session_survives_pieces_of_any_size() {
     }
 }
 
+// Shows F16.
 #[test]
 fn a_server_may_use_any_chunk_size() {
     for chunk_size in [1, 2, 127, 128, 129, 4096, 65_536, 0x7FFF_FFFF] {
@@ -116,6 +117,7 @@ fn a_cut_at_any_byte_to_the_server_ends_both_sides() {
     }
 }
 
+// Shows F20.
 #[test]
 fn a_ping_is_answered_while_media_waits() {
     for started in [0, 1, 700, 29_999] {
@@ -140,6 +142,7 @@ fn a_ping_is_answered_while_media_waits() {
     }
 }
 
+// Shows F20.
 #[test]
 fn several_pings_are_answered_in_their_order_and_no_more_are_kept_than_allowed() {
     let mut pair = Pair::friendly(ConnectOrder::Conforming);
@@ -201,6 +204,7 @@ fn a_spurious_timeout_or_a_late_input_changes_nothing() {
     assert!(matches!(pair.client_events.last(), Some((_, Event::Ended(_)))));
 }
 
+// Shows F21, F22.
 #[test]
 fn media_crosses_every_border_of_the_timestamp_unchanged() {
     for border in [0xFF_FFFF_u64, 1 << 31, 1 << 32] {

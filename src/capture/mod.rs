@@ -107,6 +107,15 @@ pub struct Capture {
     stop: Stop,
 }
 
+/// Lets GStreamer look at its plugins. It does so once, and again when one has changed; on a small board that takes
+/// longer than going live may. Blocks until it is done, and so does whatever needs GStreamer meanwhile.
+///
+/// # Errors
+/// When there is no GStreamer to be used.
+pub fn get_ready() -> Result<(), CaptureError> {
+    gst::init().map_err(|error| CaptureError::Gstreamer(bus::one_line(&error.to_string())))
+}
+
 impl Capture {
     /// Chooses encoders, opens the sources and starts the programme.
     ///

@@ -3,6 +3,7 @@
 use std::env;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread;
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
@@ -51,6 +52,7 @@ pub async fn run(args: RunArgs) -> Result<(), Failure> {
     let restarts = wait_after_failures().await;
     let profile = args.board.profile()?;
     let memory = remember(&args)?;
+    look_at_plugins();
     let (inputs, received) = box_loop::inputs();
 
     let at_port = inputs.clone();
@@ -91,6 +93,18 @@ pub async fn run(args: RunArgs) -> Result<(), Failure> {
             Ok(())
         }
         code => Err(Failure::new(Code::Failed, format!("the box ended with code {code}"))),
+    }
+}
+
+/// Begins with what the first broadcast would have to wait for.
+fn look_at_plugins() {
+    let look = || {
+        if let Err(error) = capture::get_ready() {
+            tracing::error!("{error}");
+        }
+    };
+    if let Err(error) = thread::Builder::new().name("plugins".to_owned()).spawn(look) {
+        tracing::warn!(%error, "the plugins are looked at when the first broadcast begins");
     }
 }
 

@@ -177,6 +177,7 @@ mod tests {
         assert_eq!(link(&[]), Link::Down);
     }
 
+    // Shows F23.
     #[test]
     fn the_clock_is_believed_when_it_is_set_or_kept_by_something_else() {
         let day = Duration::from_secs(86_400);

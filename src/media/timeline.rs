@@ -162,11 +162,13 @@ mod tests {
         a_day_of_ntsc((1 << 31) - 12 * 3_600_000);
     }
 
+    // Shows F22.
     #[test]
     fn a_day_at_29_97_fps_does_not_drift_across_32_bits() {
         a_day_of_ntsc((1 << 32) - 12 * 3_600_000);
     }
 
+    // Shows F22.
     #[test]
     fn the_wire_time_wraps_at_32_bits_and_the_media_time_does_not() {
         let at = |dts_ms| Stamp { dts_ms, composition_time_ms: 0 }.wire_ms();

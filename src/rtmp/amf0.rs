@@ -426,6 +426,7 @@ mod tests {
         assert_eq!(Decoder::new(b"\x02\x00\x02a\xff").value(), Ok(Value::from("a\u{fffd}")));
     }
 
+    // Shows F18.
     #[test]
     fn depth_number_and_length_are_bounded() {
         let nest = |depth: usize| [b"\x0a\x00\x00\x00\x01".repeat(depth), vec![0x05]].concat();

@@ -94,6 +94,7 @@ fn a_type_3_header_never_starts_a_message_behind_a_type_0_header() {
     assert_eq!(taken(&mut out), hex("04 000000 000001 08 01000000 61  84 000000 61"));
 }
 
+// Shows F21.
 #[test]
 fn the_extended_timestamp_is_repeated_on_each_further_chunk() {
     let mut writer = Writer::new();
@@ -213,6 +214,7 @@ fn an_aborted_message_is_forgotten() {
     assert_eq!(bodies(&wire), [(5, vec![b'b'])]);
 }
 
+// Shows F16.
 #[test]
 fn a_new_chunk_size_holds_from_the_next_chunk_on() {
     let part = "61".repeat(128);

@@ -86,6 +86,7 @@ impl Received {
 mod tests {
     use super::*;
 
+    // Shows F19.
     #[test]
     fn acknowledgements_are_counted_across_both_kinds_of_wrap() {
         let step = 100_000_u64;
@@ -117,6 +118,7 @@ mod tests {
         assert_eq!(delivered.bytes(), 55_000);
     }
 
+    // Shows F19.
     #[test]
     fn acknowledgements_are_due_each_half_window_and_only_when_asked_for() {
         let mut received = Received::default();

@@ -1,0 +1,71 @@
+//! The lights as the kernel's lines show them, held against what the manual says of them.
+
+use std::time::Duration;
+
+use firstmile::panel::{Indication, Rhythm, lights};
+
+/// One look at both lights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// The board's time.
+    pub at: Duration,
+    pub live: bool,
+    pub status: bool,
+}
+
+/// The part of all looks that has to agree; emulation is late at times.
+const AGREEMENT: f64 = 0.85;
+/// How finely the beginning of a rhythm is searched.
+const STEP: Duration = Duration::from_millis(20);
+
+/// Reads what the board's shell prints: uptime, live, status.
+pub fn parse(text: &str) -> Vec<Look> {
+    let look = |line: &str| {
+        let mut words = line.split_whitespace();
+        let at = words.next()?.parse().ok().map(Duration::from_secs_f64)?;
+        Some(Look { at, live: words.next()? == "1", status: words.next()? == "1" })
+    };
+    text.lines().filter_map(look).collect()
+}
+
+/// Whether the lights show this: there is a moment at which both rhythms can have begun.
+pub fn show(looks: &[Look], indication: Indication) -> bool {
+    let wanted = lights(indication);
+    let both = [
+        (wanted.live, looks_of(looks, |l| l.live)),
+        (wanted.status, looks_of(looks, |l| l.status)),
+    ];
+    looks.len() >= 10 && both.iter().all(|(rhythm, levels)| follows(levels, *rhythm))
+}
+
+fn looks_of(looks: &[Look], of: impl Fn(&Look) -> bool) -> Vec<(Duration, bool)> {
+    looks.iter().map(|look| (look.at, of(look))).collect()
+}
+
+fn follows(levels: &[(Duration, bool)], rhythm: Rhythm) -> bool {
+    let period = rhythm.period();
+    let begins = (0..).map(|n| STEP * n).take_while(|begin| begin.is_zero() || *begin < period);
+    let agreement = |begin: Duration| {
+        let agree = levels.iter().filter(|(at, lit)| rhythm.is_lit(*at + begin) == *lit).count();
+        agree as f64 / levels.len() as f64
+    };
+    begins.map(agreement).fold(0.0, f64::max) >= AGREEMENT
+}
+
+#[test]
+fn a_rhythm_is_told_from_others_by_its_levels() {
+    let shown = lights(Indication::NeedsSetup);
+    let looks: Vec<Look> = (0..90)
+        .map(|n| {
+            let at = Duration::from_millis(n * 50);
+            let began = at + Duration::from_millis(1_234);
+            Look { at, live: shown.live.is_lit(began), status: shown.status.is_lit(began) }
+        })
+        .collect();
+    assert!(show(&looks, Indication::NeedsSetup));
+    for other in
+        Indication::ALL.into_iter().filter(|i| !i.is_momentary() && *i != Indication::NeedsSetup)
+    {
+        assert!(!show(&looks, other), "{}", other.name());
+    }
+}

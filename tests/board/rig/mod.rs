@@ -1,0 +1,267 @@
+//! The rig: an emulated board with the box on it, seen and touched as its owner would.
+
+#![allow(dead_code, reason = "each scenario uses its own part")]
+
+pub mod agent;
+pub mod console;
+pub mod lights;
+pub mod qemu;
+mod qmp;
+pub mod ready;
+pub mod server;
+
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use firstmile::panel::Indication;
+use serde_json::{Value, json};
+
+use agent::Agent;
+use console::Console;
+use qemu::{Begin, Disks, Qemu};
+use ready::{BOOT_TIMEOUT, Ready};
+use server::Server;
+
+/// Longest that the box may take for what it does in seconds, on a busy machine under emulation.
+pub const PATIENCE: Duration = Duration::from_secs(180);
+/// The stream key of all scenarios; searched for wherever it must not be.
+pub const KEY: &str = "canary-k3y-5ae1f7c902";
+
+/// The board, or the reason for not trying it in one line.
+pub fn ready_or_skip() -> Option<Ready> {
+    let ready = Ready::find();
+    if ready.is_none() {
+        eprintln!("skipped: the emulated board (make test-board tries it)");
+    }
+    ready
+}
+
+/// An emulated board under power.
+pub struct Board {
+    qemu: Option<Qemu>,
+    pub agent: Agent,
+    pub console: Console,
+}
+
+impl Board {
+    /// A board that has just booted, with an empty data partition and the box started.
+    pub fn fresh(ready: &Ready) -> Board {
+        let mut board = Board::booted(ready, Disks::new(&ready.installed()));
+        board.start_box();
+        board
+    }
+
+    /// A board that has just booted with this data partition; the box is not started yet.
+    pub fn booted(ready: &Ready, disks: Disks) -> Board {
+        disks.lay_root(&ready.installed());
+        let mut board = Board::begin(ready, disks, &Begin::Restore(&ready.state()), &[]);
+        board.set_clock(SystemTime::now());
+        board
+    }
+
+    /// Switches a board on and lets it boot by itself.
+    pub fn power_on(ready: &Ready, disks: Disks, more: &[&str]) -> Board {
+        let mut board = Board::begin(ready, disks, &Begin::Boot, more);
+        let up = board.agent.wait_ready(BOOT_TIMEOUT);
+        up.unwrap_or_else(|why| panic!("{why}\n{}", board.qemu().kernel_log()));
+        board
+    }
+
+    fn begin(ready: &Ready, disks: Disks, begin: &Begin, more: &[&str]) -> Board {
+        let (qemu, agent, console) = Qemu::start(&ready.parts, disks, begin, more);
+        Board { qemu: Some(qemu), agent: Agent::on(agent), console: Console::on(console) }
+    }
+
+    /// The machine under it.
+    pub fn qemu(&mut self) -> &mut Qemu {
+        self.qemu.as_mut().expect("it is under power")
+    }
+
+    /// Mounts the data partition and starts the box, as booting does.
+    pub fn start_box(&mut self) {
+        self.sh("blockdev --flushbufs /dev/vdb; mount /var/lib/firstmile");
+        self.sh("systemctl start firstmile-reboot.path firstmile");
+    }
+
+    pub fn set_clock(&mut self, to: SystemTime) {
+        let since = to.duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
+        self.sh(&format!("date -u -s @{}", since.as_secs()));
+    }
+
+    /// Runs a command in the rig's shell on the board.
+    #[track_caller]
+    pub fn sh(&mut self, command: &str) -> String {
+        self.agent.sh(command)
+    }
+
+    /// The same, with a result.
+    #[track_caller]
+    pub fn try_sh(&mut self, command: &str) -> agent::Said {
+        self.agent.run(command, PATIENCE)
+    }
+
+    /// Gives the box what an integrator would: the authority of the server.
+    pub fn trust(&mut self, server: &Server) {
+        self.write("/etc/firstmile/authority.pem", &server.authority());
+    }
+
+    /// Writes a text file on the board.
+    pub fn write(&mut self, path: &str, text: &str) {
+        let folder = Path::new(path).parent().expect("a folder").display();
+        self.sh(&format!("mkdir -p {folder}; cat >{path} <<'END'\n{}\nEND\n", text.trim_end()));
+    }
+
+    /// Sets the server and its key over the serial line, as an owner with a cable does.
+    pub fn provision(&mut self, server: &Server) {
+        self.trust(server);
+        self.types("\r", "firstmile (needs setup)> ");
+        self.types(
+            &format!("destination add tube {}\r", server.url()),
+            "destination.tube.url is set",
+        );
+        self.types("set destination.tube.ca_file /etc/firstmile/authority.pem\r", "ca_file is set");
+        self.types("key tube\r", "(not shown): ");
+        self.types(&format!("{KEY}\r"), "firstmile (ready)> ");
+    }
+
+    /// Types at the serial console, and waits for one of these words (`a|b`).
+    #[track_caller]
+    pub fn types(&mut self, text: &str, until: &str) -> String {
+        let wanted = |said: &str| until.split('|').any(|word| said.contains(word));
+        let typed = self.console.types(text, PATIENCE, wanted);
+        typed.unwrap_or_else(|said| panic!("no {until:?} after {text:?}: {said}"))
+    }
+
+    /// Types a command, and gives all of the answer: what stands before the next prompt.
+    #[track_caller]
+    pub fn asks(&mut self, command: &str) -> String {
+        let is_answered =
+            |said: &str| said.rfind("firstmile (").is_some_and(|at| said[at..].contains(")> "));
+        let typed = self.console.types(&format!("{command}\r"), PATIENCE, is_answered);
+        typed.unwrap_or_else(|said| panic!("no answer to {command:?}: {said}"))
+    }
+
+    /// What the serial console answers to `status`.
+    #[track_caller]
+    pub fn status(&mut self) -> String {
+        self.asks("status")
+    }
+
+    /// Waits until the console says one of these states (`a|b`), and gives its words.
+    #[track_caller]
+    pub fn until(&mut self, states: &str) -> String {
+        let wanted: Vec<String> =
+            states.split('|').map(|s| format!("state        {s} for")).collect();
+        self.until_told(states, |said| wanted.iter().any(|state| said.contains(state)))
+    }
+
+    /// Waits until the console's status is as wanted.
+    #[track_caller]
+    pub fn until_told(&mut self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let said = self.status();
+            if wanted(&said) {
+                return said;
+            }
+            assert!(Instant::now() < deadline, "never {what}: {said}");
+            thread::sleep(Duration::from_millis(300));
+        }
+    }
+
+    /// Waits until the lights show this.
+    #[track_caller]
+    pub fn until_lights(&mut self, indication: Indication) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let looks = self.look(Duration::from_secs(5));
+            if lights::show(&looks, indication) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "never {}: {looks:?}", indication.name());
+        }
+    }
+
+    /// Looks at the lights for a while, some 15 times a second.
+    pub fn look(&mut self, long: Duration) -> Vec<lights::Look> {
+        let end_s = long.as_secs();
+        lights::parse(&self.sh(&format!(
+            "P=$(echo {PANEL}); read now x </proc/uptime; end=$((${{now%.*}} + {end_s})); \
+             while [ ${{now%.*}} -lt $end ]; do read live <$P/sim_gpio0/value; \
+             read status <$P/sim_gpio1/value; read now x </proc/uptime; \
+             echo $now $live $status; sleep 0.04; done"
+        )))
+    }
+
+    /// A short press of the button; gives the board's time of it.
+    pub fn press(&mut self) -> Duration {
+        self.hold(Duration::from_millis(200))
+    }
+
+    /// Presses the button for so long; gives the board's time of it.
+    pub fn hold(&mut self, long: Duration) -> Duration {
+        let at = self.sh(&format!(
+            "P=$(echo {PANEL}); read now x </proc/uptime; echo pull-up >$P/sim_gpio2/pull; \
+             sleep {}; echo pull-down >$P/sim_gpio2/pull; echo $now",
+            long.as_secs_f64()
+        ));
+        Duration::from_secs_f64(at.trim().parse().expect("seconds"))
+    }
+
+    /// Goes live by the button, and waits until the lights and the console say so.
+    pub fn goes_live(&mut self) {
+        self.press();
+        self.until("live");
+    }
+
+    /// Holds the button, and waits until the broadcast has ended.
+    pub fn stops(&mut self) {
+        self.hold(Duration::from_millis(2_600));
+        self.until("ready");
+    }
+
+    /// Pulls or plugs the network cable.
+    pub fn cable(&mut self, is_plugged: bool) {
+        self.ask("set_link", json!({ "name": "nic0", "up": is_plugged }));
+    }
+
+    /// Asks the emulator.
+    #[track_caller]
+    pub fn ask(&mut self, command: &str, arguments: Value) -> Value {
+        self.qemu().qmp.ask(command, arguments)
+    }
+
+    /// The last lines of the box's journal, with the board's time.
+    pub fn journal(&mut self) -> String {
+        self.sh("journalctl -u firstmile -o short-monotonic --no-pager -n 400 2>&1")
+    }
+
+    /// Cuts the power. Gives what is left.
+    pub fn cut_power(mut self) -> Disks {
+        self.qemu.take().expect("it is under power").cut_power()
+    }
+}
+
+/// The lines of the panel, as the kernel shows them.
+pub const PANEL: &str = "/sys/devices/platform/gpio-sim.*/gpiochip*";
+
+impl Drop for Board {
+    fn drop(&mut self) {
+        let Some(qemu) = self.qemu.take() else { return };
+        if thread::panicking() {
+            let said = self.console.said();
+            let tail: String =
+                said.chars().skip(said.chars().count().saturating_sub(3_000)).collect();
+            eprintln!("--- the console said\n{tail}");
+            let journal = "journalctl --no-pager -n 60 -o short-monotonic 2>&1";
+            let journal = self.agent.try_run(journal, Duration::from_secs(60));
+            eprintln!(
+                "--- the board's journal\n{}",
+                journal.map_or_else(|why| why, |said| said.text)
+            );
+            eprintln!("--- the kernel said\n{}\n{}", qemu.kernel_log(), qemu.log());
+        }
+        qemu.cut_power();
+    }
+}

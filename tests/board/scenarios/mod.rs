@@ -1,0 +1,5 @@
+//! The promises, by what may happen to a box.
+
+mod go_live_by_button;
+mod network_lost;
+mod without_settings;
