@@ -1,5 +1,7 @@
 //! The button leads to a programme that any viewer can watch.
 
+use std::time::Duration;
+
 use firstmile::panel::{Attention, Indication};
 
 use crate::rig::server::Server;
@@ -26,4 +28,26 @@ fn the_button_leads_to_a_decodable_programme_over_rtmps() {
         "board: press to first acknowledged key frame {} ms of the board's time; {programme:?}",
         live.saturating_sub(pressed).as_millis()
     );
+}
+
+#[test]
+fn a_hold_ends_the_broadcast_and_a_short_press_does_not() {
+    let Some(ready) = ready_or_skip() else { return };
+    let server = Server::start();
+    let mut board = Board::fresh(&ready);
+    board.provision(&server);
+    board.goes_live();
+    server.receives(30_000);
+    board.press();
+    server.receives(30_000);
+    board.until("live");
+    board.stops();
+    board.until_lights(Indication::Ready);
+    server.only_programme();
+    // A hold on a box that is ready starts nothing.
+    let received = server.recorded_bytes();
+    board.hold(Duration::from_millis(2_600));
+    board.until_lights(Indication::Ready);
+    board.until("ready");
+    assert_eq!(server.recorded_bytes(), received);
 }

@@ -5,4 +5,5 @@ mod network_lost;
 mod process_ended;
 mod provisioning;
 mod sources_lost;
+mod storage;
 mod without_settings;

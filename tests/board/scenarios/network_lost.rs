@@ -4,9 +4,12 @@ use std::thread;
 use std::time::Duration;
 
 use firstmile::panel::{Attention, Because, Indication};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::rig::server::{Server, assert_watchable};
 use crate::rig::{Board, ready_or_skip};
+use crate::support::pki::Flaw;
 
 const LIVE: Indication = Indication::Live { attention: Attention::None };
 
@@ -42,5 +45,30 @@ fn a_cable_pulled_for_ten_seconds_is_told_and_forgiven() {
     assert!(status.contains("network      down"), "{status}");
     thread::sleep(Duration::from_secs(5));
     board.cable(true);
+    ends_well(&server, board);
+}
+
+// Shows F03.
+#[test]
+fn a_frozen_server_is_noticed_and_live_again_when_it_thaws() {
+    let Some((server, mut board)) = live() else { return };
+    let process = Pid::from_raw(server.nginx.process_id() as i32);
+    kill(process, Signal::SIGSTOP).expect("our own child");
+    board.until("retrying");
+    board.until_lights(Indication::Retrying { because: Because::Network });
+    kill(process, Signal::SIGCONT).expect("our own child");
+    ends_well(&server, board);
+}
+
+// Shows F13.
+#[test]
+fn a_server_with_a_bad_certificate_gets_nothing_and_the_lights_say_why() {
+    let Some((mut server, mut board)) = live() else { return };
+    server.replace(Flaw::WrongName);
+    board.until("retrying");
+    board.until_lights(Indication::Retrying { because: Because::Certificate });
+    assert!(server.recorded_by_the_other().is_empty(), "a stranger got media");
+    server.open();
+    board.asks("live");
     ends_well(&server, board);
 }

@@ -35,3 +35,40 @@ fn a_stick_provisions_the_box_and_loses_its_key() {
     board.stops();
     server.only_programme();
 }
+
+// Shows F29.
+#[test]
+fn a_hostile_stick_is_refused_and_changes_nothing_while_live() {
+    let Some(ready) = ready_or_skip() else { return };
+    let server = Server::start();
+    let mut board = Board::fresh(&ready);
+    board.provision(&server);
+    board.goes_live();
+    let shown = board.asks("show destination");
+    let long = vec![b'#'; 200 * 1024];
+    let escapes = b"version = 1\n\x1b]0;owned\x07[[destination]]\nname = \"\x1b[2Jx\"\n";
+    let mut fat = std::fs::read(Stick::with_settings("version = 1\n").image()).expect("a stick");
+    fat[512..40_000].fill(0xFF); // the allocation table is gone
+    let sticks = [
+        Stick::with_settings(
+            "version = 1\n[[destination]]\nname = \"tube\"\nurl = \"gopher://x\"\n",
+        ),
+        Stick::with_settings(&String::from_utf8_lossy(escapes)),
+        Stick::with_settings(&String::from_utf8_lossy(&long)),
+        Stick::raw(&fat),
+        Stick::raw(&[0x5A; 4096]),
+    ];
+    for stick in &sticks {
+        board.plug(stick);
+        board.sh("for n in 1 2 3 4 5 6 7 8 9 10; do [ -b /dev/sda ] && break; sleep 0.5; done; \
+             udevadm settle; until ! systemctl -q is-active 'firstmile-import@*'; do sleep 0.5; done");
+        board.unplug(stick);
+        board.until("live");
+    }
+    server.receives(30_000);
+    let after = board.asks("show destination");
+    assert_eq!(shown, after, "a stick changed a setting");
+    assert!(!board.console.said().contains('\x07'), "an escape sequence reached the console");
+    board.stops();
+    server.only_programme();
+}
