@@ -8,7 +8,7 @@ FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test cross deb deny box-check conformance fuzz bench bench-destinations bench-peers yocto-crates soak board-image test-board
+.PHONY: help demo test cross deb deny box-check conformance fuzz bench bench-destinations bench-capture bench-peers yocto-crates soak board-image test-board
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/make \1	\2/p' $(firstword $(MAKEFILE_LIST))
@@ -70,6 +70,10 @@ bench: ## what chunks, AMF0, FLV and a session cost, compared with the run befor
 bench-destinations: ## what each further destination costs beside the first; half a minute
 	.ci/setup build
 	$(CARGO) bench --locked --bench destinations
+
+bench-capture: ## capture beside the bare pipeline with the same encoders; some 4 minutes
+	.ci/setup demo
+	$(CARGO) bench --locked --bench capture -- $(CAPTURE)
 
 bench-peers: ## publishing beside ffmpeg, rtmp2sink and the least it can cost; some 6 minutes
 	.ci/setup bench

@@ -1,0 +1,127 @@
+//! What capture costs beside the bare pipeline with the same encoders.
+//!
+//! `make bench-capture` gives the same pictures and samples, at the pace of a camera, to the product
+//! and to what `gst-launch-1.0` would be given: source, queue, encoder, parser, sink. Each is a
+//! process of its own, and they take turns, because the neighbours on a machine come and go: all
+//! that counts is the ratio. The pictures are made beforehand, so that neither side draws any.
+#![allow(missing_docs)]
+
+mod camera;
+#[path = "../peers/goals.rs"]
+mod goals;
+mod programme;
+mod report;
+mod sides;
+
+use std::alloc::System;
+use std::process::{Command, ExitCode, Stdio};
+
+use clap::Parser;
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+use goals::{Goals, Spread, line};
+use report::Report;
+use sides::Side;
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+#[derive(Parser)]
+struct Arguments {
+    /// Runs of each side
+    #[arg(long, default_value_t = 5)]
+    runs: usize,
+    /// Counted seconds of each run
+    #[arg(long, default_value_t = 20)]
+    seconds: u64,
+    /// Be one of the processes that are compared
+    #[arg(long, hide = true)]
+    side: Option<Side>,
+    /// Cargo says this to every benchmark
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match arguments.side {
+        Some(side) => {
+            println!("{}", side.run(arguments.seconds).to_json());
+            ExitCode::SUCCESS
+        }
+        None => compare(&arguments),
+    }
+}
+
+fn compare(arguments: &Arguments) -> ExitCode {
+    println!(
+        "{}; median (least-most) of {} runs of {} s each, in turn",
+        programme::TITLE,
+        arguments.runs,
+        arguments.seconds
+    );
+    println!(
+        "Delay: from a picture that the camera has to its access unit in the queue, or at the sink; \
+         it tells something on an otherwise idle machine only"
+    );
+    let (mut bare, mut ours) = (Vec::new(), Vec::new());
+    for round in 0..arguments.runs {
+        let mut sides = [(Side::Bare, &mut bare), (Side::Ours, &mut ours)];
+        if round % 2 == 1 {
+            sides.reverse();
+        }
+        for (side, reports) in sides {
+            reports.push(run(side, arguments.seconds));
+        }
+    }
+    line(&["", "CPU us/picture", "x bare", "pictures", "delay ms", "p99"]);
+    for (side, reports) in [(Side::Bare, &bare), (Side::Ours, &ours)] {
+        show(side, reports, cpu_us(&bare).median);
+    }
+    let repeated: u64 = ours.iter().map(|report| report.repeated).sum();
+    let skipped: u64 = ours.iter().map(|report| report.skipped).sum();
+    println!(
+        "Of ours {repeated} pictures were shown again because the next was late, {skipped} skipped"
+    );
+    let allocations = Spread::of(ours.iter().map(Report::allocations_per_unit));
+    println!("Of ours {allocations} allocations for each access unit, pictures and sound together");
+
+    let mut goals = Goals::default();
+    let ratio = cpu_us(&ours).median / cpu_us(&bare).median;
+    goals.at_most("CPU of ours, of the bare pipeline's", ratio, 1.05);
+    let added = delay(&ours, 0.99).median - delay(&bare, 0.99).median;
+    goals.at_most("delay that ours adds, p99, ms", added, 5.0);
+    let copies = Spread::of(ours.iter().map(Report::copies)).median;
+    goals.at_most("copies of an access unit, by the bytes allocated for it", copies, 1.05);
+    goals.print()
+}
+
+/// Runs a side in a process of its own.
+fn run(side: Side, seconds: u64) -> Report {
+    let myself = std::env::current_exe().expect("this program has a path");
+    let mut command = Command::new(myself);
+    command.args(["--side", side.name(), "--seconds", &seconds.to_string()]);
+    let output = command.stderr(Stdio::inherit()).output().expect("runs");
+    assert!(output.status.success(), "{}: {}", side.name(), output.status);
+    Report::from_json(&String::from_utf8_lossy(&output.stdout))
+}
+
+fn show(side: Side, reports: &[Report], bare_cpu_us: f64) {
+    let cpu = cpu_us(reports);
+    line(&[
+        side.name(),
+        &cpu.to_string(),
+        &format!("{:.3}", cpu.median / bare_cpu_us),
+        &Spread::of(reports.iter().map(|report| report.pictures as f64)).to_string(),
+        &delay(reports, 0.5).to_string(),
+        &delay(reports, 0.99).to_string(),
+    ]);
+}
+
+fn cpu_us(reports: &[Report]) -> Spread {
+    Spread::of(reports.iter().map(|report| report.cpu_us / report.pictures as f64))
+}
+
+fn delay(reports: &[Report], part: f64) -> Spread {
+    Spread::of(reports.iter().filter_map(|report| report.delay_ms(part)))
+}
