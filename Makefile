@@ -45,6 +45,7 @@ box-check: ## build the packages, install one into a clean Debian, run the ARM b
 
 deny: ## licences and doubles of what is linked in, against deny.toml
 	.ci/setup build
+	$(CARGO) fetch --locked --quiet # with what other systems would use, which cargo-deny wants to see
 	PATH="$$(.ci/tool cargo-deny):$$PATH" cargo deny --offline --locked check licenses bans sources
 
 yocto-crates: ## the Yocto recipe's list of crates anew, after Cargo.lock changed

@@ -322,6 +322,8 @@ pub const BLACK_BOX_KEEP_INTERVAL: Duration = Duration::from_secs(300);
 pub const KEEPER_ORDERS_MAX: usize = 16;
 /// From a client's connection to its whole request, and from an answer to its being taken.
 pub const CONTROL_TIMEOUT: Duration = Duration::from_secs(5);
+/// Wait after a client of the control socket that could not be let in.
+pub const CONTROL_ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// A client's request: a line and a key.
 pub const CONTROL_REQUEST_BYTES_MAX: usize = CONSOLE_LINE_BYTES_MAX + KEY_BYTES_MAX + 2;
 /// How often a clock that is not trusted is looked at.

@@ -319,18 +319,18 @@ fn an_unknown_name_is_answered_with_the_known_ones() {
     assert!(Profile::named("sim.toml").is_ok());
 }
 
-/// `BLESS=1` writes the drawings anew; read the difference before you commit it.
+/// `FIRSTMILE_BLESS=1` writes the drawings anew; read the difference before you commit it.
 #[test]
 fn the_wiring_of_each_board_is_as_reviewed() {
     for name in board::names() {
         let profile = Profile::named(name).expect("valid");
         let text = profile.wiring_text();
         let path = Path::new("tests/wiring").join(format!("{name}.txt"));
-        if std::env::var_os("BLESS").is_some() {
+        if std::env::var_os("FIRSTMILE_BLESS").is_some() {
             fs::write(&path, &text).expect("writes");
         }
         let reviewed = fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(reviewed, text, "{} differs; BLESS=1 writes it anew", path.display());
+        assert_eq!(reviewed, text, "{} differs; FIRSTMILE_BLESS=1 writes it anew", path.display());
         for (table, line) in profile.lines() {
             let pin = line.pin.map(|pin| format!("pin {pin}"));
             assert!(profile.wiring.is_none() || pin.is_some_and(|p| text.contains(&p)), "{table}");

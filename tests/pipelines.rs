@@ -1,6 +1,6 @@
 //! The pipelines of every board profile and of every kind of source, as reviewed text.
 //!
-//! `BLESS=1 cargo test --test pipelines` writes the files anew; read the difference before you
+//! `FIRSTMILE_BLESS=1 cargo test --test pipelines` writes the files anew; read the difference before you
 //! commit it.
 
 use std::{collections::BTreeSet, fs, path::Path};
@@ -64,11 +64,11 @@ fn programmes_of(request: &Request) -> Vec<String> {
 
 fn check(name: &str, text: &str) {
     let path = Path::new("tests/pipelines").join(format!("{name}.txt"));
-    if std::env::var_os("BLESS").is_some() {
+    if std::env::var_os("FIRSTMILE_BLESS").is_some() {
         fs::write(&path, text).expect("writes");
     }
     let reviewed = fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(reviewed, text, "{} differs; BLESS=1 writes it anew", path.display());
+    assert_eq!(reviewed, text, "{} differs; FIRSTMILE_BLESS=1 writes it anew", path.display());
 }
 
 #[test]

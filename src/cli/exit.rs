@@ -47,6 +47,11 @@ impl Failure {
         Failure { code, words: words.to_string() }
     }
 
+    /// What is wrong and what to do.
+    pub fn words(&self) -> &str {
+        &self.words
+    }
+
     /// Prints the line to standard error and gives the exit code.
     pub fn report(&self) -> ExitCode {
         eprintln!("firstmile: {}", self.words);

@@ -16,12 +16,13 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use zeroize::Zeroizing;
 
 use crate::console::{ClientId, Reply, Typed};
 use crate::limits::{
-    CONSOLE_OUT_LINES_MAX, CONTROL_CLIENTS_MAX, CONTROL_REQUEST_BYTES_MAX, CONTROL_TIMEOUT,
+    CONSOLE_OUT_LINES_MAX, CONTROL_ACCEPT_RETRY, CONTROL_CLIENTS_MAX, CONTROL_REQUEST_BYTES_MAX,
+    CONTROL_TIMEOUT,
 };
 
 /// The socket's name in the service's runtime folder.
@@ -100,7 +101,16 @@ pub fn listen(path: &Path) -> io::Result<mpsc::Receiver<Heard>> {
 async fn accept(listener: UnixListener, heard: mpsc::Sender<Heard>) {
     let places = Arc::new(Semaphore::new(CONTROL_CLIENTS_MAX));
     let mut client = 0_u32;
-    while let Ok((stream, _)) = listener.accept().await {
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            // Such as too many open files: it passes, and the socket is the way to look why.
+            Err(error) => {
+                tracing::warn!(%error, "a client of the control socket is not let in");
+                sleep(CONTROL_ACCEPT_RETRY).await;
+                continue;
+            }
+        };
         let Ok(place) = places.clone().try_acquire_owned() else {
             let answer = Answer::from(&Reply::error("too many clients"));
             tokio::spawn(async move { timeout(CONTROL_TIMEOUT, write(stream, &answer)).await });

@@ -90,6 +90,11 @@ pub enum StoreError {
         "the disk failed in the midst of the change, and after a power cut the old or the new settings hold: {0}"
     )]
     Unsure(io::Error),
+    /// the settings are forgotten, but something of them is left on the disk
+    #[error(
+        "all settings and keys are forgotten, but something of them is left on the disk ({0}); reset again"
+    )]
+    Left(io::Error),
     /// the change is refused
     #[error("{0}")]
     Refused(String),
@@ -172,7 +177,8 @@ impl<D: Disk> Store<D> {
     /// Forgets settings, keys, the latch and the black boxes, whatever state the store is in.
     ///
     /// # Errors
-    /// [`StoreError::Read`] and [`StoreError::Write`].
+    /// [`StoreError::Read`], [`StoreError::Write`] and [`StoreError::Unsure`]; [`StoreError::Left`]
+    /// when the reset holds all the same.
     pub fn reset(&mut self) -> Result<Stored, StoreError> {
         let _lock = self.disk.lock().map_err(StoreError::Read)?;
         let mut newest = 0;
@@ -182,11 +188,11 @@ impl<D: Disk> Store<D> {
             newest = newest.max(sealed.map_or(0, |(generation, _)| generation));
         }
         let stored = self.replace(newest + 1, Partial::default(), None)?;
-        self.put(LATCH, &sealed::seal(0, "idle")).map_err(StoreError::Write)?;
-        self.remove_black_boxes().map_err(StoreError::Write)?;
+        self.put(LATCH, &sealed::seal(0, "idle")).map_err(StoreError::Left)?;
+        self.remove_black_boxes().map_err(StoreError::Left)?;
         match stored.stale.is_empty() {
             true => Ok(stored),
-            false => Err(StoreError::Write(io::Error::other("a copy with the keys is left"))),
+            false => Err(StoreError::Left(io::Error::other("a copy with the keys"))),
         }
     }
 

@@ -67,10 +67,15 @@ impl Keeper {
                     }
                     continue;
                 }
-                let outcome = perform(&mut store, wish)
-                    .map(|stored| stored.partial)
-                    .map_err(|error| said(&error));
-                kept(Kept { from, done, outcome });
+                kept(match perform(&mut store, wish) {
+                    Ok(stored) => Kept { from, done, outcome: Ok(stored.partial) },
+                    // The box must not go on with keys that its owner has had erased.
+                    Err(error @ StoreError::Left(_)) => {
+                        tracing::error!("{error}");
+                        Kept { from, done: error.to_string(), outcome: Ok(Partial::default()) }
+                    }
+                    Err(error) => Kept { from, done, outcome: Err(said(&error)) },
+                });
             }
         })?;
         Ok(Keeper { orders })

@@ -62,7 +62,8 @@ fn list() -> Result<String, Failure> {
     let here = found()?.name;
     let built_in = board::names().map(Profile::named);
     let built_in = built_in.collect::<Result<Vec<_>, _>>().map_err(unusable)?;
-    let all: Vec<Profile> = own()?.into_iter().chain(built_in).collect();
+    let own = own().into_iter().collect::<Result<Vec<_>, _>>()?;
+    let all: Vec<Profile> = own.into_iter().chain(built_in).collect();
     let width = all.iter().map(|profile| profile.name.len()).max().unwrap_or(0);
     let mut text = String::new();
     for profile in &all {
@@ -106,19 +107,23 @@ pub fn profile(name: &str) -> Result<Profile, Failure> {
     if own.exists() { from_file(&own) } else { Profile::named(name).map_err(unusable) }
 }
 
-/// The profile of this machine.
+/// The profile of this machine. One of the owner's that has a fault is told and left out: a box
+/// without console and lights could not say what is wrong with it.
 fn found() -> Result<Profile, Failure> {
     let compatible = fs::read_to_string(COMPATIBLE).unwrap_or_default();
     let compatible: Vec<String> = compatible.split_terminator('\0').map(str::to_owned).collect();
-    match board::most_specific(&compatible, own()?) {
+    let (own, faults): (Vec<_>, Vec<_>) = own().into_iter().partition(Result::is_ok);
+    for fault in faults.into_iter().filter_map(Result::err) {
+        tracing::error!("left out: {}", fault.words());
+    }
+    match board::most_specific(&compatible, own.into_iter().flatten()) {
         Some(profile) => Ok(profile),
         None => Profile::named(board::select(&compatible).unwrap_or(OTHERWISE)).map_err(unusable),
     }
 }
 
-/// The owner's profiles. A mistake in one of them is told, whichever board it is for: it may be the
-/// one that was meant.
-fn own() -> Result<Vec<Profile>, Failure> {
+/// The owner's profiles, and what is wrong with those that have a fault.
+fn own() -> Vec<Result<Profile, Failure>> {
     let entries = fs::read_dir(OWN_PROFILES).into_iter().flatten().flatten();
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
     files.retain(|file| file.extension().is_some_and(|ends| ends == "toml"));
