@@ -481,8 +481,10 @@ const _: () = assert!(DEAD_PATH_TIMEOUT.as_millis() + 2 * PROGRESS_TICK.as_milli
 const _: () = assert!(CAPTURE_STALL.as_millis() < 2_000 && CAPTURE_LATENCY.as_millis() < 200);
 const _: () = assert!(CAPTURE_STOP_TIMEOUT.as_millis() < STOPPING_TIMEOUT.as_millis());
 const _: () = assert!(
-    2 * CAPTURE_TRIAL_TIMEOUT.as_secs() + CAPTURE_DRIVER_TIMEOUT.as_secs()
-        < FIRST_KEY_TIMEOUT.as_secs()
+    CAPTURE_STOP_TIMEOUT.as_millis()
+        + 2 * CAPTURE_TRIAL_TIMEOUT.as_millis()
+        + CAPTURE_DRIVER_TIMEOUT.as_millis()
+        < FIRST_KEY_TIMEOUT.as_millis()
 );
 const _: () = assert!(WAIT_CUT_MIN.as_millis() * 100 <= BACKOFF_FIRST.as_millis() * 80);
 const _: () = assert!(BACKOFF_JITTER_PERCENT < 100);

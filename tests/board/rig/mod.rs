@@ -9,6 +9,7 @@ pub mod qemu;
 mod qmp;
 pub mod ready;
 pub mod server;
+pub mod stick;
 
 use std::path::Path;
 use std::thread;
@@ -25,6 +26,10 @@ use server::Server;
 
 /// Longest that the box may take for what it does in seconds, on a busy machine under emulation.
 pub const PATIENCE: Duration = Duration::from_secs(180);
+/// Longest that the console may take to answer before it is asked again.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
+/// How often the button is pressed until the box is live.
+const PRESSES: u32 = 8;
 /// The stream key of all scenarios; searched for wherever it must not be.
 pub const KEY: &str = "canary-k3y-5ae1f7c902";
 
@@ -84,6 +89,11 @@ impl Board {
         self.sh("systemctl start firstmile-reboot.path firstmile");
     }
 
+    /// Gives the service the watchdog of its unit back, instead of the patient one that emulation is given.
+    pub fn own_watchdog(&mut self) {
+        self.sh("sed -i /WatchdogSec/d /etc/systemd/system/firstmile.service.d/emulated.conf; systemctl daemon-reload");
+    }
+
     pub fn set_clock(&mut self, to: SystemTime) {
         let since = to.duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
         self.sh(&format!("date -u -s @{}", since.as_secs()));
@@ -133,13 +143,22 @@ impl Board {
         typed.unwrap_or_else(|said| panic!("no {until:?} after {text:?}: {said}"))
     }
 
-    /// Types a command, and gives all of the answer: what stands before the next prompt.
+    /// Types a command, and gives all of the answer: what stands between its echo and the next prompt. A box that has
+    /// just started may swallow the first line, and is asked again, as hands do.
     #[track_caller]
     pub fn asks(&mut self, command: &str) -> String {
-        let is_answered =
-            |said: &str| said.rfind("firstmile (").is_some_and(|at| said[at..].contains(")> "));
-        let typed = self.console.types(&format!("{command}\r"), PATIENCE, is_answered);
-        typed.unwrap_or_else(|said| panic!("no answer to {command:?}: {said}"))
+        // A prompt that was drawn before the echo is no answer.
+        let is_answered = |said: &str| {
+            said.split_once(command).is_some_and(|(_, answer)| answer.ends_with(")> "))
+        };
+        let line = format!("{command}\r");
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.console.types(&line, ANSWER_TIMEOUT, is_answered) {
+                Ok(said) => return said,
+                Err(said) => assert!(Instant::now() < deadline, "no answer to {command:?}: {said}"),
+            }
+        }
     }
 
     /// What the serial console answers to `status`.
@@ -209,10 +228,19 @@ impl Board {
         Duration::from_secs_f64(at.trim().parse().expect("seconds"))
     }
 
-    /// Goes live by the button, and waits until the lights and the console say so.
+    /// Goes live by the button, and waits until the console says so. An emulated camera on a busy machine may take
+    /// longer to open than the box waits for one: then the box says so, and is asked once more, as its owner would.
+    #[track_caller]
     pub fn goes_live(&mut self) {
-        self.press();
-        self.until("live");
+        for _ in 0..PRESSES {
+            self.press();
+            thread::sleep(Duration::from_secs(2));
+            if self.until("live|ready|fault").contains("state        live") {
+                return;
+            }
+            self.until("ready");
+        }
+        panic!("not live after {PRESSES} presses: {}", self.journal());
     }
 
     /// Holds the button, and waits until the broadcast has ended.
@@ -230,6 +258,27 @@ impl Board {
     #[track_caller]
     pub fn ask(&mut self, command: &str, arguments: Value) -> Value {
         self.qemu().qmp.ask(command, arguments)
+    }
+
+    /// When the box went live after this moment of the board's time. A server has then acknowledged media, which begins
+    /// with a key frame.
+    #[track_caller]
+    pub fn live_after(&mut self, moment: Duration) -> Duration {
+        let journal = self.journal();
+        let at = |line: &str| {
+            let stamp = line.trim_start_matches('[').split(']').next()?;
+            stamp.trim().parse().ok().map(Duration::from_secs_f64)
+        };
+        let lives = journal.lines().filter(|line| line.contains("-> live"));
+        let live = lives.filter_map(at).find(|at| *at > moment);
+        live.unwrap_or_else(|| panic!("not live after {moment:?}: {journal}"))
+    }
+
+    /// The board's time.
+    #[track_caller]
+    pub fn now(&mut self) -> Duration {
+        let now = self.sh("read now x </proc/uptime; echo $now");
+        Duration::from_secs_f64(now.trim().parse().expect("seconds"))
     }
 
     /// The last lines of the box's journal, with the board's time.

@@ -1,0 +1,52 @@
+//! A process that dies or hangs comes back, and so does the broadcast.
+
+use firstmile::panel::{Attention, Indication};
+
+use crate::rig::qemu::Disks;
+use crate::rig::server::{Server, assert_watchable};
+use crate::rig::{Board, ready_or_skip};
+
+/// Lets something happen to the process of a box that is live; it has another one soon, and is live
+/// again.
+fn comes_back(what: &str, happens: &str) {
+    let Some(ready) = ready_or_skip() else { return };
+    let server = Server::start();
+    let mut board = Board::booted(&ready, Disks::new(&ready.installed()));
+    board.own_watchdog();
+    board.start_box();
+    board.provision(&server);
+    board.goes_live();
+    server.receives(40_000);
+    let before = main_process(&mut board);
+    let then = board.now();
+    board.sh(&happens.replace("PID", &before));
+    board.sh(&format!(
+        "until p=$(systemctl show -P MainPID firstmile) && [ $p != 0 ] && [ $p != {before} ]; do sleep 1; done"
+    ));
+    board.until("live");
+    let live = board.live_after(then);
+    println!(
+        "board: the process is {what}, and live again after {} ms of the board's time",
+        live.saturating_sub(then).as_millis()
+    );
+    board.until_lights(Indication::Live { attention: Attention::None });
+    server.receives(40_000);
+    board.stops();
+    server.programmes().iter().for_each(assert_watchable);
+}
+
+fn main_process(board: &mut Board) -> String {
+    board.sh("systemctl show -P MainPID firstmile").trim().to_owned()
+}
+
+// Shows F30.
+#[test]
+fn a_killed_process_is_started_again_and_live_again() {
+    comes_back("killed", "kill -KILL PID");
+}
+
+// Shows F30.
+#[test]
+fn a_stopped_process_is_seen_by_the_watchdog_and_live_again() {
+    comes_back("stopped", "kill -STOP PID");
+}
