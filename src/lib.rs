@@ -61,6 +61,9 @@ pub mod appliance;
 // GStreamer: sources, encoders, the copy into `Bytes`
 pub mod capture;
 
+// another program run to its end, within bounds
+mod child;
+
 // the monotonic clock of the process
 pub mod clock;
 

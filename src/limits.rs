@@ -345,8 +345,14 @@ pub const RESET_LET_GO: Duration = Duration::from_secs(5);
 pub const NETWORK_ORDERS_MAX: usize = 4;
 /// One call of `nmcli`; it waits for nothing, and a loaded board takes a second.
 pub const NMCLI_TIMEOUT: Duration = Duration::from_secs(20);
-/// What is read of what `nmcli` prints: a list of some hundred connections.
-pub const NMCLI_OUTPUT_BYTES_MAX: u64 = 64 * 1024;
+/// Settings of the network that NetworkManager did not take are handed over again after this time.
+pub const NETWORK_RETRY_INTERVAL: Duration = Duration::from_secs(30);
+/// Asking the service manager for a restart, or `iw` for a country; both only pass it on.
+pub const SYSTEM_TOOL_TIMEOUT: Duration = Duration::from_secs(10);
+/// What is read of each stream of a program: `nmcli` prints a list of some hundred connections.
+pub const CHILD_OUTPUT_BYTES_MAX: u64 = 64 * 1024;
+/// Between looks whether a program has ended.
+pub const CHILD_POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// Rounds from a passphrase to its key (IEEE 802.11-2020 annex J.4.1).
 pub const WPA_ITERATIONS: NonZeroU32 = NonZeroU32::new(4_096).unwrap();
 /// Name servers of an interface; resolvers look at three (resolv.conf(5)).
@@ -475,8 +481,10 @@ const _: () = assert!(DEAD_PATH_TIMEOUT.as_millis() + 2 * PROGRESS_TICK.as_milli
 const _: () = assert!(CAPTURE_STALL.as_millis() < 2_000 && CAPTURE_LATENCY.as_millis() < 200);
 const _: () = assert!(CAPTURE_STOP_TIMEOUT.as_millis() < STOPPING_TIMEOUT.as_millis());
 const _: () = assert!(
-    2 * CAPTURE_TRIAL_TIMEOUT.as_secs() + CAPTURE_DRIVER_TIMEOUT.as_secs()
-        < FIRST_KEY_TIMEOUT.as_secs()
+    CAPTURE_STOP_TIMEOUT.as_millis()
+        + 2 * CAPTURE_TRIAL_TIMEOUT.as_millis()
+        + CAPTURE_DRIVER_TIMEOUT.as_millis()
+        < FIRST_KEY_TIMEOUT.as_millis()
 );
 const _: () = assert!(WAIT_CUT_MIN.as_millis() * 100 <= BACKOFF_FIRST.as_millis() * 80);
 const _: () = assert!(BACKOFF_JITTER_PERCENT < 100);

@@ -18,8 +18,9 @@ impl System {
         let root = std::env::temp_dir().join(format!("firstmile-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&root);
         let system = System(root);
-        for program in ["usr/bin/firstmile", "usr/bin/systemctl", "usr/bin/rm"] {
-            system.file(program, "#!/bin/sh\n");
+        for program in ["firstmile", "systemctl", "rm", "sh"].map(|name| format!("usr/bin/{name}"))
+        {
+            system.file(&program, "#!/bin/sh\n");
             let path = system.0.join(program);
             fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("writable");
         }
@@ -109,7 +110,7 @@ fn systemd_finds_nothing_to_say_about_the_additions_for_boards() {
 #[test]
 fn the_service_is_closed_to_what_it_does_not_need() {
     let system = System::new("security");
-    for unit in ["firstmile.service", "firstmile-import@.service"] {
+    for unit in ["firstmile.service", "firstmile-import@.service", "firstmile-country.service"] {
         let threshold = format!("--threshold={EXPOSURE_MAX_TENTHS}");
         let output =
             system.analyze(&["security", "--offline=true", "--no-pager", &threshold, unit]);
@@ -125,6 +126,54 @@ fn only_the_importer_may_mount() {
     assert!(service.lines().any(|line| line == "CapabilityBoundingSet="), "no capability at all");
     assert!(!service.contains("mount "), "no call to mount");
     assert!(unit("firstmile-import@.service").contains("\nPrivateMounts=yes\n"));
+}
+
+/// Runs the command of `firstmile-country.service` on a wish: what `iw` is told, and whether it ends
+/// well.
+fn country_set_for(wish: &[u8], has_iw: bool) -> (String, Output) {
+    let unit = fs::read_to_string("systemd/firstmile-country.service").expect("the unit");
+    let command = unit.lines().find_map(|line| line.strip_prefix("ExecStart=/bin/sh -c '"));
+    let command = command.and_then(|command| command.strip_suffix('\'')).expect("one quoted word");
+    let name = format!("firstmile-country-{has_iw}-{}", std::process::id());
+    let folder = System(std::env::temp_dir().join(name));
+    let path = |name: &str| folder.0.join(name);
+    fs::create_dir_all(path("bin")).expect("a folder");
+    fs::write(path("country"), wish).expect("a wish");
+    symlink("/bin/rm", path("bin/rm")).expect("a link");
+    if has_iw {
+        let iw = path("bin").join("iw");
+        fs::write(&iw, format!("#!/bin/sh\necho \"$*\" >{}\n", path("told").display()))
+            .expect("a script");
+        fs::set_permissions(&iw, fs::Permissions::from_mode(0o755)).expect("its own file");
+    }
+    // systemd makes one dollar of two.
+    let command = command
+        .replace("/run/firstmile/country", &path("country").display().to_string())
+        .replace("$$", "$");
+    let ended = Command::new("/bin/sh").args(["-c", &command]).env("PATH", path("bin")).output();
+    assert!(!path("country").exists(), "the wish is taken away, or it would be asked for again");
+    (fs::read_to_string(path("told")).unwrap_or_default(), ended.expect("a shell"))
+}
+
+#[test]
+fn a_country_that_is_wished_for_is_set_and_nothing_else_is() {
+    let (told, ended) = country_set_for(b"DE\n", true);
+    assert!(ended.status.success());
+    assert_eq!(told, "reg set DE\n");
+    for wish in [&b"de\n"[..], b"", b"\n", b"DEU\n", b"D E\n", b"D;\n", b"$(id)\n", b"\xc3\x84\n"] {
+        let (told, ended) = country_set_for(wish, true);
+        assert!(!ended.status.success() && told.is_empty(), "{wish:?}: {told}");
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(said, "what is asked for is no country\n");
+    }
+}
+
+#[test]
+fn a_country_without_the_program_that_sets_it_fails_in_the_journal() {
+    let (_, ended) = country_set_for(b"DE\n", false);
+    assert!(!ended.status.success());
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(said.contains("iw: not found"), "{said}");
 }
 
 #[test]

@@ -79,7 +79,7 @@ fn babbling_server(key: String) -> String {
 const PIN: &str = "7340918265";
 
 /// An `nmcli` that takes everything and keeps what it is told: its arguments and environment in
-/// `told`, its standard input in `heard`.
+/// `told`, its standard input in `heard`; and, as the real one, its lines in its user's home.
 fn manager(folder: &Path) {
     let script = format!(
         r#"#!/bin/sh
@@ -88,18 +88,28 @@ printf '%s\n' "$*" >> told
 env >> told
 case "$*" in
     *"RUNNING general"*) echo running ;;
-    *"connection edit"*) cat >> heard ;;
+    *"connection edit"*)
+        cat > lines
+        cat lines >> heard
+        # As the real editor: without a word where it cannot.
+        cp lines "$HOME/.nmcli-history" 2>/dev/null
+        cp lines "${{XDG_CACHE_HOME:-$HOME/.cache}}/nmcli-history" 2>/dev/null ;;
     *"--show-secrets"*) sed -n 's/^set 802-11-wireless-security.psk //p' heard | tail -n 1 ;;
     *"connection show"*) cat connections 2>/dev/null ;;
+    *"connection add"*ethernet*)
+        if [ -e refuses-wired ]; then echo "Error: no such interface" >&2; exit 4; fi ;;
     *"connection add"*) echo firstmile-wifi >> connections ;;
 esac
 exit 0
 "#,
         folder.display()
     );
-    let program = folder.join("nmcli");
-    fs::write(&program, script).expect("a script");
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("its own file");
+    let iw = format!("#!/bin/sh\necho iw \"$*\" >> {}/told\n", folder.display());
+    for (program, script) in [("nmcli", script), ("iw", iw)] {
+        let program = folder.join(program);
+        fs::write(&program, script).expect("a script");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("its own file");
+    }
 }
 
 /// Everything that the box shows to anybody.
@@ -178,7 +188,15 @@ fn a_key_is_found_nowhere_but_in_its_own_file() {
         ("RUST_BACKTRACE", "full"),
         ("CREDENTIALS_DIRECTORY", credentials.path().to_str().expect("a plain path")),
     ];
-    let mut appliance = Appliance::start(&environment);
+    let box_s = Folder::new("box");
+    // The service's home is its state; an earlier version left a history there.
+    let home = box_s.path().join("state");
+    fs::create_dir_all(home.join(".cache")).expect("a home");
+    fs::write(home.join(".nmcli-history"), key("history")).expect("a history");
+    fs::write(home.join(".cache/nmcli-history"), key("history")).expect("a history");
+    let home = home.to_str().expect("a plain path").to_owned();
+    let environment = [&environment[..], &[("HOME", home.as_str())]].concat();
+    let mut appliance = Appliance::start_in(box_s, &environment);
 
     // Each way in, and one that is refused.
     let echo = echoing_server(key("serial"));
@@ -248,9 +266,40 @@ fn a_key_is_found_nowhere_but_in_its_own_file() {
     assert!(ended.is_some_and(|status| !status.success()));
     assert_eq!(files_with_canary(appliance.folder.path()), ["keys.a", "keys.b"]);
     assert!(!appliance.log().contains(CANARY));
-    for file in fs::read_dir(appliance.state()).expect("a folder").flatten() {
+    let in_state = fs::read_dir(appliance.state()).expect("a folder").flatten();
+    for file in in_state.filter(|file| file.path().is_file()) {
         let bytes = fs::read(file.path()).expect("reads");
         assert!(!String::from_utf8_lossy(&bytes).contains(PIN), "{file:?} holds the PIN");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_the_wired_network_does_not_keep_wifi_from_being_joined() {
+    let _turn = one_at_a_time();
+    let manager_s = Folder::new("nmcli");
+    manager(manager_s.path());
+    fs::write(manager_s.path().join("refuses-wired"), "").expect("a file");
+    let path = std::env::var("PATH").unwrap_or_default();
+    let path = format!("{}:{path}", manager_s.path().display());
+    let mut appliance = Appliance::start(&[("PATH", path.as_str())]);
+
+    appliance.types("set network.address 192.0.2.7/24\r", "is set");
+    appliance.types("set wifi.country DE\r", "is set");
+    appliance.types("set wifi.ssid hall\r", "is set");
+    let network = || appliance.ctl("network").stdout;
+    let both = |said: &String| {
+        said.contains("Wi-Fi handed to NetworkManager")
+            && said.contains("wired is not: Error: no such interface")
+    };
+    let said = eventually(Duration::from_secs(40), || Some(network()).filter(both));
+    assert!(said.is_some(), "{}", network());
+    let told = fs::read_to_string(manager_s.path().join("told")).expect("nmcli was called");
+    assert!(told.contains("connection up id firstmile-wifi"), "{told}");
+    // Root sets it itself; the service's own user leaves a wish for firstmile-country.path.
+    let wished = fs::read_to_string(appliance.folder.path().join("country"));
+    match nix::unistd::geteuid().is_root() {
+        true => assert!(told.contains("iw reg set DE\n"), "{told}"),
+        false => assert_eq!(wished.expect("a wish"), "DE\n"),
     }
 }
 

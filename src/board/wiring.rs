@@ -266,7 +266,7 @@ Once, before the first start:
             ),
             ("ground = [5]", "ground = []", "`wiring.ground` must be a list of pins"),
             ("ground = [5]", "ground = [\"a\"]", "must be a list of whole numbers"),
-            ("[wiring]\n", "[setup]\nsteps = [\"a\"]\n[other]\n", "unknown key `other`"),
+            ("[wiring]\n", "[other]\n", "unknown key `other`"),
         ] {
             let error = Profile::load(&BOARD.replace(from, to), "mine", super::super::embedded);
             let error = error.expect_err(to).to_string();

@@ -5,17 +5,15 @@
 //! it where such an input is used.
 
 use std::{
+    io::ErrorKind,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
-    thread,
-    time::{Duration, Instant},
+    process::Command,
 };
 
 use super::inventory::video_nodes;
-use crate::{board::CameraDevice, limits::CAPTURE_HDMI_TOOL_TIMEOUT};
+use crate::{board::CameraDevice, child, limits::CAPTURE_HDMI_TOOL_TIMEOUT};
 
 const TOOL: &str = "v4l2-ctl";
-const POLL: Duration = Duration::from_millis(10);
 
 /// The calls of the tool for an input, in order; `true` where a failure only means that the source
 /// is off.
@@ -59,27 +57,13 @@ pub(super) fn prepare(
 
 /// Runs a tool to its end; whether it succeeded.
 fn run(tool: &str, arguments: &[String]) -> Result<bool, String> {
-    let started = Command::new(tool)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn();
-    let mut child =
-        started.map_err(|error| format!("cannot run {tool}: {error}; install v4l-utils"))?;
-    let deadline = Instant::now() + CAPTURE_HDMI_TOOL_TIMEOUT;
-    loop {
-        match child.try_wait() {
-            Ok(Some(status)) => return Ok(status.success()),
-            Ok(None) if Instant::now() < deadline => thread::sleep(POLL),
-            Ok(None) => {
-                // It is ours, and it is stuck in the driver.
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(format!("{tool} does not come back"));
-            }
-            Err(error) => return Err(format!("{tool}: {error}")),
+    match child::run(Command::new(tool).args(arguments), None, CAPTURE_HDMI_TOOL_TIMEOUT) {
+        Ok(ended) => Ok(ended.status.success()),
+        // It is stuck in the driver.
+        Err(error) if error.kind() == ErrorKind::TimedOut => {
+            Err(format!("{tool} does not come back"))
         }
+        Err(error) => Err(format!("cannot run {tool}: {error}; install v4l-utils")),
     }
 }
 

@@ -1,9 +1,13 @@
 //! Keeps an H.264 encoder at work: carries out what [`EncoderWatch`] orders, on a thread of its
 //! own, because closing and opening take as long as a driver likes.
 
-use std::sync::{
-    atomic::Ordering,
-    mpsc::{Receiver, TryRecvError, sync_channel},
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, TryRecvError, sync_channel},
+    },
 };
 
 use super::{
@@ -27,15 +31,46 @@ pub(super) struct Mender {
     /// Those that were replaced; they are not taken again.
     spent: Vec<&'static str>,
     current: &'static VideoEncoder,
-    work: Option<Work>,
+    work: Option<Work<VideoBranch>>,
     interval_ns: u64,
 }
 
-/// An encoder that is being set up.
+/// An encoder that is being set up. Dropping it gives that up.
 #[derive(Debug)]
-struct Work {
-    done: Receiver<Result<VideoBranch, String>>,
+struct Work<T> {
+    done: Receiver<Result<T, String>>,
+    given_up: Arc<AtomicBool>,
     until_ns: u64,
+}
+
+impl<T: Send + 'static> Work<T> {
+    /// Closes the old one and then opens another, because a device is opened by one at a time. It
+    /// is not opened when closing took so long that the work was given up: its successor may be at
+    /// work by then.
+    fn start(
+        stop: &Stop,
+        until_ns: u64,
+        close: impl FnOnce() + Send + 'static,
+        open: impl FnOnce() -> Result<T, String> + Send + 'static,
+    ) -> io::Result<Work<T>> {
+        let (finished, done) = sync_channel(1);
+        let given_up = Arc::new(AtomicBool::new(false));
+        let left_alone = Arc::clone(&given_up);
+        stop.spawn("capture-encoder", move |_| {
+            close();
+            if !left_alone.load(Ordering::Acquire) {
+                // Nobody waits any more when opening took too long.
+                let _ = finished.send(open());
+            }
+        })?;
+        Ok(Work { done, given_up, until_ns })
+    }
+}
+
+impl<T> Drop for Work<T> {
+    fn drop(&mut self) {
+        self.given_up.store(true, Ordering::Release);
+    }
 }
 
 impl Mender {
@@ -113,17 +148,40 @@ impl Mender {
 
     /// Closes the encoder and sets up the current one.
     fn set_up(&mut self, now_ns: u64, programme: &Programme, stop: &Stop) -> Result<(), String> {
-        let (finished, done) = sync_channel(1);
         let (old, setup, encoder) = (programme.take_video(), programme.video_setup(), self.current);
-        let work = move |_: &Stop| {
-            // A device is opened by one at a time.
-            drop(old);
-            let branch = VideoBranch::start(encoder, &setup).map_err(|error| error.to_string());
-            // Nobody waits any more when it took too long.
-            let _ = finished.send(branch);
-        };
-        stop.spawn("capture-encoder", work).map_err(|error| error.to_string())?;
-        self.work = Some(Work { done, until_ns: now_ns + DRIVER_NS });
+        let open = move || VideoBranch::start(encoder, &setup).map_err(|error| error.to_string());
+        let work = Work::start(stop, now_ns + DRIVER_NS, move || drop(old), open);
+        self.work = Some(work.map_err(|error| error.to_string())?);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc::channel, time::Duration};
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn an_encoder_is_opened_when_the_one_before_it_is_closed() {
+        let (stop, (closed, is_closed)) = (Stop::default(), channel());
+        let close = move || closed.send(()).expect("awaited");
+        let open = move || is_closed.try_recv().map_err(|error| error.to_string());
+        let work = Work::start(&stop, 0, close, open).expect("a thread");
+        assert_eq!(work.done.recv_timeout(LONG), Ok(Ok(())));
+    }
+
+    #[test]
+    fn an_encoder_that_was_given_up_opens_nothing_when_its_driver_wakes_up() {
+        let (stop, (wake, hangs), (opened, is_opened)) = (Stop::default(), channel(), channel());
+        let close = move || hangs.recv_timeout(LONG).expect("woken");
+        let open = move || opened.send(()).map_err(|error| error.to_string());
+        let work = Work::start(&stop, 0, close, open).expect("a thread");
+        drop(work);
+        wake.send(()).expect("it hangs");
+        assert!(stop.stop_and_wait(LONG), "the thread ends");
+        assert!(is_opened.try_recv().is_err(), "its successor has the device");
     }
 }

@@ -304,6 +304,8 @@ mod tests {
 
     static FAILS: VideoEncoder = device("identity error-after=10");
     static SILENT: VideoEncoder = device("valve drop=true");
+    /// Its driver is busy for so long, in µs, with the first picture, and cannot be closed before.
+    static HANGS: VideoEncoder = device("identity sleep-time=12000000");
 
     struct Ran {
         capture: Capture,
@@ -386,6 +388,25 @@ mod tests {
         let frames = ran.until_another_works();
         assert_one_session(&ran, &frames, 1);
         assert!(ran.capture.stop());
+    }
+
+    #[test]
+    fn an_encoder_that_hangs_takes_nothing_from_its_successor_when_it_wakes_up() {
+        let ran = start(&HANGS, &["x264enc", "openh264enc"]);
+        let frames = ran.until_another_works();
+        let since_ns = frames.last().expect("frames").dts_ns;
+        // The one that hung last wakes up 3 s later.
+        let (mut last_ns, mut gap_ns) = (since_ns, 0);
+        while last_ns < since_ns + 9_000_000_000 {
+            let frame = ran.frames.recv_timeout(LONG).expect("a frame");
+            if frame.track() == Track::Video && frame.kind != Kind::VideoConfig {
+                gap_ns = gap_ns.max(frame.dts_ns - last_ns);
+                last_ns = frame.dts_ns;
+            }
+        }
+        assert!(gap_ns < 2_500_000_000, "{gap_ns} ns without a picture");
+        assert_eq!(ran.capture.stats().encoder_restarts, 4, "three tries, then another one");
+        ran.capture.stop();
     }
 
     #[test]

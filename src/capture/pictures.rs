@@ -147,9 +147,12 @@ impl Pictures {
         self.start_ns = media_ns;
     }
 
-    /// Goes on at a media time, after there was no need for pictures.
-    pub(super) fn resume_at(&mut self, media_ns: u64) {
+    /// Goes on at a media time, after there was no need for pictures. Whether those on air meanwhile
+    /// are black is not known.
+    pub(super) fn resume_at(&mut self, media_ns: u64, counters: &Counters) {
         (self.start_ns, self.number) = (media_ns, 0);
+        self.meter = PictureMeter::default();
+        counters.note_picture(&self.meter);
     }
 
     fn pts_ns(&self, number: u64) -> u64 {
@@ -273,5 +276,25 @@ impl Pictures {
             programme.begin_at_next_picture();
         }
         self.shown.as_ref().unwrap_or(&self.slate).copy()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{board::Profile, capture::Request};
+
+    #[test]
+    fn while_a_camera_is_passed_through_nothing_is_said_of_black() {
+        gst::init().expect("GStreamer");
+        let request = Request::from(&Profile::named("sim").expect("embedded"));
+        let (mut pictures, _) = Pictures::new(&request.video, &request.look).expect("a track");
+        let counters = Counters::default();
+        let black_for_ms = || counters.snapshot("", "").levels.black_for_ms;
+        pictures.meter.see(0, &[16; 64 * 64], 64, 64);
+        counters.note_picture(&pictures.meter);
+        assert_eq!(black_for_ms(), Some(0));
+        pictures.resume_at(40_000_000, &counters);
+        assert_eq!(black_for_ms(), None);
     }
 }

@@ -59,17 +59,16 @@ impl Programme {
         let delay_ns = u64::from(chosen.audio.delay_samples) * 1_000_000_000
             / u64::from(request.audio.sample_rate_hz);
         let audio = Running::build(&pipeline::audio_trial(chosen.audio, &request.audio))?;
+        let (audio_out, audio_seam) =
+            (audio.element(pipeline::AUDIO_OUT)?, seam(Track::Audio, delay_ns));
         let audio_clock = clock.clone();
-        sink::connect(
-            &audio.element(pipeline::AUDIO_OUT)?,
-            &seam(Track::Audio, delay_ns),
-            move || audio_clock.now_ns(),
-        );
+        audio_seam.hear(sink::connect(&audio_out, &audio_seam, move || audio_clock.now_ns()));
         bus::listen(audio.pipeline(), on_audio_bus);
         clock.drive(audio.pipeline());
         let (video, clock) = (request.video.clone(), clock.clone());
         let setup = VideoSetup { video, clock, seam: seam(Track::Video, 0) };
         let branch = VideoBranch::start(chosen.video, &setup)?;
+        branch.take_turn();
         let kbps = chosen.video.bitrate.nearest_kbps(request.video.bitrate_kbps);
         counters.set_bitrate_kbps(kbps);
         let programme = Programme {
@@ -134,16 +133,21 @@ impl Programme {
         setup
     }
 
-    /// Takes the encoder of the picture out, so that it can be closed elsewhere.
+    /// Takes the encoder of the picture out, so that it can be closed elsewhere; what it still says
+    /// is not heard.
     pub(super) fn take_video(&self) -> Option<VideoBranch> {
+        self.setup.seam.hear_nobody();
         self.video().take()
     }
 
-    /// Puts another one in.
+    /// Puts another one in. It goes on air, unless a camera's own H.264 is there.
     pub(super) fn install_video(&self, branch: VideoBranch) {
         *self.video_encoder.lock().unwrap_or_else(PoisonError::into_inner) = branch.encoder();
         let wanted_kbps = self.wanted_kbps.load(Ordering::Relaxed);
         self.counters.set_bitrate_kbps(branch.set_bitrate_kbps(wanted_kbps));
+        if !self.passing.load(Ordering::Relaxed) {
+            branch.take_turn();
+        }
         *self.video() = Some(branch);
     }
 
@@ -168,7 +172,8 @@ impl Programme {
 
     /// Ends it; the encoders' devices are free afterwards.
     pub(super) fn shut_down(&self) {
-        if let Some(branch) = self.take_video() {
+        let branch = self.video().take();
+        if let Some(branch) = branch {
             branch.shut_down();
         }
         self.audio.shut_down();

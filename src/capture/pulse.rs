@@ -87,7 +87,7 @@ impl Pulse {
             self.turn_feeds(now_ns);
             let mut camera = feed_of(&mut self.feeds, Source::Camera);
             if passthrough.turn(now_ns, camera.as_deref_mut(), &self.programme) {
-                self.pictures.resume_at(now_ns);
+                self.pictures.resume_at(now_ns, &self.counters);
             } else {
                 self.pictures.feed(now_ns, camera, &self.programme, &self.counters);
             }

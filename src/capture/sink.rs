@@ -26,16 +26,16 @@ use crate::{
 /// must not block.
 pub type FrameSink = Arc<dyn Fn(Frame) + Send + Sync>;
 
-/// Connects an appsink to a seam. From now on only its access units pass; those of an appsink that
-/// was connected before are dropped, even when its encoder wakes up again. `clock` tells the media
-/// time and is noted at each access unit. Returns its turn, for [`SharedSeam::hear`].
+/// Connects an appsink to a seam. `clock` tells the media time and is noted at each access unit.
+/// Returns its turn: its access units pass from [`SharedSeam::hear`] on, and until another one is
+/// heard, even when that one's encoder hung and wakes up again.
 pub(super) fn connect(
     appsink: &gst_app::AppSink,
     seam: &SharedSeam,
     clock: impl Fn() -> u64 + Send + 'static,
 ) -> u64 {
     let seam = seam.clone();
-    let turn = seam.lock().next_turn();
+    let turn = seam.lock().new_turn();
     appsink.set_callbacks(
         gst_app::AppSinkCallbacks::builder()
             .new_sample(move |appsink| {
@@ -63,10 +63,15 @@ impl SharedSeam {
 }
 
 impl SharedSeam {
-    /// Hears an appsink again, from its next key frame on, after access units were passed through.
+    /// Hears the appsink of that turn and no other, from its next key frame on.
     pub(super) fn hear(&self, turn: u64) {
         let mut seam = self.lock();
         (seam.turn, seam.wants_key) = (turn, true);
+    }
+
+    /// Hears no appsink: the encoder behind it is being closed.
+    pub(super) fn hear_nobody(&self) {
+        self.lock().turn = NOBODY;
     }
 
     /// Hands on an access unit of a camera that came at media time `media_ns`; no appsink is heard
@@ -137,10 +142,9 @@ impl Seam {
         SharedSeam(Arc::new(Mutex::new(seam)))
     }
 
-    fn next_turn(&mut self) -> u64 {
+    fn new_turn(&mut self) -> u64 {
         self.turns += 1;
-        self.turn = self.turns;
-        self.turn
+        self.turns
     }
 
     /// Whether an access unit of that turn goes on.
@@ -285,6 +289,30 @@ impl LastOutput {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_encoder_is_heard_when_it_is_told_to_and_not_when_it_wakes_up() {
+        gst::init().expect("GStreamer");
+        let (key, mut delta) = (gst::Buffer::new(), gst::Buffer::new());
+        delta.get_mut().expect("own").set_flags(gst::BufferFlags::DELTA_UNIT);
+        let [key, delta] = [key, delta].map(|it| gst::Sample::builder().buffer(&it).build());
+        let seam = Seam::shared(Track::Video, 0, Arc::default(), Arc::new(|_| ()));
+        let join = || connect(&gst_app::AppSink::builder().build(), &seam, || 0);
+        let hears = |turn, sample| seam.lock().hears(turn, sample);
+
+        let on_air = join();
+        assert!(!hears(on_air, &key), "not yet told to");
+        seam.hear(on_air);
+        assert!(!hears(on_air, &delta), "a track begins with a key frame");
+        assert!(hears(on_air, &key) && hears(on_air, &delta));
+
+        let woken = join();
+        assert!(!hears(woken, &key) && hears(on_air, &delta), "it takes nothing from the other");
+        seam.hear(woken);
+        assert!(!hears(on_air, &key) && hears(woken, &key));
+        seam.hear_nobody();
+        assert!(!hears(on_air, &key) && !hears(woken, &key));
+    }
 
     #[test]
     fn only_a_picture_that_no_other_refers_to_is_disposable() {

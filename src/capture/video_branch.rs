@@ -39,8 +39,7 @@ pub(super) struct VideoBranch {
 }
 
 impl VideoBranch {
-    /// Builds and starts it; its access units go to the seam from now on, those of the one before
-    /// it no longer.
+    /// Builds and starts it. It is heard from [`VideoBranch::take_turn`] on.
     pub(super) fn start(
         encoder: &'static VideoEncoder,
         setup: &VideoSetup,
@@ -125,9 +124,14 @@ impl VideoBranch {
         }
     }
 
+    /// Has its access units go on air, from a key frame on, and those of no other encoder.
+    pub(super) fn take_turn(&self) {
+        self.seam.hear(self.turn);
+    }
+
     /// Has its access units go on air again, after those of a camera were passed through.
     pub(super) fn go_on_air(&self) {
-        self.seam.hear(self.turn);
+        self.take_turn();
         self.force_key_frame();
     }
 

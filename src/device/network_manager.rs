@@ -2,19 +2,21 @@
 //!
 //! The box owns two connections there, [`WIRED`] and [`WIFI`], and touches no other. The passphrase
 //! goes to `nmcli` over its standard input: never as an argument, nor in the environment, nor in a
-//! file of ours.
+//! file of ours. Nor does `nmcli` get a home, where its editor would keep what it reads.
 
-use std::io::{self, Read, Write};
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::io;
+use std::process::Command;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
-use std::time::Instant;
+use std::time::Duration;
 
 use ring::pbkdf2;
 use zeroize::Zeroizing;
 
+use super::service::set_country;
+use crate::child;
 use crate::config::{Addressing, Wifi, Wired};
-use crate::limits::{NETWORK_ORDERS_MAX, NMCLI_OUTPUT_BYTES_MAX, NMCLI_TIMEOUT, WPA_ITERATIONS};
+use crate::limits::{NETWORK_ORDERS_MAX, NETWORK_RETRY_INTERVAL, NMCLI_TIMEOUT, WPA_ITERATIONS};
 use crate::secret::Passphrase;
 
 /// The connection of the wired network.
@@ -22,24 +24,26 @@ pub const WIRED: &str = "firstmile-wired";
 /// The connection of the wireless network.
 pub const WIFI: &str = "firstmile-wifi";
 
-/// The way to the thread that hands settings over; the newest win.
+/// Nobody can make a file below it, not even root.
+const NO_HOME: &str = "/dev/null";
+
+type Order = (Wired, Wifi);
+
+/// The way to the thread that hands settings over; the newest win. Those that were not taken are
+/// handed over again and again.
 pub struct NetworkManager {
-    orders: SyncSender<(Wired, Wifi)>,
+    orders: SyncSender<Order>,
 }
 
 impl NetworkManager {
-    /// Starts the thread; `told` is called on it with what has become of each order.
+    /// Starts the thread; `told` is called on it with what has become of each order, and again when
+    /// another try ends otherwise than the one before.
     ///
     /// # Errors
     /// When there is no thread for it.
-    pub fn start(mut told: impl FnMut(String) + Send + 'static) -> io::Result<NetworkManager> {
+    pub fn start(told: impl FnMut(String) + Send + 'static) -> io::Result<NetworkManager> {
         let (orders, received) = sync_channel(NETWORK_ORDERS_MAX);
-        let work = move || {
-            while let Some((wired, wifi)) = newest(&received) {
-                let outcome = hand_over(&wired, &wifi);
-                told(outcome.unwrap_or_else(|why| format!("not managed here: {why}")));
-            }
-        };
+        let work = move || serve(&received, NETWORK_RETRY_INTERVAL, hand_over, told);
         thread::Builder::new().name("network".to_owned()).spawn(work)?;
         Ok(NetworkManager { orders })
     }
@@ -54,15 +58,38 @@ impl NetworkManager {
     }
 }
 
-fn newest<T>(received: &Receiver<T>) -> Option<T> {
-    let mut order = received.recv().ok()?;
-    while let Ok(newer) = received.try_recv() {
-        order = newer;
+/// Hands over what is ordered, until nobody can order any more.
+fn serve(
+    received: &Receiver<Order>,
+    retry_interval: Duration,
+    mut hand_over: impl FnMut(&Order) -> Result<String, String>,
+    mut told: impl FnMut(String),
+) {
+    let (mut failed, mut last) = (None, None);
+    loop {
+        let order = match failed.take() {
+            None => received.recv().ok(),
+            Some(order) => match received.recv_timeout(retry_interval) {
+                Err(RecvTimeoutError::Timeout) => Some(order),
+                newer => {
+                    last = None;
+                    newer.ok()
+                }
+            },
+        };
+        let Some(order) = order else { return };
+        let order = received.try_iter().inspect(|_| last = None).last().unwrap_or(order);
+        let outcome = hand_over(&order);
+        if last.as_ref() != Some(&outcome) {
+            let said = outcome.clone();
+            told(said.unwrap_or_else(|why| format!("not managed here: {why}")));
+        }
+        failed = outcome.is_err().then_some(order);
+        last = failed.is_some().then_some(outcome);
     }
-    Some(order)
 }
 
-fn hand_over(wired: &Wired, wifi: &Wifi) -> Result<String, String> {
+fn hand_over((wired, wifi): &Order) -> Result<String, String> {
     let running = nmcli(["--terse", "--fields", "RUNNING", "general"], None)?;
     if running.trim() != "running" {
         return Err("NetworkManager is not running".to_owned());
@@ -70,39 +97,56 @@ fn hand_over(wired: &Wired, wifi: &Wifi) -> Result<String, String> {
     let known =
         nmcli(["--terse", "--escape", "no", "--fields", "NAME", "connection", "show"], None)?;
     let exists = |id: &str| known.lines().any(|line| line == id);
-    let mut notes = Vec::new();
-
-    let has_wired = wired.is_set();
-    if has_wired {
-        let mut properties = addresses(&wired.addressing);
-        let interface = wired.interface.as_deref();
-        put(WIRED, exists(WIRED), "ethernet", interface, &mut properties)?;
-        notes.extend(up(WIRED));
-    } else if exists(WIRED) {
-        nmcli(["connection", "delete", "id", WIRED], None)?;
-    }
-    match &wifi.ssid {
-        Some(ssid) => notes.extend(put_wifi(ssid, wifi, exists(WIFI))?),
-        None if exists(WIFI) => {
-            nmcli(["connection", "delete", "id", WIFI], None)?;
-        }
-        None => {}
-    }
-    let handed: Vec<&str> = [has_wired.then_some("wired"), wifi.ssid.is_some().then_some("Wi-Fi")]
-        .into_iter()
-        .flatten()
+    // What is wrong with one network does not keep the other from being joined.
+    let done = [
+        ("wired", wired.is_set(), put_wired(wired, exists(WIRED))),
+        ("Wi-Fi", wifi.ssid.is_some(), put_wifi(wifi, exists(WIFI))),
+    ];
+    let handed: Vec<&str> = done
+        .iter()
+        .filter_map(|(name, is_set, outcome)| (*is_set && outcome.is_ok()).then_some(*name))
         .collect();
-    let told = match handed.as_slice() {
-        [] => return Ok("the system's own; ours are taken back".to_owned()),
-        handed => format!("{} handed to NetworkManager", handed.join(" and ")),
-    };
-    Ok(std::iter::once(told).chain(notes).collect::<Vec<_>>().join("; "))
+    let mut told = Vec::new();
+    if !handed.is_empty() {
+        told.push(format!("{} handed to NetworkManager", handed.join(" and ")));
+    }
+    let mut whole = true;
+    for (name, _, outcome) in done {
+        match outcome {
+            Ok(notes) => told.extend(notes),
+            Err(why) => {
+                whole = false;
+                told.push(format!("{name} is not: {why}"));
+            }
+        }
+    }
+    if told.is_empty() {
+        return Ok("the system's own; ours are taken back".to_owned());
+    }
+    if whole { Ok(told.join("; ")) } else { Err(told.join("; ")) }
 }
 
-fn put_wifi(ssid: &str, wifi: &Wifi, mut exists: bool) -> Result<Vec<String>, String> {
+fn put_wired(wired: &Wired, exists: bool) -> Result<Vec<String>, String> {
+    if !wired.is_set() {
+        return take_back(WIRED, exists);
+    }
+    let mut properties = addresses(&wired.addressing);
+    put(WIRED, exists, "ethernet", wired.interface.as_deref(), &mut properties)?;
+    Ok(up(WIRED).into_iter().collect())
+}
+
+fn take_back(id: &str, exists: bool) -> Result<Vec<String>, String> {
+    if exists {
+        nmcli(["connection", "delete", "id", id], None)?;
+    }
+    Ok(Vec::new())
+}
+
+fn put_wifi(wifi: &Wifi, mut exists: bool) -> Result<Vec<String>, String> {
+    let Some(ssid) = &wifi.ssid else { return take_back(WIFI, exists) };
     let mut notes = Vec::new();
     if let Some(country) = &wifi.country {
-        let set = run("iw", ["reg", "set", country], None);
+        let set = set_country(country);
         notes.extend(set.err().map(|why| format!("the country is not set: {why}")));
     }
     if exists && wifi.passphrase.is_none() {
@@ -215,76 +259,72 @@ fn up(id: &str) -> Option<String> {
     Some(format!("{id} is not up yet: {failed}"))
 }
 
+/// Runs `nmcli` to its end; its standard output, or the last line of what it complains.
 fn nmcli<'a>(
     arguments: impl IntoIterator<Item = &'a str>,
     input: Option<&str>,
 ) -> Result<Zeroizing<String>, String> {
-    run("nmcli", arguments, input)
-}
-
-/// Runs a program to its end; its standard output, or the last line of what it complains.
-fn run<'a>(
-    program: &str,
-    arguments: impl IntoIterator<Item = &'a str>,
-    input: Option<&str>,
-) -> Result<Zeroizing<String>, String> {
-    let child = Command::new(program)
-        .args(arguments)
-        .env("LC_ALL", "C")
-        .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
-    let mut child = child.map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => format!("{program} is not installed"),
-        _ => format!("{program} cannot be run: {error}"),
+    let mut command = Command::new("nmcli");
+    command.args(arguments).env("LC_ALL", "C");
+    command.env("HOME", NO_HOME).env("XDG_CACHE_HOME", NO_HOME);
+    let ended = child::run(&mut command, input.map(str::as_bytes), NMCLI_TIMEOUT);
+    let output = ended.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => "nmcli is not installed".to_owned(),
+        io::ErrorKind::TimedOut => "nmcli does not answer".to_owned(),
+        _ => format!("nmcli cannot be run: {error}"),
     })?;
-    if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
-        // A program that reads none of it says why itself.
-        let _ = stdin.write_all(input.as_bytes());
-    }
-    let output = wait(child).map_err(|error| format!("{program}: {error}"))?;
     let text = |bytes: Vec<u8>| Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned());
     if output.status.success() {
         return Ok(text(output.stdout));
     }
     let complaint = text(output.stderr);
     let last = complaint.lines().rev().find(|line| !line.trim().is_empty());
-    Err(last.map_or_else(|| format!("{program} failed"), |line| line.trim().to_owned()))
-}
-
-/// Waits for a child and takes what it says, both within bounds.
-fn wait(mut child: Child) -> io::Result<Output> {
-    let (stdout, stderr) = (collect(child.stdout.take())?, collect(child.stderr.take())?);
-    let deadline = Instant::now() + NMCLI_TIMEOUT;
-    let status = loop {
-        match child.try_wait()? {
-            Some(status) => break status,
-            None if Instant::now() >= deadline => {
-                child.kill()?;
-                child.wait()?;
-                return Err(io::Error::other("it does not answer"));
-            }
-            None => thread::sleep(NMCLI_TIMEOUT / 1_000),
-        }
-    };
-    let taken = |thread: thread::JoinHandle<Vec<u8>>| thread.join().unwrap_or_default();
-    Ok(Output { status, stdout: taken(stdout), stderr: taken(stderr) })
-}
-
-fn collect(from: Option<impl Read + Send + 'static>) -> io::Result<thread::JoinHandle<Vec<u8>>> {
-    thread::Builder::new().spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(from) = from {
-            let _ = from.take(NMCLI_OUTPUT_BYTES_MAX).read_to_end(&mut bytes);
-        }
-        bytes
-    })
+    Err(last.map_or_else(|| "nmcli failed".to_owned(), |line| line.trim().to_owned()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn order(ssid: &str) -> Order {
+        (Wired::default(), Wifi { ssid: Some(ssid.to_owned()), ..Wifi::default() })
+    }
+
+    #[test]
+    fn what_is_not_taken_is_handed_over_again_and_told_once() {
+        let (orders, received) = sync_channel(1);
+        orders.send(order("hall")).unwrap();
+        let (mut orders, mut tries, mut told) = (Some(orders), 0, Vec::new());
+        let taken = |_: &Order| {
+            tries += 1;
+            if tries < 4 {
+                return Err("NetworkManager is not running".to_owned());
+            }
+            orders = None;
+            Ok("Wi-Fi handed to NetworkManager".to_owned())
+        };
+        serve(&received, Duration::from_millis(1), taken, |said| told.push(said));
+        assert_eq!(tries, 4);
+        let failed = "not managed here: NetworkManager is not running";
+        assert_eq!(told, [failed, "Wi-Fi handed to NetworkManager"]);
+    }
+
+    #[test]
+    fn newer_settings_take_the_place_of_those_that_failed_and_are_told_anew() {
+        let (orders, received) = sync_channel(1);
+        orders.send(order("hall")).unwrap();
+        let (mut orders, mut names, mut told) = (Some(orders), Vec::new(), Vec::new());
+        let refused = |(_, wifi): &Order| {
+            names.push(wifi.ssid.clone().unwrap_or_default());
+            if let Some(orders) = orders.take() {
+                orders.send(order("studio")).unwrap();
+            }
+            Err("nmcli is not installed".to_owned())
+        };
+        serve(&received, Duration::from_secs(3_600), refused, |said| told.push(said));
+        assert_eq!(names, ["hall", "studio"]);
+        assert_eq!(told, ["not managed here: nmcli is not installed"; 2]);
+    }
 
     #[test]
     fn blanks_at_the_ends_of_a_passphrase_survive_as_its_key() {

@@ -9,6 +9,9 @@ use std::{env, fs};
 
 use nix::unistd::geteuid;
 
+use crate::child;
+use crate::limits::SYSTEM_TOOL_TIMEOUT;
+
 /// The way to the service manager; silent where there is none.
 #[derive(Debug)]
 pub struct ServiceManager {
@@ -54,29 +57,50 @@ impl ServiceManager {
 
 /// The file in the runtime folder that asks for a restart of the machine (`firstmile-reboot.path`).
 const REBOOT_WISH: &str = "reboot";
+/// The file there that asks for the radio rules of the country in it (`firstmile-country.path`).
+const COUNTRY_WISH: &str = "country";
 
 /// Asks for a restart of the machine. Only root may ask the service manager itself; the service's own
 /// user leaves a wish for a unit that may. Blocks until it has been said.
 pub fn reboot() {
-    if geteuid().is_root() {
-        ask_to_reboot();
-        return;
-    }
-    let folder = env::var("RUNTIME_DIRECTORY").unwrap_or_default();
-    let wish = Path::new(folder.split(':').next().unwrap_or_default()).join(REBOOT_WISH);
-    if let Err(error) = fs::write(&wish, "") {
-        tracing::error!(%error, "a restart cannot be asked for at {}", wish.display());
+    let asked = match geteuid().is_root() {
+        true => run("systemctl", &["--no-block", "reboot"]),
+        false => wish(REBOOT_WISH, ""),
+    };
+    if let Err(why) = asked {
+        tracing::error!(why, "a restart cannot be asked for");
     }
 }
 
-fn ask_to_reboot() {
-    match Command::new("systemctl").args(["--no-block", "reboot"]).output() {
-        Ok(asked) if asked.status.success() => {}
-        Ok(asked) => {
-            let said = String::from_utf8_lossy(&asked.stderr);
-            tracing::error!(said = said.trim(), "the service manager does not reboot");
-        }
-        Err(error) => tracing::error!(%error, "systemctl cannot be run"),
+/// Asks for the radio rules of a country, two letters (ISO 3166-1). Only who may administer the
+/// network may set them; the service's own user leaves a wish for a unit that may.
+pub(super) fn set_country(country: &str) -> Result<(), String> {
+    match geteuid().is_root() {
+        true => run("iw", &["reg", "set", country]),
+        false => wish(COUNTRY_WISH, &format!("{country}\n")),
+    }
+}
+
+/// Leaves a wish in the runtime folder.
+fn wish(name: &str, text: &str) -> Result<(), String> {
+    let folders = env::var("RUNTIME_DIRECTORY").unwrap_or_default();
+    let folder = folders.split(':').next().filter(|folder| !folder.is_empty());
+    leave(Path::new(folder.ok_or("there is no RUNTIME_DIRECTORY for it")?), name, text)
+}
+
+/// Leaves a file in a folder. It is there as a whole, or not at all.
+fn leave(folder: &Path, name: &str, text: &str) -> Result<(), String> {
+    let (new, wish) = (folder.join(format!("{name}.new")), folder.join(name));
+    let left = fs::write(&new, text).and_then(|()| fs::rename(&new, &wish));
+    left.map_err(|error| format!("{}: {error}", wish.display()))
+}
+
+fn run(program: &str, arguments: &[&str]) -> Result<(), String> {
+    let ended = child::run(Command::new(program).args(arguments), None, SYSTEM_TOOL_TIMEOUT);
+    match ended {
+        Ok(ended) if ended.status.success() => Ok(()),
+        Ok(ended) => Err(format!("{program}: {}", String::from_utf8_lossy(&ended.stderr).trim())),
+        Err(error) => Err(format!("{program} cannot be run: {error}")),
     }
 }
 
@@ -98,6 +122,25 @@ mod tests {
         let nobody = ServiceManager::at(None, Some("8000000"));
         nobody.notify("READY=1");
         assert_eq!(nobody.alive_interval(), None);
+    }
+
+    #[test]
+    fn a_wish_is_left_whole_where_the_unit_that_grants_it_looks() {
+        let folder = env::temp_dir().join(format!("firstmile-wish-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        leave(&folder, COUNTRY_WISH, "DE\n").unwrap();
+        let names: Vec<_> =
+            fs::read_dir(&folder).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(names, ["country"]);
+        assert_eq!(fs::read_to_string(folder.join("country")).unwrap(), "DE\n");
+        fs::remove_dir_all(&folder).unwrap();
+        assert!(leave(&folder, COUNTRY_WISH, "DE\n").unwrap_err().contains("country: "));
+        for (wish, unit) in [
+            (COUNTRY_WISH, include_str!("../../systemd/firstmile-country.path")),
+            (REBOOT_WISH, include_str!("../../systemd/firstmile-reboot.path")),
+        ] {
+            assert!(unit.contains(&format!("PathExists=/run/firstmile/{wish}\n")), "{unit}");
+        }
     }
 
     #[test]

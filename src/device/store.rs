@@ -17,6 +17,9 @@ use crate::limits::BLACK_BOXES_KEPT;
 const NEW: &str = "new";
 /// The file that says whether the box was live.
 const LATCH: &str = "latch";
+/// What the editor of `nmcli` kept of its lines, the Wi-Fi passphrase among them, when the folder was
+/// its home: the names before and since NetworkManager 1.52.
+const NMCLI_HISTORY: [&str; 2] = [".nmcli-history", ".cache/nmcli-history"];
 
 /// The files of the black boxes, the newest first.
 fn black_box(number: usize) -> String {
@@ -159,12 +162,16 @@ impl<D: Disk> Store<D> {
         self.replace(generation + 1, partial, good)
     }
 
-    /// Makes both copies what was stored last, if a power cut or a bad block left them different.
+    /// Makes both copies what was stored last, if a power cut or a bad block left them different, and
+    /// takes away a passphrase that lies where it does not belong.
     ///
     /// # Errors
     /// As [`Store::update`].
     pub fn repair(&mut self) -> Result<Stored, StoreError> {
         let _lock = self.disk.lock().map_err(StoreError::Read)?;
+        if let Err(error) = self.remove_all(NMCLI_HISTORY) {
+            tracing::warn!(%error, "a history of nmcli with the Wi-Fi passphrase is left");
+        }
         let (stored, good) = self.look()?;
         match good {
             Some(good) if !stored.stale.is_empty() => {
@@ -189,7 +196,9 @@ impl<D: Disk> Store<D> {
         }
         let stored = self.replace(newest + 1, Partial::default(), None)?;
         self.put(LATCH, &sealed::seal(0, "idle")).map_err(StoreError::Left)?;
-        self.remove_black_boxes().map_err(StoreError::Left)?;
+        let black_boxes = (1..=BLACK_BOXES_KEPT).map(black_box);
+        let left = NMCLI_HISTORY.map(str::to_owned).into_iter().chain(black_boxes);
+        self.remove_all(left).map_err(StoreError::Left)?;
         match stored.stale.is_empty() {
             true => Ok(stored),
             false => Err(StoreError::Left(io::Error::other("a copy with the keys"))),
@@ -229,14 +238,17 @@ impl<D: Disk> Store<D> {
         self.put(&black_box(1), past).map_err(StoreError::Write)
     }
 
-    fn remove_black_boxes(&mut self) -> io::Result<()> {
-        for number in 1..=BLACK_BOXES_KEPT {
-            match self.disk.remove(&black_box(number)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
+    /// Takes files away, those that are there.
+    fn remove_all(&mut self, names: impl IntoIterator<Item: AsRef<str>>) -> io::Result<()> {
+        let mut removed_any = false;
+        for name in names {
+            match self.disk.remove(name.as_ref()) {
+                Ok(()) => removed_any = true,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
             }
         }
-        self.disk.sync_folder()
+        if removed_any { self.disk.sync_folder() } else { Ok(()) }
     }
 
     /// What is stored, and which copy holds it.

@@ -9,6 +9,7 @@ mod keeper;
 mod outcome;
 mod plan;
 mod runner;
+mod slot;
 
 use std::sync::Arc;
 

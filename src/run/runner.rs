@@ -37,6 +37,7 @@ use crate::device::control::{Answer, Heard};
 
 use super::black_box::Recorder;
 use super::keeper::{Keeper, Order as KeepOrder, Wish};
+use super::slot::{Act, Slot};
 use super::{Destination, DueTo, EndNote, Hands, Input, Setup, View, outcome, plan};
 use desk::{Desk, NOT_SET};
 use numbers::Rates;
@@ -83,7 +84,7 @@ pub(super) struct Runner {
     /// The highest bitrate of the picture, as the destinations know it.
     ceiling_kbps: u32,
     next_id: u32,
-    capture: CaptureSlot,
+    capture: Slot<Capture>,
 
     last_end: Option<EndNote>,
     missing: Option<String>,
@@ -103,20 +104,6 @@ struct Running {
     handle: PublishHandle,
     /// The video bitrate that its path can bear, in kbit/s; `None` while it is not live.
     target_kbps: Option<u32>,
-}
-
-/// Where the capture is. Opening devices takes time, so it happens on the blocking pool.
-enum CaptureSlot {
-    Off,
-    /// Being opened for this run; `wanted` turns false when the box thinks better of it meanwhile.
-    Opening {
-        run: u64,
-        wanted: bool,
-    },
-    On {
-        run: u64,
-        capture: Capture,
-    },
 }
 
 /// Devices that are being opened or closed by their drivers.
@@ -213,7 +200,7 @@ impl Runner {
             order: Vec::new(),
             ceiling_kbps,
             next_id: 0,
-            capture: CaptureSlot::Off,
+            capture: Slot::new(),
             last_end: None,
             missing: None,
             rates: Rates::default(),
@@ -261,7 +248,7 @@ impl Runner {
 
     /// Whether camera and microphone are there. A running capture knows better and says so itself.
     fn look_for_sources(&mut self) {
-        if !matches!(self.capture, CaptureSlot::Off) {
+        if !self.capture.is_off() {
             return;
         }
         let request = &self.request;
@@ -281,9 +268,7 @@ impl Runner {
     }
 
     async fn end(&mut self) {
-        if let CaptureSlot::On { capture, .. } =
-            std::mem::replace(&mut self.capture, CaptureSlot::Off)
-        {
+        if let Some(capture) = self.capture.take() {
             let _ = spawn_blocking(move || drop(capture)).await;
         }
     }
@@ -317,8 +302,10 @@ impl Runner {
                 self.handle_started(run, started);
             }
             Input::CaptureStopped(run) => {
-                self.drivers.answered(self.clock.now());
-                self.tell_pipeline(run, PipelineEvent::Ended);
+                let now = self.clock.now();
+                self.drivers.answered(now);
+                let acts = self.capture.closed(now, run);
+                self.carry_out(acts);
             }
             Input::Terminate => self.tell(Event::Terminate),
         }
@@ -390,26 +377,13 @@ impl Runner {
     }
 
     fn handle_started(&mut self, run: u64, started: Result<Capture, CaptureError>) {
-        let CaptureSlot::Opening { run: newest, wanted } = self.capture else {
-            return;
-        };
-        self.capture = CaptureSlot::Off;
-        match started {
-            Ok(capture) if run == newest && wanted => {
-                self.capture = CaptureSlot::On { run, capture };
-            }
-            Ok(capture) => self.close_capture(run, capture),
-            Err(error) => {
-                self.note_end("capture", &error, DueTo::Device);
-                let fault = outcome::start_fault(&error);
-                let said = error.to_string();
-                self.tell_pipeline(run, PipelineEvent::Error { fault, said });
-                self.tell_pipeline(run, PipelineEvent::Ended);
-            }
+        if let Err(error) = &started {
+            self.note_end("capture", error, DueTo::Device);
+            let fault = outcome::start_fault(error);
+            self.tell_pipeline(run, PipelineEvent::Error { fault, said: error.to_string() });
         }
-        if wanted && run != newest {
-            self.start_capture(newest);
-        }
+        let acts = self.capture.opened(self.clock.now(), run, started.ok());
+        self.carry_out(acts);
     }
 
     fn handle_report(&mut self, report: Report) {
@@ -468,7 +442,7 @@ impl Runner {
         let targets = in_order.map(|running| running.target_kbps);
         let follow = self.settings.video.follow;
         let wanted_kbps = pace::combine(follow, self.request.video.bitrate_kbps, targets);
-        if let CaptureSlot::On { capture, .. } = &self.capture
+        if let Some(capture) = self.capture.running()
             && capture.stats().bitrate_kbps != wanted_kbps
         {
             capture.set_bitrate_kbps(wanted_kbps);
@@ -492,6 +466,8 @@ impl Runner {
             self.session.handle_timeout(now);
             self.hear_session();
         }
+        let act = self.capture.go_on(now);
+        self.carry_out([act]);
         if now >= self.next_look {
             self.look_for_sources();
         }
@@ -516,14 +492,15 @@ impl Runner {
     }
 
     fn deadline(&self) -> Option<Duration> {
-        let is_off = matches!(self.capture, CaptureSlot::Off);
-        let is_on = matches!(self.capture, CaptureSlot::On { .. });
+        let is_off = self.capture.is_off();
+        let is_on = self.capture.running().is_some();
         [
             self.appliance.poll_timeout(),
             self.buttons.iter().filter_map(|(_, button)| button.poll_timeout()).min(),
             self.blinker.poll_timeout(),
             self.session.poll_timeout(),
             self.next_alive,
+            self.capture.poll_timeout(),
             is_off.then_some(self.next_look),
             is_on.then_some(self.next_numbers),
         ]
@@ -590,12 +567,30 @@ impl Runner {
     }
 
     fn start_capture(&mut self, run: u64) {
-        if let CaptureSlot::Opening { run: newest, wanted } = &mut self.capture {
-            // What is being opened now is closed again as soon as it is open.
-            (*newest, *wanted) = (run, true);
-            return;
+        let act = self.capture.start(self.clock.now(), run);
+        self.carry_out([act]);
+    }
+
+    fn stop_capture(&mut self) {
+        let act = self.capture.stop(self.clock.now());
+        self.carry_out([act]);
+    }
+
+    fn carry_out(&mut self, acts: impl IntoIterator<Item = Option<Act<Capture>>>) {
+        for act in acts.into_iter().flatten() {
+            match act {
+                Act::Open { run } => self.open_capture(run),
+                Act::Close { run, capture } => self.close_capture(run, capture),
+                Act::Ended { run } => {
+                    let ended = Event::Pipeline { run, what: PipelineEvent::Ended };
+                    self.desk.later.push_back(ended);
+                }
+            }
         }
-        self.capture = CaptureSlot::Opening { run, wanted: true };
+    }
+
+    /// Opening devices takes time, so it happens on the blocking pool.
+    fn open_capture(&mut self, run: u64) {
         self.drivers.asked(self.clock.now());
         let request = self.on_air.clone();
         let (fan_out, key_wanted) = (self.fan_out.clone(), self.key_wanted.clone());
@@ -617,16 +612,6 @@ impl Runner {
         });
     }
 
-    fn stop_capture(&mut self) {
-        match std::mem::replace(&mut self.capture, CaptureSlot::Off) {
-            CaptureSlot::Off => {}
-            CaptureSlot::Opening { run, .. } => {
-                self.capture = CaptureSlot::Opening { run, wanted: false };
-            }
-            CaptureSlot::On { run, capture } => self.close_capture(run, capture),
-        }
-    }
-
     /// Closing devices takes time, so it happens on the blocking pool.
     fn close_capture(&mut self, run: u64, capture: Capture) {
         self.drivers.asked(self.clock.now());
@@ -638,7 +623,7 @@ impl Runner {
     }
 
     fn force_key_frame(&mut self) {
-        if let CaptureSlot::On { capture, .. } = &self.capture {
+        if let Some(capture) = self.capture.running() {
             capture.force_key_frame();
         }
     }

@@ -30,7 +30,7 @@ impl Rates {
 
 impl Runner {
     pub(super) fn add_numbers(&self, status: &mut Status) {
-        if matches!(self.capture, CaptureSlot::On { .. }) {
+        if self.capture.running().is_some() {
             status.encoder = self.rates.encoder;
             status.levels = self.rates.encoder.map(|_| level_numbers(&self.rates.capture));
         }
@@ -51,7 +51,7 @@ impl Runner {
             return;
         }
         self.rates.at = now;
-        let CaptureSlot::On { capture, .. } = &self.capture else { return };
+        let Some(capture) = self.capture.running() else { return };
         let stats = capture.stats();
         let before = std::mem::replace(&mut self.rates.capture, stats.clone());
         let bytes = stats.video_bytes.saturating_sub(before.video_bytes);

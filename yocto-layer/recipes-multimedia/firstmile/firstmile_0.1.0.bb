@@ -62,7 +62,7 @@ do_install() {
     install -D -m 0755 ${B}/target/${CARGO_TARGET_SUBDIR}/firstmile ${D}${bindir}/firstmile
 
     install -d ${D}${systemd_system_unitdir}
-    for unit in firstmile.service firstmile-import@.service firstmile-reboot.path firstmile-reboot.service; do
+    for unit in firstmile.service firstmile-country.path firstmile-country.service firstmile-import@.service firstmile-reboot.path firstmile-reboot.service; do
         install -m 0644 ${S}/systemd/$unit ${D}${systemd_system_unitdir}/
     done
     install -D -m 0644 ${S}/systemd/70-firstmile.rules ${D}${nonarch_libdir}/udev/rules.d/70-firstmile.rules
@@ -104,11 +104,12 @@ FILES:${PN} += " \
     ${nonarch_libdir}/tmpfiles.d/firstmile.conf \
     ${datadir}/polkit-1/rules.d/50-firstmile.rules \
     ${nonarch_libdir}/udev/rules.d/70-firstmile.rules \
+    ${systemd_system_unitdir}/firstmile-country.service \
     ${systemd_system_unitdir}/firstmile-import@.service \
     ${systemd_system_unitdir}/firstmile-reboot.service \
 "
 
-SYSTEMD_SERVICE:${PN} = "firstmile.service firstmile-reboot.path"
+SYSTEMD_SERVICE:${PN} = "firstmile.service firstmile-country.path firstmile-reboot.path"
 
 # The same user and groups as in systemd/sysusers.conf: a read-only root needs them when it is made.
 USERADD_PACKAGES = "${PN}"

@@ -85,7 +85,7 @@ impl Runner {
     fn set(&mut self, from: ClientId, name: String, value: Typed) -> Option<Reply> {
         let is_of_encoder = (name.starts_with("video.") || name.starts_with("audio."))
             && !["video.bitrate_kbps", "video.follow"].contains(&name.as_str());
-        let on_air = !matches!(self.capture, CaptureSlot::Off);
+        let on_air = !self.capture.is_off();
         let done = if is_of_encoder && on_air {
             format!("{name} is set; it holds from the next broadcast")
         } else {
@@ -202,7 +202,7 @@ impl Runner {
 
     /// Looking for devices takes a while, and would disturb those in use.
     fn devices(&mut self, from: ClientId) -> Option<Reply> {
-        if !matches!(self.capture, CaptureSlot::Off) {
+        if !self.capture.is_off() {
             return Some(Reply::error(
                 "camera, microphone and encoder are in use; ask again when nothing is on air",
             ));
@@ -223,11 +223,9 @@ impl Runner {
     }
 
     fn levels(&self) -> Reply {
-        match &self.capture {
-            CaptureSlot::On { capture, .. } => {
-                Reply::Levels(numbers::level_numbers(&capture.stats()))
-            }
-            _ => Reply::error("nothing is measured while the box is not on air"),
+        match self.capture.running() {
+            Some(capture) => Reply::Levels(numbers::level_numbers(&capture.stats())),
+            None => Reply::error("nothing is measured while the box is not on air"),
         }
     }
 

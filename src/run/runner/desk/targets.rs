@@ -77,7 +77,6 @@ impl Runner {
         if self.handed.as_ref() == Some(&wanted) || (self.handed.is_none() && !is_set) {
             return;
         }
-        self.handed = Some(wanted);
         if self.desk.network.is_none() {
             let inputs = self.inputs.clone();
             let started = NetworkManager::start(move |told| {
@@ -89,8 +88,9 @@ impl Runner {
                 .ok();
         }
         let Some(network) = &self.desk.network else { return };
-        if let Err(error) = network.order(&self.settings.wired, &self.settings.wifi) {
-            tracing::warn!(error, "the network's settings are not handed over");
+        match network.order(&self.settings.wired, &self.settings.wifi) {
+            Ok(()) => self.handed = Some(wanted),
+            Err(error) => tracing::warn!(error, "the network's settings are not handed over"),
         }
     }
 

@@ -18,6 +18,7 @@ FILES:${PN} = "${nonarch_libdir}/NetworkManager/conf.d/50-firstmile.conf"
 # Not the package `networkmanager`: that also wants Bluetooth and PPP.
 RDEPENDS:${PN} = " \
     firstmile-data \
+    iw \
     networkmanager-daemon \
     networkmanager-nmcli \
     networkmanager-wifi \

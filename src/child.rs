@@ -1,0 +1,80 @@
+//! Running another program to its end, with a bound on how long it takes and on what is read of it.
+//!
+//! Shell room. Which program, and what its words mean, is known by whoever calls.
+
+use std::io::{self, Read, Write};
+use std::process::{Command, Output, Stdio};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::limits::{CHILD_OUTPUT_BYTES_MAX, CHILD_POLL_INTERVAL};
+
+/// Runs a program to its end with `input` at its standard input, and takes what it says, at most
+/// [`CHILD_OUTPUT_BYTES_MAX`] of each stream. Blocks for `timeout` at most; the child is killed then.
+/// `input` fits into a pipe (4 KiB always do).
+///
+/// # Errors
+/// `NotFound` when there is no such program, `TimedOut` when it does not end in time, and what else
+/// the system says.
+pub fn run(command: &mut Command, input: Option<&[u8]>, timeout: Duration) -> io::Result<Output> {
+    let mut child = command
+        .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
+        // A program that reads none of it says why itself.
+        let _ = stdin.write_all(input);
+    }
+    let streams = (collect(child.stdout.take()), collect(child.stderr.take()));
+    let deadline = Instant::now() + timeout;
+    let status = loop {
+        match child.try_wait()? {
+            Some(status) => break status,
+            None if Instant::now() >= deadline => {
+                child.kill()?;
+                child.wait()?;
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            None => thread::sleep(CHILD_POLL_INTERVAL),
+        }
+    };
+    let taken = |thread: JoinHandle<Vec<u8>>| thread.join().unwrap_or_default();
+    Ok(Output { status, stdout: taken(streams.0?), stderr: taken(streams.1?) })
+}
+
+fn collect(from: Option<impl Read + Send + 'static>) -> io::Result<JoinHandle<Vec<u8>>> {
+    thread::Builder::new().spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(from) = from {
+            let _ = from.take(CHILD_OUTPUT_BYTES_MAX).read_to_end(&mut bytes);
+        }
+        bytes
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    #[test]
+    fn what_a_program_says_and_how_it_ends_is_told() {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "read line; echo heard $line; echo sorry >&2; exit 3"]);
+        let ended = run(&mut shell, Some(b"this\n"), PATIENCE).unwrap();
+        assert_eq!(ended.status.code(), Some(3));
+        assert_eq!((&*ended.stdout, &*ended.stderr), (&b"heard this\n"[..], &b"sorry\n"[..]));
+    }
+
+    #[test]
+    fn a_program_that_is_missing_or_hangs_is_told_apart() {
+        let kind = |command: &str, argument: &str, timeout| {
+            run(Command::new(command).arg(argument), None, timeout).map_err(|error| error.kind())
+        };
+        assert_eq!(kind("no-such-program", "", PATIENCE), Err(io::ErrorKind::NotFound));
+        let soon = Duration::from_millis(20);
+        assert_eq!(kind("sleep", "600", soon), Err(io::ErrorKind::TimedOut));
+    }
+}
