@@ -1,14 +1,15 @@
 # The few things that are done with firstmile; `make` alone lists them.
 
 CARGO ?= cargo
-# For `make test-board`: only scenarios with this in their name.
+# For `make test-board-all`: how often the power is cut. For both: only scenarios with this in their name.
+CUTS ?= 40
 ONLY ?=
 # For `make fuzz`: how long each target runs, and which.
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test cross deb deny box-check conformance fuzz bench bench-destinations bench-capture bench-peers yocto-crates soak board-image test-board
+.PHONY: help demo test cross deb deny box-check conformance fuzz bench bench-destinations bench-capture bench-peers yocto-crates soak board-image board-run test-board test-board-all
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/make \1	\2/p' $(firstword $(MAKEFILE_LIST))
@@ -84,6 +85,14 @@ board-image: ## the emulated board's image: kernel and root file system from Deb
 	.ci/setup board
 	tests/board/image/build
 
+board-run: ## a window on the emulated board: its lights, its button, its console, a stick to plug in
+	.ci/setup board
+	.ci/board run
+
 test-board: ## the whole box on an emulated ARM board, live to a real server; up to half an hour the first time
 	.ci/setup board
-	.ci/board $(ONLY)
+	.ci/board test $(ONLY)
+
+test-board-all: ## the same with the power cut CUTS times in a loop
+	.ci/setup board
+	FIRSTMILE_BOARD_CUTS=$(CUTS) .ci/board test $(ONLY)

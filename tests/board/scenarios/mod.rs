@@ -2,6 +2,8 @@
 
 mod go_live_by_button;
 mod network_lost;
+mod package;
+mod power;
 mod process_ended;
 mod provisioning;
 mod sources_lost;

@@ -48,6 +48,17 @@ fn a_cable_pulled_for_ten_seconds_is_told_and_forgiven() {
     ends_well(&server, board);
 }
 
+// Shows F01.
+#[test]
+fn a_server_that_closes_is_tried_again_until_it_is_back() {
+    let Some((server, mut board)) = live() else { return };
+    server.close();
+    board.until("retrying");
+    board.until_lights(Indication::Retrying { because: Because::Network });
+    server.open();
+    ends_well(&server, board);
+}
+
 // Shows F03.
 #[test]
 fn a_frozen_server_is_noticed_and_live_again_when_it_thaws() {
@@ -70,5 +81,15 @@ fn a_server_with_a_bad_certificate_gets_nothing_and_the_lights_say_why() {
     assert!(server.recorded_by_the_other().is_empty(), "a stranger got media");
     server.open();
     board.asks("live");
+    ends_well(&server, board);
+}
+
+#[test]
+fn a_bad_uplink_costs_bitrate_and_not_the_broadcast() {
+    let Some((server, mut board)) = live() else { return };
+    board.sh("tc qdisc add dev $(ls /sys/class/net | grep ^e) root netem delay 150ms 30ms loss 3%");
+    server.receives(60_000);
+    board.until("live");
+    board.sh("tc qdisc del dev $(ls /sys/class/net | grep ^e) root");
     ends_well(&server, board);
 }

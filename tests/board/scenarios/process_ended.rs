@@ -50,3 +50,19 @@ fn a_killed_process_is_started_again_and_live_again() {
 fn a_stopped_process_is_seen_by_the_watchdog_and_live_again() {
     comes_back("stopped", "kill -STOP PID");
 }
+
+// Shows F30.
+#[test]
+fn a_hung_process_is_seen_by_the_watchdog_and_live_again() {
+    comes_back("frozen", "echo 1 >/sys/fs/cgroup/system.slice/firstmile.service/cgroup.freeze");
+}
+
+#[test]
+fn the_lights_go_out_with_the_process() {
+    let Some(ready) = ready_or_skip() else { return };
+    let mut board = Board::fresh(&ready);
+    board.until_lights(Indication::NeedsSetup);
+    board.sh("systemctl stop firstmile");
+    let looks = board.look(std::time::Duration::from_secs(3));
+    assert!(looks.len() > 5 && looks.iter().all(|look| !look.live && !look.status), "{looks:?}");
+}
