@@ -145,6 +145,7 @@ fn cells() -> Vec<(&'static str, Vec<Cell>)> {
 /// Where another policy is better than ours in one of both, and at what price.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("steady-1M", "use", "obs-bitrate fills the link from a queue of more than a second"),
+    ("outages", "use", "obs-drop comes back at the full bitrate, and its delay is a third longer"),
     ("outages", "delay", "belacoder comes back at its least bitrate and sends half as much"),
     (
         "stalls",
