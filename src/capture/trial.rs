@@ -55,20 +55,21 @@ fn first<E>(
     lookup: impl Fn(&str) -> Option<&'static E>,
     attempt: impl Fn(&'static E) -> Result<(), String>,
 ) -> Result<&'static E, CaptureError> {
-    let mut tried = Vec::new();
+    let mut tried = Vec::<Rejected>::new();
     for element in order {
         let result = lookup(element)
             .ok_or_else(|| "is not an encoder that firstmile knows".to_owned())
             .and_then(|encoder| attempt(encoder).map(|()| encoder));
         match result {
             Ok(encoder) => {
+                for Rejected { element, why } in &tried {
+                    tracing::warn!("{element} is not taken: {why}");
+                }
                 tracing::info!("{what} is made by {element}");
                 return Ok(encoder);
             }
-            Err(why) => {
-                tracing::warn!("{element} is not taken: {why}");
-                tried.push(Rejected { element: element.clone(), why });
-            }
+            // Told here when another one is taken, by the error when none is.
+            Err(why) => tried.push(Rejected { element: element.clone(), why }),
         }
     }
     Err(CaptureError::NoEncoder { what, tried })
