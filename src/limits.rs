@@ -418,7 +418,7 @@ pub const CAPTURE_TRIAL_TIMEOUT: Duration = Duration::from_secs(3);
 pub const CAPTURE_OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// From an order to open a device or an encoder to the answer, even when its driver hangs. Looking
 /// for the device comes before opening it, and takes seconds on a slow board that is busy.
-pub const CAPTURE_DRIVER_TIMEOUT: Duration = Duration::from_secs(8);
+pub const CAPTURE_DRIVER_TIMEOUT: Duration = Duration::from_secs(7);
 /// Modes of one camera that are looked at; webcams offer up to a hundred.
 pub const CAPTURE_OFFERS_MAX: usize = 512;
 /// From starting the tool that sets up an HDMI input to its end; it waits for nothing.
