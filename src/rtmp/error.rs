@@ -178,9 +178,11 @@ impl Error {
     }
 
     /// Whether a `connect` without Enhanced RTMP may succeed where this one did not: the server broke
-    /// on it without an answer.
+    /// on it without an answer. One that broke before had not read it yet.
     pub fn may_dislike_enhancements(&self) -> bool {
-        self.during <= Phase::Connect
+        let was_sent =
+            self.during == Phase::Connect || (self.during < Phase::Connect && self.pipelined);
+        was_sent
             && matches!(
                 self.kind,
                 ErrorKind::ServerMisbehaved { .. } | ErrorKind::ClosedByServer | ErrorKind::Timeout
