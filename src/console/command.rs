@@ -76,7 +76,7 @@ pub enum Service {
     },
     /// Set another setting that is never typed where it can be seen.
     SetSecret {
-        /// Its name: one of [`SECRETS`].
+        /// Its name: one of [`SECRETS`](super::SECRETS).
         name: &'static str,
     },
     /// Try a destination without going live.
