@@ -27,7 +27,9 @@ const LATENCY_NS: u64 = CAPTURE_LATENCY.as_nanos() as u64;
 /// The picture track.
 pub(super) struct Pictures {
     fps: u64,
-    start_ns: u64,
+    /// The next picture's, since media time zero: a second of media time begins with a picture
+    /// whenever the programme was started, so that a test picture's flash is not up to a picture
+    /// behind its beep.
     number: u64,
     test_picture: TestPicture,
     pool: gst::BufferPool,
@@ -126,7 +128,6 @@ impl Pictures {
         });
         let pictures = Pictures {
             fps: u64::from(video.fps),
-            start_ns: 0,
             number: 0,
             test_picture: TestPicture::new(layout),
             pool,
@@ -144,19 +145,22 @@ impl Pictures {
     }
 
     pub(super) fn start_at(&mut self, media_ns: u64) {
-        self.start_ns = media_ns;
+        self.number = scale(media_ns, self.fps, SECOND_NS);
+        if self.pts_ns(self.number) < media_ns {
+            self.number += 1;
+        }
     }
 
     /// Goes on at a media time, after there was no need for pictures. Whether those on air meanwhile
     /// are black is not known.
     pub(super) fn resume_at(&mut self, media_ns: u64, counters: &Counters) {
-        (self.start_ns, self.number) = (media_ns, 0);
+        self.start_at(media_ns);
         self.meter = PictureMeter::default();
         counters.note_picture(&self.meter);
     }
 
     fn pts_ns(&self, number: u64) -> u64 {
-        self.start_ns + scale(number, SECOND_NS, self.fps)
+        scale(number, SECOND_NS, self.fps)
     }
 
     fn half_ns(&self) -> u64 {
@@ -284,11 +288,29 @@ mod tests {
     use super::*;
     use crate::{board::Profile, capture::Request};
 
-    #[test]
-    fn while_a_camera_is_passed_through_nothing_is_said_of_black() {
+    fn test_pictures() -> Pictures {
         gst::init().expect("GStreamer");
         let request = Request::from(&Profile::named("sim").expect("embedded"));
-        let (mut pictures, _) = Pictures::new(&request.video, &request.look).expect("a track");
+        Pictures::new(&request.video, &request.look).expect("a track").0
+    }
+
+    #[test]
+    fn a_second_begins_with_a_picture_whenever_the_programme_was_started() {
+        let mut pictures = test_pictures();
+        for start_ms in [0, 1, 24, 33, 34, 999, 1_000, 86_400_001] {
+            let start_ns = start_ms * 1_000_000;
+            pictures.start_at(start_ns);
+            let first_ns = pictures.pts_ns(pictures.number);
+            assert!((start_ns..start_ns + SECOND_NS / pictures.fps).contains(&first_ns));
+            let mut following = (pictures.number..).map(|number| pictures.pts_ns(number));
+            let second_ns = start_ns.next_multiple_of(SECOND_NS);
+            assert_eq!(following.find(|pts_ns| *pts_ns >= second_ns), Some(second_ns));
+        }
+    }
+
+    #[test]
+    fn while_a_camera_is_passed_through_nothing_is_said_of_black() {
+        let mut pictures = test_pictures();
         let counters = Counters::default();
         let black_for_ms = || counters.snapshot("", "").levels.black_for_ms;
         pictures.meter.see(0, &[16; 64 * 64], 64, 64);
