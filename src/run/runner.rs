@@ -253,8 +253,8 @@ impl Runner {
         }
         let request = &self.request;
         let looks = [
-            (Source::Camera, request.camera.look()),
-            (Source::Microphone, request.microphone.look()),
+            (Source::Camera, request.look(capture::Source::Camera)),
+            (Source::Microphone, request.look(capture::Source::Microphone)),
         ];
         self.missing = None;
         for (source, look) in looks {
