@@ -6,14 +6,13 @@
 use std::collections::VecDeque;
 
 use super::{drift::Drift, stretch::Stretch};
-use crate::limits::{CAPTURE_LATENCY, CAPTURE_SOUND_AHEAD_MAX};
+use crate::limits::{CAPTURE_SOUND_AHEAD_MAX, CAPTURE_SOUND_LATENCY};
 
 /// Beyond this the time of a piece that is exact is believed: samples were lost, or come twice.
 const JUMP_MS: u64 = 20;
 /// Sound that comes too late for this long in a row is not late but slow, and the line waits for
 /// it.
 const LATE_MS: u64 = 500;
-
 /// Sound that has been in time again for this long is waited for no longer: it was the machine that
 /// was slow.
 const PUNCTUAL_MS: u64 = 2_000;
@@ -138,7 +137,7 @@ impl SoundLine {
 
     /// Whether it is still necessary to wait for the sound.
     fn note_punctual(&mut self, position: u64, frames: u64) {
-        let latency = self.samples_in(CAPTURE_LATENCY.as_millis() as u64 - JUMP_MS);
+        let latency = self.samples_in(CAPTURE_SOUND_LATENCY.as_millis() as u64 - JUMP_MS);
         let in_time = self.shift > 0 && position + latency >= self.start;
         self.punctual = if in_time { self.punctual + frames } else { 0 };
         if self.punctual > self.samples_in(PUNCTUAL_MS) {
