@@ -211,12 +211,14 @@ fn request(profile: &Profile, args: &DemoArgs) -> Result<capture::Request, Failu
             let device = CameraDevice::Path(PathBuf::from(device));
             CameraSource::V4l2 { device, formats: PictureFormat::USUAL.to_vec() }
         }
-        file => CameraSource::File(PathBuf::from(file)),
+        file => CameraSource::File { path: PathBuf::from(file) },
     };
     request.microphone = match args.mic.as_str() {
         "tone" => MicrophoneSource::Tone,
         "silence" => MicrophoneSource::Silence,
-        "file" if matches!(request.camera, CameraSource::File(_)) => MicrophoneSource::CameraFile,
+        "file" if matches!(request.camera, CameraSource::File { .. }) => {
+            MicrophoneSource::CameraFile
+        }
         "file" => {
             return Err(Failure::new(
                 Code::Settings,
