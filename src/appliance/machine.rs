@@ -43,7 +43,8 @@ pub struct Appliance {
     watchers: Vec<ClientId>,
     /// What was last given out with `Latch`.
     latched: bool,
-    /// The box was live when the power went, and goes live by itself as soon as it can.
+    /// The box was live when the power went, and goes live by itself as soon as it can: until its stream has begun, or
+    /// the owner wishes otherwise.
     resume: bool,
     /// Why the box does what it does.
     because: String,
@@ -158,6 +159,8 @@ impl Appliance {
                 self.mode = Mode::Fault { cause, look_again: None };
                 if cause.source().is_some_and(|source| self.has_source(source)) {
                     self.rest("the source is there again");
+                } else if self.resume && cause.source().is_none() {
+                    self.rest("it is tried again");
                 }
             }
             _ => {}
@@ -292,6 +295,7 @@ impl Appliance {
         if let Mode::OnAir(on_air) = &mut self.mode {
             on_air.first_key_by = None;
             on_air.sending = true;
+            self.resume = false;
             self.each(now, |destination, desk| destination.go_live(desk));
         }
     }
@@ -337,7 +341,6 @@ impl Appliance {
 
     fn begin_broadcast(&mut self, now: Duration, because: &str) {
         self.because = because.to_owned();
-        self.resume = false;
         self.destinations.iter_mut().for_each(Destination::begin_broadcast);
         self.mode = Mode::OnAir(OnAir {
             first_key_by: Some(now + FIRST_KEY_TIMEOUT),
@@ -374,7 +377,8 @@ impl Appliance {
         match then {
             Then::Rest => self.mode = self.resting(),
             Then::Fault(cause) => {
-                let look_again = cause.source().map(|_| now + REPROBE_INTERVAL);
+                let is_tried_again = self.resume || cause.source().is_some();
+                let look_again = is_tried_again.then(|| now + REPROBE_INTERVAL);
                 self.mode = Mode::Fault { cause, look_again };
             }
             Then::Exit => self.mode = Mode::Exited,
@@ -491,6 +495,7 @@ impl Appliance {
     }
 
     fn latch(&mut self, live: bool) {
+        self.resume &= live;
         if live != self.latched {
             self.latched = live;
             self.act(Action::Latch(live));

@@ -111,6 +111,7 @@ impl Appliance {
             Mode::Ready | Mode::Fault { .. } => match self.obstacle() {
                 Some(why) => GoLive::Refused(why.to_owned()),
                 None => {
+                    self.resume = false;
                     self.begin_broadcast(now, because);
                     GoLive::Begun
                 }
