@@ -341,8 +341,6 @@ pub const POWER_UP: Duration = Duration::from_secs(5);
 pub const RESET_HOLD: Duration = Duration::from_secs(10);
 /// An armed factory reset happens when the button is let go within this time.
 pub const RESET_LET_GO: Duration = Duration::from_secs(5);
-/// Settings of the network that wait for NetworkManager; only the newest matter.
-pub const NETWORK_ORDERS_MAX: usize = 4;
 /// One call of `nmcli`; it waits for nothing, and a loaded board takes a second.
 pub const NMCLI_TIMEOUT: Duration = Duration::from_secs(20);
 /// Settings of the network that NetworkManager did not take are handed over again after this time.
