@@ -51,7 +51,7 @@ pub async fn run(args: RunArgs) -> Result<(), Failure> {
     let clock = Clock::start();
     let restarts = wait_after_failures().await;
     let profile = args.board.profile()?;
-    let memory = remember(&args)?;
+    let memory = remember(&args);
     look_at_plugins();
     let (inputs, received) = box_loop::inputs();
 
@@ -141,24 +141,23 @@ async fn end_on_signal(inputs: mpsc::Sender<Input>) {
     let _ = inputs.send(Input::Terminate).await;
 }
 
-/// The settings of all sources. A box whose store cannot be used still runs with the others.
-fn remember(args: &RunArgs) -> Result<Memory, Failure> {
+/// The settings of all sources. A box where one cannot be used still runs with the others.
+fn remember(args: &RunArgs) -> Memory {
     let credentials = env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
-    let sources = Sources::read(&args.settings, credentials.as_deref())
-        .map_err(|error| Failure::new(Code::Settings, error))?;
+    let sources = Sources::read(&args.settings, credentials.as_deref());
     let mut store = match Folder::open(&args.state) {
         Ok(folder) => Store::new(folder),
         Err(error) => {
             let state = args.state.display();
             tracing::warn!(%error, "{state} cannot be used, and no setting can be stored");
-            return Ok(Memory { sources, ..Memory::default() });
+            return Memory { sources, ..Memory::default() };
         }
     };
     let stored = store.repair().map(|stored| stored.partial).unwrap_or_else(|error| {
         tracing::error!("{error}");
         config::Partial::default()
     });
-    Ok(Memory { sources, stored, latched_live: store.latched(), store: Some(store) })
+    Memory { sources, stored, latched_live: store.latched(), store: Some(store) }
 }
 
 fn listen() -> Option<mpsc::Receiver<control::Heard>> {

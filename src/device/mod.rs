@@ -28,4 +28,4 @@ pub use machine::Machine;
 pub use port::{Port, PortError, PortEvent, try_port};
 pub use restarts::Restarts;
 pub use service::{ServiceManager, reboot};
-pub use sources::{SourceError, Sources};
+pub use sources::Sources;
