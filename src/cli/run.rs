@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::device::store::Store;
 use crate::device::{
     Folder, Lights, Machine, Port, PortEvent, Restarts, ServiceManager, Sources, button, control,
-    network,
+    network, restarts,
 };
 use crate::run::{self as box_loop, Hands, Input, Memory, Setup};
 use crate::{board, config, console, limits};
@@ -49,6 +49,7 @@ pub async fn run(args: RunArgs) -> Result<(), Failure> {
     crash::end_on_panic();
     crash::hide_memory();
     let clock = Clock::start();
+    let is_power_up = restarts::is_power_up(env::var("RUNTIME_DIRECTORY").ok().as_deref());
     let restarts = wait_after_failures().await;
     let profile = args.board.profile()?;
     let memory = remember(&args);
@@ -68,7 +69,7 @@ pub async fn run(args: RunArgs) -> Result<(), Failure> {
         Lights::None
     });
     let contacts = inputs.clone();
-    button::watch(&profile.button, clock, move |seen| {
+    button::watch(&profile.button, clock, is_power_up, move |seen| {
         let _ = contacts.blocking_send(Input::Contact(seen));
     });
     let hands = Hands {

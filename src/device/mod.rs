@@ -14,7 +14,7 @@ mod machine;
 pub mod network;
 pub mod network_manager;
 mod port;
-mod restarts;
+pub mod restarts;
 mod service;
 mod sources;
 pub mod stick;
