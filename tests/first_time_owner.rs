@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use support::appliance::Appliance;
 use support::ingest::Ingest;
-use support::{Folder, one_at_a_time};
+use support::{Folder, free_port, one_at_a_time};
 
 const KEY: &str = "right-k3y-0123456789";
 
@@ -105,6 +105,28 @@ fn a_wrong_key_is_told_and_corrected() {
     appliance.ctl("stop").ok();
     appliance.until_status("ready");
     appliance.end();
+}
+
+#[test]
+fn a_destination_is_tried_at_both_of_its_servers_before_anything_goes_on_air() {
+    let _turn = one_at_a_time();
+    let (server, _folder) = server();
+    let appliance = Appliance::start(&[]);
+    appliance.stick(&stick(&server, KEY)).0.ok();
+    let alone = appliance.ctl("check").ok().stdout;
+    assert!(alone.contains("TLS") && alone.contains("reachable and trusted"), "{alone}");
+
+    let nobody = format!("rtmps://127.0.0.1:{}/live", free_port());
+    appliance.ctl(&format!("set destination.tube.backup_url {nobody}")).ok();
+    // A server elsewhere does not get the key of the one before.
+    assert!(appliance.ctl_key("tube", KEY).contains("tag "));
+    let both = appliance.ctl("check tube");
+    assert!(!both.status.success(), "{}", both.stdout);
+    let said = both.stdout + &both.stderr;
+    let (first, backup) = said.split_once(&nobody).unwrap_or_else(|| panic!("{said}"));
+    assert!(first.contains(&server.url()) && first.contains("reachable and trusted"), "{said}");
+    assert!(backup.contains("refuses connections") && !said.contains(KEY), "{said}");
+    assert!(server.reports().is_empty(), "nothing went on air");
 }
 
 #[test]

@@ -125,11 +125,17 @@ fn network_lines(network: &Network) -> Vec<String> {
 fn checked_lines(checked: &Checked) -> Vec<String> {
     let phase =
         |phase: &super::reply::Phase| format!("{:14} ok {:6} ms", phase.name, phase.took_ms);
-    let mut lines: Vec<String> = checked.phases.iter().map(phase).collect();
-    lines.push(match &checked.failure {
-        None => "reachable and trusted; the key is tried only when going live".to_owned(),
-        Some(why) => format!("error: {why}"),
-    });
+    let mut lines = Vec::new();
+    for tried in &checked.servers {
+        if checked.servers.len() > 1 {
+            lines.push(format!("{}:", tried.server));
+        }
+        lines.extend(tried.phases.iter().map(phase));
+        lines.push(match &tried.failure {
+            None => "reachable and trusted; the key is tried only when going live".to_owned(),
+            Some(why) => format!("error: {why}"),
+        });
+    }
     lines
 }
 
