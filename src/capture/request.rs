@@ -92,6 +92,20 @@ impl VideoSettings {
     }
 }
 
+#[cfg(test)]
+impl VideoSettings {
+    /// 1280×720 at 30 frames a second.
+    pub(super) fn of_720p() -> VideoSettings {
+        VideoSettings {
+            width: 1280,
+            height: 720,
+            fps: 30,
+            bitrate_kbps: 2_500,
+            keyframe_interval_ms: 2_000,
+        }
+    }
+}
+
 /// How the sound is coded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AudioSettings {
