@@ -129,8 +129,9 @@ fn after_a_broadcast_that_reached_nobody_the_next_one_begins_with_itself() {
     appliance.until_status("retrying");
     appliance.until_told("some seconds of it", |status| {
         let encoder = status.lines().find(|line| line.starts_with("encoder"));
-        let frames = encoder.and_then(|line| line.split_whitespace().rev().nth(1)?.parse().ok());
-        frames.is_some_and(|frames: u32| frames > 60)
+        let made = encoder.and_then(|line| line.split_once(" frames by "));
+        let made = made.and_then(|(before, _)| before.rsplit(' ').next()?.parse().ok());
+        made.is_some_and(|frames: u32| frames > 60)
     });
     appliance.ctl("stop").ok();
     appliance.until_status("ready");
@@ -148,7 +149,7 @@ fn after_a_broadcast_that_reached_nobody_the_next_one_begins_with_itself() {
 }
 
 #[test]
-fn a_bitrate_that_is_set_while_the_encoder_is_being_opened_holds() {
+fn a_bitrate_that_is_set_while_the_encoder_is_being_opened_holds_up_to_what_the_board_bears() {
     let _turn = one_at_a_time();
     let (server, _folder) = server();
     let appliance = Appliance::start(&[]);
@@ -156,6 +157,10 @@ fn a_bitrate_that_is_set_while_the_encoder_is_being_opened_holds() {
     appliance.ctl("live").ok();
     appliance.ctl("set video.bitrate_kbps 210").ok();
     appliance.until_told("the new bitrate", |status| status.contains(" of 210 kb/s"));
+
+    let told = appliance.ctl("set video.bitrate_kbps 20000").ok().stdout;
+    assert!(told.contains("this board is asked for 6000 kb/s at most"), "{told}");
+    appliance.until_told("the board's most", |status| status.contains(" of 6000 kb/s"));
 }
 
 #[test]

@@ -97,8 +97,12 @@ impl Runner {
         let is_of_encoder = (name.starts_with("video.") || name.starts_with("audio."))
             && !["video.bitrate_kbps", "video.follow"].contains(&name.as_str());
         let on_air = !self.capture.is_off();
+        let most_kbps = self.of_board.video.bitrate_max_kbps;
+        let is_beyond = || value.0.parse().is_ok_and(|kbps: u32| kbps > most_kbps);
         let done = if is_of_encoder && on_air {
             format!("{name} is set; it holds from the next broadcast")
+        } else if name == "video.bitrate_kbps" && is_beyond() {
+            format!("{name} is set; this board is asked for {most_kbps} kb/s at most")
         } else {
             format!("{name} is set")
         };
