@@ -236,6 +236,10 @@ pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(45);
 pub const NO_OUTPUT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How often a failed device is looked for.
 pub const REPROBE_INTERVAL: Duration = Duration::from_secs(5);
+/// Longest wait before camera, microphone and encoder are tried again after a fault that ended a
+/// broadcast; the first is [`REPROBE_INTERVAL`] and each is twice the one before. A driver that needs
+/// a minute of rest gets it, and a viewer waits no longer than that for a cured one.
+pub const FAULT_WAIT_MAX: Duration = Duration::from_secs(60);
 /// Longest wait after a server turned the connection down with words; as after a refused key.
 pub const REJECTED_WAIT_MAX: Duration = Duration::from_secs(30);
 /// A wait is never cut shorter than this, however often the network changes or somebody presses:
@@ -501,6 +505,7 @@ const _: () = assert!(
         + CAPTURE_DRIVER_TIMEOUT.as_millis()
         < FIRST_KEY_TIMEOUT.as_millis()
 );
+const _: () = assert!(REPROBE_INTERVAL.as_secs() < FAULT_WAIT_MAX.as_secs());
 const _: () = assert!(WAIT_CUT_MIN.as_millis() * 100 <= BACKOFF_FIRST.as_millis() * 80);
 const _: () = assert!(BACKOFF_JITTER_PERCENT < 100);
 const _: () = assert!(CAPTURE_TRIAL_TIMEOUT.as_secs() < CAPTURE_DRIVER_TIMEOUT.as_secs());
