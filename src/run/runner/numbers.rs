@@ -42,8 +42,8 @@ impl Runner {
     pub(super) fn complete(&self, status: &mut Status) {
         status.settings_faults.clone_from(&self.sources.faults);
         if self.capture.running().is_some() {
-            status.encoder = self.rates.encoder;
-            status.levels = self.rates.encoder.map(|_| level_numbers(&self.rates.capture));
+            status.encoder.clone_from(&self.rates.encoder);
+            status.levels = status.encoder.as_ref().map(|_| level_numbers(&self.rates.capture));
         }
         for shown in &mut status.destinations {
             let id = DestinationId(shown.id);
@@ -68,11 +68,16 @@ impl Runner {
         let bytes = stats.video_bytes.saturating_sub(before.video_bytes);
         let frames = stats.video_frames.saturating_sub(before.video_frames);
         let encoder = EncoderNumbers {
+            name: stats.video_encoder.clone(),
             target_kbps: stats.bitrate_kbps,
             actual_kbps: kbps(bytes, seconds),
             frames_per_s: (frames as f64 / seconds) as f32,
             frames: stats.video_frames,
+            restarts: stats.encoder_restarts,
+            pictures_broken: stats.pictures_broken,
+            pictures_skipped: stats.pictures_skipped,
         };
+        let of_encoder = (encoder.target_kbps, encoder.actual_kbps);
         self.rates.encoder = Some(encoder);
         for (id, running) in &self.destinations {
             let numbers = *running.handle.numbers.borrow();
@@ -92,7 +97,6 @@ impl Runner {
             is_connected.then(|| (*id, self.send_numbers(*id, running)))
         };
         let numbers: Vec<_> = self.destinations.iter().filter_map(connected).collect();
-        let of_encoder = (encoder.target_kbps, encoder.actual_kbps);
         let of_destinations = numbers.iter().map(|(id, numbers)| (*id, numbers));
         self.recorder.sample(now, of_encoder, of_destinations);
     }
