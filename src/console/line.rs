@@ -288,12 +288,18 @@ impl LineEditor {
             echo.extend_from_slice(b"\r\n");
             return Some(Input::TooLong);
         }
-        self.line.insert(self.cursor, c);
-        self.line_bytes += c.len_utf8();
-        self.cursor += 1;
-        show(&self.line[self.cursor - 1..], echo);
-        back(self.line.len() - self.cursor, echo);
+        self.insert_fitting(&[c], echo);
         None
+    }
+
+    /// Inserts characters for which there is room. What follows them is shown once, not for each.
+    fn insert_fitting(&mut self, chars: &[char], echo: &mut Vec<u8>) {
+        let from = self.cursor;
+        self.line.splice(from..from, chars.iter().copied());
+        self.line_bytes += chars.iter().map(|c| c.len_utf8()).sum::<usize>();
+        self.cursor += chars.len();
+        show(&self.line[from..], echo);
+        back(self.line.len() - self.cursor, echo);
     }
 
     fn enter(&mut self, echo: &mut Vec<u8>) -> Input {
@@ -389,11 +395,9 @@ impl LineEditor {
             echo.extend_from_slice(b"\r\n");
             self.redraw(echo);
         }
-        for c in rest.chars() {
-            // A name that does not fit any more is left as typed.
-            if self.line_bytes + c.len_utf8() <= CONSOLE_LINE_BYTES_MAX {
-                self.insert(c, echo);
-            }
+        // A name that does not fit any more is left as typed.
+        if self.line_bytes + rest.len() <= CONSOLE_LINE_BYTES_MAX {
+            self.insert_fitting(&rest.chars().collect::<Vec<_>>(), echo);
         }
     }
 
@@ -638,6 +642,17 @@ mod tests {
         assert_eq!(type_in(&mut editor, b"set video.fps 2\t\r").0, [line("set video.fps 2")]);
         let (_, echo) = type_in(&mut editor, b"show video.\t");
         assert!(String::from_utf8_lossy(&echo).contains("video.fps  video.width\r\n"));
+    }
+
+    #[test]
+    fn tab_before_a_long_line_shows_the_line_once() {
+        let mut editor = LineEditor::new();
+        type_in(&mut editor, &[b'y'; 3_000]);
+        type_in(&mut editor, b"\x01 \x01destination r");
+        let (_, echo) = type_in(&mut editor, b"\t");
+        assert!(echo.len() < 2 * CONSOLE_LINE_BYTES_MAX, "{} bytes", echo.len());
+        let (inputs, _) = type_in(&mut editor, b"\r");
+        assert_eq!(inputs, [line(&format!("destination remove {}", "y".repeat(3_000)))]);
     }
 
     #[test]
