@@ -121,6 +121,11 @@ pub const DEAD_PATH_TIMEOUT: Duration = Duration::from_millis(4_250);
 pub const RATE_MEASURED_FOR: Duration = Duration::from_secs(2);
 /// How often delivery is looked at while bytes are waiting.
 pub const PROGRESS_TICK: Duration = Duration::from_millis(250);
+/// Tags of a file that are due within this time of one another go together, the later ones that much
+/// early: a wake-up costs more than what is sent in it. As long as an access unit of AAC at 48 kHz, so
+/// that each picture goes with the sound beside it; players keep ten times as much in store. The
+/// running programme does not wait: each of its frames goes as it comes.
+pub const FILE_TAGS_TOGETHER: Duration = Duration::from_millis(22);
 /// From an ordered stop to the closed wire, whatever the server does.
 pub const STOP_TIMEOUT: Duration = Duration::from_millis(1_800);
 /// Media that may hide unsent in the kernel, in bytes: 44 ms at 6 Mb/s, 260 ms at 1 Mb/s.
