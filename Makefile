@@ -38,7 +38,7 @@ deb: ## Debian packages for this machine's kind and for 64-bit ARM boards, in ta
 	.ci/setup cross
 	.ci/deb $(DEB)
 
-box-check: ## build the packages, install one into a clean Debian, run the ARM binary emulated; needs root
+box-check: ## build the packages, install one into a clean Debian, run the ARM binary emulated; needs root that may mount
 	.ci/setup box-check
 	.ci/deb
 	.ci/deb-check "$$(ls -t target/debian/*_amd64.deb | head -n 1)"

@@ -412,9 +412,16 @@ pub const CAPTURE_AUDIO_KBPS_MAX: u32 = 320;
 pub const CAPTURE_PICTURES_WAITING_MAX: u64 = 4;
 /// Blocks of 1,024 samples that may wait for the audio encoder: 1 s is 47 of them.
 pub const CAPTURE_AUDIO_WAITING_MAX: u64 = 47;
-/// From an instant to the encoding of its picture and sound: a sound card delivers in pieces of
-/// 10 to 20 ms, a software JPEG decoder takes up to 20 ms, and a loaded machine is late by as much.
+/// From an instant to the encoding of its picture, with or without a new one: a software JPEG decoder
+/// takes up to 20 ms, and a loaded machine is late by as much. A picture that is there waits for
+/// nothing.
 pub const CAPTURE_LATENCY: Duration = Duration::from_millis(60);
+/// The same for sound, which waits for nothing either. Missing sound is heard and a repeated picture
+/// is not seen, so this is longer; a lost microphone is silence within 200 ms all the same.
+pub const CAPTURE_SOUND_LATENCY: Duration = Duration::from_millis(120);
+/// For so long sound must have been seen missing: on a machine that stood still, the thread that
+/// brings it wakes up no sooner than the one that takes it.
+pub const CAPTURE_SOUND_GRACE: Duration = Duration::from_millis(40);
 /// Samples per channel in one block, which is one AAC access unit (ISO/IEC 14496-3).
 pub const CAPTURE_AUDIO_BLOCK_SAMPLES: usize = 1_024;
 /// From an encoder's first picture to its first access unit, when it is tried.
@@ -485,6 +492,9 @@ const _: () = assert!(BUTTON_HOLD.as_millis() < BUTTON_STUCK.as_millis());
 const _: () = assert!(STOP_TIMEOUT.as_millis() < STOPPING_TIMEOUT.as_millis());
 const _: () = assert!(DEAD_PATH_TIMEOUT.as_millis() + 2 * PROGRESS_TICK.as_millis() < 5_000);
 const _: () = assert!(CAPTURE_STALL.as_millis() < 2_000 && CAPTURE_LATENCY.as_millis() < 200);
+// Both, and a block of 21 ms at 48 kHz.
+const _: () =
+    assert!(CAPTURE_SOUND_LATENCY.as_millis() + CAPTURE_SOUND_GRACE.as_millis() + 22 < 200);
 const _: () = assert!(CAPTURE_STOP_TIMEOUT.as_millis() < STOPPING_TIMEOUT.as_millis());
 const _: () = assert!(
     CAPTURE_STOP_TIMEOUT.as_millis()

@@ -782,7 +782,8 @@ impl World {
     }
 
     fn check_deadlines(&mut self, mode: Mode, on_air: bool) -> Kept {
-        self.may_resume &= !on_air;
+        // The wish to resume lasts until the stream has begun.
+        self.may_resume &= self.tasks.values().all(|task| task.open.is_none());
         keep(!on_air || self.latched, || "on air, but a power cut would forget it".to_owned())?;
         let resting = matches!(mode, Mode::Ready | Mode::NeedsSetup);
         keep(!resting || !self.latched || self.may_resume, || "at rest, yet latched".to_owned())?;

@@ -4,8 +4,8 @@ use std::{fs, path::Path, process::Command};
 
 use firstmile::{
     board::{
-        self, Button, Camera, Console, Fitted, Key, Led, Lights, Line, Microphone, Place, Profile,
-        ProfileError, Pull,
+        self, Button, CameraSource, Console, Fitted, Key, Led, Lights, Line, MicrophoneSource,
+        Place, Profile, ProfileError, Pull,
     },
     capture::{Request, audio_encoder_names, video_encoder_names},
 };
@@ -268,9 +268,9 @@ fn a_profile_says_only_what_differs_from_the_one_it_inherits() {
     assert_eq!((profile.video.width, profile.video.fps), (1280, 25));
     assert_eq!(
         profile.camera,
-        Camera::Launch { launch: "libcamerasrc".to_owned(), passthrough: false }
+        CameraSource::Launch { launch: "libcamerasrc".to_owned(), passthrough: false }
     );
-    assert_eq!(profile.microphone, Microphone::Tone);
+    assert_eq!(profile.microphone, MicrophoneSource::Tone);
 }
 
 #[test]

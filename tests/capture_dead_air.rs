@@ -257,7 +257,10 @@ fn without_a_camera_the_box_starts_only_when_its_owner_said_so() {
     let camera = FakeDevice::camera(30);
     camera.plug(false);
     std::thread::sleep(Duration::from_millis(100));
-    let request = Request { camera: CameraSource::Launch(camera.launch()), ..small() };
+    let request = Request {
+        camera: CameraSource::Launch { launch: camera.launch(), passthrough: false },
+        ..small()
+    };
     let taken = Taken::default();
     let refused = Capture::start(request.clone(), taken.sink(), taken.events());
     assert!(refused.expect_err("refused").to_string().contains("no picture from camera"));
@@ -282,7 +285,7 @@ fn without_a_microphone_the_box_starts_in_silence_when_its_owner_said_so() {
     microphone.plug(false);
     std::thread::sleep(Duration::from_millis(100));
     let request = Request {
-        microphone: MicrophoneSource::Launch(microphone.launch()),
+        microphone: MicrophoneSource::Launch { launch: microphone.launch() },
         start_without: StartWithout { camera: false, microphone: true },
         ..small()
     };
@@ -341,8 +344,10 @@ fn the_owner_s_picture_is_the_slate_and_a_bad_one_is_named_and_left_out() {
         return;
     }
     let folder = Folder::new("slate");
-    let absent =
-        || CameraSource::Launch("tcpclientsrc host=127.0.0.1 port=1 ! gdpdepay".to_owned());
+    let absent = || CameraSource::Launch {
+        launch: "tcpclientsrc host=127.0.0.1 port=1 ! gdpdepay".to_owned(),
+        passthrough: false,
+    };
     let look = |slate: PathBuf| Look { slate: Some(slate), ..Look::default() };
     let corner_and_middle = [(20, 50), (500, 500)];
 
@@ -371,10 +376,10 @@ fn logo_text_and_clock_are_laid_over_the_picture_and_nothing_is_unless_it_is_wan
         return;
     }
     let folder = Folder::new("overlay");
-    let camera = || {
-        CameraSource::Launch(
-            "videotestsrc is-live=true pattern=white ! video/x-raw,width=320,height=180".to_owned(),
-        )
+    let camera = || CameraSource::Launch {
+        launch: "videotestsrc is-live=true pattern=white ! video/x-raw,width=320,height=180"
+            .to_owned(),
+        passthrough: false,
     };
     // In the logo, in the boxes of the clock and of the text, and beside all of them.
     let points = [(60, 100), (832, 61), (25, 955), (500, 500)];

@@ -42,7 +42,7 @@ fn assert_offset(programme: &Path, film: &Path, expected_ms: f64) {
 
 #[test]
 fn a_delay_of_sound_or_picture_is_measured_and_a_mere_copy_has_none() {
-    if !has_or_skip(&["ffmpeg", "python3", "sha256sum"]) {
+    if !has_or_skip(&["ffmpeg"]) {
         return;
     }
     let folder = Folder::new("lip-sync");
@@ -63,7 +63,7 @@ fn a_delay_of_sound_or_picture_is_measured_and_a_mere_copy_has_none() {
 
 #[test]
 fn a_clip_of_another_shape_that_was_played_again_and_again_is_recognised() {
-    if !has_or_skip(&["ffmpeg", "python3", "sha256sum"]) {
+    if !has_or_skip(&["ffmpeg"]) {
         return;
     }
     let folder = Folder::new("lip-sync");
@@ -80,7 +80,7 @@ fn a_clip_of_another_shape_that_was_played_again_and_again_is_recognised() {
 
 #[test]
 fn what_has_nothing_in_common_or_does_not_move_has_no_offset() {
-    if !has_or_skip(&["ffmpeg", "python3", "sha256sum"]) {
+    if !has_or_skip(&["ffmpeg"]) {
         return;
     }
     let folder = Folder::new("lip-sync");
@@ -103,7 +103,7 @@ fn what_has_nothing_in_common_or_does_not_move_has_no_offset() {
 
 #[test]
 fn a_file_that_cannot_be_compared_is_named_with_the_reason() {
-    if !has_or_skip(&["ffmpeg", "python3", "sha256sum"]) {
+    if !has_or_skip(&["ffmpeg"]) {
         return;
     }
     let folder = Folder::new("lip-sync");

@@ -49,7 +49,7 @@ fn a_clip_is_played_again_and_again_without_a_gap() {
     let clip = Clip::new("loop", 1, Some(30), true);
     let taken = Taken::default();
     let request = Request {
-        camera: CameraSource::File(clip.path.clone()),
+        camera: CameraSource::File { path: clip.path.clone() },
         microphone: MicrophoneSource::CameraFile,
         ..small()
     };
@@ -68,7 +68,7 @@ fn a_clip_is_played_again_and_again_without_a_gap() {
 fn a_clip_of_another_size_and_rate_is_brought_to_ours() {
     let clip = Clip::new("slow", 2, Some(10), false);
     let taken = Taken::default();
-    let request = Request { camera: CameraSource::File(clip.path.clone()), ..small() };
+    let request = Request { camera: CameraSource::File { path: clip.path.clone() }, ..small() };
     let capture = Capture::start(request, taken.sink(), taken.events()).expect("starts");
     taken.wait_for("a second", |t| t.of(Track::Video).len() > 32);
     capture.stop();
@@ -80,7 +80,8 @@ fn a_clip_of_another_size_and_rate_is_brought_to_ours() {
 fn the_sound_of_a_file_goes_with_the_test_picture() {
     let clip = Clip::new("sound", 1, None, true);
     let taken = Taken::default();
-    let request = Request { microphone: MicrophoneSource::File(clip.path.clone()), ..small() };
+    let request =
+        Request { microphone: MicrophoneSource::File { path: clip.path.clone() }, ..small() };
     let capture = Capture::start(request, taken.sink(), taken.events()).expect("starts");
     taken.wait_for("two rounds", |t| t.count(Kind::Audio) > 94);
     capture.stop();
@@ -94,7 +95,8 @@ fn a_clip_that_cannot_be_played_is_named_with_the_reason() {
     let text = std::env::temp_dir().join(format!("firstmile-{}-text.mp4", std::process::id()));
     std::fs::write(&text, "this is not a clip\n".repeat(1_000)).expect("writes");
     let directory = std::env::temp_dir();
-    let camera = |path: &PathBuf| Request { camera: CameraSource::File(path.clone()), ..small() };
+    let camera =
+        |path: &PathBuf| Request { camera: CameraSource::File { path: path.clone() }, ..small() };
     let with_sound = |path| Request { microphone: MicrophoneSource::CameraFile, ..camera(path) };
     for (request, path, reason) in [
         (camera(&PathBuf::from("/nowhere/clip.mp4")), "/nowhere/clip.mp4", "No such file"),
@@ -130,7 +132,10 @@ fn devices_that_are_not_there_are_named() {
         "{error:?}"
     );
 
-    let request = Request { camera: CameraSource::Launch("noelement ! x".to_owned()), ..small() };
+    let request = Request {
+        camera: CameraSource::Launch { launch: "noelement ! x".to_owned(), passthrough: false },
+        ..small()
+    };
     let error = Capture::start(request, taken.sink(), taken.events()).expect_err("no element");
     assert!(matches!(&error, CaptureError::NoCamera { why, .. } if why.contains("noelement")));
 }
@@ -139,7 +144,10 @@ fn devices_that_are_not_there_are_named() {
 #[test]
 fn a_camera_that_is_unplugged_becomes_a_slate_and_comes_back() {
     let taken = Taken::default();
-    let camera = CameraSource::Launch("videotestsrc is-live=true num-buffers=20".to_owned());
+    let camera = CameraSource::Launch {
+        launch: "videotestsrc is-live=true num-buffers=20".to_owned(),
+        passthrough: false,
+    };
     let request = Request { camera, ..small() };
     let capture = Capture::start(request, taken.sink(), taken.events()).expect("starts");
     taken.wait_for("the loss", |t| t.has(&LOST_CAMERA));
@@ -161,7 +169,7 @@ fn a_camera_that_is_unplugged_becomes_a_slate_and_comes_back() {
 fn a_microphone_that_fails_becomes_silence_and_comes_back() {
     let taken = Taken::default();
     let text = "audiotestsrc is-live=true ! identity error-after=40".to_owned();
-    let request = Request { microphone: MicrophoneSource::Launch(text), ..small() };
+    let request = Request { microphone: MicrophoneSource::Launch { launch: text }, ..small() };
     let capture = Capture::start(request, taken.sink(), taken.events()).expect("starts");
     taken.wait_for("the loss", |t| t.has(&LOST_MICROPHONE));
     taken.wait_for("the return", |t| t.has(&BACK_MICROPHONE));
@@ -178,7 +186,10 @@ fn a_microphone_that_fails_becomes_silence_and_comes_back() {
 fn a_camera_that_freezes_is_noticed_within_two_seconds() {
     let camera = FakeCamera::start();
     let taken = Taken::default();
-    let request = Request { camera: CameraSource::Launch(camera.launch()), ..small() };
+    let request = Request {
+        camera: CameraSource::Launch { launch: camera.launch(), passthrough: false },
+        ..small()
+    };
     let capture = Capture::start(request, taken.sink(), taken.events()).expect("starts");
     taken.wait_for("pictures", |t| t.of(Track::Video).len() > 15);
     camera.freeze(true);
@@ -197,7 +208,7 @@ fn a_clip_that_vanishes_while_it_plays_is_lost_when_it_ends() {
     let clip = Clip::new("vanishing", 1, Some(30), true);
     let taken = Taken::default();
     let request = Request {
-        camera: CameraSource::File(clip.path.clone()),
+        camera: CameraSource::File { path: clip.path.clone() },
         microphone: MicrophoneSource::CameraFile,
         ..small()
     };
@@ -213,7 +224,10 @@ fn a_clip_that_vanishes_while_it_plays_is_lost_when_it_ends() {
 #[test]
 fn stop_is_prompt_while_a_lost_camera_is_looked_for() {
     let taken = Taken::default();
-    let camera = CameraSource::Launch("videotestsrc is-live=true num-buffers=5".to_owned());
+    let camera = CameraSource::Launch {
+        launch: "videotestsrc is-live=true num-buffers=5".to_owned(),
+        passthrough: false,
+    };
     let request = Request { camera, ..small() };
     let capture = Capture::start(request, taken.sink(), taken.events()).expect("starts");
     taken.wait_for("the loss", |t| t.has(&LOST_CAMERA));
@@ -310,7 +324,10 @@ fn noise() -> Vec<u8> {
 fn broken_jpegs_are_left_out_and_counted_and_never_end_the_stream() {
     let webcam = BadWebcam::start();
     let taken = Taken::default();
-    let request = Request { camera: CameraSource::Launch(webcam.launch()), ..small() };
+    let request = Request {
+        camera: CameraSource::Launch { launch: webcam.launch(), passthrough: false },
+        ..small()
+    };
     let capture = Capture::start(request, taken.sink(), taken.events()).expect("starts");
     let before = (webcam.sent_broken.load(Ordering::Relaxed), capture.stats().pictures_broken);
     taken.wait_for("four seconds", |t| t.of(Track::Video).len() > 120);
@@ -344,7 +361,10 @@ fn a_camera_of_h264_is_passed_through_and_its_slate_has_parameters_of_its_own() 
     let text = "videotestsrc is-live=true num-buffers=60 pattern=ball \
                 ! video/x-raw,width=160,height=120,framerate=30/1 \
                 ! openh264enc gop-size=15 rate-control=bitrate bitrate=200000";
-    let request = Request { camera: CameraSource::LaunchCoded(text.to_owned()), ..small() };
+    let request = Request {
+        camera: CameraSource::Launch { launch: text.to_owned(), passthrough: true },
+        ..small()
+    };
     let capture = Capture::start(request, taken.sink(), taken.events()).expect("starts");
     taken.wait_for("the camera", |t| t.count(Kind::VideoKey) >= 1);
     assert_eq!(capture.stats().video_encoder, "camera");
@@ -378,7 +398,10 @@ fn a_camera_whose_h264_has_no_key_frame_is_refused_with_the_reason() {
     let text = "videotestsrc is-live=true ! video/x-raw,width=160,height=120,framerate=30/1 \
                 ! x264enc tune=zerolatency key-int-max=100000 option-string=scenecut=0 \
                 ! h264parse ! identity drop-buffer-flags=header";
-    let request = Request { camera: CameraSource::LaunchCoded(text.to_owned()), ..small() };
+    let request = Request {
+        camera: CameraSource::Launch { launch: text.to_owned(), passthrough: true },
+        ..small()
+    };
     let error = Capture::start(request, taken.sink(), taken.events()).expect_err("no key frame");
     let said = error.to_string();
     assert!(said.contains("gave no key frame") || said.contains("gave nothing"), "{said}");

@@ -105,7 +105,7 @@ fn flash_and_beep_of_a_clip_stay_together_from_round_to_round() {
     let clip = Clip::flashing("flashing");
     let taken = Taken::default();
     let request = Request {
-        camera: CameraSource::File(clip.path.clone()),
+        camera: CameraSource::File { path: clip.path.clone() },
         microphone: MicrophoneSource::CameraFile,
         ..small()
     };
@@ -133,11 +133,13 @@ fn flash_and_beep_of_a_clip_stay_together_from_round_to_round() {
 /// second and calls them 48,000. It ticks once a second of its
 /// true rate.
 fn card(true_rate_hz: u32) -> MicrophoneSource {
-    MicrophoneSource::Launch(format!(
-        "audiotestsrc is-live=true wave=ticks freq=1000 volume=0.8 ! \
+    MicrophoneSource::Launch {
+        launch: format!(
+            "audiotestsrc is-live=true wave=ticks freq=1000 volume=0.8 ! \
          audio/x-raw,format=S16LE,rate={true_rate_hz},channels=1 ! \
          capssetter caps=audio/x-raw,rate=48000"
-    ))
+        ),
+    }
 }
 
 /// `FIRSTMILE_SOAK_SECONDS` makes it longer; `make soak` is ten minutes.

@@ -79,11 +79,12 @@ fn key_frames_come_at_their_interval_and_when_asked_for() {
 
 /// A picture full of moving detail, whose size is what the bitrate allows.
 fn full_of_detail() -> CameraSource {
-    CameraSource::Launch(
-        "videotestsrc is-live=true pattern=zone-plate kx2=40 ky2=40 kt=9 \
+    CameraSource::Launch {
+        launch: "videotestsrc is-live=true pattern=zone-plate kx2=40 ky2=40 kt=9 \
          ! video/x-raw,width=320,height=180,framerate=30/1"
             .to_owned(),
-    )
+        passthrough: false,
+    }
 }
 
 /// Bitrate of the video in a second of media time, in kbit/s. Pictures that a loaded machine had

@@ -55,7 +55,7 @@ fn demo_the_test_picture_reaches_the_server_whole_and_in_sync() {
 #[test]
 fn demo_a_film_clip_reaches_the_server_whole_and_in_sync() {
     let _turn = one_at_a_time();
-    if !has_or_skip(&["ffmpeg", "ffprobe", "python3", "sha256sum"]) {
+    if !has_or_skip(&["ffmpeg", "ffprobe"]) {
         return;
     }
     let folder = Folder::new("demo");

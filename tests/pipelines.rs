@@ -84,19 +84,29 @@ fn the_pipelines_of_each_board_are_as_reviewed() {
 #[test]
 fn the_pipelines_of_each_kind_of_source_are_as_reviewed() {
     let request = Request::from(&Profile::named("sim").expect("embedded"));
-    let clip = || CameraSource::File("/media/my clip \"one\".mp4".into());
+    let clip = || CameraSource::File { path: "/media/my clip \"one\".mp4".into() };
     for (name, camera, microphone) in [
         ("source-clip-with-sound", clip(), MicrophoneSource::CameraFile),
-        ("source-clip-and-sound-file", clip(), MicrophoneSource::File("/media/sound.flac".into())),
+        (
+            "source-clip-and-sound-file",
+            clip(),
+            MicrophoneSource::File { path: "/media/sound.flac".into() },
+        ),
         (
             "source-launch",
-            CameraSource::Launch("rtspsrc location=rtsp://10.0.0.2/1".to_owned()),
-            MicrophoneSource::Launch("pipewiresrc".to_owned()),
+            CameraSource::Launch {
+                launch: "rtspsrc location=rtsp://10.0.0.2/1".to_owned(),
+                passthrough: false,
+            },
+            MicrophoneSource::Launch { launch: "pipewiresrc".to_owned() },
         ),
         ("source-libcamera", CameraSource::Libcamera { name: None }, MicrophoneSource::Silence),
         (
             "source-passthrough",
-            CameraSource::LaunchCoded("uvch264src auto-start=true".to_owned()),
+            CameraSource::Launch {
+                launch: "uvch264src auto-start=true".to_owned(),
+                passthrough: true,
+            },
             MicrophoneSource::Silence,
         ),
         ("source-argus", CameraSource::Argus { sensor: 1 }, MicrophoneSource::Silence),
@@ -149,7 +159,7 @@ fn gstreamer_reads_the_text_back_with_names_and_values_intact() {
 
     gst::init().expect("GStreamer");
     let mut request = Request::from(&Profile::named("sim").expect("embedded"));
-    request.camera = CameraSource::File("/media/my \\ clip \"one\" ! x.mp4".into());
+    request.camera = CameraSource::File { path: "/media/my \\ clip \"one\" ! x.mp4".into() };
     for (_, recipe) in SourcePlan::of(&request).into_iter().flat_map(|p| recipes_of(p, &request)) {
         let text = source(&recipe, &request.video, &request.audio).to_string();
         let pipeline = gst::parse::launch(&text).expect("reads").downcast::<gst::Bin>();

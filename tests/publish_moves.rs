@@ -84,6 +84,12 @@ fn moving_to(place: String) -> Treatment {
     Treatment { move_after: Some((50, place)), ..Treatment::default() }
 }
 
+fn refusing(code: &str, description: &str) -> Treatment {
+    let refuse = Refuse { code: code.to_owned(), description: description.to_owned() };
+    let policy = Policy { refuse_publish: Some(refuse), ..Policy::default() };
+    Treatment { policy, ..Treatment::default() }
+}
+
 #[tokio::test]
 async fn the_new_connection_is_live_before_the_old_one_closes() {
     let end = Scripted::start(vec![Treatment::default()]).await;
@@ -135,14 +141,9 @@ async fn a_move_to_nowhere_leaves_the_stream_where_it_is() {
 
 #[tokio::test]
 async fn where_a_second_publisher_is_refused_the_first_one_leaves_before() {
-    let busy = Refuse {
-        code: "NetStream.Publish.BadName".to_owned(),
-        description: "Already publishing".to_owned(),
-    };
-    let refusing = Policy { refuse_publish: Some(busy), ..Policy::default() };
     let server = Scripted::start(vec![
         moving_to("/live".to_owned()),
-        Treatment { policy: refusing, ..Treatment::default() },
+        refusing("NetStream.Publish.BadName", "Already publishing"),
         Treatment::default(),
     ])
     .await;
@@ -185,12 +186,9 @@ async fn a_stream_returns_from_its_backup_from_a_key_frame_before_the_backup_is_
 
 #[tokio::test]
 async fn a_first_server_that_still_fails_leaves_the_stream_at_its_backup() {
-    let refuse =
-        Refuse { code: "NetStream.Publish.Denied".to_owned(), description: "not now".to_owned() };
-    let refusing = Policy { refuse_publish: Some(refuse), ..Policy::default() };
     let backup = Scripted::start(vec![Treatment::default()]).await;
     let first = Scripted::start(vec![
-        Treatment { policy: refusing, ..Treatment::default() },
+        refusing("NetStream.Publish.Denied", "not now"),
         Treatment::default(),
     ])
     .await;
@@ -208,14 +206,9 @@ async fn a_first_server_that_still_fails_leaves_the_stream_at_its_backup() {
 
 #[tokio::test]
 async fn servers_that_share_a_key_are_changed_one_after_the_other() {
-    let busy = Refuse {
-        code: "NetStream.Publish.BadName".to_owned(),
-        description: "Already publishing".to_owned(),
-    };
-    let refusing = Policy { refuse_publish: Some(busy), ..Policy::default() };
     let backup = Scripted::start(vec![Treatment::default()]).await;
     let first = Scripted::start(vec![
-        Treatment { policy: refusing, ..Treatment::default() },
+        refusing("NetStream.Publish.BadName", "Already publishing"),
         Treatment::default(),
     ])
     .await;

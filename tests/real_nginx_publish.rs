@@ -5,8 +5,6 @@ mod support;
 use std::fs;
 use std::io::Read;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -14,20 +12,10 @@ use serde_json::Value;
 use support::nginx::nginx_or_skip;
 use support::pki::{Flaw, Pki};
 use support::product::firstmile_ends;
-use support::{Folder, clip, has_or_skip, one_at_a_time, probe, run};
-
-/// The film clip as FLV, without encoding anything anew.
-fn film_as_flv(folder: &Path) -> PathBuf {
-    let file = folder.join("film.flv");
-    let mut ffmpeg = Command::new("ffmpeg");
-    ffmpeg.args(["-nostdin", "-v", "error", "-i"]).arg(clip::film_clip());
-    ffmpeg.args(["-c", "copy", "-f", "flv"]).arg(&file);
-    run(&mut ffmpeg, Duration::from_secs(40)).ok();
-    file
-}
+use support::{Folder, clip, has_or_skip, one_at_a_time, probe};
 
 fn tools() -> bool {
-    has_or_skip(&["ffmpeg", "ffprobe", "python3", "sha256sum"])
+    has_or_skip(&["ffmpeg", "ffprobe"])
 }
 
 /// Pushes the film and compares what the server recorded with what was in the file.
@@ -37,7 +25,7 @@ fn push_and_compare(flaw_free_url: impl Fn(&support::nginx::Nginx) -> String, mo
     let identity = pki.identity(&["localhost", "127.0.0.1"], Flaw::None);
     let Some(nginx) = nginx_or_skip(&identity) else { return };
     let folder = Folder::new("push");
-    let film = film_as_flv(folder.path());
+    let film = clip::film_as_flv(folder.path());
     fs::write(folder.path().join("key"), "a-k3y").unwrap();
     let arguments = format!(
         "push {} --url {} --key-file key --ca-file {} --json {more}",

@@ -64,7 +64,7 @@ fn real_what_ffmpeg_publishes_is_recorded_whole_and_decodes() {
 #[test]
 fn real_a_film_is_recorded_through_tls() {
     let _turn = one_at_a_time();
-    if !has_or_skip(&["ffmpeg", "ffprobe", "python3", "sha256sum"]) {
+    if !has_or_skip(&["ffmpeg", "ffprobe"]) {
         return;
     }
     let pki = Pki::new();

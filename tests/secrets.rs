@@ -3,13 +3,16 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::thread;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use bytes::Buf;
@@ -151,6 +154,72 @@ fn everything_said(appliance: &mut Appliance) -> String {
     all
 }
 
+/// Looks for words in the arguments and the environment of every process on this machine, all the
+/// time.
+struct Watch {
+    ended: Arc<AtomicBool>,
+    thread: JoinHandle<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    looks: u32,
+    /// Names of the processes that were looked at.
+    names: BTreeSet<String>,
+    /// Files below `/proc` that held one of the words, with their process's name.
+    leaks: BTreeSet<String>,
+}
+
+impl Watch {
+    fn start(words: &'static [&'static str]) -> Watch {
+        let ended = Arc::new(AtomicBool::new(false));
+        let watched_until = Arc::clone(&ended);
+        let thread = thread::spawn(move || {
+            let mut seen = Seen::default();
+            while !watched_until.load(Ordering::Relaxed) {
+                seen.look(words);
+                thread::sleep(Duration::from_millis(5));
+            }
+            seen
+        });
+        Watch { ended, thread }
+    }
+
+    fn end(self) -> Seen {
+        self.ended.store(true, Ordering::Relaxed);
+        self.thread.join().expect("a watch")
+    }
+}
+
+impl Seen {
+    fn look(&mut self, words: &[&str]) {
+        self.looks += 1;
+        for process in fs::read_dir("/proc").expect("a folder").flatten() {
+            // A process that has ended meanwhile has nothing to show.
+            let Ok(name) = fs::read_to_string(process.path().join("comm")) else { continue };
+            for file in ["cmdline", "environ"] {
+                let shown = fs::read(process.path().join(file)).unwrap_or_default();
+                let shown = String::from_utf8_lossy(&shown);
+                if words.iter().any(|word| shown.contains(word)) {
+                    self.leaks.insert(format!("{file} of {}", name.trim_end()));
+                }
+            }
+            self.names.insert(name.trim_end().to_owned());
+        }
+    }
+}
+
+#[test]
+fn what_a_process_shows_to_all_others_is_seen_by_the_watch() {
+    let watch = Watch::start(&["told-to-all"]);
+    let mut told =
+        Command::new("sleep").arg("20").env("TOLD", "told-to-all").spawn().expect("runs");
+    thread::sleep(Duration::from_millis(500));
+    told.kill().and_then(|()| told.wait()).expect("our own child");
+    let seen = watch.end();
+    assert!(seen.leaks.contains("environ of sleep"), "{:?}", seen.leaks);
+}
+
 /// Files below `folder` that hold the canary.
 fn files_with_canary(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
@@ -196,6 +265,7 @@ fn a_key_is_found_nowhere_but_in_its_own_file() {
     fs::write(home.join(".cache/nmcli-history"), key("history")).expect("a history");
     let home = home.to_str().expect("a plain path").to_owned();
     let environment = [&environment[..], &[("HOME", home.as_str())]].concat();
+    let watch = Watch::start(&[CANARY, PIN]);
     let mut appliance = Appliance::start_in(box_s, &environment);
 
     // Each way in, and one that is refused.
@@ -264,6 +334,9 @@ fn a_key_is_found_nowhere_but_in_its_own_file() {
     kill(Pid::from_raw(appliance.child.id() as i32), Signal::SIGABRT).expect("our own child");
     let ended = eventually(Duration::from_secs(20), || appliance.child.try_wait().expect("ours"));
     assert!(ended.is_some_and(|status| !status.success()));
+    let seen = watch.end();
+    assert!(seen.looks > 100 && seen.names.contains("firstmile"), "{:?}", seen.names);
+    assert_eq!(seen.leaks, BTreeSet::new(), "every user of the box can read these");
     assert_eq!(files_with_canary(appliance.folder.path()), ["keys.a", "keys.b"]);
     assert!(!appliance.log().contains(CANARY));
     let in_state = fs::read_dir(appliance.state()).expect("a folder").flatten();

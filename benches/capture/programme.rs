@@ -15,8 +15,9 @@ const MICROPHONE: &str = "audiotestsrc is-live=true volume=0.1 ! \
 /// What the product is asked for.
 pub fn request() -> Request {
     let mut request = Request::from(&Profile::named("sim").expect("embedded"));
-    request.camera = CameraSource::Launch(camera::ELEMENT.to_owned());
-    request.microphone = MicrophoneSource::Launch(MICROPHONE.to_owned());
+    request.camera =
+        CameraSource::Launch { launch: camera::ELEMENT.to_owned(), passthrough: false };
+    request.microphone = MicrophoneSource::Launch { launch: MICROPHONE.to_owned() };
     request.encoders.video = vec![VIDEO_ENCODER.to_owned()];
     request.encoders.audio = vec![AUDIO_ENCODER.to_owned()];
     let video = &request.video;

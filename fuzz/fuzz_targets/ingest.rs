@@ -1,8 +1,7 @@
 #![no_main]
-#[path = "../../tests/support/fuzz/mod.rs"]
-#[allow(dead_code)]
-mod fuzz;
+
+use firstmile_fuzz::asserted::session;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    fuzz::session::ingest(data);
+    session::ingest(data);
 });

@@ -1,23 +1,26 @@
 //! The box: facts, mode, and the destinations under it.
 
+#[cfg(test)]
+mod tests;
+mod view;
+mod wishes;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::action::{Action, Notify, PipelineOrder, To};
 use super::destination::{Desk, Destination};
 use super::event::{
-    DestinationId, Event, LinkChange, PipelineEvent, PipelineFault, Presence, Setup, Source,
-    Target, bounded, ms,
+    Event, LinkChange, PipelineEvent, PipelineFault, Presence, Setup, Source, Target, bounded,
 };
 use super::mode::{Cause, Engine, Mode, OnAir, Then};
-use crate::console::{
-    self, About, Change, ClientId, Clock, Command, Facts, Link, Mode as Shown, Reply, Status, Stick,
-};
+use crate::console::{Change, ClientId, Clock, Facts, Link, Mode as Shown, Reply, Stick};
 use crate::limits::{
     ACTIONS_MAX, DESTINATIONS_HELD_MAX, DESTINATIONS_MAX, FIRST_KEY_TIMEOUT,
-    PIPELINE_FAILURE_FORGOTTEN_AFTER, REPROBE_INTERVAL, STOPPING_TIMEOUT, WATCHERS_MAX,
+    PIPELINE_FAILURE_FORGOTTEN_AFTER, REPROBE_INTERVAL, STOPPING_TIMEOUT,
 };
-use crate::panel::{self, Attention, Because, Gesture, Indication};
+use crate::panel::Indication;
+use wishes::GoLive;
 
 /// The appliance.
 ///
@@ -40,7 +43,8 @@ pub struct Appliance {
     watchers: Vec<ClientId>,
     /// What was last given out with `Latch`.
     latched: bool,
-    /// The box was live when the power went, and goes live by itself as soon as it can.
+    /// The box was live when the power went, and goes live by itself as soon as it can: until its stream has begun, or
+    /// the owner wishes otherwise.
     resume: bool,
     /// Why the box does what it does.
     because: String,
@@ -56,15 +60,6 @@ struct Reported {
     indication: Indication,
     /// Destinations that accept, and that are set.
     accepted: (usize, usize),
-}
-
-/// What comes of a wish to go live.
-enum GoLive {
-    Begun,
-    Remembered,
-    Hurried,
-    Already,
-    Refused(String),
 }
 
 impl Appliance {
@@ -101,73 +96,6 @@ impl Appliance {
         };
         appliance.act(Action::Show(Indication::Starting));
         appliance
-    }
-
-    // ── getters ───────────────────────────────────────────────────────────────────────────────
-
-    /// What the box does; for the prompt.
-    pub fn mode(&self) -> Shown {
-        match self.mode {
-            Mode::Booting => Shown::Booting,
-            Mode::NeedsSetup => Shown::NeedsSetup,
-            Mode::Ready => Shown::Ready,
-            Mode::OnAir(_) => {
-                let mut set = self.destinations.iter().filter(|d| d.is_set());
-                if set.clone().any(Destination::is_accepted) {
-                    Shown::Live
-                } else if set.any(Destination::has_ended) {
-                    Shown::Retrying
-                } else {
-                    Shown::Starting
-                }
-            }
-            Mode::Stopping { .. } | Mode::Exited => Shown::Stopping,
-            Mode::Fault { .. } => Shown::Fault,
-        }
-    }
-
-    /// What the lights say, apart from momentary answers to the button.
-    pub fn indication(&self) -> Indication {
-        match self.mode {
-            Mode::Booting => Indication::Starting,
-            Mode::NeedsSetup => Indication::NeedsSetup,
-            // A press would be refused, so the light does not say that it is ready.
-            Mode::Ready => match self.missing_source() {
-                Some(Source::Camera) => Indication::Fault(panel::Fault::Camera),
-                Some(Source::Microphone) => Indication::Fault(panel::Fault::Microphone),
-                None => Indication::Ready,
-            },
-            Mode::OnAir(on_air) => match self.mode() {
-                Shown::Live => Indication::Live { attention: self.attention(on_air) },
-                Shown::Retrying => Indication::Retrying { because: self.trouble() },
-                _ => Indication::Connecting,
-            },
-            Mode::Stopping { .. } | Mode::Exited => Indication::Stopping,
-            Mode::Fault { cause, .. } => Indication::Fault(cause.light()),
-        }
-    }
-
-    /// Everything there is to tell at `now`; the shell adds the numbers of the stream.
-    pub fn status(&self, now: Duration) -> Status {
-        Status {
-            mode: self.mode(),
-            for_ms: ms(now.saturating_sub(self.reported.since)),
-            because: self.because.clone(),
-            facts: self.facts,
-            encoder: None,
-            levels: None,
-            destinations: self.destination_status(now),
-        }
-    }
-
-    /// Whether anything of this destination is still to be done or told.
-    pub fn holds(&self, id: DestinationId) -> bool {
-        self.destinations.iter().any(|destination| destination.id() == id)
-    }
-
-    /// Whether this console is shown every change.
-    pub fn watches(&self, client: ClientId) -> bool {
-        self.watchers.contains(&client)
     }
 
     // ── what happens ──────────────────────────────────────────────────────────────────────────
@@ -231,6 +159,8 @@ impl Appliance {
                 self.mode = Mode::Fault { cause, look_again: None };
                 if cause.source().is_some_and(|source| self.has_source(source)) {
                     self.rest("the source is there again");
+                } else if self.resume && cause.source().is_none() {
+                    self.rest("it is tried again");
                 }
             }
             _ => {}
@@ -262,83 +192,6 @@ impl Appliance {
         if self.mode == Mode::Booting {
             self.rest("started");
             self.act(Action::Notify(Notify::Ready));
-        }
-    }
-
-    fn button(&mut self, now: Duration, gesture: Gesture) {
-        match gesture {
-            Gesture::Down => self.act(Action::Show(Indication::Pressed)),
-            Gesture::Press => match self.go_live(now, "button pressed") {
-                GoLive::Begun | GoLive::Remembered | GoLive::Hurried => {}
-                GoLive::Already => self.act(Action::Show(Indication::Already)),
-                GoLive::Refused(why) => {
-                    self.act(Action::Show(Indication::Refused));
-                    self.note(format!("the button was pressed, but {why}"));
-                }
-            },
-            Gesture::Stuck => self.note(
-                "the button has been held for ten seconds; is something lying on it?".to_owned(),
-            ),
-            Gesture::ResetBegun => self.act(Action::Show(Indication::ResetBegun)),
-            Gesture::ResetArmed => self.act(Action::Show(Indication::ResetArmed)),
-            Gesture::ResetGivenUp => self.act(Action::Show(Indication::Already)),
-            Gesture::Reset => {
-                self.note("factory reset, by the button".to_owned());
-                self.forget(now);
-                self.act(Action::Show(Indication::Pressed));
-                self.act(Action::Forget);
-            }
-            Gesture::Hold => {
-                if self.stop(now, "button held").is_none() {
-                    self.act(Action::Show(Indication::Already));
-                }
-            }
-        }
-    }
-
-    fn console(&mut self, now: Duration, from: ClientId, command: &Command) {
-        let reply = match command {
-            Command::Help { about } => Reply::Text { lines: console::help(*about) },
-            Command::Status => Reply::Status(Box::new(self.status(now))),
-            Command::Live => match self.go_live(now, "asked for at the console") {
-                GoLive::Begun => Reply::text(["going live"]),
-                GoLive::Remembered => Reply::text(["going live as soon as the last one is closed"]),
-                GoLive::Hurried => Reply::text(["trying again at once"]),
-                GoLive::Already => Reply::text(["already on air"]),
-                GoLive::Refused(why) => Reply::error(why),
-            },
-            Command::Stop => {
-                let stopped = self.stop(now, "asked for at the console");
-                Reply::text([stopped.unwrap_or("there is nothing to stop")])
-            }
-            Command::Watch => self.watch(from),
-            Command::DestinationList => {
-                Reply::Destinations { destinations: self.destination_status(now) }
-            }
-            Command::About => Reply::About(About {
-                product: env!("CARGO_PKG_NAME"),
-                version: env!("CARGO_PKG_VERSION"),
-                board: self.setup.board.clone(),
-                name: None,
-                machine: None,
-                serial_number: None,
-            }),
-            Command::Serve(service) => {
-                return self.act(Action::Serve { from, service: service.clone() });
-            }
-        };
-        self.act(Action::Say { to: To::Client(from), reply });
-    }
-
-    fn watch(&mut self, from: ClientId) -> Reply {
-        if self.watches(from) {
-            self.watchers.retain(|watcher| *watcher != from);
-            Reply::text(["changes are no longer shown"])
-        } else if self.watchers.len() < WATCHERS_MAX {
-            self.watchers.push(from);
-            Reply::text(["every change is shown; `watch` again ends it"])
-        } else {
-            Reply::error("too many consoles watch already")
         }
     }
 
@@ -442,6 +295,7 @@ impl Appliance {
         if let Mode::OnAir(on_air) = &mut self.mode {
             on_air.first_key_by = None;
             on_air.sending = true;
+            self.resume = false;
             self.each(now, |destination, desk| destination.go_live(desk));
         }
     }
@@ -471,12 +325,6 @@ impl Appliance {
         self.act(Action::Pipeline(PipelineOrder::Restart { run: self.run }));
     }
 
-    /// Everything that was set is forgotten, and with it the wish to be live.
-    fn forget(&mut self, now: Duration) {
-        self.stop(now, "factory reset");
-        self.latch(false);
-    }
-
     /// An orderly end that does not forget that the box was live.
     fn terminate(&mut self, now: Duration) {
         self.act(Action::Notify(Notify::Stopping));
@@ -489,70 +337,10 @@ impl Appliance {
         }
     }
 
-    // ── wishes of the owner ───────────────────────────────────────────────────────────────────
-
-    fn go_live(&mut self, now: Duration, because: &str) -> GoLive {
-        match self.mode {
-            Mode::Booting => GoLive::Refused("the box is still starting".to_owned()),
-            Mode::NeedsSetup => {
-                GoLive::Refused("no destination with a stream key is set".to_owned())
-            }
-            Mode::Ready | Mode::Fault { .. } => match self.obstacle() {
-                Some(why) => GoLive::Refused(why.to_owned()),
-                None => {
-                    self.begin_broadcast(now, because);
-                    GoLive::Begun
-                }
-            },
-            Mode::OnAir(_) if self.mode() == Shown::Retrying => {
-                self.each(now, |destination, desk| destination.hurry(desk));
-                GoLive::Hurried
-            }
-            Mode::OnAir(_) => GoLive::Already,
-            Mode::Stopping { then: Then::Exit, .. } | Mode::Exited => {
-                GoLive::Refused("the system is ending".to_owned())
-            }
-            Mode::Stopping { deadline, .. } => {
-                self.mode = Mode::Stopping { deadline, then: Then::GoLive };
-                self.latch(true);
-                GoLive::Remembered
-            }
-        }
-    }
-
-    /// What was stopped, in words; `None` if there was nothing to stop.
-    fn stop(&mut self, now: Duration, because: &str) -> Option<&'static str> {
-        let resumed = std::mem::take(&mut self.resume);
-        match self.mode {
-            Mode::Booting | Mode::NeedsSetup | Mode::Ready => {
-                self.latch(false);
-                resumed.then_some("the box no longer goes live by itself")
-            }
-            Mode::OnAir(_) => {
-                self.latch(false);
-                self.end_broadcast(now, Then::Rest, because);
-                Some("ending the broadcast")
-            }
-            Mode::Stopping { deadline, then } => {
-                if then == Then::GoLive {
-                    self.latch(false);
-                    self.mode = Mode::Stopping { deadline, then: Then::Rest };
-                }
-                Some("the broadcast is being ended")
-            }
-            Mode::Fault { .. } => {
-                self.rest(because);
-                Some("the fault is put aside")
-            }
-            Mode::Exited => None,
-        }
-    }
-
     // ── transitions ───────────────────────────────────────────────────────────────────────────
 
     fn begin_broadcast(&mut self, now: Duration, because: &str) {
         self.because = because.to_owned();
-        self.resume = false;
         self.destinations.iter_mut().for_each(Destination::begin_broadcast);
         self.mode = Mode::OnAir(OnAir {
             first_key_by: Some(now + FIRST_KEY_TIMEOUT),
@@ -589,7 +377,8 @@ impl Appliance {
         match then {
             Then::Rest => self.mode = self.resting(),
             Then::Fault(cause) => {
-                let look_again = cause.source().map(|_| now + REPROBE_INTERVAL);
+                let is_tried_again = self.resume || cause.source().is_some();
+                let look_again = is_tried_again.then(|| now + REPROBE_INTERVAL);
                 self.mode = Mode::Fault { cause, look_again };
             }
             Then::Exit => self.mode = Mode::Exited,
@@ -684,98 +473,6 @@ impl Appliance {
         }
     }
 
-    // ── judgements ────────────────────────────────────────────────────────────────────────────
-
-    /// The mode of a box that does nothing.
-    fn resting(&self) -> Mode {
-        if self.destinations.iter().any(Destination::is_usable) {
-            Mode::Ready
-        } else {
-            Mode::NeedsSetup
-        }
-    }
-
-    fn has_source(&self, source: Source) -> bool {
-        match source {
-            Source::Camera => self.facts.camera,
-            Source::Microphone => self.facts.microphone,
-        }
-    }
-
-    /// A source without which the owner does not want to go live.
-    fn missing_source(&self) -> Option<Source> {
-        if !self.facts.camera && !self.setup.start_without_camera {
-            Some(Source::Camera)
-        } else if !self.facts.microphone && !self.setup.start_without_microphone {
-            Some(Source::Microphone)
-        } else {
-            None
-        }
-    }
-
-    /// Why a broadcast cannot begin.
-    fn obstacle(&self) -> Option<&'static str> {
-        if !self.destinations.iter().any(Destination::is_usable) {
-            return Some("no destination with a stream key is set");
-        }
-        self.missing_source().map(|source| match source {
-            Source::Camera => "there is no camera",
-            Source::Microphone => "there is no microphone",
-        })
-    }
-
-    fn attention(&self, on_air: OnAir) -> Attention {
-        let all_accepted =
-            self.destinations.iter().filter(|d| d.is_set()).all(Destination::is_accepted);
-        if on_air.had_camera && !self.facts.camera {
-            Attention::Picture
-        } else if on_air.had_microphone && !self.facts.microphone {
-            Attention::Sound
-        } else if !all_accepted {
-            Attention::Destination
-        } else {
-            Attention::None
-        }
-    }
-
-    /// What the owner can do most about, of all that stands in the way.
-    fn trouble(&self) -> Because {
-        let urgency = |because: &Because| match because {
-            Because::Refused => 3,
-            Because::Certificate => 2,
-            Because::Busy => 1,
-            Because::Network => 0,
-        };
-        let set = self.destinations.iter().filter(|d| d.is_set());
-        set.map(Destination::trouble).max_by_key(urgency).unwrap_or(Because::Network)
-    }
-
-    /// Why no destination is left to publish to.
-    fn hopeless(&self) -> String {
-        let each: Vec<String> =
-            self.destinations.iter().filter(|d| d.is_set()).map(Destination::sentence).collect();
-        if each.is_empty() { "no destination is set any more".to_owned() } else { each.join("; ") }
-    }
-
-    /// Why the box is live or retrying, which follows from its destinations alone.
-    fn because_on_air(&self, mode: Shown, from: Shown) -> Option<String> {
-        let mut set = self.destinations.iter().filter(|d| d.is_set());
-        match mode {
-            Shown::Live => {
-                set.find(|d| d.is_accepted()).map(|d| format!("{} accepts the stream", d.name()))
-            }
-            Shown::Retrying => set
-                .filter(|d| d.has_ended())
-                .max_by_key(|d| d.has_hope())
-                .map(Destination::sentence),
-            // Only new destinations bring a broadcast back to its start.
-            Shown::Starting if matches!(from, Shown::Live | Shown::Retrying) => {
-                Some("the settings changed".to_owned())
-            }
-            _ => None,
-        }
-    }
-
     // ── hands ─────────────────────────────────────────────────────────────────────────────────
 
     /// Lets every destination handle something.
@@ -797,11 +494,8 @@ impl Appliance {
         (&mut self.destinations, desk)
     }
 
-    fn destination_status(&self, now: Duration) -> Vec<console::DestinationStatus> {
-        self.destinations.iter().filter(|d| d.is_set()).map(|d| d.status(now)).collect()
-    }
-
     fn latch(&mut self, live: bool) {
+        self.resume &= live;
         if live != self.latched {
             self.latched = live;
             self.act(Action::Latch(live));
@@ -820,6 +514,3 @@ impl Appliance {
         self.actions.push_back(action);
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -20,12 +20,14 @@ mod error;
 mod profile;
 mod read;
 mod select;
+mod source;
 mod wiring;
 
 pub use device::{CameraDevice, MicrophoneDevice, PictureFormat};
 pub use error::ProfileError;
 pub use profile::{
-    Audio, Button, Camera, Console, Encoders, Fitted, Key, Led, Lights, Line, Microphone, Place,
-    Profile, Pull, Setup, Video, Wiring,
+    Audio, Button, Console, EncoderOrder, Fitted, Key, Led, Lights, Line, Place, Profile, Pull,
+    Setup, Video, Wiring,
 };
 pub use select::{embedded, most_specific, names, select};
+pub use source::{CameraSource, MicrophoneSource};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{CameraDevice, MicrophoneDevice, PictureFormat, ProfileError, read, select};
+use super::{CameraSource, MicrophoneSource, ProfileError, read, select};
 
 /// One board: which devices it has and what they do unless the owner says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -16,15 +16,15 @@ pub struct Profile {
     /// One line for people.
     pub description: String,
     /// Where the picture comes from.
-    pub camera: Camera,
+    pub camera: CameraSource,
     /// Where the sound comes from.
-    pub microphone: Microphone,
+    pub microphone: MicrophoneSource,
     /// Defaults of the video track.
     pub video: Video,
     /// Defaults of the audio track.
     pub audio: Audio,
     /// Encoders in the order in which they are tried.
-    pub encoders: Encoders,
+    pub encoders: EncoderOrder,
     /// Who shows the lights.
     pub lights: Lights,
     /// Who reads the button.
@@ -35,81 +35,6 @@ pub struct Profile {
     pub wiring: Option<Wiring>,
     /// What the board needs once, before the box can use it.
     pub setup: Setup,
-}
-
-/// Where the picture comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "source", rename_all = "kebab-case")]
-pub enum Camera {
-    /// A drawn, moving picture with a running clock.
-    TestPattern,
-    /// A clip, played in a loop.
-    File {
-        /// The clip.
-        path: PathBuf,
-    },
-    /// A Video4Linux2 device.
-    V4l2 {
-        /// Which one.
-        device: CameraDevice,
-        /// What it may deliver, best first; never empty.
-        formats: Vec<PictureFormat>,
-    },
-    /// A camera of libcamera: a sensor on the board's own ribbon connector.
-    Libcamera {
-        /// Its name in libcamera; the first camera when there is none.
-        name: Option<String>,
-    },
-    /// A sensor of a Jetson board, through its image signal processor.
-    Argus {
-        /// Its number, from 0; it follows the device tree.
-        sensor: u32,
-    },
-    /// An HDMI input: a Video4Linux2 device that is told what to offer to the source and that
-    /// follows the source's timings.
-    Hdmi {
-        /// Which one.
-        device: CameraDevice,
-        /// The node of the receiver chip, when it is not that of the device.
-        subdevice: Option<PathBuf>,
-        /// The EDID that it offers, as a file of hexadecimal digits or bytes; the chip's own when
-        /// there is none.
-        edid: Option<PathBuf>,
-    },
-    /// Elements in `gst-launch` notation that end in raw or decodable video.
-    Launch {
-        /// The elements.
-        launch: String,
-        /// They end in H.264 that is passed through as it is.
-        passthrough: bool,
-    },
-}
-
-/// Where the sound comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "source", rename_all = "kebab-case")]
-pub enum Microphone {
-    /// A beep each second, together with the flash of the test picture.
-    Tone,
-    /// Silence; servers want an audio track even then.
-    Silence,
-    /// The sound of the camera's clip.
-    CameraFile,
-    /// A sound file or the sound of a clip, played in a loop.
-    File {
-        /// The file.
-        path: PathBuf,
-    },
-    /// An ALSA device.
-    Alsa {
-        /// Which one.
-        device: MicrophoneDevice,
-    },
-    /// Elements in `gst-launch` notation that end in raw or decodable audio.
-    Launch {
-        /// The elements.
-        launch: String,
-    },
 }
 
 /// Defaults of the video track.
@@ -140,7 +65,7 @@ pub struct Audio {
 
 /// Encoders by their element names, in the order in which they are tried; never empty.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Encoders {
+pub struct EncoderOrder {
     /// H.264 encoders.
     pub video: Vec<String>,
     /// AAC encoders.

@@ -3,11 +3,11 @@
 use std::{cell::RefCell, collections::BTreeSet, ops::RangeInclusive};
 
 use super::{
-    CameraDevice, MicrophoneDevice, PictureFormat, ProfileError,
+    CameraDevice, CameraSource, MicrophoneDevice, MicrophoneSource, PictureFormat, ProfileError,
     document::{Document, Entry, Value},
     profile::{
-        Audio, Button, Camera, Console, Encoders, Fitted, Key, Led, Lights, Line, Microphone,
-        Place, Profile, Pull, Video,
+        Audio, Button, Console, EncoderOrder, Fitted, Key, Led, Lights, Line, Place, Profile, Pull,
+        Video,
     },
 };
 use crate::limits::{
@@ -80,7 +80,7 @@ impl Keys<'_> {
                 )?,
                 channels: self.number("audio.channels", 1..=2)?,
             },
-            encoders: Encoders {
+            encoders: EncoderOrder {
                 video: self.texts("encoder.video", "H.264 encoders in the order to try them")?,
                 audio: self.texts("encoder.audio", "AAC encoders in the order to try them")?,
             },
@@ -92,30 +92,32 @@ impl Keys<'_> {
         })
     }
 
-    fn camera(&self) -> Result<Camera, ProfileError> {
+    fn camera(&self) -> Result<CameraSource, ProfileError> {
         const WHY: &str = "the camera needs it";
         const SOURCES: &[&str] =
             &["test-pattern", "file", "v4l2", "libcamera", "argus", "hdmi", "launch"];
         match self.choice("camera.source", SOURCES)? {
-            "file" => Ok(Camera::File { path: self.text("camera.path", WHY)?.into() }),
-            "v4l2" => Ok(Camera::V4l2 { device: self.camera_device()?, formats: self.formats()? }),
-            "libcamera" => Ok(Camera::Libcamera { name: self.optional_text("camera.name")? }),
-            "argus" => Ok(Camera::Argus {
+            "file" => Ok(CameraSource::File { path: self.text("camera.path", WHY)?.into() }),
+            "v4l2" => {
+                Ok(CameraSource::V4l2 { device: self.camera_device()?, formats: self.formats()? })
+            }
+            "libcamera" => Ok(CameraSource::Libcamera { name: self.optional_text("camera.name")? }),
+            "argus" => Ok(CameraSource::Argus {
                 sensor: match self.optional("camera.sensor") {
                     Some(_) => self.number("camera.sensor", 0..=15)?,
                     None => 0,
                 },
             }),
-            "hdmi" => Ok(Camera::Hdmi {
+            "hdmi" => Ok(CameraSource::Hdmi {
                 device: self.camera_device()?,
                 subdevice: self.optional_text("camera.subdevice")?.map(Into::into),
                 edid: self.optional_text("camera.edid")?.map(Into::into),
             }),
-            "launch" => Ok(Camera::Launch {
+            "launch" => Ok(CameraSource::Launch {
                 launch: self.text("camera.launch", WHY)?,
                 passthrough: self.formats()? == [PictureFormat::H264],
             }),
-            _ => Ok(Camera::TestPattern),
+            _ => Ok(CameraSource::TestPattern),
         }
     }
 
@@ -138,21 +140,25 @@ impl Keys<'_> {
         self.texts(KEY, "forms of the picture, best first")?.iter().map(format).collect()
     }
 
-    fn microphone(&self) -> Result<Microphone, ProfileError> {
+    fn microphone(&self) -> Result<MicrophoneSource, ProfileError> {
         const WHY: &str = "the microphone needs it";
         const SOURCES: &[&str] = &["tone", "silence", "camera-file", "file", "alsa", "launch"];
         match self.choice("microphone.source", SOURCES)? {
-            "silence" => Ok(Microphone::Silence),
-            "camera-file" => Ok(Microphone::CameraFile),
-            "file" => Ok(Microphone::File { path: self.text("microphone.path", WHY)?.into() }),
+            "silence" => Ok(MicrophoneSource::Silence),
+            "camera-file" => Ok(MicrophoneSource::CameraFile),
+            "file" => {
+                Ok(MicrophoneSource::File { path: self.text("microphone.path", WHY)?.into() })
+            }
             "alsa" => {
                 let text = self.text("microphone.device", WHY)?;
                 let device = MicrophoneDevice::parse(&text)
                     .map_err(|why| self.bad("microphone.device", why))?;
-                Ok(Microphone::Alsa { device })
+                Ok(MicrophoneSource::Alsa { device })
             }
-            "launch" => Ok(Microphone::Launch { launch: self.text("microphone.launch", WHY)? }),
-            _ => Ok(Microphone::Tone),
+            "launch" => {
+                Ok(MicrophoneSource::Launch { launch: self.text("microphone.launch", WHY)? })
+            }
+            _ => Ok(MicrophoneSource::Tone),
         }
     }
 

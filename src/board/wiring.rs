@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Button, Camera, Console, Fitted, Lights, Line, Profile, Pull, Wiring};
+use super::{Button, CameraSource, Console, Fitted, Lights, Line, Profile, Pull, Wiring};
 
 /// Resistor of a light: 3.3 V less 2 V for the light leaves 4 mA, which every board's lines can give.
 const RESISTOR_OHM: u32 = 330;
@@ -162,17 +162,17 @@ fn name(line: &Line) -> String {
     }
 }
 
-fn camera(camera: &Camera) -> String {
+fn camera(camera: &CameraSource) -> String {
     match camera {
-        Camera::TestPattern => "a drawn test picture".to_owned(),
-        Camera::File { path } => format!("the clip {}", path.display()),
-        Camera::V4l2 { device, .. } => format!("USB or other Video4Linux2 camera, {device}"),
-        Camera::Libcamera { name } => {
+        CameraSource::TestPattern => "a drawn test picture".to_owned(),
+        CameraSource::File { path } => format!("the clip {}", path.display()),
+        CameraSource::V4l2 { device, .. } => format!("USB or other Video4Linux2 camera, {device}"),
+        CameraSource::Libcamera { name } => {
             format!("ribbon cable, libcamera {}", name.as_deref().unwrap_or("(the first one)"))
         }
-        Camera::Argus { sensor } => format!("ribbon cable, sensor {sensor}"),
-        Camera::Hdmi { device, .. } => format!("HDMI input, {device}"),
-        Camera::Launch { launch, .. } => launch.clone(),
+        CameraSource::Argus { sensor } => format!("ribbon cable, sensor {sensor}"),
+        CameraSource::Hdmi { device, .. } => format!("HDMI input, {device}"),
+        CameraSource::Launch { launch, .. } => launch.clone(),
     }
 }
 

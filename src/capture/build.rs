@@ -121,6 +121,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_step_of_the_time_of_day_is_no_step_of_media_time() {
+        gst::init().expect("GStreamer");
+        let kind: gst::ClockType = MediaClock::start().clock.property("clock-type");
+        assert_eq!(kind, gst::ClockType::Monotonic);
+    }
+
+    #[test]
     fn times_hold_for_years_and_return_to_the_same_sample() {
         let year_ns = 365 * 86_400 * SECOND_NS;
         for ns in [0, 1_000, year_ns / 100, year_ns * 10] {

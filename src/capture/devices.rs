@@ -294,16 +294,6 @@ mod tests {
         );
     }
 
-    fn video() -> VideoSettings {
-        VideoSettings {
-            width: 1280,
-            height: 720,
-            fps: 30,
-            bitrate_kbps: 2_500,
-            keyframe_interval_ms: 2_000,
-        }
-    }
-
     fn wanted(device: &str) -> CameraSource {
         let device = CameraDevice::parse(device).expect("well formed");
         CameraSource::V4l2 { device, formats: PictureFormat::USUAL.to_vec() }
@@ -332,7 +322,7 @@ mod tests {
             ("driver:vivid", "driver:vivid", ["driver:vivid is set", "", "gives no picture"]),
             ("name:hd", "usb:1-1", ["", "name:hd is set", "gives no picture"]),
         ] {
-            let found = cameras(&root.0, &wanted(device), &video(), &offered);
+            let found = cameras(&root.0, &wanted(device), &VideoSettings::of_720p(), &offered);
             let used: Vec<&str> =
                 found.iter().filter(|c| c.chosen).map(|c| c.device.as_str()).collect();
             assert_eq!(used, [chosen], "{device}");
@@ -342,7 +332,7 @@ mod tests {
             }
             assert_eq!(camera_advice(&wanted(device), &found), None);
         }
-        let found = cameras(&root.0, &wanted("auto"), &video(), &offered);
+        let found = cameras(&root.0, &wanted("auto"), &VideoSettings::of_720p(), &offered);
         let mode = found[0].mode.as_ref().map(ToString::to_string);
         assert_eq!(mode.as_deref(), Some("MJPEG 1280x720 at 30"));
         assert_eq!(found[0].other_modes[0].why, "larger than needed");
@@ -353,7 +343,7 @@ mod tests {
         let root = Tree::new("absent");
         let offered = two_cameras(&root);
         let absent = wanted("usb:3-2");
-        let found = cameras(&root.0, &absent, &video(), &offered);
+        let found = cameras(&root.0, &absent, &VideoSettings::of_720p(), &offered);
         assert!(found.iter().all(|camera| !camera.chosen));
         let advice = camera_advice(&absent, &found).expect("advice");
         assert!(advice.contains("usb:3-2 is not among them"), "{advice}");
@@ -363,7 +353,7 @@ mod tests {
     #[test]
     fn a_machine_without_devices_is_told_what_was_looked_for_and_what_to_plug_in() {
         let root = Tree::new("empty");
-        let found = cameras(&root.0, &wanted("auto"), &video(), &Vec::new());
+        let found = cameras(&root.0, &wanted("auto"), &VideoSettings::of_720p(), &Vec::new());
         let advice = camera_advice(&wanted("auto"), &found).expect("advice");
         assert!(advice.contains("/dev/video*") && advice.contains("plug in a USB camera"));
         let alsa = MicrophoneSource::Alsa { device: MicrophoneDevice::Auto };

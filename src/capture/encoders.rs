@@ -59,6 +59,11 @@ pub(super) struct Bitrate {
 }
 
 impl Bitrate {
+    /// Any bitrate that is of use, to the kbit/s.
+    pub(super) const fn any(property: &'static str, value: &'static str) -> Bitrate {
+        Bitrate { property, value, kbps_min: 1, kbps_max: 20_000, kbps_step: 1 }
+    }
+
     /// The bitrate next to `kbps` that the encoder takes and that we ask for.
     pub(super) fn nearest_kbps(&self, kbps: u32) -> u32 {
         let step = self.kbps_step.max(1);
@@ -168,13 +173,7 @@ const VIDEO: &[VideoEncoder] = &[
             ("maxperf-enable", "true"),
         ],
         caps: "video/x-h264, stream-format=(string)byte-stream, alignment=(string)au",
-        bitrate: Bitrate {
-            property: "bitrate",
-            value: "{bps}",
-            kbps_min: 1,
-            kbps_max: 20_000,
-            kbps_step: 1,
-        },
+        bitrate: Bitrate::any("bitrate", "{bps}"),
         force_key: ForceKey::Signal("force-IDR"),
         size_max: (3_840, 2_160),
         known_bugs: &[
@@ -210,13 +209,7 @@ const VIDEO: &[VideoEncoder] = &[
             ("header-mode", "each-idr"),
         ],
         caps: "video/x-h264, profile=(string)high",
-        bitrate: Bitrate {
-            property: "bps",
-            value: "{bps}",
-            kbps_min: 1,
-            kbps_max: 20_000,
-            kbps_step: 1,
-        },
+        bitrate: Bitrate::any("bps", "{bps}"),
         force_key: ForceKey::Event,
         size_max: (1_920, 1_088),
         known_bugs: &[
@@ -249,13 +242,7 @@ const VIDEO: &[VideoEncoder] = &[
             ("option-string", "scenecut=0"),
         ],
         caps: "video/x-h264, profile=(string)high",
-        bitrate: Bitrate {
-            property: "bitrate",
-            value: "{kbps}",
-            kbps_min: 1,
-            kbps_max: 20_000,
-            kbps_step: 1,
-        },
+        bitrate: Bitrate::any("bitrate", "{kbps}"),
         force_key: ForceKey::Event,
         size_max: (4_096, 4_096),
         known_bugs: &[],
@@ -272,13 +259,7 @@ const VIDEO: &[VideoEncoder] = &[
             ("scene-change-detection", "false"),
         ],
         caps: "video/x-h264, profile=(string)constrained-baseline",
-        bitrate: Bitrate {
-            property: "bitrate",
-            value: "{bps}",
-            kbps_min: 1,
-            kbps_max: 20_000,
-            kbps_step: 1,
-        },
+        bitrate: Bitrate::any("bitrate", "{bps}"),
         force_key: ForceKey::Event,
         size_max: (3_840, 2_160),
         known_bugs: &[

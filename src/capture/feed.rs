@@ -12,6 +12,7 @@ use std::{
 use gstreamer as gst;
 
 use super::{
+    build::MediaClock,
     event::Source,
     source::{Opened, Opener, Outlet, is_key},
     stop::Stop,
@@ -62,6 +63,7 @@ pub(super) struct Feed {
     ordered: bool,
     orders: SyncSender<Order>,
     opened: Receiver<Opened>,
+    clock: MediaClock,
     /// Wakes the pulse.
     bell: Stop,
 }
@@ -86,10 +88,10 @@ impl Feed {
         // At most one order to open and two to close are under way.
         let (orders, for_keeper) = sync_channel(4);
         let (from_keeper, replacement) = sync_channel(1);
-        let live = opener.plan.is_live();
+        let (live, clock) = (opener.plan.is_live(), opener.clock.clone());
         stop.spawn("capture-keeper", move |stop| keep(&opener, &for_keeper, &from_keeper, stop))?;
         let mut feed = Feed {
-            current: opened.map(|opened| Current::new(opened, live, None, stop)),
+            current: opened.map(|opened| Current::new(opened, live, None, &clock, stop)),
             opening: 1,
             live,
             roles,
@@ -98,6 +100,7 @@ impl Feed {
             ordered: false,
             orders,
             opened: replacement,
+            clock,
             bell: stop.clone(),
         };
         feed.starts_lost = feed.current.is_none();
@@ -164,7 +167,7 @@ impl Feed {
         self.ordered = false;
         let origin_ns = self.current.as_ref().map(|current| current.end_ns);
         self.hand_back();
-        self.current = Some(Current::new(opened, self.live, origin_ns, &self.bell));
+        self.current = Some(Current::new(opened, self.live, origin_ns, &self.clock, &self.bell));
         self.opening += 1;
         if !self.live {
             self.order();
@@ -246,6 +249,18 @@ struct Current {
     end_ns: u64,
     picture_missed: Missed,
     sound_missed: Missed,
+    clock: MediaClock,
+}
+
+/// When something live was captured that was looked for at `asked_ns`. Nothing live comes from the
+/// future, and what seems to would never be due; but it may have come since the look began, if this
+/// thread had to wait for its turn.
+fn live_time_ns(time_ns: Option<u64>, asked_ns: u64, clock: impl Fn() -> u64) -> u64 {
+    match time_ns.filter(|ns| ns.abs_diff(asked_ns) < WRONG_TIME_NS) {
+        Some(ns) if ns <= asked_ns => ns,
+        Some(ns) => ns.min(clock()),
+        None => asked_ns,
+    }
 }
 
 /// Since when a track has been asked in vain, in media time.
@@ -253,11 +268,17 @@ struct Current {
 struct Missed(Option<u64>);
 
 impl Current {
-    fn new(opened: Opened, live: bool, origin_ns: Option<u64>, bell: &Stop) -> Current {
-        let bell = bell.clone();
+    fn new(
+        opened: Opened,
+        live: bool,
+        origin_ns: Option<u64>,
+        clock: &MediaClock,
+        bell: &Stop,
+    ) -> Current {
+        let (clock, bell) = (clock.clone(), bell.clone());
         opened.on_arrival(move || bell.ring());
         let (picture_missed, sound_missed) = (Missed::default(), Missed::default());
-        Current { opened, live, origin_ns, end_ns: 0, picture_missed, sound_missed }
+        Current { opened, live, origin_ns, end_ns: 0, picture_missed, sound_missed, clock }
     }
 
     fn failure(&self, now_ns: u64) -> Option<String> {
@@ -293,8 +314,7 @@ impl Current {
         *missed = Missed::default();
         let time_ns = time.map(|time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
         let media_ns = if self.live {
-            // Nothing live comes from the future; what seems to would never be due.
-            time_ns.filter(|ns| ns.abs_diff(now_ns) < WRONG_TIME_NS).unwrap_or(now_ns).min(now_ns)
+            live_time_ns(time_ns, now_ns, || self.clock.now_ns())
         } else {
             let origin_ns = *self.origin_ns.get_or_insert(now_ns);
             origin_ns.saturating_add(time_ns.unwrap_or(0))
@@ -302,5 +322,21 @@ impl Current {
         let duration_ns = buffer.duration().map_or(0, gst::ClockTime::nseconds);
         self.end_ns = self.end_ns.max(media_ns.saturating_add(duration_ns));
         Some(Item { media_ns, buffer, caps })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_while_the_look_had_to_wait_keeps_its_time_and_nothing_comes_from_the_future() {
+        const MS: u64 = 1_000_000;
+        let captured_ns = |time_ms: u64| live_time_ns(Some(time_ms * MS), 100 * MS, || 130 * MS);
+        assert_eq!(captured_ns(90), 90 * MS);
+        assert_eq!(captured_ns(124), 124 * MS);
+        assert_eq!(captured_ns(131), 130 * MS);
+        assert_eq!(captured_ns(9_000), 100 * MS, "a wrong clock");
+        assert_eq!(live_time_ns(None, 100 * MS, || 130 * MS), 100 * MS);
     }
 }

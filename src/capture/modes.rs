@@ -319,18 +319,8 @@ mod tests {
         offer(Form::Raw("YUY2".to_owned()), width, height, rates)
     }
 
-    fn wanted() -> VideoSettings {
-        VideoSettings {
-            width: 1280,
-            height: 720,
-            fps: 30,
-            bitrate_kbps: 2_500,
-            keyframe_interval_ms: 2_000,
-        }
-    }
-
     fn chosen(offers: &[Offer], formats: &[PictureFormat]) -> String {
-        let choice = choose_mode(offers, &wanted(), formats);
+        let choice = choose_mode(offers, &VideoSettings::of_720p(), formats);
         assert_eq!(choice.rejected.len() + usize::from(choice.chosen.is_some()), offers.len());
         assert!(choice.rejected.iter().all(|mode| !mode.why.is_empty()), "{choice:?}");
         choice.chosen.map_or_else(|| "none".to_owned(), |mode| mode.to_string())
@@ -367,7 +357,8 @@ mod tests {
         let h264 = |w, h| offer(Form::H264, w, h, &[30]);
         let jpeg = offer(Form::Mjpeg, 1280, 720, &[30]);
         assert_eq!(chosen(&[jpeg.clone(), h264(1280, 720)], &formats), "H.264 1280x720 at 30");
-        let choice = choose_mode(&[jpeg.clone(), h264(1920, 1080)], &wanted(), &formats);
+        let choice =
+            choose_mode(&[jpeg.clone(), h264(1920, 1080)], &VideoSettings::of_720p(), &formats);
         assert_eq!(choice.chosen.map(|mode| mode.form), Some(Form::Mjpeg));
         assert!(
             choice.rejected[0].why.contains("1280x720"),
@@ -375,7 +366,7 @@ mod tests {
             choice = choice.rejected
         );
         let raw = yuy2(1280, 720, &[30]);
-        let choice = choose_mode(&[raw, jpeg], &wanted(), &formats);
+        let choice = choose_mode(&[raw, jpeg], &VideoSettings::of_720p(), &formats);
         assert_eq!(choice.rejected[0].why, "camera.formats does not name raw");
     }
 
@@ -410,7 +401,7 @@ mod tests {
             yuy2(1280, 720, &[60]),
             offer(Form::Other("video/x-bayer".to_owned()), 1280, 720, &[30]),
         ];
-        let choice = choose_mode(&offers, &wanted(), &PictureFormat::USUAL);
+        let choice = choose_mode(&offers, &VideoSettings::of_720p(), &PictureFormat::USUAL);
         let told: Vec<String> =
             choice.rejected.iter().map(|r| format!("{}: {}", r.mode, r.why)).collect();
         assert_eq!(

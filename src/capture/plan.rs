@@ -84,7 +84,7 @@ impl SourcePlan {
     pub fn of(request: &Request) -> Vec<SourcePlan> {
         let camera = match &request.camera {
             CameraSource::TestPattern => None,
-            CameraSource::File(path) => Some(SourcePlan::Fixed(Recipe::Clip {
+            CameraSource::File { path } => Some(SourcePlan::Fixed(Recipe::Clip {
                 path: path.clone(),
                 picture: true,
                 sound: request.microphone == MicrophoneSource::CameraFile,
@@ -101,25 +101,25 @@ impl SourcePlan {
                 subdevice: subdevice.clone(),
                 edid: edid.clone(),
             }),
-            CameraSource::Launch(text) => {
-                Some(SourcePlan::Fixed(Recipe::CameraLaunch(text.clone())))
+            CameraSource::Launch { launch, passthrough: false } => {
+                Some(SourcePlan::Fixed(Recipe::CameraLaunch(launch.clone())))
             }
-            CameraSource::LaunchCoded(text) => {
-                Some(SourcePlan::Fixed(Recipe::CodedLaunch(text.clone())))
+            CameraSource::Launch { launch, passthrough: true } => {
+                Some(SourcePlan::Fixed(Recipe::CodedLaunch(launch.clone())))
             }
         };
         let microphone = match &request.microphone {
             MicrophoneSource::Tone | MicrophoneSource::Silence | MicrophoneSource::CameraFile => {
                 None
             }
-            MicrophoneSource::File(path) => Some(SourcePlan::Fixed(Recipe::Clip {
+            MicrophoneSource::File { path } => Some(SourcePlan::Fixed(Recipe::Clip {
                 path: path.clone(),
                 picture: false,
                 sound: true,
             })),
             MicrophoneSource::Alsa { device } => Some(SourcePlan::Alsa(device.clone())),
-            MicrophoneSource::Launch(text) => {
-                Some(SourcePlan::Fixed(Recipe::MicrophoneLaunch(text.clone())))
+            MicrophoneSource::Launch { launch } => {
+                Some(SourcePlan::Fixed(Recipe::MicrophoneLaunch(launch.clone())))
             }
         };
         camera.into_iter().chain(microphone).collect()

@@ -1,23 +1,25 @@
 //! What a capture is asked for.
 
 use std::{
-    fmt,
     ops::RangeInclusive,
     path::{Path, PathBuf},
 };
 
 use super::{
     error::CaptureError,
+    event::Source,
     inventory::{sound_cards, video_nodes},
 };
 use crate::{
-    board::{self, CameraDevice, MicrophoneDevice, PictureFormat, Profile},
+    board::Profile,
     limits::{
         CAPTURE_AUDIO_KBPS_MAX, CAPTURE_AUDIO_KBPS_MIN, CAPTURE_FPS_MAX, CAPTURE_HEIGHT_MAX,
         CAPTURE_KEYFRAME_INTERVAL_MS_MAX, CAPTURE_KEYFRAME_INTERVAL_MS_MIN, CAPTURE_SIDE_MIN,
         CAPTURE_VIDEO_KBPS_MAX, CAPTURE_VIDEO_KBPS_MIN, CAPTURE_WIDTH_MAX,
     },
 };
+
+pub use crate::board::{CameraSource, EncoderOrder, MicrophoneSource};
 
 /// Sample rate of the audio track, in hertz: what platforms ask for, and what every AAC encoder
 /// here offers.
@@ -66,65 +68,6 @@ pub struct StartWithout {
     pub microphone: bool,
 }
 
-/// Where the picture comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CameraSource {
-    /// A drawn, moving picture with a running clock and a flash at each full second.
-    TestPattern,
-    /// A clip, played in a loop at its own speed.
-    File(PathBuf),
-    /// A Video4Linux2 device.
-    V4l2 {
-        /// Which one.
-        device: CameraDevice,
-        /// What it may deliver, best first.
-        formats: Vec<PictureFormat>,
-    },
-    /// A camera of libcamera.
-    Libcamera {
-        /// Its name; the first one when there is none.
-        name: Option<String>,
-    },
-    /// A sensor of a Jetson board.
-    Argus {
-        /// Its number, from 0.
-        sensor: u32,
-    },
-    /// An HDMI input.
-    Hdmi {
-        /// Which one.
-        device: CameraDevice,
-        /// The node of the receiver chip, when it is not that of the device.
-        subdevice: Option<PathBuf>,
-        /// The EDID that it offers; the chip's own when there is none.
-        edid: Option<PathBuf>,
-    },
-    /// Elements in `gst-launch` notation that end in raw or decodable video.
-    Launch(String),
-    /// Elements in `gst-launch` notation that end in H.264, which is passed through.
-    LaunchCoded(String),
-}
-
-/// Where the sound comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum MicrophoneSource {
-    /// A quiet hum with a beep at each full second, together with the test picture's flash.
-    Tone,
-    /// The sound of the camera's clip.
-    CameraFile,
-    /// A sound file, or the sound of a clip, played in a loop.
-    File(PathBuf),
-    /// Silence.
-    Silence,
-    /// An ALSA device.
-    Alsa {
-        /// Which one.
-        device: MicrophoneDevice,
-    },
-    /// Elements in `gst-launch` notation that end in raw or decodable audio.
-    Launch(String),
-}
-
 /// How the picture is coded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VideoSettings {
@@ -149,6 +92,20 @@ impl VideoSettings {
     }
 }
 
+#[cfg(test)]
+impl VideoSettings {
+    /// 1280×720 at 30 frames a second.
+    pub(super) fn of_720p() -> VideoSettings {
+        VideoSettings {
+            width: 1280,
+            height: 720,
+            fps: 30,
+            bitrate_kbps: 2_500,
+            keyframe_interval_ms: 2_000,
+        }
+    }
+}
+
 /// How the sound is coded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AudioSettings {
@@ -158,15 +115,6 @@ pub struct AudioSettings {
     pub sample_rate_hz: u32,
     /// Channels, one or two.
     pub channels: u32,
-}
-
-/// Encoders by their element names, in the order in which they are tried.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EncoderOrder {
-    /// H.264 encoders.
-    pub video: Vec<String>,
-    /// AAC encoders.
-    pub audio: Vec<String>,
 }
 
 impl Request {
@@ -192,7 +140,7 @@ impl Request {
         )?;
         within("sample rate", audio.sample_rate_hz, SAMPLE_RATE_HZ..=SAMPLE_RATE_HZ)?;
         within("number of channels", audio.channels, 1..=2)?;
-        let clip = matches!(self.camera, CameraSource::File(_));
+        let clip = matches!(self.camera, CameraSource::File { .. });
         if self.microphone == MicrophoneSource::CameraFile && !clip {
             return Err(CaptureError::BadRequest {
                 what: "microphone",
@@ -208,6 +156,43 @@ impl Request {
         }
         Ok(())
     }
+
+    /// Looks whether a source is there, without opening it.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn look(&self, source: Source) -> Result<(), CaptureError> {
+        match source {
+            Source::Camera => look_for_camera(&self.camera),
+            Source::Microphone => look_for_microphone(&self.microphone),
+        }
+    }
+}
+
+fn look_for_camera(camera: &CameraSource) -> Result<(), CaptureError> {
+    match camera {
+        CameraSource::File { path } => look_for_clip(path),
+        CameraSource::V4l2 { device, .. } | CameraSource::Hdmi { device, .. }
+            if !video_nodes(Path::new("/")).iter().any(|node| node.is(device)) =>
+        {
+            let (device, why) = (device.to_string(), "it is not there".to_owned());
+            Err(CaptureError::NoCamera { device, why })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn look_for_microphone(microphone: &MicrophoneSource) -> Result<(), CaptureError> {
+    match microphone {
+        MicrophoneSource::File { path } => look_for_clip(path),
+        MicrophoneSource::Alsa { device }
+            if !sound_cards(Path::new("/")).iter().any(|card| card.is(device)) =>
+        {
+            let (device, why) = (device.to_string(), "there is no such sound card".to_owned());
+            Err(CaptureError::NoMicrophone { device, why })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn within(what: &'static str, value: u32, range: RangeInclusive<u32>) -> Result<(), CaptureError> {
@@ -216,72 +201,6 @@ fn within(what: &'static str, value: u32, range: RangeInclusive<u32>) -> Result<
     }
     let allowed = format!("from {} to {}", range.start(), range.end());
     Err(CaptureError::BadRequest { what, value: value.to_string(), allowed })
-}
-
-impl fmt::Display for CameraSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            CameraSource::TestPattern => f.write_str("the test picture"),
-            CameraSource::File(path) => write!(f, "the clip {}", path.display()),
-            CameraSource::V4l2 { device, .. } => write!(f, "{device}"),
-            CameraSource::Libcamera { name: None } => f.write_str("the first camera of libcamera"),
-            CameraSource::Libcamera { name: Some(name) } => write!(f, "{name} of libcamera"),
-            CameraSource::Argus { sensor } => write!(f, "sensor {sensor} of the Jetson board"),
-            CameraSource::Hdmi { device, .. } => write!(f, "the HDMI input {device}"),
-            CameraSource::Launch(text) | CameraSource::LaunchCoded(text) => f.write_str(text),
-        }
-    }
-}
-
-impl fmt::Display for MicrophoneSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            MicrophoneSource::Tone => f.write_str("the tone"),
-            MicrophoneSource::CameraFile => f.write_str("the sound of the clip"),
-            MicrophoneSource::File(path) => write!(f, "the file {}", path.display()),
-            MicrophoneSource::Silence => f.write_str("silence"),
-            MicrophoneSource::Alsa { device } => write!(f, "{device}"),
-            MicrophoneSource::Launch(text) => f.write_str(text),
-        }
-    }
-}
-
-impl CameraSource {
-    /// Looks whether it is there, without opening it.
-    ///
-    /// # Errors
-    /// What is missing.
-    pub fn look(&self) -> Result<(), CaptureError> {
-        match self {
-            CameraSource::File(path) => look_for_clip(path),
-            CameraSource::V4l2 { device, .. } | CameraSource::Hdmi { device, .. }
-                if !video_nodes(Path::new("/")).iter().any(|node| node.is(device)) =>
-            {
-                let (device, why) = (device.to_string(), "it is not there".to_owned());
-                Err(CaptureError::NoCamera { device, why })
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-impl MicrophoneSource {
-    /// Looks whether it is there, without opening it.
-    ///
-    /// # Errors
-    /// What is missing.
-    pub fn look(&self) -> Result<(), CaptureError> {
-        match self {
-            MicrophoneSource::Alsa { device }
-                if !sound_cards(Path::new("/")).iter().any(|card| card.is(device)) =>
-            {
-                let (device, why) = (device.to_string(), "there is no such sound card".to_owned());
-                Err(CaptureError::NoMicrophone { device, why })
-            }
-            MicrophoneSource::File(path) => look_for_clip(path),
-            _ => Ok(()),
-        }
-    }
 }
 
 fn look_for_clip(path: &Path) -> Result<(), CaptureError> {
@@ -296,36 +215,8 @@ impl From<&Profile> for Request {
     fn from(profile: &Profile) -> Request {
         let (video, audio) = (&profile.video, &profile.audio);
         Request {
-            camera: match &profile.camera {
-                board::Camera::TestPattern => CameraSource::TestPattern,
-                board::Camera::File { path } => CameraSource::File(path.clone()),
-                board::Camera::V4l2 { device, formats } => {
-                    CameraSource::V4l2 { device: device.clone(), formats: formats.clone() }
-                }
-                board::Camera::Libcamera { name } => CameraSource::Libcamera { name: name.clone() },
-                board::Camera::Argus { sensor } => CameraSource::Argus { sensor: *sensor },
-                board::Camera::Hdmi { device, subdevice, edid } => CameraSource::Hdmi {
-                    device: device.clone(),
-                    subdevice: subdevice.clone(),
-                    edid: edid.clone(),
-                },
-                board::Camera::Launch { launch, passthrough: false } => {
-                    CameraSource::Launch(launch.clone())
-                }
-                board::Camera::Launch { launch, passthrough: true } => {
-                    CameraSource::LaunchCoded(launch.clone())
-                }
-            },
-            microphone: match &profile.microphone {
-                board::Microphone::Tone => MicrophoneSource::Tone,
-                board::Microphone::Silence => MicrophoneSource::Silence,
-                board::Microphone::CameraFile => MicrophoneSource::CameraFile,
-                board::Microphone::File { path } => MicrophoneSource::File(path.clone()),
-                board::Microphone::Alsa { device } => {
-                    MicrophoneSource::Alsa { device: device.clone() }
-                }
-                board::Microphone::Launch { launch } => MicrophoneSource::Launch(launch.clone()),
-            },
+            camera: profile.camera.clone(),
+            microphone: profile.microphone.clone(),
             video: VideoSettings {
                 width: video.width,
                 height: video.height,
@@ -338,10 +229,7 @@ impl From<&Profile> for Request {
                 sample_rate_hz: SAMPLE_RATE_HZ,
                 channels: audio.channels,
             },
-            encoders: EncoderOrder {
-                video: profile.encoders.video.clone(),
-                audio: profile.encoders.audio.clone(),
-            },
+            encoders: profile.encoders.clone(),
             look: Look { name: env!("CARGO_PKG_NAME").to_owned(), ..Look::default() },
             start_without: StartWithout::default(),
         }

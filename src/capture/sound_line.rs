@@ -6,14 +6,13 @@
 use std::collections::VecDeque;
 
 use super::{drift::Drift, stretch::Stretch};
-use crate::limits::{CAPTURE_LATENCY, CAPTURE_SOUND_AHEAD_MAX};
+use crate::limits::{CAPTURE_SOUND_AHEAD_MAX, CAPTURE_SOUND_LATENCY};
 
 /// Beyond this the time of a piece that is exact is believed: samples were lost, or come twice.
 const JUMP_MS: u64 = 20;
-/// Sound that comes too late for this long in a row is not late but slow, and the line waits for
-/// it.
+/// Sound of which all has come too late for this long is not late but slow, and the line waits for
+/// it. What piled up while a thread waited for its turn comes at once.
 const LATE_MS: u64 = 500;
-
 /// Sound that has been in time again for this long is waited for no longer: it was the machine that
 /// was slow.
 const PUNCTUAL_MS: u64 = 2_000;
@@ -38,8 +37,8 @@ pub(super) struct SoundLine {
     start: u64,
     /// How much later than their time samples are laid down.
     shift: u64,
-    /// Samples in a row that came too late.
-    late: u64,
+    /// The next sample that was read when sound began to come too late.
+    late_since: Option<u64>,
     /// Samples in a row that would have been in time where they belong.
     punctual: u64,
     /// Nothing was laid down yet of what is written now.
@@ -57,7 +56,7 @@ impl SoundLine {
             samples: VecDeque::new(),
             start: 0,
             shift: 0,
-            late: 0,
+            late_since: None,
             punctual: 0,
             anew: true,
             drift: Drift::default(),
@@ -75,7 +74,13 @@ impl SoundLine {
     /// What is written from now on has nothing to do with what was before: the microphone was
     /// opened again.
     pub(super) fn begin_anew(&mut self) {
-        (self.shift, self.late, self.anew) = (0, 0, true);
+        (self.shift, self.late_since) = (0, None);
+        self.lay_anew();
+    }
+
+    /// The next piece comes to lie exactly where its time says.
+    fn lay_anew(&mut self) {
+        self.anew = true;
         self.drift.lay_anew();
     }
 
@@ -112,7 +117,7 @@ impl SoundLine {
         self.samples.extend(std::iter::repeat_n(0, silence));
         self.append(times, piece.get(doubled * self.frame_bytes()..).unwrap_or_default());
         self.anew &= doubled == frames;
-        self.note_late(doubled as u64, doubled == frames, apart.unsigned_abs());
+        self.note_late(doubled == frames, apart.unsigned_abs());
     }
 
     /// Takes the next samples; returns how many of them per channel are silence because nothing
@@ -125,6 +130,9 @@ impl SoundLine {
         let missing = &mut block[there..];
         missing.fill(0);
         let missing = (missing.len() / self.channels) as u64;
+        if missing > 0 {
+            self.lay_anew();
+        }
         self.start += (block.len() / self.channels) as u64;
         missing
     }
@@ -138,7 +146,7 @@ impl SoundLine {
 
     /// Whether it is still necessary to wait for the sound.
     fn note_punctual(&mut self, position: u64, frames: u64) {
-        let latency = self.samples_in(CAPTURE_LATENCY.as_millis() as u64 - JUMP_MS);
+        let latency = self.samples_in(CAPTURE_SOUND_LATENCY.as_millis() as u64 - JUMP_MS);
         let in_time = self.shift > 0 && position + latency >= self.start;
         self.punctual = if in_time { self.punctual + frames } else { 0 };
         if self.punctual > self.samples_in(PUNCTUAL_MS) {
@@ -146,10 +154,14 @@ impl SoundLine {
         }
     }
 
-    fn note_late(&mut self, samples: u64, all: bool, by: u64) {
-        self.late = if all { self.late + samples } else { 0 };
-        if self.late > self.samples_in(LATE_MS) {
-            (self.late, self.anew) = (0, true);
+    fn note_late(&mut self, all: bool, by: u64) {
+        if !all {
+            self.late_since = None;
+            return;
+        }
+        let since = *self.late_since.get_or_insert(self.start);
+        if self.start - since > self.samples_in(LATE_MS) {
+            (self.late_since, self.anew) = (None, true);
             self.shift += by + self.samples_in(JUMP_MS);
         }
     }
@@ -300,6 +312,61 @@ mod tests {
             let measured = a_card_is_heard_without_a_gap(per_mille).drift_ppm();
             let off = measured.expect("measured") - 1_000 * per_mille as i32;
             assert!(off.abs() < 50, "{measured:?} ppm");
+        }
+    }
+
+    /// A card of 8 kHz that clicks once a second for a minute, on a machine on which threads wait
+    /// for their turn for up to `stall_ms` now and then. How far the clicks that are heard are from
+    /// their places, in milliseconds.
+    fn clicks_off_ms(stall_ms: u64, seed: u64) -> Vec<u64> {
+        const PIECE: u64 = 160;
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut line = SoundLine::new(8_000, 1);
+        line.start_at(0);
+        let (mut off_ms, mut last, mut captured) = (Vec::new(), 0, 0);
+        let (mut writer_free_ms, mut reader_free_ms) = (0, 0);
+        for now_ms in 0..60_000 {
+            let mut has_turn = |free_ms: &mut u64| {
+                if now_ms >= *free_ms && random.u32(..2_000) == 0 {
+                    *free_ms = now_ms + random.u64(..stall_ms);
+                }
+                now_ms >= *free_ms
+            };
+            while captured + PIECE <= now_ms * 8 && has_turn(&mut writer_free_ms) {
+                let click = |sample: u64| i16::from(sample % 8_000 < 8) * 20_000;
+                let piece = (captured..captured + PIECE).flat_map(|n| click(n).to_le_bytes());
+                line.write(captured, Times::OfADevice, &piece.collect::<Vec<u8>>());
+                captured += PIECE;
+            }
+            // A block is read when it is there, and at the latest 160 ms after it should be.
+            let is_due = |line: &SoundLine| {
+                let end = line.start + PIECE;
+                line.end() >= end || end / 8 + 160 <= now_ms
+            };
+            while is_due(&line) && has_turn(&mut reader_free_ms) {
+                let (from, mut block) = (line.start, [0; PIECE as usize]);
+                line.read(&mut block);
+                let loud = (from..).zip(block).filter(|(_, value)| *value > 5_000);
+                for (at, _) in loud {
+                    if at - last > 80 {
+                        off_ms.push(((at + 4_000) % 8_000).abs_diff(4_000) / 8);
+                    }
+                    last = at;
+                }
+            }
+        }
+        off_ms
+    }
+
+    #[test]
+    fn what_is_heard_is_in_its_place_however_threads_wait_for_their_turn() {
+        for stall_ms in [50, 200, 500, 1_500] {
+            for seed in 0..4 {
+                let off_ms = clicks_off_ms(stall_ms, seed);
+                assert!(off_ms.len() >= 45, "{} clicks are heard", off_ms.len());
+                let worst_ms = off_ms.into_iter().max().expect("a click");
+                assert!(worst_ms < 5, "{worst_ms} ms with waits of {stall_ms} ms, seed {seed}");
+            }
         }
     }
 

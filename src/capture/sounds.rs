@@ -14,9 +14,10 @@ use super::{
     stats::Counters,
     tone,
 };
-use crate::limits::{CAPTURE_AUDIO_BLOCK_SAMPLES, CAPTURE_LATENCY};
+use crate::limits::{CAPTURE_AUDIO_BLOCK_SAMPLES, CAPTURE_SOUND_GRACE, CAPTURE_SOUND_LATENCY};
 
-const LATENCY_NS: u64 = CAPTURE_LATENCY.as_nanos() as u64;
+const LATENCY_NS: u64 = CAPTURE_SOUND_LATENCY.as_nanos() as u64;
+const GRACE_NS: u64 = CAPTURE_SOUND_GRACE.as_nanos() as u64;
 /// A clip is read this much ahead, so that no block waits for a decoder.
 const AHEAD_MS: u64 = 200;
 
@@ -29,6 +30,8 @@ pub(super) struct Sounds {
     block: Vec<i16>,
     tone: bool,
     line: SoundLine,
+    /// Since when the next block has been seen overdue.
+    overdue_since_ns: Option<u64>,
     /// Which opening of the microphone the line holds.
     opening: u64,
     meter: SoundMeter,
@@ -43,6 +46,7 @@ impl Sounds {
             block: vec![0; CAPTURE_AUDIO_BLOCK_SAMPLES * audio.channels as usize],
             tone: *microphone == MicrophoneSource::Tone,
             line: SoundLine::new(audio.sample_rate_hz, audio.channels),
+            overdue_since_ns: None,
             opening: 0,
             meter: SoundMeter::new(audio.sample_rate_hz, audio.channels),
         }
@@ -70,7 +74,7 @@ impl Sounds {
         self.time_ns(self.end())
     }
 
-    /// When the next block goes to the encoder, with or without sound in it.
+    /// From when on the next block is overdue.
     fn due_ns(&self) -> u64 {
         self.complete_ns() + LATENCY_NS
     }
@@ -78,12 +82,20 @@ impl Sounds {
     /// Until when there is nothing to do unless sound arrives.
     pub(super) fn wake_ns(&self, now_ns: u64) -> u64 {
         let complete_ns = self.complete_ns();
-        if now_ns < complete_ns { complete_ns } else { self.due_ns() }
+        if now_ns < complete_ns {
+            return complete_ns;
+        }
+        self.overdue_since_ns.map_or(self.due_ns(), |since_ns| since_ns + GRACE_NS)
     }
 
-    fn is_ready(&self, now_ns: u64, from_line: bool) -> bool {
+    /// Whether the next block goes to the encoder now, with or without sound in it.
+    fn is_ready(&mut self, now_ns: u64, from_line: bool) -> bool {
         let there = !from_line || self.line.end() >= self.end();
-        now_ns >= self.due_ns() || (there && now_ns >= self.complete_ns())
+        if there || now_ns < self.due_ns() {
+            self.overdue_since_ns = None;
+            return there && now_ns >= self.complete_ns();
+        }
+        now_ns >= *self.overdue_since_ns.get_or_insert(now_ns) + GRACE_NS
     }
 
     /// Gives the encoder every block that is there or due.
@@ -148,5 +160,58 @@ impl Sounds {
         content.set_pts(gst::ClockTime::from_nseconds(pts_ns));
         content.set_duration(gst::ClockTime::from_nseconds(self.time_ns(self.end()) - pts_ns));
         Some(buffer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{board::Profile, capture::Request};
+
+    const MS: u64 = 1_000_000;
+
+    fn started_at(media_ns: u64) -> Sounds {
+        let request = Request::from(&Profile::named("sim").expect("embedded"));
+        let mut sounds = Sounds::new(&request.audio, &request.microphone);
+        sounds.start_at(media_ns);
+        sounds
+    }
+
+    /// Takes what is ready; when the track has come so far, in media time.
+    fn heard_until_ns(sounds: &mut Sounds, now_ns: u64) -> u64 {
+        while sounds.is_ready(now_ns, true) {
+            sounds.line.read(&mut sounds.block);
+            sounds.position = sounds.end();
+        }
+        sounds.time_ns(sounds.position)
+    }
+
+    #[test]
+    fn without_a_microphone_silence_is_never_more_than_200_ms_behind() {
+        let mut sounds = started_at(0);
+        let mut now_ns = 0;
+        while now_ns < 10_000 * MS {
+            let behind_ns = now_ns - heard_until_ns(&mut sounds, now_ns);
+            assert!(behind_ns < 200 * MS, "{behind_ns} ns at {now_ns} ns");
+            let next_ns = sounds.wake_ns(now_ns);
+            assert!(next_ns > now_ns, "it never spins");
+            now_ns = next_ns;
+        }
+    }
+
+    #[test]
+    fn after_the_machine_stood_still_the_sound_has_time_to_arrive() {
+        let mut sounds = started_at(0);
+        let sound = [1, 0].repeat(2 * 2 * 48_000);
+        sounds.line.write(0, Times::OfADevice, &sound[..4 * 14_400]);
+        let from_ns = heard_until_ns(&mut sounds, 300 * MS);
+        // For two seconds nobody ran; then both threads do, this one first.
+        let now_ns = 2_300 * MS;
+        assert_eq!(heard_until_ns(&mut sounds, now_ns), from_ns, "nothing is silence yet");
+        let wake_ns = sounds.wake_ns(now_ns);
+        assert!(wake_ns > now_ns && wake_ns < now_ns + 100 * MS);
+        sounds.line.write(14_400, Times::OfADevice, &sound);
+        let until_ns = heard_until_ns(&mut sounds, now_ns + MS);
+        assert!(until_ns > from_ns + 1_950 * MS, "all of it is heard: {until_ns} ns");
     }
 }

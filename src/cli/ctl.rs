@@ -24,7 +24,8 @@ pub struct CtlArgs {
     /// Control socket of the box
     #[arg(long, value_name = "SOCKET")]
     socket: Option<PathBuf>,
-    /// The command; `key NAME` and `set console.pin` read what is secret from standard input
+    /// The command; `key NAME`, `set console.pin` and `set wifi.passphrase` read what is secret from
+    /// standard input
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     command: Vec<String>,
 }

@@ -64,7 +64,7 @@ pub struct DemoArgs {
     /// Print the result as one JSON object
     #[arg(long)]
     json: bool,
-    /// Publish to this server as well (address without the key)
+    /// Publish to this server as well (address without the key); the encoder follows the link to it
     #[arg(long, requires = "key_file")]
     url: Option<String>,
     /// File that holds that server's stream key; `-` reads it from standard input
@@ -93,10 +93,8 @@ pub async fn run(args: DemoArgs) -> Result<(), Failure> {
     let profile = super::board::profile(&args.board)?;
     let request = request(&profile, &args)?;
     let fps = request.video.fps;
-    let mut destinations = vec![server.destination];
-    if let Some(second) = own_server(&args)? {
-        destinations.push(second);
-    }
+    // The encoder follows the first one, and the link to the user's server may be slow.
+    let destinations = own_server(&args)?.into_iter().chain([server.destination]).collect();
     let machine = Machine::default();
     let setup = Setup { request, destinations, memory: Memory::default(), machine, profile };
     let _ = inputs.send(Input::Network(LinkChange::Up, None)).await;
@@ -211,12 +209,14 @@ fn request(profile: &Profile, args: &DemoArgs) -> Result<capture::Request, Failu
             let device = CameraDevice::Path(PathBuf::from(device));
             CameraSource::V4l2 { device, formats: PictureFormat::USUAL.to_vec() }
         }
-        file => CameraSource::File(PathBuf::from(file)),
+        file => CameraSource::File { path: PathBuf::from(file) },
     };
     request.microphone = match args.mic.as_str() {
         "tone" => MicrophoneSource::Tone,
         "silence" => MicrophoneSource::Silence,
-        "file" if matches!(request.camera, CameraSource::File(_)) => MicrophoneSource::CameraFile,
+        "file" if matches!(request.camera, CameraSource::File { .. }) => {
+            MicrophoneSource::CameraFile
+        }
         "file" => {
             return Err(Failure::new(
                 Code::Settings,

@@ -137,7 +137,7 @@ impl KernelLed {
 
 /// The kernel did not take a brightness.
 #[derive(Debug)]
-pub struct KernelLedError(#[allow(dead_code, reason = "read through Debug in the log")] io::Error);
+pub struct KernelLedError(#[expect(dead_code, reason = "for the log")] io::Error);
 
 impl Error for KernelLedError {
     fn kind(&self) -> ErrorKind {

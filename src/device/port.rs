@@ -412,6 +412,11 @@ mod tests {
         assert_eq!(holder(&name), None);
         let held = File::open(&name).unwrap();
         let mut other = process::Command::new("sleep").arg("60").stdin(held).spawn().unwrap();
+        // A new process goes by its parent's name until the kernel has loaded its program.
+        let comm = format!("/proc/{}/comm", other.id());
+        while fs::read_to_string(&comm).unwrap().trim() != "sleep" {
+            thread::sleep(Duration::from_millis(1));
+        }
         let told = open(&name, 115_200).err().unwrap_or_default();
         other.kill().unwrap();
         other.wait().unwrap();

@@ -1,44 +1,37 @@
 //! The loop itself.
 
+mod capturing;
 mod desk;
 mod numbers;
+mod publishing;
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::spawn_blocking;
 
+use super::black_box::Recorder;
+use super::keeper::Keeper;
+use super::slot::Slot;
+use super::{Destination, DueTo, EndNote, Hands, Input, Setup, View, plan};
 use crate::appliance::{
-    Action, Appliance, DestinationId, EndKind, Event, Notify as Notice, PipelineEvent,
-    PipelineFault, PipelineOrder, Presence, PublishEvent, PublishOrder, Setup as ApplianceSetup,
-    Source, Target as ApplianceTarget, To,
+    Action, Appliance, DestinationId, Event, Notify as Notice, Presence, Setup as ApplianceSetup,
+    Source, To,
 };
-use crate::capture::{Capture, CaptureError, CaptureEvent, CaptureStats, Fault};
+use crate::board;
+use crate::capture::{self, Capture};
 use crate::clock::Clock;
-use crate::console::{
-    self, About, Change, ChannelNumbers, ClientId, EncoderNumbers, LevelNumbers, Reply,
-    SendNumbers, Server, Session, Status,
-};
-use crate::flv::metadata::Metadata;
-use crate::limits::{CONSOLE_BAUD, DRIVER_HANGS, EVENTS_MAX, NUMBERS_INTERVAL, REPROBE_INTERVAL};
-use crate::media::FanOut;
-use crate::pace;
-use crate::panel::{Blinker, Button, Contact};
-use crate::publish::{self, Close, Numbers, Order, PublishHandle, Report, What};
-use crate::{board, capture};
-
-use crate::config::{self, Partial, Settings, Wifi, Wired};
+use crate::config::{Partial, Settings, Wifi, Wired};
+use crate::console::{About, ClientId, Session};
 use crate::device::Sources;
 use crate::device::button::Seen;
-use crate::device::control::{Answer, Heard};
-
-use super::black_box::Recorder;
-use super::keeper::{Keeper, Order as KeepOrder, Wish};
-use super::slot::{Act, Slot};
-use super::{Destination, DueTo, EndNote, Hands, Input, Setup, View, outcome, plan};
+use crate::limits::{CONSOLE_BAUD, EVENTS_MAX, NUMBERS_INTERVAL, REPROBE_INTERVAL};
+use crate::media::FanOut;
+use crate::panel::{Blinker, Button, Contact};
+use crate::publish::{PublishHandle, Report};
+use capturing::Drivers;
 use desk::{Desk, NOT_SET};
 use numbers::Rates;
 
@@ -104,28 +97,6 @@ struct Running {
     handle: PublishHandle,
     /// The video bitrate that its path can bear, in kbit/s; `None` while it is not live.
     target_kbps: Option<u32>,
-}
-
-/// Devices that are being opened or closed by their drivers.
-#[derive(Debug, Default)]
-struct Drivers {
-    at_work: u32,
-    /// When one of them was last asked, or last answered.
-    since: Duration,
-}
-
-impl Drivers {
-    fn asked(&mut self, now: Duration) {
-        (self.at_work, self.since) = (self.at_work.saturating_add(1), now);
-    }
-
-    fn answered(&mut self, now: Duration) {
-        (self.at_work, self.since) = (self.at_work.saturating_sub(1), now);
-    }
-
-    fn hang(&self, now: Duration) -> bool {
-        self.at_work > 0 && now.saturating_sub(self.since) > DRIVER_HANGS
-    }
 }
 
 impl Runner {
@@ -253,8 +224,8 @@ impl Runner {
         }
         let request = &self.request;
         let looks = [
-            (Source::Camera, request.camera.look()),
-            (Source::Microphone, request.microphone.look()),
+            (Source::Camera, request.look(capture::Source::Camera)),
+            (Source::Microphone, request.look(capture::Source::Microphone)),
         ];
         self.missing = None;
         for (source, look) in looks {
@@ -311,24 +282,6 @@ impl Runner {
         }
     }
 
-    /// Connections from an address that no interface has any more.
-    fn find_stranded(&mut self) {
-        let Some(interfaces) = &self.desk.interfaces else { return };
-        let has = |address: &IpAddr| {
-            address.is_loopback()
-                || interfaces.iter().any(|i| i.addresses.contains(&address.to_string()))
-        };
-        let connected = self.destinations.iter().filter_map(|(id, running)| {
-            let numbers = running.handle.numbers.borrow();
-            let is_gone = numbers.local_address.is_some_and(|address| !has(&address));
-            is_gone.then_some((*id, numbers.attempt))
-        });
-        let stranded: Vec<_> = connected.collect();
-        for (dest, attempt) in stranded {
-            self.tell(Event::Stranded { dest, attempt });
-        }
-    }
-
     fn handle_contact(&mut self, Seen { contact, at, pressed, found }: Seen) {
         for (of, button) in &mut self.buttons {
             match (*of == contact, found) {
@@ -343,109 +296,6 @@ impl Runner {
     fn hear_buttons(&mut self) {
         while let Some(gesture) = self.buttons.iter_mut().find_map(|(_, b)| b.poll_gesture()) {
             self.tell(Event::Button(gesture));
-        }
-    }
-
-    fn tell_pipeline(&mut self, run: u64, what: PipelineEvent) {
-        self.tell(Event::Pipeline { run, what });
-    }
-
-    fn handle_capture(&mut self, run: u64, event: CaptureEvent) {
-        match event {
-            CaptureEvent::Playing => self.tell_pipeline(run, PipelineEvent::Playing),
-            CaptureEvent::FirstKey => self.tell_pipeline(run, PipelineEvent::FirstKey),
-            CaptureEvent::SourceLost(source) => {
-                self.tell(Event::Source(outcome::source(source), Presence::Lost));
-            }
-            CaptureEvent::SourceBack(source) => {
-                self.tell(Event::Source(outcome::source(source), Presence::Back));
-            }
-            CaptureEvent::LeftOut { said } => {
-                self.announce(&Reply::Changed(Change::Note { said }));
-            }
-            // A lost source is reported as such; it ends nothing.
-            CaptureEvent::Error { fault: Fault::Source(source), said } => {
-                tracing::warn!(?source, said, "a source failed");
-            }
-            CaptureEvent::Error { fault: Fault::Encoder, said } => {
-                self.note_end("encoder", &said, DueTo::Device);
-                let fault = PipelineFault::Encoder;
-                self.tell_pipeline(run, PipelineEvent::Error { fault, said });
-            }
-            CaptureEvent::Ended => self.tell_pipeline(run, PipelineEvent::Ended),
-        }
-    }
-
-    fn handle_started(&mut self, run: u64, started: Result<Capture, CaptureError>) {
-        if let Err(error) = &started {
-            self.note_end("capture", error, DueTo::Device);
-            let fault = outcome::start_fault(error);
-            self.tell_pipeline(run, PipelineEvent::Error { fault, said: error.to_string() });
-        }
-        let acts = self.capture.opened(self.clock.now(), run, started.ok());
-        self.carry_out(acts);
-    }
-
-    fn handle_report(&mut self, report: Report) {
-        let dest = DestinationId(report.destination);
-        match report.what {
-            What::Target(kbps) => {
-                return self.set_target(dest, Some(kbps.min(self.ceiling_kbps)));
-            }
-            // What an earlier connection could bear says nothing about this one.
-            What::Accepted => self.set_target(dest, Some(self.request.video.bitrate_kbps)),
-            What::Ended(_) => self.set_target(dest, None),
-            What::Returned => {}
-        }
-        let what = match report.what {
-            What::Accepted => PublishEvent::Accepted,
-            What::Returned => PublishEvent::Returned,
-            What::Target(_) => return,
-            What::Ended(Ok(())) => {
-                PublishEvent::Ended { kind: EndKind::Stopped, said: String::new() }
-            }
-            What::Ended(Err(error)) => {
-                let name = self.destinations.get(&dest).map(|d| d.settings.name.clone());
-                self.note_end(&name.unwrap_or_default(), &error, outcome::due_to(&error));
-                PublishEvent::Ended { kind: outcome::end_kind(&error), said: error.to_string() }
-            }
-        };
-        self.tell(Event::Publish { dest, attempt: report.attempt, what });
-        self.drop_gone();
-    }
-
-    /// What the path of a destination can bear; `None` when it is not live.
-    fn set_target(&mut self, dest: DestinationId, kbps: Option<u32>) {
-        if let Some(running) = self.destinations.get_mut(&dest) {
-            running.target_kbps = kbps;
-        }
-        self.steer_encoder();
-    }
-
-    /// The highest bitrate of the picture is another one from now on.
-    fn set_ceiling(&mut self) {
-        let ceiling_kbps = self.request.video.bitrate_kbps;
-        for running in self.destinations.values_mut() {
-            running.handle.ceiling_kbps.send_replace(ceiling_kbps);
-            // A path without trouble says nothing until it has some.
-            if running.target_kbps == Some(self.ceiling_kbps) {
-                running.target_kbps = Some(ceiling_kbps);
-            }
-        }
-        self.ceiling_kbps = ceiling_kbps;
-        self.steer_encoder();
-    }
-
-    /// One encode has one bitrate, that which the setting makes of all paths.
-    fn steer_encoder(&self) {
-        let in_order = self.order.iter().filter_map(|id| self.destinations.get(id));
-        let targets = in_order.map(|running| running.target_kbps);
-        let follow = self.settings.video.follow;
-        let wanted_kbps = pace::combine(follow, self.request.video.bitrate_kbps, targets);
-        if let Some(capture) = self.capture.running()
-            && capture.stats().bitrate_kbps != wanted_kbps
-        {
-            capture.set_bitrate_kbps(wanted_kbps);
         }
     }
 
@@ -524,19 +374,7 @@ impl Runner {
     fn perform(&mut self, action: Action) {
         match action {
             Action::Pipeline(order) => self.perform_pipeline(order),
-            Action::Publish(PublishOrder::Open { dest, attempt, server }) => {
-                self.open(dest, attempt, server);
-            }
-            Action::Publish(PublishOrder::Return { dest, attempt }) => {
-                let running = self.destinations.get(&dest);
-                if let Some(target) = running.and_then(|d| d.settings.target.clone()) {
-                    self.order(dest, Order::Return { attempt, target });
-                }
-            }
-            Action::Publish(PublishOrder::Close { dest, attempt, polite }) => {
-                let how = if polite { Close::Polite } else { Close::Abort };
-                self.order(dest, Order::Close { attempt, how });
-            }
+            Action::Publish(order) => self.perform_publish(order),
             Action::Show(indication) => self.blinker.show(self.clock.now(), indication),
             Action::Say { to: To::Client(client), reply } => self.reply(client, &reply),
             Action::Serve { from, service } => self.serve(from, service),
@@ -549,119 +387,6 @@ impl Runner {
             }
             Action::Notify(Notice::Stopping) => self.hands.manager.notify("STOPPING=1"),
             Action::Exit(code) => self.exit = Some(code),
-        }
-    }
-
-    fn perform_pipeline(&mut self, order: PipelineOrder) {
-        match order {
-            PipelineOrder::Start { run } => {
-                self.on_air = self.request.clone();
-                self.start_capture(run);
-            }
-            PipelineOrder::Stop => self.stop_capture(),
-            PipelineOrder::Restart { run } => {
-                self.stop_capture();
-                self.start_capture(run);
-            }
-        }
-    }
-
-    fn start_capture(&mut self, run: u64) {
-        let act = self.capture.start(self.clock.now(), run);
-        self.carry_out([act]);
-    }
-
-    fn stop_capture(&mut self) {
-        let act = self.capture.stop(self.clock.now());
-        self.carry_out([act]);
-    }
-
-    fn carry_out(&mut self, acts: impl IntoIterator<Item = Option<Act<Capture>>>) {
-        for act in acts.into_iter().flatten() {
-            match act {
-                Act::Open { run } => self.open_capture(run),
-                Act::Close { run, capture } => self.close_capture(run, capture),
-                Act::Ended { run } => {
-                    let ended = Event::Pipeline { run, what: PipelineEvent::Ended };
-                    self.desk.later.push_back(ended);
-                }
-            }
-        }
-    }
-
-    /// Opening devices takes time, so it happens on the blocking pool.
-    fn open_capture(&mut self, run: u64) {
-        self.drivers.asked(self.clock.now());
-        let request = self.on_air.clone();
-        let (fan_out, key_wanted) = (self.fan_out.clone(), self.key_wanted.clone());
-        let sink: capture::FrameSink = Arc::new(move |frame| {
-            if fan_out.publish(frame) {
-                key_wanted.notify_one();
-            }
-        });
-        let inputs = self.inputs.clone();
-        let events = inputs.clone();
-        spawn_blocking(move || {
-            let started = Capture::start(request, sink, move |event| {
-                if let Err(error) = events.try_send(Input::Capture(run, event)) {
-                    tracing::error!(%error, "an event of the capture was lost");
-                }
-            });
-            // Nobody listens any more when the box is ending.
-            let _ = inputs.blocking_send(Input::CaptureStarted(run, started));
-        });
-    }
-
-    /// Closing devices takes time, so it happens on the blocking pool.
-    fn close_capture(&mut self, run: u64, capture: Capture) {
-        self.drivers.asked(self.clock.now());
-        let inputs = self.inputs.clone();
-        spawn_blocking(move || {
-            drop(capture);
-            let _ = inputs.blocking_send(Input::CaptureStopped(run));
-        });
-    }
-
-    fn force_key_frame(&mut self) {
-        if let Some(capture) = self.capture.running() {
-            capture.force_key_frame();
-        }
-    }
-
-    fn open(&mut self, dest: DestinationId, attempt: u64, server: Server) {
-        let target = self.destinations.get(&dest).and_then(|d| match server {
-            Server::First => d.settings.target.clone(),
-            Server::Backup => d.settings.backup.clone(),
-        });
-        if let Some(target) = target {
-            let metadata = Arc::new(self.metadata());
-            self.order(dest, Order::Open { attempt, target, metadata });
-        }
-    }
-
-    fn metadata(&self) -> Metadata {
-        let (video, audio) = (&self.on_air.video, &self.on_air.audio);
-        Metadata {
-            width: video.width,
-            height: video.height,
-            fps: f64::from(video.fps),
-            video_kbps: video.bitrate_kbps,
-            audio_kbps: audio.bitrate_kbps,
-            audio_sample_rate_hz: audio.sample_rate_hz,
-            audio_channels: audio.channels,
-            encoder: concat!("firstmile ", env!("CARGO_PKG_VERSION")).to_owned(),
-        }
-    }
-
-    /// A task that does not take its orders is stuck, and only a restart helps.
-    fn order(&mut self, dest: DestinationId, order: Order) {
-        let Some(running) = self.destinations.get(&dest) else {
-            return;
-        };
-        if let Err(error) = running.handle.orders.try_send(order) {
-            tracing::error!(%error, destination = running.settings.name, "a destination is stuck");
-            self.note_end("box", &"a destination's task does not take orders", DueTo::Inside);
-            self.exit = Some(1);
         }
     }
 

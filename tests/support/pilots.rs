@@ -19,8 +19,6 @@
 //!   margin of their jitter. It begins at its minimum. SRT drops what is later than its latency; here
 //!   our queue does that, with a bound of 2 s, and the socket is set as ours.
 
-#![allow(dead_code)] // each test file uses its part of the rig
-
 use std::collections::VecDeque;
 use std::time::Duration;
 

@@ -1,7 +1,5 @@
 //! What arrives at the server, as a viewer would judge it.
 
-#![allow(dead_code)] // each test file uses its part of the rig
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 

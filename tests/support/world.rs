@@ -5,7 +5,7 @@
 //! encoder (`encoder.rs`), the kernel's TCP and the uplink (`link.rs`), name look-up, TCP connect and
 //! TLS as so many round trips, and an owner who presses the button once.
 
-#![allow(dead_code)] // each test file uses its part of the rig
+#![allow(dead_code, reason = "each test file uses its own part")]
 
 #[path = "encoder.rs"]
 pub mod encoder;

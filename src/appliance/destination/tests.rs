@@ -1,4 +1,6 @@
 use super::*;
+use crate::appliance::DestinationId;
+use crate::console::DestinationState as Shown;
 
 struct Rig {
     destination: Destination,

@@ -1,7 +1,10 @@
 //! Bounds and answers of the machine.
 
-use super::super::PublishOrder;
 use super::*;
+use crate::appliance::{DestinationId, PublishOrder};
+use crate::console::{self, Command};
+use crate::limits::WATCHERS_MAX;
+use crate::panel::Gesture;
 
 fn setup() -> Setup {
     Setup {

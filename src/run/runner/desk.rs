@@ -4,15 +4,21 @@
 mod serve;
 mod targets;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
-use super::*;
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+
+use super::{LOCAL, Runner};
 use crate::appliance::Event;
-use crate::console::{ClientId, Said, Service, Typed};
+use crate::console::{self, ClientId, Reply, Said, Typed};
 use crate::device::Folder;
+use crate::device::control::{Answer, Heard};
 use crate::device::network_manager::NetworkManager;
 use crate::device::store::Store;
 use crate::limits::CONSOLE_LINE_BYTES_MAX;
+use crate::run::Input;
+use crate::run::keeper::Keeper;
 
 /// What is said of the network's settings while there are none.
 pub(super) const NOT_SET: &str = "the system's own; none are set here";

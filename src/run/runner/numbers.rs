@@ -1,7 +1,16 @@
 //! Counters become rates, for `status` and the black box.
 
-use super::*;
-use crate::console::{DropNumbers, Mode};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{Runner, Running};
+use crate::appliance::DestinationId;
+use crate::capture::{self, CaptureStats};
+use crate::console::{
+    ChannelNumbers, DropNumbers, EncoderNumbers, LevelNumbers, Mode, Reply, SendNumbers, Status,
+};
+use crate::publish::Numbers;
+use crate::run::keeper::{Order as KeepOrder, Wish};
 
 /// What the numbers were a while ago, and the rates that came of it.
 #[derive(Default)]

@@ -1,10 +1,20 @@
 //! What the box's hands do for whoever asks.
 
-use super::*;
+use tokio::task::spawn_blocking;
+
+use crate::appliance::Event;
+use crate::config;
 use crate::config::schema::{self, Kind, Section, Setting};
-use crate::console::{Checked, MACHINE_VERSION, Network, Phase, ReplyMode, SettingLine, Stick};
+use crate::console::{
+    Checked, ClientId, MACHINE_VERSION, Network, Phase, Reply, ReplyMode, Service, SettingLine,
+    Stick, Typed,
+};
 use crate::device::network;
+use crate::run::Input;
+use crate::run::keeper::Wish;
+use crate::run::runner::{LOCAL, Runner, numbers};
 use crate::secret::StreamKey;
+use crate::{capture, publish};
 
 impl Runner {
     pub(in crate::run::runner) fn serve(&mut self, from: ClientId, service: Service) {

@@ -1,8 +1,13 @@
 //! Settings that have changed: what they mean for capture and destinations.
 
-use super::*;
+use crate::appliance::{DestinationId, Event, Target as ApplianceTarget};
+use crate::config::{self, Partial};
+use crate::console::{Change, ClientId, Reply};
 use crate::device::network_manager::NetworkManager;
-use crate::run::Kept;
+use crate::publish;
+use crate::run::keeper::{Order as KeepOrder, Wish};
+use crate::run::runner::{Runner, Running};
+use crate::run::{Destination, Input, Kept, plan};
 
 impl Runner {
     /// Hands a wish to the keeper; the reply only if that cannot be done.
@@ -97,7 +102,7 @@ impl Runner {
     pub(in crate::run::runner) fn handle_network_managed(&mut self, told: String) {
         let said = format!("network settings: {told}");
         self.managed = told;
-        self.announce(&Reply::Changed(console::Change::Note { said }));
+        self.announce(&Reply::Changed(Change::Note { said }));
     }
 
     /// Brings destinations and their tasks in line with the settings.

@@ -1,0 +1,171 @@
+//! How the box stands: what it shows, and what it concludes from facts and destinations.
+
+use std::time::Duration;
+
+use super::Appliance;
+use crate::appliance::destination::Destination;
+use crate::appliance::event::{DestinationId, Source, ms};
+use crate::appliance::mode::{Mode, OnAir};
+use crate::console::{self, ClientId, Mode as Shown, Status};
+use crate::panel::{self, Attention, Because, Indication};
+
+impl Appliance {
+    /// What the box does; for the prompt.
+    pub fn mode(&self) -> Shown {
+        match self.mode {
+            Mode::Booting => Shown::Booting,
+            Mode::NeedsSetup => Shown::NeedsSetup,
+            Mode::Ready => Shown::Ready,
+            Mode::OnAir(_) => {
+                let mut set = self.destinations.iter().filter(|d| d.is_set());
+                if set.clone().any(Destination::is_accepted) {
+                    Shown::Live
+                } else if set.any(Destination::has_ended) {
+                    Shown::Retrying
+                } else {
+                    Shown::Starting
+                }
+            }
+            Mode::Stopping { .. } | Mode::Exited => Shown::Stopping,
+            Mode::Fault { .. } => Shown::Fault,
+        }
+    }
+
+    /// What the lights say, apart from momentary answers to the button.
+    pub fn indication(&self) -> Indication {
+        match self.mode {
+            Mode::Booting => Indication::Starting,
+            Mode::NeedsSetup => Indication::NeedsSetup,
+            // A press would be refused, so the light does not say that it is ready.
+            Mode::Ready => match self.missing_source() {
+                Some(Source::Camera) => Indication::Fault(panel::Fault::Camera),
+                Some(Source::Microphone) => Indication::Fault(panel::Fault::Microphone),
+                None => Indication::Ready,
+            },
+            Mode::OnAir(on_air) => match self.mode() {
+                Shown::Live => Indication::Live { attention: self.attention(on_air) },
+                Shown::Retrying => Indication::Retrying { because: self.trouble() },
+                _ => Indication::Connecting,
+            },
+            Mode::Stopping { .. } | Mode::Exited => Indication::Stopping,
+            Mode::Fault { cause, .. } => Indication::Fault(cause.light()),
+        }
+    }
+
+    /// Everything there is to tell at `now`; the shell adds the numbers of the stream.
+    pub fn status(&self, now: Duration) -> Status {
+        Status {
+            mode: self.mode(),
+            for_ms: ms(now.saturating_sub(self.reported.since)),
+            because: self.because.clone(),
+            facts: self.facts,
+            encoder: None,
+            levels: None,
+            destinations: self.destination_status(now),
+        }
+    }
+
+    /// Whether anything of this destination is still to be done or told.
+    pub fn holds(&self, id: DestinationId) -> bool {
+        self.destinations.iter().any(|destination| destination.id() == id)
+    }
+
+    /// Whether this console is shown every change.
+    pub fn watches(&self, client: ClientId) -> bool {
+        self.watchers.contains(&client)
+    }
+
+    pub(super) fn destination_status(&self, now: Duration) -> Vec<console::DestinationStatus> {
+        self.destinations.iter().filter(|d| d.is_set()).map(|d| d.status(now)).collect()
+    }
+
+    /// The mode of a box that does nothing.
+    pub(super) fn resting(&self) -> Mode {
+        if self.destinations.iter().any(Destination::is_usable) {
+            Mode::Ready
+        } else {
+            Mode::NeedsSetup
+        }
+    }
+
+    pub(super) fn has_source(&self, source: Source) -> bool {
+        match source {
+            Source::Camera => self.facts.camera,
+            Source::Microphone => self.facts.microphone,
+        }
+    }
+
+    /// A source without which the owner does not want to go live.
+    pub(super) fn missing_source(&self) -> Option<Source> {
+        if !self.facts.camera && !self.setup.start_without_camera {
+            Some(Source::Camera)
+        } else if !self.facts.microphone && !self.setup.start_without_microphone {
+            Some(Source::Microphone)
+        } else {
+            None
+        }
+    }
+
+    /// Why a broadcast cannot begin.
+    pub(super) fn obstacle(&self) -> Option<&'static str> {
+        if !self.destinations.iter().any(Destination::is_usable) {
+            return Some("no destination with a stream key is set");
+        }
+        self.missing_source().map(|source| match source {
+            Source::Camera => "there is no camera",
+            Source::Microphone => "there is no microphone",
+        })
+    }
+
+    fn attention(&self, on_air: OnAir) -> Attention {
+        let all_accepted =
+            self.destinations.iter().filter(|d| d.is_set()).all(Destination::is_accepted);
+        if on_air.had_camera && !self.facts.camera {
+            Attention::Picture
+        } else if on_air.had_microphone && !self.facts.microphone {
+            Attention::Sound
+        } else if !all_accepted {
+            Attention::Destination
+        } else {
+            Attention::None
+        }
+    }
+
+    /// What the owner can do most about, of all that stands in the way.
+    fn trouble(&self) -> Because {
+        let urgency = |because: &Because| match because {
+            Because::Refused => 3,
+            Because::Certificate => 2,
+            Because::Busy => 1,
+            Because::Network => 0,
+        };
+        let set = self.destinations.iter().filter(|d| d.is_set());
+        set.map(Destination::trouble).max_by_key(urgency).unwrap_or(Because::Network)
+    }
+
+    /// Why no destination is left to publish to.
+    pub(super) fn hopeless(&self) -> String {
+        let each: Vec<String> =
+            self.destinations.iter().filter(|d| d.is_set()).map(Destination::sentence).collect();
+        if each.is_empty() { "no destination is set any more".to_owned() } else { each.join("; ") }
+    }
+
+    /// Why the box is live or retrying, which follows from its destinations alone.
+    pub(super) fn because_on_air(&self, mode: Shown, from: Shown) -> Option<String> {
+        let mut set = self.destinations.iter().filter(|d| d.is_set());
+        match mode {
+            Shown::Live => {
+                set.find(|d| d.is_accepted()).map(|d| format!("{} accepts the stream", d.name()))
+            }
+            Shown::Retrying => set
+                .filter(|d| d.has_ended())
+                .max_by_key(|d| d.has_hope())
+                .map(Destination::sentence),
+            // Only new destinations bring a broadcast back to its start.
+            Shown::Starting if matches!(from, Shown::Live | Shown::Retrying) => {
+                Some("the settings changed".to_owned())
+            }
+            _ => None,
+        }
+    }
+}

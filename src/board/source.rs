@@ -1,0 +1,110 @@
+//! Where picture and sound come from: what a profile names, and what a capture is asked for.
+
+use std::{fmt, path::PathBuf};
+
+use serde::Serialize;
+
+use super::{CameraDevice, MicrophoneDevice, PictureFormat};
+
+/// Where the picture comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "source", rename_all = "kebab-case")]
+pub enum CameraSource {
+    /// A drawn, moving picture with a running clock and a flash at each full second.
+    TestPattern,
+    /// A clip, played in a loop at its own speed.
+    File {
+        /// The clip.
+        path: PathBuf,
+    },
+    /// A Video4Linux2 device.
+    V4l2 {
+        /// Which one.
+        device: CameraDevice,
+        /// What it may deliver, best first; never empty.
+        formats: Vec<PictureFormat>,
+    },
+    /// A camera of libcamera: a sensor on the board's own ribbon connector.
+    Libcamera {
+        /// Its name in libcamera; the first camera when there is none.
+        name: Option<String>,
+    },
+    /// A sensor of a Jetson board, through its image signal processor.
+    Argus {
+        /// Its number, from 0; it follows the device tree.
+        sensor: u32,
+    },
+    /// An HDMI input: a Video4Linux2 device that is told what to offer to the source and that
+    /// follows the source's timings.
+    Hdmi {
+        /// Which one.
+        device: CameraDevice,
+        /// The node of the receiver chip, when it is not that of the device.
+        subdevice: Option<PathBuf>,
+        /// The EDID that it offers, as a file of hexadecimal digits or bytes; the chip's own when
+        /// there is none.
+        edid: Option<PathBuf>,
+    },
+    /// Elements in `gst-launch` notation that end in raw or decodable video.
+    Launch {
+        /// The elements.
+        launch: String,
+        /// They end in H.264 that is passed through as it is.
+        passthrough: bool,
+    },
+}
+
+/// Where the sound comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "source", rename_all = "kebab-case")]
+pub enum MicrophoneSource {
+    /// A quiet hum with a beep at each full second, together with the test picture's flash.
+    Tone,
+    /// Silence; servers want an audio track even then.
+    Silence,
+    /// The sound of the camera's clip.
+    CameraFile,
+    /// A sound file or the sound of a clip, played in a loop.
+    File {
+        /// The file.
+        path: PathBuf,
+    },
+    /// An ALSA device.
+    Alsa {
+        /// Which one.
+        device: MicrophoneDevice,
+    },
+    /// Elements in `gst-launch` notation that end in raw or decodable audio.
+    Launch {
+        /// The elements.
+        launch: String,
+    },
+}
+
+impl fmt::Display for CameraSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CameraSource::TestPattern => f.write_str("the test picture"),
+            CameraSource::File { path } => write!(f, "the clip {}", path.display()),
+            CameraSource::V4l2 { device, .. } => write!(f, "{device}"),
+            CameraSource::Libcamera { name: None } => f.write_str("the first camera of libcamera"),
+            CameraSource::Libcamera { name: Some(name) } => write!(f, "{name} of libcamera"),
+            CameraSource::Argus { sensor } => write!(f, "sensor {sensor} of the Jetson board"),
+            CameraSource::Hdmi { device, .. } => write!(f, "the HDMI input {device}"),
+            CameraSource::Launch { launch, .. } => f.write_str(launch),
+        }
+    }
+}
+
+impl fmt::Display for MicrophoneSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            MicrophoneSource::Tone => f.write_str("the tone"),
+            MicrophoneSource::CameraFile => f.write_str("the sound of the clip"),
+            MicrophoneSource::File { path } => write!(f, "the file {}", path.display()),
+            MicrophoneSource::Silence => f.write_str("silence"),
+            MicrophoneSource::Alsa { device } => write!(f, "{device}"),
+            MicrophoneSource::Launch { launch } => f.write_str(launch),
+        }
+    }
+}
