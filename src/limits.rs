@@ -53,6 +53,8 @@ pub const RTMP_OUT_HIGH_WATER_BYTES: usize = 256 * 1024;
 /// The same while a running programme is sent: what is in the session can no longer be dropped. One
 /// part of a frame at 6 Mb/s, 130 ms at 1 Mb/s.
 pub const RTMP_OUT_LIVE_BYTES: usize = 16 * 1024;
+/// The same while a file is sent: what TLS takes at once. More only keeps pieces of the file in memory.
+pub const FILE_AHEAD_BYTES: usize = 64 * 1024;
 /// A message above this is still sent, with one warning: nginx-rtmp's default limit is 1 MB.
 pub const RTMP_MESSAGE_WARN_BYTES: usize = 1_000_000;
 /// Window acknowledgement size we ask the server for at first and at most: at 6 Mb/s about eight
@@ -531,3 +533,4 @@ const _: () = assert!(PACE_HEAVY_DELAY.as_millis() < PACE_EMERGENCY_DELAY.as_mil
 const _: () =
     assert!(PACE_POINTS_MAX as u128 * PACE_TICK.as_millis() / 2 > DEAD_PATH_TIMEOUT.as_millis());
 const _: () = assert!(RTMP_OUT_LIVE_BYTES <= RTMP_OUT_HIGH_WATER_BYTES);
+const _: () = assert!(FILE_AHEAD_BYTES <= RTMP_OUT_HIGH_WATER_BYTES);

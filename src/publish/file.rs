@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use crate::clock::{Alarm, Clock};
 use crate::flv::metadata;
 use crate::flv::reader::{Reader, Tag, TagKind};
-use crate::limits::FILE_TAGS_TOGETHER;
+use crate::limits::{FILE_AHEAD_BYTES, FILE_TAGS_TOGETHER};
 use crate::rtmp::Session;
 
 use super::drive::{Sent, Source};
@@ -173,6 +173,8 @@ impl FlvFile {
 }
 
 impl Source for FlvFile {
+    const AHEAD_BYTES: usize = FILE_AHEAD_BYTES;
+
     fn begin(&mut self, _session: &mut Session) {
         self.started_at = self.started_at.or(self.pace.map(|clock| clock.now()));
     }
