@@ -20,6 +20,10 @@ pub mod secret;
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod spki_pin;
 
+// how far a word is from the one that was meant
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
+pub mod spelling;
+
 // access units, their time on the wire, and the queue where they may wait or be dropped
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod media;

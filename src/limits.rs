@@ -243,6 +243,10 @@ pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(45);
 pub const NO_OUTPUT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How often a failed device is looked for.
 pub const REPROBE_INTERVAL: Duration = Duration::from_secs(5);
+/// Longest wait before camera, microphone and encoder are tried again after a fault that ended a
+/// broadcast; the first is [`REPROBE_INTERVAL`] and each is twice the one before. A driver that needs
+/// a minute of rest gets it, and a viewer waits no longer than that for a cured one.
+pub const FAULT_WAIT_MAX: Duration = Duration::from_secs(60);
 /// Longest wait after a server turned the connection down with words; as after a refused key.
 pub const REJECTED_WAIT_MAX: Duration = Duration::from_secs(30);
 /// A wait is never cut shorter than this, however often the network changes or somebody presses:
@@ -412,7 +416,8 @@ pub const CAPTURE_AUDIO_KBPS_MAX: u32 = 320;
 /// Pictures that may wait for the encoder; with more waiting it is too slow, and a picture is
 /// skipped instead. Four 1080p pictures are 12 MB and hold 133 ms at 30 frames a second.
 pub const CAPTURE_PICTURES_WAITING_MAX: u64 = 4;
-/// Blocks of 1,024 samples that may wait for the audio encoder: 1 s is 47 of them.
+/// Blocks of 1,024 samples that may wait for the audio encoder: 1 s is 47 of them. More wait before
+/// they are made into blocks.
 pub const CAPTURE_AUDIO_WAITING_MAX: u64 = 47;
 /// From an instant to the encoding of its picture, with or without a new one: a software JPEG decoder
 /// takes up to 20 ms, and a loaded machine is late by as much. A picture that is there waits for
@@ -459,7 +464,10 @@ pub const CAPTURE_JPEGS_IN_DECODER_MAX: usize = 64;
 /// A key frame of a camera that delivers H.264 older than this has waited while the camera was
 /// opened, and the stream does not begin with it.
 pub const CAPTURE_PASS_AGE_MAX: Duration = Duration::from_millis(300);
-/// Sound that may lie ahead of what is encoded: 384 KB at 48 kHz and two channels.
+/// Pictures that a source may hold until they are taken; the oldest go.
+pub const CAPTURE_PICTURES_HELD_MAX: Duration = Duration::from_millis(300);
+/// Sound that may lie ahead of what is encoded, and that a source may hold until it is taken: 384 KB
+/// at 48 kHz and two channels. What is left out makes what follows come too early for a second.
 pub const CAPTURE_SOUND_AHEAD_MAX: Duration = Duration::from_secs(2);
 /// From `stop` to its return, even when a driver does not let go.
 pub const CAPTURE_STOP_TIMEOUT: Duration = Duration::from_millis(1_500);
@@ -504,6 +512,7 @@ const _: () = assert!(
         + CAPTURE_DRIVER_TIMEOUT.as_millis()
         < FIRST_KEY_TIMEOUT.as_millis()
 );
+const _: () = assert!(REPROBE_INTERVAL.as_secs() < FAULT_WAIT_MAX.as_secs());
 const _: () = assert!(WAIT_CUT_MIN.as_millis() * 100 <= BACKOFF_FIRST.as_millis() * 80);
 const _: () = assert!(BACKOFF_JITTER_PERCENT < 100);
 const _: () = assert!(CAPTURE_TRIAL_TIMEOUT.as_secs() < CAPTURE_DRIVER_TIMEOUT.as_secs());

@@ -17,7 +17,9 @@ use firstmile::appliance::{
     PipelineOrder, Presence, PublishEvent, PublishOrder, Setup, Source, Target, To,
 };
 use firstmile::console::{ClientId, Clock, Command, DestinationState, Mode, Server, Stick};
-use firstmile::limits::{ACTIONS_MAX, DESTINATIONS_MAX, ORDERS_MAX, STOPPING_TIMEOUT};
+use firstmile::limits::{
+    ACTIONS_MAX, DESTINATIONS_MAX, FAULT_WAIT_MAX, FIRST_KEY_TIMEOUT, ORDERS_MAX, STOPPING_TIMEOUT,
+};
 use firstmile::panel::{Attention, Gesture, Indication};
 
 const SEEDS: u64 = 25_000;
@@ -121,6 +123,8 @@ struct Ledger {
     accepted: bool,
     closing: bool,
     over: bool,
+    /// It ended so that only the owner or the settings can begin anew.
+    ended_for_good: bool,
 }
 
 enum Soon {
@@ -234,6 +238,7 @@ impl World {
         }
         self.deliver(Event::Link(LinkChange::Up))?;
         self.deliver(Event::Clock(Clock::Trusted))?;
+        self.check_that_it_is_live_by_itself()?;
         // Twice: the first may have ended a broadcast that had already failed, with a fault to see.
         for _ in 0..2 {
             self.deliver(Event::Button(Gesture::Hold))?;
@@ -250,6 +255,17 @@ impl World {
         keep(self.pipeline.is_none(), || "the pipeline runs on".to_owned())?;
         keep(self.tasks.values().all(|t| t.open.is_none()), || "a publish runs on".to_owned())?;
         keep(self.appliance.poll_timeout().is_none(), || "a timer at rest".to_owned())
+    }
+
+    /// A box that is to be live gets there without a hand, whatever it was in the middle of.
+    fn check_that_it_is_live_by_itself(&mut self) -> Kept {
+        if !self.latched || self.rng.bool() {
+            return Ok(());
+        }
+        // The longest wait of a destination or after a fault, and a start that had begun in the storm.
+        self.advance_to(self.now + FAULT_WAIT_MAX + FIRST_KEY_TIMEOUT + ms(20_000))?;
+        let all = Indication::Live { attention: Attention::None };
+        keep(self.appliance.indication() == all, || "not live in calm by itself".to_owned())
     }
 
     fn end_of_exit(&mut self) -> Kept {
@@ -609,10 +625,7 @@ impl World {
     }
 
     fn note_wishes(&mut self, event: &Event, mode: Mode) {
-        let live = matches!(
-            event,
-            Event::Button(Gesture::Press) | Event::Console { command: Command::Live, .. }
-        );
+        let live = is_wish_for_live(event);
         let stop = matches!(
             event,
             Event::Button(Gesture::Hold) | Event::Console { command: Command::Stop, .. }
@@ -631,12 +644,20 @@ impl World {
     }
 
     fn enter_into_ledger(&mut self, event: &Event) {
+        if is_wish_for_live(event) || matches!(event, Event::Targets(_)) {
+            self.ledger.values_mut().for_each(|ledger| ledger.ended_for_good = false);
+        }
         let Event::Publish { dest, attempt, what } = event else { return };
         let Some(ledger) = self.ledger.get_mut(&dest.0) else { return };
         if ledger.attempt != *attempt || ledger.over {
             return;
         }
         ledger.over = matches!(what, PublishEvent::Ended { .. });
+        let is_for_good = matches!(
+            what,
+            PublishEvent::Ended { kind: EndKind::Kicked | EndKind::BadDestination, .. }
+        );
+        ledger.ended_for_good = is_for_good && !ledger.closing;
         if *what == PublishEvent::Returned && ledger.accepted {
             ledger.server = Server::First;
         }
@@ -697,6 +718,9 @@ impl World {
                 let ledger = self.ledger.entry(dest.0).or_default();
                 keep(ledger.attempt == 0 || ledger.over, || {
                     format!("{dest:?} is opened while attempt {} is not over", ledger.attempt)
+                })?;
+                keep(!ledger.ended_for_good, || {
+                    format!("{dest:?} is opened by itself after it was kicked or cannot work")
                 })?;
                 *ledger = Ledger { attempt, server, ..Ledger::default() };
                 keep(server == Server::First || has_backup(dest.0), || {
@@ -782,11 +806,15 @@ impl World {
     }
 
     fn check_deadlines(&mut self, mode: Mode, on_air: bool) -> Kept {
-        // The wish to resume lasts until the stream has begun.
-        self.may_resume &= self.tasks.values().all(|task| task.open.is_none());
+        // After a power cut what it takes to be live may come late.
+        self.may_resume &= !on_air;
         keep(!on_air || self.latched, || "on air, but a power cut would forget it".to_owned())?;
         let resting = matches!(mode, Mode::Ready | Mode::NeedsSetup);
         keep(!resting || !self.latched || self.may_resume, || "at rest, yet latched".to_owned())?;
+        let soon = self.appliance.poll_timeout().is_some_and(|at| at <= self.now + FAULT_WAIT_MAX);
+        keep(mode != Mode::Fault || soon == self.latched, || {
+            format!("a fault that is tried again: {soon}, to be live: {}", self.latched)
+        })?;
         if self.stop_by.is_some_and(|by| self.now > by) {
             keep(!on_air && mode != Mode::Stopping, || format!("{mode:?} long after a stop"))?;
             self.stop_by = None;
@@ -801,6 +829,10 @@ impl World {
             let _ = writeln!(story, "{:9.3}  {}", self.now.as_secs_f64(), what());
         }
     }
+}
+
+fn is_wish_for_live(event: &Event) -> bool {
+    matches!(event, Event::Button(Gesture::Press) | Event::Console { command: Command::Live, .. })
 }
 
 fn is_lost_source(because: Option<(&Event, Mode)>) -> bool {

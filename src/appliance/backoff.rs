@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::event::EndKind;
 use crate::console::Clock;
 use crate::limits::{
-    BACKOFF_FIRST, BACKOFF_JITTER_PERCENT, BACKOFF_MAX, CERTIFICATE_WAIT_MAX, KEY_REFUSED_WAIT,
-    REJECTED_WAIT_MAX,
+    BACKOFF_FIRST, BACKOFF_JITTER_PERCENT, BACKOFF_MAX, CERTIFICATE_WAIT_MAX, FAULT_WAIT_MAX,
+    KEY_REFUSED_WAIT, REJECTED_WAIT_MAX, REPROBE_INTERVAL,
 };
 
 /// What follows the end of an attempt.
@@ -26,14 +26,14 @@ pub(super) fn after(kind: EndKind, failures: u32, clock: Clock, rng: &mut fastra
         | EndKind::ClosedByServer
         | EndKind::Unreachable
         | EndKind::Busy
-        | EndKind::Stopped => doubled(failures, BACKOFF_MAX),
-        EndKind::Rejected => doubled(failures, REJECTED_WAIT_MAX),
+        | EndKind::Stopped => doubled(BACKOFF_FIRST, failures, BACKOFF_MAX),
+        EndKind::Rejected => doubled(BACKOFF_FIRST, failures, REJECTED_WAIT_MAX),
         EndKind::KeyRefused => KEY_REFUSED_WAIT,
         // The clock cuts this wait; the cap is for a box that is never told the time.
         EndKind::Certificate { not_yet_valid: true } if clock == Clock::Untrusted => {
             CERTIFICATE_WAIT_MAX
         }
-        EndKind::Certificate { .. } => doubled(failures, CERTIFICATE_WAIT_MAX),
+        EndKind::Certificate { .. } => doubled(BACKOFF_FIRST, failures, CERTIFICATE_WAIT_MAX),
         EndKind::Kicked | EndKind::BadDestination => return Next::Never,
     };
     Next::Wait(jittered(wait, rng))
@@ -51,9 +51,14 @@ pub(super) fn network_may_help(kind: EndKind) -> bool {
     )
 }
 
-fn doubled(failures: u32, cap: Duration) -> Duration {
+/// How long camera, microphone and encoder rest after fault number `faults` in a row (from 1).
+pub(super) fn after_fault(faults: u32) -> Duration {
+    doubled(REPROBE_INTERVAL, faults, FAULT_WAIT_MAX)
+}
+
+fn doubled(first: Duration, failures: u32, cap: Duration) -> Duration {
     let doublings = failures.saturating_sub(1).min(16);
-    (BACKOFF_FIRST * (1 << doublings)).min(cap)
+    (first * (1 << doublings)).min(cap)
 }
 
 fn jittered(wait: Duration, rng: &mut fastrand::Rng) -> Duration {
@@ -115,6 +120,12 @@ mod tests {
         let kind = EndKind::Certificate { not_yet_valid: true };
         check(kind, 1, Clock::Untrusted, 60_000);
         check(kind, 1, Clock::Trusted, 500);
+    }
+
+    #[test]
+    fn a_fault_waits_five_seconds_doubled_up_to_a_minute() {
+        let waits = [1, 2, 3, 4, 5, 6, u32::MAX].map(|faults| after_fault(faults).as_secs());
+        assert_eq!(waits, [5, 10, 20, 40, 60, 60, 60]);
     }
 
     #[test]

@@ -96,7 +96,7 @@ enum State {
 /// Why a destination is idle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Why {
-    /// Not tried yet in this broadcast; the only reason that going on air overcomes.
+    /// Not tried yet in this broadcast, or not since it goes on; the only reason that going on air overcomes.
     NotTried,
     Stopped,
     NoKey,
@@ -158,6 +158,16 @@ impl Destination {
         self.ended = false;
         self.last_end = None;
         self.state = State::Idle(self.rest());
+    }
+
+    /// The broadcast that a fault ended goes on: what a server has ended for good stays so, and what
+    /// was learnt of servers still counts.
+    pub fn go_on(&mut self) {
+        debug_assert!(self.is_idle(), "a broadcast goes on after it was closed");
+        self.ended = false;
+        if self.state == State::Idle(Why::Stopped) {
+            self.state = State::Idle(self.rest());
+        }
     }
 
     /// What was learnt of servers that are no longer meant does not count.

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::action::{Action, Notify, PipelineOrder, To};
+use super::backoff;
 use super::destination::{Desk, Destination};
 use super::event::{
     Event, LinkChange, PipelineEvent, PipelineFault, Presence, Setup, Source, Target, bounded,
@@ -17,7 +18,7 @@ use super::mode::{Cause, Engine, Mode, OnAir, Then};
 use crate::console::{Change, ClientId, Clock, Facts, Link, Mode as Shown, Reply, Stick};
 use crate::limits::{
     ACTIONS_MAX, DESTINATIONS_HELD_MAX, DESTINATIONS_MAX, FIRST_KEY_TIMEOUT,
-    PIPELINE_FAILURE_FORGOTTEN_AFTER, REPROBE_INTERVAL, STOPPING_TIMEOUT,
+    PIPELINE_FAILURE_FORGOTTEN_AFTER, STOPPING_TIMEOUT,
 };
 use crate::panel::Indication;
 use wishes::GoLive;
@@ -41,11 +42,11 @@ pub struct Appliance {
     attempts: u64,
     rng: fastrand::Rng,
     watchers: Vec<ClientId>,
-    /// What was last given out with `Latch`.
+    /// What was last given out with `Latch`: the box is to be live. While it is not, because the power
+    /// went or because of a fault, it goes live by itself as soon as it can.
     latched: bool,
-    /// The box was live when the power went, and goes live by itself as soon as it can: until its stream has begun, or
-    /// the owner wishes otherwise.
-    resume: bool,
+    /// Faults in a row that ended the broadcast.
+    faults: u32,
     /// Why the box does what it does.
     because: String,
     reported: Reported,
@@ -67,7 +68,7 @@ impl Appliance {
     /// are known until events tell of them.
     pub fn new(now: Duration, setup: Setup) -> Appliance {
         let rng = fastrand::Rng::with_seed(setup.seed);
-        let (latched, resume) = (setup.latched_live, setup.latched_live);
+        let latched = setup.latched_live;
         let mut appliance = Appliance {
             setup,
             facts: Facts {
@@ -84,7 +85,7 @@ impl Appliance {
             rng,
             watchers: Vec::new(),
             latched,
-            resume,
+            faults: 0,
             because: "power on".to_owned(),
             reported: Reported {
                 mode: Shown::Booting,
@@ -124,7 +125,9 @@ impl Appliance {
                 Stick::Refused => Indication::StickRefused,
             })),
             Event::Forget => self.forget(now),
-            Event::Source(source, presence) => self.source(source, presence == Presence::Back),
+            Event::Source(source, presence) => {
+                self.source(now, source, presence == Presence::Back);
+            }
             Event::Pipeline { run, what } if run == self.run => self.pipeline(now, what),
             Event::Pipeline { .. } => {}
             Event::Publish { dest, attempt, what } => self.each(now, |destination, desk| {
@@ -156,12 +159,7 @@ impl Appliance {
             }
             Mode::Stopping { deadline, .. } if due(deadline) => self.force_rest(now),
             Mode::Fault { cause, look_again: Some(at) } if due(at) => {
-                self.mode = Mode::Fault { cause, look_again: None };
-                if cause.source().is_some_and(|source| self.has_source(source)) {
-                    self.rest("the source is there again");
-                } else if self.resume && cause.source().is_none() {
-                    self.rest("it is tried again");
-                }
+                self.try_again(now, cause, "tried again after a fault");
             }
             _ => {}
         }
@@ -210,7 +208,7 @@ impl Appliance {
     }
 
     /// A lost source ends nothing: while on air, capture puts slate or silence in its place.
-    fn source(&mut self, source: Source, present: bool) {
+    fn source(&mut self, now: Duration, source: Source, present: bool) {
         let (fact, name) = match source {
             Source::Camera => (&mut self.facts.camera, "camera"),
             Source::Microphone => (&mut self.facts.microphone, "microphone"),
@@ -228,13 +226,18 @@ impl Appliance {
             && present
             && cause.source() == Some(source)
         {
-            self.rest("the source is there again");
+            let because = "the source is there again";
+            if self.latched {
+                self.try_again(now, cause, because);
+            } else {
+                self.rest(because);
+            }
         }
     }
 
     fn retarget(&mut self, now: Duration, mut targets: Vec<Target>) {
         targets.truncate(DESTINATIONS_MAX);
-        let sending = matches!(self.mode, Mode::OnAir(OnAir { sending: true, .. }));
+        let sending = matches!(self.mode, Mode::OnAir(OnAir { sending_since: Some(_), .. }));
         let ids: Vec<_> = targets.iter().map(|target| target.id).collect();
         self.each(now, |destination, desk| {
             if destination.is_set() && !ids.contains(&destination.id()) {
@@ -294,24 +297,24 @@ impl Appliance {
     fn first_key(&mut self, now: Duration) {
         if let Mode::OnAir(on_air) = &mut self.mode {
             on_air.first_key_by = None;
-            on_air.sending = true;
-            self.resume = false;
+            on_air.sending_since.get_or_insert(now);
             self.each(now, |destination, desk| destination.go_live(desk));
         }
     }
 
     /// Once the stream has begun, the pipeline is restarted under it; a second failure within
-    /// [`PIPELINE_FAILURE_FORGOTTEN_AFTER`] ends the broadcast.
+    /// [`PIPELINE_FAILURE_FORGOTTEN_AFTER`] ends the broadcast. It goes on later, see `try_again`.
     fn pipeline_failed(&mut self, now: Duration, cause: Cause, said: &str) {
         let Mode::OnAir(on_air) = self.mode else { return };
-        let recently = on_air
-            .restarted
-            .is_some_and(|at| now.saturating_sub(at) < PIPELINE_FAILURE_FORGOTTEN_AFTER);
+        let long_ago = |at| now.saturating_sub(at) >= PIPELINE_FAILURE_FORGOTTEN_AFTER;
+        let recently = on_air.restarted.is_some_and(|at| !long_ago(at));
         let mut sentence = cause.sentence().to_owned();
         if !said.is_empty() {
             sentence = format!("{sentence}: {}", bounded(said));
         }
-        if !on_air.sending || recently {
+        if on_air.sending_since.is_none() || recently {
+            let proven = on_air.sending_since.is_some_and(long_ago);
+            self.faults = if proven { 1 } else { self.faults.saturating_add(1) };
             self.end_broadcast(now, Then::Fault(cause), &sentence);
             return;
         }
@@ -340,11 +343,29 @@ impl Appliance {
     // ── transitions ───────────────────────────────────────────────────────────────────────────
 
     fn begin_broadcast(&mut self, now: Duration, because: &str) {
-        self.because = because.to_owned();
+        self.faults = 0;
         self.destinations.iter_mut().for_each(Destination::begin_broadcast);
+        self.go_on_air(now, because);
+    }
+
+    /// A fault ended the broadcast, and the box is still to be live.
+    fn try_again(&mut self, now: Duration, cause: Cause, because: &str) {
+        self.destinations.iter_mut().for_each(Destination::go_on);
+        if !self.destinations.iter().any(Destination::has_hope) {
+            self.latch(false);
+            self.rest(&self.hopeless());
+        } else if self.obstacle().is_some() {
+            self.mode = self.fault(now, cause);
+        } else {
+            self.go_on_air(now, because);
+        }
+    }
+
+    fn go_on_air(&mut self, now: Duration, because: &str) {
+        because.clone_into(&mut self.because);
         self.mode = Mode::OnAir(OnAir {
             first_key_by: Some(now + FIRST_KEY_TIMEOUT),
-            sending: false,
+            sending_since: None,
             restarted: None,
             had_camera: self.facts.camera,
             had_microphone: self.facts.microphone,
@@ -377,9 +398,15 @@ impl Appliance {
         match then {
             Then::Rest => self.mode = self.resting(),
             Then::Fault(cause) => {
-                let is_tried_again = self.resume || cause.source().is_some();
-                let look_again = is_tried_again.then(|| now + REPROBE_INTERVAL);
-                self.mode = Mode::Fault { cause, look_again };
+                self.mode = self.fault(now, cause);
+                if self.latched {
+                    let wait_s = backoff::after_fault(self.faults).as_secs();
+                    self.because = format!("{}; tried again in {wait_s} s", self.because);
+                }
+            }
+            Then::TryAgain(cause) => {
+                self.mode = self.fault(now, cause);
+                self.try_again(now, cause, "asked for while stopping");
             }
             Then::Exit => self.mode = Mode::Exited,
             Then::GoLive => {
@@ -396,9 +423,11 @@ impl Appliance {
     fn rest(&mut self, because: &str) {
         because.clone_into(&mut self.because);
         self.mode = self.resting();
-        if !self.resume {
-            self.latch(false);
-        }
+    }
+
+    fn fault(&self, now: Duration, cause: Cause) -> Mode {
+        let look_again = self.latched.then(|| now + backoff::after_fault(self.faults));
+        Mode::Fault { cause, look_again }
     }
 
     /// Brings the mode in line with facts and destinations, then tells what changed. Each round
@@ -436,7 +465,7 @@ impl Appliance {
                 self.mode = self.resting();
                 "the settings changed".clone_into(&mut self.because);
             }
-            Mode::Ready if self.resume && self.obstacle().is_none() => {
+            Mode::Ready if self.latched && self.obstacle().is_none() => {
                 self.begin_broadcast(now, "live when the power went");
             }
             _ => return false,
@@ -495,7 +524,6 @@ impl Appliance {
     }
 
     fn latch(&mut self, live: bool) {
-        self.resume &= live;
         if live != self.latched {
             self.latched = live;
             self.act(Action::Latch(live));

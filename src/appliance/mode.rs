@@ -17,8 +17,8 @@ use crate::panel;
 ///              ┌──►│   Fault    │       │ NeedsSetup ├───────►│  Ready  │◄───┐
 ///              │   │   cause    │       └────────────┘        └────┬────┘    │
 ///              │   └─┬────────┬─┘                                  │         │
-///              │     │GoLive  │ recovered, or Stop: → Ready GoLive │         │
-///              │     │        │                                    │         │
+///              │     │GoLive, │ Stop, or recovered while      GoLive │         │
+///              │     │or time │ nobody wants to be live: → Ready    │         │
 ///              │   ┌─▼─ on air ───────────────────────────────────▼─────┐    │
 ///              │   │                     accepted                       │    │
 ///              │   │    Starting ───────────────────────► Live          │    │
@@ -44,7 +44,7 @@ pub(super) enum Mode {
         deadline: Duration,
         then: Then,
     },
-    /// `look_again`: when to see whether the source that failed is there after all.
+    /// `look_again`: when it is tried again, while the box is to be live.
     Fault {
         cause: Cause,
         look_again: Option<Duration>,
@@ -57,8 +57,8 @@ pub(super) enum Mode {
 pub(super) struct OnAir {
     /// The pipeline was started or restarted, and its first key frame is due.
     pub first_key_by: Option<Duration>,
-    /// There has been a key frame: destinations are being published to.
-    pub sending: bool,
+    /// The first key frame: since then destinations are being published to.
+    pub sending_since: Option<Duration>,
     /// The last restart of the pipeline.
     pub restarted: Option<Duration>,
     /// Sources that were there at some time of this broadcast; losing one of them is worth a light.
@@ -71,6 +71,8 @@ pub(super) struct OnAir {
 pub(super) enum Then {
     Rest,
     GoLive,
+    /// A fault, which somebody asked to be tried at once.
+    TryAgain(Cause),
     Fault(Cause),
     Exit,
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
 
 use super::ProfileError;
+use crate::spelling::changes;
 
 /// What a key holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -245,26 +246,10 @@ fn line_of(text: &str, offset: usize) -> usize {
     1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
 }
 
-/// The known key with the fewest edits to what was written; a forgotten unit is one edit.
+/// The known key with the fewest changes to what was written; a forgotten unit is one.
 fn nearest_key(written: &str) -> &'static str {
-    let distance = |key: &&str| if key.starts_with(written) { 1 } else { edits(written, key) };
+    let distance = |key: &&str| if key.starts_with(written) { 1 } else { changes(written, key) };
     KEYS.iter().map(|(key, _)| *key).min_by_key(distance).unwrap_or("compatible")
-}
-
-/// Levenshtein distance, in characters.
-fn edits(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let replace = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = replace.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 //! `firstmile demo`: the whole box on the simulated board, going live to a server of its own.
 
+mod director;
+mod report;
+
 use std::fs::{self, DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -7,41 +10,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 
 use crate::appliance::LinkChange;
 use crate::board::{CameraDevice, MicrophoneDevice, PictureFormat, Profile};
 use crate::capture::{self, CameraSource, MicrophoneSource};
 use crate::clock::Clock;
-use crate::console::{self, DestinationState, DestinationStatus, Mode};
-use crate::device::button::Seen;
+use crate::console;
 use crate::device::{Lights, LogRing, Machine, ServiceManager};
 use crate::limits::BUTTON_HOLD;
-use crate::panel::Contact;
 use crate::publish::Target;
 use crate::publish::tls::Policy;
 use crate::rtmp::url::{Ingest, ServerUrl};
-use crate::run::{self as box_loop, Destination, DueTo, Hands, Input, Memory, Setup, View};
+use crate::run::{self as box_loop, Destination, Hands, Input, Memory, Setup};
 use crate::secret::StreamKey;
-use crate::sim::ingest::{Report, Server, Summary};
+use crate::sim::ingest::Server;
 use crate::sim::terminal::{Key, Terminal};
 
 use super::exit::{Code, Failure};
 use super::{key, log};
-
-/// How long the box may take from the press to the first picture at the server.
-const FIRST_VIDEO_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long the box may take to start and to stop.
-const SETTLE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How often the demo looks at the server.
-const LOOK: Duration = Duration::from_millis(10);
-/// How long the demo's finger stays on the button for a short press.
-const TAP: Duration = Duration::from_millis(80);
-/// How often the front is drawn anew at most.
-const REDRAW: Duration = Duration::from_millis(200);
-/// A share of the pictures may be missing before the programme counts as not whole.
-const PICTURES_MISSING_MAX_PERCENT: f64 = 2.0;
+use director::{Director, TAP, press};
 
 /// Go live on a simulated board, and show it
 #[derive(Debug, Args)]
@@ -128,7 +116,7 @@ pub async fn run(args: DemoArgs) -> Result<(), Failure> {
     if let Some(terminal) = terminal {
         terminal.close();
     }
-    report(&server.server.reports(), pressed_at, fps, &args)
+    report::report(&server.server.reports(), pressed_at, fps, &args)
 }
 
 /// A fresh folder for this run's recording and certificate, readable by its owner only.
@@ -269,247 +257,4 @@ fn open_terminal(clock: Clock, inputs: mpsc::Sender<Input>) -> Option<Terminal> 
             }
         }
     })
-}
-
-/// The simulated contact: closed for as long as the finger stays on it.
-async fn press(clock: Clock, inputs: &mpsc::Sender<Input>, hold: Duration) {
-    let seen = |pressed| {
-        let (contact, at) = (Contact::GoLive, clock.now());
-        Input::Contact(Seen { contact, at, pressed, found: false })
-    };
-    let _ = inputs.send(seen(true)).await;
-    tokio::time::sleep(hold).await;
-    let _ = inputs.send(seen(false)).await;
-}
-
-/// Whoever stands in front of the box.
-struct Director<'a> {
-    clock: Clock,
-    inputs: mpsc::Sender<Input>,
-    watched: watch::Receiver<Option<View>>,
-    server: &'a Server,
-}
-
-impl Director<'_> {
-    /// Presses the button, lets the programme run for `length`, holds the button, and switches off.
-    /// Gives the time of the press.
-    async fn press_and_stop(mut self, length: Duration) -> Result<Duration, Failure> {
-        let played = self.play(length).await;
-        let _ = self.inputs.send(Input::Terminate).await;
-        played
-    }
-
-    async fn play(&mut self, length: Duration) -> Result<Duration, Failure> {
-        self.reach("ready", |view| view.status.mode == Mode::Ready).await?;
-        let pressed_at = self.clock.now();
-        press(self.clock, &self.inputs, TAP).await;
-        self.first_video(pressed_at).await?;
-        self.reach("accepted everywhere", |view| {
-            let accepted = |shown: &DestinationStatus| shown.state == DestinationState::Accepted;
-            view.status.destinations.iter().all(accepted)
-        })
-        .await?;
-        // The stop is a long hold, so the finger goes down before the programme's end.
-        let hold_at = self.first_video_at() + length.saturating_sub(BUTTON_HOLD);
-        while self.clock.now() < hold_at {
-            self.look_for_failure()?;
-            self.clock.reach(Some(hold_at.min(self.clock.now() + REDRAW))).await;
-        }
-        press(self.clock, &self.inputs, BUTTON_HOLD + TAP).await;
-        self.reach("off air", |view| view.status.mode == Mode::Ready).await?;
-        Ok(pressed_at)
-    }
-
-    async fn first_video(&mut self, pressed_at: Duration) -> Result<(), Failure> {
-        while self.first_video_at() == Duration::ZERO {
-            self.look_for_failure()?;
-            if self.clock.now() > pressed_at + FIRST_VIDEO_TIMEOUT {
-                let words = "no picture reached the server in time; FIRSTMILE_LOG=debug tells more";
-                return Err(Failure::new(Code::Failed, words));
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-        Ok(())
-    }
-
-    /// When the first picture was at the server; zero while none is.
-    fn first_video_at(&self) -> Duration {
-        self.server.reports().iter().find_map(|report| report.first_video_at).unwrap_or_default()
-    }
-
-    async fn reach(&mut self, what: &str, is: impl Fn(&View) -> bool) -> Result<(), Failure> {
-        let deadline = self.clock.now() + SETTLE_TIMEOUT;
-        loop {
-            if self.watched.borrow_and_update().as_ref().is_some_and(&is) {
-                return Ok(());
-            }
-            self.look_for_failure()?;
-            tokio::select! {
-                changed = self.watched.changed() => if changed.is_err() {
-                    return Err(Failure::new(Code::Failed, "the box ended by itself"));
-                },
-                () = self.clock.reach(Some(deadline)) => {
-                    let words = format!("the box was not {what} in time");
-                    return Err(Failure::new(Code::Failed, words));
-                }
-            }
-        }
-    }
-
-    /// A demo that nobody watches ends at the first thing that goes wrong.
-    fn look_for_failure(&self) -> Result<(), Failure> {
-        let view = self.watched.borrow();
-        if let Some(missing) = view.as_ref().and_then(|view| view.missing.as_ref()) {
-            return Err(Failure::new(Code::Device, missing));
-        }
-        let Some(end) = view.as_ref().and_then(|view| view.last_end.as_ref()) else {
-            return Ok(());
-        };
-        let code = match end.due_to {
-            DueTo::Settings => Code::Settings,
-            DueTo::Device => Code::Device,
-            DueTo::Network => Code::Network,
-            DueTo::Tls => Code::Tls,
-            DueTo::Refusal => Code::Refused,
-            DueTo::Inside => Code::Failed,
-        };
-        Err(Failure::new(code, format!("{}: {}", end.destination, end.words)))
-    }
-
-    /// Shows the box until it is switched off.
-    async fn show(mut self, terminal: &Terminal) -> Result<Duration, Failure> {
-        while self.watched.changed().await.is_ok() {
-            let view = self.watched.borrow_and_update().clone();
-            if let Some(view) = view {
-                let lines = front_lines(&view);
-                terminal.numbers(view.status.mode.name().to_owned(), lines);
-            }
-            tokio::time::sleep(REDRAW).await;
-        }
-        Ok(Duration::ZERO)
-    }
-}
-
-/// The running numbers, as few lines as the front has room for.
-fn front_lines(view: &View) -> Vec<String> {
-    let status = &view.status;
-    let mut lines = Vec::new();
-    lines.push(match &status.encoder {
-        None => "camera and encoder are off".to_owned(),
-        Some(encoder) => format!(
-            "encoder {} of {} kb/s, {:.0} pictures/s",
-            encoder.actual_kbps, encoder.target_kbps, encoder.frames_per_s
-        ),
-    });
-    for destination in &status.destinations {
-        lines.push(match &destination.numbers {
-            None => format!("{}: {}", destination.name, destination.state.name()),
-            Some(numbers) => format!(
-                "{}: {} kb/s, {} bytes acknowledged, {} ms waiting, {} dropped",
-                destination.name,
-                numbers.sent_kbps,
-                numbers.acknowledged_bytes,
-                numbers.queue_ms,
-                numbers.frames_dropped
-            ),
-        });
-    }
-    lines
-}
-
-/// What the demo prints at its end.
-#[derive(Debug, Serialize)]
-struct Outcome {
-    #[serde(flatten)]
-    summary: Summary,
-    /// How far the sound lies behind the picture, in milliseconds; negative when it is early.
-    av_offset_ms: f64,
-    /// How that was measured.
-    av_offset_from: &'static str,
-    /// From the press of the button to the first picture at the server.
-    press_to_first_video_ms: Option<u64>,
-    /// The recorded programme.
-    file: PathBuf,
-}
-
-/// Prints what the server received; a failure when the programme was not whole.
-fn report(
-    reports: &[Report],
-    pressed_at: Option<Duration>,
-    fps: u32,
-    args: &DemoArgs,
-) -> Result<(), Failure> {
-    let Some(report) = reports.first() else {
-        // Nobody went live: nothing to report, and nothing went wrong.
-        return Ok(());
-    };
-    let mut outcome = outcome(report, pressed_at, args);
-    let faults = &mut outcome.summary.faults;
-    if reports.len() > 1 && args.headless {
-        faults.push(format!("the programme came in {} parts", reports.len()));
-    }
-    let expected = outcome.summary.seconds * f64::from(fps);
-    let missing = expected - outcome.summary.video_frames as f64;
-    if missing > expected * PICTURES_MISSING_MAX_PERCENT / 100.0 + 1.0 {
-        faults.push(format!("{missing:.0} of {expected:.0} pictures are missing"));
-    }
-    if args.json {
-        println!("{}", serde_json::json!(outcome));
-    } else {
-        print(&outcome);
-    }
-    if outcome.summary.faults.is_empty() {
-        return Ok(());
-    }
-    let faults = outcome.summary.faults.join("; ");
-    Err(Failure::new(Code::Failed, format!("the programme was not whole: {faults}")))
-}
-
-fn outcome(report: &Report, pressed_at: Option<Duration>, args: &DemoArgs) -> Outcome {
-    let (av_offset_ms, av_offset_from) = av_offset(report, args);
-    Outcome {
-        summary: report.summary.clone(),
-        av_offset_ms,
-        av_offset_from,
-        press_to_first_video_ms: pressed_at
-            .zip(report.first_video_at)
-            .map(|(pressed, seen)| seen.saturating_sub(pressed).as_millis() as u64),
-        file: report.file.clone(),
-    }
-}
-
-/// The lip-sync by the best measure that there is, in milliseconds, and which one that is.
-fn av_offset(report: &Report, args: &DemoArgs) -> (f64, &'static str) {
-    let (measured, from) = match (args.camera.as_str(), args.mic.as_str()) {
-        ("test", "tone") => (capture::marker_offset_ms(&report.file), "flashes and beeps"),
-        (clip, "file") => (
-            capture::clip_offset_ms(&report.file, Path::new(clip)),
-            "pictures and sound of the clip",
-        ),
-        _ => (Ok(None), ""),
-    };
-    if let Err(error) = &measured {
-        tracing::warn!(%error, "lip-sync not measured");
-    }
-    match measured {
-        Ok(Some(offset_ms)) => ((offset_ms * 10.0).round() / 10.0, from),
-        _ => (report.summary.track_offset_ms as f64, "beginnings of the tracks"),
-    }
-}
-
-fn print(outcome: &Outcome) {
-    let summary = &outcome.summary;
-    println!("The server received {:.1} s:", summary.seconds);
-    println!(
-        "  video        {} pictures, {} of them key frames",
-        summary.video_frames, summary.key_frames
-    );
-    println!("  audio        {} access units", summary.audio_frames);
-    println!("  bitrate      {} kb/s", summary.bitrate_kbps);
-    println!("  largest gap  {} ms", summary.largest_gap_ms);
-    println!("  A/V offset   {} ms (by {})", outcome.av_offset_ms, outcome.av_offset_from);
-    if let Some(ms) = outcome.press_to_first_video_ms {
-        println!("  from the press of the button to the first picture: {ms} ms");
-    }
-    println!("  programme    {}", outcome.file.display());
 }

@@ -10,6 +10,8 @@ pub use kind::Kind;
 pub use table::SETTINGS;
 pub use value::{Value, ValueError};
 
+use crate::spelling::changes;
+
 /// The version of the schema; a file names it in its first line.
 pub const VERSION: i64 = 1;
 
@@ -102,26 +104,12 @@ pub fn find(section: Section, key: &str) -> Option<&'static Setting> {
 pub fn nearest(typed: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
     let typed = typed.to_ascii_lowercase().replace('-', "_");
     let scored = known.filter_map(|name| {
-        let distance = edit_distance(&typed, name);
+        let distance = changes(&typed, name);
         let related = typed.len() >= 3
             && (name.starts_with(&typed) || typed.starts_with(name) || typed.ends_with(name));
         (related || distance <= 1 + name.len() / 4).then_some((distance, name))
     });
     scored.min().map(|(_, name)| name)
-}
-
-/// Letters to insert, remove or replace to get from one word to the other (Levenshtein).
-fn edit_distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.bytes().enumerate() {
-            let replaced = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use super::table::COMMANDS;
+use crate::spelling::changes;
 
 /// What somebody at a console asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -408,33 +409,11 @@ fn nearest(word: &str) -> Option<&'static str> {
         .map(|entry| {
             let first = entry.name.split(' ').next().unwrap_or(entry.name);
             let begun = word.len() >= 2 && first.starts_with(word);
-            (if begun { 0 } else { distance(first, word) }, entry.name)
+            (if begun { 0 } else { changes(word, first) }, entry.name)
         })
         .filter(|(changes, name)| *changes <= CHANGES_MAX && *changes < name.len() / 2 + 1)
         .min_by_key(|(changes, _)| *changes)
         .map(|(_, name)| name)
-}
-
-/// Edit distance, with a swap of neighbours as one change (optimal string alignment).
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
-    for (j, cell) in rows[0].iter_mut().enumerate() {
-        *cell = j;
-    }
-    for i in 1..=a.len() {
-        rows[i][0] = i;
-        for j in 1..=b.len() {
-            let change = usize::from(a[i - 1] != b[j - 1]);
-            let mut best =
-                (rows[i - 1][j] + 1).min(rows[i][j - 1] + 1).min(rows[i - 1][j - 1] + change);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(rows[i - 2][j - 2] + 1);
-            }
-            rows[i][j] = best;
-        }
-    }
-    rows[a.len()][b.len()]
 }
 
 /// The words of a line, each with its column in characters from 1.
@@ -569,14 +548,5 @@ mod tests {
         assert_eq!(error(&long), "column 1: there is no such command; `help` lists them");
         let many = "live ".repeat(crate::limits::CONSOLE_LINE_BYTES_MAX / 5);
         assert_eq!(error(&many), "column 6: this command takes no further argument");
-    }
-
-    #[test]
-    fn a_swap_of_neighbours_is_one_change() {
-        for (a, b, changes) in
-            [("live", "live", 0), ("live", "lvie", 1), ("stop", "sto", 1), ("", "ab", 2)]
-        {
-            assert_eq!(distance(a, b), changes, "{a} {b}");
-        }
     }
 }

@@ -16,7 +16,7 @@ const SOUND: &str = "flite=text=The box carries the first mile\\, from the camer
                      Press the button once\\, and you are on air.";
 /// From the front of the picture, as films have it: five speakers and a sixth for the low sounds.
 const SPEAKERS: &str = "aresample=48000,pan=5.1|FL=c0|FR=c0|FC=c0|LFE=c0|BL=c0|BR=c0";
-const CODERS: &str = "-t 5.28 -c:v libx264 -preset veryfast -bf 2 -b:v 1200k -pix_fmt yuv420p -c:a aac \
+const CODERS: &str = "-t 5.28 -c:v libx264 -preset veryfast -tune fastdecode -bf 2 -b:v 1200k -pix_fmt yuv420p -c:a aac \
                       -threads 1 -f mp4";
 const TIMEOUT: Duration = Duration::from_secs(120);
 

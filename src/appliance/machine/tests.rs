@@ -143,6 +143,45 @@ fn every_fault_has_a_sentence_and_a_light_of_its_kind() {
         assert_eq!(appliance.mode(), Shown::Fault);
         assert!(matches!(appliance.indication(), Indication::Fault(_)));
         let because = appliance.status(Duration::from_secs(1)).because;
-        assert!(because.ends_with(": words") && because.len() > 10, "{because}");
+        assert!(because.contains(": words; tried again in 5 s") && because.len() > 30, "{because}");
     }
+}
+
+/// Lets the encoder fail twice at `at_s` and the box rest; gives the seconds until it tries again.
+fn wait_after_a_fault_s(appliance: &mut Appliance, at_s: u64) -> u64 {
+    let now = Duration::from_secs(at_s);
+    for _ in 0..2 {
+        let run = appliance.run;
+        let what = PipelineEvent::Error { fault: PipelineFault::Encoder, said: String::new() };
+        appliance.handle(now, Event::Pipeline { run, what });
+        do_all(appliance);
+    }
+    let (run, what) = (appliance.run, PipelineEvent::Ended);
+    appliance.handle(now, Event::Pipeline { run, what });
+    do_all(appliance);
+    appliance.handle_timeout(now + STOPPING_TIMEOUT);
+    do_all(appliance);
+    assert_eq!(appliance.mode(), Shown::Fault);
+    (appliance.poll_timeout().expect("it is tried again") - now - STOPPING_TIMEOUT).as_secs()
+}
+
+fn tried_again(appliance: &mut Appliance) -> u64 {
+    let at = appliance.poll_timeout().expect("it is tried again");
+    appliance.handle_timeout(at);
+    do_all(appliance);
+    let (run, what) = (appliance.run, PipelineEvent::FirstKey);
+    appliance.handle(at, Event::Pipeline { run, what });
+    do_all(appliance);
+    at.as_secs()
+}
+
+#[test]
+fn a_fault_is_tried_again_after_ever_longer_waits_for_ever_until_a_minute_went_well() {
+    let mut appliance = on_air();
+    let mut at_s = 10;
+    for expected_s in [5, 10, 20, 40, 60, 60, 60] {
+        assert_eq!(wait_after_a_fault_s(&mut appliance, at_s), expected_s);
+        at_s = tried_again(&mut appliance) + 30;
+    }
+    assert_eq!(wait_after_a_fault_s(&mut appliance, at_s + 60), 5, "that one had run well");
 }

@@ -88,13 +88,6 @@ impl Appliance {
         }
     }
 
-    pub(super) fn has_source(&self, source: Source) -> bool {
-        match source {
-            Source::Camera => self.facts.camera,
-            Source::Microphone => self.facts.microphone,
-        }
-    }
-
     /// A source without which the owner does not want to go live.
     pub(super) fn missing_source(&self) -> Option<Source> {
         if !self.facts.camera && !self.setup.start_without_camera {

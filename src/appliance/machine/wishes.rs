@@ -99,7 +99,6 @@ impl Appliance {
     /// Everything that was set is forgotten, and with it the wish to be live.
     pub(super) fn forget(&mut self, now: Duration) {
         self.stop(now, "factory reset");
-        self.latch(false);
     }
 
     pub(super) fn go_live(&mut self, now: Duration, because: &str) -> GoLive {
@@ -111,7 +110,6 @@ impl Appliance {
             Mode::Ready | Mode::Fault { .. } => match self.obstacle() {
                 Some(why) => GoLive::Refused(why.to_owned()),
                 None => {
-                    self.resume = false;
                     self.begin_broadcast(now, because);
                     GoLive::Begun
                 }
@@ -124,8 +122,15 @@ impl Appliance {
             Mode::Stopping { then: Then::Exit, .. } | Mode::Exited => {
                 GoLive::Refused("the system is ending".to_owned())
             }
-            Mode::Stopping { deadline, .. } => {
-                self.mode = Mode::Stopping { deadline, then: Then::GoLive };
+            Mode::Stopping { deadline, then } => {
+                let then = match then {
+                    Then::Fault(cause) | Then::TryAgain(cause) if self.latched => {
+                        Then::TryAgain(cause)
+                    }
+                    _ => Then::GoLive,
+                };
+                self.faults = 0;
+                self.mode = Mode::Stopping { deadline, then };
                 self.latch(true);
                 GoLive::Remembered
             }
@@ -134,22 +139,23 @@ impl Appliance {
 
     /// What was stopped, in words; `None` if there was nothing to stop.
     pub(super) fn stop(&mut self, now: Duration, because: &str) -> Option<&'static str> {
-        let resumed = std::mem::take(&mut self.resume);
+        let was_to_be_live = self.latched;
+        self.latch(false);
         match self.mode {
             Mode::Booting | Mode::NeedsSetup | Mode::Ready => {
-                self.latch(false);
-                resumed.then_some("the box no longer goes live by itself")
+                was_to_be_live.then_some("the box no longer goes live by itself")
             }
             Mode::OnAir(_) => {
-                self.latch(false);
                 self.end_broadcast(now, Then::Rest, because);
                 Some("ending the broadcast")
             }
             Mode::Stopping { deadline, then } => {
-                if then == Then::GoLive {
-                    self.latch(false);
-                    self.mode = Mode::Stopping { deadline, then: Then::Rest };
-                }
+                let then = match then {
+                    Then::GoLive => Then::Rest,
+                    Then::TryAgain(cause) => Then::Fault(cause),
+                    Then::Rest | Then::Fault(_) | Then::Exit => then,
+                };
+                self.mode = Mode::Stopping { deadline, then };
                 Some("the broadcast is being ended")
             }
             Mode::Fault { .. } => {

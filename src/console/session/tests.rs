@@ -1,0 +1,172 @@
+use super::super::reply::Change;
+use super::*;
+
+const MS: Duration = Duration::from_millis(1);
+
+fn session() -> Session {
+    let about = About {
+        product: "firstmile",
+        version: "1.2.3",
+        board: "sim".to_owned(),
+        name: Some("stage".to_owned()),
+        machine: None,
+        serial_number: None,
+    };
+    let mut session = Session::new(about, 115_200);
+    session.set_mode(Mode::Ready);
+    session
+}
+
+/// Types, and gives what is wanted and what is shown.
+fn types(session: &mut Session, now: Duration, text: &str) -> (Vec<Said>, String) {
+    let mut said = Vec::new();
+    for byte in text.bytes() {
+        session.feed(now, byte);
+        said.extend(std::iter::from_fn(|| session.poll_said()));
+    }
+    (said, String::from_utf8(session.take_output()).unwrap())
+}
+
+fn pin(text: &str) -> Said {
+    Said::Pin(Typed::from(text))
+}
+
+#[test]
+fn a_gadget_is_silent_until_enter_and_then_greets() {
+    let mut session = session();
+    session.open(MS, false);
+    session.change(MS, &Reply::text(["noise"]));
+    let (said, shown) = types(&mut session, MS, "AT+GCAP");
+    assert_eq!((said.len(), shown.as_str()), (0, ""));
+    let (_, shown) = types(&mut session, MS, "\x15\r");
+    let greeting = "firstmile 1.2.3 on sim\r\nname         stage\r\nIt is ready: `live` goes on \
+                    air.\r\n`help` lists all commands.\r\n\r\x1b[Kstage (ready)> ";
+    assert_eq!(shown, greeting);
+}
+
+#[test]
+fn a_line_typed_before_the_greeting_is_carried_out() {
+    let mut session = session();
+    session.open(MS, false);
+    let (said, _) = types(&mut session, MS, "status\r");
+    assert_eq!(said, [Said::Command(Command::Status)]);
+}
+
+#[test]
+fn without_the_pin_nothing_is_done_but_a_factory_reset() {
+    let mut session = session();
+    session.set_has_pin(true);
+    session.open(MS, true);
+    let (said, shown) = types(&mut session, MS, "live\r");
+    assert_eq!(said, [pin("live")], "taken for a PIN");
+    assert!(shown.ends_with("PIN (not shown): \r\n"), "{shown:?}");
+    assert!(session.judged(MS, false).is_empty());
+    let (said, shown) = types(&mut session, MS, "factory-reset\r");
+    assert!(said.is_empty() && shown.contains("`factory-reset yes`"), "{shown}");
+    let (said, _) = types(&mut session, MS, "factory-reset yes\r");
+    let reset = Command::Serve(Service::FactoryReset { sure: true });
+    assert_eq!(said, [Said::Command(reset)]);
+    session.set_has_pin(false);
+    let (said, shown) = types(&mut session, MS, "live\r");
+    assert_eq!(said, [Said::Command(Command::Live)]);
+    assert!(shown.contains("(ready)> "), "{shown:?}");
+}
+
+#[test]
+fn the_right_pin_lets_in_and_what_was_typed_meanwhile_counts() {
+    let mut session = session();
+    session.set_has_pin(true);
+    session.open(MS, true);
+    let (said, shown) = types(&mut session, MS, "4711\rstatus\r");
+    assert_eq!(said, [pin("4711")]);
+    assert!(!shown.contains("4711") && !shown.contains("status"), "{shown:?}");
+    let held = session.judged(MS, true);
+    let (said, _) = types(&mut session, MS, std::str::from_utf8(&held).unwrap());
+    assert_eq!(said, [Said::Command(Command::Status)]);
+    // The next one who comes is asked again.
+    session.open(MS, true);
+    assert_eq!(session.poll_said(), Some(Said::Left));
+    assert_eq!(types(&mut session, MS, "status\r").0, [pin("status")]);
+}
+
+#[test]
+fn wrong_pins_cost_ever_longer_waits_and_the_right_one_ends_them() {
+    let mut session = session();
+    session.set_has_pin(true);
+    session.open(MS, true);
+    let mut now = MS;
+    let mut waits = Vec::new();
+    for _ in 0..12 {
+        let mut waited = 0;
+        while types(&mut session, now, "0000\r").0.is_empty() {
+            now += Duration::from_secs(1);
+            waited += 1;
+        }
+        waits.push(waited);
+        let _ = session.judged(now, false);
+    }
+    assert_eq!(waits, [0, 0, 0, 0, 2, 4, 8, 16, 32, 60, 60, 60]);
+    let (_, shown) = types(&mut session, now, "4711\r");
+    assert!(shown.contains("wait 60 s"), "{shown}");
+    now += PIN_WAIT_MAX;
+    assert_eq!(types(&mut session, now, "4711\r").0, [pin("4711")]);
+    let _ = session.judged(now, true);
+    session.open(now, true);
+    types(&mut session, now, "0000\r");
+    let _ = session.judged(now, false);
+    assert_eq!(types(&mut session, now, "0000\r").0, [pin("0000")], "it starts anew");
+}
+
+#[test]
+fn a_terminal_that_was_left_alone_asks_again_and_forgets_what_was_typed() {
+    let mut session = session();
+    session.set_has_pin(true);
+    session.open(MS, true);
+    types(&mut session, MS, "4711\r");
+    let _ = session.judged(MS, true);
+    types(&mut session, MS, "set box.name left-behind\r");
+    let at = session.poll_timeout().expect("an idle time");
+    session.handle_timeout(at);
+    assert_eq!(session.poll_said(), Some(Said::Left));
+    session.take_output();
+    let (said, shown) = types(&mut session, at, "\x1b[A\r");
+    assert!(said.is_empty() && shown.contains("PIN") && !shown.contains("left-behind"));
+}
+
+#[test]
+fn a_terminal_without_a_pin_needs_no_timer() {
+    let mut session = session();
+    session.open(MS, true);
+    types(&mut session, MS, "status\r");
+    assert_eq!(session.poll_timeout(), None);
+}
+
+#[test]
+fn a_flood_of_changes_never_fills_the_line_and_is_told_in_the_end() {
+    for machine in [false, true] {
+        let mut session = session();
+        session.open(MS, true);
+        session.set_machine(machine);
+        session.take_output();
+        let mut seconds = vec![0_usize; 12];
+        let mut last = String::new();
+        for ms in 0..12_000_u32 {
+            let now = ms * MS;
+            if ms < 10_000 {
+                let said = format!("the network went away for the {ms}th time");
+                session.change(now, &Reply::Changed(Change::Note { said }));
+            }
+            if session.poll_timeout().is_some_and(|at| now >= at) {
+                session.handle_timeout(now);
+            }
+            let out = session.take_output();
+            seconds[ms as usize / 1_000] += out.len();
+            last.push_str(&String::from_utf8_lossy(&out));
+        }
+        assert!(seconds.iter().all(|bytes| *bytes <= 11_520), "{seconds:?}");
+        assert!(seconds[..10].iter().all(|bytes| *bytes > 1_000), "{seconds:?}");
+        let told = last.rfind("changes not shown").expect("what was left out is told");
+        assert!(!last[told..].contains("the network"), "as the last thing");
+        assert_eq!(session.poll_timeout(), None);
+    }
+}
