@@ -409,7 +409,8 @@ pub const CAPTURE_AUDIO_KBPS_MAX: u32 = 320;
 /// Pictures that may wait for the encoder; with more waiting it is too slow, and a picture is
 /// skipped instead. Four 1080p pictures are 12 MB and hold 133 ms at 30 frames a second.
 pub const CAPTURE_PICTURES_WAITING_MAX: u64 = 4;
-/// Blocks of 1,024 samples that may wait for the audio encoder: 1 s is 47 of them.
+/// Blocks of 1,024 samples that may wait for the audio encoder: 1 s is 47 of them. More wait before
+/// they are made into blocks.
 pub const CAPTURE_AUDIO_WAITING_MAX: u64 = 47;
 /// From an instant to the encoding of its picture, with or without a new one: a software JPEG decoder
 /// takes up to 20 ms, and a loaded machine is late by as much. A picture that is there waits for
@@ -456,7 +457,10 @@ pub const CAPTURE_JPEGS_IN_DECODER_MAX: usize = 64;
 /// A key frame of a camera that delivers H.264 older than this has waited while the camera was
 /// opened, and the stream does not begin with it.
 pub const CAPTURE_PASS_AGE_MAX: Duration = Duration::from_millis(300);
-/// Sound that may lie ahead of what is encoded: 384 KB at 48 kHz and two channels.
+/// Pictures that a source may hold until they are taken; the oldest go.
+pub const CAPTURE_PICTURES_HELD_MAX: Duration = Duration::from_millis(300);
+/// Sound that may lie ahead of what is encoded, and that a source may hold until it is taken: 384 KB
+/// at 48 kHz and two channels. What is left out makes what follows come too early for a second.
 pub const CAPTURE_SOUND_AHEAD_MAX: Duration = Duration::from_secs(2);
 /// From `stop` to its return, even when a driver does not let go.
 pub const CAPTURE_STOP_TIMEOUT: Duration = Duration::from_millis(1_500);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use support::appliance::Appliance;
 use support::ingest::Ingest;
-use support::{Folder, one_at_a_time};
+use support::{Folder, free_port, has_or_skip, one_at_a_time, probe};
 
 const KEY: &str = "right-k3y-0123456789";
 
@@ -105,6 +105,84 @@ fn a_wrong_key_is_told_and_corrected() {
     appliance.ctl("stop").ok();
     appliance.until_status("ready");
     appliance.end();
+}
+
+#[test]
+fn after_a_broadcast_that_reached_nobody_the_next_one_begins_with_itself() {
+    let _turn = one_at_a_time();
+    if !has_or_skip(&["ffprobe"]) {
+        return;
+    }
+    let (server, _folder) = server();
+    let appliance = Appliance::start(&[]);
+    appliance.stick(&stick(&server, KEY)).0.ok();
+    let url = server.url();
+    let nobody = format!("rtmps://127.0.0.1:{}/live", free_port());
+    let send_to = |url: &str| {
+        appliance.ctl(&format!("set destination.tube.url {url}")).ok();
+        let ca = server.ca_file.display();
+        appliance.ctl(&format!("set destination.tube.ca_file {ca}")).ok();
+        assert!(appliance.ctl_key("tube", KEY).contains("tag "));
+    };
+    send_to(&nobody);
+    appliance.ctl("live").ok();
+    appliance.until_status("retrying");
+    appliance.until_told("some seconds of it", |status| {
+        let encoder = status.lines().find(|line| line.starts_with("encoder"));
+        let made = encoder.and_then(|line| line.split_once(" frames by "));
+        let made = made.and_then(|(before, _)| before.rsplit(' ').next()?.parse().ok());
+        made.is_some_and(|frames: u32| frames > 60)
+    });
+    appliance.ctl("stop").ok();
+    appliance.until_status("ready");
+
+    send_to(&url);
+    appliance.ctl("live").ok();
+    appliance.until_status("live");
+    std::thread::sleep(Duration::from_secs(2));
+    appliance.ctl("stop").ok();
+    appliance.until_status("ready");
+    let packets = probe::packets(&server.reports()[0].file);
+    assert!(packets.in_order && packets.first_is_key, "{packets:?}");
+    assert!(packets.start_offset_ms.abs() < 100.0, "old sound was sent: {packets:?}");
+    assert!(packets.end_offset_ms.abs() < 200.0, "{packets:?}");
+}
+
+#[test]
+fn a_bitrate_that_is_set_while_the_encoder_is_being_opened_holds_up_to_what_the_board_bears() {
+    let _turn = one_at_a_time();
+    let (server, _folder) = server();
+    let appliance = Appliance::start(&[]);
+    appliance.stick(&stick(&server, KEY)).0.ok();
+    appliance.ctl("live").ok();
+    appliance.ctl("set video.bitrate_kbps 210").ok();
+    appliance.until_told("the new bitrate", |status| status.contains(" of 210 kb/s"));
+
+    let told = appliance.ctl("set video.bitrate_kbps 20000").ok().stdout;
+    assert!(told.contains("this board is asked for 6000 kb/s at most"), "{told}");
+    appliance.until_told("the board's most", |status| status.contains(" of 6000 kb/s"));
+}
+
+#[test]
+fn a_destination_is_tried_at_both_of_its_servers_before_anything_goes_on_air() {
+    let _turn = one_at_a_time();
+    let (server, _folder) = server();
+    let appliance = Appliance::start(&[]);
+    appliance.stick(&stick(&server, KEY)).0.ok();
+    let alone = appliance.ctl("check").ok().stdout;
+    assert!(alone.contains("TLS") && alone.contains("reachable and trusted"), "{alone}");
+
+    let nobody = format!("rtmps://127.0.0.1:{}/live", free_port());
+    appliance.ctl(&format!("set destination.tube.backup_url {nobody}")).ok();
+    // A server elsewhere does not get the key of the one before.
+    assert!(appliance.ctl_key("tube", KEY).contains("tag "));
+    let both = appliance.ctl("check tube");
+    assert!(!both.status.success(), "{}", both.stdout);
+    let said = both.stdout + &both.stderr;
+    let (first, backup) = said.split_once(&nobody).unwrap_or_else(|| panic!("{said}"));
+    assert!(first.contains(&server.url()) && first.contains("reachable and trusted"), "{said}");
+    assert!(backup.contains("refuses connections") && !said.contains(KEY), "{said}");
+    assert!(server.reports().is_empty(), "nothing went on air");
 }
 
 #[test]

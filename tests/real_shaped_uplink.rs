@@ -242,15 +242,15 @@ impl Drawn {
 
     fn look(&self, at: Duration) -> Look {
         let yours = self.last("yours: ").unwrap_or_default();
-        let waiting = yours.split(", ").find_map(|part| part.strip_suffix(" ms waiting"));
-        // "2641 of 2500 kb/s, 30 pictures/s": what it makes of what it is asked for.
-        let encoder = self.last("encoder ").unwrap_or_default();
-        let number = |text: Option<&str>| text.and_then(|text| text.parse().ok()).unwrap_or(0);
+        let number = |before: &str, after: &str| {
+            let number = |part: &str| part.strip_prefix(before)?.strip_suffix(after)?.parse().ok();
+            yours.split(", ").find_map(number).unwrap_or(0)
+        };
         Look {
             at,
             is_live: yours.contains("acknowledged"),
-            target_kbps: number(encoder.split(' ').nth(2)),
-            queue: Duration::from_millis(number(waiting)),
+            target_kbps: number("can bear ", ""),
+            queue: Duration::from_millis(number("", " ms waiting")),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! From a description to a pipeline, on the one media clock.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use gstreamer::{self as gst, prelude::*};
 
@@ -10,8 +10,10 @@ use super::{
     pipeline::PipelineDescription,
 };
 
-/// The one clock of a capture: the system's monotonic clock, counted from the start. A sound card
-/// is never the clock, because one that stops would stop the picture.
+/// The one clock of all captures of this process: the system's monotonic clock, counted from the
+/// first start. So a capture that takes another one's place goes on where that one was, and no time
+/// goes back in a stream that both feed. A sound card is never the clock, because one that stops
+/// would stop the picture.
 #[derive(Debug, Clone)]
 pub(super) struct MediaClock {
     clock: gst::Clock,
@@ -22,8 +24,9 @@ impl MediaClock {
     /// Media time starts at one second, so that what an encoder puts before the first sample has a
     /// time too.
     pub(super) fn start() -> MediaClock {
+        static BASE: OnceLock<gst::ClockTime> = OnceLock::new();
         let clock = gst::SystemClock::obtain();
-        let base = clock.time().saturating_sub(gst::ClockTime::SECOND);
+        let base = *BASE.get_or_init(|| clock.time().saturating_sub(gst::ClockTime::SECOND));
         MediaClock { clock, base }
     }
 
@@ -119,6 +122,16 @@ impl Running {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn media_time_goes_on_from_one_capture_to_the_next() {
+        gst::init().expect("GStreamer");
+        let first = MediaClock::start();
+        let at_ns = first.now_ns();
+        assert!(at_ns >= SECOND_NS, "what an encoder puts before the first sample has a time");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        assert!(MediaClock::start().now_ns() >= at_ns + 20_000_000);
+    }
 
     #[test]
     fn a_step_of_the_time_of_day_is_no_step_of_media_time() {

@@ -360,8 +360,7 @@ mod tests {
             (1920, 1088, 60, "4.2"),
             (1920, 1200, 60, "5.1"),
         ] {
-            let video =
-                VideoSettings { width, height, fps, bitrate_kbps: 1, keyframe_interval_ms: 2_000 };
+            let video = VideoSettings { width, height, fps, ..VideoSettings::of_720p() };
             assert_eq!(level(&video), expected, "{width}x{height} at {fps}");
             let tenfold = expected.parse::<f64>().expect("a number") * 10.0;
             assert_eq!(f64::from(level10(&video)), tenfold);
@@ -425,7 +424,7 @@ mod tests {
             height: 360,
             fps: 30,
             bitrate_kbps: 900,
-            keyframe_interval_ms: 2_000,
+            ..VideoSettings::of_720p()
         };
         let video_templates = VIDEO.iter().flat_map(|e| {
             let properties = e.properties.iter().map(|(_, value)| *value);

@@ -3,7 +3,7 @@
 //! Everything here is a pure function; starting a pipeline parses the text that
 //! [`PipelineDescription`] renders to, and that text is what `tests/pipelines/` reviews.
 
-use std::{fmt, path::Path};
+use std::{fmt, path::Path, time::Duration};
 
 use super::{
     encoders::{self, AudioEncoder, Memory, VideoEncoder, fill_in},
@@ -12,6 +12,7 @@ use super::{
     request::{AudioSettings, Request, VideoSettings},
     trial::Chosen,
 };
+use crate::limits::{CAPTURE_PICTURES_HELD_MAX, CAPTURE_SOUND_AHEAD_MAX};
 
 /// A pipeline: chains of elements that run beside each other.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -280,7 +281,7 @@ fn libcamera(name: Option<&str>, video: &VideoSettings) -> Chain {
              framerate=(fraction){fps}/1, colorimetry=(string)bt709, \
              interlace-mode=(string)progressive"
         ))
-        .element("queue", queue(true))
+        .element_with("queue", held_pictures(true))
 }
 
 /// A sensor of a Jetson board; its pictures lie in memory of the graphics unit and are fetched.
@@ -311,7 +312,7 @@ fn picture_tail(chain: Chain, live: bool, video: &VideoSettings) -> Chain {
         .element("videoconvert", &[("name", PICTURE_HEAD)])
         .element("videoscale", &[("add-borders", "true")])
         .text(picture_caps(video))
-        .element("queue", queue(live))
+        .element_with("queue", held_pictures(live))
         .element_with("appsink", outlet(PICTURE))
 }
 
@@ -321,7 +322,7 @@ fn coded_tail(chain: Chain) -> Chain {
     chain
         .element("h264parse", &[("name", PICTURE_HEAD)])
         .text("video/x-h264, stream-format=(string)avc, alignment=(string)au")
-        .element("queue", queue(true))
+        .element_with("queue", held_pictures(true))
         .element_with("appsink", outlet(PICTURE))
 }
 
@@ -330,17 +331,27 @@ fn sound_tail(chain: Chain, live: bool, audio: &AudioSettings) -> Chain {
         .element("audioconvert", &[("name", SOUND_HEAD)])
         .element("audioresample", &[])
         .text(raw_audio_caps(audio))
-        .element("queue", queue(live))
+        .element_with("queue", held_sound(live))
         .element_with("appsink", outlet(SOUND))
 }
 
 /// A device must never wait for us, so the oldest of what it gave goes; a clip is read ahead a
 /// little and waits. The element behind the queue holds back what is not yet due.
-fn queue(live: bool) -> &'static [(&'static str, &'static str)] {
-    const TIME: (&str, &str) = ("max-size-time", "300000000");
-    const BYTES: (&str, &str) = ("max-size-bytes", "0");
-    const BUFFERS: (&str, &str) = ("max-size-buffers", "0");
-    if live { &[("leaky", "downstream"), TIME, BYTES, BUFFERS] } else { &[TIME, BYTES, BUFFERS] }
+fn queue(live: bool, holds: Duration) -> Vec<(String, String)> {
+    let holds_ns = holds.as_nanos().to_string();
+    let bounds = [("max-size-time", holds_ns.as_str())];
+    let no_other_bounds = [("max-size-bytes", "0"), ("max-size-buffers", "0")];
+    let leaky = live.then_some(("leaky", "downstream"));
+    let properties = leaky.into_iter().chain(bounds).chain(no_other_bounds);
+    properties.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+fn held_sound(live: bool) -> Vec<(String, String)> {
+    queue(live, if live { CAPTURE_SOUND_AHEAD_MAX } else { CAPTURE_PICTURES_HELD_MAX })
+}
+
+fn held_pictures(live: bool) -> Vec<(String, String)> {
+    queue(live, CAPTURE_PICTURES_HELD_MAX)
 }
 
 fn outlet(name: &'static str) -> Vec<(String, String)> {

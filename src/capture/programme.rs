@@ -92,10 +92,16 @@ impl Programme {
         self.video().as_ref().is_some_and(|branch| branch.push(picture))
     }
 
-    /// Gives the encoder a block of samples; `false` when it was skipped.
-    pub(super) fn push_samples(&self, block: gst::Buffer) -> bool {
-        let bound = CAPTURE_AUDIO_WAITING_MAX * block.size() as u64;
-        self.samples.current_level_bytes() < bound && self.samples.push_buffer(block).is_ok()
+    /// Whether the encoder has room for a block of so many bytes. A block must not be left out: the
+    /// encoder counts samples, and all that follows would come too early.
+    pub(super) fn takes_samples(&self, bytes: usize) -> bool {
+        self.samples.current_level_bytes() < CAPTURE_AUDIO_WAITING_MAX * bytes as u64
+    }
+
+    /// Gives the encoder a block of samples.
+    pub(super) fn push_samples(&self, block: gst::Buffer) {
+        // Refused only while the programme is being shut down.
+        let _ = self.samples.push_buffer(block);
     }
 
     /// Asks the encoder for another bitrate, or for the nearest one that it takes.

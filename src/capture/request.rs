@@ -79,6 +79,8 @@ pub struct VideoSettings {
     pub fps: u32,
     /// Bitrate at start, in kbit/s.
     pub bitrate_kbps: u32,
+    /// The most that this board is asked for, in kbit/s.
+    pub bitrate_max_kbps: u32,
     /// Time between key frames, in milliseconds.
     pub keyframe_interval_ms: u32,
 }
@@ -101,6 +103,7 @@ impl VideoSettings {
             height: 720,
             fps: 30,
             bitrate_kbps: 2_500,
+            bitrate_max_kbps: CAPTURE_VIDEO_KBPS_MAX,
             keyframe_interval_ms: 2_000,
         }
     }
@@ -222,6 +225,7 @@ impl From<&Profile> for Request {
                 height: video.height,
                 fps: video.fps,
                 bitrate_kbps: video.bitrate_kbps,
+                bitrate_max_kbps: video.bitrate_max_kbps,
                 keyframe_interval_ms: video.keyframe_interval_ms,
             },
             audio: AudioSettings {

@@ -18,6 +18,8 @@ use crate::limits::{CAPTURE_AUDIO_BLOCK_SAMPLES, CAPTURE_SOUND_GRACE, CAPTURE_SO
 
 const LATENCY_NS: u64 = CAPTURE_SOUND_LATENCY.as_nanos() as u64;
 const GRACE_NS: u64 = CAPTURE_SOUND_GRACE.as_nanos() as u64;
+/// When the encoder has no room, it is looked at again after this.
+const FULL_NS: u64 = 20_000_000;
 /// A clip is read this much ahead, so that no block waits for a decoder.
 const AHEAD_MS: u64 = 200;
 
@@ -30,6 +32,8 @@ pub(super) struct Sounds {
     block: Vec<i16>,
     tone: bool,
     line: SoundLine,
+    /// The encoder has no room for the next block before this, in media time.
+    full_until_ns: Option<u64>,
     /// Since when the next block has been seen overdue.
     overdue_since_ns: Option<u64>,
     /// Which opening of the microphone the line holds.
@@ -46,6 +50,7 @@ impl Sounds {
             block: vec![0; CAPTURE_AUDIO_BLOCK_SAMPLES * audio.channels as usize],
             tone: *microphone == MicrophoneSource::Tone,
             line: SoundLine::new(audio.sample_rate_hz, audio.channels),
+            full_until_ns: None,
             overdue_since_ns: None,
             opening: 0,
             meter: SoundMeter::new(audio.sample_rate_hz, audio.channels),
@@ -82,6 +87,9 @@ impl Sounds {
     /// Until when there is nothing to do unless sound arrives.
     pub(super) fn wake_ns(&self, now_ns: u64) -> u64 {
         let complete_ns = self.complete_ns();
+        if let Some(until_ns) = self.full_until_ns {
+            return until_ns;
+        }
         if now_ns < complete_ns {
             return complete_ns;
         }
@@ -98,6 +106,12 @@ impl Sounds {
         now_ns >= *self.overdue_since_ns.get_or_insert(now_ns) + GRACE_NS
     }
 
+    /// Whether the next block, which is ready, goes to the encoder now or waits for room there.
+    fn has_room(&mut self, now_ns: u64, has_room: bool) -> bool {
+        self.full_until_ns = (!has_room).then_some(now_ns + FULL_NS);
+        has_room
+    }
+
     /// Gives the encoder every block that is there or due.
     pub(super) fn feed(
         &mut self,
@@ -109,7 +123,10 @@ impl Sounds {
         if let Some(microphone) = microphone.as_deref_mut() {
             self.listen(now_ns, microphone);
         }
-        while self.is_ready(now_ns, microphone.is_some()) {
+        let block_bytes = size_of_val(self.block.as_slice());
+        while self.is_ready(now_ns, microphone.is_some())
+            && self.has_room(now_ns, programme.takes_samples(block_bytes))
+        {
             match microphone.as_deref_mut() {
                 Some(microphone) => {
                     self.listen(now_ns, microphone);
@@ -197,6 +214,18 @@ mod tests {
             assert!(next_ns > now_ns, "it never spins");
             now_ns = next_ns;
         }
+    }
+
+    #[test]
+    fn a_block_that_the_encoder_has_no_room_for_waits_and_is_not_left_out() {
+        let mut sounds = started_at(0);
+        let now_ns = 1_000 * MS;
+        assert!(!sounds.is_ready(now_ns, true) && sounds.is_ready(now_ns + 40 * MS, true));
+        let from = sounds.position;
+        assert!(!sounds.has_room(now_ns, false));
+        assert_eq!((sounds.wake_ns(now_ns), sounds.position), (now_ns + FULL_NS, from));
+        assert!(sounds.has_room(now_ns + FULL_NS, true));
+        assert!(heard_until_ns(&mut sounds, now_ns + 2_000 * MS) > now_ns);
     }
 
     #[test]

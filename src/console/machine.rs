@@ -46,15 +46,18 @@ fn flatten(name: &str, value: &Value, lines: &mut Vec<String>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::reply::{Change, Checked, Phase};
+    use super::super::reply::{Change, Checked, CheckedServer, Phase};
     use super::*;
 
     #[test]
     fn a_block_says_yes_or_no_then_its_values_then_nothing() {
         let checked = Reply::Checked(Checked {
             name: "a".to_owned(),
-            phases: vec![Phase { name: "tcp", took_ms: 12 }],
-            failure: Some("no".to_owned()),
+            servers: vec![CheckedServer {
+                server: "rtmps://s/live".to_owned(),
+                phases: vec![Phase { name: "tcp", took_ms: 12 }],
+                failure: Some("no".to_owned()),
+            }],
         });
         let block = render(&checked);
         assert_eq!(
@@ -62,10 +65,11 @@ mod tests {
             [
                 "NACK",
                 "reply: checked",
-                "failure: no",
                 "name: a",
-                "phases.1.name: tcp",
-                "phases.1.took_ms: 12",
+                "servers.1.failure: no",
+                "servers.1.phases.1.name: tcp",
+                "servers.1.phases.1.took_ms: 12",
+                "servers.1.server: rtmps://s/live",
                 "",
             ]
         );

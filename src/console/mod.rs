@@ -34,10 +34,10 @@ pub use command::{
 pub use line::{Input, LineEditor};
 pub use rate::Allowance;
 pub use reply::{
-    About, BlackBox, Change, ChannelNumbers, Checked, ClientId, Clock, DestinationState,
-    DestinationStatus, DropNumbers, EncoderNumbers, Facts, Interface, LastEnd, LevelNumbers, Link,
-    MACHINE_VERSION, Mode, Network, PastEvent, PastNumbers, PastSample, Phase, Reply, ReplyMode,
-    SendNumbers, Server, SettingLine, Status, prompt,
+    About, BlackBox, Change, ChannelNumbers, Checked, CheckedServer, ClientId, Clock,
+    DestinationState, DestinationStatus, DropNumbers, EncoderNumbers, Facts, Interface, LastEnd,
+    LevelNumbers, Link, MACHINE_VERSION, Mode, Network, PastEvent, PastNumbers, PastSample, Phase,
+    Reply, ReplyMode, SendNumbers, Server, SettingLine, Status, prompt,
 };
 pub use session::{Said, Session};
 pub use table::{COMMANDS, SECRETS};

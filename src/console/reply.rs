@@ -107,6 +107,15 @@ pub struct Interface {
 pub struct Checked {
     /// The destination.
     pub name: String,
+    /// Its server, and its backup server if it has one.
+    pub servers: Vec<CheckedServer>,
+}
+
+/// What trying one server has shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CheckedServer {
+    /// Its address, without the key.
+    pub server: String,
     /// The phases that went well.
     pub phases: Vec<Phase>,
     /// Why the next one did not.
@@ -357,7 +366,7 @@ impl Reply {
     pub fn is_error(&self) -> bool {
         match self {
             Reply::Error { .. } => true,
-            Reply::Checked(checked) => checked.failure.is_some(),
+            Reply::Checked(checked) => checked.servers.iter().any(|it| it.failure.is_some()),
             _ => false,
         }
     }

@@ -101,7 +101,8 @@ pub static COMMANDS: &[Entry] = &[
         name: "destination test",
         arguments: "[NAME]",
         short: "the same as `check NAME`",
-        long: "Finds the server, connects and verifies its certificate. Nothing goes on air.",
+        long: "Finds the server, connects and verifies its certificate; then its backup server, if there \
+               is one. Nothing goes on air.",
         example: "destination test youtube",
         argument: Argument::Destination,
         parse: |words| maybe_named(words, |name| Service::Check { name }),
@@ -120,8 +121,8 @@ pub static COMMANDS: &[Entry] = &[
         name: "check",
         arguments: "[NAME]",
         short: "try a destination without going live",
-        long: "Finds the server, connects and verifies its certificate. The key is tried only when \
-               going live.",
+        long: "Finds the server, connects and verifies its certificate, and does the same with the \
+               backup server if there is one. The key is tried only when going live.",
         example: "check youtube",
         argument: Argument::Destination,
         parse: |words| maybe_named(words, |name| Service::Check { name }),

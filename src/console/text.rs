@@ -51,7 +51,7 @@ fn status_lines(status: &Status) -> Vec<String> {
         format!("network      {link}"),
         format!("clock        {clock}"),
     ];
-    lines.extend(status.encoder.as_ref().map(encoder_line));
+    lines.extend(status.encoder.iter().flat_map(encoder_lines));
     lines.extend(status.levels.iter().flat_map(level_lines));
     lines.extend(status.destinations.iter().flat_map(destination_lines));
     lines
@@ -125,20 +125,42 @@ fn network_lines(network: &Network) -> Vec<String> {
 fn checked_lines(checked: &Checked) -> Vec<String> {
     let phase =
         |phase: &super::reply::Phase| format!("{:14} ok {:6} ms", phase.name, phase.took_ms);
-    let mut lines: Vec<String> = checked.phases.iter().map(phase).collect();
-    lines.push(match &checked.failure {
-        None => "reachable and trusted; the key is tried only when going live".to_owned(),
-        Some(why) => format!("error: {why}"),
-    });
+    let mut lines = Vec::new();
+    for tried in &checked.servers {
+        if checked.servers.len() > 1 {
+            lines.push(format!("{}:", tried.server));
+        }
+        lines.extend(tried.phases.iter().map(phase));
+        lines.push(match &tried.failure {
+            None => "reachable and trusted; the key is tried only when going live".to_owned(),
+            Some(why) => format!("error: {why}"),
+        });
+    }
     lines
 }
 
-fn encoder_line(numbers: &EncoderNumbers) -> String {
-    let EncoderNumbers { target_kbps, actual_kbps, frames_per_s, frames } = numbers;
-    format!(
-        "encoder      {actual_kbps} of {target_kbps} kb/s, {frames_per_s:.1} frames/s, \
-         {frames} frames"
-    )
+/// The encoder in one line, and pictures that it never got in another.
+fn encoder_lines(numbers: &EncoderNumbers) -> Vec<String> {
+    let mut made = vec![
+        format!("{} of {} kb/s", numbers.actual_kbps, numbers.target_kbps),
+        format!("{:.1} frames/s", numbers.frames_per_s),
+        format!("{} frames by {}", numbers.frames, numbers.name),
+    ];
+    if numbers.restarts > 0 {
+        made.push(format!("set up anew {}", counted(numbers.restarts, "time")));
+    }
+    let mut lost = Vec::new();
+    if numbers.pictures_broken > 0 {
+        lost.push(format!("{} came broken", numbers.pictures_broken));
+    }
+    if numbers.pictures_skipped > 0 {
+        lost.push(format!("{} left out by a slow encoder", numbers.pictures_skipped));
+    }
+    let mut lines = vec![format!("encoder      {}", made.join(", "))];
+    if !lost.is_empty() {
+        lines.push(format!("pictures     {}", lost.join(", ")));
+    }
+    lines
 }
 
 /// The sound in one line, and a picture that is black, or a card that drifts, in another.
@@ -348,10 +370,14 @@ mod tests {
             because: "a accepted the stream".to_owned(),
             facts: Facts { camera: true, microphone: false, link: Link::Up, clock: Clock::Trusted },
             encoder: Some(EncoderNumbers {
+                name: "x264enc".to_owned(),
                 target_kbps: 4_000,
                 actual_kbps: 3_960,
                 frames_per_s: 29.97,
                 frames: 111_000,
+                restarts: 1,
+                pictures_broken: 3,
+                pictures_skipped: 0,
             }),
             levels: Some(LevelNumbers {
                 channels: vec![
@@ -377,7 +403,8 @@ mod tests {
              microphone   absent\n\
              network      up\n\
              clock        trusted\n\
-             encoder      3960 of 4000 kb/s, 30.0 frames/s, 111000 frames\n\
+             encoder      3960 of 4000 kb/s, 30.0 frames/s, 111000 frames by x264enc, set up anew 1 time\n\
+             pictures     3 came broken\n\
              sound        -20.7 dBFS (peak -6.0), -96.0 dBFS (peak -96.0), clock -34 ppm\n\
              picture      black for 0:01:12\n\
              a            accepted, live for 1:02:03\n\

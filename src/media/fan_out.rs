@@ -75,6 +75,16 @@ impl FanOut {
         wants_key
     }
 
+    /// A new broadcast begins: what waits of the one before, see [`GopQueue::forget`], is sent to
+    /// nobody.
+    pub fn begin_anew(&self) {
+        let mut hub = lock(&self.hub);
+        hub.configs = Configs::default();
+        for lane in &hub.lanes {
+            lock(&lane.queue).forget();
+        }
+    }
+
     /// The newest codec configuration of each track.
     pub fn latest_configs(&self) -> Configs {
         lock(&self.hub).configs.clone()
@@ -188,6 +198,32 @@ mod tests {
     fn is_ready(subscriber: &Subscriber) -> bool {
         let future = pin!(subscriber.ready());
         future.poll(&mut Context::from_waker(Waker::noop())) == Poll::Ready(())
+    }
+
+    #[test]
+    fn what_waits_of_one_broadcast_is_sent_to_nobody_in_the_next() {
+        let fan_out = FanOut::new();
+        let (idle, cut_off) = (fan_out.subscribe(), fan_out.subscribe());
+        cut_off.set_connected(false);
+        let broadcast = |from_ms| {
+            for kind in [Kind::VideoConfig, Kind::AudioConfig] {
+                fan_out.publish(frame(kind, from_ms));
+            }
+            for kind in [Kind::Audio, Kind::VideoKey, Kind::Audio, Kind::VideoDelta] {
+                fan_out.publish(frame(kind, from_ms));
+            }
+        };
+        broadcast(1_000);
+        fan_out.begin_anew();
+        assert!(!is_ready(&idle) && !is_ready(&cut_off));
+        assert_eq!(fan_out.latest_configs(), Configs::default());
+
+        cut_off.set_connected(true);
+        broadcast(9_000);
+        for subscriber in [idle, cut_off] {
+            let frames = popped(&subscriber);
+            assert!(frames.len() >= 5 && frames.iter().all(|(_, ms)| *ms == 9_000), "{frames:?}");
+        }
     }
 
     #[test]

@@ -189,6 +189,15 @@ impl GopQueue {
         }
     }
 
+    /// What waits is of a broadcast that is over, and so is the configuration: nobody is to see it in
+    /// the next one.
+    pub fn forget(&mut self) {
+        self.skipped += self.video.drop_all().total() + self.audio.drop_all().total();
+        (self.video, self.audio) = (TrackQueue::default(), TrackQueue::default());
+        (self.awaiting_key, self.started) = (true, false);
+        (self.video_paused, self.asked_ns, self.audio_from_ns) = (false, None, None);
+    }
+
     /// Whether there is a connection that frames can be sent on. Without one the queue keeps the
     /// newest GOP only and pops nothing; the next connection begins as by
     /// [`restart`](GopQueue::restart).

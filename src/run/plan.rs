@@ -17,6 +17,7 @@ pub(super) fn request(board: &capture::Request, settings: &Settings) -> capture:
     put(&mut request.video.height, settings.video.height);
     put(&mut request.video.fps, settings.video.fps);
     put(&mut request.video.bitrate_kbps, settings.video.bitrate_kbps);
+    request.video.bitrate_kbps = request.video.bitrate_kbps.min(board.video.bitrate_max_kbps);
     put(&mut request.video.keyframe_interval_ms, settings.video.keyframe_interval_ms);
     put(&mut request.audio.bitrate_kbps, settings.audio.bitrate_kbps);
     put(&mut request.audio.channels, settings.audio.channels);

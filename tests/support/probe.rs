@@ -33,7 +33,7 @@ pub struct Packets {
     pub key_frames: usize,
     /// Whether decoding can start at the first picture.
     pub first_is_key: bool,
-    /// Whether decoding times never go back, in each track.
+    /// Whether decoding times go on from each access unit to the next, in each track.
     pub in_order: bool,
     /// Longest time between two pictures, in milliseconds.
     pub largest_video_gap_ms: f64,
@@ -59,7 +59,7 @@ pub fn packets(file: &Path) -> Packets {
         audio: audio.times_ms.len(),
         key_frames: video.keys.iter().filter(|key| **key).count(),
         first_is_key: video.keys.first() == Some(&true),
-        in_order: video.times_ms.is_sorted() && audio.times_ms.is_sorted(),
+        in_order: video.goes_on() && audio.goes_on(),
         largest_video_gap_ms: video.largest_gap_ms(),
         largest_audio_gap_ms: audio.largest_gap_ms(),
         start_offset_ms: difference(audio.times_ms.first(), video.times_ms.first()),
@@ -83,6 +83,10 @@ impl Track {
         });
         let keys = ours.clone().map(|packet| packet["flags"].as_str().unwrap_or("").contains('K'));
         Track { times_ms: times_ms.collect(), keys: keys.collect() }
+    }
+
+    fn goes_on(&self) -> bool {
+        self.times_ms.is_sorted_by(|one, next| one < next)
     }
 
     fn largest_gap_ms(&self) -> f64 {

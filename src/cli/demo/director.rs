@@ -148,10 +148,11 @@ fn front_lines(view: &View) -> Vec<String> {
         lines.push(match &destination.numbers {
             None => format!("{}: {}", destination.name, destination.state.name()),
             Some(numbers) => format!(
-                "{}: {} kb/s, {} bytes acknowledged, {} ms waiting, {} dropped",
+                "{}: {} kb/s, can bear {}, {} kB acknowledged, {} ms waiting, {} dropped",
                 destination.name,
                 numbers.sent_kbps,
-                numbers.acknowledged_bytes,
+                numbers.target_kbps,
+                numbers.acknowledged_bytes / 1_000,
                 numbers.queue_ms,
                 numbers.frames_dropped
             ),

@@ -3,8 +3,10 @@
 use serde::Serialize;
 
 /// Numbers of the encoder. The appliance does not know them; the shell fills them in.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct EncoderNumbers {
+    /// The encoder of the picture, by the name of its element.
+    pub name: String,
     /// What the encoder is asked for, in kb/s.
     pub target_kbps: u32,
     /// What it delivered lately, in kb/s.
@@ -13,6 +15,12 @@ pub struct EncoderNumbers {
     pub frames_per_s: f32,
     /// Video access units since the start.
     pub frames: u64,
+    /// Times that it was set up anew or replaced, because it failed or was silent.
+    pub restarts: u64,
+    /// Pictures that the camera delivered broken; the one before was shown again.
+    pub pictures_broken: u64,
+    /// Pictures that were left out because the encoder was too slow.
+    pub pictures_skipped: u64,
 }
 
 /// What picture and sound are like. The appliance does not know it; the shell fills it in.

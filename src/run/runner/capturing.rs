@@ -40,6 +40,7 @@ impl Runner {
         match order {
             PipelineOrder::Start { run } => {
                 self.on_air = self.request.clone();
+                self.fan_out.begin_anew();
                 self.start_capture(run);
             }
             PipelineOrder::Stop => self.stop_capture(),
@@ -150,5 +151,7 @@ impl Runner {
         }
         let acts = self.capture.opened(self.clock.now(), run, started.ok());
         self.carry_out(acts);
+        // It begins with the bitrate of the broadcast's begin.
+        self.steer_encoder();
     }
 }

@@ -40,8 +40,8 @@ impl Rates {
 impl Runner {
     pub(super) fn add_numbers(&self, status: &mut Status) {
         if self.capture.running().is_some() {
-            status.encoder = self.rates.encoder;
-            status.levels = self.rates.encoder.map(|_| level_numbers(&self.rates.capture));
+            status.encoder.clone_from(&self.rates.encoder);
+            status.levels = status.encoder.as_ref().map(|_| level_numbers(&self.rates.capture));
         }
         for shown in &mut status.destinations {
             let id = DestinationId(shown.id);
@@ -66,11 +66,16 @@ impl Runner {
         let bytes = stats.video_bytes.saturating_sub(before.video_bytes);
         let frames = stats.video_frames.saturating_sub(before.video_frames);
         let encoder = EncoderNumbers {
+            name: stats.video_encoder.clone(),
             target_kbps: stats.bitrate_kbps,
             actual_kbps: kbps(bytes, seconds),
             frames_per_s: (frames as f64 / seconds) as f32,
             frames: stats.video_frames,
+            restarts: stats.encoder_restarts,
+            pictures_broken: stats.pictures_broken,
+            pictures_skipped: stats.pictures_skipped,
         };
+        let of_encoder = (encoder.target_kbps, encoder.actual_kbps);
         self.rates.encoder = Some(encoder);
         for (id, running) in &self.destinations {
             let numbers = *running.handle.numbers.borrow();
@@ -90,7 +95,6 @@ impl Runner {
             is_connected.then(|| (*id, self.send_numbers(*id, running)))
         };
         let numbers: Vec<_> = self.destinations.iter().filter_map(connected).collect();
-        let of_encoder = (encoder.target_kbps, encoder.actual_kbps);
         let of_destinations = numbers.iter().map(|(id, numbers)| (*id, numbers));
         self.recorder.sample(now, of_encoder, of_destinations);
     }

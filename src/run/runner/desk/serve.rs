@@ -3,11 +3,12 @@
 use tokio::task::spawn_blocking;
 
 use crate::appliance::Event;
+use crate::clock::Clock;
 use crate::config;
 use crate::config::schema::{self, Kind, Section, Setting};
 use crate::console::{
-    Checked, ClientId, MACHINE_VERSION, Network, Phase, Reply, ReplyMode, Service, SettingLine,
-    Stick, Typed,
+    Checked, CheckedServer, ClientId, MACHINE_VERSION, Network, Phase, Reply, ReplyMode, Service,
+    SettingLine, Stick, Typed,
 };
 use crate::device::network;
 use crate::run::Input;
@@ -96,8 +97,12 @@ impl Runner {
         let is_of_encoder = (name.starts_with("video.") || name.starts_with("audio."))
             && !["video.bitrate_kbps", "video.follow"].contains(&name.as_str());
         let on_air = !self.capture.is_off();
+        let most_kbps = self.of_board.video.bitrate_max_kbps;
+        let is_beyond = || value.0.parse().is_ok_and(|kbps: u32| kbps > most_kbps);
         let done = if is_of_encoder && on_air {
             format!("{name} is set; it holds from the next broadcast")
+        } else if name == "video.bitrate_kbps" && is_beyond() {
+            format!("{name} is set; this board is asked for {most_kbps} kb/s at most")
         } else {
             format!("{name} is set")
         };
@@ -190,22 +195,22 @@ impl Runner {
         Reply::Network(Network { interfaces, link: facts.link, clock: facts.clock, managed })
     }
 
-    /// Tries a destination on a task of its own; the answer comes when it is known.
+    /// Tries a destination's servers on a task of its own; the answer comes when it is known.
     fn check(&mut self, from: ClientId, name: &str) -> Option<Reply> {
         let running = self.destinations.values().find(|d| d.settings.name == name);
         let Some(running) = running else { return Some(no_such(name)) };
         let Some(target) = running.settings.target.clone() else {
             return Some(Reply::error(format!("{name} lacks an address or a key; see `show`")));
         };
+        let targets = [Some(target), running.settings.backup.clone()];
         let (clock, inputs, name) = (self.clock, self.inputs.clone(), name.to_owned());
         tokio::spawn(async move {
-            let publish::Preflight { phases, failure, .. } =
-                publish::preflight(clock, &target, publish::Depth::Connect).await;
-            let phases =
-                phases.iter().map(|p| Phase { name: p.name, took_ms: p.took_ms }).collect();
-            let failure = failure.map(|error| error.to_string());
-            let checked = Reply::Checked(Checked { name, phases, failure });
-            let _ = inputs.send(Input::Answered(from, checked)).await;
+            let mut servers = Vec::new();
+            for target in targets.into_iter().flatten() {
+                servers.push(checked(clock, &target).await);
+            }
+            let _ =
+                inputs.send(Input::Answered(from, Reply::Checked(Checked { name, servers }))).await;
         });
         None
     }
@@ -250,6 +255,16 @@ impl Runner {
         }
         spawn_blocking(crate::device::reboot);
         Some(Reply::text(["the machine starts anew"]))
+    }
+}
+
+async fn checked(clock: Clock, target: &publish::Target) -> CheckedServer {
+    let publish::Preflight { phases, failure, .. } =
+        publish::preflight(clock, target, publish::Depth::Connect).await;
+    CheckedServer {
+        server: target.server(),
+        phases: phases.iter().map(|p| Phase { name: p.name, took_ms: p.took_ms }).collect(),
+        failure: failure.map(|error| error.to_string()),
     }
 }
 
