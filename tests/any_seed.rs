@@ -138,6 +138,8 @@ enum Soon {
     Pipeline(u64, PipelineEvent),
     /// The pipeline has released its devices.
     PipelineGone(u64),
+    /// A factory reset has reached the disk.
+    SettingsGone,
     Owner,
 }
 
@@ -159,6 +161,8 @@ struct World {
     stop_by: Option<Duration>,
     latched: bool,
     may_resume: bool,
+    /// There was a factory reset, and nobody has wished to be live since.
+    forgotten: bool,
     exit_by: Option<Duration>,
     exited: bool,
     seen: HashSet<Indication>,
@@ -204,6 +208,7 @@ impl World {
             stop_by: None,
             latched: latched_live,
             may_resume: latched_live,
+            forgotten: false,
             exit_by: None,
             exited: false,
             seen: HashSet::new(),
@@ -334,7 +339,11 @@ impl World {
                 }
                 Ok(())
             }
-            Soon::Owner if self.calm => Ok(()),
+            Soon::Owner | Soon::SettingsGone if self.calm => Ok(()),
+            Soon::SettingsGone => {
+                self.targets.clear();
+                self.deliver(Event::Targets(Vec::new()))
+            }
             Soon::Owner => {
                 let pause = ms(if self.rng.u8(..3) == 0 {
                     self.rng.u64(..300)
@@ -385,12 +394,27 @@ impl World {
             82..89 => Event::Source(Source::Camera, Presence::Back),
             89..92 => Event::Source(Source::Microphone, Presence::Lost),
             92..97 => Event::Source(Source::Microphone, Presence::Back),
+            97 if self.rng.bool() => self.some_consent(),
             97 => Event::Booted,
+            98 if self.rng.u8(..3) == 0 => self.some_reset(),
             98 if self.rng.bool() => self.some_stranger(),
             98 => self.some_moment(),
             _ if self.rng.u8(..4) == 0 => Event::Terminate,
             _ => Event::Button(Gesture::Press),
         }
+    }
+
+    /// The settings' consent to go live with slate or silence.
+    fn some_consent(&mut self) -> Event {
+        Event::StartWithout { camera: self.rng.u8(..4) == 0, microphone: self.rng.bool() }
+    }
+
+    /// A factory reset, by the button or not; the settings are gone as soon as the disk has done it, if ever.
+    fn some_reset(&mut self) -> Event {
+        if self.rng.u8(..4) > 0 {
+            self.within_ms(4_000, Soon::SettingsGone);
+        }
+        if self.rng.bool() { Event::Forget } else { Event::Button(Gesture::Reset) }
     }
 
     /// The address is gone that some attempt came from, or came from a while ago.
@@ -626,10 +650,13 @@ impl World {
 
     fn note_wishes(&mut self, event: &Event, mode: Mode) {
         let live = is_wish_for_live(event);
-        let stop = matches!(
-            event,
-            Event::Button(Gesture::Hold) | Event::Console { command: Command::Stop, .. }
-        );
+        let reset = is_reset(event);
+        let stop = reset
+            || matches!(
+                event,
+                Event::Button(Gesture::Hold) | Event::Console { command: Command::Stop, .. }
+            );
+        self.forgotten = !live && (self.forgotten || (reset && !self.exited));
         // A stop of a box that is stopping already does not begin its two seconds anew.
         if stop && (self.stop_by.is_none() || mode != Mode::Stopping) {
             self.stop_by = Some(self.now + STOPPING_TIMEOUT + ms(5));
@@ -670,6 +697,7 @@ impl World {
 
     /// Does what the appliance wants done, and checks every promise.
     fn perform(&mut self, because: Option<(&Event, Mode)>) -> Kept {
+        let is_by_button = matches!(because, Some((Event::Button(Gesture::Reset), _)));
         let mut orders = Vec::new();
         let mut count = 0;
         while let Some(action) = self.appliance.poll_action() {
@@ -680,7 +708,8 @@ impl World {
             }
             match action {
                 // The model asks for nothing that the hands answer.
-                Action::Serve { .. } | Action::Forget => panic!("nobody asked"),
+                Action::Serve { .. } => panic!("nobody asked"),
+                Action::Forget => keep(is_by_button, || "nobody asked for a reset".into())?,
                 Action::Publish(order) => {
                     self.check_order(order)?;
                     orders.push(order);
@@ -718,6 +747,9 @@ impl World {
                 let ledger = self.ledger.entry(dest.0).or_default();
                 keep(ledger.attempt == 0 || ledger.over, || {
                     format!("{dest:?} is opened while attempt {} is not over", ledger.attempt)
+                })?;
+                keep(!self.forgotten, || {
+                    format!("{dest:?} is opened although all was to be forgotten")
                 })?;
                 keep(!ledger.ended_for_good, || {
                     format!("{dest:?} is opened by itself after it was kicked or cannot work")
@@ -784,6 +816,8 @@ impl World {
             keep(!is || destination.server.is_none_or(|says| Some(says) == server), || {
                 format!("{} is at {server:?}, says {:?}", destination.name, destination.server)
             })?;
+            let waits = destination.state == DestinationState::Waiting;
+            keep(!waits || !self.forgotten, || "a wait after a factory reset".to_owned())?;
             let wait_ms = destination.next_attempt_in_ms.unwrap_or(0);
             keep(wait_ms <= 72_000, || format!("a wait of {wait_ms} ms"))?;
         }
@@ -811,6 +845,9 @@ impl World {
         keep(!on_air || self.latched, || "on air, but a power cut would forget it".to_owned())?;
         let resting = matches!(mode, Mode::Ready | Mode::NeedsSetup);
         keep(!resting || !self.latched || self.may_resume, || "at rest, yet latched".to_owned())?;
+        keep(!self.forgotten || (!self.latched && !on_air), || {
+            format!("{mode:?}, latched: {}, after a factory reset", self.latched)
+        })?;
         let soon = self.appliance.poll_timeout().is_some_and(|at| at <= self.now + FAULT_WAIT_MAX);
         keep(mode != Mode::Fault || soon == self.latched, || {
             format!("a fault that is tried again: {soon}, to be live: {}", self.latched)
@@ -833,6 +870,10 @@ impl World {
 
 fn is_wish_for_live(event: &Event) -> bool {
     matches!(event, Event::Button(Gesture::Press) | Event::Console { command: Command::Live, .. })
+}
+
+fn is_reset(event: &Event) -> bool {
+    matches!(event, Event::Forget | Event::Button(Gesture::Reset))
 }
 
 fn is_lost_source(because: Option<(&Event, Mode)>) -> bool {

@@ -5,6 +5,7 @@
 //! it does by itself. `FIRSTMILE_BLESS=1` writes the transcripts anew; the diff is then reviewed.
 //!
 //! What can happen: `boot`, `targets a b/2 c/nokey d/backup` (name, revision), `down`, `press`, `hold`,
+//! `reset` (by the button), `forget` (what the console's factory reset comes to),
 //! `camera lost`, `microphone back`, `link changed`, `clock trusted`, `playing`, `first key`,
 //! `pipeline fails encoder WORDS`, `pipeline ended`, `a accepts`, `a returns`,
 //! `a stranded`, `a ends busy WORDS` (`a#1 …` for
@@ -195,6 +196,8 @@ impl Stage {
             ("down", _) => Event::Button(Gesture::Down),
             ("press", _) => Event::Button(Gesture::Press),
             ("hold", _) => Event::Button(Gesture::Hold),
+            ("reset", _) => Event::Button(Gesture::Reset),
+            ("forget", _) => Event::Forget,
             ("targets", names) => {
                 Event::Targets(names.split_whitespace().map(target).collect::<Option<_>>()?)
             }
