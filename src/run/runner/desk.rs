@@ -20,9 +20,6 @@ use crate::limits::CONSOLE_LINE_BYTES_MAX;
 use crate::run::Input;
 use crate::run::keeper::Keeper;
 
-/// What is said of the network's settings while there are none.
-pub(super) const NOT_SET: &str = "the system's own; none are set here";
-
 /// What the desk remembers of those who ask.
 pub(super) struct Desk {
     clients: BTreeMap<ClientId, Client>,
