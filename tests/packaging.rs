@@ -223,6 +223,18 @@ fn the_service_and_nobody_else_may_change_the_network_by_network_manager() {
     assert!(unit.contains("AF_UNIX"), "nmcli asks over D-Bus, which is a Unix socket");
     let package = fs::read_to_string("Cargo.toml").expect("the package");
     assert!(package.contains("[\"systemd/polkit.rules\", \"usr/share/polkit-1/rules.d/"));
+    // polkit before 0.106 reads another language, and must hear the same.
+    assert!(package.contains("\"var/lib/polkit-1/localauthority/10-vendor.d/firstmile.pkla\""));
+    let local = fs::read_to_string("debian/firstmile.pkla").expect("the same for old polkits");
+    let said = |key: &str| local.lines().find_map(|line| line.strip_prefix(key));
+    assert_eq!(said("Identity=unix-user:"), Some(user));
+    let quoted = rules.split('"').filter(|word| word.starts_with("org.freedesktop."));
+    assert_eq!(
+        said("Action=").expect("actions").split(';').collect::<Vec<_>>(),
+        quoted.collect::<Vec<_>>()
+    );
+    // A service is in no session, which is neither an active nor an inactive one.
+    assert_eq!(said("ResultAny="), Some("yes"));
 }
 
 /// What the package's last script does in a system of its own, and what it tells `nmcli`.
