@@ -261,6 +261,8 @@ pub struct Status {
     pub for_ms: u64,
     /// Why.
     pub because: String,
+    /// What is wrong beside that, if anything.
+    pub note: Option<String>,
     /// What is true about the world.
     pub facts: Facts,
     /// Numbers of the encoder, while it runs.

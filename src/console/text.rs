@@ -46,11 +46,14 @@ fn status_lines(status: &Status) -> Vec<String> {
     let mut lines = vec![
         format!("state        {} for {}", status.mode.name(), clock_time(status.for_ms)),
         format!("because      {}", status.because),
+    ];
+    lines.extend(status.note.iter().map(|note| format!("note         {note}")));
+    lines.extend([
         format!("camera       {}", present(facts.camera)),
         format!("microphone   {}", present(facts.microphone)),
         format!("network      {link}"),
         format!("clock        {clock}"),
-    ];
+    ]);
     lines.extend(status.encoder.iter().flat_map(encoder_lines));
     lines.extend(status.levels.iter().flat_map(level_lines));
     lines.extend(status.destinations.iter().flat_map(destination_lines));
@@ -368,6 +371,7 @@ mod tests {
             mode: Mode::Live,
             for_ms: 3_723_400,
             because: "a accepted the stream".to_owned(),
+            note: Some("a power cut would not find the box as it is: disk full".to_owned()),
             facts: Facts { camera: true, microphone: false, link: Link::Up, clock: Clock::Trusted },
             encoder: Some(EncoderNumbers {
                 name: "x264enc".to_owned(),
@@ -399,6 +403,7 @@ mod tests {
             text,
             "state        live for 1:02:03\n\
              because      a accepted the stream\n\
+             note         a power cut would not find the box as it is: disk full\n\
              camera       present\n\
              microphone   absent\n\
              network      up\n\

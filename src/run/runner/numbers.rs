@@ -39,6 +39,7 @@ impl Rates {
 
 impl Runner {
     pub(super) fn add_numbers(&self, status: &mut Status) {
+        status.note.clone_from(&self.desk.note);
         if self.capture.running().is_some() {
             status.encoder.clone_from(&self.rates.encoder);
             status.levels = status.encoder.as_ref().map(|_| level_numbers(&self.rates.capture));
