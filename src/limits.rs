@@ -53,6 +53,8 @@ pub const RTMP_OUT_HIGH_WATER_BYTES: usize = 256 * 1024;
 /// The same while a running programme is sent: what is in the session can no longer be dropped. One
 /// part of a frame at 6 Mb/s, 130 ms at 1 Mb/s.
 pub const RTMP_OUT_LIVE_BYTES: usize = 16 * 1024;
+/// The same while a file is sent: what TLS takes at once. More only keeps pieces of the file in memory.
+pub const FILE_AHEAD_BYTES: usize = 64 * 1024;
 /// A message above this is still sent, with one warning: nginx-rtmp's default limit is 1 MB.
 pub const RTMP_MESSAGE_WARN_BYTES: usize = 1_000_000;
 /// Window acknowledgement size we ask the server for at first and at most: at 6 Mb/s about eight
@@ -121,6 +123,11 @@ pub const DEAD_PATH_TIMEOUT: Duration = Duration::from_millis(4_250);
 pub const RATE_MEASURED_FOR: Duration = Duration::from_secs(2);
 /// How often delivery is looked at while bytes are waiting.
 pub const PROGRESS_TICK: Duration = Duration::from_millis(250);
+/// Tags of a file that are due within this time of one another go together, the later ones that much
+/// early: a wake-up costs more than what is sent in it. As long as an access unit of AAC at 48 kHz, so
+/// that each picture goes with the sound beside it; players keep ten times as much in store. The
+/// running programme does not wait: each of its frames goes as it comes.
+pub const FILE_TAGS_TOGETHER: Duration = Duration::from_millis(22);
 /// From an ordered stop to the closed wire, whatever the server does.
 pub const STOP_TIMEOUT: Duration = Duration::from_millis(1_800);
 /// Media that may hide unsent in the kernel, in bytes: 44 ms at 6 Mb/s, 260 ms at 1 Mb/s.
@@ -340,15 +347,16 @@ pub const BUTTON_HOLD: Duration = Duration::from_secs(2);
 pub const BUTTON_STUCK: Duration = Duration::from_secs(10);
 /// How often a button, a port or a light that cannot be opened is tried again.
 pub const DEVICE_REOPEN_INTERVAL: Duration = Duration::from_secs(2);
-/// What is pressed this long after the program's start was so when the box was switched on; what is
-/// replugged later was not.
+/// What is pressed this long after the first start of the program was so when the box was switched on;
+/// what is replugged later was not.
 pub const POWER_UP: Duration = Duration::from_secs(5);
+/// Where no service manager tells runs apart, one that begins this long after power-up is the first:
+/// slow boards take a minute to get there.
+pub const BOOT: Duration = Duration::from_secs(120);
 /// A reset button held for this long, or the other one from power-up on, arms a factory reset.
 pub const RESET_HOLD: Duration = Duration::from_secs(10);
 /// An armed factory reset happens when the button is let go within this time.
 pub const RESET_LET_GO: Duration = Duration::from_secs(5);
-/// Settings of the network that wait for NetworkManager; only the newest matter.
-pub const NETWORK_ORDERS_MAX: usize = 4;
 /// One call of `nmcli`; it waits for nothing, and a loaded board takes a second.
 pub const NMCLI_TIMEOUT: Duration = Duration::from_secs(20);
 /// Settings of the network that NetworkManager did not take are handed over again after this time.
@@ -537,3 +545,4 @@ const _: () = assert!(PACE_HEAVY_DELAY.as_millis() < PACE_EMERGENCY_DELAY.as_mil
 const _: () =
     assert!(PACE_POINTS_MAX as u128 * PACE_TICK.as_millis() / 2 > DEAD_PATH_TIMEOUT.as_millis());
 const _: () = assert!(RTMP_OUT_LIVE_BYTES <= RTMP_OUT_HIGH_WATER_BYTES);
+const _: () = assert!(FILE_AHEAD_BYTES <= RTMP_OUT_HIGH_WATER_BYTES);

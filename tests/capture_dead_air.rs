@@ -164,6 +164,7 @@ fn is_still(pair: &[(Shown, bool)]) -> bool {
     }
 }
 
+// Shows F24, F25.
 #[test]
 fn a_camera_that_is_unplugged_and_then_freezes_is_replaced_by_the_slate_at_a_real_server() {
     let _turn = one_at_a_time();
@@ -214,6 +215,7 @@ fn a_camera_that_changes_its_format_goes_on_in_the_same_programme() {
     assert!(matches!(pictures.last(), Some((Shown::Camera(_), _))));
 }
 
+// Shows F26.
 #[test]
 fn a_microphone_that_is_unplugged_becomes_silence_at_a_real_server() {
     let _turn = one_at_a_time();
@@ -231,8 +233,14 @@ fn a_microphone_that_is_unplugged_becomes_silence_at_a_real_server() {
     let loud = loud_tenths(&record);
     let runs: Vec<(bool, usize)> =
         loud.chunk_by(|a, b| a == b).map(|run| (run[0], run.len())).collect();
-    let silent = runs.iter().filter(|(loud, tenths)| !loud && *tenths >= 5).count();
-    assert_eq!(silent, 1, "one silence: {runs:?}");
+    let silences: Vec<usize> = runs
+        .iter()
+        .filter(|(loud, tenths)| !loud && *tenths >= 5)
+        .map(|(_, tenths)| *tenths)
+        .collect();
+    let [silence] = silences.as_slice() else { panic!("one silence: {runs:?}") };
+    // Until the loss is seen and a second more it was unplugged; then it has 3 s.
+    assert!(*silence <= 15 + 10 + 30, "the sound came back after {silence} tenths of a second");
     assert!(loud.iter().rev().take(5).any(|loud| *loud), "the sound is back: {runs:?}");
     assert!(losses(&pictures(&record)).is_empty(), "the picture has nothing to do with it");
 }

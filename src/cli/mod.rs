@@ -60,8 +60,9 @@ pub fn main() -> ExitCode {
     };
     let outcome = runtime.block_on(async {
         match arguments.command {
-            Command::Run(args) => run::run(args).await,
-            Command::Demo(args) => demo::run(args).await,
+            // On the heap, for they are large, and the rest need not pay for it.
+            Command::Run(args) => Box::pin(run::run(args)).await,
+            Command::Demo(args) => Box::pin(demo::run(args)).await,
             Command::Push(args) => {
                 log::to_stderr("warn");
                 push::run(args).await

@@ -249,12 +249,18 @@ impl LineEditor {
             echo.extend_from_slice(b"\r\n");
             return Some(Input::TooLong);
         }
-        self.line.insert(self.cursor, c);
-        self.line_bytes += c.len_utf8();
-        self.cursor += 1;
-        show(&self.line[self.cursor - 1..], echo);
-        back(self.line.len() - self.cursor, echo);
+        self.insert_fitting(&[c], echo);
         None
+    }
+
+    /// Inserts characters for which there is room. What follows them is shown once, not for each.
+    fn insert_fitting(&mut self, chars: &[char], echo: &mut Vec<u8>) {
+        let from = self.cursor;
+        self.line.splice(from..from, chars.iter().copied());
+        self.line_bytes += chars.iter().map(|c| c.len_utf8()).sum::<usize>();
+        self.cursor += chars.len();
+        show(&self.line[from..], echo);
+        back(self.line.len() - self.cursor, echo);
     }
 
     fn enter(&mut self, echo: &mut Vec<u8>) -> Input {
@@ -339,11 +345,9 @@ impl LineEditor {
             echo.extend_from_slice(b"\r\n");
             self.redraw(echo);
         }
-        for c in rest.chars() {
-            // A name that does not fit any more is left as typed.
-            if self.line_bytes + c.len_utf8() <= CONSOLE_LINE_BYTES_MAX {
-                self.insert(c, echo);
-            }
+        // A name that does not fit any more is left as typed.
+        if self.line_bytes + rest.len() <= CONSOLE_LINE_BYTES_MAX {
+            self.insert_fitting(&rest.chars().collect::<Vec<_>>(), echo);
         }
     }
 }

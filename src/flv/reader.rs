@@ -1,6 +1,7 @@
 //! Reads FLV files piece by piece.
 
 use std::collections::VecDeque;
+use std::mem;
 
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -53,6 +54,8 @@ pub struct Reader {
     pieces: VecDeque<Bytes>,
     /// Bytes in `pieces`.
     available: usize,
+    /// The beginning of a body that spans pieces, so that these can be let go.
+    joined: BytesMut,
     /// Where in the file the first byte of `pieces` stands.
     offset: u64,
     state: State,
@@ -87,7 +90,13 @@ impl Default for Reader {
 impl Reader {
     /// At the start of a file.
     pub fn new() -> Reader {
-        Reader { pieces: VecDeque::new(), available: 0, offset: 0, state: State::Header }
+        Reader {
+            pieces: VecDeque::new(),
+            available: 0,
+            joined: BytesMut::new(),
+            offset: 0,
+            state: State::Header,
+        }
     }
 
     /// Takes the next piece of the file, of any size.
@@ -169,28 +178,29 @@ impl Reader {
 
     /// The next `count` bytes once they are all there; shared if they lie in one piece.
     fn take(&mut self, count: usize) -> Option<Bytes> {
-        if self.available < count {
-            return None;
-        }
         match self.pieces.front() {
-            Some(piece) if piece.len() >= count => {
+            Some(piece) if self.joined.is_empty() && piece.len() >= count => {
                 let taken = piece.slice(..count);
                 self.advance(count);
                 Some(taken)
             }
-            _ => Some(self.join(count)),
+            _ => self.join(count),
         }
     }
 
-    fn join(&mut self, count: usize) -> Bytes {
-        let mut joined = BytesMut::with_capacity(count);
-        while joined.len() < count {
-            let Some(piece) = self.pieces.front() else { break };
-            let part = piece.slice(..piece.len().min(count - joined.len()));
-            self.advance(part.len());
-            joined.extend_from_slice(&part);
+    fn join(&mut self, count: usize) -> Option<Bytes> {
+        if self.joined.is_empty() {
+            self.joined.reserve(count);
         }
-        joined.freeze()
+        while let Some(piece) = self.pieces.front() {
+            let part = piece.slice(..piece.len().min(count - self.joined.len()));
+            if part.is_empty() {
+                break;
+            }
+            self.advance(part.len());
+            self.joined.extend_from_slice(&part);
+        }
+        (self.joined.len() == count).then(|| mem::take(&mut self.joined).freeze())
     }
 
     /// Drops `count` bytes, which are there.
@@ -334,6 +344,22 @@ mod tests {
             assert!(piece.as_ptr_range().contains(&tag.body.as_ptr()));
         }
         assert_eq!(reader.finish(), Ok(()));
+    }
+
+    #[test]
+    fn of_a_body_that_spans_pieces_none_is_kept() {
+        let mut file = writer::header(true, true).to_vec();
+        append(&mut file, &writer::tag(TagKind::Video, 0, 100_000), &[7; 100_000]);
+        let mut reader = Reader::new();
+        let mut pieces = file.chunks(10_000).map(Bytes::copy_from_slice).peekable();
+        while let Some(piece) = pieces.next().filter(|_| pieces.peek().is_some()) {
+            reader.push(piece.clone());
+            assert_eq!(reader.next_tag(), Ok(None));
+            assert!(piece.is_unique(), "it could be read into again");
+        }
+        reader.push(Bytes::copy_from_slice(&file[100_000..]));
+        let whole = reader.next_tag().unwrap().expect("a tag");
+        assert_eq!(whole, tag(TagKind::Video, 0, &[7; 100_000]));
     }
 
     #[test]

@@ -238,7 +238,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Source> Drive<'_, S, M> {
                         return Err(self.last_words(error, inbox, &state).await);
                     }
                 }
-                () = alarm.ring(deadline, None) => {
+                () = alarm.ring(deadline) => {
                     let now = self.clock.now();
                     if state.stop_by.is_some_and(|by| now >= by) {
                         return Ok(state.numbers);

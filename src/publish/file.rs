@@ -11,6 +11,7 @@ use bytes::{Bytes, BytesMut};
 use crate::clock::{Alarm, Clock};
 use crate::flv::metadata;
 use crate::flv::reader::{Reader, Tag, TagKind};
+use crate::limits::{FILE_AHEAD_BYTES, FILE_TAGS_TOGETHER};
 use crate::rtmp::Session;
 
 use super::drive::{Sent, Source};
@@ -18,9 +19,7 @@ use super::drive::{Sent, Source};
 /// How much of the file is read at once; message bodies share this memory.
 const PIECE_BYTES: usize = 128 * 1024;
 
-/// Tags that are read ahead to find one that is due at another time; each is below 4 MiB, and most
-/// are in memory with their piece anyway.
-const AHEAD_TAGS_MAX: usize = 4;
+const TOGETHER_MS: u64 = FILE_TAGS_TOGETHER.as_millis() as u64;
 
 /// An FLV file as a source of media.
 pub struct FlvFile {
@@ -29,6 +28,8 @@ pub struct FlvFile {
     reader: Reader,
     pace: Option<Clock>,
     started_at: Option<Duration>,
+    /// What is due before this goes along with what has just been sent.
+    together_until_ms: u64,
     rounds: u32,
     rounds_left: u32,
     /// The server has to get everything from the first byte again.
@@ -37,9 +38,9 @@ pub struct FlvFile {
     offset_ms: u64,
     last_ms: u64,
     step_ms: u64,
-    /// The next tags with their times, at most [`AHEAD_TAGS_MAX`].
-    ahead: VecDeque<(u64, Tag)>,
-    /// Nothing comes after what is ahead, or why it cannot be read.
+    /// The next tag with its time.
+    next: Option<(u64, Tag)>,
+    /// Nothing comes any more, or why it cannot be read.
     ending: Option<Result<(), String>>,
     alarm: Option<Alarm>,
     /// What was read into, oldest first; to be used again once no message refers to it.
@@ -61,13 +62,14 @@ impl FlvFile {
             reader: Reader::new(),
             pace,
             started_at: None,
+            together_until_ms: 0,
             rounds,
             rounds_left: rounds,
             restarts: false,
             offset_ms: 0,
             last_ms: 0,
             step_ms: 0,
-            ahead: VecDeque::new(),
+            next: None,
             ending: None,
             alarm: None,
             pieces: VecDeque::new(),
@@ -84,30 +86,22 @@ impl FlvFile {
     /// From the first byte, for a server that got something of it in vain.
     fn begin_again(&mut self) -> Result<(), String> {
         self.restarts = false;
-        self.ahead.clear();
+        self.next = None;
         self.ending = None;
         self.rounds_left = self.rounds;
-        (self.started_at, self.offset_ms, self.last_ms) = (None, 0, 0);
+        (self.started_at, self.together_until_ms) = (None, 0);
+        (self.offset_ms, self.last_ms) = (0, 0);
         self.seek_to_start()
     }
 
-    /// Reads the next tag, and where times matter on to one that is due later.
     fn look_ahead(&mut self) {
-        while self.ending.is_none() && !self.sees_enough() {
-            match self.read_tag() {
-                Ok(Some(next)) => self.ahead.push_back(next),
-                Ok(None) => self.ending = Some(Ok(())),
-                Err(words) => self.ending = Some(Err(words)),
-            }
+        if self.ending.is_some() || self.next.is_some() {
+            return;
         }
-    }
-
-    fn sees_enough(&self) -> bool {
-        match (self.ahead.front(), self.ahead.back()) {
-            (Some((next_ms, _)), Some((last_ms, _))) => {
-                self.pace.is_none() || *last_ms > *next_ms + 1 || self.ahead.len() >= AHEAD_TAGS_MAX
-            }
-            _ => false,
+        match self.read_tag() {
+            Ok(Some(next)) => self.next = Some(next),
+            Ok(None) => self.ending = Some(Ok(())),
+            Err(words) => self.ending = Some(Err(words)),
         }
     }
 
@@ -179,6 +173,8 @@ impl FlvFile {
 }
 
 impl Source for FlvFile {
+    const AHEAD_BYTES: usize = FILE_AHEAD_BYTES;
+
     fn begin(&mut self, _session: &mut Session) {
         self.started_at = self.started_at.or(self.pace.map(|clock| clock.now()));
     }
@@ -193,14 +189,17 @@ impl Source for FlvFile {
             self.begin(session);
         }
         self.look_ahead();
-        let Some((time_ms, tag)) = self.ahead.pop_front() else {
+        let Some((time_ms, tag)) = self.next.take() else {
             return self.ending.clone().unwrap_or(Ok(())).map(|()| Sent::End);
         };
         if let (Some(clock), Some(due)) = (self.pace, self.due_at(time_ms))
-            && clock.now() < due
+            && time_ms >= self.together_until_ms
         {
-            self.ahead.push_front((time_ms, tag));
-            return Ok(Sent::NothingYet);
+            if clock.now() < due {
+                self.next = Some((time_ms, tag));
+                return Ok(Sent::NothingYet);
+            }
+            self.together_until_ms = time_ms + TOGETHER_MS;
         }
         match tag.kind {
             TagKind::Video => session.send_video(time_ms, &[], tag.body),
@@ -213,13 +212,71 @@ impl Source for FlvFile {
     }
 
     async fn ready(&mut self) {
-        let (Some((next_ms, _)), Some((then_ms, _))) = (self.ahead.front(), self.ahead.back())
-        else {
-            return;
-        };
+        let Some((next_ms, _)) = &self.next else { return };
         if let (Some(clock), Some(next)) = (self.pace, self.due_at(*next_ms)) {
-            let then = self.due_at(*then_ms);
-            self.alarm.get_or_insert_with(|| Alarm::new(clock)).ring(next, then).await;
+            self.alarm.get_or_insert_with(|| Alarm::new(clock)).ring(next).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flv::writer;
+    use crate::rtmp::{ConnectOrder, SessionConfig};
+    use crate::secret::StreamKey;
+
+    const SOUND_MS: [u32; 5] = [0, 21, 43, 64, 85];
+    const PICTURES_MS: [u32; 4] = [0, 33, 67, 100];
+
+    fn programme(path: &Path) -> Vec<u32> {
+        let mut tags: Vec<(u32, TagKind)> = SOUND_MS.map(|at| (at, TagKind::Audio)).to_vec();
+        tags.extend(PICTURES_MS.map(|at| (at, TagKind::Video)));
+        tags.sort_by_key(|(at, _)| *at);
+        let mut bytes = writer::header(true, true).to_vec();
+        for (at, kind) in &tags {
+            bytes.extend_from_slice(&writer::tag(*kind, *at, 1));
+            bytes.push(0);
+            bytes.extend_from_slice(&writer::previous_tag_size(1));
+        }
+        std::fs::write(path, bytes).unwrap();
+        tags.into_iter().map(|(at, _)| at).collect()
+    }
+
+    /// A session that takes media at once.
+    fn session() -> Session {
+        let key = StreamKey::parse("key").unwrap();
+        let mut config = SessionConfig::new("rtmp://a.example/live", "live", key);
+        config.order = ConnectOrder::Early;
+        Session::new(Duration::ZERO, config)
+    }
+
+    #[tokio::test]
+    async fn what_is_due_close_together_goes_together_and_hardly_early() {
+        let path = std::env::temp_dir().join(format!("firstmile-pace-{}.flv", std::process::id()));
+        let times_ms = programme(&path);
+        let clock = Clock::start();
+        let mut file = FlvFile::open(&path, 1, Some(clock)).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let mut session = session();
+        file.begin(&mut session);
+        let (mut sent, mut waits) = (0, 0);
+        loop {
+            match file.send_next(&mut session).unwrap() {
+                Sent::Message => {
+                    let due = Duration::from_millis(times_ms[sent].into());
+                    assert!(clock.now() + FILE_TAGS_TOGETHER >= due, "{due:?} is too early");
+                    sent += 1;
+                }
+                Sent::NothingYet => {
+                    waits += 1;
+                    file.ready().await;
+                }
+                Sent::End => break,
+            }
+        }
+        assert_eq!(sent, times_ms.len());
+        // The groups begin at 0, 33, 64 and 100.
+        assert!(waits <= 3, "{waits} waits");
     }
 }

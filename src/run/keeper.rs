@@ -239,6 +239,7 @@ mod tests {
         }
     }
 
+    // Shows F28.
     #[test]
     fn a_latch_that_cannot_be_written_is_written_as_soon_as_it_can_and_the_newest_word_wins() {
         let path = place("full");

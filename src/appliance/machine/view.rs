@@ -60,6 +60,7 @@ impl Appliance {
             because: self.because.clone(),
             note: None,
             facts: self.facts,
+            settings_faults: Vec::new(),
             encoder: None,
             levels: None,
             destinations: self.destination_status(now),

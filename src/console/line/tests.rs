@@ -124,6 +124,17 @@ fn tab_completes_settings_and_destinations() {
 }
 
 #[test]
+fn tab_before_a_long_line_shows_the_line_once() {
+    let mut editor = LineEditor::new();
+    type_in(&mut editor, &[b'y'; 3_000]);
+    type_in(&mut editor, b"\x01 \x01destination r");
+    let (_, echo) = type_in(&mut editor, b"\t");
+    assert!(echo.len() < 2 * CONSOLE_LINE_BYTES_MAX, "{} bytes", echo.len());
+    let (inputs, _) = type_in(&mut editor, b"\r");
+    assert_eq!(inputs, [line(&format!("destination remove {}", "y".repeat(3_000)))]);
+}
+
+#[test]
 fn a_forgotten_line_does_not_come_back() {
     let mut editor = LineEditor::new();
     type_in(&mut editor, b"status\rset destination.a.key canary\r");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use firstmile::panel::{Attention, Indication};
 
-use crate::rig::server::{Server, assert_watchable};
+use crate::rig::server::Server;
 use crate::rig::stick::Stick;
 use crate::rig::{Board, KEY, ready_or_skip};
 
@@ -26,7 +26,6 @@ fn power_cuts_while_live_lead_back_to_live() {
     server.receives(40_000);
     for n in 1..=cuts() {
         let disks = board.cut_power();
-        server.falls_silent();
         board = Board::booted(&ready, disks);
         board.trust(&server);
         board.start_box();
@@ -35,8 +34,9 @@ fn power_cuts_while_live_lead_back_to_live() {
         println!("board: power cut {n} while live, and live again without a hand");
     }
     board.until_lights(Indication::Live { attention: Attention::None });
+    server.receives(40_000);
     board.stops();
-    server.programmes().iter().for_each(assert_watchable);
+    server.assert_watchable_again();
 }
 
 /// Cuts the power again and again at any moment of `act`, which writes settings for the n-th time. After each cut the
@@ -71,7 +71,7 @@ fn survives(what: &str, mut act: impl FnMut(&mut Board, u32)) {
     server.receives(40_000);
     board.until_lights(Indication::Live { attention: Attention::None });
     board.stops();
-    server.programmes().iter().for_each(assert_watchable);
+    server.assert_watchable_again();
 }
 
 // Shows F27.
