@@ -89,10 +89,10 @@ board-run: ## a window on the emulated board: its lights, its button, its consol
 	.ci/setup board
 	.ci/board run
 
-test-board: ## the whole box on an emulated ARM board, live to a real server; up to half an hour the first time
+test-board: ## the whole box on an emulated ARM board, live to a real server: the fast set; half an hour the first time
 	.ci/setup board
 	.ci/board test $(ONLY)
 
-test-board-all: ## the same with the power cut CUTS times in a loop
+test-board-all: ## every scenario, with the power cut CUTS times in each of three loops
 	.ci/setup board
-	FIRSTMILE_BOARD_CUTS=$(CUTS) .ci/board test $(ONLY)
+	FIRSTMILE_BOARD_CUTS=$(CUTS) .ci/board test-all $(ONLY)

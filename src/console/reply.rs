@@ -263,6 +263,8 @@ pub struct Status {
     pub because: String,
     /// What is true about the world.
     pub facts: Facts,
+    /// Sources of settings that were left out when the box started, and why; one line each.
+    pub settings_faults: Vec<String>,
     /// Numbers of the encoder, while it runs.
     pub encoder: Option<EncoderNumbers>,
     /// What picture and sound are like, while they are captured.

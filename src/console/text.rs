@@ -51,6 +51,7 @@ fn status_lines(status: &Status) -> Vec<String> {
         format!("network      {link}"),
         format!("clock        {clock}"),
     ];
+    lines.extend(status.settings_faults.iter().map(|fault| format!("settings     {fault}")));
     lines.extend(status.encoder.iter().flat_map(encoder_lines));
     lines.extend(status.levels.iter().flat_map(level_lines));
     lines.extend(status.destinations.iter().flat_map(destination_lines));
@@ -369,6 +370,7 @@ mod tests {
             for_ms: 3_723_400,
             because: "a accepted the stream".to_owned(),
             facts: Facts { camera: true, microphone: false, link: Link::Up, clock: Clock::Trusted },
+            settings_faults: vec!["box.toml:3:1: video.fpps: does not exist".to_owned()],
             encoder: Some(EncoderNumbers {
                 name: "x264enc".to_owned(),
                 target_kbps: 4_000,
@@ -403,6 +405,7 @@ mod tests {
              microphone   absent\n\
              network      up\n\
              clock        trusted\n\
+             settings     box.toml:3:1: video.fpps: does not exist\n\
              encoder      3960 of 4000 kb/s, 30.0 frames/s, 111000 frames by x264enc, set up anew 1 time\n\
              pictures     3 came broken\n\
              sound        -20.7 dBFS (peak -6.0), -96.0 dBFS (peak -96.0), clock -34 ppm\n\
@@ -420,6 +423,7 @@ mod tests {
         let value: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(value["reply"], "status");
         assert_eq!(value["mode"], "live");
+        assert_eq!(value["settings_faults"][0], "box.toml:3:1: video.fpps: does not exist");
         assert_eq!(value["destinations"][1]["state"], "waiting");
         assert_eq!(value["destinations"][1]["next_attempt_in_ms"], 1_930);
         assert_eq!(value["destinations"][0]["numbers"]["rtt_ms"], 23);

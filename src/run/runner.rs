@@ -400,7 +400,7 @@ impl Runner {
     fn publish_view(&mut self) {
         let now = self.clock.now();
         let mut status = self.appliance.status(now);
-        self.add_numbers(&mut status);
+        self.complete(&mut status);
         let levels = self.blinker.poll(now);
         let (missing, last_end) = (self.missing.clone(), self.last_end.clone());
         self.view.send_replace(Some(View { status, levels, missing, last_end }));

@@ -9,9 +9,10 @@ use std::{env, fs, thread};
 
 use nix::sys::termios::{self, SetArg, Termios};
 
+use crate::rig::hands::PANEL;
 use crate::rig::qemu::Disks;
 use crate::rig::stick::Stick;
-use crate::rig::{Board, PANEL, ready_or_skip};
+use crate::rig::{Board, ready_or_skip};
 
 const HELP: &str = "What you type goes to the box's console. Ctrl-A and then: b presses the button, h holds it, \
                     s plugs FIRSTMILE_STICK in or out, c the cable, q switches off.";

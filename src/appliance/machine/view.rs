@@ -59,6 +59,7 @@ impl Appliance {
             for_ms: ms(now.saturating_sub(self.reported.since)),
             because: self.because.clone(),
             facts: self.facts,
+            settings_faults: Vec::new(),
             encoder: None,
             levels: None,
             destinations: self.destination_status(now),

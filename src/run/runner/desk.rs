@@ -205,7 +205,7 @@ impl Runner {
         match reply {
             Reply::Status(status) => {
                 let mut status = status.clone();
-                self.add_numbers(&mut status);
+                self.complete(&mut status);
                 Reply::Status(status)
             }
             Reply::About(_) => Reply::About(self.session.about().clone()),

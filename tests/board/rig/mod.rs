@@ -3,7 +3,10 @@
 #![allow(dead_code, reason = "each scenario uses its own part")]
 
 pub mod agent;
+mod boots;
 pub mod console;
+pub mod defect;
+pub mod hands;
 pub mod lights;
 pub mod qemu;
 mod qmp;
@@ -11,11 +14,11 @@ pub mod ready;
 pub mod server;
 pub mod stick;
 
+use std::ops::Deref;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use firstmile::panel::Indication;
 use serde_json::{Value, json};
 
 use agent::Agent;
@@ -28,18 +31,37 @@ use server::Server;
 pub const PATIENCE: Duration = Duration::from_secs(180);
 /// Longest that the console may take to answer before it is asked again.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
-/// How often the button is pressed until the box is live.
-const PRESSES: u32 = 8;
 /// The stream key of all scenarios; searched for wherever it must not be.
 pub const KEY: &str = "canary-k3y-5ae1f7c902";
 
-/// The board, or the reason for not trying it in one line.
-pub fn ready_or_skip() -> Option<Ready> {
-    let ready = Ready::find();
-    if ready.is_none() {
-        eprintln!("skipped: the emulated board (make test-board tries it)");
+/// The board of one scenario. How long that took is told when this is dropped.
+pub struct Scenario {
+    ready: Ready,
+    began: Instant,
+}
+
+impl Deref for Scenario {
+    type Target = Ready;
+
+    fn deref(&self) -> &Ready {
+        &self.ready
     }
-    ready
+}
+
+impl Drop for Scenario {
+    fn drop(&mut self) {
+        let name = thread::current().name().unwrap_or_default().to_owned();
+        println!("board: {:3} s for {name}", self.began.elapsed().as_secs());
+    }
+}
+
+/// The board, or the reason for not trying it in one line.
+pub fn ready_or_skip() -> Option<Scenario> {
+    let Some(ready) = Ready::find() else {
+        eprintln!("skipped: the emulated board (make test-board tries it)");
+        return None;
+    };
+    Some(Scenario { ready, began: Instant::now() })
 }
 
 /// An emulated board under power.
@@ -114,6 +136,7 @@ impl Board {
     /// Gives the box what an integrator would: the authority of the server.
     pub fn trust(&mut self, server: &Server) {
         self.write("/etc/firstmile/authority.pem", &server.authority());
+        self.sh("sync /etc/firstmile/authority.pem");
     }
 
     /// Writes a text file on the board.
@@ -189,66 +212,6 @@ impl Board {
         }
     }
 
-    /// Waits until the lights show this.
-    #[track_caller]
-    pub fn until_lights(&mut self, indication: Indication) {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let looks = self.look(Duration::from_secs(5));
-            if lights::show(&looks, indication) {
-                return;
-            }
-            assert!(Instant::now() < deadline, "never {}: {looks:?}", indication.name());
-        }
-    }
-
-    /// Looks at the lights for a while, some 15 times a second.
-    pub fn look(&mut self, long: Duration) -> Vec<lights::Look> {
-        let end_s = long.as_secs();
-        lights::parse(&self.sh(&format!(
-            "P=$(echo {PANEL}); read now x </proc/uptime; end=$((${{now%.*}} + {end_s})); \
-             while [ ${{now%.*}} -lt $end ]; do read live <$P/sim_gpio0/value; \
-             read status <$P/sim_gpio1/value; read now x </proc/uptime; \
-             echo $now $live $status; sleep 0.04; done"
-        )))
-    }
-
-    /// A short press of the button; gives the board's time of it.
-    pub fn press(&mut self) -> Duration {
-        self.hold(Duration::from_millis(200))
-    }
-
-    /// Presses the button for so long; gives the board's time of it.
-    pub fn hold(&mut self, long: Duration) -> Duration {
-        let at = self.sh(&format!(
-            "P=$(echo {PANEL}); read now x </proc/uptime; echo pull-up >$P/sim_gpio2/pull; \
-             sleep {}; echo pull-down >$P/sim_gpio2/pull; echo $now",
-            long.as_secs_f64()
-        ));
-        Duration::from_secs_f64(at.trim().parse().expect("seconds"))
-    }
-
-    /// Goes live by the button, and waits until the console says so. An emulated camera on a busy machine may take
-    /// longer to open than the box waits for one: then the box says so, and is asked once more, as its owner would.
-    #[track_caller]
-    pub fn goes_live(&mut self) {
-        for _ in 0..PRESSES {
-            self.press();
-            thread::sleep(Duration::from_secs(2));
-            if self.until("live|ready|fault").contains("state        live") {
-                return;
-            }
-            self.until("ready");
-        }
-        panic!("not live after {PRESSES} presses: {}", self.journal());
-    }
-
-    /// Holds the button, and waits until the broadcast has ended.
-    pub fn stops(&mut self) {
-        self.hold(Duration::from_millis(2_600));
-        self.until("ready");
-    }
-
     /// Pulls or plugs the network cable.
     pub fn cable(&mut self, is_plugged: bool) {
         self.ask("set_link", json!({ "name": "nic0", "up": is_plugged }));
@@ -286,14 +249,24 @@ impl Board {
         self.sh("journalctl -u firstmile -o short-monotonic --no-pager -n 400 2>&1")
     }
 
+    /// The number of the box's process.
+    pub fn main_process(&mut self) -> String {
+        self.sh("systemctl show -P MainPID firstmile").trim().to_owned()
+    }
+
+    /// Waits until the service has a process other than this one.
+    #[track_caller]
+    pub fn until_another_process(&mut self, before: &str) {
+        self.sh(&format!(
+            "until p=$(systemctl show -P MainPID firstmile) && [ $p != 0 ] && [ $p != {before} ]; do sleep 1; done"
+        ));
+    }
+
     /// Cuts the power. Gives what is left.
     pub fn cut_power(mut self) -> Disks {
         self.qemu.take().expect("it is under power").cut_power()
     }
 }
-
-/// The lines of the panel, as the kernel shows them.
-pub const PANEL: &str = "/sys/devices/platform/gpio-sim.*/gpiochip*";
 
 impl Drop for Board {
     fn drop(&mut self) {

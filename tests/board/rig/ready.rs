@@ -108,9 +108,7 @@ const SETTLE: &[&str] = &[
     "systemctl is-system-running --wait || :",
     "until ip -4 -o address | grep -q 10.0.2.; do sleep 1; done",
     "systemctl is-active board-world board-tone",
-    // As after the next boot: the device manager that is running took its rules before the group was there.
-    "systemctl restart systemd-udevd; udevadm trigger --subsystem-match=gpio; udevadm settle",
-    "ls -l /dev/gpiochip* | grep -q ' gpio '",
+    "udevadm settle; ls -l /dev/gpiochip* | grep -q ' gpio '",
     "systemctl start firstmile",
     "setpriv --reuid=firstmile --regid=firstmile --init-groups \
          env GST_REGISTRY_1_0=/var/cache/firstmile/gstreamer.registry firstmile devices; \

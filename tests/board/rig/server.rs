@@ -116,6 +116,14 @@ impl Server {
         decoded
     }
 
+    /// Every programme begins so that it can be seen, however soon it was cut off, and the last is a whole one.
+    #[track_caller]
+    pub fn assert_watchable_again(&self) {
+        let programmes = self.programmes();
+        assert!(programmes.iter().all(|p| p.first_is_key && p.in_order), "{programmes:?}");
+        assert_watchable(programmes.last().expect("a programme"));
+    }
+
     /// The only programme that was received: it decodes, begins with a key frame and has both tracks.
     #[track_caller]
     pub fn only_programme(&self) -> Packets {

@@ -1,5 +1,7 @@
 //! The promises, by what may happen to a box.
 
+mod booted;
+mod defects;
 mod go_live_by_button;
 mod network_lost;
 mod package;

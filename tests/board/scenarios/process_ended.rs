@@ -3,7 +3,7 @@
 use firstmile::panel::{Attention, Indication};
 
 use crate::rig::qemu::Disks;
-use crate::rig::server::{Server, assert_watchable};
+use crate::rig::server::Server;
 use crate::rig::{Board, ready_or_skip};
 
 /// Lets something happen to the process of a box that is live; it has another one soon, and is live
@@ -17,12 +17,10 @@ fn comes_back(what: &str, happens: &str) {
     board.provision(&server);
     board.goes_live();
     server.receives(40_000);
-    let before = main_process(&mut board);
+    let before = board.main_process();
     let then = board.now();
     board.sh(&happens.replace("PID", &before));
-    board.sh(&format!(
-        "until p=$(systemctl show -P MainPID firstmile) && [ $p != 0 ] && [ $p != {before} ]; do sleep 1; done"
-    ));
+    board.until_another_process(&before);
     board.until("live");
     let live = board.live_after(then);
     println!(
@@ -32,11 +30,7 @@ fn comes_back(what: &str, happens: &str) {
     board.until_lights(Indication::Live { attention: Attention::None });
     server.receives(40_000);
     board.stops();
-    server.programmes().iter().for_each(assert_watchable);
-}
-
-fn main_process(board: &mut Board) -> String {
-    board.sh("systemctl show -P MainPID firstmile").trim().to_owned()
+    server.assert_watchable_again();
 }
 
 // Shows F30.

@@ -93,10 +93,8 @@ impl Runner {
                 .ok();
         }
         let Some(network) = &self.desk.network else { return };
-        match network.order(&self.settings.wired, &self.settings.wifi) {
-            Ok(()) => self.handed = Some(wanted),
-            Err(error) => tracing::warn!(error, "the network's settings are not handed over"),
-        }
+        network.order(&self.settings.wired, &self.settings.wifi);
+        self.handed = Some(wanted);
     }
 
     pub(in crate::run::runner) fn handle_network_managed(&mut self, told: String) {
