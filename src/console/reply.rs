@@ -264,6 +264,8 @@ pub struct Status {
     pub for_ms: u64,
     /// Why.
     pub because: String,
+    /// What is wrong beside that, if anything.
+    pub note: Option<String>,
     /// What is true about the world.
     pub facts: Facts,
     /// Sources of settings that were left out when the box started, and why; one line each.

@@ -49,11 +49,14 @@ fn status_lines(status: &Status) -> Vec<String> {
     let mut lines = vec![
         format!("state        {} for {}", status.mode.name(), clock_time(status.for_ms)),
         format!("because      {}", status.because),
+    ];
+    lines.extend(status.note.iter().map(|note| format!("note         {note}")));
+    lines.extend([
         format!("camera       {}", present(facts.camera)),
         format!("microphone   {}", present(facts.microphone)),
         format!("network      {link}"),
         format!("clock        {clock}"),
-    ];
+    ]);
     lines.extend(status.settings_faults.iter().map(|fault| format!("settings     {fault}")));
     lines.extend(status.encoder.iter().flat_map(encoder_lines));
     lines.extend(status.levels.iter().flat_map(level_lines));
@@ -372,6 +375,7 @@ mod tests {
             mode: Mode::Live,
             for_ms: 3_723_400,
             because: "a accepted the stream".to_owned(),
+            note: Some("a power cut would not find the box as it is: disk full".to_owned()),
             facts: Facts { camera: true, microphone: false, link: Link::Up, clock: Clock::Trusted },
             settings_faults: vec!["box.toml:3:1: video.fpps: does not exist".to_owned()],
             encoder: Some(EncoderNumbers {
@@ -404,6 +408,7 @@ mod tests {
             text,
             "state        live for 1:02:03\n\
              because      a accepted the stream\n\
+             note         a power cut would not find the box as it is: disk full\n\
              camera       present\n\
              microphone   absent\n\
              network      up\n\

@@ -48,6 +48,8 @@ pub enum Input {
     Clock(console::Clock),
     /// The keeper of the settings has carried out an order.
     Kept(Kept),
+    /// Why it is not written whether the box is to be live; `None` when it is written after all.
+    Unlatched(Option<String>),
     /// What somebody asked for, and took a while.
     Answered(ClientId, Reply),
     /// What has become of the settings of the network.

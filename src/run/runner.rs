@@ -269,6 +269,7 @@ impl Runner {
             }
             Input::Clock(clock) => self.tell(Event::Clock(clock)),
             Input::Kept(kept) => self.handle_kept(kept),
+            Input::Unlatched(why) => self.handle_unlatched(why),
             Input::Answered(to, reply) => self.reply(to, &reply),
             Input::NetworkManaged(told) => self.handle_network_managed(told),
             Input::Capture(run, event) => self.handle_capture(run, event),

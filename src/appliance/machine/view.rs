@@ -58,6 +58,7 @@ impl Appliance {
             mode: self.mode(),
             for_ms: ms(now.saturating_sub(self.reported.since)),
             because: self.because.clone(),
+            note: None,
             facts: self.facts,
             settings_faults: Vec::new(),
             encoder: None,

@@ -19,7 +19,7 @@ use crate::device::network_manager::NetworkManager;
 use crate::device::store::Store;
 use crate::limits::CONSOLE_LINE_BYTES_MAX;
 use crate::run::Input;
-use crate::run::keeper::Keeper;
+use crate::run::keeper::{Keeper, Told};
 
 /// What the desk remembers of those who ask.
 pub(super) struct Desk {
@@ -30,6 +30,8 @@ pub(super) struct Desk {
     pub later: VecDeque<Event>,
     /// The network as it was told last.
     pub interfaces: Option<Vec<console::Interface>>,
+    /// What `status` is to say beside what the appliance knows.
+    pub note: Option<String>,
     /// Started when there are settings of the network for the first time.
     network: Option<NetworkManager>,
     /// The destination that is tried, and the look for devices.
@@ -72,6 +74,7 @@ impl Desk {
             salt,
             later: VecDeque::new(),
             interfaces: None,
+            note: None,
             network: None,
             checking: Errand::default(),
             looking: Errand::default(),
@@ -81,9 +84,13 @@ impl Desk {
 
 /// The keeper of `store`; `None`, with a word in the log, when there is no thread for it.
 pub(super) fn keeper(store: Store<Folder>, inputs: mpsc::Sender<Input>) -> Option<Keeper> {
-    let started = Keeper::start(store, move |kept| {
+    let started = Keeper::start(store, move |told| {
+        let input = match told {
+            Told::Kept(kept) => Input::Kept(kept),
+            Told::Unlatched(why) => Input::Unlatched(why),
+        };
         // Nobody listens any more when the box is ending.
-        let _ = inputs.blocking_send(Input::Kept(kept));
+        let _ = inputs.blocking_send(input);
     });
     started.inspect_err(|error| tracing::error!(%error, "settings cannot be kept")).ok()
 }

@@ -21,11 +21,19 @@ impl Runner {
 
     pub(in crate::run::runner) fn latch(&mut self, live: bool) {
         if let Some(keeper) = &self.keeper {
-            let order = KeepOrder { from: None, wish: Wish::Latch(live), done: String::new() };
-            if let Err(error) = keeper.order(order) {
-                tracing::warn!(error, "a power cut would not find the box as it is");
-            }
+            keeper.latch(live);
         }
+    }
+
+    /// The latch is not written, or is at last: for the log and `status`.
+    pub(in crate::run::runner) fn handle_unlatched(&mut self, why: Option<String>) {
+        const UNSAFE: &str = "a power cut would not find the box as it is";
+        let said = match &why {
+            Some(why) => format!("{UNSAFE}: {why}"),
+            None => "a power cut finds the box as it is again".to_owned(),
+        };
+        self.desk.note = why.is_some().then(|| said.clone());
+        self.announce(&Reply::Changed(Change::Note { said }));
     }
 
     /// A factory reset by the button; what comes of it is in the log.
