@@ -163,6 +163,8 @@ struct World {
     may_resume: bool,
     /// There was a factory reset, and nobody has wished to be live since.
     forgotten: bool,
+    /// The camera could not be opened, and neither was it lost since nor has it delivered.
+    camera_failed: bool,
     exit_by: Option<Duration>,
     exited: bool,
     seen: HashSet<Indication>,
@@ -209,6 +211,7 @@ impl World {
             latched: latched_live,
             may_resume: latched_live,
             forgotten: false,
+            camera_failed: false,
             exit_by: None,
             exited: false,
             seen: HashSet::new(),
@@ -267,8 +270,9 @@ impl World {
         if !self.latched || self.rng.bool() {
             return Ok(());
         }
-        // The longest wait of a destination or after a fault, and a start that had begun in the storm.
-        self.advance_to(self.now + FAULT_WAIT_MAX + FIRST_KEY_TIMEOUT + ms(20_000))?;
+        // A failure that the storm has left behind, the longest wait of a destination or after a fault, and a
+        // start that had begun in the storm.
+        self.advance_to(self.now + FAULT_WAIT_MAX + FIRST_KEY_TIMEOUT + ms(120_000))?;
         let all = Indication::Live { attention: Attention::None };
         keep(self.appliance.indication() == all, || "not live in calm by itself".to_owned())
     }
@@ -391,7 +395,8 @@ impl World {
             72..75 => Event::Clock(Clock::Trusted),
             75..77 => Event::Clock(Clock::Untrusted),
             77..82 => Event::Source(Source::Camera, Presence::Lost),
-            82..89 => Event::Source(Source::Camera, Presence::Back),
+            82..84 => Event::Source(Source::Camera, Presence::Unsure),
+            84..89 => Event::Source(Source::Camera, Presence::Back),
             89..92 => Event::Source(Source::Microphone, Presence::Lost),
             92..97 => Event::Source(Source::Microphone, Presence::Back),
             97 if self.rng.bool() => self.some_consent(),
@@ -645,6 +650,7 @@ impl World {
         }
         self.tell(|| format!("{event:?}"));
         self.appliance.handle(self.now, event.clone());
+        self.note_camera(&event, mode);
         self.perform(Some((&event, mode)))
     }
 
@@ -667,6 +673,19 @@ impl World {
         }
         if matches!(event, Event::Terminate) && self.exit_by.is_none() {
             self.exit_by = Some(self.now + STOPPING_TIMEOUT + ms(5));
+        }
+    }
+
+    fn note_camera(&mut self, event: &Event, before: Mode) {
+        let is_on_air = |mode| matches!(mode, Mode::Starting | Mode::Live | Mode::Retrying);
+        match event {
+            Event::Pipeline { what: PipelineEvent::Error { fault, .. }, .. } => {
+                let ended = is_on_air(before) && !is_on_air(self.appliance.mode());
+                self.camera_failed |= *fault == PipelineFault::Camera && ended;
+            }
+            Event::Source(Source::Camera, Presence::Lost)
+            | Event::Pipeline { what: PipelineEvent::FirstKey, .. } => self.camera_failed = false,
+            _ => {}
         }
     }
 
@@ -808,6 +827,9 @@ impl World {
         let mode = self.appliance.mode();
         let indication = self.appliance.indication();
         let status = self.appliance.status(self.now);
+        keep(!self.camera_failed || !status.facts.camera, || {
+            "the camera counts as present although it could not be opened".to_owned()
+        })?;
         for destination in &status.destinations {
             let says = destination.state == DestinationState::Accepted;
             let is = self.ledger.get(&destination.id).is_some_and(|ledger| ledger.accepted);

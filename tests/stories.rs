@@ -6,7 +6,7 @@
 //!
 //! What can happen: `boot`, `targets a b/2 c/nokey d/backup` (name, revision), `down`, `press`, `hold`,
 //! `reset` (by the button), `forget` (what the console's factory reset comes to),
-//! `camera lost`, `microphone back`, `link changed`, `clock trusted`, `playing`, `first key`,
+//! `camera lost`, `microphone back`, `camera unsure` (one that can only be opened to know), `link changed`, `clock trusted`, `playing`, `first key`,
 //! `pipeline fails encoder WORDS`, `pipeline ended`, `a accepts`, `a returns`,
 //! `a stranded`, `a ends busy WORDS` (`a#1 …` for
 //! an earlier attempt), `terminate`, `wait`, and `> COMMAND` at the console; `;` joins several.
@@ -203,6 +203,7 @@ impl Stage {
             }
             ("camera", "lost") => Event::Source(Source::Camera, Presence::Lost),
             ("camera", "back") => Event::Source(Source::Camera, Presence::Back),
+            ("camera", "unsure") => Event::Source(Source::Camera, Presence::Unsure),
             ("microphone", "lost") => Event::Source(Source::Microphone, Presence::Lost),
             ("microphone", "back") => Event::Source(Source::Microphone, Presence::Back),
             ("link", "up") => Event::Link(LinkChange::Up),

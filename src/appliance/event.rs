@@ -74,7 +74,9 @@ pub enum Event {
     Stick(Stick),
     /// A factory reset: the box stops and does not go live by itself.
     Forget,
-    /// The camera or the microphone. Both count as lost until they are told to be back.
+    /// The camera or the microphone. Both count as lost until they are told to be back. One that could
+    /// not be opened counts so too, and to be told again that it is back is no news of it: it is there
+    /// when it comes back after it was lost, or when it delivers.
     Source(Source, Presence),
     /// Capture and encoder.
     Pipeline {
@@ -131,6 +133,8 @@ pub enum Presence {
     Lost,
     /// It is.
     Back,
+    /// Nobody can tell before it is opened: it counts as back until it was lost or could not be opened.
+    Unsure,
 }
 
 /// What happened to capture and encoder.

@@ -14,7 +14,7 @@ use super::destination::{Desk, Destination};
 use super::event::{
     Event, LinkChange, PipelineEvent, PipelineFault, Presence, Setup, Source, Target, bounded,
 };
-use super::mode::{Cause, Engine, Mode, OnAir, Then};
+use super::mode::{Cause, Engine, Mode, OnAir, Sight, Then};
 use crate::console::{Change, ClientId, Clock, Facts, Link, Mode as Shown, Reply, Stick};
 use crate::limits::{
     ACTIONS_MAX, DESTINATIONS_HELD_MAX, DESTINATIONS_MAX, FIRST_KEY_TIMEOUT,
@@ -33,6 +33,8 @@ use wishes::GoLive;
 pub struct Appliance {
     setup: Setup,
     facts: Facts,
+    camera: Sight,
+    microphone: Sight,
     mode: Mode,
     engine: Engine,
     /// The number of the last pipeline run.
@@ -77,6 +79,8 @@ impl Appliance {
                 link: Link::Down,
                 clock: Clock::Untrusted,
             },
+            camera: Sight::Unknown,
+            microphone: Sight::Unknown,
             mode: Mode::Booting,
             engine: Engine::Off,
             run: 0,
@@ -126,7 +130,11 @@ impl Appliance {
             })),
             Event::Forget => self.forget(now),
             Event::Source(source, presence) => {
-                self.source(now, source, presence == Presence::Back);
+                let sight = match presence {
+                    Presence::Back if self.is_sending() => Sight::There, // the capture's own word
+                    presence => self.sight(source).told(presence),
+                };
+                self.source(now, source, sight);
             }
             Event::Pipeline { run, what } if run == self.run => self.pipeline(now, what),
             Event::Pipeline { .. } => {}
@@ -208,11 +216,13 @@ impl Appliance {
     }
 
     /// A lost source ends nothing: while on air, capture puts slate or silence in its place.
-    fn source(&mut self, now: Duration, source: Source, present: bool) {
-        let (fact, name) = match source {
-            Source::Camera => (&mut self.facts.camera, "camera"),
-            Source::Microphone => (&mut self.facts.microphone, "microphone"),
+    fn source(&mut self, now: Duration, source: Source, sight: Sight) {
+        let (known, fact, name) = match source {
+            Source::Camera => (&mut self.camera, &mut self.facts.camera, "camera"),
+            Source::Microphone => (&mut self.microphone, &mut self.facts.microphone, "microphone"),
         };
+        *known = sight;
+        let present = sight == Sight::There;
         if *fact == present {
             return;
         }
@@ -237,7 +247,7 @@ impl Appliance {
 
     fn retarget(&mut self, now: Duration, mut targets: Vec<Target>) {
         targets.truncate(DESTINATIONS_MAX);
-        let sending = matches!(self.mode, Mode::OnAir(OnAir { sending_since: Some(_), .. }));
+        let sending = self.is_sending();
         let ids: Vec<_> = targets.iter().map(|target| target.id).collect();
         self.each(now, |destination, desk| {
             if destination.is_set() && !ids.contains(&destination.id()) {
@@ -298,6 +308,9 @@ impl Appliance {
         if let Mode::OnAir(on_air) = &mut self.mode {
             on_air.first_key_by = None;
             on_air.sending_since.get_or_insert(now);
+            for source in [Source::Camera, Source::Microphone] {
+                self.source(now, source, self.sight(source).delivers());
+            }
             self.each(now, |destination, desk| destination.go_live(desk));
         }
     }
@@ -306,6 +319,9 @@ impl Appliance {
     /// [`PIPELINE_FAILURE_FORGOTTEN_AFTER`] ends the broadcast. It goes on later, see `try_again`.
     fn pipeline_failed(&mut self, now: Duration, cause: Cause, said: &str) {
         let Mode::OnAir(on_air) = self.mode else { return };
+        if let Some(source) = cause.source() {
+            self.source(now, source, self.sight(source).failed());
+        }
         let long_ago = |at| now.saturating_sub(at) >= PIPELINE_FAILURE_FORGOTTEN_AFTER;
         let recently = on_air.restarted.is_some_and(|at| !long_ago(at));
         let mut sentence = cause.sentence().to_owned();
@@ -423,6 +439,10 @@ impl Appliance {
     fn rest(&mut self, because: &str) {
         because.clone_into(&mut self.because);
         self.mode = self.resting();
+    }
+
+    fn is_sending(&self) -> bool {
+        matches!(self.mode, Mode::OnAir(OnAir { sending_since: Some(_), .. }))
     }
 
     fn fault(&self, now: Duration, cause: Cause) -> Mode {

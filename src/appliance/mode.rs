@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::event::{PipelineFault, Source};
+use super::event::{PipelineFault, Presence, Source};
 use crate::panel;
 
 /// What the box does. *Starting*, *Live* and *Retrying* are together `OnAir`; which of them holds
@@ -75,6 +75,43 @@ pub(super) enum Then {
     TryAgain(Cause),
     Fault(Cause),
     Exit,
+}
+
+/// What is known of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sight {
+    /// It was never told of.
+    Unknown,
+    There,
+    /// It is said to be there, but could not be opened or was lost: only a try can tell.
+    Failed,
+    Gone,
+}
+
+impl Sight {
+    /// Told of it, without a try.
+    pub fn told(self, presence: Presence) -> Sight {
+        match (self, presence) {
+            (_, Presence::Lost) => Sight::Gone,
+            (Sight::Failed, Presence::Back | Presence::Unsure) => Sight::Failed,
+            (Sight::Gone, Presence::Unsure) => Sight::Failed,
+            (_, Presence::Back | Presence::Unsure) => Sight::There,
+        }
+    }
+
+    /// It could not be opened.
+    pub fn failed(self) -> Sight {
+        if self == Sight::Gone { Sight::Gone } else { Sight::Failed }
+    }
+
+    /// The programme has begun; a source that it began without was told to be lost.
+    pub fn delivers(self) -> Sight {
+        if self == Sight::Failed { Sight::There } else { self }
+    }
+
+    pub fn is_worth_a_try(self) -> bool {
+        matches!(self, Sight::There | Sight::Failed)
+    }
 }
 
 /// Why the box is in `Fault`.

@@ -160,7 +160,20 @@ impl Request {
         Ok(())
     }
 
-    /// Looks whether a source is there, without opening it.
+    /// Whether only opening the source can tell that it is there.
+    pub fn is_unseen(&self, source: Source) -> bool {
+        match source {
+            Source::Camera => matches!(
+                self.camera,
+                CameraSource::Libcamera { .. }
+                    | CameraSource::Argus { .. }
+                    | CameraSource::Launch { .. }
+            ),
+            Source::Microphone => matches!(self.microphone, MicrophoneSource::Launch { .. }),
+        }
+    }
+
+    /// Looks whether a source is there, without opening it; one that is unseen is not missed.
     ///
     /// # Errors
     /// What is missing.

@@ -15,10 +15,10 @@ use tokio::task::spawn_blocking;
 use super::black_box::Recorder;
 use super::keeper::Keeper;
 use super::slot::Slot;
-use super::{Destination, DueTo, EndNote, Hands, Input, Setup, View, plan};
+use super::{Destination, DueTo, EndNote, Hands, Input, Setup, View, outcome, plan};
 use crate::appliance::{
     Action, Appliance, DestinationId, Event, Notify as Notice, Presence, Setup as ApplianceSetup,
-    Source, To,
+    To,
 };
 use crate::board;
 use crate::capture::{self, Capture};
@@ -226,18 +226,17 @@ impl Runner {
         if !self.capture.is_off() {
             return;
         }
-        let request = &self.request;
-        let looks = [
-            (Source::Camera, request.look(capture::Source::Camera)),
-            (Source::Microphone, request.look(capture::Source::Microphone)),
-        ];
         self.missing = None;
-        for (source, look) in looks {
-            let presence = if look.is_ok() { Presence::Back } else { Presence::Lost };
-            if let Err(error) = look {
-                self.missing = Some(error.to_string());
-            }
-            self.tell(Event::Source(source, presence));
+        for source in [capture::Source::Camera, capture::Source::Microphone] {
+            let presence = match self.request.look(source) {
+                Ok(()) if self.request.is_unseen(source) => Presence::Unsure,
+                Ok(()) => Presence::Back,
+                Err(error) => {
+                    self.missing = Some(error.to_string());
+                    Presence::Lost
+                }
+            };
+            self.tell(Event::Source(outcome::source(source), presence));
         }
         self.next_look = self.clock.now() + REPROBE_INTERVAL;
     }

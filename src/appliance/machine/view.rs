@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Appliance;
 use crate::appliance::destination::Destination;
 use crate::appliance::event::{DestinationId, Source, ms};
-use crate::appliance::mode::{Mode, OnAir};
+use crate::appliance::mode::{Mode, OnAir, Sight};
 use crate::console::{self, ClientId, Mode as Shown, Status};
 use crate::panel::{self, Attention, Because, Indication};
 
@@ -36,8 +36,8 @@ impl Appliance {
         match self.mode {
             Mode::Booting => Indication::Starting,
             Mode::NeedsSetup => Indication::NeedsSetup,
-            // A press would be refused, so the light does not say that it is ready.
-            Mode::Ready => match self.missing_source() {
+            // A press would be refused or fail, so the light does not say that it is ready.
+            Mode::Ready => match self.lacking(|sight| sight == Sight::There) {
                 Some(Source::Camera) => Indication::Fault(panel::Fault::Camera),
                 Some(Source::Microphone) => Indication::Fault(panel::Fault::Microphone),
                 None => Indication::Ready,
@@ -90,23 +90,30 @@ impl Appliance {
         }
     }
 
-    /// A source without which the owner does not want to go live.
-    pub(super) fn missing_source(&self) -> Option<Source> {
-        if !self.facts.camera && !self.setup.start_without_camera {
+    pub(super) fn sight(&self, source: Source) -> Sight {
+        match source {
+            Source::Camera => self.camera,
+            Source::Microphone => self.microphone,
+        }
+    }
+
+    /// A source without which the owner does not want to go live, and which is not so.
+    fn lacking(&self, is_so: impl Fn(Sight) -> bool) -> Option<Source> {
+        if !self.setup.start_without_camera && !is_so(self.camera) {
             Some(Source::Camera)
-        } else if !self.facts.microphone && !self.setup.start_without_microphone {
+        } else if !self.setup.start_without_microphone && !is_so(self.microphone) {
             Some(Source::Microphone)
         } else {
             None
         }
     }
 
-    /// Why a broadcast cannot begin.
+    /// Why a broadcast cannot begin. A source that failed is no reason: only a try can tell.
     pub(super) fn obstacle(&self) -> Option<&'static str> {
         if !self.destinations.iter().any(Destination::is_usable) {
             return Some("no destination with a stream key is set");
         }
-        self.missing_source().map(|source| match source {
+        self.lacking(Sight::is_worth_a_try).map(|source| match source {
             Source::Camera => "there is no camera",
             Source::Microphone => "there is no microphone",
         })
