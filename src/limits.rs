@@ -329,6 +329,8 @@ pub const BLACK_BOX_EVENT_BYTES_MAX: usize = 320;
 pub const BLACK_BOXES_KEPT: usize = 4;
 /// From one break of the stream that is kept to the next.
 pub const BLACK_BOX_KEEP_INTERVAL: Duration = Duration::from_secs(300);
+/// From one try to the next to write whether the box is to be live, while the disk is full or broken.
+pub const LATCH_RETRY_INTERVAL: Duration = Duration::from_secs(2);
 /// Changes of settings waiting for a slow disk.
 pub const KEEPER_ORDERS_MAX: usize = 16;
 /// From a client's connection to its whole request, and from an answer to its being taken.
@@ -345,15 +347,16 @@ pub const BUTTON_HOLD: Duration = Duration::from_secs(2);
 pub const BUTTON_STUCK: Duration = Duration::from_secs(10);
 /// How often a button, a port or a light that cannot be opened is tried again.
 pub const DEVICE_REOPEN_INTERVAL: Duration = Duration::from_secs(2);
-/// What is pressed this long after the program's start was so when the box was switched on; what is
-/// replugged later was not.
+/// What is pressed this long after the first start of the program was so when the box was switched on;
+/// what is replugged later was not.
 pub const POWER_UP: Duration = Duration::from_secs(5);
+/// Where no service manager tells runs apart, one that begins this long after power-up is the first:
+/// slow boards take a minute to get there.
+pub const BOOT: Duration = Duration::from_secs(120);
 /// A reset button held for this long, or the other one from power-up on, arms a factory reset.
 pub const RESET_HOLD: Duration = Duration::from_secs(10);
 /// An armed factory reset happens when the button is let go within this time.
 pub const RESET_LET_GO: Duration = Duration::from_secs(5);
-/// Settings of the network that wait for NetworkManager; only the newest matter.
-pub const NETWORK_ORDERS_MAX: usize = 4;
 /// One call of `nmcli`; it waits for nothing, and a loaded board takes a second.
 pub const NMCLI_TIMEOUT: Duration = Duration::from_secs(20);
 /// Settings of the network that NetworkManager did not take are handed over again after this time.

@@ -4,6 +4,7 @@ mod support;
 
 use std::fs;
 
+use support::appliance::Appliance;
 use support::product::firstmile_ends;
 use support::{Folder, free_port};
 
@@ -24,7 +25,6 @@ fn fails(arguments: &str, code: i32, words: &[&str]) {
         "broken.toml",
         "inherit = \"sim.toml\"\ncompatible = [\"test,broken\"]\n[encoder]\nvidoe = [\"x264enc\"]\n",
     );
-    file("settings.toml", "version = 1\n[video]\nfpps = 30\n");
     let ended = firstmile_ends(folder.path(), arguments);
     assert_eq!(ended.status.code(), Some(code), "{arguments}: {}", ended.stderr);
     let said = ended.stderr.trim_end();
@@ -103,6 +103,31 @@ fn a_file_that_is_no_flv_is_named() {
 }
 
 #[test]
-fn settings_with_a_mistake_are_refused_with_line_and_key() {
-    fails("run --board sim --settings settings.toml", 3, &["settings.toml:3", "fpps", "mean fps"]);
+fn a_box_whose_settings_have_a_mistake_runs_without_them_and_says_so_wherever_it_is_asked() {
+    let folder = Folder::new("failures");
+    let (file, credentials) = (folder.path().join("none.toml"), folder.path().join("credentials"));
+    fs::write(file, "version = 1\n[box]\nname = \"stage\"\n[video]\nfpps = 30\n").unwrap();
+    fs::create_dir(&credentials).unwrap();
+    fs::write(credentials.join("key.hall"), "canary two words\n").unwrap();
+    let credentials = credentials.to_str().expect("a plain path").to_owned();
+    let mut appliance = Appliance::start_in(folder, &[("CREDENTIALS_DIRECTORY", &credentials)]);
+    let words = ["none.toml:5:1: video.fpps: does not exist; did you mean fps?", "key.hall: "];
+    let status = appliance.ctl("status").stdout;
+    let json = appliance.ctl("--json status").stdout;
+    appliance.types("mode machine\r", "\r\n\r\n");
+    let machine = appliance.types("status\r", "\r\n\r\n");
+    appliance.types("mode text\r", "firstmile (needs setup)> ");
+    let log = appliance.log();
+    for word in words {
+        assert!(
+            status.lines().any(|l| l.starts_with("settings  ") && l.contains(word)),
+            "{status}"
+        );
+        assert!(json.contains(word), "{json}");
+        assert!(machine.contains(word), "{machine}");
+        assert!(log.lines().any(|l| l.contains("ERROR") && l.contains(word)), "{log}");
+        assert!(![&status, &json, &machine, &log].iter().any(|said| said.contains("canary")));
+    }
+    appliance.types("set video.fps 25\r", "video.fps is set");
+    assert!(!appliance.ctl("show box.name").stdout.contains("stage"), "nothing of the file holds");
 }

@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -21,6 +20,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use support::appliance::Appliance;
 use support::ingest::Ingest;
+use support::network_manager::NetworkManager;
 use support::{Folder, eventually, one_at_a_time};
 
 /// What all keys of this test have in common.
@@ -80,40 +80,6 @@ fn babbling_server(key: String) -> String {
 
 /// A PIN that is no part of anything else.
 const PIN: &str = "7340918265";
-
-/// An `nmcli` that takes everything and keeps what it is told: its arguments and environment in
-/// `told`, its standard input in `heard`; and, as the real one, its lines in its user's home.
-fn manager(folder: &Path) {
-    let script = format!(
-        r#"#!/bin/sh
-cd "{}" || exit 1
-printf '%s\n' "$*" >> told
-env >> told
-case "$*" in
-    *"RUNNING general"*) echo running ;;
-    *"connection edit"*)
-        cat > lines
-        cat lines >> heard
-        # As the real editor: without a word where it cannot.
-        cp lines "$HOME/.nmcli-history" 2>/dev/null
-        cp lines "${{XDG_CACHE_HOME:-$HOME/.cache}}/nmcli-history" 2>/dev/null ;;
-    *"--show-secrets"*) sed -n 's/^set 802-11-wireless-security.psk //p' heard | tail -n 1 ;;
-    *"connection show"*) cat connections 2>/dev/null ;;
-    *"connection add"*ethernet*)
-        if [ -e refuses-wired ]; then echo "Error: no such interface" >&2; exit 4; fi ;;
-    *"connection add"*) echo firstmile-wifi >> connections ;;
-esac
-exit 0
-"#,
-        folder.display()
-    );
-    let iw = format!("#!/bin/sh\necho iw \"$*\" >> {}/told\n", folder.display());
-    for (program, script) in [("nmcli", script), ("iw", iw)] {
-        let program = folder.join(program);
-        fs::write(&program, script).expect("a script");
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("its own file");
-    }
-}
 
 /// Everything that the box shows to anybody.
 fn everything_said(appliance: &mut Appliance) -> String {
@@ -246,10 +212,8 @@ fn a_key_is_found_nowhere_but_in_its_own_file() {
     let server = Ingest::start(records.path(), &key("stick"));
     let credentials = Folder::new("credentials");
     fs::write(credentials.path().join("key.fixed"), key("credential")).expect("a credential");
-    let manager_s = Folder::new("nmcli");
-    manager(manager_s.path());
-    let path = std::env::var("PATH").unwrap_or_default();
-    let path = format!("{}:{path}", manager_s.path().display());
+    let manager = NetworkManager::new();
+    let path = manager.path();
     let environment = [
         ("PATH", path.as_str()),
         ("FIRSTMILE_LOG", "trace"),
@@ -294,9 +258,9 @@ fn a_key_is_found_nowhere_but_in_its_own_file() {
     appliance.types(&format!("{}\r", key("wifi")), "wifi.passphrase is set");
     appliance.types("set console.pin\r", "(not shown): ");
     appliance.types(&format!("{PIN}\r"), "console.pin is set");
-    let heard = || fs::read_to_string(manager_s.path().join("heard")).unwrap_or_default();
-    let handed =
-        eventually(Duration::from_secs(20), || heard().contains(&key("wifi")).then_some(()));
+    let handed = eventually(Duration::from_secs(20), || {
+        manager.heard().contains(&key("wifi")).then_some(())
+    });
     assert!(handed.is_some(), "the passphrase reaches nmcli: {}", appliance.log());
     appliance.types("network\r", "Wi-Fi handed to NetworkManager");
 
@@ -311,7 +275,7 @@ fn a_key_is_found_nowhere_but_in_its_own_file() {
     assert!(status.contains("••••"), "the server's words are shown with dots: {status}");
     let said = everything_said(&mut appliance);
     assert!(said.len() > 100_000, "everything talks: {} bytes", said.len());
-    let told = fs::read_to_string(manager_s.path().join("told")).expect("nmcli was called");
+    let told = manager.told();
     assert!(told.contains("802-11-wireless.ssid hall"), "{told}");
     assert!(!said.contains(PIN) && !told.contains(PIN), "the PIN is shown");
     for (what, text) in [
@@ -343,36 +307,6 @@ fn a_key_is_found_nowhere_but_in_its_own_file() {
     for file in in_state.filter(|file| file.path().is_file()) {
         let bytes = fs::read(file.path()).expect("reads");
         assert!(!String::from_utf8_lossy(&bytes).contains(PIN), "{file:?} holds the PIN");
-    }
-}
-
-#[test]
-fn what_is_wrong_with_the_wired_network_does_not_keep_wifi_from_being_joined() {
-    let _turn = one_at_a_time();
-    let manager_s = Folder::new("nmcli");
-    manager(manager_s.path());
-    fs::write(manager_s.path().join("refuses-wired"), "").expect("a file");
-    let path = std::env::var("PATH").unwrap_or_default();
-    let path = format!("{}:{path}", manager_s.path().display());
-    let mut appliance = Appliance::start(&[("PATH", path.as_str())]);
-
-    appliance.types("set network.address 192.0.2.7/24\r", "is set");
-    appliance.types("set wifi.country DE\r", "is set");
-    appliance.types("set wifi.ssid hall\r", "is set");
-    let network = || appliance.ctl("network").stdout;
-    let both = |said: &String| {
-        said.contains("Wi-Fi handed to NetworkManager")
-            && said.contains("wired is not: Error: no such interface")
-    };
-    let said = eventually(Duration::from_secs(40), || Some(network()).filter(both));
-    assert!(said.is_some(), "{}", network());
-    let told = fs::read_to_string(manager_s.path().join("told")).expect("nmcli was called");
-    assert!(told.contains("connection up id firstmile-wifi"), "{told}");
-    // Root sets it itself; the service's own user leaves a wish for firstmile-country.path.
-    let wished = fs::read_to_string(appliance.folder.path().join("country"));
-    match nix::unistd::geteuid().is_root() {
-        true => assert!(told.contains("iw reg set DE\n"), "{told}"),
-        false => assert_eq!(wished.expect("a wish"), "DE\n"),
     }
 }
 

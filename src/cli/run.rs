@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::device::store::Store;
 use crate::device::{
     Folder, Lights, Machine, Port, PortEvent, Restarts, ServiceManager, Sources, button, control,
-    network,
+    network, restarts,
 };
 use crate::run::{self as box_loop, Hands, Input, Memory, Setup};
 use crate::{board, config, console, limits};
@@ -49,9 +49,10 @@ pub async fn run(args: RunArgs) -> Result<(), Failure> {
     crash::end_on_panic();
     crash::hide_memory();
     let clock = Clock::start();
+    let is_power_up = restarts::is_power_up(env::var("RUNTIME_DIRECTORY").ok().as_deref());
     let restarts = wait_after_failures().await;
     let profile = args.board.profile()?;
-    let memory = remember(&args)?;
+    let memory = remember(&args);
     look_at_plugins();
     let (inputs, received) = box_loop::inputs();
 
@@ -68,7 +69,7 @@ pub async fn run(args: RunArgs) -> Result<(), Failure> {
         Lights::None
     });
     let contacts = inputs.clone();
-    button::watch(&profile.button, clock, move |seen| {
+    button::watch(&profile.button, clock, is_power_up, move |seen| {
         let _ = contacts.blocking_send(Input::Contact(seen));
     });
     let hands = Hands {
@@ -141,24 +142,25 @@ async fn end_on_signal(inputs: mpsc::Sender<Input>) {
     let _ = inputs.send(Input::Terminate).await;
 }
 
-/// The settings of all sources. A box whose store cannot be used still runs with the others.
-fn remember(args: &RunArgs) -> Result<Memory, Failure> {
+/// The settings of all sources. A box where one cannot be used still runs with the others.
+fn remember(args: &RunArgs) -> Memory {
     let credentials = env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
-    let sources = Sources::read(&args.settings, credentials.as_deref())
-        .map_err(|error| Failure::new(Code::Settings, error))?;
+    let sources = Sources::read(&args.settings, credentials.as_deref());
     let mut store = match Folder::open(&args.state) {
         Ok(folder) => Store::new(folder),
         Err(error) => {
             let state = args.state.display();
             tracing::warn!(%error, "{state} cannot be used, and no setting can be stored");
-            return Ok(Memory { sources, ..Memory::default() });
+            return Memory { sources, ..Memory::default() };
         }
     };
-    let stored = store.repair().map(|stored| stored.partial).unwrap_or_else(|error| {
+    let stored = store.repair().map(|stored| stored.partial);
+    let is_whole = stored.is_ok() && sources.faults.is_empty();
+    let stored = stored.unwrap_or_else(|error| {
         tracing::error!("{error}");
         config::Partial::default()
     });
-    Ok(Memory { sources, stored, latched_live: store.latched(), store: Some(store) })
+    Memory { sources, stored, is_whole, latched_live: store.latched(), store: Some(store) }
 }
 
 fn listen() -> Option<mpsc::Receiver<control::Heard>> {

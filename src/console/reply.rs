@@ -25,6 +25,9 @@ pub enum Reply {
     Destinations {
         /// In the order of the settings.
         destinations: Vec<DestinationStatus>,
+        /// The names of those that are set and left out. The appliance does not know them; the shell
+        /// fills them in.
+        disabled: Vec<String>,
     },
     /// Product, version and board.
     About(About),
@@ -261,8 +264,12 @@ pub struct Status {
     pub for_ms: u64,
     /// Why.
     pub because: String,
+    /// What is wrong beside that, if anything.
+    pub note: Option<String>,
     /// What is true about the world.
     pub facts: Facts,
+    /// Sources of settings that were left out when the box started, and why; one line each.
+    pub settings_faults: Vec<String>,
     /// Numbers of the encoder, while it runs.
     pub encoder: Option<EncoderNumbers>,
     /// What picture and sound are like, while they are captured.

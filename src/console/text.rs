@@ -9,11 +9,14 @@ use super::reply::{
 pub(super) fn render(reply: &Reply) -> Vec<String> {
     let lines = match reply {
         Reply::Status(status) => status_lines(status),
-        Reply::Destinations { destinations } if destinations.is_empty() => {
+        Reply::Destinations { destinations, disabled }
+            if destinations.is_empty() && disabled.is_empty() =>
+        {
             vec!["no destination is set".to_owned()]
         }
-        Reply::Destinations { destinations } => {
-            destinations.iter().flat_map(destination_lines).collect()
+        Reply::Destinations { destinations, disabled } => {
+            let disabled = disabled.iter().map(|name| format!("{name:12} disabled"));
+            destinations.iter().flat_map(destination_lines).chain(disabled).collect()
         }
         Reply::About(about) => about_lines(about),
         Reply::Devices { lines, .. } => lines.clone(),
@@ -46,11 +49,15 @@ fn status_lines(status: &Status) -> Vec<String> {
     let mut lines = vec![
         format!("state        {} for {}", status.mode.name(), clock_time(status.for_ms)),
         format!("because      {}", status.because),
+    ];
+    lines.extend(status.note.iter().map(|note| format!("note         {note}")));
+    lines.extend([
         format!("camera       {}", present(facts.camera)),
         format!("microphone   {}", present(facts.microphone)),
         format!("network      {link}"),
         format!("clock        {clock}"),
-    ];
+    ]);
+    lines.extend(status.settings_faults.iter().map(|fault| format!("settings     {fault}")));
     lines.extend(status.encoder.iter().flat_map(encoder_lines));
     lines.extend(status.levels.iter().flat_map(level_lines));
     lines.extend(status.destinations.iter().flat_map(destination_lines));
@@ -368,7 +375,9 @@ mod tests {
             mode: Mode::Live,
             for_ms: 3_723_400,
             because: "a accepted the stream".to_owned(),
+            note: Some("a power cut would not find the box as it is: disk full".to_owned()),
             facts: Facts { camera: true, microphone: false, link: Link::Up, clock: Clock::Trusted },
+            settings_faults: vec!["box.toml:3:1: video.fpps: does not exist".to_owned()],
             encoder: Some(EncoderNumbers {
                 name: "x264enc".to_owned(),
                 target_kbps: 4_000,
@@ -399,10 +408,12 @@ mod tests {
             text,
             "state        live for 1:02:03\n\
              because      a accepted the stream\n\
+             note         a power cut would not find the box as it is: disk full\n\
              camera       present\n\
              microphone   absent\n\
              network      up\n\
              clock        trusted\n\
+             settings     box.toml:3:1: video.fpps: does not exist\n\
              encoder      3960 of 4000 kb/s, 30.0 frames/s, 111000 frames by x264enc, set up anew 1 time\n\
              pictures     3 came broken\n\
              sound        -20.7 dBFS (peak -6.0), -96.0 dBFS (peak -96.0), clock -34 ppm\n\
@@ -420,6 +431,7 @@ mod tests {
         let value: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(value["reply"], "status");
         assert_eq!(value["mode"], "live");
+        assert_eq!(value["settings_faults"][0], "box.toml:3:1: video.fpps: does not exist");
         assert_eq!(value["destinations"][1]["state"], "waiting");
         assert_eq!(value["destinations"][1]["next_attempt_in_ms"], 1_930);
         assert_eq!(value["destinations"][0]["numbers"]["rtt_ms"], 23);
@@ -429,7 +441,10 @@ mod tests {
     #[test]
     fn every_kind_of_reply_is_json_with_its_kind() {
         let replies = [
-            Reply::Destinations { destinations: status().destinations },
+            Reply::Destinations {
+                destinations: status().destinations,
+                disabled: vec!["c".to_owned()],
+            },
             Reply::About(About {
                 product: "p",
                 version: "1",

@@ -35,11 +35,16 @@ pub struct Seen {
 /// Watches the buttons that `profile` names, each on a thread of its own, and hands over what is
 /// seen. A button that cannot be read is told in the log and tried again for ever: the box is of use
 /// without it.
+///
+/// `is_power_up` says that the program was started with the machine. One that was started anew does
+/// not know what a button means that is down by then: nothing, until it is let go.
 pub fn watch(
     profile: &board::Button,
     clock: Clock,
+    is_power_up: bool,
     seen: impl FnMut(Seen) + Clone + Send + 'static,
 ) {
+    let begun = Begun { clock, is_power_up };
     match profile {
         board::Button::Cdev { line, pull, reset, .. } => {
             let pull = *pull;
@@ -47,17 +52,34 @@ pub fn watch(
             {
                 let Some(line) = line.cloned() else { continue };
                 let mut seen = seen.clone();
-                keep_trying(contact, move || watch_line(contact, &line, pull, clock, &mut seen));
+                keep_trying(contact, move || watch_line(contact, &line, pull, begun, &mut seen));
             }
         }
         board::Button::Input { key, reset } => {
             for (contact, key) in [(Contact::GoLive, Some(key)), (Contact::Reset, reset.as_ref())] {
                 let Some(key) = key.cloned() else { continue };
                 let mut seen = seen.clone();
-                keep_trying(contact, move || watch_key(contact, &key, clock, &mut seen));
+                keep_trying(contact, move || watch_key(contact, &key, begun, &mut seen));
             }
         }
         board::Button::Keys | board::Button::None => {}
+    }
+}
+
+/// When the program was started.
+#[derive(Clone, Copy)]
+struct Begun {
+    clock: Clock,
+    is_power_up: bool,
+}
+
+impl Begun {
+    /// A contact as it is when it is looked at for the first time.
+    fn first(self, contact: Contact, pressed: bool) -> Option<Seen> {
+        let at = self.clock.now();
+        let at_start = at < POWER_UP;
+        let is_unknown = pressed && at_start && !self.is_power_up;
+        (!is_unknown).then_some(Seen { contact, at, pressed, found: at_start && self.is_power_up })
     }
 }
 
@@ -88,7 +110,7 @@ fn watch_line(
     contact: Contact,
     line: &board::Line,
     pull: Option<board::Pull>,
-    clock: Clock,
+    begun: Begun,
     seen: &mut impl FnMut(Seen),
 ) -> String {
     let mut edges = match Edges::of(line, pull) {
@@ -96,16 +118,13 @@ fn watch_line(
         Err(error) => return error.to_string(),
     };
     match edges.pressed() {
-        Ok(pressed) => {
-            let at = clock.now();
-            seen(Seen { contact, at, pressed, found: at < POWER_UP });
-        }
+        Ok(pressed) => begun.first(contact, pressed).into_iter().for_each(&mut *seen),
         Err(error) => return error.to_string(),
     }
     loop {
         match edges.next_edge() {
             Ok(edge) => {
-                let at = at(clock, edge.kernel_ns);
+                let at = at(begun.clock, edge.kernel_ns);
                 seen(Seen { contact, at, pressed: edge.pressed, found: false });
             }
             Err(error) => return error.to_string(),
@@ -120,7 +139,7 @@ fn watch_line(
 fn watch_key(
     contact: Contact,
     key: &board::Key,
-    clock: Clock,
+    begun: Begun,
     seen: &mut impl FnMut(Seen),
 ) -> String {
     let told = |error: std::io::Error| format!("{}: {error}", key.device.display());
@@ -136,9 +155,10 @@ fn watch_key(
             return told(error);
         }
         if let Some(pressed) = key_edge(&event, key.code) {
-            let at = clock.now();
-            let found = pressed && before_opening && at < POWER_UP;
-            seen(Seen { contact, at, pressed, found });
+            match pressed && before_opening {
+                true => begun.first(contact, pressed).into_iter().for_each(&mut *seen),
+                false => seen(Seen { contact, at: begun.clock.now(), pressed, found: false }),
+            }
         }
     }
 }
@@ -177,7 +197,62 @@ fn at(clock: Clock, kernel_ns: u64) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::OpenOptions;
+    use std::io::Write;
+    use std::sync::mpsc::channel;
+
     use super::*;
+
+    /// What is seen of a key that is down when the program starts, and let go.
+    fn held_at_start(is_power_up: bool) -> Vec<(bool, bool)> {
+        let device = std::env::temp_dir().join(format!("firstmile-key-{}", fastrand::u64(..)));
+        nix::unistd::mkfifo(&device, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let mut keys = OpenOptions::new().read(true).write(true).open(&device).unwrap();
+        let event = |value: i32| {
+            let mut bytes = [0; EVENT_BYTES];
+            let tail = [1_u16.to_ne_bytes(), 167_u16.to_ne_bytes()].concat();
+            bytes[EVENT_BYTES - 8..EVENT_BYTES - 4].copy_from_slice(&tail);
+            bytes[EVENT_BYTES - 4..].copy_from_slice(&value.to_ne_bytes());
+            bytes
+        };
+        keys.write_all(&event(1)).unwrap();
+        let key = board::Key { device: device.clone(), code: 167 };
+        let profile = board::Button::Input { key, reset: None };
+        let (to, seen) = channel();
+        watch(&profile, Clock::start(), is_power_up, move |s: Seen| {
+            let _ = to.send((s.pressed, s.found));
+        });
+        keys.write_all(&event(0)).unwrap();
+        let mut all = Vec::new();
+        while all.last() != Some(&(false, false)) {
+            all.push(seen.recv_timeout(Duration::from_secs(60)).expect("it is let go"));
+        }
+        std::fs::remove_file(&device).unwrap();
+        all
+    }
+
+    #[test]
+    fn a_button_held_at_power_up_is_told_as_found_so() {
+        assert_eq!(held_at_start(true), [(true, true), (false, false)]);
+    }
+
+    #[test]
+    fn a_button_held_while_the_program_is_started_anew_means_nothing_until_it_is_let_go() {
+        assert_eq!(held_at_start(false), [(false, false)]);
+    }
+
+    #[test]
+    fn what_a_contact_means_that_is_looked_at_first_depends_on_the_power_up() {
+        let begun = |is_power_up| Begun { clock: Clock::start(), is_power_up };
+        let found = |is_power_up, pressed| {
+            let seen = begun(is_power_up).first(Contact::GoLive, pressed);
+            seen.map(|seen| (seen.pressed, seen.found))
+        };
+        assert_eq!(found(true, true), Some((true, true)));
+        assert_eq!(found(true, false), Some((false, true)));
+        assert_eq!(found(false, true), None);
+        assert_eq!(found(false, false), Some((false, false)));
+    }
 
     #[test]
     fn an_event_of_our_key_is_an_edge_and_nothing_else_is() {

@@ -7,6 +7,7 @@
 use std::io;
 use std::process::Command;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use zeroize::Zeroizing;
 use super::service::set_country;
 use crate::child;
 use crate::config::{Addressing, Wifi, Wired};
-use crate::limits::{NETWORK_ORDERS_MAX, NETWORK_RETRY_INTERVAL, NMCLI_TIMEOUT, WPA_ITERATIONS};
+use crate::limits::{NETWORK_RETRY_INTERVAL, NMCLI_TIMEOUT, WPA_ITERATIONS};
 use crate::secret::Passphrase;
 
 /// The connection of the wired network.
@@ -24,15 +25,20 @@ pub const WIRED: &str = "firstmile-wired";
 /// The connection of the wireless network.
 pub const WIFI: &str = "firstmile-wifi";
 
+/// What is said of the network's settings while there are none.
+pub const NOT_SET: &str = "the system's own; none are set here";
+
+const NOT_INSTALLED: &str = "nmcli is not installed";
+
 /// Nobody can make a file below it, not even root.
 const NO_HOME: &str = "/dev/null";
 
 type Order = (Wired, Wifi);
 
-/// The way to the thread that hands settings over; the newest win. Those that were not taken are
-/// handed over again and again.
+/// The way to the thread that hands settings over. Only the newest wait for it, however slow it is.
+/// Those that were not taken are handed over again and again.
 pub struct NetworkManager {
-    orders: SyncSender<Order>,
+    orders: Orders,
 }
 
 impl NetworkManager {
@@ -42,43 +48,74 @@ impl NetworkManager {
     /// # Errors
     /// When there is no thread for it.
     pub fn start(told: impl FnMut(String) + Send + 'static) -> io::Result<NetworkManager> {
-        let (orders, received) = sync_channel(NETWORK_ORDERS_MAX);
-        let work = move || serve(&received, NETWORK_RETRY_INTERVAL, hand_over, told);
+        let (orders, newest) = newest();
+        let work = move || serve(&newest, NETWORK_RETRY_INTERVAL, hand_over, told);
         thread::Builder::new().name("network".to_owned()).spawn(work)?;
         Ok(NetworkManager { orders })
     }
 
-    /// Hands these settings over, some time soon.
-    ///
-    /// # Errors
-    /// When NetworkManager is so slow that many wait.
-    pub fn order(&self, wired: &Wired, wifi: &Wifi) -> Result<(), &'static str> {
-        let order = (wired.clone(), wifi.clone());
-        self.orders.try_send(order).map_err(|_| "NetworkManager does not keep up")
+    /// Hands these settings over, some time soon, unless newer ones come before that.
+    pub fn order(&self, wired: &Wired, wifi: &Wifi) {
+        self.orders.put((wired.clone(), wifi.clone()));
+    }
+}
+
+/// Both ends of a place for one order.
+fn newest() -> (Orders, Newest) {
+    let (news, told) = sync_channel(1);
+    let place = Arc::default();
+    (Orders { place: Arc::clone(&place), news }, Newest { place, told })
+}
+
+struct Orders {
+    place: Arc<Mutex<Option<Order>>>,
+    news: SyncSender<()>,
+}
+
+impl Orders {
+    /// Puts an order in the place of the one that still waits.
+    fn put(&self, order: Order) {
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Some(order);
+        // News that nobody has heard yet stand for this order too.
+        let _ = self.news.try_send(());
+    }
+}
+
+struct Newest {
+    place: Arc<Mutex<Option<Order>>>,
+    told: Receiver<()>,
+}
+
+impl Newest {
+    /// The order that waits.
+    fn take(&self) -> Option<Order> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Waits until there is an order; for ever without a `timeout`. It may be taken already.
+    fn wait(&self, timeout: Option<Duration>) -> Result<(), RecvTimeoutError> {
+        match timeout {
+            Some(timeout) => self.told.recv_timeout(timeout),
+            None => self.told.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        }
     }
 }
 
 /// Hands over what is ordered, until nobody can order any more.
 fn serve(
-    received: &Receiver<Order>,
+    newest: &Newest,
     retry_interval: Duration,
     mut hand_over: impl FnMut(&Order) -> Result<String, String>,
     mut told: impl FnMut(String),
 ) {
     let (mut failed, mut last) = (None, None);
     loop {
-        let order = match failed.take() {
-            None => received.recv().ok(),
-            Some(order) => match received.recv_timeout(retry_interval) {
-                Err(RecvTimeoutError::Timeout) => Some(order),
-                newer => {
-                    last = None;
-                    newer.ok()
-                }
-            },
-        };
-        let Some(order) = order else { return };
-        let order = received.try_iter().inspect(|_| last = None).last().unwrap_or(order);
+        match newest.wait(failed.is_some().then_some(retry_interval)) {
+            Err(RecvTimeoutError::Disconnected) => return,
+            Ok(()) | Err(RecvTimeoutError::Timeout) => {}
+        }
+        let newer = newest.take().inspect(|_| last = None);
+        let Some(order) = newer.or_else(|| failed.take()) else { continue };
         let outcome = hand_over(&order);
         if last.as_ref() != Some(&outcome) {
             let said = outcome.clone();
@@ -90,7 +127,12 @@ fn serve(
 }
 
 fn hand_over((wired, wifi): &Order) -> Result<String, String> {
-    let running = nmcli(["--terse", "--fields", "RUNNING", "general"], None)?;
+    let is_set = wired.is_set() || wifi.ssid.is_some();
+    let running = match nmcli(["--terse", "--fields", "RUNNING", "general"], None) {
+        // What is not there has nothing of ours.
+        Err(why) if !is_set && why == NOT_INSTALLED => return Ok(NOT_SET.to_owned()),
+        running => running?,
+    };
     if running.trim() != "running" {
         return Err("NetworkManager is not running".to_owned());
     }
@@ -121,7 +163,9 @@ fn hand_over((wired, wifi): &Order) -> Result<String, String> {
         }
     }
     if told.is_empty() {
-        return Ok("the system's own; ours are taken back".to_owned());
+        let had_ours = exists(WIRED) || exists(WIFI);
+        let said = if had_ours { "the system's own; ours are taken back" } else { NOT_SET };
+        return Ok(said.to_owned());
     }
     if whole { Ok(told.join("; ")) } else { Err(told.join("; ")) }
 }
@@ -269,7 +313,7 @@ fn nmcli<'a>(
     command.env("HOME", NO_HOME).env("XDG_CACHE_HOME", NO_HOME);
     let ended = child::run(&mut command, input.map(str::as_bytes), NMCLI_TIMEOUT);
     let output = ended.map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => "nmcli is not installed".to_owned(),
+        io::ErrorKind::NotFound => NOT_INSTALLED.to_owned(),
         io::ErrorKind::TimedOut => "nmcli does not answer".to_owned(),
         _ => format!("nmcli cannot be run: {error}"),
     })?;
@@ -292,8 +336,8 @@ mod tests {
 
     #[test]
     fn what_is_not_taken_is_handed_over_again_and_told_once() {
-        let (orders, received) = sync_channel(1);
-        orders.send(order("hall")).unwrap();
+        let (orders, newest) = newest();
+        orders.put(order("hall"));
         let (mut orders, mut tries, mut told) = (Some(orders), 0, Vec::new());
         let taken = |_: &Order| {
             tries += 1;
@@ -303,7 +347,7 @@ mod tests {
             orders = None;
             Ok("Wi-Fi handed to NetworkManager".to_owned())
         };
-        serve(&received, Duration::from_millis(1), taken, |said| told.push(said));
+        serve(&newest, Duration::from_millis(1), taken, |said| told.push(said));
         assert_eq!(tries, 4);
         let failed = "not managed here: NetworkManager is not running";
         assert_eq!(told, [failed, "Wi-Fi handed to NetworkManager"]);
@@ -311,19 +355,35 @@ mod tests {
 
     #[test]
     fn newer_settings_take_the_place_of_those_that_failed_and_are_told_anew() {
-        let (orders, received) = sync_channel(1);
-        orders.send(order("hall")).unwrap();
+        let (orders, newest) = newest();
+        orders.put(order("hall"));
         let (mut orders, mut names, mut told) = (Some(orders), Vec::new(), Vec::new());
         let refused = |(_, wifi): &Order| {
             names.push(wifi.ssid.clone().unwrap_or_default());
             if let Some(orders) = orders.take() {
-                orders.send(order("studio")).unwrap();
+                orders.put(order("studio"));
             }
             Err("nmcli is not installed".to_owned())
         };
-        serve(&received, Duration::from_secs(3_600), refused, |said| told.push(said));
+        serve(&newest, Duration::from_secs(3_600), refused, |said| told.push(said));
         assert_eq!(names, ["hall", "studio"]);
         assert_eq!(told, ["not managed here: nmcli is not installed"; 2]);
+    }
+
+    #[test]
+    fn of_many_settings_in_quick_succession_the_last_are_handed_over() {
+        let (orders, newest) = newest();
+        orders.put(order("first"));
+        let (mut orders, mut names) = (Some(orders), Vec::new());
+        let slow = |(_, wifi): &Order| {
+            names.push(wifi.ssid.clone().unwrap_or_default());
+            if let Some(orders) = orders.take() {
+                (0..100).for_each(|count| orders.put(order(&format!("hall-{count}"))));
+            }
+            Ok(String::new())
+        };
+        serve(&newest, Duration::from_secs(3_600), slow, |_| {});
+        assert_eq!(names, ["first", "hall-99"]);
     }
 
     #[test]

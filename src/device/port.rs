@@ -213,9 +213,8 @@ pub fn try_port(path: &Path, baud: u32) -> Result<(), String> {
 
 fn open(path: &Path, baud: u32) -> Result<Sides, String> {
     if let Some(holder) = holder(path) {
-        let tty = path.file_name().unwrap_or_default().to_string_lossy();
-        let way_out = match holder.contains("getty") {
-            true => format!("`systemctl mask --now serial-getty@{tty}` frees it"),
+        let way_out = match holder.starts_with("serial-getty@") {
+            true => format!("`systemctl mask --now {holder}` frees it"),
             false => "end it to free the port".to_owned(),
         };
         return Err(format!("is used by {holder}; {way_out}"));
@@ -234,31 +233,39 @@ fn is_gadget(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("ttyGS"))
 }
 
-/// The other process that has the port open, as far as this user may see; else a getty that was
-/// started for it.
+/// Where the kernel shows the control groups that systemd makes: alone (v2), or beside others (v1).
+const CONTROL_GROUPS: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/systemd"];
+
+/// Who else uses the port: a login of the system, else a process.
 fn holder(path: &Path) -> Option<String> {
     let device = path.canonicalize().ok()?;
-    let tty = device.file_name()?.to_string_lossy().into_owned();
+    CONTROL_GROUPS
+        .iter()
+        .find_map(|root| getty(Path::new(root), &device))
+        .or_else(|| opener(&device))
+}
+
+/// The unit that offers a login at the port, or has let somebody in there. Its control group is there
+/// as long as it is active, and is seen by services that see no process of another user.
+fn getty(control_groups: &Path, device: &Path) -> Option<String> {
+    let unit = format!("serial-getty@{}.service", device.file_name()?.to_str()?);
+    let slice = r"system.slice/system-serial\x2dgetty.slice";
+    control_groups.join(slice).join(&unit).is_dir().then_some(unit)
+}
+
+/// The other process that has the port open, as far as this user may see.
+fn opener(device: &Path) -> Option<String> {
     let own = process::id().to_string();
-    let mut by_name = None;
-    for entry in fs::read_dir("/proc").ok()?.flatten() {
+    fs::read_dir("/proc").ok()?.flatten().find_map(|entry| {
         let pid = entry.file_name().to_string_lossy().into_owned();
         if pid == own || !pid.bytes().all(|b| b.is_ascii_digit()) {
-            continue;
+            return None;
         }
+        let mut open = fs::read_dir(entry.path().join("fd")).ok()?.flatten();
+        open.find(|fd| fs::read_link(fd.path()).is_ok_and(|file| file == device))?;
         let command = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
-        let called = || Some(format!("{} (process {pid})", command.trim()));
-        let mut open = fs::read_dir(entry.path().join("fd")).into_iter().flatten().flatten();
-        if open.any(|fd| fs::read_link(fd.path()).is_ok_and(|file| file == device)) {
-            return called();
-        }
-        if command.contains("getty") {
-            let arguments = fs::read_to_string(entry.path().join("cmdline")).unwrap_or_default();
-            let is_ours = arguments.split('\0').any(|word| word.trim_start_matches("/dev/") == tty);
-            by_name = by_name.or_else(|| is_ours.then(called).flatten());
-        }
-    }
-    by_name
+        Some(format!("{} (process {pid})", command.trim()))
+    })
 }
 
 // ── a pseudo-terminal ─────────────────────────────────────────────────────────────────────────
@@ -402,6 +409,21 @@ mod tests {
             thread::sleep(Duration::from_millis(20));
         }
         assert!(reader.join().expect("it reads on") < 1_000 * 4_096);
+    }
+
+    #[test]
+    fn a_login_of_the_system_is_found_by_what_every_service_may_see() {
+        let bench = Bench::new();
+        let slice = bench.folder.join(r"system.slice/system-serial\x2dgetty.slice");
+        fs::create_dir_all(slice.join("serial-getty@ttyS0.service")).unwrap();
+        let found = |tty: &str| getty(&bench.folder, &Path::new("/dev").join(tty));
+        assert_eq!(found("ttyS0").as_deref(), Some("serial-getty@ttyS0.service"));
+        assert_eq!(found("ttyS1"), None);
+        // The service sees its own user's processes alone, but every control group.
+        let unit = include_str!("../../systemd/firstmile.service");
+        assert!(unit.contains("\nProtectProc=invisible\n"));
+        let hides = ["InaccessiblePaths", "TemporaryFileSystem", "ProtectControlGroups=private"];
+        assert!(!hides.iter().any(|hides| unit.contains(hides)), "{unit}");
     }
 
     #[test]

@@ -1,14 +1,33 @@
-//! How often the program has ended by itself of late, so that one that cannot run does not wear out
-//! the machine. Kept in the service's runtime folder, which is in memory and gone at power-off.
+//! Whether the program was started with the machine or anew, and how often it has ended by itself of
+//! late, so that one that cannot run does not wear out the machine. Both are kept in the service's
+//! runtime folder, which is in memory and gone at power-off.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::limits::{RESTART_WAIT_FIRST, RESTART_WAIT_MAX, RESTARTS_FREE};
+use crate::limits::{BOOT, RESTART_WAIT_FIRST, RESTART_WAIT_MAX, RESTARTS_FREE};
 
-/// The file's name in the runtime folder.
+/// The count's name in the runtime folder.
 const NAME: &str = "restarts";
+/// The file there that says that the program has run since power-up.
+const RAN: &str = "ran";
+
+/// Whether this is the first run since power-up; asked once by each run. `runtime_folder` is the value
+/// of `RUNTIME_DIRECTORY`; without a service manager the machine's uptime decides.
+pub fn is_power_up(runtime_folder: Option<&str>) -> bool {
+    match runtime_folder.and_then(|folders| folders.split(':').next()) {
+        // Where nothing can be marked, the next run could not be told from this one.
+        Some(folder) => fs::File::create_new(Path::new(folder).join(RAN)).is_ok(),
+        None => uptime(&fs::read_to_string("/proc/uptime").unwrap_or_default()) < Some(BOOT),
+    }
+}
+
+/// What `/proc/uptime` says (proc_uptime(5)).
+fn uptime(text: &str) -> Option<Duration> {
+    let seconds = text.split_whitespace().next()?.parse().ok()?;
+    Duration::try_from_secs_f64(seconds).ok()
+}
 
 /// The count of runs that did not end in an orderly way.
 #[derive(Debug)]
@@ -63,6 +82,24 @@ mod tests {
         let waits: Vec<u64> = (0..9).map(|failures| wait_after(failures).as_secs()).collect();
         assert_eq!(waits, [0, 0, 0, 1, 2, 4, 8, 10, 10]);
         assert_eq!(wait_after(u32::MAX), RESTART_WAIT_MAX);
+    }
+
+    #[test]
+    fn one_run_is_the_first_since_power_up_however_often_the_program_is_started() {
+        let folder = std::env::temp_dir().join(format!("firstmile-ran-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let run = || is_power_up(Some(folder.to_str().unwrap()));
+        assert_eq!([run(), run(), run()], [true, false, false]);
+        Restarts::count(folder.to_str()).unwrap().forget();
+        assert!(!run(), "a sound run is a run");
+        fs::remove_dir_all(&folder).unwrap();
+        assert!(!run(), "a folder that cannot be written remembers nothing");
+    }
+
+    #[test]
+    fn the_uptime_is_the_first_number_of_the_kernel_s() {
+        assert_eq!(uptime("35.12 70.01\n"), Some(Duration::from_millis(35_120)));
+        assert_eq!((uptime(""), uptime("-1 0"), uptime("soon")), (None, None, None));
     }
 
     #[test]

@@ -15,9 +15,9 @@ use crate::secret::StreamKey;
 const CREDENTIAL_SETTINGS: &str = "firstmile.toml";
 const CREDENTIAL_KEY: &str = "key.";
 
-/// Why settings cannot be used.
+/// Why a source is left out.
 #[derive(Debug, thiserror::Error)]
-pub enum SourceError {
+enum SourceError {
     /// a file cannot be read
     #[error("{} cannot be read: {error}", .path.display())]
     Unreadable {
@@ -37,6 +37,14 @@ pub enum SourceError {
         /// What is wrong.
         error: crate::secret::KeyError,
     },
+    /// a credential names no destination
+    #[error("the credential {name}: {error}")]
+    Name {
+        /// The credential.
+        name: String,
+        /// What is wrong.
+        error: config::SetError,
+    },
 }
 
 /// The sources that are as strong as they are fixed; the store stands between them.
@@ -46,18 +54,22 @@ pub struct Sources {
     pub integrator: Partial,
     /// What the service manager fixes; it is stronger than the store.
     pub credentials: Partial,
+    /// What was left out and why, one line for each source.
+    pub faults: Vec<String>,
 }
 
 impl Sources {
-    /// Reads both; `credentials` is the folder that the service manager made.
-    ///
-    /// # Errors
-    /// [`SourceError`]; a file that does not exist is none.
-    pub fn read(integrator: &Path, credentials: Option<&Path>) -> Result<Sources, SourceError> {
-        Ok(Sources {
-            integrator: file(integrator)?,
-            credentials: credentials.map_or(Ok(Partial::default()), from_credentials)?,
-        })
+    /// Reads both; `credentials` is the folder that the service manager made. A source with a
+    /// mistake is left out as a whole and every mistake is told in the log: the box must run to say
+    /// what is wrong with it. A file that does not exist is none.
+    pub fn read(integrator: &Path, credentials: Option<&Path>) -> Sources {
+        let mut faults = Vec::new();
+        let integrator = file(integrator).unwrap_or_else(|error| left_out(&mut faults, &error));
+        let credentials = credentials.map_or_else(Partial::default, |folder| {
+            from_credentials(folder, &mut faults)
+                .unwrap_or_else(|error| left_out(&mut faults, &error))
+        });
+        Sources { integrator, credentials, faults }
     }
 
     /// The settings that hold with this in the store.
@@ -73,7 +85,22 @@ fn file(path: &Path) -> Result<Partial, SourceError> {
     }
 }
 
-fn from_credentials(folder: &Path) -> Result<Partial, SourceError> {
+/// Nothing, in place of a source that has a mistake.
+fn left_out(faults: &mut Vec<String>, error: &SourceError) -> Partial {
+    let told = error.to_string();
+    told.lines().for_each(|line| tracing::error!("{line}"));
+    let more = match told.lines().count() {
+        0 | 1 => "",
+        _ => " (the log has more)",
+    };
+    let first = told.lines().next().unwrap_or_default();
+    faults.push(format!("{first}{more}; nothing of it holds"));
+    Partial::default()
+}
+
+/// The credentials. Where their settings have a mistake, the keys are not used either: they may be
+/// meant for servers that only those settings name. A key that is none is left out alone.
+fn from_credentials(folder: &Path, faults: &mut Vec<String>) -> Result<Partial, SourceError> {
     let mut partial = file(&folder.join(CREDENTIAL_SETTINGS))?;
     let unreadable = |error| SourceError::Unreadable { path: folder.to_owned(), error };
     let names = fs::read_dir(folder).map_err(unreadable)?.flatten();
@@ -82,15 +109,22 @@ fn from_credentials(folder: &Path) -> Result<Partial, SourceError> {
         .collect();
     names.sort();
     for name in names.iter().take(DESTINATIONS_MAX) {
-        let credential = format!("{CREDENTIAL_KEY}{name}");
-        let bytes = bounded(&folder.join(&credential), KEY_BYTES_MAX + 64)?.unwrap_or_default();
-        let key = StreamKey::from_bytes(&bytes)
-            .map_err(|error| SourceError::Key { name: credential.clone(), error })?;
-        if let Err(error) = partial.set_key(name, key) {
-            tracing::warn!(credential, %error, "a credential is not used");
+        if let Err(error) = put_key(folder, name, &mut partial) {
+            left_out(faults, &error);
         }
     }
     Ok(partial)
+}
+
+fn put_key(folder: &Path, destination: &str, partial: &mut Partial) -> Result<(), SourceError> {
+    let name = format!("{CREDENTIAL_KEY}{destination}");
+    let bytes = bounded(&folder.join(&name), KEY_BYTES_MAX + 64)?.unwrap_or_default();
+    match StreamKey::from_bytes(&bytes) {
+        Ok(key) => {
+            partial.set_key(destination, key).map_err(|error| SourceError::Name { name, error })
+        }
+        Err(error) => Err(SourceError::Key { name, error }),
+    }
 }
 
 /// A file's bytes, one more than the bound at most; `None` when it does not exist.
@@ -104,4 +138,60 @@ fn bounded(path: &Path, bytes_max: usize) -> Result<Option<Zeroizing<Vec<u8>>>, 
     let mut bytes = Zeroizing::new(Vec::with_capacity(bytes_max + 1));
     file.take(bytes_max as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     Ok(Some(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HALL: &str =
+        "version = 1\n[[destination]]\nname = \"hall\"\nurl = \"rtmps://hall.example/live\"\n";
+
+    /// The sources that these files make: the integrator's, and the credentials.
+    fn read(integrator: &str, credentials: &[(&str, &str)]) -> Sources {
+        let name = format!("firstmile-sources-{}", fastrand::u64(..));
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir_all(folder.join("credentials")).unwrap();
+        fs::write(folder.join("box.toml"), integrator).unwrap();
+        for (name, text) in credentials {
+            fs::write(folder.join("credentials").join(name), text).unwrap();
+        }
+        let sources = Sources::read(&folder.join("box.toml"), Some(&folder.join("credentials")));
+        fs::remove_dir_all(&folder).unwrap();
+        sources
+    }
+
+    #[test]
+    fn a_file_with_a_mistake_is_left_out_as_a_whole_and_the_others_hold() {
+        let sources = read(
+            "version = 1\n[box]\nname = \"stage\"\n[video]\nfpps = 30\n[nonsense]\n",
+            &[("firstmile.toml", HALL), ("key.hall", "canary-k3y\n")],
+        );
+        assert_eq!(sources.integrator, Partial::default(), "its name does not hold either");
+        let settings = sources.effective(&Partial::default());
+        assert!(settings.destinations[0].ingest().is_ok());
+        let [fault] = &sources.faults[..] else { panic!("{:?}", sources.faults) };
+        assert!(fault.contains("box.toml:5:1: video.fpps: does not exist"), "{fault}");
+        assert!(fault.ends_with(" (the log has more); nothing of it holds"), "{fault}");
+    }
+
+    #[test]
+    fn keys_beside_a_file_of_credentials_with_a_mistake_go_to_no_other_server() {
+        let broken = format!("{HALL}nonsense = 1\n");
+        let sources = read(HALL, &[("firstmile.toml", &broken), ("key.hall", "canary-k3y\n")]);
+        assert_eq!(sources.credentials, Partial::default());
+        assert_eq!(sources.faults.len(), 1, "{:?}", sources.faults);
+        assert!(sources.faults[0].contains("firstmile.toml:5:1"), "{:?}", sources.faults);
+    }
+
+    #[test]
+    fn a_credential_that_is_no_key_is_left_out_alone_and_not_shown() {
+        let keys = [("key.hall", "canary-k3y\n"), ("key.tube", "canary two\n"), ("key.", "x")];
+        let sources = read(HALL, &keys);
+        assert!(sources.effective(&Partial::default()).destinations[0].ingest().is_ok());
+        let [nameless, tube] = &sources.faults[..] else { panic!("{:?}", sources.faults) };
+        assert!(nameless.starts_with("the credential key.: "), "{nameless}");
+        assert!(tube.starts_with("the credential key.tube: "), "{tube}");
+        assert!(!tube.contains("canary"), "{tube}");
+    }
 }

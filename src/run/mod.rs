@@ -48,6 +48,8 @@ pub enum Input {
     Clock(console::Clock),
     /// The keeper of the settings has carried out an order.
     Kept(Kept),
+    /// Why it is not written whether the box is to be live; `None` when it is written after all.
+    Unlatched(Option<String>),
     /// What somebody asked for, and took a while.
     Answered(ClientId, Reply),
     /// What has become of the settings of the network.
@@ -83,6 +85,8 @@ pub struct Memory {
     pub sources: Sources,
     /// What is stored.
     pub stored: Partial,
+    /// All sources and the store were read: what they do not set, nobody has set.
+    pub is_whole: bool,
     /// The box was live when the power went.
     pub latched_live: bool,
     /// Where changes are stored; `None` where nothing can be kept.

@@ -8,6 +8,7 @@ pub mod delay;
 pub mod drain;
 pub mod fake_device;
 pub mod ingest;
+pub mod network_manager;
 pub mod nginx;
 pub mod pki;
 pub mod probe;

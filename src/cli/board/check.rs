@@ -229,7 +229,7 @@ fn press(profile: &Profile) -> Option<Finding> {
         return None;
     }
     let (pressed, presses) = mpsc::channel();
-    device::button::watch(&profile.button, Clock::start(), move |seen| {
+    device::button::watch(&profile.button, Clock::start(), true, move |seen| {
         // As it is found is no press.
         if seen.pressed && !seen.found {
             let _ = pressed.send(());

@@ -5,6 +5,7 @@ mod serve;
 mod targets;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Weak};
 
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
@@ -18,10 +19,7 @@ use crate::device::network_manager::NetworkManager;
 use crate::device::store::Store;
 use crate::limits::CONSOLE_LINE_BYTES_MAX;
 use crate::run::Input;
-use crate::run::keeper::Keeper;
-
-/// What is said of the network's settings while there are none.
-pub(super) const NOT_SET: &str = "the system's own; none are set here";
+use crate::run::keeper::{Keeper, Told};
 
 /// What the desk remembers of those who ask.
 pub(super) struct Desk {
@@ -32,8 +30,32 @@ pub(super) struct Desk {
     pub later: VecDeque<Event>,
     /// The network as it was told last.
     pub interfaces: Option<Vec<console::Interface>>,
+    /// What `status` is to say beside what the appliance knows.
+    pub note: Option<String>,
     /// Started when there are settings of the network for the first time.
     network: Option<NetworkManager>,
+    /// The destination that is tried, and the look for devices.
+    checking: Errand,
+    looking: Errand,
+}
+
+/// Something that takes a while, and that one at a time is sent on.
+#[derive(Default)]
+struct Errand {
+    what: String,
+    under_way: Weak<()>,
+}
+
+impl Errand {
+    /// Begins; it is over when what this gives is dropped. Else gives what is still under way.
+    fn begin(&mut self, what: &str) -> Result<Arc<()>, &str> {
+        if self.under_way.strong_count() > 0 {
+            return Err(&self.what);
+        }
+        let begun = Arc::new(());
+        (self.what, self.under_way) = (what.to_owned(), Arc::downgrade(&begun));
+        Ok(begun)
+    }
 }
 
 /// A client of the control socket.
@@ -52,16 +74,23 @@ impl Desk {
             salt,
             later: VecDeque::new(),
             interfaces: None,
+            note: None,
             network: None,
+            checking: Errand::default(),
+            looking: Errand::default(),
         }
     }
 }
 
 /// The keeper of `store`; `None`, with a word in the log, when there is no thread for it.
 pub(super) fn keeper(store: Store<Folder>, inputs: mpsc::Sender<Input>) -> Option<Keeper> {
-    let started = Keeper::start(store, move |kept| {
+    let started = Keeper::start(store, move |told| {
+        let input = match told {
+            Told::Kept(kept) => Input::Kept(kept),
+            Told::Unlatched(why) => Input::Unlatched(why),
+        };
         // Nobody listens any more when the box is ending.
-        let _ = inputs.blocking_send(Input::Kept(kept));
+        let _ = inputs.blocking_send(input);
     });
     started.inspect_err(|error| tracing::error!(%error, "settings cannot be kept")).ok()
 }
@@ -205,8 +234,13 @@ impl Runner {
         match reply {
             Reply::Status(status) => {
                 let mut status = status.clone();
-                self.add_numbers(&mut status);
+                self.complete(&mut status);
                 Reply::Status(status)
+            }
+            Reply::Destinations { destinations, .. } => {
+                let disabled = self.settings.destinations.iter().filter(|d| !d.enabled);
+                let disabled = disabled.map(|d| d.name.clone()).collect();
+                Reply::Destinations { destinations: destinations.clone(), disabled }
             }
             Reply::About(_) => Reply::About(self.session.about().clone()),
             other => other.clone(),

@@ -38,7 +38,10 @@ impl Rates {
 }
 
 impl Runner {
-    pub(super) fn add_numbers(&self, status: &mut Status) {
+    /// Adds what the appliance does not know.
+    pub(super) fn complete(&self, status: &mut Status) {
+        status.settings_faults.clone_from(&self.sources.faults);
+        status.note.clone_from(&self.desk.note);
         if self.capture.running().is_some() {
             status.encoder.clone_from(&self.rates.encoder);
             status.levels = status.encoder.as_ref().map(|_| level_numbers(&self.rates.capture));

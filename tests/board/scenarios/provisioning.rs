@@ -66,6 +66,11 @@ fn a_hostile_stick_is_refused_and_changes_nothing_while_live() {
         board.unplug(stick);
         board.until("live");
     }
+    // The last two have no folder to write a result into.
+    for stick in &sticks[..3] {
+        let told = stick.read("firstmile-result.txt");
+        assert!(told.contains("refused") && told.contains("firstmile.toml"), "{told}");
+    }
     server.receives(30_000);
     let after = board.asks("show destination");
     assert_eq!(shown, after, "a stick changed a setting");

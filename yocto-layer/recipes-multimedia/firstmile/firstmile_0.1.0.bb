@@ -133,3 +133,6 @@ RDEPENDS:${PN} = " \
     gstreamer1.0-plugins-good-jpeg \
     gstreamer1.0-plugins-good-video4linux2 \
 "
+
+# Sets up HDMI inputs.
+RRECOMMENDS:${PN} = "v4l-utils"

@@ -1,0 +1,100 @@
+//! An `nmcli` that takes everything and keeps what it is told.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use super::Folder;
+
+/// Its arguments and environment go to `told`, its standard input to `heard`, and the names of its
+/// connections are in `connections`; as the real one, it keeps its lines in its user's home.
+pub struct NetworkManager {
+    folder: Folder,
+}
+
+impl NetworkManager {
+    pub fn new() -> NetworkManager {
+        let folder = Folder::new("nmcli");
+        let nmcli = format!(
+            r#"#!/bin/sh
+cd "{}" || exit 1
+printf '%s\n' "$*" >> told
+env >> told
+[ ! -e slow ] || sleep 1
+case "$*" in
+    *"RUNNING general"*) echo running ;;
+    *"connection edit"*)
+        cat > lines
+        cat lines >> heard
+        # As the real editor: without a word where it cannot.
+        cp lines "$HOME/.nmcli-history" 2>/dev/null
+        cp lines "${{XDG_CACHE_HOME:-$HOME/.cache}}/nmcli-history" 2>/dev/null ;;
+    *"--show-secrets"*) sed -n 's/^set 802-11-wireless-security.psk //p' heard | tail -n 1 ;;
+    *"connection show"*) cat connections 2>/dev/null ;;
+    *"connection add"*ethernet*)
+        if [ -e refuses-wired ]; then echo "Error: no such interface" >&2; exit 4; fi
+        echo firstmile-wired >> connections ;;
+    *"connection add"*) echo firstmile-wifi >> connections ;;
+    "connection delete id "*)
+        grep -vx "$4" connections > left
+        mv left connections ;;
+esac
+exit 0
+"#,
+            folder.path().display()
+        );
+        let iw = format!("#!/bin/sh\necho iw \"$*\" >> {}/told\n", folder.path().display());
+        executable(&folder.path().join("nmcli"), &nmcli);
+        executable(&folder.path().join("iw"), &iw);
+        NetworkManager { folder }
+    }
+
+    /// The search path of a program that is to find it.
+    pub fn path(&self) -> String {
+        let rest = std::env::var("PATH").unwrap_or_default();
+        format!("{}:{rest}", self.folder.path().display())
+    }
+
+    /// It refuses wired connections from now on.
+    pub fn refuse_wired(&self) {
+        self.put("refuses-wired", "");
+    }
+
+    /// Each call takes a second from now on.
+    pub fn slow_down(&self) {
+        self.put("slow", "");
+    }
+
+    /// It has these connections, one a line.
+    pub fn has(&self, connections: &str) {
+        self.put("connections", connections);
+    }
+
+    /// The connections that it has, one a line.
+    pub fn connections(&self) -> String {
+        self.get("connections")
+    }
+
+    /// Arguments and environment of all calls.
+    pub fn told(&self) -> String {
+        self.get("told")
+    }
+
+    /// What it read from its standard input.
+    pub fn heard(&self) -> String {
+        self.get("heard")
+    }
+
+    fn put(&self, name: &str, text: &str) {
+        fs::write(self.folder.path().join(name), text).expect("a file");
+    }
+
+    fn get(&self, name: &str) -> String {
+        fs::read_to_string(self.folder.path().join(name)).unwrap_or_default()
+    }
+}
+
+fn executable(path: &Path, script: &str) {
+    fs::write(path, script).expect("a script");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("its own file");
+}
