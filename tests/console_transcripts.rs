@@ -175,3 +175,41 @@ fn a_million_bytes_without_a_line_end_and_any_noise_leave_the_console_usable() {
     appliance.types("\x15about\r", "firstmile 0");
     appliance.end();
 }
+
+#[test]
+fn one_destination_at_a_time_is_checked_and_devices_are_looked_for_once() {
+    let _turn = one_at_a_time();
+    let mut appliance = Appliance::start(&[]);
+    // Takes a connection and never says a word.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = silent.local_addr().expect("its address").port();
+    appliance.types(&format!("destination add hall rtmps://127.0.0.1:{port}/live\r"), "is set");
+    appliance.types("key hall\r", "(not shown): ");
+    appliance.types("abcd-efgh\r", "tag ");
+    let from = appliance.said().len();
+    appliance.types("check hall\rcheck\r", "error: still checking hall");
+    let said = appliance.until_said(from, |said| said.contains("no answer from 127.0.0.1"));
+    assert_eq!(said.matches("no answer").count(), 1, "{said}");
+    appliance.types("devices\rdevices\r", "error: still looking for devices");
+    // Either may be asked for again when it was answered.
+    drop(silent);
+    appliance.types("check hall\r", "refuses connections");
+    appliance.end();
+}
+
+#[test]
+fn a_disabled_destination_is_listed_and_called_so() {
+    let _turn = one_at_a_time();
+    let mut appliance = Appliance::start(&[]);
+    appliance.types("destination add hall rtmps://localhost:9/live\r", "is set");
+    appliance.types("set destination.hall.enabled false\r", "is set");
+    appliance.types("destination list\r", "hall         disabled");
+    let json = appliance.ctl("--json destination list").stdout;
+    assert!(json.contains(r#""disabled":["hall"]"#), "{json}");
+    for command in ["check hall\r", "check\r"] {
+        let way_out = "error: hall is disabled; `set destination.hall.enabled true` enables it";
+        appliance.types(command, way_out);
+    }
+    appliance.types("check tube\r", "there is no destination tube");
+    appliance.end();
+}

@@ -223,4 +223,57 @@ fn the_service_and_nobody_else_may_change_the_network_by_network_manager() {
     assert!(unit.contains("AF_UNIX"), "nmcli asks over D-Bus, which is a Unix socket");
     let package = fs::read_to_string("Cargo.toml").expect("the package");
     assert!(package.contains("[\"systemd/polkit.rules\", \"usr/share/polkit-1/rules.d/"));
+    // polkit before 0.106 reads another language, and must hear the same.
+    assert!(package.contains("\"var/lib/polkit-1/localauthority/10-vendor.d/firstmile.pkla\""));
+    let local = fs::read_to_string("debian/firstmile.pkla").expect("the same for old polkits");
+    let said = |key: &str| local.lines().find_map(|line| line.strip_prefix(key));
+    assert_eq!(said("Identity=unix-user:"), Some(user));
+    let quoted = rules.split('"').filter(|word| word.starts_with("org.freedesktop."));
+    assert_eq!(
+        said("Action=").expect("actions").split(';').collect::<Vec<_>>(),
+        quoted.collect::<Vec<_>>()
+    );
+    // A service is in no session, which is neither an active nor an inactive one.
+    assert_eq!(said("ResultAny="), Some("yes"));
+}
+
+/// What the package's last script does in a system of its own, and what it tells `nmcli`.
+fn after_removal(step: &str) -> (System, String) {
+    let root = std::env::temp_dir().join(format!("firstmile-{step}-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&root);
+    let system = System(root);
+    let connections = "etc/NetworkManager/system-connections";
+    for name in ["firstmile-wifi", "firstmile-wired", "office"] {
+        system.file(&format!("{connections}/{name}.nmconnection"), "[wifi-security]\n");
+    }
+    system.file("var/lib/firstmile/settings.a", "");
+    let told = system.0.join("told");
+    system.file("path/nmcli", &format!("#!/bin/sh\necho \"$*\" >>{}\nexit 8\n", told.display()));
+    let nmcli = system.0.join("path/nmcli");
+    fs::set_permissions(&nmcli, fs::Permissions::from_mode(0o755)).expect("its own file");
+    symlink("/bin/rm", system.0.join("path/rm")).expect("a link");
+    // Every folder that it names is one of this system.
+    let script = fs::read_to_string("debian/postrm").expect("the script");
+    let root = system.0.display().to_string();
+    let script = script.replace(" /", &format!(" {root}/")).replace("\"/", &format!("\"{root}/"));
+    let mut shell = Command::new("/bin/sh");
+    let ended = shell.args(["-c", &script, "postrm", step]).env("PATH", root + "/path").status();
+    assert!(ended.expect("a shell").success());
+    let told = fs::read_to_string(told).unwrap_or_default();
+    (system, told)
+}
+
+#[test]
+fn a_purge_takes_the_service_s_networks_with_it_and_no_others() {
+    let (system, told) = after_removal("purge");
+    assert!(!system.0.join("var/lib/firstmile").exists());
+    for id in ["firstmile-wired", "firstmile-wifi"] {
+        assert!(told.contains(&format!("connection delete id {id}\n")), "{told}");
+    }
+    let left = names(&system.0.join("etc/NetworkManager/system-connections"));
+    assert_eq!(left, ["office.nmconnection"], "though NetworkManager does not run");
+    let (system, told) = after_removal("remove");
+    assert!(system.0.join("var/lib/firstmile/settings.a").exists());
+    assert_eq!(told, "");
+    assert_eq!(names(&system.0.join("etc/NetworkManager/system-connections")).len(), 3);
 }

@@ -154,11 +154,13 @@ fn remember(args: &RunArgs) -> Memory {
             return Memory { sources, ..Memory::default() };
         }
     };
-    let stored = store.repair().map(|stored| stored.partial).unwrap_or_else(|error| {
+    let stored = store.repair().map(|stored| stored.partial);
+    let is_whole = stored.is_ok() && sources.faults.is_empty();
+    let stored = stored.unwrap_or_else(|error| {
         tracing::error!("{error}");
         config::Partial::default()
     });
-    Memory { sources, stored, latched_live: store.latched(), store: Some(store) }
+    Memory { sources, stored, is_whole, latched_live: store.latched(), store: Some(store) }
 }
 
 fn listen() -> Option<mpsc::Receiver<control::Heard>> {

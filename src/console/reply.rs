@@ -25,6 +25,9 @@ pub enum Reply {
     Destinations {
         /// In the order of the settings.
         destinations: Vec<DestinationStatus>,
+        /// The names of those that are set and left out. The appliance does not know them; the shell
+        /// fills them in.
+        disabled: Vec<String>,
     },
     /// Product, version and board.
     About(About),

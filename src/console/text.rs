@@ -9,11 +9,14 @@ use super::reply::{
 pub(super) fn render(reply: &Reply) -> Vec<String> {
     let lines = match reply {
         Reply::Status(status) => status_lines(status),
-        Reply::Destinations { destinations } if destinations.is_empty() => {
+        Reply::Destinations { destinations, disabled }
+            if destinations.is_empty() && disabled.is_empty() =>
+        {
             vec!["no destination is set".to_owned()]
         }
-        Reply::Destinations { destinations } => {
-            destinations.iter().flat_map(destination_lines).collect()
+        Reply::Destinations { destinations, disabled } => {
+            let disabled = disabled.iter().map(|name| format!("{name:12} disabled"));
+            destinations.iter().flat_map(destination_lines).chain(disabled).collect()
         }
         Reply::About(about) => about_lines(about),
         Reply::Devices { lines, .. } => lines.clone(),
@@ -438,7 +441,10 @@ mod tests {
     #[test]
     fn every_kind_of_reply_is_json_with_its_kind() {
         let replies = [
-            Reply::Destinations { destinations: status().destinations },
+            Reply::Destinations {
+                destinations: status().destinations,
+                disabled: vec!["c".to_owned()],
+            },
             Reply::About(About {
                 product: "p",
                 version: "1",

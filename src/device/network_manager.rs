@@ -25,6 +25,11 @@ pub const WIRED: &str = "firstmile-wired";
 /// The connection of the wireless network.
 pub const WIFI: &str = "firstmile-wifi";
 
+/// What is said of the network's settings while there are none.
+pub const NOT_SET: &str = "the system's own; none are set here";
+
+const NOT_INSTALLED: &str = "nmcli is not installed";
+
 /// Nobody can make a file below it, not even root.
 const NO_HOME: &str = "/dev/null";
 
@@ -122,7 +127,12 @@ fn serve(
 }
 
 fn hand_over((wired, wifi): &Order) -> Result<String, String> {
-    let running = nmcli(["--terse", "--fields", "RUNNING", "general"], None)?;
+    let is_set = wired.is_set() || wifi.ssid.is_some();
+    let running = match nmcli(["--terse", "--fields", "RUNNING", "general"], None) {
+        // What is not there has nothing of ours.
+        Err(why) if !is_set && why == NOT_INSTALLED => return Ok(NOT_SET.to_owned()),
+        running => running?,
+    };
     if running.trim() != "running" {
         return Err("NetworkManager is not running".to_owned());
     }
@@ -153,7 +163,9 @@ fn hand_over((wired, wifi): &Order) -> Result<String, String> {
         }
     }
     if told.is_empty() {
-        return Ok("the system's own; ours are taken back".to_owned());
+        let had_ours = exists(WIRED) || exists(WIFI);
+        let said = if had_ours { "the system's own; ours are taken back" } else { NOT_SET };
+        return Ok(said.to_owned());
     }
     if whole { Ok(told.join("; ")) } else { Err(told.join("; ")) }
 }
@@ -301,7 +313,7 @@ fn nmcli<'a>(
     command.env("HOME", NO_HOME).env("XDG_CACHE_HOME", NO_HOME);
     let ended = child::run(&mut command, input.map(str::as_bytes), NMCLI_TIMEOUT);
     let output = ended.map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => "nmcli is not installed".to_owned(),
+        io::ErrorKind::NotFound => NOT_INSTALLED.to_owned(),
         io::ErrorKind::TimedOut => "nmcli does not answer".to_owned(),
         _ => format!("nmcli cannot be run: {error}"),
     })?;

@@ -85,6 +85,8 @@ pub struct Memory {
     pub sources: Sources,
     /// What is stored.
     pub stored: Partial,
+    /// All sources and the store were read: what they do not set, nobody has set.
+    pub is_whole: bool,
     /// The box was live when the power went.
     pub latched_live: bool,
     /// Where changes are stored; `None` where nothing can be kept.

@@ -27,12 +27,13 @@ use crate::config::{Partial, Settings, Wifi, Wired};
 use crate::console::{About, ClientId, Session};
 use crate::device::Sources;
 use crate::device::button::Seen;
+use crate::device::network_manager::NOT_SET;
 use crate::limits::{CONSOLE_BAUD, EVENTS_MAX, NUMBERS_INTERVAL, REPROBE_INTERVAL};
 use crate::media::FanOut;
 use crate::panel::{Blinker, Button, Contact};
 use crate::publish::{PublishHandle, Report};
 use capturing::Drivers;
-use desk::{Desk, NOT_SET};
+use desk::Desk;
 use numbers::Rates;
 
 /// The console on the box's own port.
@@ -55,6 +56,8 @@ pub(super) struct Runner {
     on_air: capture::Request,
     sources: Sources,
     stored: Partial,
+    /// No source of settings was left out when the box started.
+    is_whole: bool,
     settings: Settings,
     keeper: Option<Keeper>,
     hands: Hands,
@@ -152,6 +155,7 @@ impl Runner {
             request,
             sources: memory.sources,
             stored: memory.stored,
+            is_whole: memory.is_whole,
             settings,
             keeper,
             hands,

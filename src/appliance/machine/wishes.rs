@@ -66,9 +66,10 @@ impl Appliance {
                 Reply::text([stopped.unwrap_or("there is nothing to stop")])
             }
             Command::Watch => self.watch(from),
-            Command::DestinationList => {
-                Reply::Destinations { destinations: self.destination_status(now) }
-            }
+            Command::DestinationList => Reply::Destinations {
+                destinations: self.destination_status(now),
+                disabled: Vec::new(),
+            },
             Command::About => Reply::About(About {
                 product: env!("CARGO_PKG_NAME"),
                 version: env!("CARGO_PKG_VERSION"),

@@ -5,6 +5,7 @@ mod serve;
 mod targets;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Weak};
 
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
@@ -20,9 +21,6 @@ use crate::limits::CONSOLE_LINE_BYTES_MAX;
 use crate::run::Input;
 use crate::run::keeper::{Keeper, Told};
 
-/// What is said of the network's settings while there are none.
-pub(super) const NOT_SET: &str = "the system's own; none are set here";
-
 /// What the desk remembers of those who ask.
 pub(super) struct Desk {
     clients: BTreeMap<ClientId, Client>,
@@ -36,6 +34,28 @@ pub(super) struct Desk {
     pub note: Option<String>,
     /// Started when there are settings of the network for the first time.
     network: Option<NetworkManager>,
+    /// The destination that is tried, and the look for devices.
+    checking: Errand,
+    looking: Errand,
+}
+
+/// Something that takes a while, and that one at a time is sent on.
+#[derive(Default)]
+struct Errand {
+    what: String,
+    under_way: Weak<()>,
+}
+
+impl Errand {
+    /// Begins; it is over when what this gives is dropped. Else gives what is still under way.
+    fn begin(&mut self, what: &str) -> Result<Arc<()>, &str> {
+        if self.under_way.strong_count() > 0 {
+            return Err(&self.what);
+        }
+        let begun = Arc::new(());
+        (self.what, self.under_way) = (what.to_owned(), Arc::downgrade(&begun));
+        Ok(begun)
+    }
 }
 
 /// A client of the control socket.
@@ -56,6 +76,8 @@ impl Desk {
             interfaces: None,
             note: None,
             network: None,
+            checking: Errand::default(),
+            looking: Errand::default(),
         }
     }
 }
@@ -214,6 +236,11 @@ impl Runner {
                 let mut status = status.clone();
                 self.complete(&mut status);
                 Reply::Status(status)
+            }
+            Reply::Destinations { destinations, .. } => {
+                let disabled = self.settings.destinations.iter().filter(|d| !d.enabled);
+                let disabled = disabled.map(|d| d.name.clone()).collect();
+                Reply::Destinations { destinations: destinations.clone(), disabled }
             }
             Reply::About(_) => Reply::About(self.session.about().clone()),
             other => other.clone(),

@@ -10,6 +10,7 @@ use crate::rig::{Board, KEY, ready_or_skip};
 
 // Shows F28.
 #[test]
+#[ignore = "in the full set: make test-board-all"]
 fn a_full_data_partition_refuses_a_change_and_leaves_the_broadcast_alone() {
     let Some(ready) = ready_or_skip() else { return };
     let server = Server::start();
@@ -38,6 +39,7 @@ fn a_full_data_partition_refuses_a_change_and_leaves_the_broadcast_alone() {
 
 // Shows F23.
 #[test]
+#[ignore = "in the full set: make test-board-all"]
 fn a_box_whose_clock_is_wrong_waits_for_the_time_and_then_goes_live() {
     let Some(ready) = ready_or_skip() else { return };
     let server = Server::start();
@@ -59,6 +61,7 @@ fn a_box_whose_clock_is_wrong_waits_for_the_time_and_then_goes_live() {
 }
 
 #[test]
+#[ignore = "in the full set: make test-board-all"]
 fn a_factory_reset_forgets_settings_and_key() {
     let Some(ready) = ready_or_skip() else { return };
     let server = Server::start();

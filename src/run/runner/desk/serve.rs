@@ -111,8 +111,11 @@ impl Runner {
 
     /// The destination that is meant: the only one where none is named.
     fn meant(&self, name: Option<String>) -> Result<String, String> {
-        let names: Vec<&str> =
+        let mut names: Vec<&str> =
             self.destinations.values().map(|running| running.settings.name.as_str()).collect();
+        if names.is_empty() {
+            names = self.settings.destinations.iter().map(|set| set.name.as_str()).collect();
+        }
         match (name, names.as_slice()) {
             (Some(name), _) if names.contains(&name.as_str()) || self.knows(&name) => Ok(name),
             (Some(name), _) => Err(none_called(&name)),
@@ -198,19 +201,26 @@ impl Runner {
     /// Tries a destination's servers on a task of its own; the answer comes when it is known.
     fn check(&mut self, from: ClientId, name: &str) -> Option<Reply> {
         let running = self.destinations.values().find(|d| d.settings.name == name);
-        let Some(running) = running else { return Some(no_such(name)) };
+        let Some(running) = running else {
+            return Some(if self.knows(name) { is_disabled(name) } else { no_such(name) });
+        };
         let Some(target) = running.settings.target.clone() else {
             return Some(Reply::error(format!("{name} lacks an address or a key; see `show`")));
         };
         let targets = [Some(target), running.settings.backup.clone()];
+        let begun = match self.desk.checking.begin(name) {
+            Ok(begun) => begun,
+            Err(other) => return Some(Reply::error(format!("still checking {other}"))),
+        };
         let (clock, inputs, name) = (self.clock, self.inputs.clone(), name.to_owned());
         tokio::spawn(async move {
             let mut servers = Vec::new();
             for target in targets.into_iter().flatten() {
                 servers.push(checked(clock, &target).await);
             }
-            let _ =
-                inputs.send(Input::Answered(from, Reply::Checked(Checked { name, servers }))).await;
+            drop(begun);
+            let checked = Reply::Checked(Checked { name, servers });
+            let _ = inputs.send(Input::Answered(from, checked)).await;
         });
         None
     }
@@ -222,6 +232,9 @@ impl Runner {
                 "camera, microphone and encoder are in use; ask again when nothing is on air",
             ));
         }
+        let Ok(begun) = self.desk.looking.begin("devices") else {
+            return Some(Reply::error("still looking for devices; ask again when that is done"));
+        };
         let (request, inputs) = (self.request.clone(), self.inputs.clone());
         spawn_blocking(move || {
             let answer = match capture::devices(&request) {
@@ -232,6 +245,7 @@ impl Runner {
                 },
                 Err(error) => Reply::error(error.to_string()),
             };
+            drop(begun);
             let _ = inputs.blocking_send(Input::Answered(from, answer));
         });
         None
@@ -270,6 +284,11 @@ async fn checked(clock: Clock, target: &publish::Target) -> CheckedServer {
 
 fn no_such(name: &str) -> Reply {
     Reply::error(none_called(name))
+}
+
+fn is_disabled(name: &str) -> Reply {
+    let way_out = format!("`set destination.{name}.enabled true` enables it");
+    Reply::error(format!("{name} is disabled; {way_out}"))
 }
 
 fn none_called(name: &str) -> String {

@@ -3,7 +3,7 @@
 use crate::appliance::{DestinationId, Event, Target as ApplianceTarget};
 use crate::config::{self, Partial};
 use crate::console::{Change, ClientId, Reply};
-use crate::device::network_manager::NetworkManager;
+use crate::device::network_manager::{NOT_SET, NetworkManager};
 use crate::publish;
 use crate::run::keeper::{Order as KeepOrder, Wish};
 use crate::run::runner::{Runner, Running};
@@ -81,13 +81,15 @@ impl Runner {
         self.session.set_has_pin(self.settings.console_pin.is_some());
     }
 
-    /// Hands the network's settings over when they are others than before. A box where none were
-    /// ever set leaves the network alone.
+    /// Hands the network's settings over when they are others than before. Where none are set, what an
+    /// earlier run left at NetworkManager is taken back, a passphrase with it; but not while a source
+    /// could not be read that may set them.
     pub(in crate::run::runner) fn tell_network(&mut self) {
         let (wired, wifi) = (&self.settings.wired, &self.settings.wifi);
         let is_set = wired.is_set() || wifi.ssid.is_some();
         let wanted = (wired.clone(), wifi.clone());
-        if self.handed.as_ref() == Some(&wanted) || (self.handed.is_none() && !is_set) {
+        let is_known = is_set || self.handed.is_some() || self.is_whole;
+        if self.handed.as_ref() == Some(&wanted) || !is_known {
             return;
         }
         if self.desk.network.is_none() {
@@ -106,6 +108,9 @@ impl Runner {
     }
 
     pub(in crate::run::runner) fn handle_network_managed(&mut self, told: String) {
+        if told == NOT_SET && self.managed == NOT_SET {
+            return;
+        }
         let said = format!("network settings: {told}");
         self.managed = told;
         self.announce(&Reply::Changed(Change::Note { said }));
