@@ -43,7 +43,7 @@ fn power_cuts_while_live_lead_back_to_live() {
 fn bitrate(board: &mut Board) -> String {
     let shown = board.asks("show video.bitrate_kbps");
     let lines = shown.lines().filter_map(|line| Some(line.split_once("video.bitrate_kbps ")?.1));
-    let value = lines.filter_map(|line| line.split_whitespace().next()).last();
+    let value = lines.filter_map(|line| line.split_whitespace().next()).next_back();
     value.unwrap_or_else(|| panic!("no bitrate: {shown}")).to_owned()
 }
 
