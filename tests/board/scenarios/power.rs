@@ -8,7 +8,7 @@ use firstmile::panel::{Attention, Indication};
 
 use crate::rig::server::Server;
 use crate::rig::stick::Stick;
-use crate::rig::{Board, KEY, ready_or_skip};
+use crate::rig::{Board, KEY, live_or_skip, ready_or_skip};
 
 /// How often the power is cut in each of the loops.
 fn cuts() -> u32 {
@@ -18,12 +18,7 @@ fn cuts() -> u32 {
 // Shows F27.
 #[test]
 fn power_cuts_while_live_lead_back_to_live() {
-    let Some(ready) = ready_or_skip() else { return };
-    let server = Server::start();
-    let mut board = Board::fresh(&ready);
-    board.provision(&server);
-    board.goes_live();
-    server.receives(40_000);
+    let Some((ready, server, mut board)) = live_or_skip() else { return };
     for n in 1..=cuts() {
         let disks = board.cut_power();
         board = Board::booted(&ready, disks);

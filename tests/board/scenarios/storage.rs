@@ -6,7 +6,7 @@ use firstmile::panel::{Attention, Indication};
 
 use crate::rig::qemu::Disks;
 use crate::rig::server::Server;
-use crate::rig::{Board, KEY, ready_or_skip};
+use crate::rig::{Board, KEY, live_or_skip, ready_or_skip};
 
 // Shows F28.
 #[test]
@@ -82,12 +82,7 @@ fn a_factory_reset_forgets_settings_and_key() {
 
 #[test]
 fn the_key_lies_in_its_file_and_nowhere_else_and_no_port_is_open() {
-    let Some(ready) = ready_or_skip() else { return };
-    let server = Server::start();
-    let mut board = Board::fresh(&ready);
-    board.provision(&server);
-    board.goes_live();
-    server.receives(40_000);
+    let Some((_ready, server, mut board)) = live_or_skip() else { return };
     let sockets = board.sh("ss -Hltunp");
     assert!(!sockets.contains("firstmile"), "{sockets}");
     assert_eq!(board.sh("ss -Hltn"), "", "somebody listens");
