@@ -109,6 +109,7 @@ fn the_output_of_each_encoder_follows_a_new_bitrate_within_two_seconds() {
         request.video.bitrate_kbps = 2_000;
         request.video.keyframe_interval_ms = 2_000;
         let capture = Capture::start(request, taken.sink(), taken.events()).expect("starts");
+        taken.wait_for("a picture", |kept| kept.newest_ns(Track::Video) > 0);
         let last_ns = || taken.of(Track::Video).last().map_or(0, |frame| frame.dts_ns);
         let mut changes = Vec::new();
         for kbps in [2_000, 800, 1_600] {

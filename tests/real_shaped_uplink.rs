@@ -159,15 +159,21 @@ fn told(appliance: &Appliance, at: Duration) -> Look {
     }
 }
 
+/// A server with the authority that vouches for it, and a link of 6 Mbit/s to it.
+fn server_behind_a_link_or_skip() -> Option<(Pki, Nginx, ShapedLink)> {
+    if !has_or_skip(&["ffprobe"]) {
+        return None;
+    }
+    let pki = Pki::new();
+    let nginx = nginx_or_skip(&pki.identity(&["localhost"], Flaw::None))?;
+    let link = ShapedLink::to(nginx.rtmps_port, 6_000);
+    Some((pki, nginx, link))
+}
+
 #[test]
 fn real_a_link_that_turns_slow_and_good_and_is_cut_keeps_the_stream_close_to_real_time() {
     let _turn = one_at_a_time();
-    if !has_or_skip(&["ffprobe"]) {
-        return;
-    }
-    let pki = Pki::new();
-    let Some(nginx) = nginx_or_skip(&pki.identity(&["localhost"], Flaw::None)) else { return };
-    let link = ShapedLink::to(nginx.rtmps_port, 6_000);
+    let Some((pki, nginx, link)) = server_behind_a_link_or_skip() else { return };
     let appliance = Appliance::start(&[]);
     let settings = format!(
         "version = 1\n[video]\nwidth = 1280\nheight = 720\nfps = 30\nbitrate_kbps = {SET_KBPS}\n\
@@ -265,12 +271,7 @@ impl Drop for Drawn {
 #[test]
 fn real_the_demo_bears_the_same_on_the_link_to_its_user_s_server() {
     let _turn = one_at_a_time();
-    if !has_or_skip(&["ffprobe"]) {
-        return;
-    }
-    let pki = Pki::new();
-    let Some(nginx) = nginx_or_skip(&pki.identity(&["localhost"], Flaw::None)) else { return };
-    let link = ShapedLink::to(nginx.rtmps_port, 6_000);
+    let Some((pki, nginx, link)) = server_behind_a_link_or_skip() else { return };
     let folder = Folder::new("demo");
     let board = format!(
         "inherit = \"sim.toml\"\ncompatible = [\"firstmile,sim\"]\ndescription = \"test\"\n\

@@ -174,10 +174,11 @@ impl Pictures {
         self.pts_ns(self.number) + self.half_ns() + LATENCY_NS
     }
 
-    /// Until when there is nothing to do unless a picture arrives.
-    pub(super) fn wake_ns(&self, now_ns: u64) -> u64 {
+    /// Until when there is nothing to do unless a picture arrives. One of a live camera is ready when
+    /// it arrives.
+    pub(super) fn wake_ns(&self, now_ns: u64, has_live_camera: bool) -> u64 {
         let pts_ns = self.pts_ns(self.number);
-        if now_ns < pts_ns { pts_ns } else { self.due_ns() }
+        if now_ns < pts_ns && !has_live_camera { pts_ns } else { self.due_ns() }
     }
 
     /// Gives the encoder every picture that is there or due.

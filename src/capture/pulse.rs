@@ -78,7 +78,10 @@ impl Pulse {
         let mut mender = Mender::new(&self.programme, &self.encoders, self.clock.now_ns());
         loop {
             let asked_ns = self.clock.now_ns();
-            let next_ns = self.pictures.wake_ns(asked_ns).min(self.sounds.wake_ns(asked_ns));
+            let has_live_camera =
+                feed_of(&mut self.feeds, Source::Camera).is_some_and(|feed| feed.is_live());
+            let next_ns =
+                self.pictures.wake_ns(asked_ns, has_live_camera).min(self.sounds.wake_ns(asked_ns));
             let left_ns = next_ns.saturating_sub(asked_ns);
             if stop.wait_for_ring(Duration::from_nanos(left_ns)) {
                 return None;

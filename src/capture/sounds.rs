@@ -32,6 +32,8 @@ pub(super) struct Sounds {
     block: Vec<i16>,
     tone: bool,
     line: SoundLine,
+    /// The blocks are read from the line.
+    from_line: bool,
     /// The encoder has no room for the next block before this, in media time.
     full_until_ns: Option<u64>,
     /// Since when the next block has been seen overdue.
@@ -50,6 +52,7 @@ impl Sounds {
             block: vec![0; CAPTURE_AUDIO_BLOCK_SAMPLES * audio.channels as usize],
             tone: *microphone == MicrophoneSource::Tone,
             line: SoundLine::new(audio.sample_rate_hz, audio.channels),
+            from_line: false,
             full_until_ns: None,
             overdue_since_ns: None,
             opening: 0,
@@ -90,15 +93,21 @@ impl Sounds {
         if let Some(until_ns) = self.full_until_ns {
             return until_ns;
         }
-        if now_ns < complete_ns {
+        // Sound that is not there yet is most often complete when it arrives.
+        if now_ns < complete_ns && self.is_there() {
             return complete_ns;
         }
         self.overdue_since_ns.map_or(self.due_ns(), |since_ns| since_ns + GRACE_NS)
     }
 
+    /// Whether the samples of the next block are there.
+    fn is_there(&self) -> bool {
+        !self.from_line || self.line.end() >= self.end()
+    }
+
     /// Whether the next block goes to the encoder now, with or without sound in it.
-    fn is_ready(&mut self, now_ns: u64, from_line: bool) -> bool {
-        let there = !from_line || self.line.end() >= self.end();
+    fn is_ready(&mut self, now_ns: u64) -> bool {
+        let there = self.is_there();
         if there || now_ns < self.due_ns() {
             self.overdue_since_ns = None;
             return there && now_ns >= self.complete_ns();
@@ -120,13 +129,12 @@ impl Sounds {
         programme: &Programme,
         counters: &Counters,
     ) {
+        self.from_line = microphone.is_some();
         if let Some(microphone) = microphone.as_deref_mut() {
             self.listen(now_ns, microphone);
         }
         let block_bytes = size_of_val(self.block.as_slice());
-        while self.is_ready(now_ns, microphone.is_some())
-            && self.has_room(now_ns, programme.takes_samples(block_bytes))
-        {
+        while self.is_ready(now_ns) && self.has_room(now_ns, programme.takes_samples(block_bytes)) {
             match microphone.as_deref_mut() {
                 Some(microphone) => {
                     self.listen(now_ns, microphone);
@@ -191,12 +199,13 @@ mod tests {
         let request = Request::from(&Profile::named("sim").expect("embedded"));
         let mut sounds = Sounds::new(&request.audio, &request.microphone);
         sounds.start_at(media_ns);
+        sounds.from_line = true;
         sounds
     }
 
     /// Takes what is ready; when the track has come so far, in media time.
     fn heard_until_ns(sounds: &mut Sounds, now_ns: u64) -> u64 {
-        while sounds.is_ready(now_ns, true) {
+        while sounds.is_ready(now_ns) {
             sounds.line.read(&mut sounds.block);
             sounds.position = sounds.end();
         }
@@ -220,7 +229,7 @@ mod tests {
     fn a_block_that_the_encoder_has_no_room_for_waits_and_is_not_left_out() {
         let mut sounds = started_at(0);
         let now_ns = 1_000 * MS;
-        assert!(!sounds.is_ready(now_ns, true) && sounds.is_ready(now_ns + 40 * MS, true));
+        assert!(!sounds.is_ready(now_ns) && sounds.is_ready(now_ns + 40 * MS));
         let from = sounds.position;
         assert!(!sounds.has_room(now_ns, false));
         assert_eq!((sounds.wake_ns(now_ns), sounds.position), (now_ns + FULL_NS, from));

@@ -17,7 +17,7 @@ use crate::rtmp::Session;
 use super::drive::{Sent, Source};
 
 /// How much of the file is read at once; message bodies share this memory.
-const PIECE_BYTES: usize = 128 * 1024;
+const PIECE_BYTES: usize = 64 * 1024;
 
 const TOGETHER_MS: u64 = FILE_TAGS_TOGETHER.as_millis() as u64;
 

@@ -64,6 +64,17 @@ pub fn ready_or_skip() -> Option<Scenario> {
     Some(Scenario { ready, began: Instant::now() })
 }
 
+/// A board that is live at a server of its own, or the reason for not trying it in one line.
+pub fn live_or_skip() -> Option<(Scenario, Server, Board)> {
+    let ready = ready_or_skip()?;
+    let server = Server::start();
+    let mut board = Board::fresh(&ready);
+    board.provision(&server);
+    board.goes_live();
+    server.receives(40_000);
+    Some((ready, server, board))
+}
+
 /// An emulated board under power.
 pub struct Board {
     qemu: Option<Qemu>,

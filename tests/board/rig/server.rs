@@ -137,7 +137,7 @@ impl Server {
 
 /// Whether a viewer would see and hear it from the first picture on.
 #[track_caller]
-pub fn assert_watchable(programme: &Packets) {
+fn assert_watchable(programme: &Packets) {
     assert!(programme.first_is_key && programme.in_order, "{programme:?}");
     assert!(programme.video >= 15 && programme.audio >= 15, "{programme:?}");
     assert!(programme.key_frames >= 1, "{programme:?}");

@@ -7,37 +7,27 @@ use firstmile::panel::{Attention, Because, Indication};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::rig::server::{Server, assert_watchable};
-use crate::rig::{Board, Scenario, ready_or_skip};
+use crate::rig::server::Server;
+use crate::rig::{Board, live_or_skip};
 use crate::support::pki::Flaw;
 
 const LIVE: Indication = Indication::Live { attention: Attention::None };
 
-fn live() -> Option<(Scenario, Server, Board)> {
-    let ready = ready_or_skip()?;
-    let server = Server::start();
-    let mut board = Board::fresh(&ready);
-    board.provision(&server);
-    board.goes_live();
-    server.receives(40_000);
-    Some((ready, server, board))
-}
-
-/// Ends the broadcast; every programme that arrived can be watched.
+/// Ends the broadcast; what arrived can be watched.
 fn ends_well(server: &Server, mut board: Board) {
     board.until("live");
     board.until_lights(LIVE);
     server.receives(40_000);
     board.stops();
+    server.assert_watchable_again();
     let programmes = server.programmes();
-    programmes.iter().for_each(assert_watchable);
     assert!(programmes.len() <= 3, "{programmes:?}");
 }
 
 // Shows F04.
 #[test]
 fn a_cable_pulled_for_ten_seconds_is_told_and_forgiven() {
-    let Some((_ready, server, mut board)) = live() else { return };
+    let Some((_ready, server, mut board)) = live_or_skip() else { return };
     board.cable(false);
     board.until("retrying");
     board.until_lights(Indication::Retrying { because: Because::Network });
@@ -50,8 +40,9 @@ fn a_cable_pulled_for_ten_seconds_is_told_and_forgiven() {
 
 // Shows F01.
 #[test]
+#[ignore = "in the full set: make test-board-all"]
 fn a_server_that_closes_is_tried_again_until_it_is_back() {
-    let Some((_ready, server, mut board)) = live() else { return };
+    let Some((_ready, server, mut board)) = live_or_skip() else { return };
     server.close();
     board.until("retrying");
     board.until_lights(Indication::Retrying { because: Because::Network });
@@ -61,8 +52,9 @@ fn a_server_that_closes_is_tried_again_until_it_is_back() {
 
 // Shows F03.
 #[test]
+#[ignore = "in the full set: make test-board-all"]
 fn a_frozen_server_is_noticed_and_live_again_when_it_thaws() {
-    let Some((_ready, server, mut board)) = live() else { return };
+    let Some((_ready, server, mut board)) = live_or_skip() else { return };
     let process = Pid::from_raw(server.nginx.process_id() as i32);
     kill(process, Signal::SIGSTOP).expect("our own child");
     board.until("retrying");
@@ -74,7 +66,7 @@ fn a_frozen_server_is_noticed_and_live_again_when_it_thaws() {
 // Shows F13.
 #[test]
 fn a_server_with_a_bad_certificate_gets_nothing_and_the_lights_say_why() {
-    let Some((_ready, mut server, mut board)) = live() else { return };
+    let Some((_ready, mut server, mut board)) = live_or_skip() else { return };
     server.replace(Flaw::WrongName);
     board.until("retrying");
     board.until_lights(Indication::Retrying { because: Because::Certificate });
@@ -85,8 +77,9 @@ fn a_server_with_a_bad_certificate_gets_nothing_and_the_lights_say_why() {
 }
 
 #[test]
+#[ignore = "in the full set: make test-board-all"]
 fn a_bad_uplink_costs_bitrate_and_not_the_broadcast() {
-    let Some((_ready, server, mut board)) = live() else { return };
+    let Some((_ready, server, mut board)) = live_or_skip() else { return };
     board.sh("tc qdisc add dev $(ls /sys/class/net | grep ^e) root netem delay 150ms 30ms loss 3%");
     server.receives(60_000);
     board.until("live");

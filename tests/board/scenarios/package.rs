@@ -34,6 +34,7 @@ fn package(version: &str) -> Vec<u8> {
 }
 
 #[test]
+#[ignore = "in the full set: make test-board-all"]
 fn upgrades_and_downgrades_keep_the_settings() {
     let Some(ready) = ready_or_skip() else { return };
     let server = Server::start();

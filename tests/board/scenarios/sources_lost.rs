@@ -2,17 +2,11 @@
 
 use firstmile::panel::{Attention, Indication};
 
-use crate::rig::server::Server;
-use crate::rig::{Board, ready_or_skip};
+use crate::rig::live_or_skip;
 
 /// Unbinds the driver as an unplugged cable does, and binds it again.
 fn lost_and_back(driver: &str, device: &str, word: &str, attention: Attention) {
-    let Some(ready) = ready_or_skip() else { return };
-    let server = Server::start();
-    let mut board = Board::fresh(&ready);
-    board.provision(&server);
-    board.goes_live();
-    server.receives(40_000);
+    let Some((_ready, server, mut board)) = live_or_skip() else { return };
     board.sh(&format!("echo {device} >/sys/bus/platform/drivers/{driver}/unbind"));
     let absent = format!("{word:12} absent");
     board.until_told(&absent, |said| said.contains(&absent) && said.contains("state        live"));
@@ -42,6 +36,7 @@ fn an_unplugged_camera_ends_nothing_and_its_picture_comes_back() {
 
 // Shows F26.
 #[test]
+#[ignore = "in the full set: make test-board-all"]
 fn an_unplugged_microphone_ends_nothing_and_its_sound_comes_back() {
     lost_and_back("snd_aloop", "snd_aloop.0", "microphone", Attention::Sound);
 }
