@@ -267,6 +267,8 @@ pub const NUMBERS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Events waiting for the appliance.
 pub const EVENTS_MAX: usize = 64;
+/// Notes of the capture that wait to be heard; of its other events one of each kind does.
+pub const CAPTURE_NOTES_MAX: usize = 8;
 /// Orders waiting for one publish task; a full channel means that the task is stuck.
 pub const ORDERS_MAX: usize = 4;
 /// Lines waiting for a console that does not read.

@@ -6,6 +6,7 @@
 
 mod black_box;
 mod keeper;
+mod news;
 mod outcome;
 mod plan;
 mod runner;
@@ -17,7 +18,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::appliance::LinkChange;
 use crate::board::Profile;
-use crate::capture::{self, Capture, CaptureError, CaptureEvent};
+use crate::capture::{self, Capture, CaptureError};
 use crate::clock::Clock;
 use crate::config::{self, Partial};
 use crate::console::{self, ClientId, Interface, Reply, Status};
@@ -54,8 +55,6 @@ pub enum Input {
     Answered(ClientId, Reply),
     /// What has become of the settings of the network.
     NetworkManaged(String),
-    /// The capture of this run reports.
-    Capture(u64, CaptureEvent),
     /// The capture of this run was started, or could not be.
     CaptureStarted(u64, Result<Capture, CaptureError>),
     /// The capture of this run holds no device any more.

@@ -14,6 +14,7 @@ use tokio::task::spawn_blocking;
 
 use super::black_box::Recorder;
 use super::keeper::Keeper;
+use super::news::News;
 use super::slot::Slot;
 use super::{Destination, DueTo, EndNote, Hands, Input, Setup, View, outcome, plan};
 use crate::appliance::{
@@ -81,6 +82,7 @@ pub(super) struct Runner {
     ceiling_kbps: u32,
     next_id: u32,
     capture: Slot<Capture>,
+    news: Arc<News>,
 
     last_end: Option<EndNote>,
     missing: Option<String>,
@@ -176,6 +178,7 @@ impl Runner {
             ceiling_kbps,
             next_id: 0,
             capture: Slot::new(),
+            news: Arc::new(News::default()),
             last_end: None,
             missing: None,
             rates: Rates::default(),
@@ -204,6 +207,7 @@ impl Runner {
                 Some(input) = inputs.recv() => self.handle_input(input),
                 Some(report) = self.reported.recv() => self.handle_report(report),
                 heard = desk::next_heard(&mut self.hands.control) => self.handle_heard(heard),
+                () = self.news.came() => self.hear_capture(),
                 () = self.key_wanted.notified() => self.force_key_frame(),
                 () = self.clock.reach(deadline) => {}
             }
@@ -271,7 +275,6 @@ impl Runner {
             Input::Unlatched(why) => self.handle_unlatched(why),
             Input::Answered(to, reply) => self.reply(to, &reply),
             Input::NetworkManaged(told) => self.handle_network_managed(told),
-            Input::Capture(run, event) => self.handle_capture(run, event),
             Input::CaptureStarted(run, started) => {
                 self.drivers.answered(self.clock.now());
                 self.handle_started(run, started);

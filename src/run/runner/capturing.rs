@@ -84,14 +84,9 @@ impl Runner {
                 key_wanted.notify_one();
             }
         });
-        let inputs = self.inputs.clone();
-        let events = inputs.clone();
+        let (inputs, news) = (self.inputs.clone(), self.news.clone());
         spawn_blocking(move || {
-            let started = Capture::start(request, sink, move |event| {
-                if let Err(error) = events.try_send(Input::Capture(run, event)) {
-                    tracing::error!(%error, "an event of the capture was lost");
-                }
-            });
+            let started = Capture::start(request, sink, move |event| news.tell(run, event));
             // Nobody listens any more when the box is ending.
             let _ = inputs.blocking_send(Input::CaptureStarted(run, started));
         });
@@ -117,7 +112,14 @@ impl Runner {
         self.tell(Event::Pipeline { run, what });
     }
 
-    pub(super) fn handle_capture(&mut self, run: u64, event: CaptureEvent) {
+    /// What the capture has told since it was last heard.
+    pub(super) fn hear_capture(&mut self) {
+        while let Some((run, event)) = self.news.next() {
+            self.handle_capture(run, event);
+        }
+    }
+
+    fn handle_capture(&mut self, run: u64, event: CaptureEvent) {
         match event {
             CaptureEvent::Playing => self.tell_pipeline(run, PipelineEvent::Playing),
             CaptureEvent::FirstKey => self.tell_pipeline(run, PipelineEvent::FirstKey),
