@@ -83,7 +83,8 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_hears_for_a_long_time_is_bounded_and_loses_no_first_key_no_error_and_no_source() {
+    fn what_nobody_hears_for_a_long_time_is_bounded_and_loses_no_first_key_no_error_and_no_source()
+    {
         let news = News::default();
         news.tell(1, CaptureEvent::Playing);
         news.tell(1, CaptureEvent::FirstKey);
