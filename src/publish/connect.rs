@@ -57,6 +57,11 @@ pub async fn connect(
         (Ok(local), Ok(peer)) => TcpProbe::open(local, peer),
         _ => None,
     };
+    if probe.is_none() {
+        tracing::warn!(
+            "this kernel does not tell what has arrived (CONFIG_INET_TCP_DIAG): a slow uplink is noticed late"
+        );
+    }
     let wire = match server.scheme {
         Scheme::Rtmp => Wire::Plain(tcp),
         Scheme::Rtmps => {

@@ -12,7 +12,7 @@ RDEPENDS:${PN} = " \
     ${@bb.utils.contains('FIRSTMILE_CAMERAS', 'libcamera', 'libcamera-gst', '', d)} \
 "
 
-# Cameras, sound cards, sticks and serial adapters that an owner may plug in.
+# Cameras, sound cards, sticks and serial adapters that an owner may plug in; and what the kernel knows of a connection.
 RRECOMMENDS:${PN} = " \
     kernel-module-cdc-acm \
     kernel-module-ch341 \
@@ -23,6 +23,7 @@ RRECOMMENDS:${PN} = " \
     kernel-module-nls-iso8859-1 \
     kernel-module-nls-utf8 \
     kernel-module-snd-usb-audio \
+    kernel-module-tcp-diag \
     kernel-module-usb-storage \
     kernel-module-uvcvideo \
     kernel-module-vfat \
