@@ -28,7 +28,7 @@ use ready::{BOOT_TIMEOUT, Ready};
 use server::Server;
 
 /// Longest that the box may take for what it does in seconds, on a busy machine under emulation.
-pub const PATIENCE: Duration = Duration::from_secs(180);
+pub const PATIENCE: Duration = Duration::from_secs(400);
 /// Longest that the console may take to answer before it is asked again.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 /// The stream key of all scenarios; searched for wherever it must not be.

@@ -17,7 +17,7 @@ use crate::support::probe::{Packets, decodes_cleanly, packets};
 /// The name under which the board knows the machine that it is emulated on.
 pub const HOST: &str = "ingest.test";
 /// Longest that media may be on its way on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 pub struct Server {
     pub nginx: Nginx,

@@ -12,21 +12,51 @@ use crate::support::{Folder, run};
 
 const BYTES: u64 = 16 * 1024 * 1024;
 const TOOL_TIMEOUT: Duration = Duration::from_secs(60);
+/// What was said of all sticks so far, by the box's importer and by systemd.
+const IMPORTS: &str = "{ journalctl -u 'firstmile-import@*' -o cat --no-pager 2>/dev/null || :; }";
 
-/// A stick of FAT without a partition table, as many are.
+/// Where the partition of a stick begins that has one.
+const PARTITION_BYTES: u64 = 1024 * 1024;
+
+/// A stick of FAT.
 pub struct Stick {
     folder: Folder,
     number: u32,
+    /// Where its file system begins.
+    begin_bytes: u64,
 }
 
 impl Stick {
-    /// An empty stick.
+    /// An empty stick without a partition table, as some are.
     pub fn empty() -> Stick {
-        let stick = Stick { folder: Folder::new("stick"), number: fastrand::u32(1..) };
-        fs::File::create(stick.image()).expect("a stick").set_len(BYTES).expect("its size");
+        Stick::formatted(0, &[])
+    }
+
+    /// An empty stick with a partition, as most are sold.
+    pub fn partitioned() -> Stick {
+        const SECTOR_BYTES: u64 = 512;
+        const FAT32_LBA: u8 = 0x0C;
+        let mut table = [0; SECTOR_BYTES as usize];
+        let (entry, sectors) = (&mut table[446..462], (BYTES - PARTITION_BYTES) / SECTOR_BYTES);
+        entry[4] = FAT32_LBA;
+        entry[8..12].copy_from_slice(&((PARTITION_BYTES / SECTOR_BYTES) as u32).to_le_bytes());
+        entry[12..].copy_from_slice(&(sectors as u32).to_le_bytes());
+        table[510..].copy_from_slice(&[0x55, 0xAA]);
+        Stick::formatted(PARTITION_BYTES, &table)
+    }
+
+    fn formatted(begin_bytes: u64, table: &[u8]) -> Stick {
+        let stick = Stick { begin_bytes, ..Stick::raw(table) };
         let mut format = Command::new("mformat");
-        format.args(["-i"]).arg(stick.image()).args(["-v", "BOX", "::"]);
+        format.arg("-i").arg(stick.file_system()).args(["-v", "BOX", "::"]);
         run(&mut format, TOOL_TIMEOUT).ok();
+        stick
+    }
+
+    /// An empty stick with another file system, which the host may be unable to write to.
+    pub fn formatted_by(tool: &str) -> Stick {
+        let stick = Stick::raw(&[]);
+        run(Command::new(tool).arg(stick.image()), TOOL_TIMEOUT).ok();
         stick
     }
 
@@ -39,7 +69,8 @@ impl Stick {
 
     /// A stick whose first bytes are these.
     pub fn raw(bytes: &[u8]) -> Stick {
-        let stick = Stick { folder: Folder::new("stick"), number: fastrand::u32(1..) };
+        let folder = Folder::new("stick");
+        let stick = Stick { folder, number: fastrand::u32(1..), begin_bytes: 0 };
         fs::write(stick.image(), bytes).expect("a stick");
         let file = fs::OpenOptions::new().write(true).open(stick.image()).expect("a stick");
         file.set_len(BYTES).expect("its size");
@@ -51,15 +82,20 @@ impl Stick {
         let file = self.folder.path().join("file");
         fs::write(&file, bytes).expect("writes");
         let mut copy = Command::new("mcopy");
-        copy.arg("-o").arg("-i").arg(self.image()).arg(file).arg(format!("::{name}"));
+        copy.arg("-o").arg("-i").arg(self.file_system()).arg(file).arg(format!("::{name}"));
         run(&mut copy, TOOL_TIMEOUT).ok();
     }
 
     /// A file of it, empty when there is none.
     pub fn read(&self, name: &str) -> String {
         let mut kind = Command::new("mtype");
-        kind.arg("-i").arg(self.image()).arg(format!("::{name}"));
+        kind.arg("-i").arg(self.file_system()).arg(format!("::{name}"));
         run(&mut kind, TOOL_TIMEOUT).stdout
+    }
+
+    /// What mtools call its file system.
+    fn file_system(&self) -> String {
+        format!("{}@@{}", self.image().display(), self.begin_bytes)
     }
 
     pub fn image(&self) -> PathBuf {
@@ -78,6 +114,33 @@ impl Board {
         );
         let device = json!({ "driver": "usb-storage", "id": id, "drive": node, "bus": "xhci.0" });
         self.ask("device_add", device);
+    }
+
+    /// Plugs a stick in that holds settings, waits until the box is done with it, and pulls it out. Gives what the box said
+    /// of it in its journal.
+    #[track_caller]
+    pub fn offer(&mut self, stick: &Stick) -> String {
+        let ends =
+            format!("{IMPORTS} | grep -c 'Deactivated successfully\\|Failed with result' || :");
+        let before = (self.imports().len(), self.sh(&ends));
+        self.plug(stick);
+        self.sh(&format!("until [ \"$({ends})\" -gt {} ]; do sleep 0.5; done", before.1.trim()));
+        self.until_no_import();
+        self.unplug(stick);
+        self.imports().split_off(before.0)
+    }
+
+    /// Waits until no stick is looked at.
+    #[track_caller]
+    pub fn until_no_import(&mut self) {
+        self.sh("until ! systemctl -q is-active 'firstmile-import@*' && \
+                 ! systemctl list-units --state=activating | grep -q firstmile-import; do sleep 0.5; done; sync");
+    }
+
+    /// Everything that was said of sticks so far.
+    #[track_caller]
+    pub fn imports(&mut self) -> String {
+        self.sh(IMPORTS)
     }
 
     /// Pulls it out.

@@ -1,5 +1,7 @@
 //! A process that dies or hangs comes back, and so does the broadcast.
 
+use std::time::Duration;
+
 use firstmile::panel::{Attention, Indication};
 
 use crate::rig::qemu::Disks;
@@ -59,6 +61,18 @@ fn the_lights_go_out_with_the_process() {
     let mut board = Board::fresh(&ready);
     board.until_lights(Indication::NeedsSetup);
     board.sh("systemctl stop firstmile");
-    let looks = board.look(std::time::Duration::from_secs(3));
+    are_dark(&mut board);
+    // One that is killed cannot switch them off: the kernel takes the lines back.
+    board.sh("systemctl start firstmile");
+    board.until_lights(Indication::NeedsSetup);
+    board.sh("mkdir -p /run/systemd/system/firstmile.service.d; \
+              printf '[Service]\\nRestart=no\\n' >/run/systemd/system/firstmile.service.d/once.conf; \
+              systemctl daemon-reload; systemctl kill -s KILL firstmile; \
+              until systemctl is-failed -q firstmile; do sleep 0.2; done");
+    are_dark(&mut board);
+}
+
+fn are_dark(board: &mut Board) {
+    let looks = board.look(Duration::from_secs(3));
     assert!(looks.len() > 5 && looks.iter().all(|look| !look.live && !look.status), "{looks:?}");
 }

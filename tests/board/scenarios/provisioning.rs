@@ -1,6 +1,6 @@
 //! Settings come over the serial line or by a stick, whole or not at all.
 
-use firstmile::panel::Indication;
+use firstmile::panel::{Attention, Indication};
 
 use crate::rig::server::Server;
 use crate::rig::stick::Stick;
@@ -21,12 +21,12 @@ fn a_stick_provisions_the_box_and_loses_its_key() {
     let server = Server::start();
     let mut board = Board::fresh(&ready);
     board.trust(&server);
-    let stick = Stick::with_settings(&settings(&server));
-    board.plug(&stick);
+    let stick = Stick::partitioned();
+    stick.put("firstmile.toml", settings(&server).as_bytes());
+    let said = board.offer(&stick);
+    assert!(said.contains("the settings of this stick hold"), "{said}");
     board.until("ready");
     board.until_lights(Indication::Ready);
-    board.sh("until ! systemctl -q is-active 'firstmile-import@*'; do sleep 0.5; done; sync");
-    board.unplug(&stick);
     let told = stick.read("firstmile-result.txt");
     assert!(told.contains("accepted") && !told.contains(KEY), "{told}");
     assert!(!stick.read("firstmile.toml").contains(KEY), "the stick still has the key");
@@ -34,6 +34,38 @@ fn a_stick_provisions_the_box_and_loses_its_key() {
     server.receives(50_000);
     board.stops();
     server.only_programme();
+}
+
+#[test]
+#[ignore = "in the full set: make test-board-all"]
+fn sticks_of_exfat_and_ext4_are_read_too() {
+    let Some(ready) = ready_or_skip() else { return };
+    let mut board = Board::fresh(&ready);
+    for tool in ["mkfs.exfat", "mkfs.ext4"] {
+        let stick = Stick::formatted_by(tool);
+        let said = board.offer(&stick);
+        assert!(said.contains("nothing to do"), "{said}");
+        board.plug(&stick);
+        let settings = format!("version = 1\n[box]\nname = \"{tool}\"\n");
+        on_stick(&mut board, &format!("printf '{settings}' >firstmile.toml"));
+        board.unplug(&stick);
+        let said = board.offer(&stick);
+        assert!(said.contains("the settings of this stick hold"), "{said}");
+        assert!(board.asks("show box.name").contains(tool));
+        board.plug(&stick);
+        let told = on_stick(&mut board, "cat firstmile-result.txt");
+        assert!(told.contains("accepted"), "{told}");
+        board.unplug(&stick);
+    }
+}
+
+/// Runs a command in the root folder of the stick that is plugged in, as its owner would at a desk.
+fn on_stick(board: &mut Board, command: &str) -> String {
+    board.sh("until [ -b /dev/sda ]; do sleep 0.5; done; udevadm settle; mkdir -p /run/desk; mount /dev/sda /run/desk");
+    let said = board.sh(&format!("(cd /run/desk && {command})"));
+    board.until_no_import();
+    board.sh("umount /run/desk");
+    said
 }
 
 // Shows F29.
@@ -48,29 +80,34 @@ fn a_hostile_stick_is_refused_and_changes_nothing_while_live() {
     let shown = board.asks("show destination");
     let long = vec![b'#'; 200 * 1024];
     let escapes = b"version = 1\n\x1b]0;owned\x07[[destination]]\nname = \"\x1b[2Jx\"\n";
-    let mut fat = std::fs::read(Stick::with_settings("version = 1\n").image()).expect("a stick");
-    fat[512..40_000].fill(0xFF); // the allocation table is gone
+    let torn = format!("version = 1\n{}[box]\nname = \"torn\"\n", "# much to read\n".repeat(2_000));
+    let mut torn = std::fs::read(Stick::with_settings(&torn).image()).expect("a stick");
+    torn[512..16_384].fill(0xFF); // the allocation table is gone
     let sticks = [
         Stick::with_settings(
             "version = 1\n[[destination]]\nname = \"tube\"\nurl = \"gopher://x\"\n",
         ),
         Stick::with_settings(&String::from_utf8_lossy(escapes)),
         Stick::with_settings(&String::from_utf8_lossy(&long)),
-        Stick::raw(&fat),
-        Stick::raw(&[0x5A; 4096]),
     ];
     for stick in &sticks {
-        board.plug(stick);
-        board.sh("for n in 1 2 3 4 5 6 7 8 9 10; do [ -b /dev/sda ] && break; sleep 0.5; done; \
-             udevadm settle; until ! systemctl -q is-active 'firstmile-import@*'; do sleep 0.5; done");
-        board.unplug(stick);
+        let said = board.offer(stick);
+        assert!(said.contains("firstmile: ") && said.contains("firstmile.toml"), "{said}");
+        assert!(!said.contains("sda1"), "a stick without partitions is looked at twice: {said}");
         board.until("live");
-    }
-    // The last two have no folder to write a result into.
-    for stick in &sticks[..3] {
         let told = stick.read("firstmile-result.txt");
         assert!(told.contains("refused") && told.contains("firstmile.toml"), "{told}");
     }
+    let said = board.offer(&Stick::raw(&torn));
+    assert!(said.contains("the stick cannot be read"), "{said}");
+    // Without a file system it is nobody's business.
+    let (said, other) = (board.imports(), Stick::raw(&[0x5A; 4096]));
+    board.plug(&other);
+    board.sh("until [ -b /dev/sda ]; do sleep 0.5; done; udevadm settle; sleep 3");
+    board.unplug(&other);
+    assert_eq!(board.imports(), said);
+    board.until("live");
+    board.until_lights(Indication::Live { attention: Attention::None });
     server.receives(30_000);
     let after = board.asks("show destination");
     assert_eq!(shown, after, "a stick changed a setting");

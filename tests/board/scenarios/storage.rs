@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use firstmile::panel::{Attention, Indication};
+use firstmile::panel::{Attention, Because, Indication};
 
 use crate::rig::qemu::Disks;
 use crate::rig::server::Server;
@@ -24,6 +24,7 @@ fn a_full_data_partition_refuses_a_change_and_leaves_the_broadcast_alone() {
     assert!(said.contains("error: "), "{said}");
     assert!(said.contains("space") || said.contains("full"), "{said}");
     board.until("live");
+    board.until_lights(Indication::Live { attention: Attention::None });
     server.receives(30_000);
     board.sh("rm /var/lib/firstmile/full /var/lib/firstmile/full2");
     board.types("set video.bitrate_kbps 222\r", "video.bitrate_kbps is set");
@@ -48,9 +49,12 @@ fn a_box_whose_clock_is_wrong_waits_for_the_time_and_then_goes_live() {
     board.start_box();
     board.provision(&server);
     board.until_told("not trusted", |said| said.contains("clock        not trusted"));
+    board.press();
+    board.until("retrying");
+    board.until_lights(Indication::Retrying { because: Because::Certificate });
+    assert_eq!(server.recorded_bytes(), 0, "it sent to a server whose certificate it cannot judge");
     board.set_clock(SystemTime::now());
-    board.until_told("trusted", |said| said.contains("clock        trusted"));
-    board.goes_live();
+    board.until("live");
     board.until_lights(Indication::Live { attention: Attention::None });
     server.receives(40_000);
     // The wall clock may jump; the programme does not.
