@@ -130,6 +130,14 @@ impl Board {
         self.imports().split_off(before.0)
     }
 
+    /// Waits until a stick is looked at.
+    #[track_caller]
+    pub fn until_an_import(&mut self) {
+        self.sh(
+            "until systemctl list-units --state=activating | grep -q firstmile-import; do :; done",
+        );
+    }
+
     /// Waits until no stick is looked at.
     #[track_caller]
     pub fn until_no_import(&mut self) {
