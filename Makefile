@@ -89,7 +89,7 @@ board-run: ## a window on the emulated board: its lights, its button, its consol
 	.ci/setup board
 	.ci/board run
 
-test-board: ## the whole box on an emulated ARM board, live to a real server: the fast set; half an hour the first time
+test-board: ## the whole box on an emulated ARM board, live to a real server: the fast set; a quarter of an hour the first time
 	.ci/setup board
 	.ci/board test $(ONLY)
 
