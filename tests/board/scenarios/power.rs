@@ -10,7 +10,7 @@ use crate::rig::server::Server;
 use crate::rig::stick::Stick;
 use crate::rig::{Board, KEY, live_or_skip, ready_or_skip};
 
-/// So many cuts have to come both before and after what they may tear.
+/// A loop of so many cuts has to have some before, and some after, all was written.
 const TELLING_CUTS: u32 = 20;
 
 /// How often the power is cut in each of the loops.
