@@ -42,6 +42,7 @@ pub use error::{ConfigError, ConfigErrors, Problem};
 pub use network::{Addressing, Wifi, Wired};
 pub use parse::{parse, parse_bytes};
 pub use partial::{Partial, SetError};
+pub use schema::{Applies, PathError, SettingPath};
 pub use settings::{Audio, Destination, NotReady, Overlay, Settings, Video, export, merge, render};
 
 pub use stick::Stick;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
 use super::error::Problem;
-use super::schema::{self, Kind, Section, Setting, VERSION, Value, ValueError};
+use super::schema::{self, Kind, PathError, Section, SettingPath, VERSION, Value, ValueError};
 use crate::limits::DESTINATIONS_MAX;
 use crate::secret::StreamKey;
 
@@ -29,11 +29,8 @@ pub struct PartialDestination {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SetError {
     /// no such setting
-    #[error("no such setting{}", .nearest.as_ref().map(|n| format!("; did you mean {n}?")).unwrap_or_default())]
-    Unknown {
-        /// What was most probably meant.
-        nearest: Option<String>,
-    },
+    #[error(transparent)]
+    Path(#[from] PathError),
     /// there can be no more destinations
     #[error("there can be no more than {DESTINATIONS_MAX} destinations")]
     TooMany,
@@ -47,12 +44,6 @@ pub enum SetError {
     },
 }
 
-/// A setting as it is named at the console.
-enum Named<'a> {
-    Whole(&'static Setting),
-    OfDestination(&'a str, &'static Setting),
-}
-
 impl Partial {
     /// Sets one setting as it is typed: `video.fps`, `destination.NAME.url`. A destination that
     /// was not named before is added. A new server's address drops key, consent and authority of
@@ -61,17 +52,15 @@ impl Partial {
     /// # Errors
     /// [`SetError`]; nothing is changed then.
     pub fn set(&mut self, name: &str, text: &str) -> Result<(), SetError> {
-        let named = named(name)?;
-        let (Named::Whole(setting) | Named::OfDestination(_, setting)) = named;
+        let path: SettingPath = name.parse()?;
+        let setting = path.setting();
         let value = setting
             .kind
             .read(text)
             .map_err(|error| SetError::Value { name: setting.name(), error })?;
-        match named {
-            Named::Whole(setting) => self.change(setting.section, setting.key, value),
-            Named::OfDestination(name, setting) => {
-                self.destination_or_new(name)?.change(setting.key, value);
-            }
+        match path.destination() {
+            None => self.change(setting.section, setting.key, value),
+            Some(name) => self.destination_or_new(name)?.change(setting.key, value),
         }
         Ok(())
     }
@@ -80,16 +69,18 @@ impl Partial {
     /// back all of a destination. Says whether it was set.
     ///
     /// # Errors
-    /// [`SetError::Unknown`].
+    /// [`SetError::Path`].
     pub fn unset(&mut self, name: &str) -> Result<bool, SetError> {
         if let Some(name) = name.strip_prefix("destination.").filter(|n| !n.contains('.')) {
             let before = self.destinations.len();
             self.destinations.retain(|d| d.name != name);
             return Ok(self.destinations.len() < before);
         }
-        Ok(match named(name)? {
-            Named::Whole(setting) => self.values.remove(&(setting.section, setting.key)).is_some(),
-            Named::OfDestination(name, setting) => self
+        let path: SettingPath = name.parse()?;
+        let setting = path.setting();
+        Ok(match path.destination() {
+            None => self.values.remove(&(setting.section, setting.key)).is_some(),
+            Some(name) => self
                 .destinations
                 .iter_mut()
                 .find(|d| d.name == name)
@@ -211,7 +202,7 @@ impl Partial {
 
     fn destination_or_new(&mut self, name: &str) -> Result<&mut PartialDestination, SetError> {
         if let Err(error) = Kind::Name.read(name) {
-            return Err(SetError::Value { name: "destination.name".to_owned(), error });
+            return Err(PathError::DestinationName(error).into());
         }
         match self.destinations.iter().position(|d| d.name == name) {
             Some(at) => Ok(&mut self.destinations[at]),
@@ -283,29 +274,6 @@ impl PartialDestination {
             }
         }
         self.values.extend(later.values.iter().map(|(key, value)| (*key, value.clone())));
-    }
-}
-
-fn named(name: &str) -> Result<Named<'_>, SetError> {
-    let unknown = |nearest| Err(SetError::Unknown { nearest });
-    let (section, rest) = name.split_once('.').unwrap_or((name, ""));
-    let Some(section) = Section::ALL.into_iter().find(|s| s.name() == section) else {
-        let sections = Section::ALL.map(Section::name).into_iter();
-        return unknown(schema::nearest(section, sections).map(str::to_owned));
-    };
-    let keys = schema::of_section(section).map(|s| s.key);
-    if section != Section::Destination {
-        return match schema::find(section, rest) {
-            Some(setting) => Ok(Named::Whole(setting)),
-            None => {
-                unknown(schema::nearest(rest, keys).map(|key| format!("{}.{key}", section.name())))
-            }
-        };
-    }
-    let (destination, key) = rest.split_once('.').unwrap_or((rest, ""));
-    match schema::find(section, key).filter(|s| s.kind != Kind::Name) {
-        Some(setting) => Ok(Named::OfDestination(destination, setting)),
-        None => unknown(schema::nearest(key, keys).map(|key| format!("destination.NAME.{key}"))),
     }
 }
 

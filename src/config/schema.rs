@@ -3,12 +3,16 @@
 //! Files, the console's `set` and `show`, and the manual are all read from [`SETTINGS`].
 
 mod kind;
+mod path;
 mod table;
 mod value;
 
 pub use kind::Kind;
+pub use path::{PathError, SettingPath};
 pub use table::SETTINGS;
 pub use value::{Value, ValueError};
+
+use std::fmt;
 
 use crate::spelling::changes;
 
@@ -68,6 +72,27 @@ impl Section {
     }
 }
 
+/// When a changed setting takes effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Applies {
+    /// At once, also while the box is live.
+    Now,
+    /// At once; a destination that is live connects again.
+    Reconnect,
+    /// When the box goes live the next time: it is read when the encoder pipeline is built.
+    NextBroadcast,
+}
+
+impl fmt::Display for Applies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Applies::Now => "at once",
+            Applies::Reconnect => "at once; the destination reconnects",
+            Applies::NextBroadcast => "from the next broadcast",
+        })
+    }
+}
+
 /// One setting.
 #[derive(Debug, Clone, Copy)]
 pub struct Setting {
@@ -79,6 +104,8 @@ pub struct Setting {
     pub kind: Kind,
     /// What holds when nobody sets it.
     pub default: &'static str,
+    /// When a change of it takes effect.
+    pub applies: Applies,
     /// What it does, in one sentence.
     pub help: &'static str,
 }

@@ -1,4 +1,4 @@
-use super::schema::{SETTINGS, Section, VERSION};
+use super::schema::{SETTINGS, Section, SettingPath, VERSION};
 use super::stick::Stick;
 use super::*;
 use crate::limits::{DESTINATIONS_MAX, SETTINGS_BYTES_MAX, SETTINGS_ERRORS_MAX};
@@ -482,7 +482,8 @@ fn the_console_is_told_what_it_probably_meant() {
         ("destination.a.name", "no such setting; did you mean destination.NAME.name?"),
         ("zzz", "no such setting"),
         ("video.fps", "video.fps is 500, must be a whole number from 1 to 60 (frames a second)"),
-        ("destination.a b.enabled", "destination.enabled must be true or false"),
+        ("destination.a.enabled", "destination.enabled must be true or false"),
+        ("destination.a.b.enabled", "no such setting; did you mean destination.NAME.enabled?"),
     ];
     for (name, said) in told {
         assert_eq!(partial.set(name, "500").unwrap_err().to_string(), said, "{name}");
@@ -494,6 +495,17 @@ fn the_console_is_told_what_it_probably_meant() {
         partial.set(&format!("destination.d{i}.enabled"), "true").unwrap();
     }
     assert_eq!(partial.set("destination.one_more.enabled", "true"), Err(SetError::TooMany));
+}
+
+#[test]
+fn the_name_of_a_setting_reads_back_from_its_own_text() {
+    for (name, destination) in [("video.fps", None), ("destination.main.url", Some("main"))] {
+        let path: SettingPath = name.parse().unwrap();
+        assert_eq!((path.to_string().as_str(), path.destination()), (name, destination));
+    }
+    for unknown in ["", ".", "video", "video.", "video.fps.x", "destination", "destination.main"] {
+        assert!(unknown.parse::<SettingPath>().is_err(), "{unknown}");
+    }
 }
 
 #[test]
@@ -546,14 +558,19 @@ fn a_pin_is_never_stored_as_it_was_typed() {
 }
 
 #[test]
-fn the_manual_lists_every_setting() {
+fn the_manual_lists_every_setting_and_when_it_takes_effect() {
     let manual = include_str!("../../docs/settings.md");
     let table: Vec<String> = SETTINGS
         .iter()
-        .map(|s| format!("| `{}` | {} | {} | {} |", s.name(), s.help, s.kind, s.default))
+        .map(|s| {
+            let (name, kind) = (s.name(), s.kind);
+            format!("| `{name}` | {} | {kind} | {} | {} |", s.help, s.default, s.applies)
+        })
         .collect();
     let listed: Vec<&str> = manual.lines().filter(|l| l.starts_with("| `")).collect();
     assert_eq!(listed, table, "docs/settings.md differs; it should list\n{}", table.join("\n"));
+    let head = "| setting | what it does | allowed | when nobody sets it | a change takes effect |";
+    assert!(manual.lines().any(|line| line == head), "the columns of the table");
     let example = manual.split("```toml\n").nth(1).and_then(|t| t.split("```").next()).unwrap();
     let settings = merge(&[source(example)]);
     assert!(settings.destinations.iter().all(|d| d.ingest().is_ok()));

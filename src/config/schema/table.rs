@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::{Kind, Section, Setting};
+use super::{Applies, Kind, Section, Setting};
 use crate::limits::{
     CAPTURE_AUDIO_KBPS_MAX, CAPTURE_AUDIO_KBPS_MIN, CAPTURE_FPS_MAX, CAPTURE_HEIGHT_MAX,
     CAPTURE_KEYFRAME_INTERVAL_MS_MAX, CAPTURE_KEYFRAME_INTERVAL_MS_MIN, CAPTURE_SIDE_MIN,
@@ -15,12 +15,20 @@ const PROFILE: &str = "the board's profile";
 
 /// All settings, in the order of the file.
 pub const SETTINGS: &[Setting] = &[
-    setting(Section::Box, "name", Kind::Label, "firstmile", "what the box calls itself"),
+    setting(
+        Section::Box,
+        "name",
+        Kind::Label,
+        "firstmile",
+        Applies::Now,
+        "what the box calls itself",
+    ),
     setting(
         Section::Box,
         "start_without_camera",
         Kind::Flag,
         "false",
+        Applies::NextBroadcast,
         "go live with the slate picture when no camera is there",
     ),
     setting(
@@ -28,6 +36,7 @@ pub const SETTINGS: &[Setting] = &[
         "start_without_microphone",
         Kind::Flag,
         "false",
+        Applies::NextBroadcast,
         "go live with silence when no microphone is there",
     ),
     number(
@@ -36,6 +45,7 @@ pub const SETTINGS: &[Setting] = &[
         CAPTURE_SIDE_MIN..=CAPTURE_WIDTH_MAX,
         2,
         "pixels",
+        Applies::NextBroadcast,
         "width of the picture",
     ),
     number(
@@ -44,15 +54,25 @@ pub const SETTINGS: &[Setting] = &[
         CAPTURE_SIDE_MIN..=CAPTURE_HEIGHT_MAX,
         2,
         "pixels",
+        Applies::NextBroadcast,
         "height of the picture",
     ),
-    number(Section::Video, "fps", 1..=CAPTURE_FPS_MAX, 1, "frames a second", "frame rate"),
+    number(
+        Section::Video,
+        "fps",
+        1..=CAPTURE_FPS_MAX,
+        1,
+        "frames a second",
+        Applies::NextBroadcast,
+        "frame rate",
+    ),
     number(
         Section::Video,
         "bitrate_kbps",
         CAPTURE_VIDEO_KBPS_MIN..=CAPTURE_VIDEO_KBPS_MAX,
         1,
         "kb/s",
+        Applies::Now,
         "highest bitrate of the picture",
     ),
     number(
@@ -61,6 +81,7 @@ pub const SETTINGS: &[Setting] = &[
         CAPTURE_KEYFRAME_INTERVAL_MS_MIN..=CAPTURE_KEYFRAME_INTERVAL_MS_MAX,
         1,
         "milliseconds",
+        Applies::NextBroadcast,
         "time from one key frame to the next; platforms want 2000",
     ),
     setting(
@@ -68,6 +89,7 @@ pub const SETTINGS: &[Setting] = &[
         "follow",
         Kind::Choice(Follow::NAMES),
         Follow::NAMES[0],
+        Applies::Now,
         "whose path sets the bitrate: the first destination's, the slowest one's, or none",
     ),
     number(
@@ -76,14 +98,24 @@ pub const SETTINGS: &[Setting] = &[
         CAPTURE_AUDIO_KBPS_MIN..=CAPTURE_AUDIO_KBPS_MAX,
         1,
         "kb/s",
+        Applies::NextBroadcast,
         "bitrate of the sound",
     ),
-    number(Section::Audio, "channels", 1..=2, 1, "channels", "mono or stereo"),
+    number(
+        Section::Audio,
+        "channels",
+        1..=2,
+        1,
+        "channels",
+        Applies::NextBroadcast,
+        "mono or stereo",
+    ),
     setting(
         Section::Console,
         "pin",
         Kind::ConsolePin,
         "none",
+        Applies::Now,
         "what the serial console asks for first; a factory reset needs none",
     ),
     setting(
@@ -91,6 +123,7 @@ pub const SETTINGS: &[Setting] = &[
         "interface",
         Kind::Interface,
         "any wired one",
+        Applies::Now,
         "the wired interface that the next settings are for",
     ),
     setting(
@@ -98,6 +131,7 @@ pub const SETTINGS: &[Setting] = &[
         "address",
         Kind::OwnAddress,
         "by DHCP",
+        Applies::Now,
         "the box's address on the wired network",
     ),
     setting(
@@ -105,15 +139,24 @@ pub const SETTINGS: &[Setting] = &[
         "gateway",
         Kind::Gateway,
         "by DHCP",
+        Applies::Now,
         "the way out beside an address of its own",
     ),
-    setting(Section::Network, "dns", Kind::DnsServers, "by DHCP", "name servers"),
-    setting(Section::Wifi, "ssid", Kind::Ssid, "none", "the name of the wireless network"),
+    setting(Section::Network, "dns", Kind::DnsServers, "by DHCP", Applies::Now, "name servers"),
+    setting(
+        Section::Wifi,
+        "ssid",
+        Kind::Ssid,
+        "none",
+        Applies::Now,
+        "the name of the wireless network",
+    ),
     setting(
         Section::Wifi,
         "passphrase",
         Kind::Passphrase,
         "none; an open network",
+        Applies::Now,
         "its passphrase; stored apart from all other settings and never shown",
     ),
     setting(
@@ -121,6 +164,7 @@ pub const SETTINGS: &[Setting] = &[
         "country",
         Kind::Country,
         "as the system has it",
+        Applies::Now,
         "the country whose radio rules hold",
     ),
     setting(
@@ -128,6 +172,7 @@ pub const SETTINGS: &[Setting] = &[
         "hidden",
         Kind::Flag,
         "false",
+        Applies::Now,
         "look for a network that does not announce its name",
     ),
     setting(
@@ -135,6 +180,7 @@ pub const SETTINGS: &[Setting] = &[
         "interface",
         Kind::Interface,
         "any wireless one",
+        Applies::Now,
         "the wireless interface",
     ),
     setting(
@@ -142,6 +188,7 @@ pub const SETTINGS: &[Setting] = &[
         "address",
         Kind::OwnAddress,
         "by DHCP",
+        Applies::Now,
         "the box's address on the wireless network",
     ),
     setting(
@@ -149,14 +196,16 @@ pub const SETTINGS: &[Setting] = &[
         "gateway",
         Kind::Gateway,
         "by DHCP",
+        Applies::Now,
         "the way out beside an address of its own",
     ),
-    setting(Section::Wifi, "dns", Kind::DnsServers, "by DHCP", "name servers"),
+    setting(Section::Wifi, "dns", Kind::DnsServers, "by DHCP", Applies::Now, "name servers"),
     setting(
         Section::Slate,
         "picture",
         Kind::Path,
         "the drawn slate",
+        Applies::NextBroadcast,
         "a PNG picture that is shown in place of a lost camera",
     ),
     setting(
@@ -164,6 +213,7 @@ pub const SETTINGS: &[Setting] = &[
         "clock",
         Kind::Flag,
         "false",
+        Applies::NextBroadcast,
         "lay the time of day over the picture, at its top right",
     ),
     setting(
@@ -171,6 +221,7 @@ pub const SETTINGS: &[Setting] = &[
         "text",
         Kind::Label,
         "none",
+        Applies::NextBroadcast,
         "lay these words over the picture, at its bottom left",
     ),
     setting(
@@ -178,6 +229,7 @@ pub const SETTINGS: &[Setting] = &[
         "logo",
         Kind::Path,
         "none",
+        Applies::NextBroadcast,
         "lay this PNG picture over the picture, at its top left",
     ),
     setting(
@@ -185,6 +237,7 @@ pub const SETTINGS: &[Setting] = &[
         "name",
         Kind::Name,
         "none; required",
+        Applies::Reconnect,
         "what the destination is called at the console",
     ),
     setting(
@@ -192,6 +245,7 @@ pub const SETTINGS: &[Setting] = &[
         "url",
         Kind::Address,
         "none",
+        Applies::Reconnect,
         "the server's address; {stream_key} may stand where the platform wants the key",
     ),
     setting(
@@ -199,6 +253,7 @@ pub const SETTINGS: &[Setting] = &[
         "backup_url",
         Kind::Address,
         "none",
+        Applies::Reconnect,
         "a second server for the same key, used while the first one fails",
     ),
     setting(
@@ -206,6 +261,7 @@ pub const SETTINGS: &[Setting] = &[
         "key",
         Kind::Key,
         "none",
+        Applies::Reconnect,
         "the stream key; stored apart from all other settings and never shown",
     ),
     setting(
@@ -213,6 +269,7 @@ pub const SETTINGS: &[Setting] = &[
         "ca_file",
         Kind::Path,
         "the well-known authorities",
+        Applies::Reconnect,
         "certificates (PEM) of the authority that this server is checked against",
     ),
     setting(
@@ -220,6 +277,7 @@ pub const SETTINGS: &[Setting] = &[
         "pinned_key",
         Kind::Pin,
         "none",
+        Applies::Reconnect,
         "the key that this server must have, beside a trusted certificate",
     ),
     setting(
@@ -227,6 +285,7 @@ pub const SETTINGS: &[Setting] = &[
         "strict_tls",
         Kind::Flag,
         "false",
+        Applies::Reconnect,
         "offer this server only the TLS that NIST SP 800-52r2 approves",
     ),
     setting(
@@ -234,9 +293,17 @@ pub const SETTINGS: &[Setting] = &[
         "allow_plain",
         Kind::Flag,
         "false",
+        Applies::Reconnect,
         "consent to rtmp://, which shows the stream key to everybody on the way",
     ),
-    setting(Section::Destination, "enabled", Kind::Flag, "true", "whether going live includes it"),
+    setting(
+        Section::Destination,
+        "enabled",
+        Kind::Flag,
+        "true",
+        Applies::Reconnect,
+        "whether going live includes it",
+    ),
 ];
 
 const fn setting(
@@ -244,9 +311,10 @@ const fn setting(
     key: &'static str,
     kind: Kind,
     default: &'static str,
+    applies: Applies,
     help: &'static str,
 ) -> Setting {
-    Setting { section, key, kind, default, help }
+    Setting { section, key, kind, default, applies, help }
 }
 
 const fn number(
@@ -255,8 +323,9 @@ const fn number(
     range: RangeInclusive<u32>,
     step: u32,
     unit: &'static str,
+    applies: Applies,
     help: &'static str,
 ) -> Setting {
     let (min, max) = (*range.start(), *range.end());
-    setting(section, key, Kind::Number { min, max, step, unit }, PROFILE, help)
+    setting(section, key, Kind::Number { min, max, step, unit }, PROFILE, applies, help)
 }

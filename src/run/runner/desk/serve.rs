@@ -5,7 +5,7 @@ use tokio::task::spawn_blocking;
 use crate::appliance::Event;
 use crate::clock::Clock;
 use crate::config;
-use crate::config::schema::{self, Kind, Section, Setting};
+use crate::config::schema::{self, Applies, Kind, Setting, SettingPath};
 use crate::console::{
     Checked, CheckedServer, ClientId, MACHINE_VERSION, Network, Phase, Reply, ReplyMode, Service,
     SettingLine, Stick, Typed,
@@ -94,12 +94,12 @@ impl Runner {
     }
 
     fn set(&mut self, from: ClientId, name: String, value: Typed) -> Option<Reply> {
-        let is_of_encoder = (name.starts_with("video.") || name.starts_with("audio."))
-            && !["video.bitrate_kbps", "video.follow"].contains(&name.as_str());
+        let setting = setting_called(&name);
+        let is_later = setting.is_some_and(|setting| setting.applies == Applies::NextBroadcast);
         let on_air = !self.capture.is_off();
         let most_kbps = self.of_board.video.bitrate_max_kbps;
         let is_beyond = || value.0.parse().is_ok_and(|kbps: u32| kbps > most_kbps);
-        let done = if is_of_encoder && on_air {
+        let done = if is_later && on_air {
             format!("{name} is set; it holds from the next broadcast")
         } else if name == "video.bitrate_kbps" && is_beyond() {
             format!("{name} is set; this board is asked for {most_kbps} kb/s at most")
@@ -296,7 +296,5 @@ fn none_called(name: &str) -> String {
 }
 
 fn setting_called(name: &str) -> Option<&'static Setting> {
-    let (section, key) = (name.split('.').next()?, name.rsplit('.').next()?);
-    let section = Section::ALL.into_iter().find(|s| s.name() == section)?;
-    schema::find(section, key)
+    name.parse().ok().map(|path: SettingPath| path.setting())
 }
