@@ -69,8 +69,8 @@ pub async fn run(args: RunArgs) -> Result<(), Failure> {
         Lights::None
     });
     let contacts = inputs.clone();
-    button::watch(&profile.button, clock, is_power_up, move |seen| {
-        let _ = contacts.blocking_send(Input::Contact(seen));
+    button::watch(&profile.button, clock, is_power_up, move |event| {
+        let _ = contacts.blocking_send(Input::Contact(event));
     });
     let hands = Hands {
         lights,

@@ -1,14 +1,25 @@
-//! GPIO lines of the character device: found by name or by chip label and offset, never by chip
-//! number, because numbers move between kernels.
+//! The pins of this platform: lines of Linux' GPIO character device.
+//!
+//! Lines are found by name or by chip label and offset, never by chip number, because numbers move
+//! between kernels.
+//!
+//! `gpiocdev` and not `linux-embedded-hal`: the latter speaks only version 1 of the kernel's
+//! interface (`CONFIG_GPIO_CDEV_V1`), which newer kernels may be built without, while the kernels of
+//! some boards have nothing but version 1. `gpiocdev` speaks both. It also sets a pull and hands over
+//! the kernel's time of each edge, for which `embedded-hal` has no words.
 
-use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use embedded_hal::digital::{Error, ErrorKind, ErrorType, OutputPin};
+use embedded_hal::digital::{Error, ErrorKind, ErrorType, InputPin, OutputPin, PinState};
 use gpiocdev::line::{Bias, EdgeDetection, EdgeKind, Offset, Value};
 use gpiocdev::{Chip, Request};
+use nix::time::{ClockId, clock_gettime};
 
 use crate::board;
+use crate::clock::Clock;
+
+use super::pin::{Edge, EdgePin};
 
 /// The name under which the kernel shows who holds a line.
 pub const CONSUMER: &str = "firstmile";
@@ -27,7 +38,7 @@ pub enum GpioError {
     Closed {
         /// The line.
         line: String,
-        /// What the kernel said.
+        /// What the kernel reported.
         why: String,
     },
     /// the line cannot be taken
@@ -35,7 +46,7 @@ pub enum GpioError {
     Busy {
         /// The line.
         line: String,
-        /// What the kernel said.
+        /// What the kernel reported.
         why: String,
     },
 }
@@ -77,7 +88,7 @@ fn find(wanted: &board::Line) -> Result<Found, GpioError> {
     })
 }
 
-/// An output line. Its levels are physical: the kernel is never told of a polarity.
+/// An output line. Its levels are physical: polarity is the driver's, and the kernel knows of none.
 pub struct Output {
     request: Request,
     offset: Offset,
@@ -100,10 +111,10 @@ pub struct LineFound {
 /// [`GpioError`] naming the line.
 pub fn look_at_line(wanted: &board::Line) -> Result<LineFound, GpioError> {
     let Found { chip, offset } = find(wanted)?;
-    let told = Chip::from_path(chip)
+    let looked_up = Chip::from_path(chip)
         .and_then(|chip| Ok((chip.info()?.label, chip.line_info(offset)?)))
         .map_err(|error| busy(wanted, &error))?;
-    let (chip, line) = told;
+    let (chip, line) = looked_up;
     let user = line.used.then(|| match line.consumer.as_str() {
         "" => "the kernel".to_owned(),
         user => user.to_owned(),
@@ -111,104 +122,171 @@ pub fn look_at_line(wanted: &board::Line) -> Result<LineFound, GpioError> {
     Ok(LineFound { chip, offset, user })
 }
 
-/// Takes a line as an output at the level of a light that is out.
-///
-/// # Errors
-/// [`GpioError`] naming the line.
-pub fn output(wanted: &board::Line) -> Result<Output, GpioError> {
-    let Found { chip, offset } = find(wanted)?;
-    let request = Request::builder()
-        .on_chip(chip)
-        .with_consumer(CONSUMER)
-        .with_line(offset)
-        .as_output(Value::from(wanted.active_low))
-        .request()
-        .map_err(|error| busy(wanted, &error))?;
-    Ok(Output { request, offset })
-}
-
 fn busy(wanted: &board::Line, error: &gpiocdev::Error) -> GpioError {
     GpioError::Busy { line: name_of(wanted), why: error.to_string() }
 }
 
-/// What the kernel said of a level that was not set.
-#[derive(Debug)]
-pub struct LevelError(#[expect(dead_code, reason = "for the log")] gpiocdev::Error);
+/// What the kernel reported of a line that was taken.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct LineError(#[from] gpiocdev::Error);
 
-impl Error for LevelError {
+impl Error for LineError {
     fn kind(&self) -> ErrorKind {
         ErrorKind::Other
     }
 }
 
-impl ErrorType for Output {
-    type Error = LevelError;
-}
-
-impl OutputPin for Output {
-    fn set_low(&mut self) -> Result<(), LevelError> {
-        self.request.set_value(self.offset, Value::Inactive).map(|_| ()).map_err(LevelError)
-    }
-
-    fn set_high(&mut self) -> Result<(), LevelError> {
-        self.request.set_value(self.offset, Value::Active).map(|_| ()).map_err(LevelError)
-    }
-}
-
-/// A line whose edges are reported by the kernel, with the kernel's time.
-pub struct Edges {
-    request: Request,
-    offset: Offset,
-    active_low: bool,
-}
-
-/// An edge: the kernel's monotonic time in nanoseconds, and whether the contact closed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Edge {
-    /// The kernel's time.
-    pub kernel_ns: u64,
-    /// The contact is closed now.
-    pub pressed: bool,
-}
-
-impl Edges {
-    /// Takes a line as an input with events on both edges. A kernel that cannot pull it leaves it
-    /// as it is.
+impl Output {
+    /// Takes a line as an output, at the level of a light that is out.
     ///
     /// # Errors
     /// [`GpioError`] naming the line.
-    pub fn of(wanted: &board::Line, pull: Option<board::Pull>) -> Result<Edges, GpioError> {
+    pub fn open(wanted: &board::Line) -> Result<Output, GpioError> {
         let Found { chip, offset } = find(wanted)?;
-        let take = |bias: Option<Bias>| {
+        let request = Request::builder()
+            .on_chip(chip)
+            .with_consumer(CONSUMER)
+            .with_line(offset)
+            .as_output(Value::from(wanted.active_low))
+            .request()
+            .map_err(|error| busy(wanted, &error))?;
+        Ok(Output { request, offset })
+    }
+}
+
+impl ErrorType for Output {
+    type Error = LineError;
+}
+
+impl OutputPin for Output {
+    fn set_low(&mut self) -> Result<(), LineError> {
+        self.request.set_value(self.offset, Value::Inactive)?;
+        Ok(())
+    }
+
+    fn set_high(&mut self) -> Result<(), LineError> {
+        self.request.set_value(self.offset, Value::Active)?;
+        Ok(())
+    }
+}
+
+/// An input line whose edges the kernel queues, each with the time of its interrupt.
+pub struct Input {
+    request: Request,
+    offset: Offset,
+    clock: Clock,
+}
+
+impl Input {
+    /// Takes a line as an input with events on both edges. A kernel that cannot pull the line leaves
+    /// it as it is wired.
+    ///
+    /// # Errors
+    /// [`GpioError`] naming the line.
+    pub fn open(
+        wanted: &board::Line,
+        pull: Option<board::Pull>,
+        clock: Clock,
+    ) -> Result<Input, GpioError> {
+        let Found { chip, offset } = find(wanted)?;
+        let request = with_pull(pull, |bias| {
             let mut line = Request::builder();
             line.on_chip(chip.clone()).with_consumer(CONSUMER).with_line(offset).as_input();
             line.with_bias(bias).with_edge_detection(EdgeDetection::BothEdges).request()
-        };
-        let pulled = match pull {
-            Some(board::Pull::Up) => take(Some(Bias::PullUp)).or_else(|_| take(None)),
-            Some(board::Pull::Down) => take(Some(Bias::PullDown)).or_else(|_| take(None)),
-            None => take(None),
-        };
-        let request = pulled.map_err(|error| busy(wanted, &error))?;
-        Ok(Edges { request, offset, active_low: wanted.active_low })
+        });
+        let request = request.map_err(|error| busy(wanted, &error))?;
+        Ok(Input { request, offset, clock })
+    }
+}
+
+/// Takes a line with this pull, else without: kernels before 5.5 know none, and some chips have none.
+fn with_pull<T, E>(
+    pull: Option<board::Pull>,
+    mut take: impl FnMut(Option<Bias>) -> Result<T, E>,
+) -> Result<T, E> {
+    let bias = match pull {
+        Some(board::Pull::Up) => Bias::PullUp,
+        Some(board::Pull::Down) => Bias::PullDown,
+        None => return take(None),
+    };
+    take(Some(bias)).or_else(|_| take(None))
+}
+
+impl ErrorType for Input {
+    type Error = LineError;
+}
+
+impl InputPin for Input {
+    fn is_high(&mut self) -> Result<bool, LineError> {
+        Ok(self.request.value(self.offset)? == Value::Active)
     }
 
-    /// Whether the contact is closed now.
-    ///
-    /// # Errors
-    /// What the kernel reported.
-    pub fn pressed(&self) -> io::Result<bool> {
-        let level = self.request.value(self.offset).map_err(io::Error::other)?;
-        Ok((level == Value::Active) != self.active_low)
+    fn is_low(&mut self) -> Result<bool, LineError> {
+        self.is_high().map(|is_high| !is_high)
+    }
+}
+
+impl EdgePin for Input {
+    fn wait_for_edge(&mut self) -> Result<Edge, LineError> {
+        let event = self.request.read_edge_event()?;
+        let level = PinState::from(event.kind == EdgeKind::Rising);
+        Ok(Edge { at: process_time(self.clock, event.timestamp_ns), level })
+    }
+}
+
+/// An edge that is older than this was not stamped by the monotonic clock (kernels before 5.7); the
+/// time of reading counts then.
+const AGE_MAX: Duration = Duration::from_secs(10);
+
+/// The kernel's time of an edge, in nanoseconds, on the clock of the process.
+fn process_time(clock: Clock, kernel_ns: u64) -> Duration {
+    let age = clock_gettime(ClockId::CLOCK_MONOTONIC)
+        .map(Duration::from)
+        .ok()
+        .and_then(|now| now.checked_sub(Duration::from_nanos(kernel_ns)))
+        .filter(|age| *age < AGE_MAX)
+        .unwrap_or_default();
+    clock.now().saturating_sub(age)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The pulls with which a line is asked for, and whether it is taken in the end.
+    fn asked(pull: Option<board::Pull>, takes: &[Option<Bias>]) -> (Vec<Option<Bias>>, bool) {
+        let mut asked = Vec::new();
+        let taken = with_pull(pull, |bias| {
+            asked.push(bias);
+            takes.contains(&bias).then_some(()).ok_or(())
+        });
+        (asked, taken.is_ok())
     }
 
-    /// Waits for the next edge.
-    ///
-    /// # Errors
-    /// What the kernel reported; the line is of no use then.
-    pub fn next_edge(&mut self) -> io::Result<Edge> {
-        let event = self.request.read_edge_event().map_err(io::Error::other)?;
-        let high = event.kind == EdgeKind::Rising;
-        Ok(Edge { kernel_ns: event.timestamp_ns, pressed: high != self.active_low })
+    #[test]
+    fn a_line_is_pulled_as_the_profile_says_and_taken_without_where_the_kernel_cannot() {
+        let (up, down) = (Some(Bias::PullUp), Some(Bias::PullDown));
+        let every = [up, down, None];
+        assert_eq!(asked(Some(board::Pull::Up), &every), (vec![up], true));
+        assert_eq!(asked(Some(board::Pull::Down), &every), (vec![down], true));
+        assert_eq!(asked(None, &every), (vec![None], true));
+        assert_eq!(asked(Some(board::Pull::Up), &[None]), (vec![up, None], true));
+        assert_eq!(asked(Some(board::Pull::Down), &[]), (vec![down, None], false));
+    }
+
+    #[test]
+    fn an_edge_has_the_kernel_s_time_unless_another_clock_stamped_it() {
+        let clock = Clock::start();
+        let monotonic = || Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC).unwrap());
+        std::thread::sleep(Duration::from_millis(30));
+        let kernel_ns = monotonic().as_nanos() as u64 - 20_000_000;
+        let at = process_time(clock, kernel_ns);
+        let passed = clock.now() - at;
+        assert!(passed >= Duration::from_millis(20), "it happened 20 ms ago, not {passed:?}");
+        for foreign_ns in [0, u64::MAX] {
+            let (before, at) = (clock.now(), process_time(clock, foreign_ns));
+            assert!(at >= before, "{foreign_ns}: the time of reading, not {at:?}");
+        }
     }
 }

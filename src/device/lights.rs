@@ -1,71 +1,31 @@
 //! The lights of the box, whoever drives them.
 
+mod led;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use embedded_hal::digital::{Error, ErrorKind, ErrorType, OutputPin};
 
-use crate::board;
+use crate::board::{self, Fitted};
 use crate::panel::Levels;
 
 use super::gpio::{self, GpioError};
-use super::led::Led;
+
+pub use led::Led;
 
 /// Where the kernel shows its lights.
 const KERNEL_LEDS: &str = "/sys/class/leds";
 
 /// The lights. They go out when this is dropped.
 pub enum Lights {
-    /// GPIO lines of this process.
-    Cdev(Box<Front<gpio::Output>>),
-    /// Lights that the kernel drives.
-    Kernel(Box<Front<KernelLed>>),
-    /// Whoever draws them.
+    /// Lights on pins.
+    Pins(Box<dyn FnMut(Levels) + Send>),
+    /// Lights that are drawn by the caller, in a terminal.
     Drawn(Box<dyn FnMut(Levels) + Send>),
     /// There are none.
     None,
-}
-
-/// The lights of a front: one for *on air* and one for everything else, or a single one.
-pub struct Front<P: OutputPin> {
-    lights: Vec<(Which, Led<P>)>,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Which {
-    Live,
-    Status,
-    Single,
-}
-
-impl<P: OutputPin> Front<P> {
-    /// Takes the lights that a board has.
-    fn of<T>(
-        fitted: &board::Fitted<T>,
-        light: impl Fn(&T) -> Result<Led<P>, LightsError>,
-    ) -> Result<Box<Front<P>>, LightsError> {
-        let lights = match fitted {
-            board::Fitted::Two { live, status } => {
-                vec![(Which::Live, light(live)?), (Which::Status, light(status)?)]
-            }
-            board::Fitted::One { single } => vec![(Which::Single, light(single)?)],
-        };
-        Ok(Box::new(Front { lights }))
-    }
-
-    fn show(&mut self, levels: Levels) {
-        for (which, led) in &mut self.lights {
-            let lit = match which {
-                Which::Live => levels.live,
-                Which::Status => levels.status,
-                Which::Single => levels.single,
-            };
-            if let Err(error) = led.set(lit) {
-                tracing::warn!(light = ?which, ?error, "a light does not obey");
-            }
-        }
-    }
 }
 
 /// Why the lights cannot be used.
@@ -90,25 +50,52 @@ impl Lights {
     ) -> Result<Lights, LightsError> {
         Ok(match profile {
             board::Lights::Terminal => Lights::Drawn(drawn),
-            board::Lights::Cdev(lines) => Lights::Cdev(Front::of(lines, |line| {
-                Ok(Led::new(gpio::output(line)?, line.active_low))
+            board::Lights::Cdev(lines) => Lights::on_pins(open_each(lines, |line| {
+                Ok(Led::new(gpio::Output::open(line)?, line.active_low))
             })?),
-            board::Lights::Sysfs(leds) => Lights::Kernel(Front::of(leds, |led| {
+            board::Lights::Sysfs(leds) => Lights::on_pins(open_each(leds, |led| {
                 Ok(Led::new(KernelLed::open(Path::new(KERNEL_LEDS), &led.led)?, false))
             })?),
             board::Lights::None => Lights::None,
         })
     }
 
-    /// Shows these levels. A light that does not obey is logged once per change.
+    /// The lights of a board whose pins are these.
+    pub fn on_pins<P: OutputPin + Send + 'static>(mut leds: Fitted<Led<P>>) -> Lights {
+        Lights::Pins(Box::new(move |levels| match &mut leds {
+            Fitted::Two { live, status } => {
+                set("live", live, levels.live);
+                set("status", status, levels.status);
+            }
+            Fitted::One { single } => set("single", single, levels.single),
+        }))
+    }
+
+    /// Shows these levels. A light that cannot be set is logged once per change of its level; the
+    /// others are set all the same.
     pub fn show(&mut self, levels: Levels) {
         match self {
-            Lights::Cdev(front) => front.show(levels),
-            Lights::Kernel(front) => front.show(levels),
-            Lights::Drawn(draw) => draw(levels),
+            Lights::Pins(show) | Lights::Drawn(show) => show(levels),
             Lights::None => {}
         }
     }
+}
+
+fn set<P: OutputPin>(light: &str, led: &mut Led<P>, lit: bool) {
+    if let Err(error) = led.set(lit) {
+        tracing::warn!(light, ?error, "a light cannot be set");
+    }
+}
+
+/// Opens the lights that a board has.
+fn open_each<T, P>(
+    fitted: &Fitted<T>,
+    open: impl Fn(&T) -> Result<Led<P>, LightsError>,
+) -> Result<Fitted<Led<P>>, LightsError> {
+    Ok(match fitted {
+        Fitted::Two { live, status } => Fitted::Two { live: open(live)?, status: open(status)? },
+        Fitted::One { single } => Fitted::One { single: open(single)? },
+    })
 }
 
 impl Drop for Lights {
@@ -135,7 +122,7 @@ impl KernelLed {
     }
 }
 
-/// The kernel did not take a brightness.
+/// Why the kernel did not take a brightness.
 #[derive(Debug)]
 pub struct KernelLedError(#[expect(dead_code, reason = "for the log")] io::Error);
 
@@ -161,6 +148,12 @@ impl OutputPin for KernelLed {
 
 #[cfg(test)]
 mod tests {
+    use std::io::ErrorKind::NotConnected;
+
+    use embedded_hal_mock::eh1::MockError;
+    use embedded_hal_mock::eh1::digital::State::{High, Low};
+    use embedded_hal_mock::eh1::digital::{Mock, Transaction};
+
     use super::*;
 
     /// A folder as the kernel makes it for each light.
@@ -184,9 +177,9 @@ mod tests {
             fs::read_to_string(self.0.join(name).join(file)).unwrap()
         }
 
-        fn front(&self, fitted: &board::Fitted<&str>) -> Lights {
-            let light = |name: &&str| Ok(Led::new(KernelLed::open(&self.0, name)?, false));
-            Lights::Kernel(Front::of(fitted, light).unwrap())
+        fn lights(&self, fitted: &Fitted<&str>) -> Lights {
+            let open = |name: &&str| Ok(Led::new(KernelLed::open(&self.0, name)?, false));
+            Lights::on_pins(open_each(fitted, open).unwrap())
         }
     }
 
@@ -199,7 +192,7 @@ mod tests {
     #[test]
     fn a_board_with_one_light_shows_the_single_level_and_is_dark_in_the_end() {
         let leds = Leds::new(&["ACT"]);
-        let mut lights = leds.front(&board::Fitted::One { single: "ACT" });
+        let mut lights = leds.lights(&Fitted::One { single: "ACT" });
         assert_eq!(leds.says("ACT", "trigger"), "none", "the kernel's own use of it ends");
         lights.show(Levels { live: true, status: true, single: false });
         assert_eq!(leds.says("ACT", "brightness"), "0");
@@ -212,7 +205,7 @@ mod tests {
     #[test]
     fn a_board_with_two_lights_shows_each_its_own_level() {
         let leds = Leds::new(&["red", "green"]);
-        let mut lights = leds.front(&board::Fitted::Two { live: "red", status: "green" });
+        let mut lights = leds.lights(&Fitted::Two { live: "red", status: "green" });
         for (live, status) in [(true, false), (false, true), (true, true)] {
             lights.show(Levels { live, status, single: !live });
             let lit = |name| leds.says(name, "brightness") == "255";
@@ -227,5 +220,37 @@ mod tests {
         let leds = Leds::new(&[]);
         let error = KernelLed::open(&leds.0, "nope").unwrap_err().to_string();
         assert!(error.contains("nope") && error.contains("/sys/class/leds"), "{error}");
+    }
+
+    #[test]
+    fn a_light_whose_pin_fails_does_not_keep_the_other_from_its_levels() {
+        let broken = Transaction::set(High).with_error(MockError::Io(NotConnected));
+        let mut live = Mock::new(&[Transaction::set(Low), broken, Transaction::set(Low)]);
+        let mut status =
+            Mock::new(&[Transaction::set(Low), Transaction::set(High), Transaction::set(Low)]);
+        let leds = Fitted::Two {
+            live: Led::new(live.clone(), false),
+            status: Led::new(status.clone(), false),
+        };
+        let mut lights = Lights::on_pins(leds);
+        let lit = Levels { live: true, status: true, single: false };
+        for levels in [Levels::default(), lit, lit, Levels::default()] {
+            lights.show(levels);
+        }
+        drop(lights);
+        live.done();
+        status.done();
+    }
+
+    #[test]
+    fn lights_on_pins_are_out_when_the_box_ends_whichever_level_that_is() {
+        for (active_low, lit, out) in [(false, High, Low), (true, Low, High)] {
+            let mut pin = Mock::new(&[Transaction::set(lit), Transaction::set(out)]);
+            let single = Led::new(pin.clone(), active_low);
+            let mut lights = Lights::on_pins(Fitted::One { single });
+            lights.show(Levels { single: true, ..Levels::default() });
+            drop(lights);
+            pin.done();
+        }
     }
 }

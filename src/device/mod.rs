@@ -2,17 +2,21 @@
 //!
 //! Shell room. It turns edges and bytes into calls and levels into voltages; what they mean is
 //! decided in `panel`, `console` and `appliance`.
+//!
+//! The drivers of lights and buttons ([`Led`], [`button::Switch`]) stand on the traits of
+//! `embedded-hal` and one of our own for edges ([`EdgePin`]), and are tested against mocked pins.
+//! `gpio` is what carries them on Linux.
 
 pub mod button;
 pub mod control;
 mod folder;
 mod gpio;
-mod led;
 mod lights;
 mod log_ring;
 mod machine;
 pub mod network;
 pub mod network_manager;
+mod pin;
 mod port;
 pub mod restarts;
 mod service;
@@ -22,9 +26,10 @@ pub mod store;
 
 pub use folder::Folder;
 pub use gpio::{CONSUMER, GpioError, LineFound, look_at_line};
-pub use lights::{Lights, LightsError};
+pub use lights::{Led, Lights, LightsError};
 pub use log_ring::LogRing;
 pub use machine::Machine;
+pub use pin::{Edge, EdgePin};
 pub use port::{Port, PortError, PortEvent, try_port};
 pub use restarts::Restarts;
 pub use service::{ServiceManager, reboot};

@@ -22,7 +22,7 @@ use crate::capture::{self, Capture, CaptureError};
 use crate::clock::Clock;
 use crate::config::{self, Partial};
 use crate::console::{self, ClientId, Interface, Reply, Status};
-use crate::device::button::Seen;
+use crate::device::button::ContactEvent;
 use crate::device::control::Heard;
 use crate::device::store::Store;
 use crate::device::{Folder, Lights, LogRing, Machine, ServiceManager, Sources};
@@ -33,7 +33,7 @@ use crate::publish::Target;
 /// Something that happened outside.
 pub enum Input {
     /// A button's contact closed or opened, or was found so.
-    Contact(Seen),
+    Contact(ContactEvent),
     /// The console's port was opened, or opened anew.
     ConsoleOpened {
         /// Whoever is there is greeted at once.

@@ -27,7 +27,7 @@ use crate::clock::Clock;
 use crate::config::{Partial, Settings, Wifi, Wired};
 use crate::console::{About, ClientId, Session};
 use crate::device::Sources;
-use crate::device::button::Seen;
+use crate::device::button::ContactEvent;
 use crate::device::network_manager::NOT_SET;
 use crate::limits::{CONSOLE_BAUD, EVENTS_MAX, NUMBERS_INTERVAL, REPROBE_INTERVAL};
 use crate::media::FanOut;
@@ -261,7 +261,7 @@ impl Runner {
 
     fn handle_input(&mut self, input: Input) {
         match input {
-            Input::Contact(seen) => self.handle_contact(seen),
+            Input::Contact(event) => self.handle_contact(event),
             Input::ConsoleOpened { greet } => self.handle_opened(greet),
             Input::Typed(bytes) => self.handle_typed(&bytes),
             Input::PinJudged(right) => self.handle_pin_judged(right),
@@ -289,9 +289,9 @@ impl Runner {
         }
     }
 
-    fn handle_contact(&mut self, Seen { contact, at, pressed, found }: Seen) {
+    fn handle_contact(&mut self, ContactEvent { contact, at, pressed, at_power_up }: ContactEvent) {
         for (of, button) in &mut self.buttons {
-            match (*of == contact, found) {
+            match (*of == contact, at_power_up) {
                 (true, true) => button.start(at, pressed),
                 (true, false) => button.edge(at, pressed),
                 (false, _) => {}

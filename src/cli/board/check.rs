@@ -229,9 +229,9 @@ fn press(profile: &Profile) -> Option<Finding> {
         return None;
     }
     let (pressed, presses) = mpsc::channel();
-    device::button::watch(&profile.button, Clock::start(), true, move |seen| {
+    device::button::watch(&profile.button, Clock::start(), true, move |event| {
         // As it is found is no press.
-        if seen.pressed && !seen.found {
+        if event.pressed && !event.at_power_up {
             let _ = pressed.send(());
         }
     });

@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, watch};
 use crate::cli::exit::{Code, Failure};
 use crate::clock::Clock;
 use crate::console::{DestinationState, DestinationStatus, Mode};
-use crate::device::button::Seen;
+use crate::device::button::ContactEvent;
 use crate::limits::BUTTON_HOLD;
 use crate::panel::Contact;
 use crate::run::{DueTo, Input, View};
@@ -165,7 +165,7 @@ fn front_lines(view: &View) -> Vec<String> {
 pub(super) async fn press(clock: Clock, inputs: &mpsc::Sender<Input>, hold: Duration) {
     let seen = |pressed| {
         let (contact, at) = (Contact::GoLive, clock.now());
-        Input::Contact(Seen { contact, at, pressed, found: false })
+        Input::Contact(ContactEvent { contact, at, pressed, at_power_up: false })
     };
     let _ = inputs.send(seen(true)).await;
     tokio::time::sleep(hold).await;

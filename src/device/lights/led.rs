@@ -1,4 +1,4 @@
-//! One light on one pin.
+//! The driver of a light on a pin.
 
 use embedded_hal::digital::{OutputPin, PinState};
 
@@ -32,62 +32,43 @@ impl<P: OutputPin> Led<P> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::ErrorKind;
+
+    use embedded_hal_mock::eh1::MockError;
+    use embedded_hal_mock::eh1::digital::State::{High, Low};
+    use embedded_hal_mock::eh1::digital::{Mock, Transaction};
+
     use super::*;
-    use embedded_hal::digital::{Error, ErrorKind, ErrorType};
-
-    #[derive(Debug, Default)]
-    struct Pin {
-        levels: Vec<bool>,
-        broken: bool,
-    }
-
-    #[derive(Debug)]
-    struct Broken;
-
-    impl Error for Broken {
-        fn kind(&self) -> ErrorKind {
-            ErrorKind::Other
-        }
-    }
-
-    impl ErrorType for Pin {
-        type Error = Broken;
-    }
-
-    impl OutputPin for Pin {
-        fn set_low(&mut self) -> Result<(), Broken> {
-            self.levels.push(false);
-            if self.broken { Err(Broken) } else { Ok(()) }
-        }
-
-        fn set_high(&mut self) -> Result<(), Broken> {
-            self.levels.push(true);
-            if self.broken { Err(Broken) } else { Ok(()) }
-        }
-    }
 
     #[test]
     fn a_light_touches_its_pin_only_when_its_level_changes() {
-        let mut led = Led::new(Pin::default(), false);
+        let mut pin = Mock::new(&[High, Low, High].map(Transaction::set));
+        let mut led = Led::new(pin.clone(), false);
         for lit in [true, true, false, false, true] {
             led.set(lit).unwrap();
         }
-        assert_eq!(led.pin.levels, [true, false, true]);
+        pin.done();
     }
 
     #[test]
     fn an_active_low_light_shines_at_low_level() {
-        let mut led = Led::new(Pin::default(), true);
+        let mut pin = Mock::new(&[Low, High].map(Transaction::set));
+        let mut led = Led::new(pin.clone(), true);
         led.set(true).unwrap();
         led.set(false).unwrap();
-        assert_eq!(led.pin.levels, [false, true]);
+        pin.done();
     }
 
     #[test]
     fn a_broken_pin_is_reported_once_per_change() {
-        let mut led = Led::new(Pin { broken: true, ..Pin::default() }, false);
-        assert!(led.set(true).is_err());
-        assert!(led.set(true).is_ok());
-        assert!(led.set(false).is_err());
+        let error = MockError::Io(ErrorKind::NotConnected);
+        let broken = |level| Transaction::set(level).with_error(error.clone());
+        let mut pin = Mock::new(&[broken(High), broken(Low), Transaction::set(High)]);
+        let mut led = Led::new(pin.clone(), false);
+        assert_eq!(led.set(true), Err(error.clone()));
+        assert_eq!(led.set(true), Ok(()));
+        assert_eq!(led.set(false), Err(error.clone()));
+        assert_eq!(led.set(true), Ok(()), "it works again");
+        pin.done();
     }
 }
