@@ -20,15 +20,9 @@ demo: ## go live from simulated devices to a server on this machine; without a t
 	@if [ -t 1 ]; then set -- demo; else set -- demo --headless --seconds 20; fi; \
 	exec $(CARGO) run --locked --quiet -- "$$@"
 
-test: ## every check: format, lints, tests, examples in the documentation
+test: ## every check: format, lints, tests, examples in the documentation; says how long each took
 	.ci/setup test
-	$(CARGO) fmt --check
-	$(CARGO) clippy --locked --all-targets -- -D warnings
-	@if $(CARGO) nextest --version >/dev/null 2>&1; then set -- nextest run; \
-	else set -- test --lib --bins --tests; fi; \
-	echo "$(CARGO) $$* --locked"; exec $(CARGO) "$$@" --locked
-	$(CARGO) test --locked --doc
-	RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --locked --no-deps --quiet
+	@CARGO="$(CARGO)" .ci/test
 
 cross: ## the release binary for 64-bit ARM boards, without containers
 	.ci/setup cross
@@ -50,7 +44,7 @@ deny: ## licences and doubles of what is linked in, against deny.toml
 	PATH="$$(.ci/tool cargo-deny):$$PATH" cargo deny --offline --locked check licenses bans sources
 
 yocto-crates: ## the Yocto recipe's list of crates anew, after Cargo.lock changed
-	FIRSTMILE_BLESS=1 $(CARGO) test --locked --test yocto the_recipe_fetches_the_crates
+	FIRSTMILE_BLESS=1 $(CARGO) test --locked --test packaging the_recipe_fetches_the_crates
 
 conformance: ## our client against real servers, probe by probe; writes docs/conformance.md, some 3 minutes
 	.ci/setup conformance
@@ -63,7 +57,7 @@ fuzz: ## throw bytes at everything that reads bytes (FUZZ_SECONDS for each of FU
 
 soak: ## sound and picture for ten minutes each with a sound card that is 1 per mille fast and slow
 	.ci/setup test
-	FIRSTMILE_SOAK_SECONDS=600 $(CARGO) test --locked --test capture_sync one_per_mille -- --nocapture
+	FIRSTMILE_SOAK_SECONDS=600 $(CARGO) test --locked --test capture one_per_mille -- --nocapture
 
 bench: ## what chunks, AMF0, FLV and a session cost, compared with the run before
 	.ci/setup build

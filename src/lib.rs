@@ -4,7 +4,7 @@
 //! monotonic time since the process started, a [`std::time::Duration`]) and an event, and answer
 //! with actions and a deadline. They never read a clock, touch a file or a socket, or log above
 //! `debug`. Rooms marked *shell* touch the world and decide nothing. Who may look into whom is data
-//! in `tests/tidy.rs`; the walk through the house is `docs/architecture.md`.
+//! in `tests/tidy`; the walk through the house is `docs/architecture.md`.
 
 // Pure rooms. The attribute keeps clocks, files, sockets and threads out of them (clippy.toml).
 

@@ -146,7 +146,7 @@ pub const YOUNG_CONNECTION_BYTES: u64 = 64 * 1024;
 // 0.2 s and the window of 0.2 s, and the answer is in force before 0.7 s. A key frame at 6 Mb/s is
 // six times a usual frame, some 140 KB, and takes 190 ms at that rate; it is no congestion, since in
 // between delay falls to nothing at least once in 0.4 s. Within these sketches the values are those
-// that came out best in the table of tests/network_table.rs.
+// that came out best in the table of tests/network/table.rs.
 
 /// The lowest video bitrate that is worth sending, in kbit/s: a small, still recognisable picture.
 pub const VIDEO_FLOOR_KBPS: u32 = 250;

@@ -1,6 +1,6 @@
 //! What is asserted of any bytes: one function for each fuzz target.
 //!
-//! `fuzz/fuzz_targets` hands them libFuzzer's inputs, `tests/fuzz_seeds.rs` the committed seeds. Each
+//! `fuzz/fuzz_targets` hands them libFuzzer's inputs, `tests/pure/fuzz_seeds.rs` the committed seeds. Each
 //! function says whether its input was understood to the end, so that seeds can be held to that.
 
 pub mod flv;

@@ -1,0 +1,98 @@
+//! What a message costs on its whole way to a real server over TLS, in calls of the allocator.
+
+use std::alloc::System;
+use std::time::Duration;
+
+use crate::support::nginx::nginx_or_skip;
+use crate::support::pki::{Flaw, Pki};
+use crate::{ALLOCATOR, alone};
+use bytes::Bytes;
+use firstmile::clock::Clock;
+use firstmile::publish::tls::Policy;
+use firstmile::publish::{Close, Sent, Source, Target, publish};
+use firstmile::rtmp::Session;
+use firstmile::rtmp::url::{Ingest, ServerUrl};
+use firstmile::secret::StreamKey;
+use stats_alloc::{Region, Stats};
+
+/// Pictures and sound, each written on its own, as a live programme's are.
+struct Programme {
+    picture: Bytes,
+    sound: Bytes,
+    sent: u64,
+    due: bool,
+    region: Option<Region<'static, System>>,
+    counted: Option<Stats>,
+}
+
+const UNCOUNTED: u64 = 500;
+const COUNTED: u64 = 1_500;
+/// A programme of 6 Mbit/s has 30 pictures and 47 pieces of sound a second; it is sent much faster.
+const PICTURE_BYTES: usize = 25_000;
+const SOUND_BYTES: usize = 400;
+const PICTURES: u64 = 30;
+const MESSAGES: u64 = 30 + 47;
+
+impl Source for Programme {
+    fn begin(&mut self, _session: &mut Session) {}
+
+    fn restart(&mut self) {}
+
+    fn send_next(&mut self, session: &mut Session) -> Result<Sent, String> {
+        if !std::mem::take(&mut self.due) {
+            return Ok(Sent::NothingYet);
+        }
+        match self.sent {
+            UNCOUNTED => self.region = Some(Region::new(ALLOCATOR)),
+            n if n == UNCOUNTED + COUNTED => {
+                self.counted = self.region.as_ref().map(Region::change);
+                return Ok(Sent::End);
+            }
+            _ => {}
+        }
+        let time_ms = self.sent * 1_000 / MESSAGES;
+        // Spread evenly: a picture whenever their share reaches the next whole number.
+        if self.sent * PICTURES % MESSAGES < PICTURES {
+            session.send_video(time_ms, &[0x27, 1, 0, 0, 0], self.picture.clone());
+        } else {
+            session.send_audio(time_ms, &[0xAF, 1], self.sound.clone());
+        }
+        self.sent += 1;
+        Ok(Sent::Message)
+    }
+
+    async fn ready(&mut self) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        self.due = true;
+    }
+}
+
+#[test]
+fn real_a_message_over_tls_costs_at_most_two_allocations() {
+    let _turn = alone();
+    let pki = Pki::new();
+    let Some(nginx) = nginx_or_skip(&pki.identity(&["localhost"], Flaw::None)) else { return };
+    let server = ServerUrl::parse(&nginx.rtmps_url("localhost")).unwrap();
+    let key = StreamKey::parse("a-k3y").unwrap();
+    let ingest = Ingest::from_server_and_key(server, key).unwrap();
+    let policy = Policy { ca_file: Some(pki.ca_file()), ..Policy::default() };
+    let target = Target::new(ingest, &policy, false).unwrap();
+    let mut programme = Programme {
+        picture: Bytes::from(vec![0x55; PICTURE_BYTES]),
+        sound: Bytes::from(vec![0x55; SOUND_BYTES]),
+        sent: 0,
+        due: false,
+        region: None,
+        counted: None,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let clock = runtime.block_on(async { Clock::start() });
+    let mut report = |_| {};
+    let never = std::future::pending::<Close>();
+    runtime.block_on(publish(clock, &target, &mut programme, &mut report, never)).unwrap();
+    let counted = programme.counted.expect("all was sent");
+    let calls = counted.allocations + counted.reallocations;
+    let per_message = calls as f64 / COUNTED as f64;
+    println!("{per_message:.2} allocations per message");
+    assert!(per_message <= 2.0, "{counted:?}");
+}

@@ -1,0 +1,12 @@
+//! Capture with real encoders: what comes out is decoded and looked at.
+
+mod common;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod dead_air;
+mod devices;
+mod lip_sync;
+mod sources;
+mod sync;
+mod test_picture;

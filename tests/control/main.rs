@@ -1,0 +1,5 @@
+//! What the box decides, told as stories, from any seed, and after a power cut at any moment.
+
+mod any_seed;
+mod power_loss;
+mod stories;

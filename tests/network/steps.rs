@@ -1,0 +1,124 @@
+//! What the policy promises, on links made for each promise.
+
+use std::time::Duration;
+
+use firstmile::pace::Settings;
+
+use crate::world::link::Uplink;
+use crate::world::pilots::Ours;
+use crate::world::{Network, Told, World, ms, secs};
+
+const SET_KBPS: u32 = 6_000;
+const AUDIO_KBPS: u32 = 128;
+
+fn world(seed: u64, uplink: Uplink) -> World {
+    let settings = Settings {
+        ceiling_kbps: SET_KBPS,
+        floor_kbps: 300,
+        audio_kbps: AUDIO_KBPS,
+        start_kbps: None,
+    };
+    World::live(seed, Network::new(uplink), Box::new(Ours::new(settings)))
+}
+
+fn stepping(steps: &[(Duration, u64)]) -> Uplink {
+    let mut uplink = Uplink::steady(steps[0].1);
+    uplink.rate_kbps = steps.to_vec();
+    uplink
+}
+
+/// The target in each tenth of a second from now on.
+fn targets(world: &mut World, length: Duration) -> Vec<u32> {
+    let ticks = 0..length.as_millis() / 100;
+    let sample = |_| {
+        world.run_for(ms(100));
+        world.pilot.target_kbps()
+    };
+    ticks.map(sample).collect()
+}
+
+#[test]
+fn a_step_down_of_any_height_is_answered_within_a_second_and_a_half() {
+    for to_kbps in [4_000, 2_500, 1_500, 800] {
+        for seed in 0..3 {
+            let step = secs(30) + ms(700 * seed);
+            let mut world = world(seed, stepping(&[(secs(0), 6_000), (step, to_kbps)]));
+            world.run_to(step);
+            world.viewer.begin();
+            world.run_to(step + secs(20));
+            let below =
+                |told: &Told| matches!(told, Told::Target(kbps) if u64::from(*kbps) < to_kbps);
+            let after = world.when(step, below).expect("the target falls") - step;
+            assert!(after <= ms(1_500), "to {to_kbps}, seed {seed}: {after:?}");
+            let held = world.viewer.held_video.max().max(world.viewer.held_audio.max());
+            assert!(held <= secs(2), "to {to_kbps}, seed {seed}: {held:?}");
+            assert_eq!((world.viewer.broken, world.viewer.audio_gaps), (0, 0));
+        }
+    }
+}
+
+#[test]
+fn a_step_up_is_used_to_nine_tenths_within_thirty_seconds() {
+    for (from_kbps, seed) in [(500, 1), (1_000, 2), (2_000, 3), (4_000, 4)] {
+        let steps = [(secs(0), 6_000), (secs(30), from_kbps), (secs(60), 6_000)];
+        let mut world = world(seed, stepping(&steps));
+        world.run_to(secs(60));
+        let used = |told: &Told| matches!(told, Told::Target(kbps) if *kbps >= SET_KBPS * 9 / 10);
+        world.run_to(secs(95));
+        let after = world.when(secs(60), used).map(|at| at - secs(60));
+        assert!(after.is_some_and(|after| after <= secs(30)), "from {from_kbps}: {after:?}");
+    }
+}
+
+#[test]
+fn a_steady_link_below_what_is_set_is_used_without_much_oscillation() {
+    for link_kbps in [1_000, 2_000, 4_000, 6_000] {
+        for seed in 0..3 {
+            let mut world = world(seed, Uplink::steady(link_kbps));
+            world.run_to(secs(40));
+            let mut targets = targets(&mut world, secs(120));
+            targets.sort_unstable();
+            let middle = targets[targets.len() / 2];
+            let within = middle * 85 / 100..=middle * 115 / 100;
+            let outside = targets.iter().filter(|kbps| !within.contains(*kbps)).count();
+            let (least, most) = (targets[0], targets[targets.len() - 1]);
+            assert!(
+                outside * 10 <= targets.len(),
+                "{link_kbps} kbit/s, seed {seed}: {outside} of {} outside of {within:?}, {least} to {most}",
+                targets.len()
+            );
+            let least_use = (link_kbps - u64::from(AUDIO_KBPS)).min(SET_KBPS.into()) * 80 / 100;
+            assert!(u64::from(middle) >= least_use, "{link_kbps} kbit/s: {middle}");
+        }
+    }
+}
+
+#[test]
+fn a_stall_is_never_read_as_room() {
+    for seed in 0..5 {
+        let stall = secs(30) + ms(seed * 400);
+        let mut world = world(seed, stepping(&[(secs(0), 8_000), (stall, 0)]));
+        world.run_to(stall + ms(100));
+        let targets = targets(&mut world, secs(4));
+        assert!(targets.is_sorted_by(|a, b| a >= b), "seed {seed}: {targets:?}");
+        assert!(targets.last().is_some_and(|kbps| *kbps <= SET_KBPS / 2), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_hiccup_costs_little_bitrate_for_seconds_only() {
+    for seed in 0..5 {
+        let stall = secs(30) + ms(seed * 400);
+        let steps = [(secs(0), 8_000), (stall, 0), (stall + ms(1_000), 8_000)];
+        let mut world = world(seed, stepping(&steps));
+        world.run_to(stall + ms(1_000));
+        let soon = targets(&mut world, secs(5));
+        let mean = soon.iter().sum::<u32>() / soon.len() as u32;
+        assert!(mean >= SET_KBPS * 6 / 10, "seed {seed}: {soon:?}");
+        world.viewer.begin();
+        let later = targets(&mut world, secs(10));
+        assert_eq!(later.iter().min(), Some(&SET_KBPS), "seed {seed}");
+        assert!(world.viewer.video.max() <= ms(400), "seed {seed}: {:?}", world.viewer.video.max());
+        assert_eq!(world.viewer.broken, 0);
+    }
+}

@@ -1,0 +1,327 @@
+//! The pipelines of every board profile and of every kind of source, as reviewed text.
+//!
+//! `FIRSTMILE_BLESS=1 cargo test --test packaging pipelines` writes the files anew; read the difference before you
+//! commit it.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use firstmile::{
+    board::{self, CameraDevice, MicrophoneDevice, PictureFormat, Profile},
+    capture::{
+        CameraSource, MicrophoneSource, PipelineDescription, Recipe, Request, SourcePlan,
+        audio_encoder_names, choose_mode, offers, programme, source, video_encoder_names,
+    },
+};
+
+/// Cameras whose modes were written down, as `tests/cameras/NAME.caps`.
+const CAMERAS: [&str; 4] = ["webcam", "hdmi-dongle", "hdmi-receiver", "vivid"];
+
+/// How a source would be made if what it looks for were there, each with a title.
+fn recipes_of(plan: SourcePlan, request: &Request) -> Vec<(String, Recipe)> {
+    let cameras = |formats: &[PictureFormat]| {
+        CAMERAS.map(|name| {
+            let caps = fs::read_to_string(format!("tests/cameras/{name}.caps")).expect("caps");
+            let offers = offers(caps.trim_end().trim_end_matches(';')).expect("caps");
+            let mode = choose_mode(&offers, &request.video, formats).chosen.expect("a mode");
+            let node = "/dev/video0".into();
+            (format!("source, {name}"), Recipe::V4l2 { node, mode })
+        })
+    };
+    match plan {
+        SourcePlan::V4l2 { formats, .. } => cameras(&formats).to_vec(),
+        SourcePlan::Hdmi { .. } => cameras(&[PictureFormat::Raw])[2..3].to_vec(),
+        SourcePlan::Alsa(_) => {
+            vec![("source, sound card".to_owned(), Recipe::Alsa("plughw:CARD=Device".to_owned()))]
+        }
+        SourcePlan::Fixed(recipe) => vec![("source".to_owned(), recipe)],
+    }
+}
+
+/// The sources of a request.
+fn sources_of(request: &Request) -> Vec<String> {
+    gstreamer::init().expect("GStreamer");
+    let plans = SourcePlan::of(request).into_iter();
+    let recipes = plans.flat_map(|plan| recipes_of(plan, request));
+    let titled = recipes.map(|(title, recipe)| {
+        format!("# {title}\n{}", source(&recipe, &request.video, &request.audio))
+    });
+    titled.collect()
+}
+
+/// The programme with each encoder that it may end up with, in the order in which they are tried.
+fn programmes_of(request: &Request) -> Vec<String> {
+    let (videos, audios) = (&request.encoders.video, &request.encoders.audio);
+    let with_each_video = videos.iter().map(|video| (video, &audios[0]));
+    let with_each_audio = audios[1..].iter().map(|audio| (&videos[0], audio));
+    with_each_video
+        .chain(with_each_audio)
+        .map(|(video, audio)| {
+            let pipeline = programme(request, video, audio).expect("known encoders");
+            format!("# programme, {video} and {audio}\n{pipeline}")
+        })
+        .collect()
+}
+
+fn check(name: &str, text: &str) {
+    let path = Path::new("tests/pipelines").join(format!("{name}.txt"));
+    if std::env::var_os("FIRSTMILE_BLESS").is_some() {
+        fs::write(&path, text).expect("writes");
+    }
+    let reviewed = fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(reviewed, text, "{} differs; FIRSTMILE_BLESS=1 writes it anew", path.display());
+}
+
+#[test]
+fn the_pipelines_of_each_board_are_as_reviewed() {
+    for name in board::names() {
+        let profile = Profile::named(name).expect("a valid profile");
+        let request = Request::from(&profile);
+        let parts = [sources_of(&request), programmes_of(&request)].concat();
+        check(name, &parts.join("\n"));
+    }
+}
+
+#[test]
+fn the_pipelines_of_each_kind_of_source_are_as_reviewed() {
+    let request = Request::from(&Profile::named("sim").expect("embedded"));
+    let clip = || CameraSource::File { path: "/media/my clip \"one\".mp4".into() };
+    for (name, camera, microphone) in [
+        ("source-clip-with-sound", clip(), MicrophoneSource::CameraFile),
+        (
+            "source-clip-and-sound-file",
+            clip(),
+            MicrophoneSource::File { path: "/media/sound.flac".into() },
+        ),
+        (
+            "source-launch",
+            CameraSource::Launch {
+                launch: "rtspsrc location=rtsp://10.0.0.2/1".to_owned(),
+                passthrough: false,
+            },
+            MicrophoneSource::Launch { launch: "pipewiresrc".to_owned() },
+        ),
+        ("source-libcamera", CameraSource::Libcamera { name: None }, MicrophoneSource::Silence),
+        (
+            "source-passthrough",
+            CameraSource::Launch {
+                launch: "uvch264src auto-start=true".to_owned(),
+                passthrough: true,
+            },
+            MicrophoneSource::Silence,
+        ),
+        ("source-argus", CameraSource::Argus { sensor: 1 }, MicrophoneSource::Silence),
+        (
+            "source-hdmi",
+            CameraSource::Hdmi {
+                device: CameraDevice::Driver("unicam".to_owned()),
+                subdevice: Some("/dev/v4l-subdev0".into()),
+                edid: None,
+            },
+            MicrophoneSource::Alsa { device: MicrophoneDevice::Auto },
+        ),
+    ] {
+        let request = Request { camera, microphone, ..request.clone() };
+        check(name, &sources_of(&request).join("\n"));
+    }
+}
+
+#[test]
+fn every_reviewed_text_belongs_to_a_test() {
+    let written: BTreeSet<String> = fs::read_dir("tests/pipelines")
+        .expect("the directory")
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .collect();
+    let sources = [
+        "source-clip-with-sound",
+        "source-clip-and-sound-file",
+        "source-launch",
+        "source-libcamera",
+        "source-argus",
+        "source-hdmi",
+        "source-passthrough",
+    ];
+    let known: BTreeSet<String> =
+        board::names().chain(sources).map(|name| format!("{name}.txt")).collect();
+    assert_eq!(written, known);
+}
+
+#[test]
+fn an_unknown_encoder_has_no_pipeline() {
+    let request = Request::from(&Profile::named("sim").expect("embedded"));
+    assert!(programme(&request, "abacusenc", "avenc_aac").is_none());
+    assert!(programme(&request, "x264enc", "abacusenc").is_none());
+}
+
+/// The text is what GStreamer is given, so it must read it as it was meant.
+#[test]
+fn gstreamer_reads_the_text_back_with_names_and_values_intact() {
+    use gstreamer::{self as gst, prelude::*};
+
+    gst::init().expect("GStreamer");
+    let mut request = Request::from(&Profile::named("sim").expect("embedded"));
+    request.camera = CameraSource::File { path: "/media/my \\ clip \"one\" ! x.mp4".into() };
+    for (_, recipe) in SourcePlan::of(&request).into_iter().flat_map(|p| recipes_of(p, &request)) {
+        let text = source(&recipe, &request.video, &request.audio).to_string();
+        let pipeline = gst::parse::launch(&text).expect("reads").downcast::<gst::Bin>();
+        let elements = pipeline.expect("a bin").children();
+        let file = elements.iter().find(|element| element.has_property("location"));
+        let location = file.expect("a file source").property::<String>("location");
+        assert_eq!(location, "/media/my \\ clip \"one\" ! x.mp4");
+    }
+    let text = programme(&request, "x264enc", "avenc_aac").expect("known").to_string();
+    let pipeline = gst::parse::launch(&text).expect("reads").downcast::<gst::Bin>().expect("a bin");
+    let encoder = pipeline.by_name("video_encoder").expect("the encoder");
+    assert_eq!(encoder.property::<u32>("bitrate"), 2_500);
+    assert_eq!(encoder.property::<u32>("key-int-max"), 60);
+}
+
+/// Every pipeline that any board, encoder or kind of source leads to.
+fn every_pipeline() -> Vec<PipelineDescription> {
+    let mut all = Vec::new();
+    for name in board::names() {
+        let request = Request::from(&Profile::named(name).expect("a valid profile"));
+        let recipes = SourcePlan::of(&request).into_iter().flat_map(|p| recipes_of(p, &request));
+        all.extend(recipes.map(|(_, recipe)| source(&recipe, &request.video, &request.audio)));
+        for recipe in [Recipe::Argus(0), Recipe::Libcamera(Some("imx219".to_owned()))] {
+            all.push(source(&recipe, &request.video, &request.audio));
+        }
+        for video in video_encoder_names() {
+            for audio in audio_encoder_names() {
+                all.push(programme(&request, video, audio).expect("known encoders"));
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn every_property_that_is_set_is_one_that_its_element_has() {
+    gstreamer::init().expect("GStreamer");
+    let mut set: Vec<(String, String, String)> = Vec::new();
+    for pipeline in every_pipeline() {
+        let properties = pipeline.properties();
+        set.extend(properties.map(|(e, p, v)| (e.to_owned(), p.to_owned(), v.to_owned())));
+    }
+    set.sort();
+    set.dedup();
+    let mut recorded = BTreeSet::new();
+    for (element, property, value) in &set {
+        let place = format!("{element} {property}={value}");
+        if gstreamer::ElementFactory::find(element).is_some() {
+            assert_eq!(live_complaint(element, property, value), None, "{place}");
+        } else {
+            let table = fs::read_to_string(format!("tests/elements/{element}.txt"))
+                .unwrap_or_else(|_| panic!("{element} is neither installed nor written down"));
+            assert_eq!(complaint(&table, property, value), None, "{place}");
+            recorded.insert(element.as_str());
+        }
+    }
+    for element in ["nvv4l2h264enc", "mpph264enc"] {
+        assert!(recorded.contains(element), "{element} was looked at");
+    }
+}
+
+/// The hardware encoder of the Raspberry Pi is installed with its plug-in on many machines, but
+/// its driver is not; so its controls are held against the written table everywhere.
+#[test]
+fn the_controls_of_the_raspberry_pi_encoder_are_within_its_bounds() {
+    let table = fs::read_to_string("tests/elements/v4l2h264enc.txt").expect("the table");
+    let mut seen = 0;
+    for pipeline in every_pipeline() {
+        for (element, property, value) in pipeline.properties() {
+            if element == "v4l2h264enc" {
+                assert_eq!(complaint(&table, property, value), None, "{property}={value}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 0);
+}
+
+#[test]
+fn a_wrong_property_is_found_in_a_table() {
+    let table = "level number 10 62\nmode choice 0=vbr 1=cbr\nlive flag\n\
+                 extra-controls controls video_bitrate=25000..25000000/25000\n";
+    for (property, value) in [
+        ("level", "63"),
+        ("level", "high"),
+        ("mode", "2"),
+        ("mode", "fixqp"),
+        ("live", "yes please"),
+        ("bitrate", "1"),
+        ("extra-controls", "controls,video_bitrate=1000"),
+        ("extra-controls", "controls,video_bitrate=30000"),
+        ("extra-controls", "controls,bitrate=25000"),
+    ] {
+        assert!(complaint(table, property, value).is_some(), "{property}={value}");
+    }
+    for (property, value) in [
+        ("level", "42"),
+        ("mode", "cbr"),
+        ("mode", "0"),
+        ("live", "true"),
+        ("extra-controls", "controls,video_bitrate=50000"),
+    ] {
+        assert_eq!(complaint(table, property, value), None, "{property}={value}");
+    }
+}
+
+/// What is wrong with a property, asked of the element itself.
+fn live_complaint(element: &str, property: &str, value: &str) -> Option<String> {
+    use gstreamer::{glib, prelude::*};
+
+    let made = gstreamer::ElementFactory::make(element).build().ok()?;
+    let Some(about) = made.find_property(property) else {
+        return Some("there is no such property".to_owned());
+    };
+    if !about.flags().contains(glib::ParamFlags::WRITABLE) {
+        return Some("it cannot be written".to_owned());
+    }
+    match glib::Value::deserialize(value, about.value_type()) {
+        Ok(read) => {
+            // What is out of bounds is not taken.
+            made.set_property_from_value(property, &read);
+            let kept = made.property_value(property);
+            (format!("{kept:?}") != format!("{read:?}")).then(|| format!("it becomes {kept:?}"))
+        }
+        Err(error) => Some(error.to_string()),
+    }
+}
+
+/// What is wrong with a property, by a table of `tests/elements`.
+fn complaint(table: &str, property: &str, value: &str) -> Option<String> {
+    let line = table.lines().find_map(|line| line.strip_prefix(property)?.strip_prefix(' '));
+    let Some(line) = line else { return Some("there is no such property".to_owned()) };
+    let (kind, bounds) = line.split_once(' ').unwrap_or((line, ""));
+    let fits = match kind {
+        "text" => true,
+        "flag" => matches!(value, "true" | "false"),
+        "number" => bounds.split_once(' ').is_some_and(|(least, most)| {
+            let read = |text: &str| text.parse::<i128>().ok();
+            read(value).is_some_and(|v| read(least) <= Some(v) && Some(v) <= read(most))
+        }),
+        "choice" => bounds.split(' ').any(|choice| {
+            choice.split_once('=').is_some_and(|(number, nick)| value == number || value == nick)
+        }),
+        "controls" => value.split(',').skip(1).all(|control| control_fits(bounds, control)),
+        _ => false,
+    };
+    (!fits).then(|| format!("must be {line}"))
+}
+
+fn control_fits(bounds: &str, control: &str) -> bool {
+    let Some((name, value)) = control.split_once('=') else { return false };
+    let known = bounds.split(' ').find_map(|known| known.strip_prefix(name)?.strip_prefix('='));
+    let range = known.and_then(|known| known.split_once('/'));
+    let Some(((least, most), step)) = range.and_then(|(r, step)| Some((r.split_once("..")?, step)))
+    else {
+        return false;
+    };
+    let read = |text: &str| text.parse::<u64>().ok();
+    match (read(value), read(least), read(most), read(step)) {
+        (Some(value), Some(least), Some(most), Some(step)) => {
+            (least..=most).contains(&value) && (value - least) % step == 0
+        }
+        _ => false,
+    }
+}

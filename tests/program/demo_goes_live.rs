@@ -1,0 +1,86 @@
+//! `firstmile demo`: one command, and a whole programme is at a server.
+
+use std::path::Path;
+
+use crate::support::product::firstmile_ends;
+use crate::support::{Folder, clip, has_or_skip, one_at_a_time, probe};
+use serde_json::Value;
+
+/// Runs the demo and gives its JSON.
+#[track_caller]
+fn demo(folder: &Path, arguments: &str) -> Value {
+    let ended = firstmile_ends(folder, &format!("demo --headless --json {arguments}")).ok();
+    let mut lines = ended.stdout.lines();
+    let outcome = serde_json::from_str(lines.next().unwrap_or_default()).expect("one JSON object");
+    assert_eq!(lines.next(), None, "nothing but the object is printed");
+    outcome
+}
+
+/// What must hold of every programme of `seconds` at 30 pictures a second.
+#[track_caller]
+fn assert_whole(outcome: &Value, seconds: f64) {
+    let number = |key: &str| outcome[key].as_f64().unwrap_or_else(|| panic!("{key}: {outcome}"));
+    let length = number("seconds");
+    assert!((length - seconds).abs() <= 1.0, "{outcome}");
+    let expected = length * 30.0;
+    assert!((number("video_frames") - expected).abs() <= expected * 0.02 + 1.0, "{outcome}");
+    assert!(number("key_frames") >= (seconds / 2.0).floor(), "{outcome}");
+    assert!((number("audio_frames") - length * 46.875).abs() <= 6.0, "{outcome}");
+    assert!(number("av_offset_ms").abs() <= 40.0, "{outcome}");
+    assert!(number("largest_gap_ms") <= 100.0, "{outcome}");
+    assert!(number("bitrate_kbps") > 0.0 && number("press_to_first_video_ms") > 0.0, "{outcome}");
+
+    let file = Path::new(outcome["file"].as_str().expect("a file"));
+    probe::decodes_cleanly(file).unwrap();
+    let packets = probe::packets(file);
+    assert!(packets.first_is_key && packets.in_order, "{packets:?}");
+    assert_eq!(packets.video as f64, number("video_frames"));
+    assert_eq!(packets.audio as f64, number("audio_frames"));
+}
+
+#[test]
+fn demo_the_test_picture_reaches_the_server_whole_and_in_sync() {
+    let _turn = one_at_a_time();
+    if !has_or_skip(&["ffmpeg", "ffprobe"]) {
+        return;
+    }
+    let folder = Folder::new("demo");
+    let outcome = demo(folder.path(), "--seconds 10");
+    assert_whole(&outcome, 10.0);
+    assert_eq!(outcome["av_offset_from"], "flashes and beeps");
+}
+
+#[test]
+fn demo_a_film_clip_reaches_the_server_whole_and_in_sync() {
+    let _turn = one_at_a_time();
+    if !has_or_skip(&["ffmpeg", "ffprobe"]) {
+        return;
+    }
+    let folder = Folder::new("demo");
+    let clip = clip::film_clip();
+    let outcome =
+        demo(folder.path(), &format!("--seconds 8 --mic file --camera {}", clip.display()));
+    assert_whole(&outcome, 8.0);
+    assert_eq!(outcome["av_offset_from"], "pictures and sound of the clip");
+}
+
+#[test]
+fn demo_without_sound_still_sends_an_audio_track() {
+    let _turn = one_at_a_time();
+    if !has_or_skip(&["ffmpeg", "ffprobe"]) {
+        return;
+    }
+    let folder = Folder::new("demo");
+    assert_whole(&demo(folder.path(), "--seconds 4 --mic silence"), 4.0);
+}
+
+#[test]
+fn demo_leaves_the_recording_to_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let _turn = one_at_a_time();
+    let folder = Folder::new("demo");
+    let outcome = demo(folder.path(), "--seconds 2");
+    let file = Path::new(outcome["file"].as_str().expect("a file"));
+    let mode = file.parent().unwrap().metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o077, 0, "{mode:o}");
+}

@@ -1,0 +1,131 @@
+//! Whatever keeps the box from going live is one line that says what to do, and an exit code.
+
+use std::fs;
+
+use crate::support::appliance::Appliance;
+use crate::support::product::firstmile_ends;
+use crate::support::{Folder, free_port};
+
+/// Runs the program in a folder with a key file and a few broken ones.
+#[track_caller]
+fn fails(arguments: &str, code: i32, words: &[&str]) {
+    let folder = Folder::new("failures");
+    let file = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    file("key", "canary-k3y\n");
+    file("empty", "\n");
+    file("two-words", "one two\n");
+    file("not-flv.flv", "this is no FLV file, but long enough to be read as one");
+    file(
+        "no-encoder.toml",
+        "inherit = \"sim.toml\"\ncompatible = [\"test,no-encoder\"]\ndescription = \"none\"\n[encoder]\nvideo = [\"v4l2h264enc\"]\n",
+    );
+    file(
+        "broken.toml",
+        "inherit = \"sim.toml\"\ncompatible = [\"test,broken\"]\n[encoder]\nvidoe = [\"x264enc\"]\n",
+    );
+    let ended = firstmile_ends(folder.path(), arguments);
+    assert_eq!(ended.status.code(), Some(code), "{arguments}: {}", ended.stderr);
+    let said = ended.stderr.trim_end();
+    assert_eq!(said.lines().count(), 1, "{arguments}: {said}");
+    for word in words {
+        assert!(said.contains(word), "{arguments}: {said:?} lacks {word:?}");
+    }
+    assert!(!said.contains("canary"), "the key is shown: {said}");
+}
+
+#[test]
+fn a_wrong_address_is_named() {
+    fails(
+        "push x.flv --url https://a.example/live --key-file key",
+        3,
+        &["--url", "https", "rtmps"],
+    );
+    fails("push x.flv --url nonsense --key-file key", 3, &["--url"]);
+}
+
+#[test]
+fn a_key_file_that_is_of_no_use_is_named() {
+    let url = "push x.flv --url rtmps://127.0.0.1:1/live --key-file";
+    fails(&format!("{url} missing"), 3, &["key file missing", "cannot be read"]);
+    fails(&format!("{url} empty"), 3, &["key file empty", "is empty"]);
+    fails(&format!("{url} two-words"), 3, &["key file two-words", "space"]);
+    // Standard input is empty here.
+    fails(&format!("{url} -"), 3, &["standard input", "empty"]);
+}
+
+#[test]
+fn a_missing_camera_is_named() {
+    fails("demo --headless --seconds 2 --camera /dev/video99", 4, &["/dev/video99"]);
+    fails("demo --headless --seconds 2 --camera missing.mp4", 4, &["missing.mp4"]);
+}
+
+#[test]
+fn a_missing_encoder_is_named_with_what_was_tried() {
+    fails("demo --headless --seconds 2 --board ./no-encoder.toml", 4, &["v4l2h264enc"]);
+}
+
+#[test]
+fn a_fault_in_a_board_profile_is_named_with_line_and_nearest_key() {
+    fails("demo --headless --board ./broken.toml", 3, &["broken.toml:4", "vidoe", "video"]);
+}
+
+#[test]
+fn a_port_that_refuses_is_named() {
+    let port = free_port();
+    let url = format!("--url rtmps://127.0.0.1:{port}/live --key-file key");
+    fails(&format!("check {url}"), 5, &[&format!("127.0.0.1:{port}"), "refuses connections"]);
+    fails(&format!("demo --headless --seconds 2 {url}"), 5, &["refuses connections"]);
+}
+
+#[test]
+fn a_name_that_does_not_exist_is_named() {
+    fails(
+        "check --url rtmps://no-such-host.invalid/live --key-file key",
+        5,
+        &["no-such-host.invalid"],
+    );
+}
+
+#[test]
+fn plain_rtmp_is_refused_unless_it_is_allowed() {
+    let url = "check --url rtmp://127.0.0.1:1/live --key-file key";
+    fails(url, 3, &["unencrypted", "allow_plain"]);
+    fails(&format!("{url} --allow-plain"), 5, &["refuses connections"]);
+}
+
+#[test]
+fn a_file_that_is_no_flv_is_named() {
+    let url = "--url rtmps://127.0.0.1:1/live --key-file key";
+    fails(&format!("push not-flv.flv {url}"), 3, &["not-flv.flv"]);
+    fails(&format!("push missing.flv {url}"), 3, &["missing.flv", "cannot be read"]);
+}
+
+#[test]
+fn a_box_whose_settings_have_a_mistake_runs_without_them_and_says_so_wherever_it_is_asked() {
+    let folder = Folder::new("failures");
+    let (file, credentials) = (folder.path().join("none.toml"), folder.path().join("credentials"));
+    fs::write(file, "version = 1\n[box]\nname = \"stage\"\n[video]\nfpps = 30\n").unwrap();
+    fs::create_dir(&credentials).unwrap();
+    fs::write(credentials.join("key.hall"), "canary two words\n").unwrap();
+    let credentials = credentials.to_str().expect("a plain path").to_owned();
+    let mut appliance = Appliance::start_in(folder, &[("CREDENTIALS_DIRECTORY", &credentials)]);
+    let words = ["none.toml:5:1: video.fpps: does not exist; did you mean fps?", "key.hall: "];
+    let status = appliance.ctl("status").stdout;
+    let json = appliance.ctl("--json status").stdout;
+    appliance.types("mode machine\r", "\r\n\r\n");
+    let machine = appliance.types("status\r", "\r\n\r\n");
+    appliance.types("mode text\r", "firstmile (needs setup)> ");
+    let log = appliance.log();
+    for word in words {
+        assert!(
+            status.lines().any(|l| l.starts_with("settings  ") && l.contains(word)),
+            "{status}"
+        );
+        assert!(json.contains(word), "{json}");
+        assert!(machine.contains(word), "{machine}");
+        assert!(log.lines().any(|l| l.contains("ERROR") && l.contains(word)), "{log}");
+        assert!(![&status, &json, &machine, &log].iter().any(|said| said.contains("canary")));
+    }
+    appliance.types("set video.fps 25\r", "video.fps is set");
+    assert!(!appliance.ctl("show box.name").stdout.contains("stage"), "nothing of the file holds");
+}

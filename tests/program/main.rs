@@ -1,0 +1,14 @@
+//! The whole program, started as its owner or the service manager starts it.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod console_transcripts;
+mod demo_goes_live;
+mod failures_are_one_line;
+mod first_time_owner;
+mod hostile_sticks;
+mod network_changes;
+mod network_settings;
+mod secrets;
+mod service_watch;

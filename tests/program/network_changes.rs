@@ -1,0 +1,94 @@
+//! The kernel's word of a changed network, heard in a network namespace of the test's own.
+
+use std::env;
+use std::process::Command;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use firstmile::console::{Interface, Link};
+use firstmile::device::network;
+
+const INSIDE: &str = "FIRSTMILE_TEST_NAMESPACE";
+
+/// A quiet moment after which no more words of one change are to come.
+const QUIET: Duration = Duration::from_millis(300);
+
+fn ip(arguments: &str) {
+    let done = Command::new("ip").args(arguments.split(' ')).status().expect("ip");
+    assert!(done.success(), "ip {arguments}");
+}
+
+/// Runs the test of this name again, inside; the harness is content with a name that is not there.
+fn enter(test: &str) {
+    let own = env::current_exe().expect("this program");
+    let mut inside = Command::new("unshare");
+    inside.args(["--user", "--map-root-user", "--net"]).arg(own).args(["--exact", test]);
+    let done = inside.args(["--nocapture"]).env(INSIDE, "1").output().expect("unshare");
+    let told = String::from_utf8_lossy(&done.stderr);
+    if told.contains("unshare: ") && env::var_os("CI").is_none() {
+        eprintln!("not tested: {told}");
+        return;
+    }
+    assert!(done.status.success(), "{told}");
+    let report = String::from_utf8_lossy(&done.stdout);
+    assert!(report.contains("1 passed"), "{report}");
+}
+
+struct Watched {
+    told: mpsc::Receiver<Vec<Interface>>,
+}
+
+impl Watched {
+    /// What is told last of all that follows from `change`.
+    #[track_caller]
+    fn after(&self, change: &[&str]) -> Vec<Interface> {
+        change.iter().for_each(|arguments| ip(arguments));
+        let first = self.told.recv_timeout(Duration::from_secs(10));
+        let mut last = first.unwrap_or_else(|_| panic!("no word of {change:?}"));
+        while let Ok(next) = self.told.recv_timeout(QUIET) {
+            last = next;
+        }
+        last
+    }
+}
+
+fn addresses(interfaces: &[Interface]) -> Vec<&str> {
+    let all = interfaces.iter().flat_map(|interface| &interface.addresses);
+    all.map(String::as_str).filter(|address| !address.starts_with("fe80")).collect()
+}
+
+#[test]
+fn carrier_address_and_route_are_told_without_being_asked_for() {
+    if env::var_os(INSIDE).is_none() {
+        return enter(
+            "network_changes::carrier_address_and_route_are_told_without_being_asked_for",
+        );
+    }
+    let (tell, told) = mpsc::channel();
+    network::watch(move |interfaces| tell.send(interfaces).expect("is waited for"));
+    let watched = Watched { told };
+    assert_eq!(watched.after(&[]), [], "nothing but the loopback");
+
+    let plugged = watched.after(&[
+        "link add eth9 type veth peer name far9",
+        "link set eth9 up",
+        "link set far9 up",
+    ]);
+    assert_eq!(network::link(&plugged), Link::Down, "no address yet: {plugged:?}");
+    let reachable = watched.after(&["address add 192.0.2.7/24 dev eth9"]);
+    assert_eq!((network::link(&reachable), addresses(&reachable)), (Link::Up, vec!["192.0.2.7"]));
+
+    // The interfaces are as before, and yet it is another network.
+    let routed = watched.after(&["route add default via 192.0.2.1"]);
+    assert_eq!(routed, reachable);
+    watched.after(&["route change default via 192.0.2.2"]);
+
+    let moved = watched
+        .after(&["address delete 192.0.2.7/24 dev eth9", "address add 198.51.100.7/24 dev eth9"]);
+    assert_eq!(addresses(&moved), ["198.51.100.7"]);
+    let unplugged = watched.after(&["link set far9 down"]);
+    assert_eq!(network::link(&unplugged), Link::Down);
+    let back = watched.after(&["link set far9 up"]);
+    assert_eq!(network::link(&back), Link::Up);
+    assert!(watched.told.recv_timeout(QUIET).is_err(), "a network at rest is not told again");
+}

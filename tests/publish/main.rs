@@ -1,0 +1,18 @@
+//! Publishing over real sockets: to scripted servers, to TLS servers of every make, and to nginx.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod endings;
+mod enhanced_rtmp;
+mod journeys;
+mod moves;
+mod real_delivery;
+mod real_nginx_publish;
+mod real_nginx_rig;
+mod real_round_trips;
+mod real_shaped_uplink;
+mod real_tls;
+mod several;
+mod tls_certificates;
+mod tls_no_way_around;
