@@ -5,10 +5,6 @@ use std::sync::{
     atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
-use super::{
-    levels::{Levels, PictureMeter, SoundMeter},
-    sink::LastOutput,
-};
 use crate::media::Kind;
 
 /// Figures of a running capture, since its start.
@@ -53,6 +49,27 @@ pub struct CaptureStats {
     pub microphone_drift_ppm: Option<i32>,
 }
 
+/// How loud the sound is, and whether there is a picture.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct Levels {
+    /// The sound of each channel, over the last 400 ms; empty before they have passed.
+    pub channels: Vec<ChannelLevel>,
+    /// For how long no sample was above -60 dBFS, in milliseconds; `None` while there is sound.
+    pub silent_for_ms: Option<u64>,
+    /// For how long the picture has been black, in milliseconds; `None` while it is not.
+    pub black_for_ms: Option<u64>,
+}
+
+/// The sound of one channel.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct ChannelLevel {
+    /// The loudest sample, in dBFS; -96 is digital silence.
+    pub peak_dbfs: f32,
+    /// The root mean square, in dBFS of a full-scale square wave (IEC 61606-3 takes a sine, which
+    /// reads 3 dB more).
+    pub rms_dbfs: f32,
+}
+
 /// The same, as it is counted.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
@@ -90,17 +107,22 @@ impl Counters {
     }
 
     /// Notes how loud the sound is, and how fast the clock of its source.
-    pub(super) fn note_sound(&self, meter: &SoundMeter, drift_ppm: Option<i32>) {
+    pub(super) fn note_audio(
+        &self,
+        channels: &[ChannelLevel],
+        silent_for_ms: Option<u64>,
+        drift_ppm: Option<i32>,
+    ) {
         let mut measured = self.measured();
         measured.levels.channels.clear();
-        measured.levels.channels.extend_from_slice(meter.channels());
-        measured.levels.silent_for_ms = meter.silent_for_ms();
+        measured.levels.channels.extend_from_slice(channels);
+        measured.levels.silent_for_ms = silent_for_ms;
         measured.drift_ppm = drift_ppm;
     }
 
     /// Notes whether the picture is black.
-    pub(super) fn note_picture(&self, meter: &PictureMeter) {
-        self.measured().levels.black_for_ms = meter.black_for_ms();
+    pub(super) fn note_black(&self, black_for_ms: Option<u64>) {
+        self.measured().levels.black_for_ms = black_for_ms;
     }
 
     fn measured(&self) -> MutexGuard<'_, Measured> {
@@ -152,5 +174,19 @@ impl Counters {
             levels: measured.levels.clone(),
             microphone_drift_ppm: measured.drift_ppm,
         }
+    }
+}
+
+/// When the last access unit of a track came out, in media time.
+#[derive(Debug, Default)]
+pub(super) struct LastOutput(AtomicU64);
+
+impl LastOutput {
+    pub(super) fn note(&self, now_ns: u64) {
+        self.0.fetch_max(now_ns, Ordering::Relaxed);
+    }
+
+    pub(super) fn at_ns(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
     }
 }

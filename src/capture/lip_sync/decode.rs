@@ -11,8 +11,8 @@ use gstreamer::prelude::*;
 use gstreamer_app::{AppSink, AppSinkCallbacks};
 use gstreamer_video::{VideoFrameExt, VideoFrameRef, VideoInfo};
 
-use super::super::bus::one_line;
 use super::super::error::CaptureError;
+use super::super::gst::bus::one_line;
 use crate::limits::LIP_SYNC_DECODE_TIMEOUT;
 
 /// Formats whose first plane is the brightness, so that most pictures need no conversion. Stereo, as the programme's sound was: six channels mixed to one at once are another sound.

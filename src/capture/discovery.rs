@@ -1,0 +1,18 @@
+//! Which cameras, microphones and encoders this machine has, and which of them a request means.
+
+mod cameras;
+mod device_text;
+mod devices;
+mod hdmi;
+pub mod hotplug;
+mod inventory;
+mod modes;
+mod plan;
+mod presence;
+mod uevent;
+
+pub use cameras::offers;
+pub use devices::{CameraReport, DeviceReport, EncoderReport, MicrophoneReport, devices};
+pub use modes::{Form, Mode, ModeChoice, Offer, Rate, RejectedMode, choose_mode};
+pub use plan::{Recipe, SourcePlan, Ways};
+pub use uevent::Retry;

@@ -1,0 +1,211 @@
+//! The cameras of this machine and what they offer, as GStreamer's Video4Linux2 plug-in sees them.
+
+use std::path::{Path, PathBuf};
+
+use gstreamer::{self as gst, prelude::*};
+
+use super::{
+    inventory::{VideoNode, video_nodes},
+    modes::{Form, ModeChoice, Offer, Rate, choose_mode},
+};
+use crate::{
+    board::{CameraDevice, PictureFormat},
+    capture::request::VideoSettings,
+    limits::CAPTURE_OFFERS_MAX,
+};
+
+/// A camera and what would be taken from it.
+#[derive(Debug)]
+pub struct Candidate {
+    pub node: VideoNode,
+    /// Modes in order; empty when it gives no picture.
+    pub modes: ModeChoice,
+    /// Why it cannot be used.
+    pub why_not: Option<String>,
+}
+
+/// The cameras that are meant, in the order in which they are tried. Asks their drivers, which may
+/// take as long as a driver likes.
+pub fn candidates(
+    device: &CameraDevice,
+    formats: &[PictureFormat],
+    video: &VideoSettings,
+) -> Vec<Candidate> {
+    let mut nodes = video_nodes(Path::new("/"));
+    nodes.retain(|node| node.is(device));
+    if nodes.is_empty() {
+        return Vec::new();
+    }
+    let offered = offered();
+    let mut found: Vec<Candidate> =
+        nodes.into_iter().map(|node| judge(node, &offered, formats, video)).collect();
+    // The second node of a camera carries its metadata; one that works comes first.
+    found.sort_by_key(|candidate| candidate.why_not.is_some());
+    found
+}
+
+/// What each node offers.
+pub type Offered = Vec<(PathBuf, Vec<Offer>)>;
+
+/// Whether and how a node can be used.
+pub fn judge(
+    node: VideoNode,
+    offered: &Offered,
+    formats: &[PictureFormat],
+    video: &VideoSettings,
+) -> Candidate {
+    let offers = offered.iter().find(|(path, _)| *path == node.node).map(|(_, offers)| offers);
+    let modes = offers.map(|offers| choose_mode(offers, video, formats)).unwrap_or_default();
+    let why_not = match (&modes.chosen, modes.rejected.first()) {
+        _ if !node.may_be_camera() => Some("it is no camera, it works for a codec".to_owned()),
+        (Some(_), _) => None,
+        (None, Some(rejected)) => Some(format!("{}: {}", rejected.mode, rejected.why)),
+        (None, None) => Some("it gives no picture, or another program holds it".to_owned()),
+    };
+    Candidate { node, modes, why_not }
+}
+
+/// Asks every Video4Linux2 driver what it offers.
+pub fn offered() -> Offered {
+    let provider = gst::DeviceProviderFactory::find("v4l2deviceprovider").and_then(|f| f.get());
+    let Some(provider) = provider else { return Vec::new() };
+    let sources = provider.devices().into_iter().filter(|d| d.has_classes("Video/Source"));
+    let offered = sources.filter_map(|device| {
+        let path: String = device.properties()?.get("device.path").ok()?;
+        Some((PathBuf::from(path), offers_of(device.caps()?.as_ref())))
+    });
+    offered.collect()
+}
+
+/// What caps offer, in their order; at most `CAPTURE_OFFERS_MAX`.
+fn offers_of(caps: &gst::CapsRef) -> Vec<Offer> {
+    let plain = caps.iter_with_features().filter(|(_, features)| {
+        features.is_equal(gst::CAPS_FEATURES_MEMORY_SYSTEM_MEMORY.as_ref())
+    });
+    plain
+        .flat_map(|(structure, _)| offers_of_structure(structure))
+        .take(CAPTURE_OFFERS_MAX)
+        .collect()
+}
+
+/// What a driver offers, from caps in GStreamer's notation.
+///
+/// # Errors
+/// When it is not that notation, or GStreamer cannot be started.
+pub fn offers(caps: &str) -> Result<Vec<Offer>, String> {
+    gst::init().map_err(|error| error.to_string())?;
+    let caps: gst::Caps = caps.parse().map_err(|_| format!("no caps: {caps}"))?;
+    Ok(offers_of(&caps))
+}
+
+fn offers_of_structure(structure: &gst::StructureRef) -> Vec<Offer> {
+    let forms: Vec<Form> = match structure.name().as_str() {
+        "video/x-raw" => {
+            let layouts = structure.value("format").map(each_text).unwrap_or_default();
+            layouts.into_iter().map(Form::Raw).collect()
+        }
+        "image/jpeg" => vec![Form::Mjpeg],
+        "video/x-h264" => vec![Form::H264],
+        other => vec![Form::Other(other.to_owned())],
+    };
+    let side = |name| structure.value(name).map(sides).unwrap_or_default();
+    let (rates, any_between) = structure.value("framerate").map(rates).unwrap_or_default();
+    let mut offers = Vec::new();
+    for form in forms {
+        for width in side("width") {
+            for height in side("height") {
+                let (form, width, rates) = (form.clone(), width.clone(), rates.clone());
+                offers.push(Offer { form, width, height, rates, any_between });
+            }
+        }
+    }
+    offers
+}
+
+fn each_text(value: &gst::glib::SendValue) -> Vec<String> {
+    match value.get::<gst::List>() {
+        Ok(list) => list.iter().filter_map(|value| value.get::<String>().ok()).collect(),
+        Err(_) => value.get::<String>().into_iter().collect(),
+    }
+}
+
+type Side = std::ops::RangeInclusive<u32>;
+
+fn sides(value: &gst::glib::SendValue) -> Vec<Side> {
+    let side = |from: i32, to: i32| Some(u32::try_from(from).ok()?..=u32::try_from(to).ok()?);
+    if let Ok(one) = value.get::<i32>() {
+        return side(one, one).into_iter().collect();
+    }
+    if let Ok(range) = value.get::<gst::IntRange<i32>>() {
+        return side(range.min(), range.max()).into_iter().collect();
+    }
+    let list = value.get::<gst::List>();
+    let each = |list: gst::List| {
+        list.iter().filter_map(|v| v.get::<i32>().ok().and_then(|v| side(v, v))).collect()
+    };
+    list.map(each).unwrap_or_default()
+}
+
+/// Rates, and whether those between the first and the last are possible too.
+fn rates(value: &gst::glib::SendValue) -> (Vec<Rate>, bool) {
+    let rate = |fraction: gst::Fraction| {
+        let frames = u32::try_from(fraction.numer()).ok().filter(|frames| *frames > 0)?;
+        let seconds = u32::try_from(fraction.denom()).ok().filter(|seconds| *seconds > 0)?;
+        Some(Rate { frames, seconds })
+    };
+    if let Ok(one) = value.get::<gst::Fraction>() {
+        return (rate(one).into_iter().collect(), false);
+    }
+    if let Ok(range) = value.get::<gst::FractionRange>() {
+        // A range that begins at 0 begins at one frame a second for us.
+        let slowest = rate(range.min()).unwrap_or(Rate { frames: 1, seconds: 1 });
+        return (std::iter::once(slowest).chain(rate(range.max())).collect(), true);
+    }
+    let list = value.get::<gst::List>();
+    let each = |list: gst::List| {
+        list.iter().filter_map(|v| v.get::<gst::Fraction>().ok().and_then(rate)).collect()
+    };
+    (list.map(each).unwrap_or_default(), false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn caps_of_drivers_are_read_whatever_their_shape() {
+        gst::init().expect("GStreamer");
+        let read = |text| -> Vec<String> {
+            let told = offers(text).expect("caps").into_iter().map(|offer| {
+                let rates: Vec<String> = offer.rates.iter().map(Rate::to_string).collect();
+                format!("{} {:?}x{:?} {}", offer.form, offer.width, offer.height, rates.join(","))
+            });
+            told.collect()
+        };
+        assert_eq!(
+            read(
+                "video/x-raw, format=(string){ YUY2, NV12 }, width=640, height=480, \
+                  framerate=(fraction){ 30/1, 30000/1001, 0/1 }; \
+                  image/jpeg, width=1280, height=720, framerate=30/1"
+            ),
+            [
+                "YUY2 640..=640x480..=480 30,29.97",
+                "NV12 640..=640x480..=480 30,29.97",
+                "MJPEG 1280..=1280x720..=720 30",
+            ]
+        );
+        assert_eq!(
+            read(
+                "video/x-raw, format=UYVY, width=[16,1920], height={240,480}, \
+                  framerate=[0/1,60/1]"
+            ),
+            ["UYVY 16..=1920x240..=240 1,60", "UYVY 16..=1920x480..=480 1,60"]
+        );
+        assert_eq!(read("video/x-raw(memory:DMABuf), format=NV12, width=1, height=1"), [""; 0]);
+        assert_eq!(
+            read("video/x-bayer, format=rggb, width=3280, height=2464, framerate=21/1"),
+            ["video/x-bayer 3280..=3280x2464..=2464 21"]
+        );
+        assert!(offers("no caps at all!").is_err());
+    }
+}

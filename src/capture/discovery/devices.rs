@@ -1,0 +1,385 @@
+//! What there is to capture from and to encode with, which of it would be used, and why the rest
+//! would not.
+
+use std::path::{Path, PathBuf};
+
+use gstreamer as gst;
+use serde::Serialize;
+
+use super::{
+    cameras::{self, Offered},
+    inventory::{sound_cards, video_nodes},
+    modes::{Mode, RejectedMode},
+};
+use crate::{
+    board::{CameraDevice, PictureFormat},
+    capture::{
+        encode::{
+            KnownBug,
+            encoders::{self, known_bugs},
+            probe::{try_audio, try_video},
+        },
+        error::CaptureError,
+        gst::bus::one_line,
+        request::{CameraSource, MicrophoneSource, Request, VideoSettings},
+        threads::Bounded,
+    },
+    limits::CAPTURE_DRIVER_TIMEOUT,
+};
+
+/// What there is, and what would be used. Printed, it is what `firstmile devices` shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeviceReport {
+    /// What profile and settings ask for as a camera.
+    pub camera_wanted: String,
+    /// Video4Linux2 nodes, in the order in which they would be tried.
+    pub cameras: Vec<CameraReport>,
+    /// What to do about the camera, when none would be used.
+    pub camera_advice: Option<String>,
+    /// What profile and settings ask for as a microphone.
+    pub microphone_wanted: String,
+    /// Sound cards that record, in the order in which they would be tried.
+    pub microphones: Vec<MicrophoneReport>,
+    /// What to do about the microphone, when none would be used.
+    pub microphone_advice: Option<String>,
+    /// H.264 encoders, in the order in which they are tried.
+    pub video_encoders: Vec<EncoderReport>,
+    /// AAC encoders, in the order in which they are tried.
+    pub audio_encoders: Vec<EncoderReport>,
+}
+
+/// A camera.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CameraReport {
+    /// What a profile calls it best: a name that survives replugging when there is one.
+    pub device: String,
+    /// What its maker calls it.
+    pub name: String,
+    /// Its node now.
+    pub node: PathBuf,
+    /// Its kernel driver.
+    pub driver: Option<String>,
+    /// The USB port that it hangs on.
+    pub usb_port: Option<String>,
+    /// It is the one that would be used.
+    pub chosen: bool,
+    /// Why it would not be used.
+    pub why_not: Option<String>,
+    /// The mode that would be taken.
+    pub mode: Option<Mode>,
+    /// Its other modes, and why each would not be taken.
+    pub other_modes: Vec<RejectedMode>,
+}
+
+/// A microphone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MicrophoneReport {
+    /// What a profile calls it; a name that survives replugging.
+    pub device: String,
+    /// What its maker calls it.
+    pub name: String,
+    /// The USB port that it hangs on.
+    pub usb_port: Option<String>,
+    /// It is the one that would be used.
+    pub chosen: bool,
+    /// Why it would not be used.
+    pub why_not: Option<String>,
+}
+
+/// An encoder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EncoderReport {
+    /// Its element.
+    pub element: String,
+    /// It is the one that would be used.
+    pub chosen: bool,
+    /// Why it would not be used.
+    pub why_not: Option<String>,
+    /// What it is known to do wrong, and what is done about it.
+    pub known_bugs: &'static [KnownBug],
+}
+
+/// Looks for devices and tries every encoder. Takes up to `CAPTURE_TRIAL_TIMEOUT` for each encoder
+/// that does not work; cameras are asked for their modes, but not opened.
+///
+/// # Errors
+/// When GStreamer cannot be started.
+pub fn devices(request: &Request) -> Result<DeviceReport, CaptureError> {
+    gst::init().map_err(|error| CaptureError::Gstreamer(one_line(&error.to_string())))?;
+    let root = Path::new("/");
+    let video = |element: &str| match encoders::video(element) {
+        Some(encoder) => try_video(encoder, &request.video),
+        None => Err(UNKNOWN.to_owned()),
+    };
+    let audio = |element: &str| match encoders::audio(element) {
+        Some(encoder) => try_audio(encoder, &request.audio),
+        None => Err(UNKNOWN.to_owned()),
+    };
+    let offered = bounded_offers();
+    let cameras = cameras(root, &request.camera, &request.video, &offered);
+    let microphones = microphones(root, &request.microphone);
+    Ok(DeviceReport {
+        camera_wanted: request.camera.to_string(),
+        camera_advice: camera_advice(&request.camera, &cameras),
+        cameras,
+        microphone_wanted: request.microphone.to_string(),
+        microphone_advice: microphone_advice(&request.microphone, &microphones),
+        microphones,
+        video_encoders: judge(&request.encoders.video, encoders::video_encoder_names(), video),
+        audio_encoders: judge(&request.encoders.audio, encoders::audio_encoder_names(), audio),
+    })
+}
+
+/// What drivers offer; nothing when one of them does not answer.
+fn bounded_offers() -> Offered {
+    let asked = Bounded::start("capture-look", CAPTURE_DRIVER_TIMEOUT, cameras::offered);
+    asked.ok().and_then(Bounded::wait).unwrap_or_default()
+}
+
+const UNKNOWN: &str = "is not an encoder that firstmile knows";
+
+/// Tries the encoders in order; the first that works is chosen.
+fn judge(
+    order: &[String],
+    known: impl Iterator<Item = &'static str>,
+    attempt: impl Fn(&str) -> Result<(), String>,
+) -> Vec<EncoderReport> {
+    let mut chosen: Option<&str> = None;
+    let mut reports = Vec::new();
+    for element in order {
+        let why_not = match (attempt(element), chosen) {
+            (Err(why), _) => Some(why),
+            (Ok(()), Some(first)) => Some(format!("works, but {first} comes first")),
+            (Ok(()), None) => None,
+        };
+        if why_not.is_none() {
+            chosen = Some(element);
+        }
+        let (element, chosen) = (element.clone(), why_not.is_none());
+        let known_bugs = known_bugs(&element);
+        reports.push(EncoderReport { element, chosen, why_not, known_bugs });
+    }
+    let others = known.filter(|element| order.iter().all(|listed| listed != element));
+    reports.extend(others.map(|element| EncoderReport {
+        element: element.to_owned(),
+        chosen: false,
+        why_not: Some("the board profile does not name it".to_owned()),
+        known_bugs: known_bugs(element),
+    }));
+    reports
+}
+
+fn cameras(
+    root: &Path,
+    wanted: &CameraSource,
+    video: &VideoSettings,
+    offered: &Offered,
+) -> Vec<CameraReport> {
+    let (device, formats) = match wanted {
+        CameraSource::V4l2 { device, formats } => (Some(device), formats.as_slice()),
+        CameraSource::Hdmi { device, .. } => (Some(device), &[PictureFormat::Raw][..]),
+        _ => (None, &PictureFormat::USUAL[..]),
+    };
+    let mut found: Vec<_> = video_nodes(root)
+        .into_iter()
+        .map(|node| cameras::judge(node, offered, formats, video))
+        .collect();
+    found.sort_by_key(|candidate| candidate.why_not.is_some());
+    let mut first: Option<String> = None;
+    let mut reports = Vec::new();
+    for candidate in found {
+        let name = candidate.node.stable_name();
+        let why_not = candidate.why_not.or_else(|| match (device, &first) {
+            (None, _) => Some(format!("the profile asks for {wanted}")),
+            (Some(device), _) if !candidate.node.is(device) => Some(format!("{device} is set")),
+            (Some(_), Some(first)) => Some(format!("{first} is tried first")),
+            (Some(_), None) => None,
+        });
+        if why_not.is_none() {
+            first = Some(name.clone());
+        }
+        reports.push(CameraReport {
+            device: name,
+            name: candidate.node.name,
+            node: candidate.node.node,
+            driver: candidate.node.driver,
+            usb_port: candidate.node.usb_port,
+            chosen: why_not.is_none(),
+            why_not,
+            mode: candidate.modes.chosen,
+            other_modes: candidate.modes.rejected,
+        });
+    }
+    reports
+}
+
+fn camera_advice(wanted: &CameraSource, found: &[CameraReport]) -> Option<String> {
+    let (CameraSource::V4l2 { device, .. } | CameraSource::Hdmi { device, .. }) = wanted else {
+        return None;
+    };
+    if found.iter().any(|camera| camera.chosen) {
+        return None;
+    }
+    let looked = "looked for a Video4Linux2 camera in /dev/video*";
+    Some(match (device, found.is_empty()) {
+        (_, true) => format!(
+            "{looked} and found no node: plug in a USB camera, or enable the board's own in its \
+             device tree; `firstmile demo` needs none"
+        ),
+        (CameraDevice::Auto, false) => {
+            format!("{looked}: none of them gives a picture; plug in a USB camera")
+        }
+        (device, false) => format!(
+            "{looked}: {device} is not among them or cannot be used; plug it in, or let the \
+             profile name another one"
+        ),
+    })
+}
+
+fn microphones(root: &Path, wanted: &MicrophoneSource) -> Vec<MicrophoneReport> {
+    let mut first: Option<String> = None;
+    let mut reports = Vec::new();
+    for card in sound_cards(root) {
+        let device = card.alsa_name();
+        let why_not = match (wanted, &first) {
+            (MicrophoneSource::Alsa { device: wanted }, _) if !card.is(wanted) => {
+                Some(format!("{wanted} is set"))
+            }
+            (MicrophoneSource::Alsa { .. }, Some(first)) => Some(format!("{first} is tried first")),
+            (MicrophoneSource::Alsa { .. }, None) => None,
+            _ => Some(format!("the profile asks for {wanted}")),
+        };
+        if why_not.is_none() {
+            first = Some(device.clone());
+        }
+        let (name, usb_port, chosen) = (card.name, card.usb_port, why_not.is_none());
+        reports.push(MicrophoneReport { device, name, usb_port, chosen, why_not });
+    }
+    reports
+}
+
+fn microphone_advice(wanted: &MicrophoneSource, found: &[MicrophoneReport]) -> Option<String> {
+    let MicrophoneSource::Alsa { device } = wanted else { return None };
+    if found.iter().any(|microphone| microphone.chosen) {
+        return None;
+    }
+    let looked = "looked for an ALSA card that records in /proc/asound";
+    Some(if found.is_empty() {
+        format!(
+            "{looked} and found none: plug in a USB microphone or sound card, or let the profile \
+             say `source = \"silence\"`"
+        )
+    } else {
+        format!("{looked}: {device} is not among them; plug it in, or let the profile name another")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::inventory::tests::Tree, *};
+    use crate::board::MicrophoneDevice;
+
+    #[test]
+    fn the_first_encoder_that_works_is_chosen_and_each_other_says_why_not() {
+        let order = ["broken", "good", "better"].map(str::to_owned);
+        let reports = judge(&order, ["good", "spare"].into_iter(), |element| match element {
+            "broken" => Err("no such device".to_owned()),
+            _ => Ok(()),
+        });
+        let told: Vec<_> =
+            reports.iter().map(|r| (&*r.element, r.chosen, r.why_not.as_deref())).collect();
+        assert_eq!(
+            told,
+            [
+                ("broken", false, Some("no such device")),
+                ("good", true, None),
+                ("better", false, Some("works, but good comes first")),
+                ("spare", false, Some("the board profile does not name it")),
+            ]
+        );
+    }
+
+    fn wanted(device: &str) -> CameraSource {
+        let device = CameraDevice::parse(device).expect("well formed");
+        CameraSource::V4l2 { device, formats: PictureFormat::USUAL.to_vec() }
+    }
+
+    /// Two cameras, of which the one at a USB port also has a node for its metadata.
+    fn two_cameras(root: &Tree) -> Offered {
+        gst::init().expect("GStreamer");
+        root.camera(0, "vivid-000-vid-cap", "vivid", "sys/devices/platform/vivid.0");
+        for number in [2, 3] {
+            root.camera(number, "HD Camera", "uvcvideo", "sys/devices/usb1/1-1/1-1:1.0");
+        }
+        let caps = |text| cameras::offers(text).expect("caps");
+        let raw = "video/x-raw, format=YUY2, width=1280, height=720, framerate=30/1";
+        let jpeg = "image/jpeg, width=1920, height=1080, framerate={30/1, 15/1}; \
+                    image/jpeg, width=1280, height=720, framerate=30/1";
+        vec![(root.0.join("dev/video0"), caps(raw)), (root.0.join("dev/video2"), caps(jpeg))]
+    }
+
+    #[test]
+    fn of_two_cameras_the_one_that_is_named_is_used_else_the_first_that_works() {
+        let root = Tree::new("two");
+        let offered = two_cameras(&root);
+        for (device, chosen, reasons) in [
+            ("auto", "usb:1-1", ["", "usb:1-1 is tried first", "gives no picture"]),
+            ("driver:vivid", "driver:vivid", ["driver:vivid is set", "", "gives no picture"]),
+            ("name:hd", "usb:1-1", ["", "name:hd is set", "gives no picture"]),
+        ] {
+            let found = cameras(&root.0, &wanted(device), &VideoSettings::of_720p(), &offered);
+            let used: Vec<&str> =
+                found.iter().filter(|c| c.chosen).map(|c| c.device.as_str()).collect();
+            assert_eq!(used, [chosen], "{device}");
+            for (camera, reason) in found.iter().zip(reasons) {
+                let why = camera.why_not.as_deref().unwrap_or_default();
+                assert!(why.contains(reason) && why.is_empty() == reason.is_empty(), "{why}");
+            }
+            assert_eq!(camera_advice(&wanted(device), &found), None);
+        }
+        let found = cameras(&root.0, &wanted("auto"), &VideoSettings::of_720p(), &offered);
+        let mode = found[0].mode.as_ref().map(ToString::to_string);
+        assert_eq!(mode.as_deref(), Some("MJPEG 1280x720 at 30"));
+        assert_eq!(found[0].other_modes[0].why, "larger than needed");
+    }
+
+    #[test]
+    fn a_camera_that_is_not_there_is_asked_for_by_name() {
+        let root = Tree::new("absent");
+        let offered = two_cameras(&root);
+        let absent = wanted("usb:3-2");
+        let found = cameras(&root.0, &absent, &VideoSettings::of_720p(), &offered);
+        assert!(found.iter().all(|camera| !camera.chosen));
+        let advice = camera_advice(&absent, &found).expect("advice");
+        assert!(advice.contains("usb:3-2 is not among them"), "{advice}");
+        assert_eq!(camera_advice(&CameraSource::TestPattern, &found), None);
+    }
+
+    #[test]
+    fn a_machine_without_devices_is_told_what_was_looked_for_and_what_to_plug_in() {
+        let root = Tree::new("empty");
+        let found = cameras(&root.0, &wanted("auto"), &VideoSettings::of_720p(), &Vec::new());
+        let advice = camera_advice(&wanted("auto"), &found).expect("advice");
+        assert!(advice.contains("/dev/video*") && advice.contains("plug in a USB camera"));
+        let alsa = MicrophoneSource::Alsa { device: MicrophoneDevice::Auto };
+        let advice = microphone_advice(&alsa, &microphones(&root.0, &alsa)).expect("advice");
+        assert!(advice.contains("/proc/asound") && advice.contains("plug in a USB microphone"));
+    }
+
+    #[test]
+    fn the_microphone_at_a_usb_port_comes_before_that_of_the_board() {
+        let root = Tree::new("microphones");
+        root.sound();
+        let found = |wanted: &str| {
+            let device = MicrophoneDevice::parse(wanted).expect("well formed");
+            let found = microphones(&root.0, &MicrophoneSource::Alsa { device });
+            let used = found.into_iter().filter(|m| m.chosen).map(|m| m.device);
+            used.collect::<Vec<_>>()
+        };
+        assert_eq!(found("auto"), ["plughw:CARD=Device"]);
+        assert_eq!(found("card:sndrpihifiberry"), ["plughw:CARD=sndrpihifiberry"]);
+        assert_eq!(found("usb:1-1.3"), ["plughw:CARD=Device"]);
+        assert!(found("card:Nobody").is_empty());
+        assert!(!microphones(&root.0, &MicrophoneSource::Tone)[0].chosen);
+    }
+}

@@ -1,0 +1,421 @@
+//! Which of a camera's modes to take: a pure function of what it offers and what is wanted, with
+//! the reason for each mode that was not taken.
+//!
+//! The mode that keeps most of the wanted picture wins: its pixels, as far as they fit into the
+//! wanted size, times its rate, as far as it is wanted. Among equals it is the one with the fewest
+//! pixels to throw away, then the form that the profile puts first, then the one that is cheapest
+//! to convert.
+
+use std::{cmp::Reverse, fmt, ops::RangeInclusive};
+
+use serde::{Serialize, Serializer};
+
+use crate::{board::PictureFormat, capture::request::VideoSettings};
+
+/// Frames in so many seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// Frames.
+    pub frames: u32,
+    /// Seconds; never 0.
+    pub seconds: u32,
+}
+
+impl Rate {
+    fn per_1000_s(self) -> u64 {
+        u64::from(self.frames) * 1_000 / u64::from(self.seconds.max(1))
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (whole, part) = (self.per_1000_s() / 1_000, self.per_1000_s() % 1_000 / 10);
+        if part == 0 { write!(f, "{whole}") } else { write!(f, "{whole}.{part:02}") }
+    }
+}
+
+/// What a camera delivers in a mode.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Form {
+    /// A raw picture, by GStreamer's name of its layout (`YUY2`).
+    Raw(String),
+    /// A JPEG.
+    Mjpeg,
+    /// H.264.
+    H264,
+    /// Something that nothing here can read, by its name.
+    Other(String),
+}
+
+impl Form {
+    fn format(&self) -> Option<PictureFormat> {
+        match self {
+            Form::Raw(_) => Some(PictureFormat::Raw),
+            Form::Mjpeg => Some(PictureFormat::Mjpeg),
+            Form::H264 => Some(PictureFormat::H264),
+            Form::Other(_) => None,
+        }
+    }
+
+    /// The layouts that encoders take need no conversion of their colours; those with as many
+    /// colours need less than those with three bytes a pixel.
+    fn cost(&self) -> u8 {
+        match self {
+            Form::Raw(layout) => match layout.as_str() {
+                "I420" | "YV12" | "NV12" | "NV21" => 0,
+                "YUY2" | "UYVY" | "YVYU" | "VYUY" | "Y42B" | "NV16" => 1,
+                _ => 2,
+            },
+            _ => 0,
+        }
+    }
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Form::Raw(layout) => f.write_str(layout),
+            Form::Mjpeg => f.write_str("MJPEG"),
+            Form::H264 => f.write_str("H.264"),
+            Form::Other(name) => f.write_str(name),
+        }
+    }
+}
+
+/// A form, the sizes and the rates that go with it, as a driver tells them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    /// The form.
+    pub form: Form,
+    /// Widths, in pixels.
+    pub width: RangeInclusive<u32>,
+    /// Heights, in pixels.
+    pub height: RangeInclusive<u32>,
+    /// Rates; when `any_between` is set the first and the last of those possible, else all of them.
+    pub rates: Vec<Rate>,
+    /// Each rate between the slowest and the fastest is possible too.
+    pub any_between: bool,
+}
+
+/// A form, a size and a rate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mode {
+    /// What is delivered.
+    pub form: Form,
+    /// Width, in pixels.
+    pub width: u32,
+    /// Height, in pixels.
+    pub height: u32,
+    /// The rate.
+    pub rate: Rate,
+}
+
+impl Mode {
+    /// The caps that pin it, in GStreamer's notation.
+    pub fn caps(&self) -> String {
+        let media = match &self.form {
+            Form::Raw(layout) => format!("video/x-raw, format=(string){layout}"),
+            Form::Mjpeg => "image/jpeg".to_owned(),
+            Form::H264 => "video/x-h264".to_owned(),
+            Form::Other(name) => name.clone(),
+        };
+        let Mode { width, height, rate: Rate { frames, seconds }, .. } = self;
+        format!(
+            "{media}, width=(int){width}, height=(int){height}, \
+             framerate=(fraction){frames}/{seconds}"
+        )
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}x{} at {}", self.form, self.width, self.height, self.rate)
+    }
+}
+
+impl Serialize for Mode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// A mode that was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RejectedMode {
+    /// The mode, as near to what is wanted as that offer gets.
+    pub mode: Mode,
+    /// Why.
+    pub why: String,
+}
+
+/// The modes of a camera in the order in which they would be taken.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct ModeChoice {
+    /// The one to take; `None` when none can be used.
+    pub chosen: Option<Mode>,
+    /// All others.
+    pub rejected: Vec<RejectedMode>,
+}
+
+/// Chooses among what a camera offers. `formats` are those allowed, best first.
+pub fn choose_mode(
+    offers: &[Offer],
+    wanted: &VideoSettings,
+    formats: &[PictureFormat],
+) -> ModeChoice {
+    let mut usable: Vec<(Rank, Mode)> = Vec::new();
+    let mut rejected = Vec::new();
+    for offer in offers {
+        let Some(mode) = nearest(offer, wanted) else { continue };
+        match unusable(&mode, wanted, formats) {
+            Some(why) => rejected.push(RejectedMode { mode, why }),
+            None => usable.push((Rank::of(&mode, wanted, formats), mode)),
+        }
+    }
+    // Stable, so that of equals the one that the driver tells first comes first.
+    usable.sort_by_key(|(rank, _)| *rank);
+    let mut usable = usable.into_iter();
+    let Some((best, chosen)) = usable.next() else {
+        return ModeChoice { chosen: None, rejected };
+    };
+    let worse = usable.map(|(rank, mode)| {
+        let why = why_worse(&mode, rank, &chosen, best, wanted);
+        RejectedMode { mode, why }
+    });
+    let rejected = worse.chain(rejected).collect();
+    ModeChoice { chosen: Some(chosen), rejected }
+}
+
+/// The mode of an offer that is nearest to what is wanted: the size next to it, and the slowest
+/// rate that is not too slow.
+fn nearest(offer: &Offer, wanted: &VideoSettings) -> Option<Mode> {
+    let within = |range: &RangeInclusive<u32>, value: u32| {
+        // Cameras with free sizes want even ones.
+        value.clamp(*range.start(), (*range.end()).max(*range.start()))
+    };
+    let mut rates = offer.rates.clone();
+    rates.sort_by_key(|rate| rate.per_1000_s());
+    let wanted_rate = Rate { frames: wanted.fps, seconds: 1 };
+    let enough = rates.iter().find(|rate| rate.per_1000_s() >= wanted_rate.per_1000_s());
+    let rate = match (enough, rates.first()) {
+        (Some(_), Some(slowest))
+            if offer.any_between && slowest.per_1000_s() <= wanted_rate.per_1000_s() =>
+        {
+            wanted_rate
+        }
+        (Some(rate), _) => *rate,
+        (None, _) => *rates.last()?,
+    };
+    Some(Mode {
+        form: offer.form.clone(),
+        width: within(&offer.width, wanted.width),
+        height: within(&offer.height, wanted.height),
+        rate,
+    })
+}
+
+fn unusable(mode: &Mode, wanted: &VideoSettings, formats: &[PictureFormat]) -> Option<String> {
+    let Some(format) = mode.form.format() else {
+        return Some(match &mode.form {
+            Form::Other(name) if name.contains("bayer") => {
+                "raw sensor data, of which only `source = \"libcamera\"` makes a picture".to_owned()
+            }
+            _ => "nothing here can read it".to_owned(),
+        });
+    };
+    if !formats.contains(&format) {
+        return Some(format!("camera.formats does not name {format}"));
+    }
+    let same_size = (mode.width, mode.height) == (wanted.width, wanted.height);
+    if format == PictureFormat::H264 && !same_size {
+        let VideoSettings { width, height, .. } = wanted;
+        return Some(format!("it is passed through as it is, so it must be {width}x{height}"));
+    }
+    None
+}
+
+/// Better ranks are smaller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    kept_per_mille: Reverse<u64>,
+    pixels_thrown_away: u64,
+    place_in_profile: usize,
+    cost: u8,
+    too_fast: u64,
+}
+
+impl Rank {
+    fn of(mode: &Mode, wanted: &VideoSettings, formats: &[PictureFormat]) -> Rank {
+        let pixels = u64::from(mode.width) * u64::from(mode.height);
+        let wanted_pixels = u64::from(wanted.width) * u64::from(wanted.height);
+        let rate = mode.rate.per_1000_s();
+        let wanted_rate = u64::from(wanted.fps) * 1_000;
+        // Of 29.97 frames a second for 30 nothing is missed.
+        let rate_kept = if rate * 1_010 >= wanted_rate * 1_000 { wanted_rate } else { rate };
+        let kept = fitted_pixels(mode, wanted) * rate_kept * 1_000;
+        let place = mode.form.format().and_then(|own| formats.iter().position(|f| *f == own));
+        Rank {
+            kept_per_mille: Reverse(kept / (wanted_pixels * wanted_rate).max(1)),
+            pixels_thrown_away: pixels.saturating_sub(fitted_pixels(mode, wanted)),
+            place_in_profile: place.unwrap_or(usize::MAX),
+            cost: mode.form.cost(),
+            too_fast: rate.saturating_sub(wanted_rate),
+        }
+    }
+}
+
+/// Pixels of a picture that are left when it is made to fit with its shape kept; none are won by
+/// enlarging it.
+fn fitted_pixels(mode: &Mode, wanted: &VideoSettings) -> u64 {
+    let (w, h) = (u64::from(mode.width).max(1), u64::from(mode.height).max(1));
+    let (to_w, to_h) = (u64::from(wanted.width), u64::from(wanted.height));
+    let fitted = if to_w * h <= to_h * w { to_w * (to_w * h / w) } else { to_h * w / h * to_h };
+    fitted.min(w * h)
+}
+
+fn why_worse(mode: &Mode, rank: Rank, chosen: &Mode, best: Rank, wanted: &VideoSettings) -> String {
+    if rank.kept_per_mille != best.kept_per_mille {
+        let mut short = Vec::new();
+        if (mode.width, mode.height) != (chosen.width, chosen.height) {
+            let smaller = mode.width < wanted.width || mode.height < wanted.height;
+            short.push(
+                if smaller { "a smaller picture" } else { "a picture of another shape" }.to_owned(),
+            );
+        }
+        if mode.rate.per_1000_s() < chosen.rate.per_1000_s() {
+            short.push(format!("only {} of {} frames a second", mode.rate, wanted.fps));
+        }
+        return short.join(" and ");
+    }
+    if rank.pixels_thrown_away != best.pixels_thrown_away {
+        return "larger than needed".to_owned();
+    }
+    if rank.place_in_profile != best.place_in_profile {
+        return format!(
+            "{} comes before it in camera.formats",
+            chosen.form.format().map_or_else(String::new, |f| f.to_string())
+        );
+    }
+    if rank.cost != best.cost {
+        return format!("{} is cheaper to convert", chosen.form);
+    }
+    if rank.too_fast != best.too_fast {
+        return "faster than needed".to_owned();
+    }
+    format!("as good as {}, which the driver names first", chosen.form)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offer(form: Form, width: u32, height: u32, rates: &[u32]) -> Offer {
+        let rates = rates.iter().map(|fps| Rate { frames: *fps, seconds: 1 }).collect();
+        Offer { form, width: width..=width, height: height..=height, rates, any_between: false }
+    }
+
+    fn yuy2(width: u32, height: u32, rates: &[u32]) -> Offer {
+        offer(Form::Raw("YUY2".to_owned()), width, height, rates)
+    }
+
+    fn chosen(offers: &[Offer], formats: &[PictureFormat]) -> String {
+        let choice = choose_mode(offers, &VideoSettings::of_720p(), formats);
+        assert_eq!(choice.rejected.len() + usize::from(choice.chosen.is_some()), offers.len());
+        assert!(choice.rejected.iter().all(|mode| !mode.why.is_empty()), "{choice:?}");
+        choice.chosen.map_or_else(|| "none".to_owned(), |mode| mode.to_string())
+    }
+
+    #[test]
+    fn the_mode_that_keeps_most_of_the_picture_is_taken() {
+        let usual = &PictureFormat::USUAL;
+        let jpeg = |w, h, rates: &[u32]| offer(Form::Mjpeg, w, h, rates);
+        for (offers, expected) in [
+            // A webcam on USB 2: raw is slow at full size.
+            (
+                vec![yuy2(640, 480, &[30, 15]), yuy2(1280, 720, &[10]), jpeg(1280, 720, &[30, 60])],
+                "MJPEG 1280x720 at 30",
+            ),
+            (vec![jpeg(1280, 720, &[30]), yuy2(1280, 720, &[30])], "YUY2 1280x720 at 30"),
+            (vec![yuy2(1920, 1080, &[30]), yuy2(1280, 720, &[30])], "YUY2 1280x720 at 30"),
+            (vec![yuy2(1920, 1080, &[60]), yuy2(640, 360, &[30])], "YUY2 1920x1080 at 60"),
+            // A square picture is cut by bars, so the wide one keeps more.
+            (vec![yuy2(1600, 1200, &[30]), yuy2(1920, 1080, &[30])], "YUY2 1920x1080 at 30"),
+            (vec![yuy2(1280, 720, &[15, 25, 60])], "YUY2 1280x720 at 60"),
+            (vec![yuy2(1280, 720, &[5, 15, 25])], "YUY2 1280x720 at 25"),
+            (vec![yuy2(160, 120, &[5])], "YUY2 160x120 at 5"),
+            (vec![offer(Form::H264, 1280, 720, &[30])], "none"),
+            (vec![], "none"),
+        ] {
+            assert_eq!(chosen(&offers, usual), expected, "{offers:?}");
+        }
+    }
+
+    #[test]
+    fn h264_is_taken_where_the_profile_allows_it_and_the_size_is_ours() {
+        let formats = [PictureFormat::H264, PictureFormat::Mjpeg];
+        let h264 = |w, h| offer(Form::H264, w, h, &[30]);
+        let jpeg = offer(Form::Mjpeg, 1280, 720, &[30]);
+        assert_eq!(chosen(&[jpeg.clone(), h264(1280, 720)], &formats), "H.264 1280x720 at 30");
+        let choice =
+            choose_mode(&[jpeg.clone(), h264(1920, 1080)], &VideoSettings::of_720p(), &formats);
+        assert_eq!(choice.chosen.map(|mode| mode.form), Some(Form::Mjpeg));
+        assert!(
+            choice.rejected[0].why.contains("1280x720"),
+            "{choice:?}",
+            choice = choice.rejected
+        );
+        let raw = yuy2(1280, 720, &[30]);
+        let choice = choose_mode(&[raw, jpeg], &VideoSettings::of_720p(), &formats);
+        assert_eq!(choice.rejected[0].why, "camera.formats does not name raw");
+    }
+
+    #[test]
+    fn a_range_of_sizes_and_rates_gives_what_is_wanted() {
+        let mut free = yuy2(0, 0, &[1, 60]);
+        (free.width, free.height, free.any_between) = (16..=3840, 16..=2160, true);
+        assert_eq!(chosen(&[free.clone()], &PictureFormat::USUAL), "YUY2 1280x720 at 30");
+        (free.width, free.height) = (16..=640, 16..=480);
+        assert_eq!(chosen(&[free], &PictureFormat::USUAL), "YUY2 640x480 at 30");
+    }
+
+    #[test]
+    fn a_television_rate_is_as_good_as_the_full_one() {
+        let mut ntsc = yuy2(1280, 720, &[]);
+        ntsc.rates = vec![Rate { frames: 30_000, seconds: 1_001 }];
+        let jpeg = offer(Form::Mjpeg, 1280, 720, &[30]);
+        let told = chosen(&[jpeg, ntsc], &PictureFormat::USUAL);
+        assert_eq!(told, "YUY2 1280x720 at 29.97");
+    }
+
+    #[test]
+    fn each_mode_that_is_not_taken_says_why() {
+        let offers = [
+            yuy2(1280, 720, &[30]),
+            yuy2(640, 480, &[30]),
+            yuy2(1280, 720, &[10]),
+            yuy2(640, 360, &[15]),
+            yuy2(1920, 1080, &[30]),
+            offer(Form::Mjpeg, 1280, 720, &[30]),
+            offer(Form::Raw("BGR".to_owned()), 1280, 720, &[30]),
+            yuy2(1280, 720, &[60]),
+            offer(Form::Other("video/x-bayer".to_owned()), 1280, 720, &[30]),
+        ];
+        let choice = choose_mode(&offers, &VideoSettings::of_720p(), &PictureFormat::USUAL);
+        let told: Vec<String> =
+            choice.rejected.iter().map(|r| format!("{}: {}", r.mode, r.why)).collect();
+        assert_eq!(
+            told,
+            [
+                "YUY2 1280x720 at 60: faster than needed",
+                "BGR 1280x720 at 30: YUY2 is cheaper to convert",
+                "MJPEG 1280x720 at 30: raw comes before it in camera.formats",
+                "YUY2 1920x1080 at 30: larger than needed",
+                "YUY2 640x480 at 30: a smaller picture",
+                "YUY2 1280x720 at 10: only 10 of 30 frames a second",
+                "YUY2 640x360 at 15: a smaller picture and only 15 of 30 frames a second",
+                "video/x-bayer 1280x720 at 30: raw sensor data, of which only \
+                 `source = \"libcamera\"` makes a picture",
+            ]
+        );
+    }
+}

@@ -1,0 +1,19 @@
+//! Encoders: which there are, which of them work, how one that fails is restarted or replaced, and
+//! how access units leave.
+
+mod access_units;
+mod description;
+mod encoder_pipeline;
+pub mod encoders;
+mod passthrough;
+pub mod probe;
+mod supervisor;
+mod video_encoder;
+mod watchdog;
+
+pub use access_units::FrameSink;
+pub use description::programme;
+pub use encoder_pipeline::Programme;
+pub use encoders::{KnownBug, audio_encoder_names, known_bugs, video_encoder_names};
+pub use passthrough::Passthrough;
+pub use supervisor::Mender;

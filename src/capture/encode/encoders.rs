@@ -1,0 +1,451 @@
+//! The encoders we know how to set up, as data.
+//!
+//! A board profile orders them by name; what they are told stands here. In properties and caps,
+//! `{kbps}` and `{bps}` are the bitrate in kbit/s and bit/s, `{gop}` the frames from one key frame
+//! to the next, `{level}` the H.264 level (`4.2`) and `{level10}` ten times that.
+//!
+//! Not used yet, though the same chips have them: encoders of HEVC (`v4l2h265enc`,
+//! `nvv4l2h265enc`, `mpph265enc`, `x265enc`).
+
+use crate::{
+    capture::request::VideoSettings,
+    limits::{CAPTURE_VIDEO_KBPS_MAX, CAPTURE_VIDEO_KBPS_MIN},
+};
+
+/// An H.264 encoder.
+#[derive(Debug)]
+pub struct VideoEncoder {
+    /// Its element.
+    pub element: &'static str,
+    /// It needs no device, so it is what is left when devices fail.
+    pub software: bool,
+    /// The memory in which it takes pictures, and what brings them there.
+    pub memory: Memory,
+    /// What it is told before it starts; the repetition of codec parameters at each key frame is
+    /// among it where the encoder would not repeat them by itself.
+    pub properties: &'static [(&'static str, &'static str)],
+    /// The caps it must produce.
+    pub caps: &'static str,
+    /// How its bitrate is changed while it runs.
+    pub bitrate: Bitrate,
+    /// How it is asked for a key frame.
+    pub force_key: ForceKey,
+    /// Greatest width and height, in pixels.
+    pub size_max: (u32, u32),
+    /// What it is known to do wrong, and what is done about it here.
+    pub known_bugs: &'static [KnownBug],
+}
+
+/// Where an encoder takes its pictures from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Memory {
+    /// From the memory of the process.
+    System,
+    /// From memory of its own: the element that copies pictures there, and the caps behind it.
+    Device { element: &'static str, caps: &'static str },
+}
+
+/// How a bitrate is changed while the encoder runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bitrate {
+    /// The property, which may be set while it plays.
+    pub property: &'static str,
+    /// Its value.
+    pub value: &'static str,
+    /// The least it takes, in kbit/s.
+    pub kbps_min: u32,
+    /// The most it takes, in kbit/s.
+    pub kbps_max: u32,
+    /// It takes multiples of this, in kbit/s.
+    pub kbps_step: u32,
+}
+
+impl Bitrate {
+    /// Any bitrate that is of use, to the kbit/s.
+    pub const fn any(property: &'static str, value: &'static str) -> Bitrate {
+        Bitrate { property, value, kbps_min: 1, kbps_max: 20_000, kbps_step: 1 }
+    }
+
+    /// The bitrate next to `kbps` that the encoder takes and that we ask for.
+    pub fn nearest_kbps(&self, kbps: u32) -> u32 {
+        let step = self.kbps_step.max(1);
+        let least = self.kbps_min.max(CAPTURE_VIDEO_KBPS_MIN).next_multiple_of(step);
+        let most = self.kbps_max.min(CAPTURE_VIDEO_KBPS_MAX) / step * step;
+        (kbps / step * step).clamp(least, most.max(least))
+    }
+}
+
+/// How an encoder is asked for a key frame. Where it is deaf, the next regular one comes all the
+/// same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForceKey {
+    /// By GStreamer's event that asks for a key unit.
+    Event,
+    /// By a signal of the element.
+    Signal(&'static str),
+}
+
+/// What an encoder is known to do wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct KnownBug {
+    /// What it does.
+    pub does: &'static str,
+    /// What is done about it here.
+    pub answer: &'static str,
+}
+
+/// An AAC encoder.
+#[derive(Debug)]
+pub struct AudioEncoder {
+    /// Its element.
+    pub element: &'static str,
+    /// What it is told before it starts.
+    pub properties: &'static [(&'static str, &'static str)],
+    /// Samples that the encoder puts before the first one it was given. A decoder plays them, so
+    /// the sound would be late by as much.
+    pub delay_samples: u32,
+}
+
+/// The encoders of a programme.
+#[derive(Debug)]
+pub struct Chosen {
+    pub video: &'static VideoEncoder,
+    pub audio: &'static AudioEncoder,
+}
+
+const SILENT_WHEN_OVERLOADED: KnownBug = KnownBug {
+    does: "gives a few pictures and then none, without an error, when size and rate are beyond it",
+    answer: "it is set up anew when nothing comes out, and replaced by software after that",
+};
+
+/// No B-frames anywhere, so that decoding time is presentation time; key frames only where they
+/// are due, so that platforms can cut segments of equal length.
+const VIDEO: &[VideoEncoder] = &[
+    VideoEncoder {
+        element: "v4l2h264enc",
+        software: false,
+        memory: Memory::System,
+        properties: &[(
+            "extra-controls",
+            "controls,video_bitrate={bps},h264_i_frame_period={gop},repeat_sequence_header=1",
+        )],
+        caps: "video/x-h264, profile=(string)high, level=(string){level}",
+        bitrate: Bitrate {
+            property: "extra-controls",
+            value: "controls,video_bitrate={bps}",
+            kbps_min: 25,
+            kbps_max: 20_000,
+            kbps_step: 25,
+        },
+        force_key: ForceKey::Event,
+        size_max: (1_920, 1_200),
+        known_bugs: &[
+            KnownBug {
+                does: "takes too low a level by itself and refuses to start",
+                answer: "the caps behind it name the level, never one below 4",
+            },
+            KnownBug {
+                does: "refuses 25 Mbit/s though its driver claims it",
+                answer: "it is never asked for more than 20 Mbit/s",
+            },
+            KnownBug {
+                does: "hangs when each picture is a key frame",
+                answer: "key frames are at least two pictures apart",
+            },
+            KnownBug {
+                does: "loses its codec parameters when the driver restarts",
+                answer: "they are repeated at each key frame",
+            },
+            KnownBug {
+                does: "is deaf to requests for a key frame before GStreamer 1.22.4",
+                answer: "key frames come at their interval all the same",
+            },
+            SILENT_WHEN_OVERLOADED,
+        ],
+    },
+    VideoEncoder {
+        element: "nvv4l2h264enc",
+        software: false,
+        memory: Memory::Device {
+            element: "nvvidconv",
+            caps: "video/x-raw(memory:NVMM), format=(string)NV12",
+        },
+        properties: &[
+            ("bitrate", "{bps}"),
+            // Constant bitrate, the fastest preset, profile High.
+            ("control-rate", "1"),
+            ("preset-level", "1"),
+            ("profile", "4"),
+            ("iframeinterval", "{gop}"),
+            ("idrinterval", "{gop}"),
+            ("insert-sps-pps", "true"),
+            ("maxperf-enable", "true"),
+        ],
+        caps: "video/x-h264, stream-format=(string)byte-stream, alignment=(string)au",
+        bitrate: Bitrate::any("bitrate", "{bps}"),
+        force_key: ForceKey::Signal("force-IDR"),
+        size_max: (3_840, 2_160),
+        known_bugs: &[
+            KnownBug {
+                does: "is registered on Orin Nano, whose chip has no encoder",
+                answer: "it is tried with pictures before it is taken",
+            },
+            KnownBug {
+                does: "makes only every 256th picture one at which a viewer can join",
+                answer: "idrinterval is that of the key frames",
+            },
+            KnownBug {
+                does: "sends its codec parameters only once",
+                answer: "insert-sps-pps repeats them at each key frame",
+            },
+            KnownBug {
+                does: "puts pictures in the wrong order when their times do not follow the rate",
+                answer: "pictures are numbered, and their times follow from their numbers",
+            },
+            SILENT_WHEN_OVERLOADED,
+        ],
+    },
+    VideoEncoder {
+        element: "mpph264enc",
+        software: false,
+        memory: Memory::System,
+        properties: &[
+            ("bps", "{bps}"),
+            ("rc-mode", "cbr"),
+            ("gop", "{gop}"),
+            ("profile", "high"),
+            ("level", "{level10}"),
+            ("header-mode", "each-idr"),
+        ],
+        caps: "video/x-h264, profile=(string)high",
+        bitrate: Bitrate::any("bps", "{bps}"),
+        force_key: ForceKey::Event,
+        size_max: (1_920, 1_088),
+        known_bugs: &[
+            KnownBug {
+                does: "sends its codec parameters only with the first picture",
+                answer: "header-mode repeats them at each key frame",
+            },
+            KnownBug {
+                does: "is deaf to requests for a key frame in builds of 2021",
+                answer: "key frames come at their interval all the same",
+            },
+            KnownBug {
+                does: "takes no picture wider than 1,920 in some builds",
+                answer: "it is passed over for larger ones",
+            },
+        ],
+    },
+    VideoEncoder {
+        element: "x264enc",
+        software: true,
+        memory: Memory::System,
+        properties: &[
+            ("bitrate", "{kbps}"),
+            ("key-int-max", "{gop}"),
+            ("tune", "zerolatency"),
+            ("speed-preset", "superfast"),
+            ("bframes", "0"),
+            ("aud", "false"),
+            ("vbv-buf-capacity", "1000"),
+            ("option-string", "scenecut=0"),
+        ],
+        caps: "video/x-h264, profile=(string)high",
+        bitrate: Bitrate::any("bitrate", "{kbps}"),
+        force_key: ForceKey::Event,
+        size_max: (4_096, 4_096),
+        known_bugs: &[],
+    },
+    VideoEncoder {
+        element: "openh264enc",
+        software: true,
+        memory: Memory::System,
+        properties: &[
+            ("rate-control", "bitrate"),
+            ("bitrate", "{bps}"),
+            ("gop-size", "{gop}"),
+            ("complexity", "low"),
+            ("scene-change-detection", "false"),
+        ],
+        caps: "video/x-h264, profile=(string)constrained-baseline",
+        bitrate: Bitrate::any("bitrate", "{bps}"),
+        force_key: ForceKey::Event,
+        size_max: (3_840, 2_160),
+        known_bugs: &[
+            KnownBug {
+                does: "keeps the quality and lets the bitrate go where it will",
+                answer: "rate-control makes it keep the bitrate",
+            },
+            KnownBug {
+                does: "goes far beyond the bitrate when the picture is nothing but noise",
+                answer: "none: to skip pictures instead would be seen; the queues drop what is late",
+            },
+        ],
+    },
+];
+
+const AUDIO: &[AudioEncoder] = &[
+    AudioEncoder {
+        element: "avenc_aac",
+        properties: &[("bitrate", "{bps}")],
+        delay_samples: 1_024,
+    },
+    AudioEncoder { element: "voaacenc", properties: &[("bitrate", "{bps}")], delay_samples: 1_600 },
+    AudioEncoder {
+        element: "fdkaacenc",
+        properties: &[("bitrate", "{bps}")],
+        delay_samples: 2_048,
+    },
+];
+
+/// The H.264 encoder of that element.
+pub fn video(element: &str) -> Option<&'static VideoEncoder> {
+    VIDEO.iter().find(|encoder| encoder.element == element)
+}
+
+/// The AAC encoder of that element.
+pub fn audio(element: &str) -> Option<&'static AudioEncoder> {
+    AUDIO.iter().find(|encoder| encoder.element == element)
+}
+
+/// What an H.264 encoder is known to do wrong, and what is done about it.
+pub fn known_bugs(element: &str) -> &'static [KnownBug] {
+    video(element).map_or(&[], |encoder| encoder.known_bugs)
+}
+
+/// Elements of the H.264 encoders that a board profile may name.
+pub fn video_encoder_names() -> impl Iterator<Item = &'static str> {
+    VIDEO.iter().map(|encoder| encoder.element)
+}
+
+/// Elements of the AAC encoders that a board profile may name.
+pub fn audio_encoder_names() -> impl Iterator<Item = &'static str> {
+    AUDIO.iter().map(|encoder| encoder.element)
+}
+
+/// Fills in the numbers.
+pub fn fill_in(template: &str, bitrate_kbps: u32, video: Option<&VideoSettings>) -> String {
+    let mut text = template
+        .replace("{kbps}", &bitrate_kbps.to_string())
+        .replace("{bps}", &(u64::from(bitrate_kbps) * 1_000).to_string());
+    if let Some(video) = video {
+        text =
+            text.replace("{gop}", &video.gop_frames().to_string()).replace("{level}", level(video));
+        text = text.replace("{level10}", &level10(video).to_string());
+    }
+    text
+}
+
+/// Ten times the level (ITU-T H.264 section 7.4.2.1.1, `level_idc`).
+fn level10(video: &VideoSettings) -> u32 {
+    let level = level(video);
+    let (whole, part) = level.split_once('.').unwrap_or((level, "0"));
+    whole.parse::<u32>().unwrap_or(4) * 10 + part.parse::<u32>().unwrap_or(0)
+}
+
+/// The lowest of the levels offered that has room for size and rate (ITU-T H.264 table A-1).
+/// Nothing below level 4: with a lower one some drivers stop after a few frames.
+fn level(video: &VideoSettings) -> &'static str {
+    let macroblocks = u64::from(video.width.div_ceil(16)) * u64::from(video.height.div_ceil(16));
+    let per_second = macroblocks * u64::from(video.fps);
+    match (macroblocks, per_second) {
+        (..=8_192, ..=245_760) => "4",
+        (..=8_704, ..=522_240) => "4.2",
+        _ => "5.1",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_level_has_room_for_size_and_rate() {
+        for (width, height, fps, expected) in [
+            (320, 180, 30, "4"),
+            (1280, 720, 60, "4"),
+            (1920, 1080, 30, "4"),
+            (1920, 1080, 60, "4.2"),
+            (1920, 1088, 60, "4.2"),
+            (1920, 1200, 60, "5.1"),
+        ] {
+            let video = VideoSettings { width, height, fps, ..VideoSettings::of_720p() };
+            assert_eq!(level(&video), expected, "{width}x{height} at {fps}");
+            let tenfold = expected.parse::<f64>().expect("a number") * 10.0;
+            assert_eq!(f64::from(level10(&video)), tenfold);
+        }
+    }
+
+    #[test]
+    fn a_bitrate_is_what_the_encoder_takes() {
+        let takes = |element, kbps| video(element).expect("known").bitrate.nearest_kbps(kbps);
+        for (element, asked, expected) in [
+            ("v4l2h264enc", 0, 50),
+            ("v4l2h264enc", 60, 50),
+            ("v4l2h264enc", 2_510, 2_500),
+            ("v4l2h264enc", u32::MAX, 20_000),
+            ("nvv4l2h264enc", 2_510, 2_510),
+            ("mpph264enc", 1, 50),
+            ("x264enc", u32::MAX, 20_000),
+        ] {
+            assert_eq!(takes(element, asked), expected, "{element} asked for {asked}");
+        }
+        for encoder in VIDEO {
+            for kbps in [0, 49, 50, 51, 1_111, 19_999, 20_000, 20_001] {
+                let taken = encoder.bitrate.nearest_kbps(kbps);
+                assert_eq!(taken % encoder.bitrate.kbps_step, 0, "{}", encoder.element);
+                assert_eq!(encoder.bitrate.nearest_kbps(taken), taken, "{}", encoder.element);
+            }
+        }
+    }
+
+    #[test]
+    fn every_encoder_is_told_its_bitrate_and_its_key_frames() {
+        for encoder in VIDEO {
+            let told: String = encoder.properties.iter().map(|(_, value)| *value).collect();
+            assert!(told.contains("{gop}"), "{}", encoder.element);
+            assert!(told.contains("{bps}") || told.contains("{kbps}"), "{}", encoder.element);
+            let at_start = encoder.properties.iter().any(|(p, _)| *p == encoder.bitrate.property);
+            assert!(at_start, "{}: the same property at start and later", encoder.element);
+        }
+        assert!(VIDEO.iter().any(|encoder| encoder.software));
+    }
+
+    /// The hardware encoder is on few machines, but every element of its plug-in reads the same
+    /// kind of text.
+    #[test]
+    fn gstreamer_reads_the_live_bitrate_of_the_hardware_encoder() {
+        use gstreamer::{self as gst, prelude::*};
+
+        gst::init().expect("GStreamer");
+        let encoder = video("v4l2h264enc").expect("in the table");
+        let Bitrate { property, value: template, .. } = encoder.bitrate;
+        let element = gst::ElementFactory::make("v4l2src").build().expect("the plug-in");
+        element.set_property_from_str(property, &fill_in(template, 1_234, None));
+        let controls: gst::Structure = element.property(property);
+        assert_eq!(controls.get::<i32>("video_bitrate"), Ok(1_234_000));
+    }
+
+    #[test]
+    fn no_placeholder_is_left_in_any_encoder() {
+        let video = VideoSettings {
+            width: 640,
+            height: 360,
+            fps: 30,
+            bitrate_kbps: 900,
+            ..VideoSettings::of_720p()
+        };
+        let video_templates = VIDEO.iter().flat_map(|e| {
+            let properties = e.properties.iter().map(|(_, value)| *value);
+            properties.chain([e.caps, e.bitrate.value])
+        });
+        for template in video_templates {
+            let filled = fill_in(template, 900, Some(&video));
+            assert!(!filled.contains('{'), "{filled}");
+        }
+        for template in AUDIO.iter().flat_map(|e| e.properties) {
+            let filled = fill_in(template.1, 128, None);
+            assert!(!filled.contains('{'), "{filled}");
+        }
+    }
+}

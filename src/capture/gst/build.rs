@@ -1,0 +1,73 @@
+//! From a description to a pipeline that runs.
+
+use std::sync::Arc;
+
+use gstreamer::{self as gst, prelude::*};
+
+use super::{bus::one_line, description::PipelineDescription};
+use crate::capture::error::{CaptureError, debian_package};
+
+/// A pipeline that is taken down when the last owner lets go.
+#[derive(Debug, Clone)]
+pub struct Running(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner(gst::Pipeline);
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Going to NULL has no failure that could be answered.
+        let _ = self.0.set_state(gst::State::Null);
+        if let Some(bus) = self.0.bus() {
+            bus.unset_sync_handler();
+        }
+    }
+}
+
+impl Running {
+    /// Builds a pipeline; it does not run yet.
+    pub fn build(description: &PipelineDescription) -> Result<Running, CaptureError> {
+        gst::init().map_err(|error| CaptureError::Gstreamer(one_line(&error.to_string())))?;
+        if let Some(element) =
+            description.elements().find(|element| gst::ElementFactory::find(element).is_none())
+        {
+            let (element, package) = (element.to_owned(), debian_package(element));
+            return Err(CaptureError::MissingPlugin { element, package });
+        }
+        let element = gst::parse::launch(&description.to_string())
+            .map_err(|error| CaptureError::Gstreamer(one_line(error.message())))?;
+        // A description of one chain with one element would be that element alone.
+        let pipeline = element
+            .downcast::<gst::Pipeline>()
+            .map_err(|_| CaptureError::Gstreamer("the description is not a pipeline".to_owned()))?;
+        Ok(Running(Arc::new(Inner(pipeline))))
+    }
+
+    /// Stops it and frees its devices, even while others still own it.
+    pub fn shut_down(&self) {
+        let _ = self.pipeline().set_state(gst::State::Null);
+    }
+
+    pub fn pipeline(&self) -> &gst::Pipeline {
+        &self.0.0
+    }
+
+    /// An element of the pipeline, by its name.
+    pub fn element<E: IsA<gst::Element>>(&self, name: &str) -> Result<E, CaptureError> {
+        self.optional_element(name)
+            .ok_or_else(|| CaptureError::Gstreamer(format!("the pipeline has no {name}")))
+    }
+
+    /// The same for an element that need not be there.
+    pub fn optional_element<E: IsA<gst::Element>>(&self, name: &str) -> Option<E> {
+        self.pipeline().by_name(name)?.downcast().ok()
+    }
+
+    /// Starts it. An element that refuses says why on the bus.
+    pub fn play(&self) -> Result<(), CaptureError> {
+        match self.pipeline().set_state(gst::State::Playing) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(CaptureError::Gstreamer("an element does not start".to_owned())),
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Opening the sources of a request at the start.
+
+use std::sync::Arc;
+
+use super::{managed::Feed, opener::Opener};
+use crate::{
+    capture::{
+        discovery::{SourcePlan, hotplug},
+        error::CaptureError,
+        gst::clock::MediaClock,
+        request::{Request, StartWithout},
+        stats::Counters,
+        threads::{Bounded, Notifier, Threads},
+    },
+    limits::CAPTURE_DRIVER_TIMEOUT,
+};
+
+/// Opens the sources of a request beside each other. When one cannot be opened, the others are
+/// closed as their feeds are dropped.
+pub fn start_all(
+    request: &Request,
+    clock: &MediaClock,
+    counters: &Arc<Counters>,
+    threads: &Threads,
+    wake: &Notifier,
+) -> Result<Vec<Feed>, CaptureError> {
+    let refused = |error: std::io::Error| CaptureError::Gstreamer(error.to_string());
+    let mut opening = Vec::new();
+    let arrivals = threads.notifier();
+    let plans = SourcePlan::of(request);
+    if plans.iter().any(SourcePlan::is_device) {
+        hotplug::listen(threads, arrivals.clone());
+    }
+    for plan in plans {
+        let (video, audio) = (request.video.clone(), request.audio.clone());
+        let (clock, counters) = (clock.clone(), Arc::clone(counters));
+        let opener = Opener { plan, video, audio, clock, counters };
+        let first = opener.clone();
+        let opened =
+            Bounded::start("capture-open", CAPTURE_DRIVER_TIMEOUT, move || first.open(|| false))
+                .map_err(refused)?;
+        opening.push((opener, opened));
+    }
+    let mut feeds = Vec::new();
+    for (opener, opened) in opening {
+        let hung = || Err(opener.plan.blame("its driver does not answer".to_owned()));
+        let opened = match opened.wait().unwrap_or_else(hung) {
+            Ok(opened) => Some(opened),
+            Err(error) if may_be_absent(&opener.plan, request.start_without) => {
+                tracing::warn!(%error, "starting without it");
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        feeds.push(Feed::start(opener, opened, threads, wake, &arrivals).map_err(refused)?);
+    }
+    Ok(feeds)
+}
+
+/// Whether the owner said that the box goes live without this source. A clip is no device that
+/// somebody plugs in later.
+fn may_be_absent(plan: &SourcePlan, start_without: StartWithout) -> bool {
+    plan.is_live()
+        && (!plan.has_picture() || start_without.camera)
+        && (!plan.has_sound() || start_without.microphone)
+}

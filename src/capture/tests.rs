@@ -1,0 +1,149 @@
+use std::{sync::mpsc, time::Duration};
+
+use super::{
+    encode::encoders::{AudioEncoder, Bitrate, ForceKey, Memory, VideoEncoder},
+    *,
+};
+use crate::{
+    board::Profile,
+    media::{Frame, Kind, Track},
+};
+
+static AUDIO: AudioEncoder =
+    AudioEncoder { element: "avenc_aac", properties: &[], delay_samples: 0 };
+
+/// An encoder that stands for one of a device, with what comes behind it.
+const fn device(caps: &'static str) -> VideoEncoder {
+    VideoEncoder {
+        element: "x264enc",
+        software: false,
+        memory: Memory::System,
+        properties: &[("tune", "zerolatency"), ("speed-preset", "ultrafast")],
+        caps,
+        bitrate: Bitrate::any("bitrate", "{kbps}"),
+        force_key: ForceKey::Event,
+        size_max: (1_920, 1_200),
+        known_bugs: &[],
+    }
+}
+
+static FAILS: VideoEncoder = device("identity error-after=10");
+static SILENT: VideoEncoder = device("valve drop=true");
+/// Its driver is busy for so long, in µs, with the first picture, and cannot be closed before.
+static HANGS: VideoEncoder = device("identity sleep-time=12000000");
+
+struct Ran {
+    capture: Capture,
+    frames: mpsc::Receiver<Frame>,
+    events: mpsc::Receiver<CaptureEvent>,
+}
+
+const LONG: Duration = Duration::from_secs(60);
+
+/// Starts a programme with that encoder; the board names `order` beside it.
+fn start(encoder: &'static VideoEncoder, order: &[&str]) -> Ran {
+    gstreamer::init().expect("GStreamer");
+    let mut request = Request::from(&Profile::named("sim").expect("embedded"));
+    (request.video.width, request.video.height) = (320, 180);
+    request.encoders.video = order.iter().map(|element| (*element).to_owned()).collect();
+    let (to_events, events) = mpsc::channel();
+    let (to_frames, frames) = mpsc::channel();
+    let report = move |event| {
+        let _ = to_events.send(event);
+    };
+    let sink: FrameSink = Arc::new(move |frame| {
+        let _ = to_frames.send(frame);
+    });
+    let chosen = Chosen { video: encoder, audio: &AUDIO };
+    let capture = Capture::start_with(request, chosen, &Threads::default(), sink, Arc::new(report));
+    Ran { capture: capture.expect("starts"), frames, events }
+}
+
+impl Ran {
+    /// What comes until the other encoder has given a second of pictures.
+    fn until_another_works(&self) -> Vec<Frame> {
+        let (mut frames, mut of_another) = (Vec::new(), 0);
+        while of_another < 30 {
+            let frame = self.frames.recv_timeout(LONG).expect("a frame");
+            let another = self.capture.stats().video_encoder == "openh264enc";
+            of_another += usize::from(another && frame.track() == Track::Video);
+            frames.push(frame);
+        }
+        frames
+    }
+}
+
+/// What a server must not notice: sound without a gap, times that never go back, and each
+/// change of codec parameters followed by a key frame.
+fn assert_one_session(ran: &Ran, frames: &[Frame], configurations: usize) {
+    for track in [Track::Video, Track::Audio] {
+        let times: Vec<u64> =
+            frames.iter().filter(|f| f.track() == track).map(|f| f.dts_ns).collect();
+        assert!(times.windows(2).all(|pair| pair[0] <= pair[1]), "{track:?} goes back");
+    }
+    let sound: Vec<u64> =
+        frames.iter().filter(|f| f.kind == Kind::Audio).map(|f| f.dts_ns).collect();
+    let longest_ns = sound.windows(2).map(|pair| pair[1] - pair[0]).max();
+    assert!(longest_ns.is_some_and(|ns| ns < 100_000_000), "{longest_ns:?} without sound");
+    let video: Vec<Kind> =
+        frames.iter().filter(|f| f.track() == Track::Video).map(|f| f.kind).collect();
+    let at: Vec<usize> = (0..video.len()).filter(|i| video[*i] == Kind::VideoConfig).collect();
+    assert_eq!(at.len(), configurations, "codec parameters change with the encoder alone");
+    assert!(at.iter().all(|i| video.get(i + 1) == Some(&Kind::VideoKey)));
+    let events: Vec<CaptureEvent> = ran.events.try_iter().collect();
+    assert_eq!(events[0], CaptureEvent::Playing);
+    assert!(events[1..].iter().all(|event| *event == CaptureEvent::FirstKey), "{events:?}");
+    assert_eq!(ran.capture.stats().encoder_restarts, 4, "three tries, then another one");
+}
+
+#[test]
+fn an_encoder_that_fails_is_set_up_anew_and_then_replaced_while_the_session_goes_on() {
+    let ran = start(&FAILS, &["x264enc", "openh264enc"]);
+    let frames = ran.until_another_works();
+    assert_one_session(&ran, &frames, 2);
+    ran.capture.set_bitrate_kbps(777);
+    assert_eq!(ran.capture.stats().bitrate_kbps, 777);
+    assert!(ran.capture.stop());
+}
+
+#[test]
+fn an_encoder_that_goes_silent_is_replaced_while_the_session_goes_on() {
+    let ran = start(&SILENT, &["x264enc", "openh264enc"]);
+    let frames = ran.until_another_works();
+    assert_one_session(&ran, &frames, 1);
+    assert!(ran.capture.stop());
+}
+
+#[test]
+fn an_encoder_that_hangs_takes_nothing_from_its_successor_when_it_wakes_up() {
+    let ran = start(&HANGS, &["x264enc", "openh264enc"]);
+    let frames = ran.until_another_works();
+    let since_ns = frames.last().expect("frames").dts_ns;
+    // The one that hung last wakes up 3 s later.
+    let (mut last_ns, mut gap_ns) = (since_ns, 0);
+    while last_ns < since_ns + 9_000_000_000 {
+        let frame = ran.frames.recv_timeout(LONG).expect("a frame");
+        if frame.track() == Track::Video && frame.kind != Kind::VideoConfig {
+            gap_ns = gap_ns.max(frame.dts_ns - last_ns);
+            last_ns = frame.dts_ns;
+        }
+    }
+    assert!(gap_ns < 2_500_000_000, "{gap_ns} ns without a picture");
+    assert_eq!(ran.capture.stats().encoder_restarts, 4, "three tries, then another one");
+    ran.capture.stop();
+}
+
+#[test]
+fn when_no_encoder_is_left_the_capture_ends_with_the_reason() {
+    let ran = start(&FAILS, &["x264enc"]);
+    let mut events = vec![ran.events.recv_timeout(LONG).expect("an event")];
+    while events.last() != Some(&CaptureEvent::Ended) {
+        events.push(ran.events.recv_timeout(LONG).expect("an event"));
+    }
+    match &events[events.len() - 2] {
+        CaptureEvent::Error { fault: Fault::Encoder, said } => assert!(!said.is_empty()),
+        other => panic!("{other:?}"),
+    }
+    assert!(ran.capture.stop());
+    assert!(ran.events.try_recv().is_err(), "nothing comes after the end");
+}

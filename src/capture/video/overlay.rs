@@ -1,0 +1,145 @@
+//! What is laid over the picture when the owner wants it: a clock, a line of text, a logo.
+//!
+//! Pure: the time of day is told, the logo given.
+
+use super::{
+    bitmap_text::{Dots, LETTER_HEIGHT},
+    canvas::{BLACK, Canvas, Layout, Stamp, WHITE},
+};
+
+/// Height of a line, and distance from the edge, in parts of the picture's height.
+const LINES: usize = 18;
+const MARGINS: usize = 30;
+/// A logo is at most so large, in parts of the picture's width and height.
+pub const LOGO_PART: u32 = 4;
+
+/// What is laid over the picture.
+#[derive(Debug)]
+pub struct Overlay {
+    layout: Layout,
+    text: Option<Stamp>,
+    logo: Option<Stamp>,
+    /// The time of day that was drawn last, when a clock is wanted.
+    clock: Option<(String, Stamp)>,
+}
+
+impl Overlay {
+    /// `None` when nothing is wanted.
+    pub fn new(
+        layout: Layout,
+        clock: bool,
+        text: Option<&str>,
+        logo: Option<Stamp>,
+    ) -> Option<Overlay> {
+        if !clock && text.is_none() && logo.is_none() {
+            return None;
+        }
+        let text = text.map(|words| line(layout, words));
+        let clock = clock.then(|| (String::new(), Stamp::default()));
+        Some(Overlay { layout, text, logo, clock })
+    }
+
+    /// Whether the time of day is shown.
+    pub fn has_clock(&self) -> bool {
+        self.clock.is_some()
+    }
+
+    /// Draws into a picture: the clock at its top right, the logo at its top left, the text at its
+    /// bottom left.
+    pub fn draw(&mut self, time_of_day: &str, picture: &mut [u8]) {
+        let layout = self.layout;
+        let margin = layout.height / MARGINS;
+        let mut canvas = Canvas { layout, data: picture };
+        if let Some((drawn, stamp)) = &mut self.clock {
+            if drawn != time_of_day {
+                (*drawn, *stamp) = (time_of_day.to_owned(), line(layout, time_of_day));
+            }
+            canvas.stamp(stamp, layout.width.saturating_sub(stamp.width + margin), margin);
+        }
+        if let Some(logo) = &self.logo {
+            canvas.stamp(logo, margin, margin);
+        }
+        if let Some(text) = &self.text {
+            canvas.stamp(text, margin, layout.height.saturating_sub(text.height + margin));
+        }
+    }
+}
+
+/// White words on a dark box that lets a little of the picture through, no wider than the picture.
+fn line(layout: Layout, words: &str) -> Stamp {
+    let dots = Dots::words(&format!(" {words} "));
+    let room = layout.width - 2 * (layout.height / MARGINS);
+    let width = (dots.width * (layout.height / LINES) / LETTER_HEIGHT).min(room);
+    let height = LETTER_HEIGHT * width / dots.width.max(1);
+    let mut stamp = dots.stamp(width, height, WHITE);
+    for [opacity, luma, ..] in &mut stamp.pixels {
+        let inside = u32::from(*opacity);
+        *luma = ((u32::from(BLACK[0]) * (255 - inside) + u32::from(WHITE[0]) * inside) / 255) as u8;
+        *opacity = (*opacity).max(BOX_OPACITY);
+    }
+    stamp
+}
+
+const BOX_OPACITY: u8 = 150;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LAYOUT: (u32, u32) = (640, 360);
+
+    /// Which of nine parts of a grey picture are drawn into.
+    fn parts(overlay: &mut Overlay, time_of_day: &str) -> Vec<usize> {
+        let layout = Layout::new(LAYOUT.0, LAYOUT.1);
+        let mut picture = vec![100; layout.bytes()];
+        overlay.draw(time_of_day, &mut picture);
+        let drawn = |part: &usize| {
+            let (left, top) = (part % 3 * layout.width / 3, part / 3 * layout.height / 3);
+            (top..top + layout.height / 3).any(|y| {
+                let row = &picture[y * layout.luma_stride + left..][..layout.width / 3];
+                row.iter().any(|luma| *luma != 100)
+            })
+        };
+        (0..9).filter(drawn).collect()
+    }
+
+    fn overlay(clock: bool, text: Option<&str>, logo: Option<Stamp>) -> Option<Overlay> {
+        Overlay::new(Layout::new(LAYOUT.0, LAYOUT.1), clock, text, logo)
+    }
+
+    #[test]
+    fn each_thing_has_its_corner() {
+        let logo = Stamp { width: 40, height: 30, pixels: vec![[200, 235, 128, 128]; 1_200] };
+        assert!(overlay(false, None, None).is_none(), "nothing is wanted");
+        let mut all = overlay(true, Some("rehearsal"), Some(logo.clone())).expect("wanted");
+        assert_eq!(parts(&mut all, "12:34:56"), [0, 2, 6]);
+        let mut clock = overlay(true, None, None).expect("wanted");
+        assert_eq!(parts(&mut clock, "12:34:56"), [2]);
+        let mut text = overlay(false, Some("rehearsal"), None).expect("wanted");
+        assert_eq!(parts(&mut text, ""), [6]);
+        let mut logo = overlay(false, None, Some(logo)).expect("wanted");
+        assert_eq!(parts(&mut logo, ""), [0]);
+    }
+
+    #[test]
+    fn the_clock_goes_on() {
+        let layout = Layout::new(LAYOUT.0, LAYOUT.1);
+        let mut clock = overlay(true, None, None).expect("wanted");
+        let pictures = ["12:34:56", "12:34:57", "12:34:56"].map(|time_of_day| {
+            let mut picture = vec![100; layout.bytes()];
+            clock.draw(time_of_day, &mut picture);
+            picture
+        });
+        assert_ne!(pictures[0], pictures[1]);
+        assert_eq!(pictures[0], pictures[2]);
+    }
+
+    #[test]
+    fn a_text_is_never_wider_than_the_picture() {
+        for (width, height) in [(128, 1_200), (640, 360), (1920, 128)] {
+            let layout = Layout::new(width, height);
+            let stamp = line(layout, &"W".repeat(crate::limits::NAME_BYTES_MAX));
+            assert!(stamp.width <= layout.width && stamp.height <= layout.height);
+        }
+    }
+}

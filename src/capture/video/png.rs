@@ -1,0 +1,204 @@
+//! PNG files of the owner: a slate, a logo.
+//!
+//! A file is read into memory within a bound, looked at, and only then given to the decoder.
+
+use std::{fs::File, io::Read, path::Path, sync::Arc};
+
+use gstreamer as gst;
+use gstreamer_app as gst_app;
+use gstreamer_video::{self as gst_video, prelude::*};
+
+use super::canvas::Stamp;
+use crate::{
+    capture::{
+        error::CaptureError,
+        gst::{
+            build::Running,
+            bus::{self, BusEvent, Failure, one_line},
+            clock::MediaClock,
+            description::{Chain, PipelineDescription},
+        },
+    },
+    limits::{CAPTURE_OPEN_TIMEOUT, PNG_BYTES_MAX, PNG_SIDE_MAX},
+};
+
+/// The signature, and the length and name of the first chunk (W3C PNG, sections 5.2 and 11.2.1).
+const BEGINNING: [u8; 16] = *b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR";
+
+/// A file that looks like a PNG picture of a size that is taken.
+#[derive(Debug)]
+pub struct Png {
+    bytes: Vec<u8>,
+    /// In pixels.
+    width: u32,
+    height: u32,
+}
+
+impl Png {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// Why it is not taken.
+    pub fn read(path: &Path) -> Result<Png, String> {
+        let said = |error: std::io::Error| error.to_string();
+        let file = File::open(path).map_err(said)?;
+        if !file.metadata().map_err(said)?.is_file() {
+            return Err("it is not a file".to_owned());
+        }
+        let mut bytes = Vec::new();
+        file.take(PNG_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(said)?;
+        Png::parse(bytes)
+    }
+
+    fn parse(bytes: Vec<u8>) -> Result<Png, String> {
+        if bytes.len() as u64 > PNG_BYTES_MAX {
+            return Err(format!("it has more than {PNG_BYTES_MAX} bytes"));
+        }
+        let number = |at: usize| {
+            let four = bytes.get(at..at + 4)?.try_into().ok()?;
+            Some(u32::from_be_bytes(four))
+        };
+        let (Some(width), Some(height), true) =
+            (number(16), number(20), bytes.starts_with(&BEGINNING))
+        else {
+            return Err("it is not a PNG picture".to_owned());
+        };
+        let taken = 1..=PNG_SIDE_MAX;
+        if !taken.contains(&width) || !taken.contains(&height) {
+            return Err(format!(
+                "it is {width}x{height} pixels, and a side must have 1 to {PNG_SIDE_MAX}"
+            ));
+        }
+        Ok(Png { bytes, width, height })
+    }
+
+    /// The picture as the encoder takes it, with borders where its shape is another.
+    ///
+    /// # Errors
+    /// Why it cannot be decoded.
+    pub fn picture(self, caps: &str) -> Result<gst::Buffer, String> {
+        let sample = decoded(self.bytes, caps)?;
+        sample.buffer_owned().ok_or_else(|| NOTHING.to_owned())
+    }
+
+    /// The picture as a stamp, made smaller when it is larger than that.
+    ///
+    /// # Errors
+    /// Why it cannot be decoded.
+    pub fn stamp(self, width_max: u32, height_max: u32) -> Result<Stamp, String> {
+        let (width, height) = fitted(self.width, self.height, width_max, height_max);
+        let caps = format!(
+            "video/x-raw, format=(string)AYUV, width=(int){width}, height=(int){height}, \
+             pixel-aspect-ratio=(fraction)1/1, colorimetry=(string)bt709"
+        );
+        let sample = decoded(self.bytes, &caps)?;
+        let (Some(buffer), Some(caps)) = (sample.buffer(), sample.caps()) else {
+            return Err(NOTHING.to_owned());
+        };
+        let said = |error: gst::glib::BoolError| error.to_string();
+        let form = gst_video::VideoInfo::from_caps(caps).map_err(said)?;
+        let frame =
+            gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, &form).map_err(said)?;
+        let stride = usize::try_from(frame.plane_stride()[0]).unwrap_or(1).max(1);
+        let width = width as usize;
+        let rows = frame.plane_data(0).map_err(said)?.chunks(stride).take(height as usize);
+        let pixels = rows.flat_map(|row| row.chunks_exact(4).take(width));
+        let pixels = pixels.map(|pixel| [pixel[0], pixel[1], pixel[2], pixel[3]]).collect();
+        Ok(Stamp { width, height: height as usize, pixels })
+    }
+}
+
+const NOTHING: &str = "the decoder gives nothing";
+
+/// The size that fits, with the same shape.
+fn fitted(width: u32, height: u32, width_max: u32, height_max: u32) -> (u32, u32) {
+    let scaled = |side: u32, by: u32, of: u32| {
+        (u64::from(side) * u64::from(by) / u64::from(of)).clamp(1, u64::from(by)) as u32
+    };
+    let (mut width, mut height) = (width.max(1), height.max(1));
+    if width > width_max {
+        (width, height) = (width_max, scaled(height, width_max, width).min(height));
+    }
+    if height > height_max {
+        (width, height) = (scaled(width, height_max, height).min(width), height_max);
+    }
+    (width, height)
+}
+
+/// Name of the appsrc that the file goes into.
+const PICTURE_IN: &str = "picture_in";
+/// Name of the appsink that the frame comes out of.
+const PICTURE: &str = "picture";
+
+/// A PNG picture in one buffer in, one raw picture with these caps out.
+fn still(caps: &str) -> PipelineDescription {
+    PipelineDescription::default().chain(
+        Chain::default()
+            .element("appsrc", &[("name", PICTURE_IN), ("caps", "image/png"), ("max-bytes", "0")])
+            .element("pngdec", &[])
+            .element("videoconvert", &[])
+            .element("videoscale", &[("add-borders", "true")])
+            .text(caps)
+            .element("appsink", &[("name", PICTURE), ("sync", "false")]),
+    )
+}
+
+fn decoded(bytes: Vec<u8>, caps: &str) -> Result<gst::Sample, String> {
+    let said = |error: CaptureError| error.to_string();
+    let running = Running::build(&still(caps)).map_err(said)?;
+    let source: gst_app::AppSrc = running.element(PICTURE_IN).map_err(said)?;
+    let sink: gst_app::AppSink = running.element(PICTURE).map_err(said)?;
+    let failure = Failure::default();
+    let noted = failure.clone();
+    bus::listen(running.pipeline(), move |event| {
+        if let BusEvent::Error { said } = event {
+            noted.note(said);
+        }
+    });
+    MediaClock::start().drive(running.pipeline());
+    running.play().map_err(said)?;
+    let refused = |error: gst::FlowError| one_line(&error.to_string());
+    source.push_buffer(gst::Buffer::from_slice(Arc::<[u8]>::from(bytes))).map_err(refused)?;
+    source.end_of_stream().map_err(refused)?;
+    let timeout = gst::ClockTime::from_nseconds(CAPTURE_OPEN_TIMEOUT.as_nanos() as u64);
+    sink.try_pull_sample(timeout)
+        .ok_or_else(|| failure.take().unwrap_or_else(|| "it cannot be decoded".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_looked_at_before_it_is_decoded() {
+        let beginning = |width: u32, height: u32| {
+            [&BEGINNING[..], &width.to_be_bytes(), &height.to_be_bytes()].concat()
+        };
+        for (bytes, said) in [
+            (Vec::new(), "not a PNG"),
+            (b"\xff\xd8\xff\xe0 a photograph".to_vec(), "not a PNG"),
+            (BEGINNING.to_vec(), "not a PNG"),
+            (beginning(0, 10), "0x10 pixels"),
+            (beginning(100_000, 100_000), "100000x100000 pixels"),
+            (vec![0; PNG_BYTES_MAX as usize + 1], "more than"),
+        ] {
+            let error = Png::parse(bytes).expect_err(said);
+            assert!(error.contains(said), "{error}");
+        }
+        let cut = Png::parse(beginning(64, 64)).expect("looks like one");
+        assert!(cut.stamp(64, 64).is_err());
+        assert_eq!(Png::read(Path::new("/")).expect_err("a folder"), "it is not a file");
+    }
+
+    #[test]
+    fn a_picture_is_made_smaller_and_never_larger_and_keeps_its_shape() {
+        for (size, fits) in [
+            ((100, 50), (100, 50)),
+            ((640, 320), (320, 160)),
+            ((200, 800), (45, 180)),
+            ((4_096, 1), (320, 1)),
+        ] {
+            assert_eq!(fitted(size.0, size.1, 320, 180), fits, "{size:?}");
+        }
+    }
+}
