@@ -40,6 +40,10 @@ pub mod rtmp;
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod pace;
 
+// the words of the product as plain data
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
+pub mod status;
+
 // lights and button: which rhythm means what, which press means what
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod panel;

@@ -332,7 +332,7 @@ pub const BLACK_BOXES_KEPT: usize = 4;
 /// From one break of the stream that is kept to the next.
 pub const BLACK_BOX_KEEP_INTERVAL: Duration = Duration::from_secs(300);
 /// From one try to the next to write whether the box is to be live, while the disk is full or broken.
-pub const LATCH_RETRY_INTERVAL: Duration = Duration::from_secs(2);
+pub const LIVE_STATE_RETRY_INTERVAL: Duration = Duration::from_secs(2);
 /// Changes of settings waiting for a slow disk.
 pub const KEEPER_ORDERS_MAX: usize = 16;
 /// From a client's connection to its whole request, and from an answer to its being taken.

@@ -1,10 +1,10 @@
 //! What the appliance wants done.
 
 use super::event::DestinationId;
-use crate::console::{ClientId, Reply, Server, Service};
 use crate::panel::Indication;
+use crate::status::{Change, Server};
 
-/// One thing to do. Actions are done in the order they are given.
+/// One action. Actions are done in the order they are given.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// For capture and encoder.
@@ -13,24 +13,16 @@ pub enum Action {
     Publish(PublishOrder),
     /// For the lights.
     Show(Indication),
-    /// For consoles and the journal.
-    Say {
-        /// To whom.
-        to: To,
-        /// What.
-        reply: Reply,
-    },
-    /// A command for the box's hands; they reply to whoever asked.
-    Serve {
-        /// Who asked.
-        from: ClientId,
-        /// What for.
-        service: Service,
-    },
-    /// Forget all settings and keys.
-    Forget,
-    /// Remember across a power cut whether the owner wants to be live.
-    Latch(bool),
+    /// For the journal, and for everybody who watches.
+    Report(Change),
+    /// What came of an [`Event::GoLive`](super::Event::GoLive): one for each.
+    WentLive(GoLive),
+    /// What came of an [`Event::Stop`](super::Event::Stop): one for each.
+    Stopped(Stop),
+    /// Erase all settings and keys.
+    FactoryReset,
+    /// Persist whether the box is to be live, so that a power cut does not change that.
+    PersistLive(bool),
     /// For the service manager.
     Notify(Notify),
     /// The last action: end the process with this code.
@@ -45,13 +37,13 @@ pub enum PipelineOrder {
         /// Grows with each start and restart.
         run: u64,
     },
-    /// Tear down what runs and start anew, with the same codec parameters; queues and
-    /// publishing go on. The torn-down run tells nothing more.
+    /// Tear down what runs and start again, with the same codec parameters; queues and
+    /// publishing go on. The torn-down run reports nothing more.
     Restart {
         /// As in `Start`.
         run: u64,
     },
-    /// Stop and release the devices, then tell
+    /// Stop and release the devices, then report
     /// [`PipelineEvent::Ended`](super::PipelineEvent::Ended) for the current run.
     Stop,
 }
@@ -68,16 +60,16 @@ pub enum PublishOrder {
         /// At which of its servers.
         server: Server,
     },
-    /// This attempt has the stream at the backup server: try the first one beside it, let it take over
-    /// from a key frame, and tell [`PublishEvent::Returned`](super::PublishEvent::Returned). When
-    /// that fails, all stays as it is and nothing is told.
+    /// This attempt has the stream at the backup server: try the first one in parallel, let it take over
+    /// from a key frame, and report [`PublishEvent::Returned`](super::PublishEvent::Returned). When
+    /// that fails, all stays as it is and nothing is reported.
     Return {
         /// Where.
         dest: DestinationId,
         /// Which one.
         attempt: u64,
     },
-    /// End this attempt and tell `Ended`; nothing to do when it has ended already.
+    /// End this attempt and report `Ended`; nothing to do when it has ended already.
     Close {
         /// Where.
         dest: DestinationId,
@@ -89,17 +81,65 @@ pub enum PublishOrder {
     },
 }
 
-/// Who is told something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum To {
-    /// One console.
-    Client(ClientId),
-    /// The journal, and each console for which
-    /// [`Appliance::watches`](super::Appliance::watches) holds.
-    Everyone,
+/// What came of a request to go live.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GoLive {
+    /// The broadcast begins.
+    Begun,
+    /// It begins as soon as the last one is closed.
+    AfterTheLast,
+    /// The wait before the next attempt is cut short.
+    RetryingNow,
+    /// It has begun already.
+    AlreadyLive,
+    /// It cannot begin.
+    Refused(NotLive),
 }
 
-/// A word to the service manager.
+/// Why a broadcast cannot begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotLive {
+    /// The box is still starting.
+    Booting,
+    /// No destination with a stream key is set.
+    NoDestination,
+    /// A camera is wanted, and there is none.
+    NoCamera,
+    /// A microphone is wanted, and there is none.
+    NoMicrophone,
+    /// The system is ending.
+    Ending,
+}
+
+/// What came of a request to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// Nothing was to be stopped.
+    Nothing,
+    /// The box was to go live by itself, and no longer is.
+    NotByItself,
+    /// The broadcast is being ended.
+    Ending,
+    /// It was being ended already.
+    AlreadyEnding,
+    /// The fault is cleared.
+    FaultCleared,
+}
+
+impl NotLive {
+    /// In words.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            NotLive::Booting => "the box is still starting",
+            NotLive::NoDestination => "no destination with a stream key is set",
+            NotLive::NoCamera => "there is no camera",
+            NotLive::NoMicrophone => "there is no microphone",
+            NotLive::Ending => "the system is ending",
+        }
+    }
+}
+
+/// A message to the service manager.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notify {
     /// The box is up.

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::event::EndKind;
-use crate::console::Clock;
 use crate::limits::{
     BACKOFF_FIRST, BACKOFF_JITTER_PERCENT, BACKOFF_MAX, CERTIFICATE_WAIT_MAX, FAULT_WAIT_MAX,
     KEY_REFUSED_WAIT, REJECTED_WAIT_MAX, REPROBE_INTERVAL,
 };
+use crate::status::Clock;
 
 /// What follows the end of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,17 +7,17 @@ mod view;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::action::{Action, PublishOrder, To};
+use super::action::{Action, PublishOrder};
 use super::backoff::{self, Next};
 use super::event::{EndKind, PublishEvent, Target, bounded};
-use crate::console::{Change, Clock, Reply, Server};
 use crate::limits::{
     ATTEMPT_TIMEOUT, BACKOFF_RESET_AFTER, NETWORK_CHANGE_GRACE, RETURN_FIRST, RETURN_MAX,
     STOPPING_TIMEOUT, WAIT_CUT_MIN,
 };
+use crate::status::{Change, Clock, Server};
 
 /// What all destinations share while one of them handles something.
-pub(super) struct Desk<'a> {
+pub(super) struct Context<'a> {
     pub now: Duration,
     pub clock: Clock,
     pub rng: &'a mut fastrand::Rng,
@@ -71,10 +71,10 @@ pub(super) struct Destination {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Idle(Why),
-    /// `anew`: when an attempt that a change of the network may have left hanging is made anew.
+    /// `restart_at`: when an attempt that a change of the network may have left hanging is made again.
     Connecting {
         since: Duration,
-        anew: Option<Duration>,
+        restart_at: Option<Duration>,
     },
     Waiting {
         since: Duration,
@@ -115,7 +115,7 @@ enum Then {
 #[derive(Debug)]
 struct LastEnd {
     kind: EndKind,
-    said: String,
+    message: String,
     at: Duration,
 }
 
@@ -178,19 +178,19 @@ impl Destination {
     }
 
     /// There is something to send: the first attempt of a destination that was not tried yet.
-    pub fn go_live(&mut self, desk: &mut Desk<'_>) {
+    pub fn go_live(&mut self, context: &mut Context<'_>) {
         if self.state == State::Idle(Why::NotTried) && self.is_usable() {
-            self.connect(desk);
+            self.connect(context);
         }
     }
 
     /// The broadcast ends.
-    pub fn stop(&mut self, desk: &mut Desk<'_>) {
+    pub fn stop(&mut self, context: &mut Context<'_>) {
         match self.state {
             State::Idle(_) => {}
-            State::Waiting { .. } => self.enter(desk, State::Idle(Why::Stopped), "stopped"),
+            State::Waiting { .. } => self.enter(context, State::Idle(Why::Stopped), "stopped"),
             State::Connecting { .. } | State::Accepted { .. } => {
-                self.close(desk, Then::Idle(Why::Stopped), "stopped");
+                self.close(context, Then::Idle(Why::Stopped), "stopped");
             }
             State::Closing { deadline, .. } => {
                 let why = if self.removed { Why::Removed } else { Why::Stopped };
@@ -200,7 +200,7 @@ impl Destination {
     }
 
     /// The settings describe it so from now on; `sending` while the box is on air.
-    pub fn retarget(&mut self, desk: &mut Desk<'_>, target: Target, sending: bool) {
+    pub fn retarget(&mut self, context: &mut Context<'_>, target: Target, sending: bool) {
         let changed = target.revision != self.target.revision
             || target.has_key != self.target.has_key
             || target.has_backup != self.target.has_backup
@@ -217,12 +217,12 @@ impl Destination {
             State::Idle(_) => {
                 self.state = State::Idle(self.rest());
                 if sending {
-                    self.go_live(desk);
+                    self.go_live(context);
                 }
             }
-            State::Waiting { .. } => self.follow(desk, then, "the settings changed"),
+            State::Waiting { .. } => self.follow(context, then, "the settings changed"),
             State::Connecting { .. } | State::Accepted { .. } => {
-                self.close(desk, then, "the settings changed");
+                self.close(context, then, "the settings changed");
             }
             State::Closing { deadline, .. } if sending => {
                 self.state = State::Closing { deadline, then };
@@ -234,15 +234,15 @@ impl Destination {
     }
 
     /// The settings no longer know it.
-    pub fn remove(&mut self, desk: &mut Desk<'_>) {
+    pub fn remove(&mut self, context: &mut Context<'_>) {
         self.removed = true;
         match self.state {
             State::Idle(_) => {}
             State::Waiting { .. } => {
-                self.enter(desk, State::Idle(Why::Removed), Why::Removed.sentence());
+                self.enter(context, State::Idle(Why::Removed), Why::Removed.sentence());
             }
             State::Connecting { .. } | State::Accepted { .. } => {
-                self.close(desk, Then::Idle(Why::Removed), Why::Removed.sentence());
+                self.close(context, Then::Idle(Why::Removed), Why::Removed.sentence());
             }
             State::Closing { deadline, .. } => {
                 self.state = State::Closing { deadline, then: Then::Idle(Why::Removed) };
@@ -252,32 +252,32 @@ impl Destination {
 
     /// Its publish task reports. Whatever belongs to another attempt than the current one, or to
     /// one that is already given up, changes nothing.
-    pub fn hear(&mut self, desk: &mut Desk<'_>, attempt: u64, what: PublishEvent) {
+    pub fn handle(&mut self, context: &mut Context<'_>, attempt: u64, what: PublishEvent) {
         if attempt != self.attempt {
             return;
         }
         match (self.state, what) {
-            (State::Connecting { .. }, PublishEvent::Accepted) => self.be_accepted(desk),
-            (State::Connecting { since, .. }, PublishEvent::Ended { kind, said }) => {
-                self.ended(desk, since, kind, &said);
+            (State::Connecting { .. }, PublishEvent::Accepted) => self.be_accepted(context),
+            (State::Connecting { since, .. }, PublishEvent::Ended { kind, message }) => {
+                self.ended(context, since, kind, &message);
                 self.server = self.server_after(kind);
             }
-            (State::Accepted { here_since, .. }, PublishEvent::Ended { kind, said }) => {
-                if desk.now.saturating_sub(here_since) >= BACKOFF_RESET_AFTER {
+            (State::Accepted { here_since, .. }, PublishEvent::Ended { kind, message }) => {
+                if context.now.saturating_sub(here_since) >= BACKOFF_RESET_AFTER {
                     self.failures = 0;
                     self.returns = if self.server == Server::First { 0 } else { self.returns };
                 }
-                self.ended(desk, desk.now, kind, &said);
+                self.ended(context, context.now, kind, &message);
             }
             (State::Accepted { since, .. }, PublishEvent::Returned)
                 if self.server == Server::Backup =>
             {
                 self.server = Server::First;
-                let state = State::Accepted { since, here_since: desk.now, look_back: None };
-                self.enter(desk, state, "back at the first server");
+                let state = State::Accepted { since, here_since: context.now, look_back: None };
+                self.enter(context, state, "back at the first server");
             }
             (State::Closing { then, .. }, PublishEvent::Ended { .. }) => {
-                self.follow(desk, then, "closed");
+                self.follow(context, then, "closed");
             }
             (
                 State::Idle(_)
@@ -292,43 +292,43 @@ impl Destination {
     }
 
     /// Somebody asks to try again now.
-    pub fn hurry(&mut self, desk: &mut Desk<'_>) {
+    pub fn hurry(&mut self, context: &mut Context<'_>) {
         if let State::Waiting { since, until, after } = self.state {
-            let until = until.min(desk.now.max(since + WAIT_CUT_MIN));
+            let until = until.min(context.now.max(since + WAIT_CUT_MIN));
             self.state = State::Waiting { since, until, after };
-            self.handle_timeout(desk);
+            self.handle_timeout(context);
         }
     }
 
     /// The network changed: what waits for it waits no longer, and an attempt under way that is not
-    /// through soon is made anew.
-    pub fn network_changed(&mut self, desk: &mut Desk<'_>) {
+    /// through soon is made again.
+    pub fn network_changed(&mut self, context: &mut Context<'_>) {
         match self.state {
-            State::Waiting { after, .. } if backoff::network_may_help(after) => self.hurry(desk),
+            State::Waiting { after, .. } if backoff::network_may_help(after) => self.hurry(context),
             State::Connecting { since, .. } => {
-                let anew = Some(desk.now.max(since + NETWORK_CHANGE_GRACE));
-                self.state = State::Connecting { since, anew };
-                self.handle_timeout(desk);
+                let restart_at = Some(context.now.max(since + NETWORK_CHANGE_GRACE));
+                self.state = State::Connecting { since, restart_at };
+                self.handle_timeout(context);
             }
             _ => {}
         }
     }
 
     /// The address from which this attempt is connected is gone: it will never deliver again.
-    pub fn stranded(&mut self, desk: &mut Desk<'_>, attempt: u64) {
+    pub fn stranded(&mut self, context: &mut Context<'_>, attempt: u64) {
         let is_connected = matches!(self.state, State::Connecting { .. } | State::Accepted { .. });
         if attempt == self.attempt && is_connected {
-            self.cut(desk);
-            let said = "this box has lost the address it came from";
-            self.ended(desk, desk.now, EndKind::Lost, said);
-            self.hurry(desk);
+            self.cut(context);
+            let message = "this box has lost the address it came from";
+            self.ended(context, context.now, EndKind::Lost, message);
+            self.hurry(context);
         }
     }
 
     /// The time of day can be trusted now.
-    pub fn clock_trusted(&mut self, desk: &mut Desk<'_>) {
+    pub fn clock_trusted(&mut self, context: &mut Context<'_>) {
         if matches!(self.state, State::Waiting { after: EndKind::Certificate { .. }, .. }) {
-            self.hurry(desk);
+            self.hurry(context);
         }
     }
 
@@ -337,79 +337,79 @@ impl Destination {
         match self.state {
             State::Idle(_) => None,
             State::Accepted { look_back, .. } => look_back,
-            State::Connecting { since, anew } => {
+            State::Connecting { since, restart_at } => {
                 let deadline = since + ATTEMPT_TIMEOUT;
-                Some(anew.map_or(deadline, |anew| anew.min(deadline)))
+                Some(restart_at.map_or(deadline, |restart_at| restart_at.min(deadline)))
             }
             State::Closing { deadline, .. } => Some(deadline),
             State::Waiting { until, .. } => Some(until),
         }
     }
 
-    /// Time has come to `desk.now`; harmless when nothing is due.
-    pub fn handle_timeout(&mut self, desk: &mut Desk<'_>) {
-        if self.poll_timeout().is_none_or(|due| desk.now < due) {
+    /// Time has come to `context.now`; harmless when nothing is due.
+    pub fn handle_timeout(&mut self, context: &mut Context<'_>) {
+        if self.poll_timeout().is_none_or(|due| context.now < due) {
             return;
         }
         match self.state {
             State::Idle(_) => {}
-            State::Waiting { .. } => self.connect(desk),
-            State::Connecting { anew: Some(_), .. } => {
-                self.cut(desk);
+            State::Waiting { .. } => self.connect(context),
+            State::Connecting { restart_at: Some(_), .. } => {
+                self.cut(context);
                 self.ended = true;
-                self.connect_because(desk, "the network changed: ");
+                self.connect_because(context, "the network changed: ");
             }
-            State::Connecting { since, anew: None } => {
-                self.cut(desk);
-                self.ended(desk, since, EndKind::Timeout, "no answer from the publish task");
+            State::Connecting { since, restart_at: None } => {
+                self.cut(context);
+                self.ended(context, since, EndKind::Timeout, "no answer from the publish task");
                 self.server = self.server_after(EndKind::Timeout);
             }
             State::Accepted { since, here_since, .. } => {
-                let look_back = self.look_back(desk.now);
+                let look_back = self.look_back(context.now);
                 self.state = State::Accepted { since, here_since, look_back };
                 let order = PublishOrder::Return { dest: self.target.id, attempt: self.attempt };
-                desk.actions.push_back(Action::Publish(order));
+                context.actions.push_back(Action::Publish(order));
             }
-            State::Closing { .. } => self.force_close(desk),
+            State::Closing { .. } => self.force_close(context),
         }
     }
 
     /// The connection has not closed in time: cut it.
-    pub fn force_close(&mut self, desk: &mut Desk<'_>) {
+    pub fn force_close(&mut self, context: &mut Context<'_>) {
         if let State::Closing { then, .. } = self.state {
-            self.cut(desk);
-            self.follow(desk, then, "closed by force");
+            self.cut(context);
+            self.follow(context, then, "closed by force");
         }
     }
 
     // ── transitions ───────────────────────────────────────────────────────────────────────────
 
-    fn connect(&mut self, desk: &mut Desk<'_>) {
-        self.connect_because(desk, "");
+    fn connect(&mut self, context: &mut Context<'_>) {
+        self.connect_because(context, "");
     }
 
-    fn connect_because(&mut self, desk: &mut Desk<'_>, why: &str) {
-        *desk.attempts += 1;
-        self.attempt = *desk.attempts;
+    fn connect_because(&mut self, context: &mut Context<'_>, why: &str) {
+        *context.attempts += 1;
+        self.attempt = *context.attempts;
         let (attempt, server) = (self.attempt, self.server);
         let because = match server {
             Server::First => format!("{why}attempt {attempt}"),
             Server::Backup => format!("{why}attempt {attempt}, at the backup server"),
         };
-        self.enter(desk, State::Connecting { since: desk.now, anew: None }, &because);
+        self.enter(context, State::Connecting { since: context.now, restart_at: None }, &because);
         let order = PublishOrder::Open { dest: self.target.id, attempt, server };
-        desk.actions.push_back(Action::Publish(order));
+        context.actions.push_back(Action::Publish(order));
     }
 
-    fn be_accepted(&mut self, desk: &mut Desk<'_>) {
+    fn be_accepted(&mut self, context: &mut Context<'_>) {
         self.accepted += 1;
         let look_back = match self.server {
             Server::First => None,
-            Server::Backup => self.look_back(desk.now),
+            Server::Backup => self.look_back(context.now),
         };
         let because = format!("attempt {}", self.attempt);
-        let state = State::Accepted { since: desk.now, here_since: desk.now, look_back };
-        self.enter(desk, state, &because);
+        let state = State::Accepted { since: context.now, here_since: context.now, look_back };
+        self.enter(context, state, &because);
     }
 
     /// When to look at the first server next.
@@ -432,45 +432,49 @@ impl Destination {
         }
     }
 
-    fn close(&mut self, desk: &mut Desk<'_>, then: Then, because: &str) {
+    fn close(&mut self, context: &mut Context<'_>, then: Then, because: &str) {
         self.ended = true;
-        self.enter(desk, State::Closing { deadline: desk.now + STOPPING_TIMEOUT, then }, because);
-        self.order_close(desk, true);
+        self.enter(
+            context,
+            State::Closing { deadline: context.now + STOPPING_TIMEOUT, then },
+            because,
+        );
+        self.order_close(context, true);
     }
 
-    fn cut(&mut self, desk: &mut Desk<'_>) {
-        self.order_close(desk, false);
+    fn cut(&mut self, context: &mut Context<'_>) {
+        self.order_close(context, false);
     }
 
-    fn order_close(&mut self, desk: &mut Desk<'_>, polite: bool) {
+    fn order_close(&mut self, context: &mut Context<'_>, polite: bool) {
         let order = PublishOrder::Close { dest: self.target.id, attempt: self.attempt, polite };
-        desk.actions.push_back(Action::Publish(order));
+        context.actions.push_back(Action::Publish(order));
     }
 
-    fn follow(&mut self, desk: &mut Desk<'_>, then: Then, because: &str) {
+    fn follow(&mut self, context: &mut Context<'_>, then: Then, because: &str) {
         match then {
-            Then::Idle(why) => self.enter(desk, State::Idle(why), because),
-            Then::Connect => self.connect(desk),
+            Then::Idle(why) => self.enter(context, State::Idle(why), because),
+            Then::Connect => self.connect(context),
         }
     }
 
     /// The current attempt has ended against our will. The wait counts from `since`, the begin of an
     /// attempt that was in vain: otherwise one that takes long to fail adds its time to the wait.
-    fn ended(&mut self, desk: &mut Desk<'_>, since: Duration, kind: EndKind, said: &str) {
+    fn ended(&mut self, context: &mut Context<'_>, since: Duration, kind: EndKind, message: &str) {
         self.ended = true;
         self.failures = self.failures.saturating_add(1);
-        let end = LastEnd { kind, said: bounded(said), at: desk.now };
+        let end = LastEnd { kind, message: bounded(message), at: context.now };
         let because = end.sentence();
         self.last_end = Some(end);
-        let state = match backoff::after(kind, self.failures, desk.clock, desk.rng) {
+        let state = match backoff::after(kind, self.failures, context.clock, context.rng) {
             Next::Wait(wait) => {
-                let until = (since + wait).max(desk.now + WAIT_CUT_MIN);
-                State::Waiting { since: desk.now, until, after: kind }
+                let until = (since + wait).max(context.now + WAIT_CUT_MIN);
+                State::Waiting { since: context.now, until, after: kind }
             }
             Next::Never if kind == EndKind::Kicked => State::Idle(Why::Kicked),
             Next::Never => State::Idle(Why::BadDestination),
         };
-        self.enter(desk, state, &because);
+        self.enter(context, state, &because);
     }
 
     /// The state of a destination that nobody has tried yet.
@@ -478,7 +482,7 @@ impl Destination {
         if self.target.has_key { Why::NotTried } else { Why::NoKey }
     }
 
-    fn enter(&mut self, desk: &mut Desk<'_>, state: State, because: &str) {
+    fn enter(&mut self, context: &mut Context<'_>, state: State, because: &str) {
         let from = self.shown();
         self.state = state;
         let change = Change::Destination {
@@ -487,16 +491,16 @@ impl Destination {
             to: self.shown(),
             because: because.to_owned(),
         };
-        desk.actions.push_back(Action::Say { to: To::Everyone, reply: Reply::Changed(change) });
+        context.actions.push_back(Action::Report(change));
     }
 }
 
 impl LastEnd {
     fn sentence(&self) -> String {
-        if self.said.is_empty() {
+        if self.message.is_empty() {
             self.kind.name().to_owned()
         } else {
-            format!("{}: {}", self.kind.name(), self.said)
+            format!("{}: {}", self.kind.name(), self.message)
         }
     }
 }

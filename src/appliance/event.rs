@@ -1,11 +1,11 @@
-//! What the appliance is told.
+//! What happens to the appliance.
 
 use std::time::Duration;
 
-use crate::console::{ClientId, Clock, Command, Stick};
 use crate::panel;
+use crate::status::{Clock, StickImport};
 
-/// A destination, for as long as the box runs. Settings that drop a destination and take it up
+/// A destination, for as long as the box runs. Settings that drop a destination and add it
 /// again may use its number again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DestinationId(pub u32);
@@ -30,14 +30,13 @@ pub struct Target {
 pub struct Setup {
     /// Seed of the jitter of all waits.
     pub seed: u64,
-    /// The board profile in use, for `about`.
-    pub board: String,
     /// The owner lets the box go live without a camera.
     pub start_without_camera: bool,
     /// The owner lets the box go live without a microphone.
     pub start_without_microphone: bool,
-    /// The last [`Action::Latch`](super::Action::Latch) before the power went: the box was live.
-    pub latched_live: bool,
+    /// The last [`Action::PersistLive`](super::Action::PersistLive) before the power went: the box was
+    /// live.
+    pub was_live: bool,
 }
 
 /// Everything that can happen to the appliance.
@@ -50,15 +49,16 @@ pub enum Event {
     Targets(Vec<Target>),
     /// The button.
     Button(panel::Gesture),
-    /// A command.
-    Console {
-        /// Who asks, and gets the reply.
-        from: ClientId,
-        /// What for.
-        command: Command,
+    /// Somebody asks to go live; answered by [`Action::WentLive`](super::Action::WentLive).
+    GoLive {
+        /// Who.
+        by: By,
     },
-    /// A console went away.
-    ConsoleGone(ClientId),
+    /// Somebody asks to end the broadcast; answered by [`Action::Stopped`](super::Action::Stopped).
+    Stop {
+        /// Who.
+        by: By,
+    },
     /// The network link.
     Link(LinkChange),
     /// Whether the time of day can be trusted.
@@ -71,12 +71,12 @@ pub enum Event {
         microphone: bool,
     },
     /// How far the import of a USB stick is.
-    Stick(Stick),
+    Stick(StickImport),
     /// A factory reset: the box stops and does not go live by itself.
-    Forget,
-    /// The camera or the microphone. Both count as lost until they are told to be back. One that could
-    /// not be opened counts so too, and to be told again that it is back is no news of it: it is there
-    /// when it comes back after it was lost, or when it delivers.
+    FactoryReset,
+    /// The camera or the microphone. Both count as lost until they are reported to be back. One that
+    /// could not be opened counts so too, and a further report that it is back changes nothing: it is
+    /// there when it comes back after it was lost, or when it delivers.
     Source(Source, Presence),
     /// Capture and encoder.
     Pipeline {
@@ -106,6 +106,31 @@ pub enum Event {
     Terminate,
 }
 
+/// Who asks, for the reason that the journal gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum By {
+    /// The button.
+    Button,
+    /// Somebody at a console, or a program at the control socket.
+    Console,
+}
+
+impl By {
+    pub(super) fn to_go_live(self) -> &'static str {
+        match self {
+            By::Button => "button pressed",
+            By::Console => "asked for at the console",
+        }
+    }
+
+    pub(super) fn to_stop(self) -> &'static str {
+        match self {
+            By::Button => "button held",
+            By::Console => "asked for at the console",
+        }
+    }
+}
+
 /// What happened to the network link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LinkChange {
@@ -117,7 +142,7 @@ pub enum LinkChange {
     Changed,
 }
 
-/// Where pictures or sound come from.
+/// Where video or audio comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Source {
     /// The camera.
@@ -149,7 +174,7 @@ pub enum PipelineEvent {
         /// What failed.
         fault: PipelineFault,
         /// In its own words.
-        said: String,
+        message: String,
     },
     /// It holds no device any more: the answer to
     /// [`PipelineOrder::Stop`](super::PipelineOrder::Stop), once. A pipeline that comes to its end
@@ -166,9 +191,6 @@ pub enum PipelineFault {
     Microphone,
     /// The encoder.
     Encoder,
-    /// No encoded output at all for
-    /// [`NO_OUTPUT_TIMEOUT`](crate::limits::NO_OUTPUT_TIMEOUT).
-    NoOutput,
     /// Anything else.
     Internal,
 }
@@ -184,12 +206,12 @@ pub enum PublishEvent {
     Ended {
         /// How.
         kind: EndKind,
-        /// In the words of the server or the system.
-        said: String,
+        /// What the server or the system said.
+        message: String,
     },
 }
 
-/// How an attempt ended. Only the appliance knows what that means for the next one.
+/// How an attempt ended. Only the appliance decides what that means for the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EndKind {
     /// The connection broke.
@@ -241,9 +263,10 @@ impl EndKind {
     }
 }
 
-/// Words from outside as they may be kept and shown: one line, bounded.
-pub(super) fn bounded(said: &str) -> String {
-    said.chars()
+/// A message from outside as it may be kept and shown: one line, bounded.
+pub(super) fn bounded(message: &str) -> String {
+    message
+        .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .take(crate::limits::SERVER_TEXT_CHARS_MAX)
         .collect()

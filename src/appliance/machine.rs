@@ -1,27 +1,26 @@
 //! The box: facts, mode, and the destinations under it.
 
+mod requests;
 #[cfg(test)]
 mod tests;
 mod view;
-mod wishes;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::action::{Action, Notify, PipelineOrder, To};
+use super::action::{Action, GoLive, Notify, PipelineOrder};
 use super::backoff;
-use super::destination::{Desk, Destination};
+use super::destination::{Context, Destination};
 use super::event::{
     Event, LinkChange, PipelineEvent, PipelineFault, Presence, Setup, Source, Target, bounded,
 };
-use super::mode::{Cause, Engine, Mode, OnAir, Sight, Then};
-use crate::console::{Change, ClientId, Clock, Facts, Link, Mode as Shown, Reply, Stick};
+use super::mode::{Cause, Engine, Known, Mode, OnAir, Then};
 use crate::limits::{
     ACTIONS_MAX, DESTINATIONS_HELD_MAX, DESTINATIONS_MAX, FIRST_KEY_TIMEOUT,
     PIPELINE_FAILURE_FORGOTTEN_AFTER, STOPPING_TIMEOUT,
 };
 use crate::panel::Indication;
-use wishes::GoLive;
+use crate::status::{Change, Clock, Facts, Link, Mode as Shown, StickImport};
 
 /// The appliance.
 ///
@@ -33,8 +32,8 @@ use wishes::GoLive;
 pub struct Appliance {
     setup: Setup,
     facts: Facts,
-    camera: Sight,
-    microphone: Sight,
+    camera: Known,
+    microphone: Known,
     mode: Mode,
     engine: Engine,
     /// The number of the last pipeline run.
@@ -43,10 +42,9 @@ pub struct Appliance {
     /// The number of the last attempt of any destination.
     attempts: u64,
     rng: fastrand::Rng,
-    watchers: Vec<ClientId>,
-    /// What was last given out with `Latch`: the box is to be live. While it is not, because the power
+    /// What was last given out with `PersistLive`: the box is to be live. While it is not, because the power
     /// went or because of a fault, it goes live by itself as soon as it can.
-    latched: bool,
+    to_be_live: bool,
     /// Faults in a row that ended the broadcast.
     faults: u32,
     /// Why the box does what it does.
@@ -55,7 +53,7 @@ pub struct Appliance {
     actions: VecDeque<Action>,
 }
 
-/// What the world was last told, so that it is told changes only.
+/// What was reported last, so that only changes are reported.
 #[derive(Debug)]
 struct Reported {
     mode: Shown,
@@ -70,7 +68,7 @@ impl Appliance {
     /// are known until events tell of them.
     pub fn new(now: Duration, setup: Setup) -> Appliance {
         let rng = fastrand::Rng::with_seed(setup.seed);
-        let latched = setup.latched_live;
+        let to_be_live = setup.was_live;
         let mut appliance = Appliance {
             setup,
             facts: Facts {
@@ -79,16 +77,15 @@ impl Appliance {
                 link: Link::Down,
                 clock: Clock::Untrusted,
             },
-            camera: Sight::Unknown,
-            microphone: Sight::Unknown,
+            camera: Known::Unknown,
+            microphone: Known::Unknown,
             mode: Mode::Booting,
             engine: Engine::Off,
             run: 0,
             destinations: Vec::new(),
             attempts: 0,
             rng,
-            watchers: Vec::new(),
-            latched,
+            to_be_live,
             faults: 0,
             because: "power on".to_owned(),
             reported: Reported {
@@ -115,8 +112,14 @@ impl Appliance {
             Event::Booted => self.booted(),
             Event::Targets(targets) => self.retarget(now, targets),
             Event::Button(gesture) => self.button(now, gesture),
-            Event::Console { from, command } => self.console(now, from, &command),
-            Event::ConsoleGone(client) => self.watchers.retain(|watcher| *watcher != client),
+            Event::GoLive { by } => {
+                let outcome = self.go_live(now, by.to_go_live());
+                self.act(Action::WentLive(outcome));
+            }
+            Event::Stop { by } => {
+                let outcome = self.stop(now, by.to_stop());
+                self.act(Action::Stopped(outcome));
+            }
             Event::Link(change) => self.link(now, change),
             Event::Clock(clock) => self.clock(now, clock),
             Event::StartWithout { camera, microphone } => {
@@ -124,28 +127,28 @@ impl Appliance {
                 self.setup.start_without_microphone = microphone;
             }
             Event::Stick(stick) => self.act(Action::Show(match stick {
-                Stick::Working => Indication::StickWorking,
-                Stick::Accepted => Indication::StickAccepted,
-                Stick::Refused => Indication::StickRefused,
+                StickImport::Working => Indication::StickWorking,
+                StickImport::Accepted => Indication::StickAccepted,
+                StickImport::Refused => Indication::StickRefused,
             })),
-            Event::Forget => self.forget(now),
+            Event::FactoryReset => self.factory_reset(now),
             Event::Source(source, presence) => {
-                let sight = match presence {
-                    Presence::Back if self.is_sending() => Sight::There, // the capture's own word
-                    presence => self.sight(source).told(presence),
+                let known = match presence {
+                    Presence::Back if self.is_sending() => Known::There, // the capture itself reports it
+                    presence => self.known(source).reported(presence),
                 };
-                self.source(now, source, sight);
+                self.source(now, source, known);
             }
             Event::Pipeline { run, what } if run == self.run => self.pipeline(now, what),
             Event::Pipeline { .. } => {}
-            Event::Publish { dest, attempt, what } => self.each(now, |destination, desk| {
+            Event::Publish { dest, attempt, what } => self.each(now, |destination, context| {
                 if destination.id() == dest {
-                    destination.hear(desk, attempt, what.clone());
+                    destination.handle(context, attempt, what.clone());
                 }
             }),
-            Event::Stranded { dest, attempt } => self.each(now, |destination, desk| {
+            Event::Stranded { dest, attempt } => self.each(now, |destination, context| {
                 if destination.id() == dest {
-                    destination.stranded(desk, attempt);
+                    destination.stranded(context, attempt);
                 }
             }),
             Event::Terminate => self.terminate(now),
@@ -159,14 +162,14 @@ impl Appliance {
         if self.mode == Mode::Exited {
             return;
         }
-        self.each(now, |destination, desk| destination.handle_timeout(desk));
+        self.each(now, |destination, context| destination.handle_timeout(context));
         let due = |at: Duration| now >= at;
         match self.mode {
             Mode::OnAir(OnAir { first_key_by: Some(at), .. }) if due(at) => {
                 self.pipeline_failed(now, Cause::NoFirstKey, "");
             }
             Mode::Stopping { deadline, .. } if due(deadline) => self.force_rest(now),
-            Mode::Fault { cause, look_again: Some(at) } if due(at) => {
+            Mode::Fault { cause, retry_at: Some(at) } if due(at) => {
                 self.try_again(now, cause, "tried again after a fault");
             }
             _ => {}
@@ -179,7 +182,7 @@ impl Appliance {
         let of_mode = match self.mode {
             Mode::OnAir(OnAir { first_key_by, .. }) => first_key_by,
             Mode::Stopping { deadline, .. } => Some(deadline),
-            Mode::Fault { look_again, .. } => look_again,
+            Mode::Fault { retry_at, .. } => retry_at,
             Mode::Exited => return None,
             Mode::Booting | Mode::NeedsSetup | Mode::Ready => None,
         };
@@ -204,30 +207,30 @@ impl Appliance {
     fn link(&mut self, now: Duration, change: LinkChange) {
         self.facts.link = if change == LinkChange::Down { Link::Down } else { Link::Up };
         if change != LinkChange::Down {
-            self.each(now, |destination, desk| destination.network_changed(desk));
+            self.each(now, |destination, context| destination.network_changed(context));
         }
     }
 
     fn clock(&mut self, now: Duration, clock: Clock) {
         self.facts.clock = clock;
         if clock == Clock::Trusted {
-            self.each(now, |destination, desk| destination.clock_trusted(desk));
+            self.each(now, |destination, context| destination.clock_trusted(context));
         }
     }
 
     /// A lost source ends nothing: while on air, capture puts slate or silence in its place.
-    fn source(&mut self, now: Duration, source: Source, sight: Sight) {
-        let (known, fact, name) = match source {
+    fn source(&mut self, now: Duration, source: Source, known: Known) {
+        let (last, fact, name) = match source {
             Source::Camera => (&mut self.camera, &mut self.facts.camera, "camera"),
             Source::Microphone => (&mut self.microphone, &mut self.facts.microphone, "microphone"),
         };
-        *known = sight;
-        let present = sight == Sight::There;
+        *last = known;
+        let present = known == Known::There;
         if *fact == present {
             return;
         }
         *fact = present;
-        self.say_changed(Change::Source { name, present });
+        self.report_change(Change::Source { name, present });
         if let Mode::OnAir(on_air) = &mut self.mode {
             on_air.had_camera |= self.facts.camera;
             on_air.had_microphone |= self.facts.microphone;
@@ -237,7 +240,7 @@ impl Appliance {
             && cause.source() == Some(source)
         {
             let because = "the source is there again";
-            if self.latched {
+            if self.to_be_live {
                 self.try_again(now, cause, because);
             } else {
                 self.rest(because);
@@ -249,9 +252,9 @@ impl Appliance {
         targets.truncate(DESTINATIONS_MAX);
         let sending = self.is_sending();
         let ids: Vec<_> = targets.iter().map(|target| target.id).collect();
-        self.each(now, |destination, desk| {
+        self.each(now, |destination, context| {
             if destination.is_set() && !ids.contains(&destination.id()) {
-                destination.remove(desk);
+                destination.remove(context);
             }
         });
         self.destinations.retain(|destination| !destination.is_gone());
@@ -265,10 +268,10 @@ impl Appliance {
                 Some(index) => old.remove(index),
                 None => Destination::new(target.clone()),
             };
-            let (_, mut desk) = self.split(now);
-            destination.retarget(&mut desk, target, sending);
+            let (_, mut context) = self.split(now);
+            destination.retarget(&mut context, target, sending);
             if sending {
-                destination.go_live(&mut desk);
+                destination.go_live(&mut context);
             }
             self.destinations.push(destination);
         }
@@ -279,9 +282,9 @@ impl Appliance {
     /// Settings that change faster than servers close: the oldest connections are cut.
     fn bound_closing(&mut self, now: Duration) {
         let mut surplus = self.destinations.len().saturating_sub(DESTINATIONS_HELD_MAX);
-        self.each(now, |destination, desk| {
+        self.each(now, |destination, context| {
             if surplus > 0 && destination.is_removed_and_closing() {
-                destination.force_close(desk);
+                destination.force_close(context);
                 surplus -= 1;
             }
         });
@@ -290,8 +293,8 @@ impl Appliance {
     fn pipeline(&mut self, now: Duration, what: PipelineEvent) {
         match (self.engine, what) {
             (Engine::Running, PipelineEvent::FirstKey) => self.first_key(now),
-            (Engine::Running, PipelineEvent::Error { fault, said }) => {
-                self.pipeline_failed(now, Cause::Pipeline(fault), &said);
+            (Engine::Running, PipelineEvent::Error { fault, message }) => {
+                self.pipeline_failed(now, Cause::Pipeline(fault), &message);
             }
             (Engine::Running, PipelineEvent::Ended) => {
                 let cause = Cause::Pipeline(PipelineFault::Internal);
@@ -309,24 +312,24 @@ impl Appliance {
             on_air.first_key_by = None;
             on_air.sending_since.get_or_insert(now);
             for source in [Source::Camera, Source::Microphone] {
-                self.source(now, source, self.sight(source).delivers());
+                self.source(now, source, self.known(source).delivers());
             }
-            self.each(now, |destination, desk| destination.go_live(desk));
+            self.each(now, |destination, context| destination.go_live(context));
         }
     }
 
     /// Once the stream has begun, the pipeline is restarted under it; a second failure within
     /// [`PIPELINE_FAILURE_FORGOTTEN_AFTER`] ends the broadcast. It goes on later, see `try_again`.
-    fn pipeline_failed(&mut self, now: Duration, cause: Cause, said: &str) {
+    fn pipeline_failed(&mut self, now: Duration, cause: Cause, message: &str) {
         let Mode::OnAir(on_air) = self.mode else { return };
         if let Some(source) = cause.source() {
-            self.source(now, source, self.sight(source).failed());
+            self.source(now, source, self.known(source).failed());
         }
         let long_ago = |at| now.saturating_sub(at) >= PIPELINE_FAILURE_FORGOTTEN_AFTER;
         let recently = on_air.restarted.is_some_and(|at| !long_ago(at));
         let mut sentence = cause.sentence().to_owned();
-        if !said.is_empty() {
-            sentence = format!("{sentence}: {}", bounded(said));
+        if !message.is_empty() {
+            sentence = format!("{sentence}: {}", bounded(message));
         }
         if on_air.sending_since.is_none() || recently {
             let proven = on_air.sending_since.is_some_and(long_ago);
@@ -368,7 +371,7 @@ impl Appliance {
     fn try_again(&mut self, now: Duration, cause: Cause, because: &str) {
         self.destinations.iter_mut().for_each(Destination::go_on);
         if !self.destinations.iter().any(Destination::has_hope) {
-            self.latch(false);
+            self.persist_live(false);
             self.rest(&self.hopeless());
         } else if self.obstacle().is_some() {
             self.mode = self.fault(now, cause);
@@ -389,20 +392,20 @@ impl Appliance {
         self.engine = Engine::Running;
         self.run += 1;
         self.act(Action::Pipeline(PipelineOrder::Start { run: self.run }));
-        self.latch(true);
+        self.persist_live(true);
     }
 
     fn end_broadcast(&mut self, now: Duration, then: Then, because: &str) {
         self.because = because.to_owned();
         self.mode = Mode::Stopping { deadline: now + STOPPING_TIMEOUT, then };
-        self.each(now, |destination, desk| destination.stop(desk));
+        self.each(now, |destination, context| destination.stop(context));
         self.engine = Engine::Ending;
         self.act(Action::Pipeline(PipelineOrder::Stop));
     }
 
     /// The deadline of a stop has come: what is still open is given up.
     fn force_rest(&mut self, now: Duration) {
-        self.each(now, |destination, desk| destination.force_close(desk));
+        self.each(now, |destination, context| destination.force_close(context));
         if self.engine == Engine::Ending {
             self.engine = Engine::Off;
             self.note("the pipeline did not end in time".to_owned());
@@ -415,7 +418,7 @@ impl Appliance {
             Then::Rest => self.mode = self.resting(),
             Then::Fault(cause) => {
                 self.mode = self.fault(now, cause);
-                if self.latched {
+                if self.to_be_live {
                     let wait_s = backoff::after_fault(self.faults).as_secs();
                     self.because = format!("{}; tried again in {wait_s} s", self.because);
                 }
@@ -428,8 +431,9 @@ impl Appliance {
             Then::GoLive => {
                 self.mode = self.resting();
                 if let GoLive::Refused(why) = self.go_live(now, "asked for while stopping") {
-                    self.latch(false);
+                    self.persist_live(false);
                     self.act(Action::Show(Indication::Refused));
+                    let why = why.sentence();
                     self.note(format!("going live again was asked for, but {why}"));
                 }
             }
@@ -446,11 +450,11 @@ impl Appliance {
     }
 
     fn fault(&self, now: Duration, cause: Cause) -> Mode {
-        let look_again = self.latched.then(|| now + backoff::after_fault(self.faults));
-        Mode::Fault { cause, look_again }
+        let retry_at = self.to_be_live.then(|| now + backoff::after_fault(self.faults));
+        Mode::Fault { cause, retry_at }
     }
 
-    /// Brings the mode in line with facts and destinations, then tells what changed. Each round
+    /// Brings the mode in line with facts and destinations, then reports what changed. Each round
     /// makes one step, and no chain of steps is longer than stop, closed, live again, stop.
     fn settle(&mut self, now: Duration) {
         const STEPS_MAX: usize = 8;
@@ -472,7 +476,7 @@ impl Appliance {
         match self.mode {
             Mode::OnAir(_) if !self.destinations.iter().any(Destination::has_hope) => {
                 let because = self.hopeless();
-                self.latch(false);
+                self.persist_live(false);
                 self.end_broadcast(now, Then::Rest, &because);
             }
             Mode::Stopping { then, .. }
@@ -485,7 +489,7 @@ impl Appliance {
                 self.mode = self.resting();
                 "the settings changed".clone_into(&mut self.because);
             }
-            Mode::Ready if self.latched && self.obstacle().is_none() => {
+            Mode::Ready if self.to_be_live && self.obstacle().is_none() => {
                 self.begin_broadcast(now, "live when the power went");
             }
             _ => return false,
@@ -493,7 +497,7 @@ impl Appliance {
         true
     }
 
-    /// Tells consoles, lights and the service manager what is different from the last time.
+    /// Reports to watchers, lights and the service manager what is different from the last time.
     fn report(&mut self, now: Duration) {
         let set = self.destinations.iter().filter(|d| d.is_set());
         let accepted = (set.clone().filter(|d| d.is_accepted()).count(), set.count());
@@ -505,7 +509,7 @@ impl Appliance {
                 self.because = because;
             }
             let because = self.because.clone();
-            self.say_changed(Change::Box { from, to: mode, because });
+            self.report_change(Change::Box { from, to: mode, because });
         }
         let recount = accepted != std::mem::replace(&mut self.reported.accepted, accepted);
         if mode != from || (recount && mode == Shown::Live) {
@@ -522,40 +526,40 @@ impl Appliance {
         }
     }
 
-    // ── hands ─────────────────────────────────────────────────────────────────────────────────
+    // ── helpers ─────────────────────────────────────────────────────────────────────────────────
 
     /// Lets every destination handle something.
-    fn each(&mut self, now: Duration, mut what: impl FnMut(&mut Destination, &mut Desk<'_>)) {
-        let (destinations, mut desk) = self.split(now);
+    fn each(&mut self, now: Duration, mut what: impl FnMut(&mut Destination, &mut Context<'_>)) {
+        let (destinations, mut context) = self.split(now);
         for destination in destinations {
-            what(destination, &mut desk);
+            what(destination, &mut context);
         }
     }
 
-    fn split(&mut self, now: Duration) -> (&mut Vec<Destination>, Desk<'_>) {
-        let desk = Desk {
+    fn split(&mut self, now: Duration) -> (&mut Vec<Destination>, Context<'_>) {
+        let context = Context {
             now,
             clock: self.facts.clock,
             rng: &mut self.rng,
             attempts: &mut self.attempts,
             actions: &mut self.actions,
         };
-        (&mut self.destinations, desk)
+        (&mut self.destinations, context)
     }
 
-    fn latch(&mut self, live: bool) {
-        if live != self.latched {
-            self.latched = live;
-            self.act(Action::Latch(live));
+    fn persist_live(&mut self, live: bool) {
+        if live != self.to_be_live {
+            self.to_be_live = live;
+            self.act(Action::PersistLive(live));
         }
     }
 
-    fn note(&mut self, said: String) {
-        self.say_changed(Change::Note { said });
+    fn note(&mut self, message: String) {
+        self.report_change(Change::Note { message });
     }
 
-    fn say_changed(&mut self, change: Change) {
-        self.act(Action::Say { to: To::Everyone, reply: Reply::Changed(change) });
+    fn report_change(&mut self, change: Change) {
+        self.act(Action::Report(change));
     }
 
     fn act(&mut self, action: Action) {

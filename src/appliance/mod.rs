@@ -4,19 +4,18 @@
 //! attempt; that no destination disturbs another one; that a lost camera or microphone ends
 //! nothing; that every wait has a bound and every fault a light and a sentence; and that a stop
 //! comes to rest within two seconds from any state. It knows nothing of GStreamer, sockets,
-//! lights' wiring or files.
+//! lights' wiring, files, settings or consoles.
 //!
 //! ```
 //! use std::time::Duration;
 //! use firstmile::appliance::{Action, Appliance, Event, Setup};
-//! use firstmile::console::Mode;
+//! use firstmile::status::Mode;
 //!
 //! let setup = Setup {
 //!     seed: 1,
-//!     board: "sim".to_owned(),
 //!     start_without_camera: false,
 //!     start_without_microphone: false,
-//!     latched_live: false,
+//!     was_live: false,
 //! };
 //! let mut appliance = Appliance::new(Duration::ZERO, setup);
 //! while appliance.poll_action().is_some() {} // the lights say "starting"
@@ -33,9 +32,9 @@ mod event;
 mod machine;
 mod mode;
 
-pub use action::{Action, Notify, PipelineOrder, PublishOrder, To};
+pub use action::{Action, GoLive, NotLive, Notify, PipelineOrder, PublishOrder, Stop};
 pub use event::{
-    DestinationId, EndKind, Event, LinkChange, PipelineEvent, PipelineFault, Presence,
+    By, DestinationId, EndKind, Event, LinkChange, PipelineEvent, PipelineFault, Presence,
     PublishEvent, Setup, Source, Target,
 };
 pub use machine::Appliance;

@@ -44,10 +44,10 @@ pub(super) enum Mode {
         deadline: Duration,
         then: Then,
     },
-    /// `look_again`: when it is tried again, while the box is to be live.
+    /// `retry_at`: when it is tried again, while the box is to be live.
     Fault {
         cause: Cause,
-        look_again: Option<Duration>,
+        retry_at: Option<Duration>,
     },
     /// `Exit` was given; nothing happens any more.
     Exited,
@@ -79,8 +79,8 @@ pub(super) enum Then {
 
 /// What is known of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sight {
-    /// It was never told of.
+pub(super) enum Known {
+    /// It was never reported.
     Unknown,
     There,
     /// It is said to be there, but could not be opened or was lost: only a try can tell.
@@ -88,29 +88,29 @@ pub(super) enum Sight {
     Gone,
 }
 
-impl Sight {
-    /// Told of it, without a try.
-    pub fn told(self, presence: Presence) -> Sight {
+impl Known {
+    /// It was reported, without a try.
+    pub fn reported(self, presence: Presence) -> Known {
         match (self, presence) {
-            (_, Presence::Lost) => Sight::Gone,
-            (Sight::Failed, Presence::Back | Presence::Unsure) => Sight::Failed,
-            (Sight::Gone, Presence::Unsure) => Sight::Failed,
-            (_, Presence::Back | Presence::Unsure) => Sight::There,
+            (_, Presence::Lost) => Known::Gone,
+            (Known::Failed, Presence::Back | Presence::Unsure) => Known::Failed,
+            (Known::Gone, Presence::Unsure) => Known::Failed,
+            (_, Presence::Back | Presence::Unsure) => Known::There,
         }
     }
 
     /// It could not be opened.
-    pub fn failed(self) -> Sight {
-        if self == Sight::Gone { Sight::Gone } else { Sight::Failed }
+    pub fn failed(self) -> Known {
+        if self == Known::Gone { Known::Gone } else { Known::Failed }
     }
 
-    /// The programme has begun; a source that it began without was told to be lost.
-    pub fn delivers(self) -> Sight {
-        if self == Sight::Failed { Sight::There } else { self }
+    /// The encoder pipeline has begun; a source that it began without was reported to be lost.
+    pub fn delivers(self) -> Known {
+        if self == Known::Failed { Known::There } else { self }
     }
 
     pub fn is_worth_a_try(self) -> bool {
-        matches!(self, Sight::There | Sight::Failed)
+        matches!(self, Known::There | Known::Failed)
     }
 }
 
@@ -136,7 +136,6 @@ impl Cause {
             Cause::Pipeline(PipelineFault::Camera) => "the camera failed",
             Cause::Pipeline(PipelineFault::Microphone) => "the microphone failed",
             Cause::Pipeline(PipelineFault::Encoder) => "the encoder failed",
-            Cause::Pipeline(PipelineFault::NoOutput) => "the encoder delivers nothing",
             Cause::Pipeline(PipelineFault::Internal) => "the pipeline failed",
             Cause::NoFirstKey => "the encoder delivered no key frame in time",
         }
@@ -146,8 +145,7 @@ impl Cause {
         match self {
             Cause::Pipeline(PipelineFault::Camera) => panel::Fault::Camera,
             Cause::Pipeline(PipelineFault::Microphone) => panel::Fault::Microphone,
-            Cause::Pipeline(PipelineFault::Encoder | PipelineFault::NoOutput)
-            | Cause::NoFirstKey => panel::Fault::Encoder,
+            Cause::Pipeline(PipelineFault::Encoder) | Cause::NoFirstKey => panel::Fault::Encoder,
             Cause::Pipeline(PipelineFault::Internal) => panel::Fault::Internal,
         }
     }

@@ -16,7 +16,6 @@ use crate::appliance::LinkChange;
 use crate::board::{CameraDevice, MicrophoneDevice, PictureFormat, Profile};
 use crate::capture::{self, CameraSource, MicrophoneSource};
 use crate::clock::Clock;
-use crate::console;
 use crate::device::{Lights, LogRing, Machine, ServiceManager};
 use crate::limits::BUTTON_HOLD;
 use crate::publish::Target;
@@ -26,6 +25,7 @@ use crate::run::{self as box_loop, Destination, Hands, Input, Memory, Setup};
 use crate::secret::StreamKey;
 use crate::sim::ingest::Server;
 use crate::sim::terminal::{Key, Terminal};
+use crate::status;
 
 use super::exit::{Code, Failure};
 use super::{key, log};
@@ -86,7 +86,7 @@ pub async fn run(args: DemoArgs) -> Result<(), Failure> {
     let machine = Machine::default();
     let setup = Setup { request, destinations, memory: Memory::default(), machine, profile };
     let _ = inputs.send(Input::Network(LinkChange::Up, None)).await;
-    let _ = inputs.send(Input::Clock(console::Clock::Trusted)).await;
+    let _ = inputs.send(Input::Clock(status::Clock::Trusted)).await;
     let (view, watched) = watch::channel(None);
     let running =
         box_loop::run(clock, setup, hands(terminal.clone()), (inputs.clone(), received), view);

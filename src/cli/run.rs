@@ -18,7 +18,7 @@ use crate::device::{
     network, restarts,
 };
 use crate::run::{self as box_loop, Hands, Input, Memory, Setup};
-use crate::{board, config, console, limits};
+use crate::{board, config, limits, status};
 
 use super::board::BoardArgs;
 use super::exit::{Code, Failure};
@@ -160,7 +160,7 @@ fn remember(args: &RunArgs) -> Memory {
         tracing::error!("{error}");
         config::Partial::default()
     });
-    Memory { sources, stored, is_whole, latched_live: store.latched(), store: Some(store) }
+    Memory { sources, stored, is_whole, was_live: store.was_live(), store: Some(store) }
 }
 
 fn listen() -> Option<mpsc::Receiver<control::Heard>> {
@@ -177,17 +177,17 @@ fn listen() -> Option<mpsc::Receiver<control::Heard>> {
 fn watch_world(profile: &board::Profile, inputs: &mpsc::Sender<Input>) {
     if profile.compatible.iter().any(|machine| machine == SIMULATED) {
         let _ = inputs.try_send(Input::Network(LinkChange::Up, None));
-        let _ = inputs.try_send(Input::Clock(console::Clock::Trusted));
+        let _ = inputs.try_send(Input::Clock(status::Clock::Trusted));
         return;
     }
     let to_box = inputs.clone();
-    let mut before = console::Link::Down;
+    let mut before = status::Link::Down;
     network::watch(move |interfaces| {
         let link = network::link(&interfaces);
         let change = match (before, link) {
-            (_, console::Link::Down) => LinkChange::Down,
-            (console::Link::Down, console::Link::Up) => LinkChange::Up,
-            (console::Link::Up, console::Link::Up) => LinkChange::Changed,
+            (_, status::Link::Down) => LinkChange::Down,
+            (status::Link::Down, status::Link::Up) => LinkChange::Up,
+            (status::Link::Up, status::Link::Up) => LinkChange::Changed,
         };
         before = link;
         let _ = to_box.blocking_send(Input::Network(change, Some(interfaces)));
@@ -197,8 +197,8 @@ fn watch_world(profile: &board::Profile, inputs: &mpsc::Sender<Input>) {
 
 /// A clock that was once right stays so.
 async fn watch_clock(inputs: mpsc::Sender<Input>) {
-    while network::clock() == console::Clock::Untrusted {
+    while network::clock() == status::Clock::Untrusted {
         tokio::time::sleep(limits::CLOCK_LOOK_INTERVAL).await;
     }
-    let _ = inputs.send(Input::Clock(console::Clock::Trusted)).await;
+    let _ = inputs.send(Input::Clock(status::Clock::Trusted)).await;
 }

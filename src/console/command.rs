@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use super::table::COMMANDS;
 use crate::spelling::changes;
+use crate::status::StickImport;
 
 /// What somebody at a console asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,18 +116,7 @@ pub enum Service {
         machine: bool,
     },
     /// What the import of a USB stick has come to.
-    Stick(Stick),
-}
-
-/// How far the import of a USB stick is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stick {
-    /// It is being read.
-    Working,
-    /// Its settings hold, and it may be pulled out.
-    Accepted,
-    /// Nothing was changed, and it may be pulled out.
-    Refused,
+    Stick(StickImport),
 }
 
 /// Something typed that may hold a secret, such as an address with a password: never part of a

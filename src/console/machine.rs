@@ -46,8 +46,8 @@ fn flatten(name: &str, value: &Value, lines: &mut Vec<String>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::reply::{Change, Checked, CheckedServer, Phase};
     use super::*;
+    use crate::status::{Change, Checked, CheckedServer, Phase};
 
     #[test]
     fn a_block_says_yes_or_no_then_its_values_then_nothing() {
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn words_of_a_server_cannot_forge_a_line_or_a_block() {
-        let change = Change::Note { said: "x\r\n\r\nACK\r\nmode: live".to_owned() };
+        let change = Change::Note { message: "x\r\n\r\nACK\r\nmode: live".to_owned() };
         let block = render(&Reply::Changed(change));
         assert_eq!(block.last().map(String::as_str), Some(""));
         assert_eq!(block.iter().filter(|line| line.is_empty()).count(), 1);

@@ -29,15 +29,10 @@ mod table;
 mod text;
 
 pub use command::{
-    Argument, Command, Entry, ParseError, Problem, Service, Stick, Typed, Words, help, parse,
+    Argument, Command, Entry, ParseError, Problem, Service, Typed, Words, help, parse,
 };
 pub use line::{Input, LineEditor};
 pub use rate::Allowance;
-pub use reply::{
-    About, BlackBox, Change, ChannelNumbers, Checked, CheckedServer, ClientId, Clock,
-    DestinationState, DestinationStatus, DropNumbers, EncoderNumbers, Facts, Interface, LastEnd,
-    LevelNumbers, Link, MACHINE_VERSION, Mode, Network, PastEvent, PastNumbers, PastSample, Phase,
-    Reply, ReplyMode, SendNumbers, Server, SettingLine, Status, prompt,
-};
+pub use reply::{ClientId, MACHINE_VERSION, Reply, ReplyMode, prompt};
 pub use session::{Said, Session};
 pub use table::{COMMANDS, SECRETS};

@@ -9,12 +9,13 @@ use zeroize::{Zeroize as _, Zeroizing};
 use super::command::{Command, Service, Typed, parse};
 use super::line::{Input, LineEditor};
 use super::rate::Allowance;
-use super::reply::{About, Mode, Reply, prompt};
+use super::reply::{Reply, prompt};
 use super::text;
 use crate::limits::{
     CONSOLE_HELD_BYTES_MAX, CONSOLE_LINE_BYTES_MAX, PIN_IDLE, PIN_TRIES_FREE, PIN_WAIT_FIRST,
     PIN_WAIT_MAX,
 };
+use crate::status::{About, Change, Mode};
 
 /// What somebody at the terminal wants done.
 #[derive(Debug, PartialEq, Eq)]
@@ -222,7 +223,7 @@ impl Session {
                 self.ask_pin();
             }
             [FORGOTTEN, ..] => self.reply(&Reply::text([
-                "this forgets all settings, keys and the PIN; say `factory-reset yes` to do it",
+                "this erases all settings, keys and the PIN; say `factory-reset yes` to do it",
             ])),
             _ if now < self.no_pin_before => {
                 let wait = self.no_pin_before - now;
@@ -338,7 +339,7 @@ impl Session {
     fn tell_not_shown(&mut self, now: Duration) {
         if self.not_shown > 0 {
             let told = format!("… {} changes not shown; see `status`", self.not_shown);
-            let told = self.rendered(&Reply::Changed(super::Change::Note { said: told }));
+            let told = self.rendered(&Reply::Changed(Change::Note { message: told }));
             if self.show_unasked(now, told) {
                 self.not_shown = 0;
             }

@@ -1,15 +1,16 @@
 //! The table of commands: one entry owns a command's name, arguments, help and parser.
 
 use super::command::{
-    Argument, Command, Entry, ParseError, Problem, Service, Stick, Typed, Words, take_entry,
+    Argument, Command, Entry, ParseError, Problem, Service, Typed, Words, take_entry,
 };
+use crate::status::StickImport;
 
 /// Every command, in the order of the help.
 pub static COMMANDS: &[Entry] = &[
     Entry {
         name: "help",
         arguments: "[COMMAND]",
-        short: "say what can be said here, or what one command does",
+        short: "show help, or what one command does",
         long: "`?` is the same. Tab completes command names; the arrow keys bring back earlier lines.",
         example: "help",
         argument: Argument::None,
@@ -18,9 +19,9 @@ pub static COMMANDS: &[Entry] = &[
     Entry {
         name: "status",
         arguments: "",
-        short: "say what the box is doing",
+        short: "show what the box is doing",
         long: "Shows the state of the box, of camera, microphone, network and clock, and of every \
-               destination with the reason of its last end. Answers in every state.",
+               destination with the reason of its last disconnect. Answers in every state.",
         example: "status",
         argument: Argument::None,
         parse: |words| words.end(Command::Status),
@@ -64,7 +65,7 @@ pub static COMMANDS: &[Entry] = &[
     Entry {
         name: "about",
         arguments: "",
-        short: "say product, version and board",
+        short: "show product, version and board",
         long: "Have this ready when asking for help.",
         example: "about",
         argument: Argument::None,
@@ -122,7 +123,7 @@ pub static COMMANDS: &[Entry] = &[
         arguments: "[NAME]",
         short: "try a destination without going live",
         long: "Finds the server, connects and verifies its certificate, and does the same with the \
-               backup server if there is one. The key is tried only when going live.",
+               backup server if there is one. The stream key is tested only when going live.",
         example: "check youtube",
         argument: Argument::Destination,
         parse: |words| maybe_named(words, |name| Service::Check { name }),
@@ -131,8 +132,8 @@ pub static COMMANDS: &[Entry] = &[
         name: "set",
         arguments: "NAME [VALUE]",
         short: "change a setting",
-        long: "`show` lists the settings and what each may be. What is on air goes on; the picture's \
-               size and rate change with the next broadcast. `set console.pin` and `set \
+        long: "`show` lists the settings and what each may be. What is on air continues; the video's \
+               size and frame rate change with the next broadcast. `set console.pin` and `set \
                wifi.passphrase` ask for the value and do not show it.",
         example: "set video.fps 25",
         argument: Argument::Setting,
@@ -150,8 +151,8 @@ pub static COMMANDS: &[Entry] = &[
     Entry {
         name: "unset",
         arguments: "NAME",
-        short: "take a setting back, so that its default holds",
-        long: "The integrator's file and the board's profile hold the defaults.",
+        short: "reset a setting to its default",
+        long: "The defaults come from the integrator's file and the board's profile.",
         example: "unset video.fps",
         argument: Argument::Setting,
         parse: |words| named(words, |name| Service::Unset { name }),
@@ -178,7 +179,7 @@ pub static COMMANDS: &[Entry] = &[
         name: "devices",
         arguments: "",
         short: "show cameras, microphones and encoders",
-        long: "Says which would be used (*), and why each of the others would not.",
+        long: "Shows which would be used (*), and why each of the others would not.",
         example: "devices",
         argument: Argument::None,
         parse: |words| words.end(Command::Serve(Service::Devices)),
@@ -186,7 +187,7 @@ pub static COMMANDS: &[Entry] = &[
     Entry {
         name: "levels",
         arguments: "",
-        short: "show how loud the sound is, and if the picture is black",
+        short: "show how loud the audio is, and if the video is black",
         long: "In decibels below full scale: speech is right when its peaks reach -12 to -6. It is \
                measured while the box is on air.",
         example: "levels",
@@ -235,8 +236,8 @@ pub static COMMANDS: &[Entry] = &[
     Entry {
         name: "stick",
         arguments: "working|accepted|refused",
-        short: "show on the lights what a USB stick has come to",
-        long: "The import of a USB stick says this.",
+        short: "show on the lights what became of a USB stick",
+        long: "The import of a USB stick sends this.",
         example: "stick accepted",
         argument: Argument::None,
         parse: parse_stick,
@@ -244,7 +245,7 @@ pub static COMMANDS: &[Entry] = &[
     Entry {
         name: "factory-reset",
         arguments: "[yes]",
-        short: "forget all settings and stream keys",
+        short: "erase all settings and stream keys",
         long: "`factory-reset yes` does it; a broadcast ends. The integrator's file stays. It may \
                also be typed in place of a forgotten PIN.",
         example: "factory-reset",
@@ -254,7 +255,7 @@ pub static COMMANDS: &[Entry] = &[
     Entry {
         name: "reboot",
         arguments: "[yes]",
-        short: "start the machine anew",
+        short: "restart the machine",
         long: "`reboot yes` does it. A box that was live goes live again by itself.",
         example: "reboot",
         argument: Argument::None,
@@ -262,7 +263,7 @@ pub static COMMANDS: &[Entry] = &[
     },
 ];
 
-/// Settings beside stream keys that are never typed where they can be seen.
+/// Settings besides stream keys that are never typed where they can be seen.
 pub const SECRETS: [&str; 2] = ["console.pin", "wifi.passphrase"];
 
 fn serve(words: Words<'_>, service: Service) -> Result<Command, ParseError> {
@@ -323,9 +324,9 @@ fn parse_mode(mut words: Words<'_>) -> Result<Command, ParseError> {
 
 fn parse_stick(mut words: Words<'_>) -> Result<Command, ParseError> {
     let stick = match words.choice(&["working", "accepted", "refused"])? {
-        0 => Stick::Working,
-        1 => Stick::Accepted,
-        _ => Stick::Refused,
+        0 => StickImport::Working,
+        1 => StickImport::Accepted,
+        _ => StickImport::Refused,
     };
     serve(words, Service::Stick(stick))
 }

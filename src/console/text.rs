@@ -1,8 +1,9 @@
 //! Replies as lines for people.
 
-use super::reply::{
-    About, BlackBox, Change, Checked, Clock, DestinationState, DestinationStatus, DropNumbers,
-    EncoderNumbers, LevelNumbers, Link, Mode, Network, Reply, ReplyMode, SendNumbers, SettingLine,
+use super::reply::{Reply, ReplyMode};
+use crate::status::{
+    About, BlackBox, Change, Checked, Clock, DestinationState, DestinationStatus, DropStats,
+    EncoderStats, LevelStats, Link, Mode, Network, PastStats, Phase, SendStats, SettingLine,
     Status,
 };
 
@@ -21,7 +22,7 @@ pub(super) fn render(reply: &Reply) -> Vec<String> {
         Reply::About(about) => about_lines(about),
         Reply::Devices { lines, .. } => lines.clone(),
         Reply::Levels(levels) => match level_lines(levels) {
-            lines if lines.is_empty() => vec!["nothing has been heard yet".to_owned()],
+            lines if lines.is_empty() => vec!["nothing has been measured yet".to_owned()],
             lines => lines,
         },
         Reply::Mode(ReplyMode::Text) => vec!["text mode".to_owned()],
@@ -99,8 +100,8 @@ fn link_word(link: Link) -> &'static str {
 
 fn clock_word(clock: Clock) -> &'static str {
     match clock {
-        Clock::Trusted => "trusted",
-        Clock::Untrusted => "not trusted yet",
+        Clock::Trusted => "synchronized",
+        Clock::Untrusted => "not synchronized (waiting for NTP)",
     }
 }
 
@@ -130,8 +131,7 @@ fn network_lines(network: &Network) -> Vec<String> {
 }
 
 fn checked_lines(checked: &Checked) -> Vec<String> {
-    let phase =
-        |phase: &super::reply::Phase| format!("{:14} ok {:6} ms", phase.name, phase.took_ms);
+    let phase = |phase: &Phase| format!("{:14} ok {:6} ms", phase.name, phase.took_ms);
     let mut lines = Vec::new();
     for tried in &checked.servers {
         if checked.servers.len() > 1 {
@@ -139,54 +139,54 @@ fn checked_lines(checked: &Checked) -> Vec<String> {
         }
         lines.extend(tried.phases.iter().map(phase));
         lines.push(match &tried.failure {
-            None => "reachable and trusted; the key is tried only when going live".to_owned(),
+            None => "server OK; stream key not tested".to_owned(),
             Some(why) => format!("error: {why}"),
         });
     }
     lines
 }
 
-/// The encoder in one line, and pictures that it never got in another.
-fn encoder_lines(numbers: &EncoderNumbers) -> Vec<String> {
+/// The encoder in one line, and frames that it never got in another.
+fn encoder_lines(stats: &EncoderStats) -> Vec<String> {
     let mut made = vec![
-        format!("{} of {} kb/s", numbers.actual_kbps, numbers.target_kbps),
-        format!("{:.1} frames/s", numbers.frames_per_s),
-        format!("{} frames by {}", numbers.frames, numbers.name),
+        format!("{} of {} kb/s", stats.actual_kbps, stats.target_kbps),
+        format!("{:.1} frames/s", stats.frames_per_s),
+        format!("{} frames by {}", stats.frames, stats.name),
     ];
-    if numbers.restarts > 0 {
-        made.push(format!("set up anew {}", counted(numbers.restarts, "time")));
+    if stats.restarts > 0 {
+        made.push(format!("restarted {}", counted(stats.restarts, "time")));
     }
     let mut lost = Vec::new();
-    if numbers.pictures_broken > 0 {
-        lost.push(format!("{} came broken", numbers.pictures_broken));
+    if stats.frames_broken > 0 {
+        lost.push(format!("{} corrupt from the camera", stats.frames_broken));
     }
-    if numbers.pictures_skipped > 0 {
-        lost.push(format!("{} left out by a slow encoder", numbers.pictures_skipped));
+    if stats.frames_skipped > 0 {
+        lost.push(format!("{} skipped: encoder overloaded", stats.frames_skipped));
     }
     let mut lines = vec![format!("encoder      {}", made.join(", "))];
     if !lost.is_empty() {
-        lines.push(format!("pictures     {}", lost.join(", ")));
+        lines.push(format!("frames       {}", lost.join(", ")));
     }
     lines
 }
 
-/// The sound in one line, and a picture that is black, or a card that drifts, in another.
-fn level_lines(levels: &LevelNumbers) -> Vec<String> {
-    let mut sound: Vec<String> = levels
+/// The audio in one line, and a video that is black in another.
+fn level_lines(levels: &LevelStats) -> Vec<String> {
+    let mut audio: Vec<String> = levels
         .channels
         .iter()
         .map(|level| format!("{:.1} dBFS (peak {:.1})", level.rms_dbfs, level.peak_dbfs))
         .collect();
     let long_ms = |ms: &u64| *ms >= 1_000;
     let silent = levels.silent_for_ms.filter(long_ms);
-    sound.extend(silent.map(|ms| format!("silent for {}", clock_time(ms))));
-    sound.extend(levels.microphone_drift_ppm.map(|ppm| format!("clock {ppm:+} ppm")));
+    audio.extend(silent.map(|ms| format!("silent for {}", clock_time(ms))));
+    audio.extend(levels.microphone_drift_ppm.map(|ppm| format!("clock {ppm:+} ppm")));
     let black = levels.black_for_ms.filter(long_ms);
     let mut lines = Vec::new();
-    if !sound.is_empty() {
-        lines.push(format!("sound        {}", sound.join(", ")));
+    if !audio.is_empty() {
+        lines.push(format!("audio        {}", audio.join(", ")));
     }
-    lines.extend(black.map(|ms| format!("picture      black for {}", clock_time(ms))));
+    lines.extend(black.map(|ms| format!("video        black for {}", clock_time(ms))));
     lines
 }
 
@@ -211,43 +211,51 @@ fn destination_lines(destination: &DestinationStatus) -> Vec<String> {
     }
     let mut lines = vec![format!("{:12} {}", destination.name, words.join(", "))];
     if let Some(end) = &destination.last_end {
-        let said = if end.said.is_empty() { String::new() } else { format!(": {}", end.said) };
-        lines.push(format!("{:12}   last end {} ago: {}{said}", "", seconds(end.ago_ms), end.kind));
+        let said =
+            if end.message.is_empty() { String::new() } else { format!(": {}", end.message) };
+        lines.push(format!(
+            "{:12}   last disconnect {} ago: {}{said}",
+            "",
+            seconds(end.ago_ms),
+            end.kind
+        ));
     }
-    lines.extend(destination.numbers.as_ref().map(numbers_line));
+    lines.extend(destination.stats.as_ref().map(stats_line));
     lines
 }
 
-fn numbers_line(numbers: &SendNumbers) -> String {
-    let rtt = numbers.rtt_ms.map_or(String::new(), |ms| format!(", round trip {ms} ms"));
-    let DropNumbers { video_disposable, video_delta, video_key, audio } = numbers.dropped;
-    let kinds = match numbers.frames_dropped {
+fn stats_line(stats: &SendStats) -> String {
+    let rtt = stats.rtt_ms.map_or(String::new(), |ms| format!(", round trip {ms} ms"));
+    let DropStats { video_disposable, video_delta, video_key, audio } = stats.dropped;
+    let kinds = match stats.frames_dropped {
         0 => String::new(),
         _ => format!(
-            " ({video_disposable} disposable, {video_delta} delta, {video_key} key, {audio} sound)"
+            " ({video_disposable} disposable, {video_delta} delta, {video_key} key, {audio} audio)"
         ),
     };
     format!(
-        "{:12}   {} kb/s sent, {} kb/s acknowledged, can bear {} kb/s, {} frames, \
+        "{:12}   {} kb/s sent, {} kb/s acknowledged, target {} kb/s, {} frames, \
          {} dropped{kinds}, {} ms ({} bytes) waiting, {} bytes on the way{rtt}",
         "",
-        numbers.sent_kbps,
-        numbers.acknowledged_kbps,
-        numbers.target_kbps,
-        numbers.frames_sent,
-        numbers.frames_dropped,
-        numbers.queue_ms,
-        numbers.queue_bytes,
-        numbers.unacknowledged_bytes,
+        stats.sent_kbps,
+        stats.acknowledged_kbps,
+        stats.target_kbps,
+        stats.frames_sent,
+        stats.frames_dropped,
+        stats.queue_ms,
+        stats.queue_bytes,
+        stats.unacknowledged_bytes,
     )
 }
 
-/// Events and numbers in the order of time; of the numbers one second in ten.
+/// Events and figures in the order of time; of the figures one second in ten.
 fn black_box_lines(past: &BlackBox) -> Vec<String> {
     const SHOWN_MS: u64 = 10_000;
     let ago = |ms: u64| format!("-{:>7}", seconds(ms));
     let mut lines: Vec<(u64, String)> = Vec::new();
-    lines.extend(past.events.iter().map(|e| (e.ago_ms, format!("{}  {}", ago(e.ago_ms), e.said))));
+    lines.extend(
+        past.events.iter().map(|e| (e.ago_ms, format!("{}  {}", ago(e.ago_ms), e.message))),
+    );
     let mut shown = None;
     for sample in &past.samples {
         if shown.is_some_and(|last: u64| sample.ago_ms + SHOWN_MS > last) {
@@ -263,10 +271,10 @@ fn black_box_lines(past: &BlackBox) -> Vec<String> {
                 sample.encoder_target_kbps
             ),
         ));
-        let line = |d: &super::reply::PastNumbers| {
+        let line = |d: &PastStats| {
             let rtt = d.rtt_ms.map_or(String::new(), |ms| format!(", round trip {ms} ms"));
             let said = format!(
-                "{}  {}: {} kb/s sent, {} acknowledged, can bear {}, {} ms waiting, {} bytes on \
+                "{}  {}: {} kb/s sent, {} acknowledged, target {}, {} ms waiting, {} bytes on \
                  the way, {} dropped{rtt}",
                 ago(sample.ago_ms),
                 d.name,
@@ -298,7 +306,7 @@ fn change_line(change: &Change) -> String {
         }
         Change::Source { name, present: true } => format!("{name}: back"),
         Change::Source { name, present: false } => format!("{name}: lost"),
-        Change::Note { said } => said.clone(),
+        Change::Note { message } => message.clone(),
     }
 }
 
@@ -318,8 +326,8 @@ fn counted(count: u64, what: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::reply::{ChannelNumbers, Facts, LastEnd};
     use super::*;
+    use crate::status::{ChannelStats, Facts, LastEnd};
 
     fn status() -> Status {
         let accepted = DestinationStatus {
@@ -335,17 +343,13 @@ mod tests {
             live_for_ms: Some(3_723_000),
             reconnects: 0,
             last_end: None,
-            numbers: Some(SendNumbers {
+            stats: Some(SendStats {
                 target_kbps: 4_000,
                 sent_kbps: 3_950,
                 acknowledged_kbps: 3_940,
                 frames_sent: 1_000,
                 frames_dropped: 3,
-                dropped: DropNumbers {
-                    video_disposable: 2,
-                    video_delta: 1,
-                    ..DropNumbers::default()
-                },
+                dropped: DropStats { video_disposable: 2, video_delta: 1, ..DropStats::default() },
                 queue_ms: 40,
                 queue_bytes: 20_000,
                 acknowledged_bytes: 5_000_000,
@@ -365,33 +369,33 @@ mod tests {
             reconnects: 1,
             last_end: Some(LastEnd {
                 kind: "unreachable",
-                said: "no route\nto host".to_owned(),
+                message: "no route\nto host".to_owned(),
                 ago_ms: 70_000,
             }),
-            numbers: None,
+            stats: None,
             ..accepted.clone()
         };
         Status {
             mode: Mode::Live,
             for_ms: 3_723_400,
             because: "a accepted the stream".to_owned(),
-            note: Some("a power cut would not find the box as it is: disk full".to_owned()),
+            note: Some("could not save the live state: disk full".to_owned()),
             facts: Facts { camera: true, microphone: false, link: Link::Up, clock: Clock::Trusted },
             settings_faults: vec!["box.toml:3:1: video.fpps: does not exist".to_owned()],
-            encoder: Some(EncoderNumbers {
+            encoder: Some(EncoderStats {
                 name: "x264enc".to_owned(),
                 target_kbps: 4_000,
                 actual_kbps: 3_960,
                 frames_per_s: 29.97,
                 frames: 111_000,
                 restarts: 1,
-                pictures_broken: 3,
-                pictures_skipped: 0,
+                frames_broken: 3,
+                frames_skipped: 0,
             }),
-            levels: Some(LevelNumbers {
+            levels: Some(LevelStats {
                 channels: vec![
-                    ChannelNumbers { peak_dbfs: -6.02, rms_dbfs: -20.7 },
-                    ChannelNumbers { peak_dbfs: -96.0, rms_dbfs: -96.0 },
+                    ChannelStats { peak_dbfs: -6.02, rms_dbfs: -20.7 },
+                    ChannelStats { peak_dbfs: -96.0, rms_dbfs: -96.0 },
                 ],
                 silent_for_ms: Some(700),
                 black_for_ms: Some(72_300),
@@ -408,20 +412,20 @@ mod tests {
             text,
             "state        live for 1:02:03\n\
              because      a accepted the stream\n\
-             note         a power cut would not find the box as it is: disk full\n\
+             note         could not save the live state: disk full\n\
              camera       present\n\
              microphone   absent\n\
              network      up\n\
-             clock        trusted\n\
+             clock        synchronized\n\
              settings     box.toml:3:1: video.fpps: does not exist\n\
-             encoder      3960 of 4000 kb/s, 30.0 frames/s, 111000 frames by x264enc, set up anew 1 time\n\
-             pictures     3 came broken\n\
-             sound        -20.7 dBFS (peak -6.0), -96.0 dBFS (peak -96.0), clock -34 ppm\n\
-             picture      black for 0:01:12\n\
+             encoder      3960 of 4000 kb/s, 30.0 frames/s, 111000 frames by x264enc, restarted 1 time\n\
+             frames       3 corrupt from the camera\n\
+             audio        -20.7 dBFS (peak -6.0), -96.0 dBFS (peak -96.0), clock -34 ppm\n\
+             video        black for 0:01:12\n\
              a            accepted, live for 1:02:03\n\
-             \x20              3950 kb/s sent, 3940 kb/s acknowledged, can bear 4000 kb/s, 1000 frames, 3 dropped (2 disposable, 1 delta, 0 key, 0 sound), 40 ms (20000 bytes) waiting, 12000 bytes on the way, round trip 23 ms\n\
+             \x20              3950 kb/s sent, 3940 kb/s acknowledged, target 4000 kb/s, 1000 frames, 3 dropped (2 disposable, 1 delta, 0 key, 0 audio), 40 ms (20000 bytes) waiting, 12000 bytes on the way, round trip 23 ms\n\
              b            waiting, next attempt in 1.9 s, 3 failures, 1 reconnect\n\
-             \x20              last end 0:01:10 ago: unreachable: no route to host"
+             \x20              last disconnect 0:01:10 ago: unreachable: no route to host"
         );
     }
 
@@ -434,7 +438,7 @@ mod tests {
         assert_eq!(value["settings_faults"][0], "box.toml:3:1: video.fpps: does not exist");
         assert_eq!(value["destinations"][1]["state"], "waiting");
         assert_eq!(value["destinations"][1]["next_attempt_in_ms"], 1_930);
-        assert_eq!(value["destinations"][0]["numbers"]["rtt_ms"], 23);
+        assert_eq!(value["destinations"][0]["stats"]["rtt_ms"], 23);
         assert!(!json.contains('\n'), "one line each");
     }
 
@@ -469,7 +473,7 @@ mod tests {
 
     #[test]
     fn words_of_a_server_cannot_move_the_cursor() {
-        let change = Change::Note { said: "evil \x1b[2J\r\nstop".to_owned() };
+        let change = Change::Note { message: "evil \x1b[2J\r\nstop".to_owned() };
         let text = Reply::Changed(change).render_text();
         assert_eq!(text, ["evil  [2J  stop"]);
     }

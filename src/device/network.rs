@@ -14,7 +14,7 @@ use nix::sys::socket::{
     AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, socket,
 };
 
-use crate::console::{Clock, Interface, Link};
+use crate::status::{Clock, Interface, Link};
 
 /// Links, addresses and routes, IPv4 and IPv6 (`RTMGRP_*` in linux/rtnetlink.h).
 const GROUPS: u32 = 0x1 | 0x10 | 0x100 | 0x40 | 0x400;

@@ -1,4 +1,4 @@
-//! The store: settings, keys and the go-live latch, kept across power cuts.
+//! The store: settings, keys and the live state, kept across power cuts.
 //!
 //! A file is replaced by writing a new one, `fsync`, `rename`, `fsync` of the folder; the two copies
 //! are replaced one after the other, keys before settings, and the good copy last. After any power
@@ -16,7 +16,7 @@ use crate::limits::BLACK_BOXES_KEPT;
 /// The file in which a new one is written before it takes its name.
 const NEW: &str = "new";
 /// The file that says whether the box was live.
-const LATCH: &str = "latch";
+const LIVE_STATE: &str = "latch";
 /// What the editor of `nmcli` kept of its lines, the Wi-Fi passphrase among them, when the folder was
 /// its home: the names before and since NetworkManager 1.52.
 const NMCLI_HISTORY: [&str; 2] = [".nmcli-history", ".cache/nmcli-history"];
@@ -181,7 +181,7 @@ impl<D: Disk> Store<D> {
         }
     }
 
-    /// Forgets settings, keys, the latch and the black boxes, whatever state the store is in.
+    /// Forgets settings, keys, the live state and the black boxes, whatever state the store is in.
     ///
     /// # Errors
     /// [`StoreError::Read`], [`StoreError::Write`] and [`StoreError::Unsure`]; [`StoreError::Left`]
@@ -195,7 +195,7 @@ impl<D: Disk> Store<D> {
             newest = newest.max(sealed.map_or(0, |(generation, _)| generation));
         }
         let stored = self.replace(newest + 1, Partial::default(), None)?;
-        self.put(LATCH, &sealed::seal(0, "idle")).map_err(StoreError::Left)?;
+        self.put(LIVE_STATE, &sealed::seal(0, "idle")).map_err(StoreError::Left)?;
         let black_boxes = (1..=BLACK_BOXES_KEPT).map(black_box);
         let left = NMCLI_HISTORY.map(str::to_owned).into_iter().chain(black_boxes);
         self.remove_all(left).map_err(StoreError::Left)?;
@@ -206,8 +206,8 @@ impl<D: Disk> Store<D> {
     }
 
     /// Whether the box was live when it was last said so; not if nobody ever said.
-    pub fn latched(&self) -> bool {
-        let bytes = self.disk.read(LATCH, SEALED_BYTES_MAX).ok().flatten();
+    pub fn was_live(&self) -> bool {
+        let bytes = self.disk.read(LIVE_STATE, SEALED_BYTES_MAX).ok().flatten();
         bytes.as_deref().and_then(|bytes| sealed::unseal(bytes)).is_some_and(|(_, t)| t == "live")
     }
 
@@ -215,10 +215,10 @@ impl<D: Disk> Store<D> {
     ///
     /// # Errors
     /// [`StoreError::Write`].
-    pub fn latch(&mut self, live: bool) -> Result<(), StoreError> {
+    pub fn persist_live(&mut self, live: bool) -> Result<(), StoreError> {
         let _lock = self.disk.lock().map_err(StoreError::Read)?;
         let word = if live { "live" } else { "idle" };
-        self.put(LATCH, &sealed::seal(0, word)).map_err(StoreError::Write)
+        self.put(LIVE_STATE, &sealed::seal(0, word)).map_err(StoreError::Write)
     }
 
     /// Keeps a black box as the newest of [`BLACK_BOXES_KEPT`]; the oldest one goes.

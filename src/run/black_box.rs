@@ -6,11 +6,12 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::appliance::DestinationId;
-use crate::console::{BlackBox, Mode, PastEvent, PastNumbers, PastSample, SendNumbers};
+
 use crate::limits::{
     BLACK_BOX_EVENT_BYTES_MAX, BLACK_BOX_EVENTS_MAX, BLACK_BOX_KEEP_INTERVAL,
     BLACK_BOX_SAMPLES_MAX, BLACK_BOX_TIME, DESTINATIONS_MAX,
 };
+use crate::status::{BlackBox, Mode, PastEvent, PastSample, PastStats, SendStats};
 
 /// A second of the past.
 #[derive(Debug, Clone, Copy, Default)]
@@ -72,7 +73,7 @@ impl Recorder {
         &mut self,
         now: Duration,
         encoder_kbps: (u32, u32),
-        destinations: impl Iterator<Item = (DestinationId, &'a SendNumbers)>,
+        destinations: impl Iterator<Item = (DestinationId, &'a SendStats)>,
     ) {
         let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
         let (encoder_target_kbps, encoder_kbps) = encoder_kbps;
@@ -120,7 +121,7 @@ impl Recorder {
         let ago_ms = |at| u64::try_from(ago(at).as_millis()).unwrap_or(u64::MAX);
         let events = self.events.iter().filter(|(at, _)| is_recent(*at));
         let samples = self.samples.iter().filter(|sample| is_recent(sample.at));
-        let of = |of: &Of| PastNumbers {
+        let of = |of: &Of| PastStats {
             name: name(of.id).unwrap_or_else(|| format!("number {}, removed", of.id.0)),
             target_kbps: of.target_kbps,
             sent_kbps: of.sent_kbps,
@@ -132,7 +133,7 @@ impl Recorder {
         };
         BlackBox {
             events: events
-                .map(|(at, said)| PastEvent { ago_ms: ago_ms(*at), said: said.clone() })
+                .map(|(at, said)| PastEvent { ago_ms: ago_ms(*at), message: said.clone() })
                 .collect(),
             samples: samples
                 .map(|sample| PastSample {
@@ -159,15 +160,15 @@ impl Recorder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::console::DropNumbers;
+    use crate::status::DropStats;
 
-    const NUMBERS: SendNumbers = SendNumbers {
+    const NUMBERS: SendStats = SendStats {
         target_kbps: 4_000,
         sent_kbps: 3_000,
         acknowledged_kbps: 2_900,
         frames_sent: 1,
         frames_dropped: 2,
-        dropped: DropNumbers { video_disposable: 2, video_delta: 0, video_key: 0, audio: 0 },
+        dropped: DropStats { video_disposable: 2, video_delta: 0, video_key: 0, audio: 0 },
         queue_ms: 30,
         queue_bytes: 1,
         acknowledged_bytes: 1,
@@ -195,7 +196,7 @@ mod tests {
         let read = recorder.read(now, |id| (id.0 == 0).then(|| "main".to_owned()));
         assert_eq!(read.samples.len(), BLACK_BOX_SAMPLES_MAX);
         assert!(read.samples[0].ago_ms <= 600_000 && read.events[0].ago_ms <= 600_000);
-        assert!(read.events.iter().all(|e| e.said.len() <= BLACK_BOX_EVENT_BYTES_MAX));
+        assert!(read.events.iter().all(|e| e.message.len() <= BLACK_BOX_EVENT_BYTES_MAX));
         let first = &read.samples[0].destinations;
         assert_eq!(first.len(), DESTINATIONS_MAX);
         assert_eq!((first[0].name.as_str(), first[1].name.as_str()), ("main", "number 1, removed"));

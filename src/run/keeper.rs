@@ -8,7 +8,7 @@ use crate::config::{Partial, Problem};
 use crate::console::{ClientId, Typed};
 use crate::device::Folder;
 use crate::device::store::{Store, StoreError, Stored};
-use crate::limits::{KEEPER_ORDERS_MAX, LATCH_RETRY_INTERVAL};
+use crate::limits::{KEEPER_ORDERS_MAX, LIVE_STATE_RETRY_INTERVAL};
 
 /// A change that is to be kept.
 pub(super) enum Wish {
@@ -116,7 +116,7 @@ impl<F: FnMut(Told)> Hands<F> {
     fn work(&mut self, received: &Receiver<Order>) {
         loop {
             let order = if self.unlatched {
-                received.recv_timeout(LATCH_RETRY_INTERVAL)
+                received.recv_timeout(LIVE_STATE_RETRY_INTERVAL)
             } else {
                 received.recv().map_err(RecvTimeoutError::from)
             };
@@ -132,7 +132,7 @@ impl<F: FnMut(Told)> Hands<F> {
     /// Tells only when that begins to fail, and when it succeeds again.
     fn write_latch(&mut self) {
         let Some(live) = self.latch.get() else { return };
-        match self.store.latch(live) {
+        match self.store.persist_live(live) {
             Ok(()) => {
                 self.latch.written(live);
                 if std::mem::take(&mut self.unlatched) {
@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn a_latch_that_cannot_be_written_is_written_as_soon_as_it_can_and_the_newest_word_wins() {
         let path = place("full");
-        store(&path).latch(true).expect("a disk that works");
+        store(&path).persist_live(true).expect("a disk that works");
         // No file can be written while a folder has the name of a new one, not even by root.
         std::fs::create_dir(path.join("new")).expect("a folder in the way");
         let (keeper, told) = keeper(&path);
@@ -251,10 +251,10 @@ mod tests {
             keeper.latch(live);
         }
         assert!(next_unlatched(&told).is_some(), "it is told once that it is not written");
-        assert!(store(&path).latched(), "what was written before still holds");
+        assert!(store(&path).was_live(), "what was written before still holds");
         std::fs::remove_dir(path.join("new")).expect("a folder that was in the way");
         assert_eq!(next_unlatched(&told), None, "it is written without another word");
-        assert!(!store(&path).latched());
+        assert!(!store(&path).was_live());
         std::fs::remove_dir_all(&path).expect("a folder of this test");
     }
 
@@ -269,7 +269,7 @@ mod tests {
         keeper.latch(true);
         drop(slow);
         let deadline = Instant::now() + PATIENCE;
-        while !store(&path).latched() {
+        while !store(&path).was_live() {
             assert!(Instant::now() < deadline, "the latch is lost");
             thread::sleep(Duration::from_millis(10));
         }

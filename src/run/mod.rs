@@ -21,7 +21,7 @@ use crate::board::Profile;
 use crate::capture::{self, Capture, CaptureError};
 use crate::clock::Clock;
 use crate::config::{self, Partial};
-use crate::console::{self, ClientId, Interface, Reply, Status};
+use crate::console::{ClientId, Reply};
 use crate::device::button::ContactEvent;
 use crate::device::control::Heard;
 use crate::device::store::Store;
@@ -29,6 +29,7 @@ use crate::device::{Folder, Lights, LogRing, Machine, ServiceManager, Sources};
 use crate::limits::EVENTS_MAX;
 use crate::panel::Levels;
 use crate::publish::Target;
+use crate::status::{self, EndNote, Interface, Status};
 
 /// Something that happened outside.
 pub enum Input {
@@ -46,7 +47,7 @@ pub enum Input {
     /// The network is so now; `None` when the interfaces are not known.
     Network(LinkChange, Option<Vec<Interface>>),
     /// The clock is so now.
-    Clock(console::Clock),
+    Clock(status::Clock),
     /// The keeper of the settings has carried out an order.
     Kept(Kept),
     /// Why it is not written whether the box is to be live; `None` when it is written after all.
@@ -87,7 +88,7 @@ pub struct Memory {
     /// All sources and the store were read: what they do not set, nobody has set.
     pub is_whole: bool,
     /// The box was live when the power went.
-    pub latched_live: bool,
+    pub was_live: bool,
     /// Where changes are stored; `None` where nothing can be kept.
     pub store: Option<Store<Folder>>,
 }
@@ -130,34 +131,6 @@ pub struct View {
     pub missing: Option<String>,
     /// Why the last attempt of a destination ended, with the failure's kind for an exit code.
     pub last_end: Option<EndNote>,
-}
-
-/// Why an attempt ended, for whoever must give an exit code.
-#[derive(Debug, Clone)]
-pub struct EndNote {
-    /// The destination.
-    pub destination: String,
-    /// In words.
-    pub words: String,
-    /// Whom it was due to.
-    pub due_to: DueTo,
-}
-
-/// Whom a failure is due to, as coarse as an exit code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DueTo {
-    /// Settings.
-    Settings,
-    /// A device of the box.
-    Device,
-    /// The network.
-    Network,
-    /// The server's certificate.
-    Tls,
-    /// The server's refusal.
-    Refusal,
-    /// The box itself.
-    Inside,
 }
 
 pub use keeper::Kept;

@@ -4,8 +4,7 @@ use crate::appliance::{EndKind, PipelineFault, Source};
 use crate::capture::{self, CaptureError};
 use crate::publish::{CertificateFault, PublishError};
 use crate::rtmp::{self, ErrorKind, Refusal};
-
-use super::DueTo;
+use crate::status::DueTo;
 
 /// What the appliance's policy makes of an error.
 pub(super) fn end_kind(error: &PublishError) -> EndKind {

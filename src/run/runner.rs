@@ -16,16 +16,15 @@ use super::black_box::Recorder;
 use super::keeper::Keeper;
 use super::news::News;
 use super::slot::Slot;
-use super::{Destination, DueTo, EndNote, Hands, Input, Setup, View, outcome, plan};
+use super::{Destination, Hands, Input, Setup, View, outcome, plan};
 use crate::appliance::{
     Action, Appliance, DestinationId, Event, Notify as Notice, Presence, Setup as ApplianceSetup,
-    To,
 };
 use crate::board;
 use crate::capture::{self, Capture};
 use crate::clock::Clock;
 use crate::config::{Partial, Settings, Wifi, Wired};
-use crate::console::{About, ClientId, Session};
+use crate::console::{ClientId, Session};
 use crate::device::Sources;
 use crate::device::button::ContactEvent;
 use crate::device::network_manager::NOT_SET;
@@ -33,6 +32,7 @@ use crate::limits::{CONSOLE_BAUD, EVENTS_MAX, NUMBERS_INTERVAL, REPROBE_INTERVAL
 use crate::media::FanOut;
 use crate::panel::{Blinker, Button, Contact};
 use crate::publish::{PublishHandle, Report};
+use crate::status::{About, DueTo, EndNote};
 use capturing::Drivers;
 use desk::Desk;
 use numbers::Rates;
@@ -119,10 +119,9 @@ impl Runner {
             now,
             ApplianceSetup {
                 seed: fastrand::u64(..),
-                board: profile.name.clone(),
                 start_without_camera: settings.start_without_camera,
                 start_without_microphone: settings.start_without_microphone,
-                latched_live: memory.latched_live,
+                was_live: memory.was_live,
             },
         );
         let request = plan::request(&of_board, &settings);
@@ -308,7 +307,8 @@ impl Runner {
 
     fn note_end(&mut self, destination: &str, words: &dyn std::fmt::Display, due_to: DueTo) {
         let words = words.to_string();
-        self.last_end = Some(EndNote { destination: destination.to_owned(), words, due_to });
+        let message = words;
+        self.last_end = Some(EndNote { destination: destination.to_owned(), message, due_to });
     }
 
     fn handle_timeouts(&mut self) {
@@ -383,11 +383,11 @@ impl Runner {
             Action::Pipeline(order) => self.perform_pipeline(order),
             Action::Publish(order) => self.perform_publish(order),
             Action::Show(indication) => self.blinker.show(self.clock.now(), indication),
-            Action::Say { to: To::Client(client), reply } => self.reply(client, &reply),
-            Action::Serve { from, service } => self.serve(from, service),
-            Action::Say { to: To::Everyone, reply } => self.announce(&reply),
-            Action::Latch(live) => self.latch(live),
-            Action::Forget => self.forget(),
+            Action::Report(change) => self.announce(change),
+            Action::WentLive(outcome) => self.answer_live(outcome),
+            Action::Stopped(outcome) => self.answer_stop(outcome),
+            Action::PersistLive(live) => self.persist_live(live),
+            Action::FactoryReset => self.forget(),
             Action::Notify(Notice::Ready) => self.hands.manager.notify("READY=1"),
             Action::Notify(Notice::Status(text)) => {
                 self.hands.manager.notify(&format!("STATUS={text}"));

@@ -16,13 +16,13 @@ use std::time::Duration;
 
 use firstmile::appliance::{
     Action, Appliance, DestinationId, EndKind, Event, LinkChange, PipelineEvent, PipelineFault,
-    PipelineOrder, Presence, PublishEvent, PublishOrder, Setup, Source, Target, To,
+    PipelineOrder, Presence, PublishEvent, PublishOrder, Setup, Source, Target,
 };
-use firstmile::console::{Clock, Command, DestinationState, Mode, Server};
 use firstmile::limits::{
     ACTIONS_MAX, DESTINATIONS_MAX, FAULT_WAIT_MAX, FIRST_KEY_TIMEOUT, ORDERS_MAX, STOPPING_TIMEOUT,
 };
 use firstmile::panel::{Attention, Gesture, Indication};
+use firstmile::status::{Clock, DestinationState, Mode, Server};
 
 const SEEDS: u64 = 25_000;
 
@@ -161,7 +161,7 @@ struct World {
     pipeline: Option<u64>,
     pipeline_stop: Option<Duration>,
     stop_by: Option<Duration>,
-    latched: bool,
+    persisted_live: bool,
     may_resume: bool,
     /// There was a factory reset, and nobody has wished to be live since.
     forgotten: bool,
@@ -188,13 +188,12 @@ fn ms(ms: u64) -> Duration {
 impl World {
     fn new(seed: u64, laws: Laws) -> World {
         let mut rng = fastrand::Rng::with_seed(seed);
-        let latched_live = rng.u8(..10) == 0;
+        let was_live = rng.u8(..10) == 0;
         let setup = Setup {
             seed: rng.u64(..),
-            board: "model".to_owned(),
             start_without_camera: rng.u8(..4) == 0,
             start_without_microphone: rng.bool(),
-            latched_live,
+            was_live,
         };
         World {
             laws,
@@ -211,8 +210,8 @@ impl World {
             pipeline: None,
             pipeline_stop: None,
             stop_by: None,
-            latched: latched_live,
-            may_resume: latched_live,
+            persisted_live: was_live,
+            may_resume: was_live,
             forgotten: false,
             camera_failed: false,
             camera_lost: false,
@@ -271,7 +270,7 @@ impl World {
 
     /// A box that is to be live gets there without a hand, whatever it was in the middle of.
     fn check_that_it_is_live_by_itself(&mut self) -> Kept {
-        if !self.latched || self.rng.bool() {
+        if !self.persisted_live || self.rng.bool() {
             return Ok(());
         }
         // A failure that the storm has left behind, the longest wait of a destination or after a fault, and a
@@ -466,7 +465,7 @@ impl World {
         let task = self.tasks.entry(dest.0).or_default();
         if task.open == Some(attempt) {
             task.open = None;
-            let what = PublishEvent::Ended { kind: EndKind::Stopped, said: String::new() };
+            let what = PublishEvent::Ended { kind: EndKind::Stopped, message: String::new() };
             self.report(Event::Publish { dest, attempt, what });
         }
         Ok(())
@@ -529,11 +528,7 @@ impl World {
     fn note_wishes(&mut self, event: &Event, mode: Mode) {
         let live = is_wish_for_live(event);
         let reset = is_reset(event);
-        let stop = reset
-            || matches!(
-                event,
-                Event::Button(Gesture::Hold) | Event::Console { command: Command::Stop, .. }
-            );
+        let stop = reset || matches!(event, Event::Button(Gesture::Hold) | Event::Stop { .. });
         self.forgotten = !live && (self.forgotten || (reset && !self.exited));
         // A stop of a box that is stopping already does not begin its two seconds anew.
         if stop && (self.stop_by.is_none() || mode != Mode::Stopping) {
@@ -597,13 +592,12 @@ impl World {
         while let Some(action) = self.appliance.poll_action() {
             count += 1;
             keep(!self.exited, || format!("{action:?} after the exit"))?;
-            if !matches!(action, Action::Say { to: To::Client(_), .. }) {
+            if !matches!(action, Action::WentLive(_) | Action::Stopped(_)) {
                 self.tell(|| format!("    {action:?}"));
             }
             match action {
                 // The model asks for nothing that the hands answer.
-                Action::Serve { .. } => panic!("nobody asked"),
-                Action::Forget => keep(is_by_button, || "nobody asked for a reset".into())?,
+                Action::FactoryReset => keep(is_by_button, || "nobody asked for a reset".into())?,
                 Action::Publish(order) => {
                     self.check_order(order)?;
                     orders.push(order);
@@ -617,15 +611,18 @@ impl World {
                     self.seen.insert(indication);
                     self.check_light(indication)?;
                 }
-                Action::Latch(live) => {
-                    keep(live != self.latched, || "a latch that says nothing new".into())?;
-                    self.latched = live;
+                Action::PersistLive(live) => {
+                    keep(live != self.persisted_live, || "a live state that is no other".into())?;
+                    self.persisted_live = live;
                 }
                 Action::Exit(code) => {
                     keep(code == 0 && self.exit_by.is_some(), || "an exit unasked for".into())?;
                     self.exited = true;
                 }
-                Action::Say { .. } | Action::Notify(_) => {}
+                Action::Report(_)
+                | Action::WentLive(_)
+                | Action::Stopped(_)
+                | Action::Notify(_) => {}
             }
         }
         keep(count <= ACTIONS_MAX, || format!("{count} actions for one event"))?;
@@ -739,15 +736,19 @@ impl World {
     fn check_deadlines(&mut self, mode: Mode, on_air: bool) -> Kept {
         // After a power cut what it takes to be live may come late.
         self.may_resume &= !on_air;
-        keep(!on_air || self.latched, || "on air, but a power cut would forget it".to_owned())?;
+        keep(!on_air || self.persisted_live, || {
+            "on air, but a power cut would forget it".to_owned()
+        })?;
         let resting = matches!(mode, Mode::Ready | Mode::NeedsSetup);
-        keep(!resting || !self.latched || self.may_resume, || "at rest, yet latched".to_owned())?;
-        keep(!self.forgotten || (!self.latched && !on_air), || {
-            format!("{mode:?}, latched: {}, after a factory reset", self.latched)
+        keep(!resting || !self.persisted_live || self.may_resume, || {
+            "at rest, yet to be live".to_owned()
+        })?;
+        keep(!self.forgotten || (!self.persisted_live && !on_air), || {
+            format!("{mode:?}, to be live: {}, after a factory reset", self.persisted_live)
         })?;
         let soon = self.appliance.poll_timeout().is_some_and(|at| at <= self.now + FAULT_WAIT_MAX);
-        keep(mode != Mode::Fault || soon == self.latched, || {
-            format!("a fault that is tried again: {soon}, to be live: {}", self.latched)
+        keep(mode != Mode::Fault || soon == self.persisted_live, || {
+            format!("a fault that is tried again: {soon}, to be live: {}", self.persisted_live)
         })?;
         if self.stop_by.is_some_and(|by| self.now > by) {
             keep(!on_air && mode != Mode::Stopping, || format!("{mode:?} long after a stop"))?;
@@ -766,11 +767,11 @@ impl World {
 }
 
 fn is_wish_for_live(event: &Event) -> bool {
-    matches!(event, Event::Button(Gesture::Press) | Event::Console { command: Command::Live, .. })
+    matches!(event, Event::Button(Gesture::Press) | Event::GoLive { .. })
 }
 
 fn is_reset(event: &Event) -> bool {
-    matches!(event, Event::Forget | Event::Button(Gesture::Reset))
+    matches!(event, Event::FactoryReset | Event::Button(Gesture::Reset))
 }
 
 fn is_lost_source(because: Option<(&Event, Mode)>) -> bool {

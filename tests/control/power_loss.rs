@@ -391,18 +391,18 @@ fn the_latch_survives_a_power_cut_as_it_was_or_as_it_is() {
     let disk = furnished();
     let mut store = Store::new(disk.clone());
     for live in [true, false, true] {
-        let was = store.latched();
+        let was = store.was_live();
         let from = disk.operations();
-        store.latch(live).expect("stores");
+        store.persist_live(live).expect("stores");
         for cut in from..=disk.operations() {
             for files in disk.crashes(cut) {
-                let found = Store::new(Model::holding(files)).latched();
+                let found = Store::new(Model::holding(files)).was_live();
                 assert!(found == live || (found == was && cut < disk.operations()));
             }
         }
     }
     store.reset().expect("resets");
-    assert!(!store.latched(), "a reset box does not go live by itself");
+    assert!(!store.was_live(), "a reset box does not go live by itself");
 }
 
 #[test]
@@ -432,7 +432,7 @@ fn a_real_folder_keeps_others_out() {
         Ok(())
     });
     let stored = stored.expect("stores").partial;
-    store.latch(true).expect("stores");
+    store.persist_live(true).expect("stores");
     let mode = |path: &std::path::Path| {
         std::fs::metadata(path).expect("is there").permissions().mode() & 0o7777
     };
@@ -448,6 +448,6 @@ fn a_real_folder_keeps_others_out() {
     }
     let again = Store::new(firstmile::device::Folder::open(&path).expect("a folder"));
     assert_eq!(again.read().expect("reads").partial, stored);
-    assert!(again.latched());
+    assert!(again.was_live());
     std::fs::remove_dir_all(&path).expect("removes its own folder");
 }

@@ -9,7 +9,8 @@
 //! `camera lost`, `microphone back`, `camera unsure` (one that can only be opened to know), `link changed`, `clock trusted`, `playing`, `first key`,
 //! `pipeline fails encoder WORDS`, `pipeline ended`, `a accepts`, `a returns`,
 //! `a stranded`, `a ends busy WORDS` (`a#1 …` for
-//! an earlier attempt), `terminate`, `wait`, and `> COMMAND` at the console; `;` joins several.
+//! an earlier attempt), `terminate`, `wait`, and `> live`, `> stop`, `> status` or
+//! `> destination list` at the console; `;` joins several.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -17,13 +18,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use firstmile::appliance::{
-    Action, Appliance, DestinationId, EndKind, Event, LinkChange, Notify, PipelineEvent,
-    PipelineFault, PipelineOrder, Presence, PublishEvent, PublishOrder, Setup, Source, Target, To,
+    Action, Appliance, By, DestinationId, EndKind, Event, GoLive, LinkChange, Notify,
+    PipelineEvent, PipelineFault, PipelineOrder, Presence, PublishEvent, PublishOrder, Setup,
+    Source, Stop, Target,
 };
-use firstmile::console::{self, ClientId, Clock, Mode, Server};
+use firstmile::console::Reply;
 use firstmile::panel::{Gesture, Indication, lights};
-
-const CONSOLE: ClientId = ClientId(1);
+use firstmile::status::{Change, Clock, Mode, Server};
 
 #[test]
 fn every_story_goes_as_it_is_told() {
@@ -103,10 +104,9 @@ fn first_difference(told: &str, goes: &str) -> String {
 fn retell(story: &str) -> Result<String, String> {
     let mut setup = Setup {
         seed: 7,
-        board: "story".to_owned(),
         start_without_camera: false,
         start_without_microphone: false,
-        latched_live: false,
+        was_live: false,
     };
     let mut text = String::new();
     let mut stage: Option<Stage> = None;
@@ -139,7 +139,7 @@ fn set_up(setup: &mut Setup, word: &str) -> Result<(), String> {
     match word {
         "start without camera" => setup.start_without_camera = true,
         "start without microphone" => setup.start_without_microphone = true,
-        "latched live" => setup.latched_live = true,
+        "was live" => setup.was_live = true,
         _ => return Err(format!("unknown setup: {word}")),
     }
     Ok(())
@@ -171,20 +171,26 @@ impl Stage {
     }
 
     fn happen(&mut self, stimulus: &str, text: &mut String) -> Result<(), String> {
-        if let Some(line) = stimulus.strip_prefix("> ") {
-            match console::parse(line) {
-                Ok(Some(command)) => {
-                    self.appliance.handle(self.now, Event::Console { from: CONSOLE, command });
-                }
-                Ok(None) => {}
-                Err(error) => tell(text, &format!("console: error: {error}")),
-            }
+        if let Some(shown) = self.shown(stimulus) {
+            shown.render_text().iter().for_each(|line| tell(text, &format!("console: {line}")));
         } else if stimulus != "wait" {
             let event = self.event(stimulus).ok_or(format!("what is \"{stimulus}\"?"))?;
             self.appliance.handle(self.now, event);
         }
         self.transcribe(text);
         Ok(())
+    }
+
+    fn shown(&self, stimulus: &str) -> Option<Reply> {
+        let status = self.appliance.status(self.now);
+        match stimulus {
+            "> status" => Some(Reply::Status(Box::new(status))),
+            "> destination list" => Some(Reply::Destinations {
+                destinations: status.destinations,
+                disabled: Vec::new(),
+            }),
+            _ => None,
+        }
     }
 
     fn event(&self, stimulus: &str) -> Option<Event> {
@@ -197,7 +203,9 @@ impl Stage {
             ("press", _) => Event::Button(Gesture::Press),
             ("hold", _) => Event::Button(Gesture::Hold),
             ("reset", _) => Event::Button(Gesture::Reset),
-            ("forget", _) => Event::Forget,
+            ("forget", _) => Event::FactoryReset,
+            (">", "live") => Event::GoLive { by: By::Console },
+            (">", "stop") => Event::Stop { by: By::Console },
             ("targets", names) => {
                 Event::Targets(names.split_whitespace().map(target).collect::<Option<_>>()?)
             }
@@ -233,7 +241,7 @@ impl Stage {
             None if what == "stranded" => return Some(Event::Stranded { dest: id(name), attempt }),
             Some(("ends", how)) => {
                 let (kind, said) = how.split_once(' ').unwrap_or((how, ""));
-                PublishEvent::Ended { kind: end_kind(kind)?, said: said.to_owned() }
+                PublishEvent::Ended { kind: end_kind(kind)?, message: said.to_owned() }
             }
             _ => return None,
         };
@@ -251,7 +259,7 @@ impl Stage {
                 }
                 _ => {}
             }
-            in_words(&action).iter().for_each(|line| tell(text, line));
+            tell(text, &in_words(&action));
         }
     }
 }
@@ -260,8 +268,8 @@ fn tell(text: &mut String, what: &str) {
     let _ = writeln!(text, "          -> {what}");
 }
 
-fn in_words(action: &Action) -> Vec<String> {
-    let line = match action {
+fn in_words(action: &Action) -> String {
+    match action {
         Action::Pipeline(PipelineOrder::Start { run }) => format!("pipeline: start run {run}"),
         Action::Pipeline(PipelineOrder::Restart { run }) => {
             format!("pipeline: restart as run {run}")
@@ -281,23 +289,51 @@ fn in_words(action: &Action) -> Vec<String> {
             format!("publish {}: close attempt {attempt} {how}", name(*dest))
         }
         Action::Show(indication) => light(*indication),
-        Action::Say { to, reply } => {
-            let who = match to {
-                To::Everyone => "journal",
-                To::Client(_) => "console",
-            };
-            return reply.render_text().iter().map(|line| format!("{who}: {line}")).collect();
-        }
-        Action::Latch(true) => "remember across a power cut: live".to_owned(),
-        Action::Latch(false) => "remember across a power cut: not live".to_owned(),
+        Action::Report(change) => format!("journal: {}", in_a_line(change)),
+        Action::WentLive(outcome) => format!("console: {}", went_live(outcome)),
+        Action::Stopped(outcome) => format!("console: {}", stopped(*outcome)),
+        Action::PersistLive(true) => "persist: live".to_owned(),
+        Action::PersistLive(false) => "persist: not live".to_owned(),
         Action::Notify(Notify::Ready) => "service manager: ready".to_owned(),
         Action::Notify(Notify::Stopping) => "service manager: stopping".to_owned(),
         Action::Notify(Notify::Status(status)) => format!("service manager: {status}"),
-        Action::Serve { service, .. } => format!("serve {service:?}"),
-        Action::Forget => "forget".to_owned(),
+        Action::FactoryReset => "erase everything".to_owned(),
         Action::Exit(code) => format!("exit {code}"),
-    };
-    vec![line]
+    }
+}
+
+fn in_a_line(change: &Change) -> String {
+    match change {
+        Change::Box { from, to, because } => {
+            format!("box: {} -> {} ({because})", from.name(), to.name())
+        }
+        Change::Destination { name, from, to, because } => {
+            format!("{name}: {} -> {} ({because})", from.name(), to.name())
+        }
+        Change::Source { name, present: true } => format!("{name}: back"),
+        Change::Source { name, present: false } => format!("{name}: lost"),
+        Change::Note { message } => message.clone(),
+    }
+}
+
+fn went_live(outcome: &GoLive) -> &'static str {
+    match outcome {
+        GoLive::Begun => "going live",
+        GoLive::AfterTheLast => "going live after the last one",
+        GoLive::RetryingNow => "retrying now",
+        GoLive::AlreadyLive => "already live",
+        GoLive::Refused(why) => why.sentence(),
+    }
+}
+
+fn stopped(outcome: Stop) -> &'static str {
+    match outcome {
+        Stop::Nothing => "already stopped",
+        Stop::NotByItself => "no longer live by itself",
+        Stop::Ending => "ending",
+        Stop::AlreadyEnding => "already ending",
+        Stop::FaultCleared => "the fault is cleared",
+    }
 }
 
 fn light(indication: Indication) -> String {
@@ -337,11 +373,10 @@ fn pipeline_error(words: &str) -> Option<PipelineEvent> {
         "camera" => PipelineFault::Camera,
         "microphone" => PipelineFault::Microphone,
         "encoder" => PipelineFault::Encoder,
-        "silently" => PipelineFault::NoOutput,
         "internally" => PipelineFault::Internal,
         _ => return None,
     };
-    Some(PipelineEvent::Error { fault, said: said.to_owned() })
+    Some(PipelineEvent::Error { fault, message: said.to_owned() })
 }
 
 fn end_kind(word: &str) -> Option<EndKind> {

@@ -5,13 +5,13 @@
 use std::time::Duration;
 
 use firstmile::appliance::{EndKind, Event, LinkChange};
-use firstmile::console::Mode;
 use firstmile::limits::{
     CERTIFICATE_WAIT_MAX, DNS_TIMEOUT, KEY_REFUSED_WAIT, RTMP_PUBLISH_TIMEOUT, TLS_TIMEOUT,
 };
 use firstmile::pace::Settings;
 use firstmile::rtmp::Phase;
 use firstmile::sim::ingest::session::{Policy, Refuse};
+use firstmile::status::Mode;
 
 use crate::world::link::Uplink;
 use crate::world::pilots::Ours;

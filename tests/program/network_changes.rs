@@ -5,8 +5,8 @@ use std::process::Command;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use firstmile::console::{Interface, Link};
 use firstmile::device::network;
+use firstmile::status::{Interface, Link};
 
 const INSIDE: &str = "FIRSTMILE_TEST_NAMESPACE";
 

@@ -147,7 +147,7 @@ fn told(appliance: &Appliance, at: Duration) -> Look {
     let mut answers = control::ask(&socket, "status", None).expect("the box answers");
     let status: Value = answers.next().expect("an answer").expect("of JSON").data;
     let destination = &status["destinations"][0];
-    let number = |name: &str| destination["numbers"][name].as_u64().unwrap_or(0);
+    let number = |name: &str| destination["stats"][name].as_u64().unwrap_or(0);
     Look {
         at,
         is_live: destination["state"] == "accepted",
@@ -189,7 +189,7 @@ fn real_a_link_that_turns_slow_and_good_and_is_cut_keeps_the_stream_close_to_rea
     drop(rig);
 
     let shown = appliance.ctl("blackbox").ok().stdout;
-    assert!(shown.contains("main: accepted -> waiting") && shown.contains("can bear"), "{shown}");
+    assert!(shown.contains("main: accepted -> waiting") && shown.contains(", target "), "{shown}");
     let kept = appliance.state().join("black-box-1.json");
     let told = fs::read_to_string(&kept).expect("kept when the stream broke");
     assert!(told.contains("accepted -> waiting") && !told.contains(KEY), "{told}");
@@ -253,7 +253,7 @@ impl Drawn {
         Look {
             at,
             is_live: yours.contains("acknowledged"),
-            target_kbps: number("can bear ", ""),
+            target_kbps: number("target ", ""),
             queue: Duration::from_millis(number("", " ms waiting")),
         }
     }

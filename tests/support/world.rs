@@ -24,7 +24,6 @@ use firstmile::appliance::{
     Action, Appliance, DestinationId, EndKind, Event, LinkChange, PipelineEvent, PipelineOrder,
     Presence, PublishEvent, PublishOrder, Setup, Source, Target,
 };
-use firstmile::console::Mode;
 use firstmile::limits::{
     DNS_TIMEOUT, HAPPY_EYEBALLS_DELAY, PROGRESS_TICK, STOP_TIMEOUT, TCP_TIMEOUT, TLS_TIMEOUT,
 };
@@ -35,6 +34,7 @@ use firstmile::publish::{Delivery, Observation, Window};
 use firstmile::rtmp::{self, ErrorKind, Refusal, Session, SessionConfig};
 use firstmile::secret::StreamKey;
 use firstmile::sim::ingest::session::{IngestConfig, IngestEvent, IngestSession, Policy, Refuse};
+use firstmile::status::Mode;
 use firstmile::{flv, rtmp::message::Kind};
 
 use encoder::Encoder;
@@ -182,10 +182,9 @@ impl World {
     pub fn live(seed: u64, network: Network, pilot: Box<dyn Pilot>) -> World {
         let setup = Setup {
             seed,
-            board: "model".to_owned(),
             start_without_camera: false,
             start_without_microphone: false,
-            latched_live: false,
+            was_live: false,
         };
         let target_kbps = pilot.target_kbps();
         let mut world = World {
@@ -481,8 +480,8 @@ impl World {
             }
         }
         self.note(Told::Ended(kind, during));
-        let said = during.to_owned();
-        let what = PublishEvent::Ended { kind, said };
+        let message = during.to_owned();
+        let what = PublishEvent::Ended { kind, message };
         let attempt = attempt.number;
         self.soon.push_back(Event::Publish { dest: DESTINATION, attempt, what });
     }

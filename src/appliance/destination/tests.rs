@@ -1,6 +1,6 @@
 use super::*;
 use crate::appliance::DestinationId;
-use crate::console::DestinationState as Shown;
+use crate::status::DestinationState as Shown;
 
 struct Rig {
     destination: Destination,
@@ -26,38 +26,38 @@ impl Rig {
             attempts: 0,
             opened: 0,
         };
-        rig.with(|destination, desk| destination.go_live(desk));
+        rig.with(|destination, context| destination.go_live(context));
         rig
     }
 
-    fn with(&mut self, what: impl FnOnce(&mut Destination, &mut Desk<'_>)) {
+    fn with(&mut self, what: impl FnOnce(&mut Destination, &mut Context<'_>)) {
         let mut actions = VecDeque::new();
-        let mut desk = Desk {
+        let mut context = Context {
             now: self.now,
             clock: Clock::Trusted,
             rng: &mut self.rng,
             attempts: &mut self.attempts,
             actions: &mut actions,
         };
-        what(&mut self.destination, &mut desk);
+        what(&mut self.destination, &mut context);
         let open = |action: &&Action| matches!(action, Action::Publish(PublishOrder::Open { .. }));
         self.opened += actions.iter().filter(open).count();
     }
 
-    fn hear(&mut self, what: PublishEvent) {
+    fn handle(&mut self, what: PublishEvent) {
         let attempt = self.attempts;
-        self.with(|destination, desk| destination.hear(desk, attempt, what));
+        self.with(|destination, context| destination.handle(context, attempt, what));
     }
 
     fn end(&mut self, kind: EndKind) {
-        self.hear(PublishEvent::Ended { kind, said: String::new() });
+        self.handle(PublishEvent::Ended { kind, message: String::new() });
     }
 
     fn wait_out(&mut self) -> Duration {
         let due = self.destination.poll_timeout().expect("it waits");
         let wait = due - self.now;
         self.now = due;
-        self.with(|destination, desk| destination.handle_timeout(desk));
+        self.with(|destination, context| destination.handle_timeout(context));
         wait
     }
 }
@@ -69,9 +69,9 @@ fn a_network_that_flaps_cannot_make_the_box_hammer_a_server() {
         if rig.destination.shown() == Shown::Connecting {
             rig.end(EndKind::Unreachable);
         }
-        rig.with(|destination, desk| destination.network_changed(desk));
+        rig.with(|destination, context| destination.network_changed(context));
         rig.now += Duration::from_millis(1);
-        rig.with(|destination, desk| destination.handle_timeout(desk));
+        rig.with(|destination, context| destination.handle_timeout(context));
     }
     assert!((2..=42).contains(&rig.opened), "{} attempts in 10 s", rig.opened);
 }
@@ -92,7 +92,7 @@ fn a_minute_live_lets_the_waits_start_small_again() {
             rig.end(EndKind::Lost);
             rig.wait_out();
         }
-        rig.hear(PublishEvent::Accepted);
+        rig.handle(PublishEvent::Accepted);
         rig.now += Duration::from_secs(live_s);
         rig.end(EndKind::Lost);
         assert_eq!(rig.destination.status(rig.now).failures, expected_failures);
@@ -105,9 +105,9 @@ fn a_changed_network_does_not_press_a_server_that_refused() {
         let mut rig = Rig::connecting();
         rig.end(kind);
         rig.now += Duration::from_millis(300);
-        rig.with(|destination, desk| destination.network_changed(desk));
+        rig.with(|destination, context| destination.network_changed(context));
         assert_eq!(rig.destination.shown(), Shown::Waiting, "{kind:?}");
-        rig.with(|destination, desk| destination.hurry(desk));
+        rig.with(|destination, context| destination.hurry(context));
         assert_eq!(rig.destination.shown(), Shown::Connecting, "the owner may: {kind:?}");
     }
 }
@@ -115,10 +115,10 @@ fn a_changed_network_does_not_press_a_server_that_refused() {
 #[test]
 fn words_of_a_server_are_kept_short_and_on_one_line() {
     let mut rig = Rig::connecting();
-    rig.hear(PublishEvent::Ended { kind: EndKind::Rejected, said: "no\n".repeat(10_000) });
-    let said = rig.destination.status(rig.now).last_end.expect("an end").said;
-    assert_eq!(said.chars().count(), crate::limits::SERVER_TEXT_CHARS_MAX);
-    assert!(!said.contains('\n'));
+    rig.handle(PublishEvent::Ended { kind: EndKind::Rejected, message: "no\n".repeat(10_000) });
+    let message = rig.destination.status(rig.now).last_end.expect("an end").message;
+    assert_eq!(message.chars().count(), crate::limits::SERVER_TEXT_CHARS_MAX);
+    assert!(!message.contains('\n'));
 }
 
 impl Rig {
@@ -126,7 +126,7 @@ impl Rig {
         let mut rig = Rig::connecting();
         rig.end(EndKind::Lost);
         let target = Target { has_backup: true, ..rig.destination.target.clone() };
-        rig.with(|destination, desk| destination.retarget(desk, target, true));
+        rig.with(|destination, context| destination.retarget(context, target, true));
         assert_eq!(rig.server(), Server::First);
         rig
     }
@@ -170,7 +170,7 @@ fn a_stream_that_breaks_is_tried_where_it_was_before_it_is_tried_elsewhere() {
             rig.end(EndKind::Lost);
             rig.wait_out();
         }
-        rig.hear(PublishEvent::Accepted);
+        rig.handle(PublishEvent::Accepted);
         rig.end(EndKind::Lost);
         rig.wait_out();
         assert_eq!(rig.server(), server);
@@ -190,10 +190,10 @@ fn the_first_server_is_looked_at_more_and_more_rarely_until_it_holds() {
     let mut rig = Rig::connecting_with_backup();
     rig.end(EndKind::Unreachable);
     rig.wait_out();
-    rig.hear(PublishEvent::Accepted);
+    rig.handle(PublishEvent::Accepted);
     let looks: Vec<u64> = (0..7).map(|_| rig.wait_out().as_secs()).collect();
     assert_eq!(looks, [30, 60, 120, 240, 480, 600, 600]);
-    rig.hear(PublishEvent::Returned);
+    rig.handle(PublishEvent::Returned);
     assert_eq!(rig.server(), Server::First);
     assert_eq!(rig.destination.poll_timeout(), None, "nothing is left to look at");
     for (held_s, next_look_s) in [(59, 600), (60, 30)] {
@@ -203,9 +203,9 @@ fn the_first_server_is_looked_at_more_and_more_rarely_until_it_holds() {
         rig.end(EndKind::Lost);
         rig.wait_out();
         assert_eq!(rig.server(), Server::Backup);
-        rig.hear(PublishEvent::Accepted);
+        rig.handle(PublishEvent::Accepted);
         assert_eq!(rig.wait_out().as_secs(), next_look_s, "the first server held for {held_s} s");
-        rig.hear(PublishEvent::Returned);
+        rig.handle(PublishEvent::Returned);
     }
 }
 
@@ -213,9 +213,9 @@ fn the_first_server_is_looked_at_more_and_more_rarely_until_it_holds() {
 fn an_attempt_that_hangs_when_the_network_changes_is_made_anew_at_most_once_a_second() {
     let mut rig = Rig::connecting();
     while rig.now < Duration::from_secs(10) {
-        rig.with(|destination, desk| destination.network_changed(desk));
+        rig.with(|destination, context| destination.network_changed(context));
         rig.now += Duration::from_millis(1);
-        rig.with(|destination, desk| destination.handle_timeout(desk));
+        rig.with(|destination, context| destination.handle_timeout(context));
     }
     assert!((9..=11).contains(&rig.opened), "{} attempts in 10 s", rig.opened);
     assert_eq!(
@@ -228,23 +228,23 @@ fn an_attempt_that_hangs_when_the_network_changes_is_made_anew_at_most_once_a_se
 #[test]
 fn an_attempt_that_is_through_is_left_alone_by_a_changed_network() {
     let mut rig = Rig::connecting();
-    rig.with(|destination, desk| destination.network_changed(desk));
-    rig.hear(PublishEvent::Accepted);
+    rig.with(|destination, context| destination.network_changed(context));
+    rig.handle(PublishEvent::Accepted);
     rig.now += Duration::from_secs(10);
-    rig.with(|destination, desk| destination.network_changed(desk));
-    rig.with(|destination, desk| destination.handle_timeout(desk));
+    rig.with(|destination, context| destination.network_changed(context));
+    rig.with(|destination, context| destination.handle_timeout(context));
     assert_eq!((rig.destination.shown(), rig.opened), (Shown::Accepted, 1));
 }
 
 #[test]
 fn a_stranded_connection_is_dropped_and_tried_again_at_once() {
     let mut rig = Rig::connecting();
-    rig.hear(PublishEvent::Accepted);
+    rig.handle(PublishEvent::Accepted);
     let stale = rig.attempts + 1;
-    rig.with(|destination, desk| destination.stranded(desk, stale));
+    rig.with(|destination, context| destination.stranded(context, stale));
     assert_eq!(rig.destination.shown(), Shown::Accepted, "that is another attempt");
     let attempt = rig.attempts;
-    rig.with(|destination, desk| destination.stranded(desk, attempt));
+    rig.with(|destination, context| destination.stranded(context, attempt));
     assert_eq!(rig.destination.shown(), Shown::Waiting);
     assert!(rig.wait_out() <= WAIT_CUT_MIN);
 }

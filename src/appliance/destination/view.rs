@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::{Destination, State, Then, Why};
 use crate::appliance::event::{DestinationId, EndKind, ms};
-use crate::console::{self, DestinationState as Shown, DestinationStatus};
 use crate::limits::BACKOFF_RESET_AFTER;
 use crate::panel::Because;
+use crate::status::{self, DestinationState as Shown, DestinationStatus};
 
 impl Destination {
     pub fn id(&self) -> DestinationId {
@@ -58,7 +58,7 @@ impl Destination {
         self.removed && !self.is_idle()
     }
 
-    /// What stands in its way, as the lights tell it.
+    /// What stands in its way, as the lights show it.
     pub fn trouble(&self) -> Because {
         match self.last_end.as_ref().map(|end| end.kind) {
             Some(EndKind::KeyRefused | EndKind::Rejected | EndKind::BadDestination) => {
@@ -113,12 +113,12 @@ impl Destination {
             },
             live_for_ms: live_for.map(ms),
             reconnects: self.accepted.saturating_sub(1),
-            last_end: self.last_end.as_ref().map(|end| console::LastEnd {
+            last_end: self.last_end.as_ref().map(|end| status::LastEnd {
                 kind: end.kind.name(),
-                said: end.said.clone(),
+                message: end.message.clone(),
                 ago_ms: ms(now.saturating_sub(end.at)),
             }),
-            numbers: None,
+            stats: None,
         }
     }
 }

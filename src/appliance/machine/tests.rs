@@ -1,26 +1,18 @@
 //! Bounds and answers of the machine.
 
 use super::*;
-use crate::appliance::{DestinationId, PublishOrder};
-use crate::console::{self, Command};
-use crate::limits::WATCHERS_MAX;
+use crate::appliance::{By, DestinationId, PublishOrder};
 use crate::panel::Gesture;
 
 fn setup() -> Setup {
-    Setup {
-        seed: 1,
-        board: "test".to_owned(),
-        start_without_camera: true,
-        start_without_microphone: true,
-        latched_live: false,
-    }
+    Setup { seed: 1, start_without_camera: true, start_without_microphone: true, was_live: false }
 }
 
 fn do_all(appliance: &mut Appliance) -> Vec<Action> {
     std::iter::from_fn(|| appliance.poll_action()).collect()
 }
 
-fn tell(appliance: &mut Appliance, events: impl IntoIterator<Item = Event>) -> Vec<Action> {
+fn happens(appliance: &mut Appliance, events: impl IntoIterator<Item = Event>) -> Vec<Action> {
     let mut actions = do_all(appliance);
     for event in events {
         appliance.handle(Duration::from_secs(1), event);
@@ -43,12 +35,11 @@ fn targets(ids: std::ops::Range<u32>) -> Event {
 fn on_air() -> Appliance {
     let mut appliance = Appliance::new(Duration::ZERO, setup());
     let first_key = Event::Pipeline { run: 1, what: PipelineEvent::FirstKey };
-    tell(&mut appliance, [Event::Booted, targets(0..1), Event::Button(Gesture::Press), first_key]);
+    happens(
+        &mut appliance,
+        [Event::Booted, targets(0..1), Event::Button(Gesture::Press), first_key],
+    );
     appliance
-}
-
-fn ask(from: u32, command: Command) -> Event {
-    Event::Console { from: ClientId(from), command }
 }
 
 #[test]
@@ -56,7 +47,7 @@ fn settings_that_change_faster_than_servers_close_stay_bounded() {
     let mut appliance = on_air();
     let (mut opened, mut cut) = (1, 0);
     for n in 1..200 {
-        for action in tell(&mut appliance, [targets(n * 8..n * 8 + 8)]) {
+        for action in happens(&mut appliance, [targets(n * 8..n * 8 + 8)]) {
             match action {
                 Action::Publish(PublishOrder::Open { .. }) => opened += 1,
                 Action::Publish(PublishOrder::Close { polite: false, .. }) => cut += 1,
@@ -71,49 +62,31 @@ fn settings_that_change_faster_than_servers_close_stay_bounded() {
 #[test]
 fn more_destinations_than_the_bound_and_names_given_twice_are_left_out() {
     let mut appliance = on_air();
-    tell(&mut appliance, [targets(0..200)]);
+    happens(&mut appliance, [targets(0..200)]);
     assert_eq!(appliance.status(Duration::from_secs(1)).destinations.len(), DESTINATIONS_MAX);
     let Event::Targets(mut twice) = targets(0..2) else { unreachable!() };
     twice.extend(twice.clone());
-    tell(&mut appliance, [Event::Targets(twice)]);
+    happens(&mut appliance, [Event::Targets(twice)]);
     assert_eq!(appliance.status(Duration::from_secs(1)).destinations.len(), 2);
 }
 
 #[test]
-fn a_console_watches_until_it_says_otherwise_or_leaves() {
-    let mut appliance = on_air();
-    for client in 0..20 {
-        tell(&mut appliance, [ask(client, Command::Watch)]);
-    }
-    assert_eq!((0..20).filter(|n| appliance.watches(ClientId(*n))).count(), WATCHERS_MAX);
-    tell(&mut appliance, [ask(0, Command::Watch), Event::ConsoleGone(ClientId(1))]);
-    assert!(!appliance.watches(ClientId(0)) && !appliance.watches(ClientId(1)));
-    tell(&mut appliance, [ask(19, Command::Watch)]);
-    assert!(appliance.watches(ClientId(19)), "a place became free");
-}
-
-#[test]
-fn every_command_of_the_console_is_answered_in_every_mode_to_whoever_asked() {
+fn a_request_to_go_live_or_to_stop_is_answered_once_in_every_mode() {
     let at_rest = || {
         let mut appliance = Appliance::new(Duration::ZERO, setup());
-        tell(&mut appliance, [Event::Booted]);
+        happens(&mut appliance, [Event::Booted]);
         appliance
     };
     let makers: [&dyn Fn() -> Appliance; 3] =
         [&|| Appliance::new(Duration::ZERO, setup()), &at_rest, &on_air];
     for make in makers {
-        for entry in console::COMMANDS {
+        for event in [Event::GoLive { by: By::Console }, Event::Stop { by: By::Console }] {
             let mut appliance = make();
-            let command = console::parse(entry.example).expect("a command").expect("a command");
-            let actions = tell(&mut appliance, [ask(3, command)]);
-            let answers = actions.iter().filter(|action| {
-                matches!(
-                    action,
-                    Action::Say { to: To::Client(ClientId(3)), .. }
-                        | Action::Serve { from: ClientId(3), .. }
-                )
-            });
-            assert_eq!(answers.count(), 1, "{} in {:?}", entry.name, appliance.mode());
+            let actions = happens(&mut appliance, [event.clone()]);
+            let answers = actions
+                .iter()
+                .filter(|action| matches!(action, Action::WentLive(_) | Action::Stopped(_)));
+            assert_eq!(answers.count(), 1, "{event:?} in {:?}", appliance.mode());
         }
     }
 }
@@ -124,13 +97,12 @@ fn every_fault_has_a_sentence_and_a_light_of_its_kind() {
         PipelineFault::Camera,
         PipelineFault::Microphone,
         PipelineFault::Encoder,
-        PipelineFault::NoOutput,
         PipelineFault::Internal,
     ];
     for fault in faults {
         let mut appliance = Appliance::new(Duration::ZERO, setup());
-        let error = PipelineEvent::Error { fault, said: "words".to_owned() };
-        tell(
+        let error = PipelineEvent::Error { fault, message: "words".to_owned() };
+        happens(
             &mut appliance,
             [
                 Event::Booted,
@@ -152,7 +124,7 @@ fn wait_after_a_fault_s(appliance: &mut Appliance, at_s: u64) -> u64 {
     let now = Duration::from_secs(at_s);
     for _ in 0..2 {
         let run = appliance.run;
-        let what = PipelineEvent::Error { fault: PipelineFault::Encoder, said: String::new() };
+        let what = PipelineEvent::Error { fault: PipelineFault::Encoder, message: String::new() };
         appliance.handle(now, Event::Pipeline { run, what });
         do_all(appliance);
     }

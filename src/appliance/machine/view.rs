@@ -1,13 +1,14 @@
-//! How the box stands: what it shows, and what it concludes from facts and destinations.
+//! How the box stands: what it shows, and what follows from facts and destinations.
 
 use std::time::Duration;
 
 use super::Appliance;
+use crate::appliance::action::NotLive;
 use crate::appliance::destination::Destination;
 use crate::appliance::event::{DestinationId, Source, ms};
-use crate::appliance::mode::{Mode, OnAir, Sight};
-use crate::console::{self, ClientId, Mode as Shown, Status};
+use crate::appliance::mode::{Known, Mode, OnAir};
 use crate::panel::{self, Attention, Because, Indication};
+use crate::status::{self, Mode as Shown, Status};
 
 impl Appliance {
     /// What the box does; for the prompt.
@@ -37,7 +38,7 @@ impl Appliance {
             Mode::Booting => Indication::Starting,
             Mode::NeedsSetup => Indication::NeedsSetup,
             // A press would be refused or fail, so the light does not say that it is ready.
-            Mode::Ready => match self.lacking(|sight| sight == Sight::There) {
+            Mode::Ready => match self.lacking(|known| known == Known::There) {
                 Some(Source::Camera) => Indication::Fault(panel::Fault::Camera),
                 Some(Source::Microphone) => Indication::Fault(panel::Fault::Microphone),
                 None => Indication::Ready,
@@ -52,7 +53,7 @@ impl Appliance {
         }
     }
 
-    /// Everything there is to tell at `now`; the shell adds the numbers of the stream.
+    /// Everything that the appliance knows at `now`; who owns it adds the figures of the stream.
     pub fn status(&self, now: Duration) -> Status {
         Status {
             mode: self.mode(),
@@ -67,17 +68,12 @@ impl Appliance {
         }
     }
 
-    /// Whether anything of this destination is still to be done or told.
+    /// Whether anything of this destination is still to be done or reported.
     pub fn holds(&self, id: DestinationId) -> bool {
         self.destinations.iter().any(|destination| destination.id() == id)
     }
 
-    /// Whether this console is shown every change.
-    pub fn watches(&self, client: ClientId) -> bool {
-        self.watchers.contains(&client)
-    }
-
-    pub(super) fn destination_status(&self, now: Duration) -> Vec<console::DestinationStatus> {
+    pub(super) fn destination_status(&self, now: Duration) -> Vec<status::DestinationStatus> {
         self.destinations.iter().filter(|d| d.is_set()).map(|d| d.status(now)).collect()
     }
 
@@ -90,7 +86,7 @@ impl Appliance {
         }
     }
 
-    pub(super) fn sight(&self, source: Source) -> Sight {
+    pub(super) fn known(&self, source: Source) -> Known {
         match source {
             Source::Camera => self.camera,
             Source::Microphone => self.microphone,
@@ -98,7 +94,7 @@ impl Appliance {
     }
 
     /// A source without which the owner does not want to go live, and which is not so.
-    fn lacking(&self, is_so: impl Fn(Sight) -> bool) -> Option<Source> {
+    fn lacking(&self, is_so: impl Fn(Known) -> bool) -> Option<Source> {
         if !self.setup.start_without_camera && !is_so(self.camera) {
             Some(Source::Camera)
         } else if !self.setup.start_without_microphone && !is_so(self.microphone) {
@@ -109,13 +105,13 @@ impl Appliance {
     }
 
     /// Why a broadcast cannot begin. A source that failed is no reason: only a try can tell.
-    pub(super) fn obstacle(&self) -> Option<&'static str> {
+    pub(super) fn obstacle(&self) -> Option<NotLive> {
         if !self.destinations.iter().any(Destination::is_usable) {
-            return Some("no destination with a stream key is set");
+            return Some(NotLive::NoDestination);
         }
-        self.lacking(Sight::is_worth_a_try).map(|source| match source {
-            Source::Camera => "there is no camera",
-            Source::Microphone => "there is no microphone",
+        self.lacking(Known::is_worth_a_try).map(|source| match source {
+            Source::Camera => NotLive::NoCamera,
+            Source::Microphone => NotLive::NoMicrophone,
         })
     }
 

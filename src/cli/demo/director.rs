@@ -6,13 +6,13 @@ use tokio::sync::{mpsc, watch};
 
 use crate::cli::exit::{Code, Failure};
 use crate::clock::Clock;
-use crate::console::{DestinationState, DestinationStatus, Mode};
 use crate::device::button::ContactEvent;
 use crate::limits::BUTTON_HOLD;
 use crate::panel::Contact;
-use crate::run::{DueTo, Input, View};
+use crate::run::{Input, View};
 use crate::sim::ingest::Server;
 use crate::sim::terminal::Terminal;
+use crate::status::{DestinationState, DestinationStatus, DueTo, Mode};
 
 /// How long the box may take from the press to the first picture at the server.
 const FIRST_VIDEO_TIMEOUT: Duration = Duration::from_secs(30);
@@ -116,7 +116,7 @@ impl Director<'_> {
             DueTo::Refusal => Code::Refused,
             DueTo::Inside => Code::Failed,
         };
-        Err(Failure::new(code, format!("{}: {}", end.destination, end.words)))
+        Err(Failure::new(code, format!("{}: {}", end.destination, end.message)))
     }
 
     /// Shows the box until it is switched off.
@@ -133,28 +133,28 @@ impl Director<'_> {
     }
 }
 
-/// The running numbers, as few lines as the front has room for.
+/// The running figures, as few lines as the front has room for.
 fn front_lines(view: &View) -> Vec<String> {
     let status = &view.status;
     let mut lines = Vec::new();
     lines.push(match &status.encoder {
         None => "camera and encoder are off".to_owned(),
         Some(encoder) => format!(
-            "encoder {} of {} kb/s, {:.0} pictures/s",
+            "encoder {} of {} kb/s, {:.0} frames/s",
             encoder.actual_kbps, encoder.target_kbps, encoder.frames_per_s
         ),
     });
     for destination in &status.destinations {
-        lines.push(match &destination.numbers {
+        lines.push(match &destination.stats {
             None => format!("{}: {}", destination.name, destination.state.name()),
-            Some(numbers) => format!(
-                "{}: {} kb/s, can bear {}, {} kB acknowledged, {} ms waiting, {} dropped",
+            Some(stats) => format!(
+                "{}: {} kb/s, target {}, {} kB acknowledged, {} ms waiting, {} dropped",
                 destination.name,
-                numbers.sent_kbps,
-                numbers.target_kbps,
-                numbers.acknowledged_bytes / 1_000,
-                numbers.queue_ms,
-                numbers.frames_dropped
+                stats.sent_kbps,
+                stats.target_kbps,
+                stats.acknowledged_bytes / 1_000,
+                stats.queue_ms,
+                stats.frames_dropped
             ),
         });
     }

@@ -1,4 +1,3 @@
-use super::super::reply::Change;
 use super::*;
 
 const MS: Duration = Duration::from_millis(1);
@@ -154,7 +153,7 @@ fn a_flood_of_changes_never_fills_the_line_and_is_told_in_the_end() {
             let now = ms * MS;
             if ms < 10_000 {
                 let said = format!("the network went away for the {ms}th time");
-                session.change(now, &Reply::Changed(Change::Note { said }));
+                session.change(now, &Reply::Changed(Change::Note { message: said }));
             }
             if session.poll_timeout().is_some_and(|at| now >= at) {
                 session.handle_timeout(now);

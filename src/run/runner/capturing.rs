@@ -8,10 +8,10 @@ use tokio::task::spawn_blocking;
 use super::Runner;
 use crate::appliance::{Event, PipelineEvent, PipelineFault, PipelineOrder, Presence};
 use crate::capture::{self, Capture, CaptureError, CaptureEvent, Fault};
-use crate::console::{Change, Reply};
 use crate::limits::DRIVER_HANGS;
 use crate::run::slot::Act;
-use crate::run::{DueTo, Input, outcome};
+use crate::run::{Input, outcome};
+use crate::status::{Change, DueTo};
 
 /// Devices that are being opened or closed by their drivers.
 #[derive(Debug, Default)]
@@ -130,7 +130,7 @@ impl Runner {
                 self.tell(Event::Source(outcome::source(source), Presence::Back));
             }
             CaptureEvent::LeftOut { said } => {
-                self.announce(&Reply::Changed(Change::Note { said }));
+                self.announce(Change::Note { message: said });
             }
             // A lost source is reported as such; it ends nothing.
             CaptureEvent::Error { fault: Fault::Source(source), said } => {
@@ -139,7 +139,7 @@ impl Runner {
             CaptureEvent::Error { fault: Fault::Encoder, said } => {
                 self.note_end("encoder", &said, DueTo::Device);
                 let fault = PipelineFault::Encoder;
-                self.tell_pipeline(run, PipelineEvent::Error { fault, said });
+                self.tell_pipeline(run, PipelineEvent::Error { fault, message: said });
             }
             CaptureEvent::Ended => self.tell_pipeline(run, PipelineEvent::Ended),
         }
@@ -149,7 +149,7 @@ impl Runner {
         if let Err(error) = &started {
             self.note_end("capture", error, DueTo::Device);
             let fault = outcome::start_fault(error);
-            self.tell_pipeline(run, PipelineEvent::Error { fault, said: error.to_string() });
+            self.tell_pipeline(run, PipelineEvent::Error { fault, message: error.to_string() });
         }
         let acts = self.capture.opened(self.clock.now(), run, started.ok());
         self.carry_out(acts);

@@ -12,14 +12,16 @@ use tokio::task::spawn_blocking;
 
 use super::{LOCAL, Runner};
 use crate::appliance::Event;
-use crate::console::{self, ClientId, Reply, Said, Typed};
+use crate::appliance::{By, GoLive, Stop};
+use crate::console::{self, ClientId, Command, Reply, Said, Typed};
 use crate::device::Folder;
 use crate::device::control::{Answer, Heard};
 use crate::device::network_manager::NetworkManager;
 use crate::device::store::Store;
-use crate::limits::CONSOLE_LINE_BYTES_MAX;
+use crate::limits::{CONSOLE_LINE_BYTES_MAX, WATCHERS_MAX};
 use crate::run::Input;
 use crate::run::keeper::{Keeper, Told};
+use crate::status::{self, Change};
 
 /// What the desk remembers of those who ask.
 pub(super) struct Desk {
@@ -29,7 +31,10 @@ pub(super) struct Desk {
     /// What the appliance is told when it has nothing more to be done.
     pub later: VecDeque<Event>,
     /// The network as it was told last.
-    pub interfaces: Option<Vec<console::Interface>>,
+    pub interfaces: Option<Vec<status::Interface>>,
+    /// Who is shown every change, and who asked to go live or to stop.
+    watchers: Vec<ClientId>,
+    asking: Option<ClientId>,
     /// What `status` is to say beside what the appliance knows.
     pub note: Option<String>,
     /// Started when there are settings of the network for the first time.
@@ -73,6 +78,8 @@ impl Desk {
             clients: BTreeMap::new(),
             salt,
             later: VecDeque::new(),
+            watchers: Vec::new(),
+            asking: None,
             interfaces: None,
             note: None,
             network: None,
@@ -137,10 +144,10 @@ impl Runner {
     fn obey_session(&mut self) {
         while let Some(said) = self.session.poll_said() {
             match said {
-                Said::Command(command) => self.tell(Event::Console { from: LOCAL, command }),
+                Said::Command(command) => self.execute(LOCAL, command),
                 Said::Secret { setting, value } => self.put_secret(LOCAL, &setting, value),
                 Said::Pin(typed) => self.judge_pin(typed),
-                Said::Left => self.tell(Event::ConsoleGone(LOCAL)),
+                Said::Left => self.desk.watchers.retain(|watcher| *watcher != LOCAL),
             }
         }
     }
@@ -177,14 +184,14 @@ impl Runner {
             Heard::Asked { from, line, secret, answers } => {
                 self.desk.clients.insert(from, Client { answers, secret });
                 match console::parse(&line) {
-                    Ok(Some(command)) => self.tell(Event::Console { from, command }),
+                    Ok(Some(command)) => self.execute(from, command),
                     Ok(None) => self.reply(from, &Reply::error("nothing is asked for")),
                     Err(error) => self.reply(from, &Reply::from(error)),
                 }
             }
             Heard::Gone(client) => {
                 self.desk.clients.remove(&client);
-                self.tell(Event::ConsoleGone(client));
+                self.desk.watchers.retain(|watcher| *watcher != client);
             }
         }
     }
@@ -192,21 +199,22 @@ impl Runner {
     // ── what they get ───────────────────────────────────────────────────────────────────────
 
     /// A change: for the journal, and for whoever watches.
-    pub(super) fn announce(&mut self, reply: &Reply) {
+    pub(super) fn announce(&mut self, change: Change) {
+        let reply = &Reply::Changed(change);
         let now = self.clock.now();
         for line in reply.render_text() {
             tracing::info!("{line}");
             self.recorder.note(now, &line);
         }
-        if let Reply::Changed(console::Change::Box { to, .. }) = reply {
+        if let Reply::Changed(Change::Box { to, .. }) = reply {
             self.keep_past(*to);
         }
-        if self.appliance.watches(LOCAL) {
+        if self.watches(LOCAL) {
             self.session.set_mode(self.appliance.mode());
             self.session.change(now, reply);
         }
         let clients = self.desk.clients.keys().copied();
-        let watching: Vec<ClientId> = clients.filter(|c| self.appliance.watches(*c)).collect();
+        let watching: Vec<ClientId> = clients.filter(|c| self.watches(*c)).collect();
         for client in watching {
             self.reply(client, reply);
         }
@@ -215,35 +223,89 @@ impl Runner {
     /// Answers whoever asked. A client that does not watch is done with it; one that does not read
     /// is cut off.
     pub(super) fn reply(&mut self, to: ClientId, reply: &Reply) {
-        let reply = self.completed(reply);
         if to == LOCAL {
             self.session.set_mode(self.appliance.mode());
-            self.session.reply(&reply);
+            self.session.reply(reply);
             return;
         }
-        let stays = self.appliance.watches(to);
+        let stays = self.watches(to);
         if let Some(client) = self.desk.clients.get(&to)
-            && (client.answers.try_send(Answer::from(&reply)).is_err() || !stays)
+            && (client.answers.try_send(Answer::from(reply)).is_err() || !stays)
         {
             self.desk.clients.remove(&to);
         }
     }
 
-    /// An answer with what the appliance does not know.
-    fn completed(&self, reply: &Reply) -> Reply {
-        match reply {
-            Reply::Status(status) => {
-                let mut status = status.clone();
+    fn watches(&self, client: ClientId) -> bool {
+        self.desk.watchers.contains(&client)
+    }
+
+    fn watch(&mut self, from: ClientId) -> Reply {
+        if self.watches(from) {
+            self.desk.watchers.retain(|watcher| *watcher != from);
+            Reply::text(["changes are no longer shown"])
+        } else if self.desk.watchers.len() < WATCHERS_MAX {
+            self.desk.watchers.push(from);
+            Reply::text(["every change is shown; `watch` again ends it"])
+        } else {
+            Reply::error("too many consoles watch already")
+        }
+    }
+
+    fn execute(&mut self, from: ClientId, command: Command) {
+        let now = self.clock.now();
+        let reply = match command {
+            Command::Help { about } => Reply::Text { lines: console::help(about) },
+            Command::Status => {
+                let mut status = self.appliance.status(now);
                 self.complete(&mut status);
-                Reply::Status(status)
+                Reply::Status(Box::new(status))
             }
-            Reply::Destinations { destinations, .. } => {
+            Command::Live => {
+                self.desk.asking = Some(from);
+                return self.tell(Event::GoLive { by: By::Console });
+            }
+            Command::Stop => {
+                self.desk.asking = Some(from);
+                return self.tell(Event::Stop { by: By::Console });
+            }
+            Command::Watch => self.watch(from),
+            Command::DestinationList => {
                 let disabled = self.settings.destinations.iter().filter(|d| !d.enabled);
                 let disabled = disabled.map(|d| d.name.clone()).collect();
-                Reply::Destinations { destinations: destinations.clone(), disabled }
+                let destinations = self.appliance.status(now).destinations;
+                Reply::Destinations { destinations, disabled }
             }
-            Reply::About(_) => Reply::About(self.session.about().clone()),
-            other => other.clone(),
+            Command::About => Reply::About(self.session.about().clone()),
+            Command::Serve(service) => return self.serve(from, service),
+        };
+        self.reply(from, &reply);
+    }
+
+    pub(super) fn answer_live(&mut self, outcome: GoLive) {
+        let reply = match outcome {
+            GoLive::Begun => Reply::text(["going live"]),
+            GoLive::AfterTheLast => Reply::text(["going live as soon as the last one is closed"]),
+            GoLive::RetryingNow => Reply::text(["trying again at once"]),
+            GoLive::AlreadyLive => Reply::text(["already live"]),
+            GoLive::Refused(why) => Reply::error(why.sentence()),
+        };
+        self.answer(&reply);
+    }
+
+    pub(super) fn answer_stop(&mut self, outcome: Stop) {
+        self.answer(&Reply::text([match outcome {
+            Stop::Nothing => "already stopped",
+            Stop::NotByItself => "the box no longer goes live by itself",
+            Stop::Ending => "ending the broadcast",
+            Stop::AlreadyEnding => "the broadcast is being ended",
+            Stop::FaultCleared => "the fault is cleared",
+        }]));
+    }
+
+    fn answer(&mut self, reply: &Reply) {
+        if let Some(from) = self.desk.asking.take() {
+            self.reply(from, reply);
         }
     }
 }

@@ -6,18 +6,17 @@ use std::time::Duration;
 use super::{Runner, Running};
 use crate::appliance::DestinationId;
 use crate::capture::{self, CaptureStats};
-use crate::console::{
-    ChannelNumbers, DropNumbers, EncoderNumbers, LevelNumbers, Mode, Reply, SendNumbers, Status,
-};
+use crate::console::Reply;
 use crate::publish::Numbers;
 use crate::run::keeper::{Order as KeepOrder, Wish};
+use crate::status::{ChannelStats, DropStats, EncoderStats, LevelStats, Mode, SendStats, Status};
 
 /// What the numbers were a while ago, and the rates that came of it.
 #[derive(Default)]
 pub(super) struct Rates {
     at: Duration,
     pub capture: CaptureStats,
-    pub encoder: Option<EncoderNumbers>,
+    pub encoder: Option<EncoderStats>,
     destinations: BTreeMap<DestinationId, Rate>,
 }
 
@@ -51,7 +50,7 @@ impl Runner {
             if shown.live_for_ms.is_some()
                 && let Some(running) = self.destinations.get(&id)
             {
-                shown.numbers = Some(self.send_numbers(id, running));
+                shown.stats = Some(self.send_numbers(id, running));
             }
         }
     }
@@ -68,15 +67,15 @@ impl Runner {
         let before = std::mem::replace(&mut self.rates.capture, stats.clone());
         let bytes = stats.video_bytes.saturating_sub(before.video_bytes);
         let frames = stats.video_frames.saturating_sub(before.video_frames);
-        let encoder = EncoderNumbers {
+        let encoder = EncoderStats {
             name: stats.video_encoder.clone(),
             target_kbps: stats.bitrate_kbps,
             actual_kbps: kbps(bytes, seconds),
             frames_per_s: (frames as f64 / seconds) as f32,
             frames: stats.video_frames,
             restarts: stats.encoder_restarts,
-            pictures_broken: stats.pictures_broken,
-            pictures_skipped: stats.pictures_skipped,
+            frames_broken: stats.pictures_broken,
+            frames_skipped: stats.pictures_skipped,
         };
         let of_encoder = (encoder.target_kbps, encoder.actual_kbps);
         self.rates.encoder = Some(encoder);
@@ -102,18 +101,18 @@ impl Runner {
         self.recorder.sample(now, of_encoder, of_destinations);
     }
 
-    fn send_numbers(&self, id: DestinationId, running: &Running) -> SendNumbers {
+    fn send_numbers(&self, id: DestinationId, running: &Running) -> SendStats {
         let numbers = *running.handle.numbers.borrow();
         let rate = self.rates.destinations.get(&id).copied().unwrap_or_default();
         let (queue, dropped) = (numbers.queue, numbers.queue.dropped);
         let acknowledged_bytes = acknowledged_bytes(&numbers);
-        SendNumbers {
+        SendStats {
             target_kbps: running.target_kbps.unwrap_or(self.ceiling_kbps),
             sent_kbps: rate.sent_kbps,
             acknowledged_kbps: rate.acknowledged_kbps,
             frames_sent: numbers.messages,
             frames_dropped: dropped.total(),
-            dropped: DropNumbers {
+            dropped: DropStats {
                 video_disposable: dropped.video_disposable,
                 video_delta: dropped.video_delta,
                 video_key: dropped.video_key,
@@ -156,12 +155,12 @@ fn acknowledged_bytes(numbers: &Numbers) -> u64 {
     numbers.acknowledged_bytes.unwrap_or_else(by_tcp)
 }
 
-pub(super) fn level_numbers(stats: &CaptureStats) -> LevelNumbers {
-    let channel = |level: &capture::ChannelLevel| ChannelNumbers {
+pub(super) fn level_numbers(stats: &CaptureStats) -> LevelStats {
+    let channel = |level: &capture::ChannelLevel| ChannelStats {
         peak_dbfs: level.peak_dbfs,
         rms_dbfs: level.rms_dbfs,
     };
-    LevelNumbers {
+    LevelStats {
         channels: stats.levels.channels.iter().map(channel).collect(),
         silent_for_ms: stats.levels.silent_for_ms,
         black_for_ms: stats.levels.black_for_ms,

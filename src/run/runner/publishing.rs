@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::Runner;
 use crate::appliance::{DestinationId, EndKind, Event, PublishEvent, PublishOrder};
-use crate::console::Server;
 use crate::flv::metadata::Metadata;
 use crate::pace;
 use crate::publish::{Close, Order, Report, What};
-use crate::run::{DueTo, outcome};
+use crate::run::outcome;
+use crate::status::{DueTo, Server};
 
 impl Runner {
     pub(super) fn perform_publish(&mut self, order: PublishOrder) {
@@ -99,12 +99,12 @@ impl Runner {
             What::Returned => PublishEvent::Returned,
             What::Target(_) => return,
             What::Ended(Ok(())) => {
-                PublishEvent::Ended { kind: EndKind::Stopped, said: String::new() }
+                PublishEvent::Ended { kind: EndKind::Stopped, message: String::new() }
             }
             What::Ended(Err(error)) => {
                 let name = self.destinations.get(&dest).map(|d| d.settings.name.clone());
                 self.note_end(&name.unwrap_or_default(), &error, outcome::due_to(&error));
-                PublishEvent::Ended { kind: outcome::end_kind(&error), said: error.to_string() }
+                PublishEvent::Ended { kind: outcome::end_kind(&error), message: error.to_string() }
             }
         };
         self.tell(Event::Publish { dest, attempt: report.attempt, what });

@@ -1,12 +1,12 @@
 //! The world at random: what may happen at any moment.
 
 use firstmile::appliance::{
-    DestinationId, EndKind, Event, LinkChange, PipelineEvent, PipelineFault, Presence,
+    By, DestinationId, EndKind, Event, LinkChange, PipelineEvent, PipelineFault, Presence,
     PublishEvent, Source,
 };
-use firstmile::console::{ClientId, Clock, Command, Stick};
 use firstmile::limits::DESTINATIONS_MAX;
 use firstmile::panel::Gesture;
+use firstmile::status::{Clock, StickImport};
 
 use super::{Soon, World, target};
 
@@ -14,27 +14,22 @@ impl World {
     /// What is shown for a moment and changes nothing.
     fn some_moment(&mut self) -> Event {
         match self.rng.u8(..5) {
-            0 => Event::Stick(Stick::Working),
-            1 => Event::Stick(Stick::Accepted),
-            2 => Event::Stick(Stick::Refused),
+            0 => Event::Stick(StickImport::Working),
+            1 => Event::Stick(StickImport::Accepted),
+            2 => Event::Stick(StickImport::Refused),
             3 => Event::Button(Gesture::ResetBegun),
             _ => Event::Button(Gesture::ResetArmed),
         }
     }
 
     pub fn some_event(&mut self) -> Event {
-        let client = ClientId(self.rng.u32(..8));
-        let console = |command| Event::Console { from: client, command };
         match self.rng.u8(..100) {
             0..22 => Event::Button(Gesture::Press),
             22..28 => Event::Button(Gesture::Hold),
             28..30 => Event::Button(Gesture::Down),
-            30..36 => console(Command::Live),
-            36..40 => console(Command::Stop),
-            40..44 => console(Command::Status),
-            44..47 => console(Command::Watch),
-            47 => console(Command::DestinationList),
-            48 => Event::ConsoleGone(client),
+            30..36 => Event::GoLive { by: By::Console },
+            36..40 => Event::Stop { by: By::Console },
+            40..49 => Event::Button(Gesture::Press),
             49..61 => self.some_targets(),
             61..64 => Event::Link(LinkChange::Changed),
             64..66 => self.some_stranding(),
@@ -67,7 +62,7 @@ impl World {
         if self.rng.u8(..4) > 0 {
             self.within_ms(4_000, Soon::SettingsGone);
         }
-        if self.rng.bool() { Event::Forget } else { Event::Button(Gesture::Reset) }
+        if self.rng.bool() { Event::FactoryReset } else { Event::Button(Gesture::Reset) }
     }
 
     /// The address is gone that some attempt came from, or came from a while ago.
@@ -126,7 +121,7 @@ impl World {
             27 => EndKind::BadDestination,
             _ => EndKind::Stopped,
         };
-        PublishEvent::Ended { kind, said: "said so".to_owned() }
+        PublishEvent::Ended { kind, message: "as it was reported".to_owned() }
     }
 
     pub fn some_pipeline_error(&mut self) -> PipelineEvent {
@@ -134,10 +129,9 @@ impl World {
             PipelineFault::Camera,
             PipelineFault::Microphone,
             PipelineFault::Encoder,
-            PipelineFault::NoOutput,
             PipelineFault::Internal,
         ];
         let fault = faults[self.rng.usize(..faults.len())];
-        PipelineEvent::Error { fault, said: "no more".to_owned() }
+        PipelineEvent::Error { fault, message: "no more".to_owned() }
     }
 }

@@ -6,15 +6,13 @@ use crate::appliance::Event;
 use crate::clock::Clock;
 use crate::config;
 use crate::config::schema::{self, Applies, Kind, Setting, SettingPath};
-use crate::console::{
-    Checked, CheckedServer, ClientId, MACHINE_VERSION, Network, Phase, Reply, ReplyMode, Service,
-    SettingLine, Stick, Typed,
-};
+use crate::console::{ClientId, MACHINE_VERSION, Reply, ReplyMode, Service, Typed};
 use crate::device::network;
 use crate::run::Input;
 use crate::run::keeper::Wish;
 use crate::run::runner::{LOCAL, Runner, numbers};
 use crate::secret::StreamKey;
+use crate::status::{Checked, CheckedServer, Network, Phase, SettingLine, StickImport};
 use crate::{capture, publish};
 
 impl Runner {
@@ -22,7 +20,7 @@ impl Runner {
         let answer = match service {
             Service::Set { name, value } => self.set(from, name, value),
             Service::Unset { name } => {
-                let done = format!("{name} is taken back");
+                let done = format!("{name} is reset to its default");
                 self.keep(from, Wish::Unset { name }, done)
             }
             Service::Show { name } => Some(self.shown(name.as_deref())),
@@ -58,11 +56,11 @@ impl Runner {
             Service::BlackBox => Some(self.past()),
             Service::Log => Some(Reply::text(self.hands.log.lines())),
             Service::FactoryReset { sure: false } => Some(Reply::text([
-                "this forgets all settings and stream keys; say `factory-reset yes` to do it",
+                "this erases all settings and stream keys; say `factory-reset yes` to do it",
             ])),
             Service::FactoryReset { sure: true } => {
-                self.desk.later.push_back(Event::Forget);
-                self.keep(from, Wish::Reset, "all settings and keys are forgotten".to_owned())
+                self.desk.later.push_back(Event::FactoryReset);
+                self.keep(from, Wish::Reset, "all settings and keys are erased".to_owned())
             }
             Service::Reboot { sure } => self.reboot(sure),
             Service::Mode { machine } => {
@@ -78,9 +76,9 @@ impl Runner {
             Service::Stick(stick) => {
                 self.desk.later.push_back(Event::Stick(stick));
                 Some(Reply::text([match stick {
-                    Stick::Working => "the lights say that a stick is being read",
-                    Stick::Accepted => "the lights say that a stick was accepted",
-                    Stick::Refused => "the lights say that a stick was refused",
+                    StickImport::Working => "the lights say that a stick is being read",
+                    StickImport::Accepted => "the lights say that a stick was accepted",
+                    StickImport::Refused => "the lights say that a stick was refused",
                 }]))
             }
         };
@@ -100,9 +98,9 @@ impl Runner {
         let most_kbps = self.of_board.video.bitrate_max_kbps;
         let is_beyond = || value.0.parse().is_ok_and(|kbps: u32| kbps > most_kbps);
         let done = if is_later && on_air {
-            format!("{name} is set; it holds from the next broadcast")
+            format!("{name} is set; it takes effect at the next broadcast")
         } else if name == "video.bitrate_kbps" && is_beyond() {
-            format!("{name} is set; this board is asked for {most_kbps} kb/s at most")
+            format!("{name} is set; limited to {most_kbps} kb/s by this board")
         } else {
             format!("{name} is set")
         };
@@ -265,10 +263,10 @@ impl Runner {
             ));
         }
         if !sure {
-            return Some(Reply::text(["this starts the machine anew; say `reboot yes` to do it"]));
+            return Some(Reply::text(["this restarts the machine; say `reboot yes` to do it"]));
         }
         spawn_blocking(crate::device::reboot);
-        Some(Reply::text(["the machine starts anew"]))
+        Some(Reply::text(["the machine restarts"]))
     }
 }
 

@@ -2,12 +2,13 @@
 
 use crate::appliance::{DestinationId, Event, Target as ApplianceTarget};
 use crate::config::{self, Partial};
-use crate::console::{Change, ClientId, Reply};
+use crate::console::{ClientId, Reply};
 use crate::device::network_manager::{NOT_SET, NetworkManager};
 use crate::publish;
 use crate::run::keeper::{Order as KeepOrder, Wish};
 use crate::run::runner::{Runner, Running};
 use crate::run::{Destination, Input, Kept, plan};
+use crate::status::Change;
 
 impl Runner {
     /// Hands a wish to the keeper; the reply only if that cannot be done.
@@ -19,7 +20,7 @@ impl Runner {
         keeper.order(order).err().map(Reply::error)
     }
 
-    pub(in crate::run::runner) fn latch(&mut self, live: bool) {
+    pub(in crate::run::runner) fn persist_live(&mut self, live: bool) {
         if let Some(keeper) = &self.keeper {
             keeper.latch(live);
         }
@@ -27,13 +28,13 @@ impl Runner {
 
     /// The latch is not written, or is at last: for the log and `status`.
     pub(in crate::run::runner) fn handle_unlatched(&mut self, why: Option<String>) {
-        const UNSAFE: &str = "a power cut would not find the box as it is";
+        const UNSAFE: &str = "could not save the live state";
         let said = match &why {
             Some(why) => format!("{UNSAFE}: {why}"),
-            None => "a power cut finds the box as it is again".to_owned(),
+            None => "the live state is saved again".to_owned(),
         };
         self.desk.note = why.is_some().then(|| said.clone());
-        self.announce(&Reply::Changed(Change::Note { said }));
+        self.announce(Change::Note { message: said });
     }
 
     /// A factory reset by the button; what comes of it is in the log.
@@ -113,7 +114,7 @@ impl Runner {
         }
         let said = format!("network settings: {told}");
         self.managed = told;
-        self.announce(&Reply::Changed(Change::Note { said }));
+        self.announce(Change::Note { message: said });
     }
 
     /// Brings destinations and their tasks in line with the settings.

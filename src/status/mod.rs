@@ -1,0 +1,24 @@
+//! The words of the product as plain data: what the box does, what is true around it, how its
+//! streams fare.
+//!
+//! Pure room, and the lowest one with a meaning of its own: `appliance` and `control` fill these
+//! types in, `device` and `sim` report with them, `console` writes them for people and programs. It
+//! holds no behaviour beyond the names of things.
+
+mod answer;
+mod black_box;
+mod change;
+mod end;
+mod facts;
+mod mode;
+mod report;
+mod stats;
+
+pub use answer::{About, Checked, CheckedServer, Phase, SettingLine};
+pub use black_box::{BlackBox, PastEvent, PastSample, PastStats};
+pub use change::Change;
+pub use end::{DueTo, EndNote};
+pub use facts::{Clock, Facts, Interface, Link, Network, StickImport};
+pub use mode::{DestinationState, Mode, Server};
+pub use report::{DestinationStatus, LastEnd, Status};
+pub use stats::{ChannelStats, DropStats, EncoderStats, LevelStats, SendStats};
