@@ -1,6 +1,6 @@
 //! Running another program to its end, with a bound on how long it takes and on what is read of it.
 //!
-//! Shell room. Which program, and what its words mean, is known by whoever calls.
+//! Shell room. Which program, and what its output means, is the caller's concern.
 
 use std::io::{self, Read, Write};
 use std::process::{Command, Output, Stdio};
@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use crate::limits::{CHILD_OUTPUT_BYTES_MAX, CHILD_POLL_INTERVAL};
 
-/// Runs a program to its end with `input` at its standard input, and takes what it says, at most
+/// Runs a program to its end with `input` at its standard input, and collects its output, at most
 /// [`CHILD_OUTPUT_BYTES_MAX`] of each stream. Blocks for `timeout` at most; the child is killed then.
 /// `input` fits into a pipe (4 KiB always do).
 ///
 /// # Errors
 /// `NotFound` when there is no such program, `TimedOut` when it does not end in time, and what else
-/// the system says.
+/// the system reports.
 pub fn run(command: &mut Command, input: Option<&[u8]>, timeout: Duration) -> io::Result<Output> {
     let mut child = command
         .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
@@ -23,7 +23,7 @@ pub fn run(command: &mut Command, input: Option<&[u8]>, timeout: Duration) -> io
         .stderr(Stdio::piped())
         .spawn()?;
     if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
-        // A program that reads none of it says why itself.
+        // A program that reads none of it reports why itself.
         let _ = stdin.write_all(input);
     }
     let streams = (collect(child.stdout.take()), collect(child.stderr.take()));
@@ -60,16 +60,16 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(30);
 
     #[test]
-    fn what_a_program_says_and_how_it_ends_is_told() {
+    fn output_and_exit_code_of_a_program_are_returned() {
         let mut shell = Command::new("sh");
-        shell.args(["-c", "read line; echo heard $line; echo sorry >&2; exit 3"]);
+        shell.args(["-c", "read line; echo got $line; echo sorry >&2; exit 3"]);
         let ended = run(&mut shell, Some(b"this\n"), PATIENCE).unwrap();
         assert_eq!(ended.status.code(), Some(3));
-        assert_eq!((&*ended.stdout, &*ended.stderr), (&b"heard this\n"[..], &b"sorry\n"[..]));
+        assert_eq!((&*ended.stdout, &*ended.stderr), (&b"got this\n"[..], &b"sorry\n"[..]));
     }
 
     #[test]
-    fn a_program_that_is_missing_or_hangs_is_told_apart() {
+    fn a_missing_program_and_one_that_hangs_are_different_errors() {
         let kind = |command: &str, argument: &str, timeout| {
             run(Command::new(command).arg(argument), None, timeout).map_err(|error| error.kind())
         };

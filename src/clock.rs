@@ -1,6 +1,6 @@
 //! The monotonic clock of the process, handed to pure rooms as `now`.
 //!
-//! Shell room. Built on tokio's clock, so that a test that pauses time pauses the whole house.
+//! Shell room. Built on tokio's clock, so that a test that pauses time pauses the whole program.
 
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::time::Duration;
@@ -27,7 +27,7 @@ impl Clock {
         self.zero.elapsed()
     }
 
-    /// Waits until the clock reads `deadline`; for ever when there is none.
+    /// Waits until the clock reads `deadline`; without one, never returns.
     pub async fn reach(&self, deadline: Option<Duration>) {
         match deadline {
             Some(at) => tokio::time::sleep_until(self.zero + at).await,
@@ -65,7 +65,7 @@ impl Timer {
         AsyncFd::with_interest(timer, Interest::READABLE).ok()
     }
 
-    /// To be set anew takes the last ringing back, so that it need not be read.
+    /// Setting it again clears an expiration that was not read.
     fn set(&self, wait: Duration) -> nix::Result<()> {
         let wait = wait.max(Duration::from_nanos(1)); // zero would mean never
         self.0.set(Expiration::OneShot(wait.into()), TimerSetTimeFlags::empty())

@@ -1,4 +1,4 @@
-//! Every bound of the product on one page, each with the sketch that produced it.
+//! Every bound of the product on one page, each with the estimate that produced it.
 //!
 //! Pure room. Rooms name these constants instead of writing numbers; relations between bounds are
 //! asserted at compile time at the end of the page.
@@ -15,7 +15,7 @@ pub const DESTINATIONS_MAX: usize = 8;
 /// A destination's or a box's name, in bytes; it must fit a prompt and a status line.
 pub const NAME_BYTES_MAX: usize = 64;
 
-/// A server URL, in bytes. The longest seen at a platform is below 300.
+/// A server URL, in bytes. The longest of any platform is below 300.
 pub const URL_BYTES_MAX: usize = 2_048;
 
 /// A stream key, in bytes. Keys with signed queries reach some 300.
@@ -34,7 +34,7 @@ pub const QUEUE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Media time that may wait for one destination.
 pub const QUEUE_TIME_MAX: Duration = Duration::from_secs(3);
 /// Media time without a key frame after which a queue that needs one asks again. Key frames are two
-/// seconds apart; an encoder answers within some frames, so that half of it means: it was not heard.
+/// seconds apart; an encoder answers within some frames, so that after half of it the request counts as lost.
 pub const FORCE_KEY_AGAIN: Duration = Duration::from_secs(1);
 
 /// One encoded access unit. A 4K key frame at 25 Mb/s stays below 2 MiB.
@@ -50,7 +50,7 @@ pub const FLV_BODY_BYTES_MAX: usize = ACCESS_UNIT_BYTES_MAX + 16;
 pub const RTMP_CHUNK_SIZE_OUT: usize = 4_096;
 /// Bytes that may sit in a session's outbound buffer before no further frame is popped.
 pub const RTMP_OUT_HIGH_WATER_BYTES: usize = 256 * 1024;
-/// The same while a running programme is sent: what is in the session can no longer be dropped. One
+/// The same while a live stream is sent: what is in the session can no longer be dropped. One
 /// part of a frame at 6 Mb/s, 130 ms at 1 Mb/s.
 pub const RTMP_OUT_LIVE_BYTES: usize = 16 * 1024;
 /// The same while a file is sent: what TLS takes at once. More only keeps pieces of the file in memory.
@@ -79,7 +79,7 @@ pub const AMF_DEPTH_MAX: usize = 16;
 pub const AMF_ELEMENTS_MAX: usize = 1_024;
 /// One AMF0 string.
 pub const AMF_STRING_BYTES_MAX: usize = 8 * 1024;
-/// Words of a server that are shown to the owner.
+/// Characters of a server's text that are shown to the owner.
 pub const SERVER_TEXT_CHARS_MAX: usize = 200;
 /// Events that a session may hold for its driver; the driver drains it after each call.
 pub const RTMP_EVENTS_MAX: usize = 64;
@@ -95,7 +95,7 @@ pub const AUTH_FIELD_BYTES_MAX: usize = 256;
 pub const DNS_TIMEOUT: Duration = Duration::from_secs(5);
 /// Addresses of one host that are tried.
 pub const DNS_ADDRESSES_MAX: usize = 8;
-/// Head start of an address before the next one is tried beside it (RFC 8305 section 8).
+/// Head start of an address before the next one is tried in parallel (RFC 8305 section 8).
 pub const HAPPY_EYEBALLS_DELAY: Duration = Duration::from_millis(250);
 /// TCP connect, all addresses together.
 pub const TCP_TIMEOUT: Duration = Duration::from_secs(5);
@@ -116,19 +116,19 @@ pub const RTMP_CREATE_STREAM_TIMEOUT: Duration = Duration::from_secs(5);
 /// From `publish` to `NetStream.Publish.Start`. Platforms ask other services here.
 pub const RTMP_PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
 /// No byte delivered while bytes are waiting: the path is dead. Within 5 s of a freeze it is to be
-/// known; the last sign of life and the end of the wait are each seen up to a look late.
+/// known; the last sign of life and the end of the wait are each noticed up to a tick late.
 pub const DEAD_PATH_TIMEOUT: Duration = Duration::from_millis(4_250);
-/// How long the rate of sending is measured before the acknowledgement window follows it: a group of
-/// pictures, since a key frame is some pictures long.
+/// How long the rate of sending is measured before the acknowledgement window follows it: a GOP,
+/// since a key frame is as long as several other frames.
 pub const RATE_MEASURED_FOR: Duration = Duration::from_secs(2);
 /// How often delivery is looked at while bytes are waiting.
 pub const PROGRESS_TICK: Duration = Duration::from_millis(250);
 /// Tags of a file that are due within this time of one another go together, the later ones that much
 /// early: a wake-up costs more than what is sent in it. As long as an access unit of AAC at 48 kHz, so
-/// that each picture goes with the sound beside it; players keep ten times as much in store. The
-/// running programme does not wait: each of its frames goes as it comes.
+/// that each video frame goes with its audio; players buffer ten times as much. A live stream does
+/// not wait: each of its frames goes as it comes.
 pub const FILE_TAGS_TOGETHER: Duration = Duration::from_millis(22);
-/// From an ordered stop to the closed wire, whatever the server does.
+/// From the request to stop to the closed connection, whatever the server does.
 pub const STOP_TIMEOUT: Duration = Duration::from_millis(1_800);
 /// Media that may hide unsent in the kernel, in bytes: 44 ms at 6 Mb/s, 260 ms at 1 Mb/s.
 pub const TCP_NOTSENT_LOWAT_BYTES: u32 = 32 * 1024;
@@ -148,13 +148,13 @@ pub const YOUNG_CONNECTION_BYTES: u64 = 64 * 1024;
 // between delay falls to nothing at least once in 0.4 s. Within these sketches the values are those
 // that came out best in the table of tests/network/table.rs.
 
-/// The lowest video bitrate that is worth sending, in kbit/s: a small, still recognisable picture.
+/// The lowest video bitrate that is worth sending, in kbit/s: a small but recognisable image.
 pub const VIDEO_FLOOR_KBPS: u32 = 250;
 /// How often delivery is looked at by the policy.
 pub const PACE_TICK: Duration = Duration::from_millis(100);
 /// Looks that are remembered: 6.4 s at half a tick each, longer than a dead path is endured.
 pub const PACE_POINTS_MAX: usize = 128;
-/// Over which a sudden change is told from a hiccup of the path.
+/// Over which a sudden change is distinguished from a hiccup of the path.
 pub const PACE_RECENT_WINDOW: Duration = Duration::from_millis(200);
 /// Over which the present rate is taken.
 pub const PACE_RECENT_RATE_WINDOW: Duration = Duration::from_millis(400);
@@ -208,7 +208,7 @@ pub const ROLL_OVER_AT_MS: u64 = (1 << 31) - 3_600_000;
 pub const SUCCESSOR_RETRY: Duration = Duration::from_secs(60);
 /// Places that servers may send one attempt to, one after the other; platforms use one or two.
 pub const REDIRECTS_MAX: u32 = 3;
-/// Answers to a server's wish for authentication in one attempt: the user, then the response, and
+/// Answers to a server's request for authentication in one attempt: the user, then the response, and
 /// one more for a nonce that grew old.
 pub const AUTH_ROUNDS_MAX: u32 = 3;
 
@@ -220,22 +220,22 @@ pub const BACKOFF_FIRST: Duration = Duration::from_millis(500);
 pub const BACKOFF_MAX: Duration = Duration::from_secs(10);
 /// Jitter on each wait, plus and minus.
 pub const BACKOFF_JITTER_PERCENT: u32 = 20;
-/// An attempt that is under way when the network changes is through within this time from its start,
-/// or it hangs and is made anew. Name, TCP, TLS and RTMP are some seven round trips.
+/// An attempt that is under way when the network changes is complete within this time from its start,
+/// or it hangs and is made again. Name, TCP, TLS and RTMP are some seven round trips.
 pub const NETWORK_CHANGE_GRACE: Duration = Duration::from_secs(1);
 /// From the switch to a backup server to the first look at the first one, doubled after each.
 pub const RETURN_FIRST: Duration = Duration::from_secs(30);
 /// Longest time from one look at the first server to the next.
 pub const RETURN_MAX: Duration = Duration::from_secs(600);
-/// Live for this long: the back-off starts anew.
+/// Live for this long: the back-off begins again at its first wait.
 pub const BACKOFF_RESET_AFTER: Duration = Duration::from_secs(60);
 /// Wait after the server refused the key.
 pub const KEY_REFUSED_WAIT: Duration = Duration::from_secs(30);
 /// Longest wait after a bad certificate.
 pub const CERTIFICATE_WAIT_MAX: Duration = Duration::from_secs(60);
-/// From the start order to the first key frame of the encoder.
+/// From the request to start to the first key frame of the encoder.
 pub const FIRST_KEY_TIMEOUT: Duration = Duration::from_secs(15);
-/// From a stop order to `Ready`, in any state; above the wire's own bound.
+/// From the request to stop to `Ready`, in any state; above the bound of the connection.
 pub const STOPPING_TIMEOUT: Duration = Duration::from_millis(2_000);
 /// An attempt that reported neither acceptance nor an end; above the sum of its phases.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(45);
@@ -247,7 +247,7 @@ pub const REPROBE_INTERVAL: Duration = Duration::from_secs(5);
 /// broadcast; the first is [`REPROBE_INTERVAL`] and each is twice the one before. A driver that needs
 /// a minute of rest gets it, and a viewer waits no longer than that for a cured one.
 pub const FAULT_WAIT_MAX: Duration = Duration::from_secs(60);
-/// Longest wait after a server turned the connection down with words; as after a refused key.
+/// Longest wait after a server refused the connection with a reason; as after a refused key.
 pub const REJECTED_WAIT_MAX: Duration = Duration::from_secs(30);
 /// A wait is never cut shorter than this, however often the network changes or somebody presses:
 /// at most four attempts a second for each destination.
@@ -257,19 +257,19 @@ pub const WAIT_CUT_MIN: Duration = Duration::from_millis(250);
 pub const PIPELINE_FAILURE_FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
 /// Destinations known at once: those that are set, and as many that were removed and still close.
 pub const DESTINATIONS_HELD_MAX: usize = 2 * DESTINATIONS_MAX;
-/// Actions that one event may cause: per destination an order and three lines, per box some ten.
+/// Actions that one event may cause: per destination a request and three lines, per box some ten.
 pub const ACTIONS_MAX: usize = 4 * DESTINATIONS_HELD_MAX + 16;
 
-/// How often running numbers are taken while the capture runs.
+/// How often statistics are taken while the capture runs.
 pub const NUMBERS_INTERVAL: Duration = Duration::from_secs(1);
 
 // ── channels ──────────────────────────────────────────────────────────────────────────────────
 
 /// Events waiting for the appliance.
 pub const EVENTS_MAX: usize = 64;
-/// Notes of the capture that wait to be heard; of its other events one of each kind does.
+/// Notes of the capture that wait to be handled; of its other events one of each kind does.
 pub const CAPTURE_NOTES_MAX: usize = 8;
-/// Orders waiting for one publish task; a full channel means that the task is stuck.
+/// Requests waiting for one publish task; a full channel means that the task is stuck.
 pub const ORDERS_MAX: usize = 4;
 /// Lines waiting for a console that does not read.
 pub const CONSOLE_OUT_LINES_MAX: usize = 32;
@@ -278,13 +278,13 @@ pub const CONTROL_CLIENTS_MAX: usize = 4;
 /// Consoles that may watch changes: every control client and the serial line.
 pub const WATCHERS_MAX: usize = CONTROL_CLIENTS_MAX + 1;
 
-// ── hands ─────────────────────────────────────────────────────────────────────────────────────
+// ── devices ───────────────────────────────────────────────────────────────────────────────────
 
 /// A console line; it must admit the longest URL and the longest key with their command.
 pub const CONSOLE_LINE_BYTES_MAX: usize = 4 * 1024;
-/// A serial port is looked at this often when nothing is typed; that it is unplugged is seen at once.
+/// A serial port is polled this often when nothing is typed; unplugging is noticed at once.
 pub const CONSOLE_READ_TICK: Duration = Duration::from_secs(60);
-/// A host that takes not a byte for this long does not read.
+/// A host that accepts no byte for this long does not read.
 pub const CONSOLE_WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Digits of a console PIN: fewer are guessed within days even at the back-off's pace.
 pub const PIN_DIGITS_MIN: usize = 4;
@@ -302,14 +302,14 @@ pub const PIN_WAIT_FIRST: Duration = Duration::from_secs(2);
 pub const PIN_WAIT_MAX: Duration = Duration::from_secs(60);
 /// A console where nobody types for this long asks for the PIN again.
 pub const PIN_IDLE: Duration = Duration::from_secs(600);
-/// Bytes that may be typed while a PIN is judged.
+/// Bytes that may be typed while a PIN is checked.
 pub const CONSOLE_HELD_BYTES_MAX: usize = CONSOLE_LINE_BYTES_MAX;
-/// What the console says unasked uses up to one part in this many of the line: at 115,200 baud
-/// 5,760 bytes a second, so that answers find room beside it.
+/// Unasked output of the console uses at most one part in this many of the line: at 115,200 baud
+/// 5,760 bytes a second, so that answers find room too.
 pub const CONSOLE_UNASKED_SHARE: u32 = 2;
 /// A serial line carries a byte in ten bits: start, eight, stop.
 pub const SERIAL_BITS_PER_BYTE: u32 = 10;
-/// The speed that is counted with where the port has none.
+/// The speed that is assumed where the port has none.
 pub const CONSOLE_BAUD: u32 = 115_200;
 /// Lines remembered by the console.
 pub const CONSOLE_HISTORY_MAX: usize = 32;
@@ -317,13 +317,13 @@ pub const CONSOLE_HISTORY_MAX: usize = 32;
 pub const CONSOLE_ESCAPE_BYTES_MAX: usize = 16;
 /// Lines of the log that `log` shows: two screens.
 pub const LOG_LINES_MAX: usize = 50;
-/// A line of the log is cut here; with the one above, what the log may hold is 50 KiB.
+/// A line of the log is cut here; with the one above, the log takes 50 KiB at most.
 pub const LOG_LINE_BYTES_MAX: usize = 1_024;
 /// How far back the black box goes.
 pub const BLACK_BOX_TIME: Duration = Duration::from_secs(600);
 /// Samples in it: one a second.
 pub const BLACK_BOX_SAMPLES_MAX: usize = 600;
-/// Events in it; a box that tells more has told the same many times.
+/// Events in it; a box that reports more has reported the same many times.
 pub const BLACK_BOX_EVENTS_MAX: usize = 512;
 /// An event is cut here; with the one above, events take 160 KiB at most, and samples twice as much.
 pub const BLACK_BOX_EVENT_BYTES_MAX: usize = 320;
@@ -331,7 +331,7 @@ pub const BLACK_BOX_EVENT_BYTES_MAX: usize = 320;
 pub const BLACK_BOXES_KEPT: usize = 4;
 /// From one break of the stream that is kept to the next.
 pub const BLACK_BOX_KEEP_INTERVAL: Duration = Duration::from_secs(300);
-/// From one try to the next to write whether the box is to be live, while the disk is full or broken.
+/// From one try to the next to persist the live state, while the storage is full or broken.
 pub const LIVE_STATE_RETRY_INTERVAL: Duration = Duration::from_secs(2);
 /// Changes of settings waiting for a slow disk.
 pub const KEEPER_ORDERS_MAX: usize = 16;
@@ -345,23 +345,23 @@ pub const CONTROL_REQUEST_BYTES_MAX: usize = CONSOLE_LINE_BYTES_MAX + KEY_BYTES_
 pub const CLOCK_LOOK_INTERVAL: Duration = Duration::from_secs(2);
 /// A press held for this long means stop.
 pub const BUTTON_HOLD: Duration = Duration::from_secs(2);
-/// A press held for this long is told as a stuck button.
+/// A press held for this long is reported as a stuck button.
 pub const BUTTON_STUCK: Duration = Duration::from_secs(10);
-/// How often a button, a port or a light that cannot be opened is tried again.
+/// How often a button or a port that cannot be opened or read is opened again.
 pub const DEVICE_REOPEN_INTERVAL: Duration = Duration::from_secs(2);
 /// What is pressed this long after the first start of the program was so when the box was switched on;
 /// what is replugged later was not.
 pub const POWER_UP: Duration = Duration::from_secs(5);
-/// Where no service manager tells runs apart, one that begins this long after power-up is the first:
+/// Without a service manager, a run that begins within this time after power-up counts as the first:
 /// slow boards take a minute to get there.
 pub const BOOT: Duration = Duration::from_secs(120);
 /// A reset button held for this long, or the other one from power-up on, arms a factory reset.
 pub const RESET_HOLD: Duration = Duration::from_secs(10);
-/// An armed factory reset happens when the button is let go within this time.
+/// An armed factory reset happens when the button is released within this time.
 pub const RESET_LET_GO: Duration = Duration::from_secs(5);
-/// One call of `nmcli`; it waits for nothing, and a loaded board takes a second.
+/// One call of `nmcli`; it waits for nothing, and a busy board takes a second.
 pub const NMCLI_TIMEOUT: Duration = Duration::from_secs(20);
-/// Settings of the network that NetworkManager did not take are handed over again after this time.
+/// Settings of the network that NetworkManager did not accept are handed over again after this time.
 pub const NETWORK_RETRY_INTERVAL: Duration = Duration::from_secs(30);
 /// Asking the service manager for a restart, or `iw` for a country; both only pass it on.
 pub const SYSTEM_TOOL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -375,7 +375,7 @@ pub const WPA_ITERATIONS: NonZeroU32 = NonZeroU32::new(4_096).unwrap();
 pub const DNS_SERVERS_MAX: usize = 3;
 /// A settings file.
 pub const SETTINGS_BYTES_MAX: usize = 64 * 1024;
-/// Mistakes of a settings file that are told one by one; a screen holds no more.
+/// Mistakes of a settings file that are listed one by one; a screen shows no more.
 pub const SETTINGS_ERRORS_MAX: usize = 32;
 /// A path in a settings file; Linux allows four times as much.
 pub const PATH_BYTES_MAX: usize = 1_024;
@@ -394,13 +394,13 @@ pub const SIM_INGEST_OUT_BYTES_MAX: usize = 64 * 1024;
 // ── capture: what may be asked for ────────────────────────────────────────────────────────────
 //
 // 1920x1200 at 60 frames a second is H.264 level 5.1, the highest that the hardware encoders of
-// small boards offer; 20 Mb/s is what they take (25 Mb/s is refused by some).
+// small boards offer; they accept 20 Mb/s (25 Mb/s is refused by some).
 
-/// Least width and height of the picture, in pixels; below it hardware encoders refuse.
+/// Least width and height of the video, in pixels; below it hardware encoders refuse.
 pub const CAPTURE_SIDE_MIN: u32 = 128;
-/// Greatest width of the picture, in pixels.
+/// Greatest width of the video, in pixels.
 pub const CAPTURE_WIDTH_MAX: u32 = 1_920;
-/// Greatest height of the picture, in pixels.
+/// Greatest height of the video, in pixels.
 pub const CAPTURE_HEIGHT_MAX: u32 = 1_200;
 /// Highest frame rate, in frames a second.
 pub const CAPTURE_FPS_MAX: u32 = 60;
@@ -418,72 +418,71 @@ pub const CAPTURE_KEYFRAME_INTERVAL_MS_MAX: u32 = 10_000;
 pub const CAPTURE_AUDIO_KBPS_MIN: u32 = 32;
 /// Highest audio bitrate, in kbit/s: AAC-LC at 48 kHz takes 288 kbit/s a channel.
 pub const CAPTURE_AUDIO_KBPS_MAX: u32 = 320;
-/// Pictures that may wait for the encoder; with more waiting it is too slow, and a picture is
-/// skipped instead. Four 1080p pictures are 12 MB and hold 133 ms at 30 frames a second.
+/// Frames that may wait for the encoder; with more waiting it is too slow, and a frame is skipped
+/// instead. Four 1080p frames are 12 MB and 133 ms at 30 frames a second.
 pub const CAPTURE_PICTURES_WAITING_MAX: u64 = 4;
 /// Blocks of 1,024 samples that may wait for the audio encoder: 1 s is 47 of them. More wait before
 /// they are made into blocks.
 pub const CAPTURE_AUDIO_WAITING_MAX: u64 = 47;
-/// From an instant to the encoding of its picture, with or without a new one: a software JPEG decoder
-/// takes up to 20 ms, and a loaded machine is late by as much. A picture that is there waits for
-/// nothing.
+/// From an instant to the encoding of its frame, new or repeated: a software JPEG decoder takes up to
+/// 20 ms, and a busy machine is late by as much. A frame that is there waits for nothing.
 pub const CAPTURE_LATENCY: Duration = Duration::from_millis(60);
-/// The same for sound, which waits for nothing either. Missing sound is heard and a repeated picture
-/// is not seen, so this is longer; a lost microphone is silence within 200 ms all the same.
+/// The same for audio, which waits for nothing either. Missing audio is audible and a repeated frame
+/// is not visible, so this is longer; a lost microphone is silence within 200 ms all the same.
 pub const CAPTURE_SOUND_LATENCY: Duration = Duration::from_millis(120);
-/// For so long sound must have been seen missing: on a machine that stood still, the thread that
-/// brings it wakes up no sooner than the one that takes it.
+/// For so long audio must have been missing: on a machine that stood still, the thread that delivers
+/// it wakes up no sooner than the one that takes it.
 pub const CAPTURE_SOUND_GRACE: Duration = Duration::from_millis(40);
 /// Samples per channel in one block, which is one AAC access unit (ISO/IEC 14496-3).
 pub const CAPTURE_AUDIO_BLOCK_SAMPLES: usize = 1_024;
-/// From an encoder's first picture to its first access unit, when it is tried.
+/// From an encoder's first frame to its first access unit, when it is tried.
 pub const CAPTURE_TRIAL_TIMEOUT: Duration = Duration::from_secs(3);
-/// From opening a device or clip to its first picture and sound.
+/// From opening a device or clip to its first video and audio.
 pub const CAPTURE_OPEN_TIMEOUT: Duration = Duration::from_secs(5);
-/// From an order to open a device or an encoder to the answer, even when its driver hangs. Looking
+/// From the request to open a device or an encoder to the answer, even when its driver hangs. Looking
 /// for the device comes before opening it, and takes seconds on a slow board that is busy.
 pub const CAPTURE_DRIVER_TIMEOUT: Duration = Duration::from_secs(7);
 /// Modes of one camera that are looked at; webcams offer up to a hundred.
 pub const CAPTURE_OFFERS_MAX: usize = 512;
 /// From starting the tool that sets up an HDMI input to its end; it waits for nothing.
 pub const CAPTURE_HDMI_TOOL_TIMEOUT: Duration = Duration::from_secs(1);
-/// A device that is not opened or closed after this is held by its driver for good.
+/// A device that is not opened or closed after this is stuck in its driver for good.
 pub const DRIVER_HANGS: Duration = Duration::from_secs(30);
-/// An encoder that fails is set up anew so many times before another one is taken.
+/// An encoder that fails is restarted so many times before another one is used.
 pub const ENCODER_TRIES_MAX: u32 = 3;
-/// An encoder that worked for this long after it was set up has all its tries again.
+/// An encoder that worked for this long after a restart has all its tries again.
 pub const ENCODER_PROVEN: Duration = Duration::from_secs(60);
-/// A source that gives nothing for this long is lost: a frozen camera is to be seen within 2 s, and
-/// one frame a second is still a picture.
+/// A source that gives nothing for this long is lost: a frozen camera is to be noticed within 2 s, and
+/// one frame a second is still video.
 pub const CAPTURE_STALL: Duration = Duration::from_millis(1_500);
 /// From the loss of a source to the next try, and between tries: a replugged microphone is to be
-/// heard within 3 s.
+/// audible within 3 s.
 pub const CAPTURE_REOPEN_INTERVAL: Duration = Duration::from_secs(1);
-/// Between tries when the kernel has just told that a device came: its node and the rights to it
+/// Between tries when the kernel has just reported a device: its node and the rights to it
 /// follow within a second on a busy board.
 pub const CAPTURE_REOPEN_AFTER_NEWS: Duration = Duration::from_millis(100);
 /// So many tries are that close together.
 pub const CAPTURE_REOPENS_AFTER_NEWS: u32 = 15;
-/// Pictures that a JPEG decoder may hold before those that went in first count as broken.
+/// Frames that a JPEG decoder may keep before those that went in first count as corrupt.
 pub const CAPTURE_JPEGS_IN_DECODER_MAX: usize = 64;
 /// A key frame of a camera that delivers H.264 older than this has waited while the camera was
 /// opened, and the stream does not begin with it.
 pub const CAPTURE_PASS_AGE_MAX: Duration = Duration::from_millis(300);
-/// Pictures that a source may hold until they are taken; the oldest go.
+/// Frames that a source may keep until they are taken; the oldest are dropped.
 pub const CAPTURE_PICTURES_HELD_MAX: Duration = Duration::from_millis(300);
-/// Sound that may lie ahead of what is encoded, and that a source may hold until it is taken: 384 KB
+/// Audio that may be ahead of what is encoded, and that a source may keep until it is taken: 384 KB
 /// at 48 kHz and two channels. What is left out makes what follows come too early for a second.
 pub const CAPTURE_SOUND_AHEAD_MAX: Duration = Duration::from_secs(2);
 /// From `stop` to its return, even when a driver does not let go.
 pub const CAPTURE_STOP_TIMEOUT: Duration = Duration::from_millis(1_500);
-/// A PNG file of the owner, for slate or logo: 1080p with a photograph in it has some 4 MB.
+/// A PNG file of the owner, for slate or logo: a 1080p photograph has some 4 MB.
 pub const PNG_BYTES_MAX: u64 = 16 * 1024 * 1024;
-/// A side of such a picture, in pixels: decoded it takes 64 MiB at most, for a moment.
+/// A side of such an image, in pixels: decoded it takes 64 MiB at most, for a moment.
 pub const PNG_SIDE_MAX: u32 = 4_096;
-/// How much of a recorded programme is looked at to measure its lip-sync.
+/// How much of a recorded stream is read to measure its lip-sync.
 pub const LIP_SYNC_PROGRAMME_MAX: Duration = Duration::from_secs(60);
-/// How much of a clip is known when a programme is compared with it: 15 MB of thumbnails,
-/// loudness and what links them at 60 pictures a second.
+/// How much of a clip is indexed when a recording is compared with it: 15 MB of thumbnails, loudness
+/// and their index at 60 frames a second.
 pub const LIP_SYNC_CLIP_MAX: Duration = Duration::from_secs(600);
 /// Decoding takes a fraction of a file's length; this bounds a decoder that hangs.
 pub const LIP_SYNC_DECODE_TIMEOUT: Duration = Duration::from_secs(300);
@@ -493,7 +492,7 @@ pub const RESTARTS_FREE: u32 = 3;
 pub const RESTART_WAIT_FIRST: Duration = Duration::from_secs(1);
 /// The longest wait: a box that is killed is live again within 20 s even then.
 pub const RESTART_WAIT_MAX: Duration = Duration::from_secs(10);
-/// A run that lasted this long was a sound one.
+/// A run that lasted this long counts as good.
 pub const RESTARTS_FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
 /// Pins of a board's header.
 pub const BOARD_HEADER_PINS_MAX: u32 = 100;

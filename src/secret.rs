@@ -1,9 +1,9 @@
 //! Secrets (stream key, Wi-Fi passphrase, console PIN): never printed, wiped when dropped.
 //!
-//! Pure room. A key enters the house in one of three ways (a file, standard input, the console
+//! Pure room. A key enters the program in one of three ways (a file, standard input, the console
 //! without echo) and leaves it only through [`reveal`](crate::secret::StreamKey::reveal), which the RTMP session calls to
 //! write `publish` and the settings store to write the key's own file. `Debug` and `Display` show
-//! dots, so a key that strays into a log line shows nothing, not even its length.
+//! a mask, so a key that strays into a log line shows nothing, not even its length.
 
 mod passphrase;
 mod pin;
@@ -73,8 +73,8 @@ impl StreamKey {
         StreamKey::parse(std::str::from_utf8(bytes).map_err(|_| KeyError::NotText)?)
     }
 
-    /// Four hexadecimal digits by which an owner can tell keys apart without seeing them. `salt` is
-    /// random and stays inside, so that the digits say nothing about the key to anybody else.
+    /// Four hexadecimal digits by which an owner can distinguish keys without seeing them. `salt` is
+    /// random and stays inside, so that the digits reveal nothing about the key to anybody else.
     pub fn tag(&self, salt: &[u8; 16]) -> String {
         let mut context = ring::digest::Context::new(&ring::digest::SHA256);
         context.update(salt);

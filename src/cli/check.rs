@@ -1,4 +1,4 @@
-//! `firstmile check`: would this destination take the stream? Phase by phase, without going live.
+//! `firstmile check`: would this destination accept the stream? Phase by phase, without going live.
 
 use clap::Args;
 use serde::Serialize;
@@ -15,7 +15,7 @@ use super::exit::Failure;
 pub struct CheckArgs {
     #[command(flatten)]
     destination: DestinationArgs,
-    /// Try the key as well: begins to publish, without media, and takes it back at once
+    /// Test the key as well: begins to publish, sends no media, and stops at once
     #[arg(long)]
     publish: bool,
     /// Print one JSON object instead of text
@@ -40,8 +40,8 @@ pub async fn run(args: CheckArgs) -> Result<(), Failure> {
     let depth = if args.publish { Depth::Publish } else { Depth::Connect };
     let Preflight { phases, server, failure } = preflight(Clock::start(), &target, depth).await;
     let verdict = match &failure {
-        None if args.publish => "the server takes the stream".to_owned(),
-        None => "reachable, and willing to talk; --publish tries the key as well".to_owned(),
+        None if args.publish => "server accepts the stream".to_owned(),
+        None => "server accepts RTMP; key not tested (--publish tests it)".to_owned(),
         Some(error) => error.to_string(),
     };
     if args.json {

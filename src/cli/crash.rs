@@ -1,4 +1,4 @@
-//! What is left behind when the program ends by a defect: a place in the source, and no memory.
+//! What a crash leaves behind: a place in the source, and no memory.
 
 use std::panic;
 use std::process;
@@ -7,9 +7,9 @@ use std::thread;
 use nix::sys::prctl::set_dumpable;
 use nix::sys::resource::{Resource, setrlimit};
 
-/// Makes a panic of any thread end the program, so that the service manager starts a sound one: what
-/// a thread leaves behind half done is not to be worked with. The panic tells its place and thread
-/// only. Its words may quote what was being worked on, and that may be a stream key.
+/// Makes a panic of any thread end the program, so that the service manager starts it again: state
+/// that a thread left half changed must not be used. Only the place and the thread of the panic are
+/// logged: its message may quote data, and that may be a stream key.
 pub fn end_on_panic() {
     panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();

@@ -15,7 +15,7 @@ use crate::limits::CONTROL_REQUEST_BYTES_MAX;
 
 use super::exit::{Code, Failure};
 
-/// Say a console command to the running box: `firstmile ctl help` lists them
+/// Send a console command to the running box; `firstmile ctl help` lists the commands
 #[derive(Debug, Args)]
 pub struct CtlArgs {
     /// Print one JSON object a line instead of text
@@ -24,7 +24,7 @@ pub struct CtlArgs {
     /// Control socket of the box
     #[arg(long, value_name = "SOCKET")]
     socket: Option<PathBuf>,
-    /// The command; `key NAME`, `set console.pin` and `set wifi.passphrase` read what is secret from
+    /// The command; `key NAME`, `set console.pin` and `set wifi.passphrase` read the secret from
     /// standard input
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     command: Vec<String>,
@@ -43,22 +43,29 @@ pub fn run(args: &CtlArgs) -> Result<(), Failure> {
         _ => None,
     };
     let lost = |error: io::Error| {
-        let words =
+        let message =
             format!("no box answers at {}: {error}; is the service running?", path.display());
-        Failure::new(Code::Failed, words)
+        Failure::new(Code::Failed, message)
     };
     let answers = control::ask(&path, &line, secret.as_ref()).map_err(lost)?;
-    let mut refused = false;
+    let mut refused = None;
     for answer in answers {
         let answer = answer.map_err(lost)?;
-        refused |= !answer.ok;
+        if !answer.ok {
+            refused = Some(answer.lines.join(" "));
+        }
         let shown = if args.json { answer.data.to_string() } else { answer.lines.join("\n") };
-        // A reader that has seen enough, such as `head`, is no failure.
+        // A reader that stops reading, such as `head`, is no failure.
         if writeln!(io::stdout(), "{shown}").is_err() {
             return Ok(());
         }
     }
-    if refused { Err(Failure::new(Code::Failed, "not done")) } else { Ok(()) }
+    match refused {
+        None => Ok(()),
+        Some(reason) => {
+            Err(Failure::new(Code::Failed, format!("command failed: {}", reason.trim())))
+        }
+    }
 }
 
 /// Where the service of this machine listens.

@@ -1,4 +1,4 @@
-//! The destination given on a command line: its address, its key, and whom to trust there.
+//! The destination given on a command line: its address, its key, and which certificates to trust there.
 
 use std::path::PathBuf;
 
@@ -24,13 +24,13 @@ pub struct DestinationArgs {
     /// PEM file of the only CA to trust, for a server of your own
     #[arg(long, value_name = "PEM")]
     pub ca_file: Option<PathBuf>,
-    /// The key that the server must have beside a trusted certificate, as check prints it
+    /// The public key that the server must have, besides a trusted certificate; `check` prints it
     #[arg(long, value_name = "SHA256//...")]
     pub pinned_key: Option<SpkiPin>,
-    /// Offer only the TLS that NIST SP 800-52r2 approves
+    /// Offer only the TLS versions and ciphers that NIST SP 800-52r2 approves
     #[arg(long)]
     pub strict_tls: bool,
-    /// Allow plain rtmp://, which sends the key unencrypted
+    /// Allow unencrypted rtmp://; everybody on the network path can read the key
     #[arg(long)]
     pub allow_plain: bool,
 }

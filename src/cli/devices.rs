@@ -1,4 +1,4 @@
-//! `firstmile devices`: cameras, microphones and encoders, and which would be chosen.
+//! `firstmile devices`: cameras, microphones and encoders, and which would be used.
 
 use std::io::Write;
 
@@ -9,7 +9,7 @@ use crate::capture;
 use super::board::BoardArgs;
 use super::exit::{Code, Failure};
 
-/// Show cameras, microphones and encoders: which would be chosen, and why not the others
+/// Show cameras, microphones and encoders: which would be used, and why not the others
 #[derive(Debug, Args)]
 pub struct DevicesArgs {
     #[command(flatten)]
@@ -28,7 +28,7 @@ pub fn run(args: &DevicesArgs) -> Result<(), Failure> {
         .map_err(|error| Failure::new(Code::Device, error))?;
     let text =
         if args.json { format!("{}\n", serde_json::json!(report)) } else { report.to_string() };
-    // A reader that has seen enough (`| head`) is no failure.
+    // A reader that stops reading (`| head`) is no failure.
     let _ = std::io::stdout().write_all(text.as_bytes());
     Ok(())
 }

@@ -8,13 +8,13 @@ use crate::publish::PublishError;
 /// What went wrong, as an exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code {
-    /// The programme was not whole, or something inside failed.
+    /// The stream was incomplete, or something inside failed.
     Failed = 1,
     /// Settings: an address, a key file, a profile or a settings file cannot be used.
     Settings = 3,
     /// A camera, a microphone or an encoder is missing.
     Device = 4,
-    /// The network: name, route, port, time-out, or the connection was lost.
+    /// The network: name resolution, route, port, timeout, or a lost connection.
     Network = 5,
     /// TLS: the server's certificate was not accepted.
     Tls = 6,
@@ -25,36 +25,36 @@ pub enum Code {
 /// The table as shown to the user.
 pub const TABLE: &str = "\
 Exit codes:
-  0  all went well
-  1  the programme was not whole, or something inside failed
-  2  the command line was not understood
-  3  an address, a key file, a profile or a settings file cannot be used
+  0  success
+  1  the stream was incomplete, or something inside failed
+  2  the command line is invalid
+  3  an address, a key file, a board profile or a settings file cannot be used
   4  a camera, a microphone or an encoder is missing
-  5  the network: name, route, port, time-out, or the connection was lost
-  6  the server's certificate was not accepted
-  7  the server refused";
+  5  network: name resolution, route, port, timeout, or a lost connection
+  6  TLS: the server's certificate was not accepted
+  7  the server refused the connection or the stream";
 
 /// A failure as the user sees it: one line, and an exit code.
 #[derive(Debug)]
 pub struct Failure {
     code: Code,
-    words: String,
+    message: String,
 }
 
 impl Failure {
-    /// A failure with its words: what is wrong and what to do.
-    pub fn new(code: Code, words: impl fmt::Display) -> Failure {
-        Failure { code, words: words.to_string() }
+    /// A failure with its message: what is wrong and what to do.
+    pub fn new(code: Code, message: impl fmt::Display) -> Failure {
+        Failure { code, message: message.to_string() }
     }
 
     /// What is wrong and what to do.
-    pub fn words(&self) -> &str {
-        &self.words
+    pub fn message(&self) -> &str {
+        &self.message
     }
 
     /// Prints the line to standard error and gives the exit code.
     pub fn report(&self) -> ExitCode {
-        eprintln!("firstmile: {}", self.words);
+        eprintln!("firstmile: {}", self.message);
         ExitCode::from(self.code as u8)
     }
 }

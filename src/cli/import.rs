@@ -1,4 +1,4 @@
-//! `firstmile import`: settings from a USB stick, all of them or none.
+//! `firstmile import`: settings from a USB stick, all or nothing.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::device::{Folder, control};
 
 use super::exit::{Code, Failure};
 
-/// Take over the settings of a USB stick, all of them or none
+/// Import settings from a USB stick (all or nothing)
 #[derive(Debug, Args)]
 pub struct ImportArgs {
     /// The stick's root folder, or its block device, which is mounted for the purpose
@@ -32,40 +32,40 @@ pub struct ImportArgs {
 /// [`Failure`] when the stick is refused; nothing was changed then.
 pub fn run(args: &ImportArgs) -> Result<(), Failure> {
     let socket = args.socket.clone().unwrap_or_else(super::ctl::default_socket);
-    let refused = |words: &dyn std::fmt::Display| Failure::new(Code::Settings, words);
+    let refused = |message: &dyn std::fmt::Display| Failure::new(Code::Settings, message);
     let runtime = socket.parent().map_or_else(env::temp_dir, Path::to_owned);
     let stick = StickFolder::open(&args.from, &runtime).map_err(|error| refused(&error))?;
     let bytes = match stick.settings() {
-        // Most sticks are not meant for the box, and it says nothing about them.
+        // Most sticks are not meant for the box; the lights stay as they are.
         Err(error @ StickError::Missing { .. }) => {
             println!("{error}: nothing to do");
             return Ok(());
         }
         other => other,
     };
-    tell(&socket, "stick working");
-    let taken = bytes
+    notify(&socket, "stick working");
+    let imported = bytes
         .map_err(|error| vec![error.to_string()])
         .and_then(|bytes| Stick::parse(SETTINGS_FILE, &bytes).map_err(|errors| lines(&errors)))
-        .and_then(|said| take_over(&said, &args.state).map(|()| said));
+        .and_then(|found| import(&found, &args.state).map(|()| found));
     stick.unlock();
-    let outcome = match taken {
-        Ok(said) => {
-            tell(&socket, "reload");
-            Ok(accepted(&stick, &said))
+    let outcome = match imported {
+        Ok(found) => {
+            notify(&socket, "reload");
+            Ok(accepted(&stick, &found))
         }
         Err(why) => Err(why),
     };
     let (Ok(result) | Err(result)) = &outcome;
     let word = if outcome.is_ok() { "accepted" } else { "refused" };
-    let told =
+    let text =
         format!("firstmile {}\r\n{word}\r\n{}\r\n", env!("CARGO_PKG_VERSION"), result.join("\r\n"));
-    if let Err(error) = stick.write_result(&told) {
+    if let Err(error) = stick.write_result(&text) {
         println!("{RESULT_FILE} was not written: {error}");
     }
-    // Taken off before anybody is told that it may be pulled out.
+    // Unmounted before the lights show that it may be pulled out.
     drop(stick);
-    tell(&socket, &format!("stick {word}"));
+    notify(&socket, &format!("stick {word}"));
     match outcome {
         Ok(result) => {
             result.iter().for_each(|line| println!("{line}"));
@@ -79,8 +79,8 @@ fn lines(errors: &ConfigErrors) -> Vec<String> {
     errors.to_string().lines().map(str::to_owned).collect()
 }
 
-/// Stores what the stick says, and looks whether it is stored.
-fn take_over(said: &Stick, state: &Path) -> Result<(), Vec<String>> {
+/// Stores the settings of the stick, and reads them back.
+fn import(found: &Stick, state: &Path) -> Result<(), Vec<String>> {
     let failed = |error: &dyn std::fmt::Display| vec![error.to_string()];
     let folder = Folder::open(state).map_err(|error| {
         failed(&format!("the folder {} cannot be used: {error}", state.display()))
@@ -88,42 +88,42 @@ fn take_over(said: &Stick, state: &Path) -> Result<(), Vec<String>> {
     let mut store = Store::new(folder);
     let stored = store
         .update(|partial| {
-            partial.import(&said.partial);
+            partial.import(&found.partial);
             Ok(())
         })
         .map_err(|error| failed(&error))?;
     match store.read() {
-        Ok(found) if found.partial == stored.partial => Ok(()),
-        Ok(_) => Err(failed(&"the disk does not hold what was written to it")),
+        Ok(read) if read.partial == stored.partial => Ok(()),
+        Ok(_) => Err(failed(&"the storage does not return what was written to it")),
         Err(error) => Err(failed(&error)),
     }
 }
 
-/// What is told about an accepted stick, after its keys were erased if its owner wants that.
-fn accepted(stick: &StickFolder, said: &Stick) -> Vec<String> {
-    let mut told = vec!["the settings of this stick hold".to_owned()];
-    let secrets = said.partial.secret_count();
+/// The result for an accepted stick, after its keys were erased if its owner wants that.
+fn accepted(stick: &StickFolder, found: &Stick) -> Vec<String> {
+    let mut result = vec!["settings applied".to_owned()];
+    let secrets = found.partial.secret_count();
     let what =
-        if said.partial.keys().count() > 0 { "the stream key" } else { "a passphrase or PIN" };
-    match &said.erased {
-        Some(erased) => told.push(match stick.overwrite_settings(erased) {
+        if found.partial.keys().count() > 0 { "the stream key" } else { "a passphrase or PIN" };
+    match &found.erased {
+        Some(erased) => result.push(match stick.overwrite_settings(erased) {
             Ok(()) => format!("keys and other secrets erased from {SETTINGS_FILE}: {secrets}"),
-            Err(error) => format!("the stick STILL HOLDS {what}: {error}"),
+            Err(error) => format!("the stick STILL CONTAINS {what}: {error}"),
         }),
-        None if secrets > 0 => told.push(format!(
-            "the stick still holds {what}; the line erase_key = true in {SETTINGS_FILE} lets \
+        None if secrets > 0 => result.push(format!(
+            "the stick still contains {what}; the line erase_key = true in {SETTINGS_FILE} makes \
              the box erase it"
         )),
         None => {}
     }
-    told
+    result
 }
 
-/// Tells a running box; a box that does not run reads its settings when it starts.
-fn tell(socket: &Path, line: &str) {
+/// Notifies a running box; one that does not run reads its settings when it starts.
+fn notify(socket: &Path, line: &str) {
     if let Ok(answers) = control::ask(socket, line, None) {
         for answer in answers.flatten().filter(|answer| !answer.ok) {
-            println!("the running box says: {}", answer.lines.join(" "));
+            println!("the running box answers: {}", answer.lines.join(" "));
         }
     }
 }

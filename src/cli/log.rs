@@ -11,7 +11,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::device::LogRing;
 
-/// The variable that sets the levels: one for all, and others for rooms, as in `warn,firstmile::rtmp=debug`
+/// The variable that sets the levels: one for all, and others for modules, as in `warn,firstmile::rtmp=debug`
 /// (the notation of `tracing_subscriber::filter::Targets`).
 const LEVELS: &str = "FIRSTMILE_LOG";
 
@@ -21,7 +21,7 @@ fn filter(default: &str) -> Targets {
 }
 
 /// Logs to the journal when systemd has connected standard error to it, else to standard error; and
-/// what is worth a line to the ring that the console shows.
+/// everything from `INFO` up to the ring that the console shows.
 pub fn for_service(default: &str) -> LogRing {
     let ring = LogRing::default();
     let shown = tracing_subscriber::fmt::layer()

@@ -54,13 +54,13 @@ pub fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            let words = format!("the program could not be started: {error}");
-            return Failure::new(Code::Failed, words).report();
+            let message = format!("the program could not be started: {error}");
+            return Failure::new(Code::Failed, message).report();
         }
     };
     let outcome = runtime.block_on(async {
         match arguments.command {
-            // On the heap, for they are large, and the rest need not pay for it.
+            // On the heap: these futures are large, and every other subcommand would reserve their size.
             Command::Run(args) => Box::pin(run::run(args)).await,
             Command::Demo(args) => Box::pin(demo::run(args)).await,
             Command::Push(args) => {
@@ -83,7 +83,7 @@ pub fn main() -> ExitCode {
             }
         }
     });
-    // A look-up or a device that does not answer must not hold up the exit.
+    // A name look-up or a device that does not answer must not delay the exit.
     runtime.shutdown_background();
     outcome.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS)
 }

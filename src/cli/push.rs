@@ -21,12 +21,12 @@ pub struct PushArgs {
     file: PathBuf,
     #[command(flatten)]
     destination: DestinationArgs,
-    /// Send as fast as the server takes it instead of by the file's timestamps
+    /// Send as fast as the server accepts it, instead of by the file's timestamps
     #[arg(long)]
     no_pace: bool,
     /// How much to send before the server has answered
     #[arg(long, value_enum, default_value_t)]
-    order: Order,
+    order: OrderArg,
     /// Play the file this many times
     #[arg(long = "loop", value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
@@ -37,22 +37,22 @@ pub struct PushArgs {
 
 /// [`ConnectOrder`] on the command line.
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
-enum Order {
+enum OrderArg {
     /// One step at a time: first media after 6.5 round trips over TLS 1.3
     Patient,
-    /// The handshake by the book, then everything at once: 3.5 round trips
+    /// The handshake in the order that RTMP requires, then everything at once: 3.5 round trips
     #[default]
     Conforming,
-    /// Everything at once: 2.5 round trips; against the letter of RTMP, and most servers take it
+    /// Everything at once: 2.5 round trips; breaks the order of RTMP, and most servers accept it
     Early,
 }
 
-impl From<Order> for ConnectOrder {
-    fn from(order: Order) -> ConnectOrder {
+impl From<OrderArg> for ConnectOrder {
+    fn from(order: OrderArg) -> ConnectOrder {
         match order {
-            Order::Patient => ConnectOrder::Patient,
-            Order::Conforming => ConnectOrder::Conforming,
-            Order::Early => ConnectOrder::Early,
+            OrderArg::Patient => ConnectOrder::Patient,
+            OrderArg::Conforming => ConnectOrder::Conforming,
+            OrderArg::Early => ConnectOrder::Early,
         }
     }
 }
@@ -74,7 +74,7 @@ pub async fn run(args: PushArgs) -> Result<(), Failure> {
     let target = args.destination.target()?.in_order(args.order.into());
     let pace = (!args.no_pace).then_some(clock);
     let mut file = FlvFile::open(&args.file, args.rounds, pace)
-        .map_err(|words| Failure::new(Code::Settings, words))?;
+        .map_err(|message| Failure::new(Code::Settings, message))?;
     let close = interrupted();
     let started = clock.now();
     let numbers = publish(clock, &target, &mut file, &mut |_| {}, close).await?;
@@ -82,13 +82,13 @@ pub async fn run(args: PushArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Resolves once the owner has had enough. The signal is waited for in a task of its own: whoever
-/// waits here is woken with each frame.
+/// Resolves once the owner interrupts. The signal is waited for in a task of its own, because this
+/// future is polled with each frame.
 async fn interrupted() -> Close {
-    let (had_enough, interrupted) = oneshot::channel();
+    let (interrupt, interrupted) = oneshot::channel();
     tokio::spawn(async {
         if tokio::signal::ctrl_c().await.is_ok() {
-            let _ = had_enough.send(());
+            let _ = interrupt.send(());
         }
     });
     match interrupted.await {

@@ -24,7 +24,7 @@ use super::board::BoardArgs;
 use super::exit::{Code, Failure};
 use super::{crash, log};
 
-/// The machine that the simulated board says it is.
+/// The machine name of the simulated board.
 const SIMULATED: &str = "firstmile,sim";
 
 /// Run the box
@@ -43,7 +43,7 @@ pub struct RunArgs {
 /// Runs the subcommand.
 ///
 /// # Errors
-/// [`Failure`] when the box cannot begin, or ends because of a fault of its own.
+/// [`Failure`] when the box cannot start, or ends because of a fault of its own.
 pub async fn run(args: RunArgs) -> Result<(), Failure> {
     let log = log::for_service("info");
     crash::end_on_panic();
@@ -53,7 +53,7 @@ pub async fn run(args: RunArgs) -> Result<(), Failure> {
     let restarts = wait_after_failures().await;
     let profile = args.board.profile()?;
     let memory = remember(&args);
-    look_at_plugins();
+    load_plugins();
     let (inputs, received) = box_loop::inputs();
 
     let at_port = inputs.clone();
@@ -97,26 +97,26 @@ pub async fn run(args: RunArgs) -> Result<(), Failure> {
     }
 }
 
-/// Begins with what the first broadcast would have to wait for.
-fn look_at_plugins() {
+/// Loads in advance what the first broadcast would have to wait for.
+fn load_plugins() {
     let look = || {
         if let Err(error) = capture::get_ready() {
             tracing::error!("{error}");
         }
     };
     if let Err(error) = thread::Builder::new().name("plugins".to_owned()).spawn(look) {
-        tracing::warn!(%error, "the plugins are looked at when the first broadcast begins");
+        tracing::warn!(%error, "the plugins are loaded when the first broadcast begins");
     }
 }
 
-/// A program that ends again and again begins more and more slowly.
+/// A program that keeps ending starts more and more slowly.
 async fn wait_after_failures() -> Option<Arc<Restarts>> {
     let restarts = Arc::new(Restarts::count(env::var("RUNTIME_DIRECTORY").ok().as_deref())?);
     let wait = restarts.wait();
     if !wait.is_zero() {
         tracing::warn!(
             seconds = wait.as_secs(),
-            "ended too often of late; waiting before the next run"
+            "ended too often recently; waiting before the next run"
         );
         tokio::time::sleep(wait).await;
     }
@@ -172,7 +172,7 @@ fn listen() -> Option<mpsc::Receiver<control::Heard>> {
         .ok()
 }
 
-/// Tells the box of network and clock. The simulated board has a network and a clock that are always
+/// Reports network and clock to the box. The simulated board has a network and a clock that are always
 /// good.
 fn watch_world(profile: &board::Profile, inputs: &mpsc::Sender<Input>) {
     if profile.compatible.iter().any(|machine| machine == SIMULATED) {
@@ -195,7 +195,7 @@ fn watch_world(profile: &board::Profile, inputs: &mpsc::Sender<Input>) {
     tokio::spawn(watch_clock(inputs.clone()));
 }
 
-/// A clock that was once right stays so.
+/// A clock that was right once stays right.
 async fn watch_clock(inputs: mpsc::Sender<Input>) {
     while network::clock() == status::Clock::Untrusted {
         tokio::time::sleep(limits::CLOCK_LOOK_INTERVAL).await;

@@ -198,7 +198,7 @@ fn each_mistake_is_told_with_its_place_and_what_is_allowed() {
         ),
         (
             "version = 1\n[[destination]]\nname = \"a\"\nurl = \"srt://h/a\"",
-            "t.toml:4:7: destination.url: srt:// is refused: SRT is not spoken; look for an RTMPS ingest of the same platform",
+            "t.toml:4:7: destination.url: srt:// is refused: SRT is not supported; look for an RTMPS ingest of the same platform",
         ),
         (
             "version = 1\n[[destination]]\nname = \"a\"\nkey = \"a b\"",

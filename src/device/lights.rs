@@ -1,4 +1,4 @@
-//! The lights of the box, whoever drives them.
+//! The lights of the box, on pins, as LEDs of the kernel, or drawn in a terminal.
 
 mod led;
 

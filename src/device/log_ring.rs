@@ -8,7 +8,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::limits::{LOG_LINE_BYTES_MAX, LOG_LINES_MAX};
 
-/// Holds the newest lines; copies share them.
+/// Keeps the newest lines; copies share them.
 #[derive(Debug, Clone, Default)]
 pub struct LogRing {
     lines: Arc<Mutex<VecDeque<String>>>,
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_newest_lines_are_held_and_no_more_of_each_than_its_bound() {
+    fn the_newest_lines_are_kept_and_no_more_of_each_than_its_bound() {
         let ring = LogRing::default();
         for n in 0..3 * LOG_LINES_MAX {
             let line = format!("line {n} {}\n", "x".repeat(10_000));

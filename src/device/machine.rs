@@ -1,14 +1,14 @@
-//! What the machine says it is.
+//! The machine's name and serial number.
 
 use std::fs;
 use std::path::Path;
 
 /// Where the device tree is; `/proc/device-tree` may be hidden from a service.
 const DEVICE_TREE: &str = "/sys/firmware/devicetree/base";
-/// Where a PC says what it is.
+/// Where a PC shows what it is.
 const DMI: &str = "/sys/class/dmi/id";
 
-/// The machine's model and serial number, as far as it tells them.
+/// The machine's model and serial number, as far as it shows them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Machine {
     /// Its model.

@@ -30,17 +30,18 @@ pub enum PortError {
 /// What happens at the port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PortEvent<'a> {
-    /// It was opened, or opened anew.
+    /// It was opened, for the first time or again.
     Opened {
-        /// Whoever is there may be greeted at once: it is no gadget that a computer's programs
-        /// probe for a modem, and nothing waits there until somebody comes.
+        /// The terminal may be greeted at once. Not at a USB gadget, which a computer's programs probe
+        /// for a modem, nor at a pseudo-terminal, where the greeting would wait for the first client.
         greet: bool,
     },
-    /// This was typed.
+    /// Bytes were typed.
     Bytes(&'a [u8]),
 }
 
-/// The writing half: bytes are queued, and what a slow host leaves no room for is counted and said.
+/// The writing half: bytes are queued; what a slow host leaves no room for is counted, and the count
+/// is shown.
 #[derive(Debug, Clone)]
 pub struct Port {
     queue: SyncSender<Vec<u8>>,
@@ -49,7 +50,8 @@ pub struct Port {
 
 impl Port {
     /// Opens the port that `profile` names; `events` is called on the reading thread. A serial port
-    /// that is missing, busy or unplugged is tried again for ever.
+    /// that is missing, busy or unplugged is opened again every
+    /// [`DEVICE_REOPEN_INTERVAL`] as long as the process runs.
     ///
     /// # Errors
     /// [`PortError`].
@@ -116,7 +118,7 @@ fn write(mut to: impl Write, lines: &Receiver<Vec<u8>>, lost: &AtomicU32) {
         if to.write_all(&bytes).and_then(|()| to.flush()).is_ok() {
             continue;
         }
-        // Nobody reads: whoever comes later is not shown what was said before.
+        // Nobody reads. Old output is dropped, so that a client that comes later is not shown it.
         let old = lines.try_iter().count();
         lost.fetch_add(u32::try_from(old + 1).unwrap_or(u32::MAX), Relaxed);
     }
@@ -154,7 +156,7 @@ impl Write for Line {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             Some(port) => port.write(bytes),
-            None => Ok(bytes.len()), // nobody to tell
+            None => Ok(bytes.len()), // nobody reads: dropped
         }
     }
 
@@ -166,7 +168,7 @@ impl Write for Line {
 
 /// Opens the first port of these that can be, reads it until it is gone, and begins again.
 fn serve(paths: &[PathBuf], baud: u32, line: &Line, events: &mut impl FnMut(PortEvent<'_>)) {
-    let mut told = String::new();
+    let mut logged = String::new();
     loop {
         let why = match first(paths, baud) {
             Ok((path, (port, back))) => {
@@ -180,9 +182,9 @@ fn serve(paths: &[PathBuf], baud: u32, line: &Line, events: &mut impl FnMut(Port
             }
             Err(why) => why,
         };
-        if why != told {
-            tracing::warn!("{why}; it is tried again");
-            told = why;
+        if why != logged {
+            tracing::warn!("{why}; it is opened again");
+            logged = why;
         }
         thread::sleep(DEVICE_REOPEN_INTERVAL);
     }
@@ -213,11 +215,11 @@ pub fn try_port(path: &Path, baud: u32) -> Result<(), String> {
 
 fn open(path: &Path, baud: u32) -> Result<Sides, String> {
     if let Some(holder) = holder(path) {
-        let way_out = match holder.starts_with("serial-getty@") {
+        let remedy = match holder.starts_with("serial-getty@") {
             true => format!("`systemctl mask --now {holder}` frees it"),
             false => "end it to free the port".to_owned(),
         };
-        return Err(format!("is used by {holder}; {way_out}"));
+        return Err(format!("is used by {holder}; {remedy}"));
     }
     let cannot = |error: serialport::Error| format!("cannot be opened: {error}");
     let port = serialport::new(path.to_string_lossy(), baud);
@@ -227,13 +229,13 @@ fn open(path: &Path, baud: u32) -> Result<Sides, String> {
     Ok((port, back))
 }
 
-/// A serial port that this machine plays to a computer at its USB port.
+/// A serial port that this machine presents to a computer at its USB port (USB gadget).
 fn is_gadget(path: &Path) -> bool {
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("ttyGS"))
 }
 
-/// Where the kernel shows the control groups that systemd makes: alone (v2), or beside others (v1).
+/// Where the kernel shows the control groups that systemd makes: alone (v2), or next to others (v1).
 const CONTROL_GROUPS: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/systemd"];
 
 /// Who else uses the port: a login of the system, else a process.
@@ -246,7 +248,7 @@ fn holder(path: &Path) -> Option<String> {
 }
 
 /// The unit that offers a login at the port, or has let somebody in there. Its control group is there
-/// as long as it is active, and is seen by services that see no process of another user.
+/// as long as it is active, and is visible to services that see no process of another user.
 fn getty(control_groups: &Path, device: &Path) -> Option<String> {
     let unit = format!("serial-getty@{}.service", device.file_name()?.to_str()?);
     let slice = r"system.slice/system-serial\x2dgetty.slice";
@@ -306,7 +308,7 @@ mod tests {
 
     /// What happens at a port, with bytes of its own.
     #[derive(Debug, PartialEq)]
-    enum Seen {
+    enum Event {
         Opened,
         Bytes(Vec<u8>),
     }
@@ -333,17 +335,17 @@ mod tests {
             Bench { folder }
         }
 
-        fn open(&self, names: &[&str]) -> (Port, Receiver<Seen>) {
+        fn open(&self, names: &[&str]) -> (Port, Receiver<Event>) {
             let paths = names.iter().map(|name| self.folder.join(name)).collect();
-            let (to, seen) = channel();
+            let (to, events) = channel();
             let serial = board::Console::Serial { paths, baud: 115_200 };
             let port = Port::open(&serial, move |event| {
                 let _ = to.send(match event {
-                    PortEvent::Opened { .. } => Seen::Opened,
-                    PortEvent::Bytes(bytes) => Seen::Bytes(bytes.to_vec()),
+                    PortEvent::Opened { .. } => Event::Opened,
+                    PortEvent::Bytes(bytes) => Event::Bytes(bytes.to_vec()),
                 });
             });
-            (port.unwrap(), seen)
+            (port.unwrap(), events)
         }
     }
 
@@ -353,56 +355,56 @@ mod tests {
         }
     }
 
-    fn next(seen: &Receiver<Seen>) -> Seen {
-        seen.recv_timeout(Duration::from_secs(60)).expect("something happens")
+    fn next(events: &Receiver<Event>) -> Event {
+        events.recv_timeout(Duration::from_secs(60)).expect("something happens")
     }
 
     #[test]
-    fn an_adapter_that_is_unplugged_and_plugged_in_again_is_opened_anew() {
+    fn an_adapter_that_is_unplugged_and_plugged_in_again_is_opened_again() {
         let bench = Bench::new();
         let name = bench.folder.join("adapter");
         let mut far = plug_in(&name);
-        let (port, seen) = bench.open(&["adapter"]);
-        assert_eq!(next(&seen), Seen::Opened);
+        let (port, events) = bench.open(&["adapter"]);
+        assert_eq!(next(&events), Event::Opened);
         far.write_all(b"status\r").unwrap();
-        assert_eq!(next(&seen), Seen::Bytes(b"status\r".to_vec()));
+        assert_eq!(next(&events), Event::Bytes(b"status\r".to_vec()));
         drop(far);
         thread::sleep(Duration::from_millis(50));
         port.send(b"into the void".to_vec());
         let mut far = plug_in(&name);
-        assert_eq!(next(&seen), Seen::Opened);
+        assert_eq!(next(&events), Event::Opened);
         port.send(b"hello".to_vec());
-        let mut heard = [0; 5];
-        far.read_exact(&mut heard).unwrap();
-        assert_eq!(&heard, b"hello", "and nothing of before");
+        let mut received = [0; 5];
+        far.read_exact(&mut received).unwrap();
+        assert_eq!(&received, b"hello", "and nothing of before");
     }
 
     #[test]
     fn the_first_port_that_is_there_is_used() {
         let bench = Bench::new();
         let mut far = plug_in(&bench.folder.join("uart"));
-        let (_port, seen) = bench.open(&["gadget", "uart"]);
-        assert_eq!(next(&seen), Seen::Opened);
+        let (_port, events) = bench.open(&["gadget", "uart"]);
+        assert_eq!(next(&events), Event::Opened);
         far.write_all(b"x").unwrap();
-        assert_eq!(next(&seen), Seen::Bytes(b"x".to_vec()));
+        assert_eq!(next(&events), Event::Bytes(b"x".to_vec()));
     }
 
     #[test]
-    fn a_host_that_does_not_read_holds_nobody_up_and_is_told_what_it_missed() {
+    fn a_host_that_does_not_read_blocks_nobody_and_is_shown_what_it_missed() {
         let bench = Bench::new();
         let mut far = plug_in(&bench.folder.join("uart"));
-        let (port, seen) = bench.open(&["uart"]);
-        assert_eq!(next(&seen), Seen::Opened);
+        let (port, events) = bench.open(&["uart"]);
+        assert_eq!(next(&events), Event::Opened);
         for _ in 0..1_000 {
             port.send(vec![b'x'; 4_096]); // returns at once, or the test never ends
         }
         let reader = thread::spawn(move || {
-            let (mut heard, mut bytes) = (String::new(), [0; 4_096]);
-            while !heard.contains("lines not shown\r\nend") {
+            let (mut shown, mut bytes) = (String::new(), [0; 4_096]);
+            while !shown.contains("lines not shown\r\nend") {
                 let length = far.read(&mut bytes).expect("the port is there");
-                heard.push_str(&String::from_utf8_lossy(&bytes[..length]));
+                shown.push_str(&String::from_utf8_lossy(&bytes[..length]));
             }
-            heard.len()
+            shown.len()
         });
         while !reader.is_finished() {
             port.send(b"end".to_vec());
@@ -439,9 +441,12 @@ mod tests {
         while fs::read_to_string(&comm).unwrap().trim() != "sleep" {
             thread::sleep(Duration::from_millis(1));
         }
-        let told = open(&name, 115_200).err().unwrap_or_default();
+        let message = open(&name, 115_200).err().unwrap_or_default();
         other.kill().unwrap();
         other.wait().unwrap();
-        assert!(told.contains(&format!("is used by sleep (process {})", other.id())), "{told}");
+        assert!(
+            message.contains(&format!("is used by sleep (process {})", other.id())),
+            "{message}"
+        );
     }
 }

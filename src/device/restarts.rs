@@ -1,5 +1,5 @@
-//! Whether the program was started with the machine or anew, and how often it has ended by itself of
-//! late, so that one that cannot run does not wear out the machine. Both are kept in the service's
+//! Whether the program was started with the machine or restarted, and how often it has ended by itself
+//! recently, so that one that cannot run does not wear out the machine. Both are kept in the service's
 //! runtime folder, which is in memory and gone at power-off.
 
 use std::fs;
@@ -17,13 +17,13 @@ const RAN: &str = "ran";
 /// of `RUNTIME_DIRECTORY`; without a service manager the machine's uptime decides.
 pub fn is_power_up(runtime_folder: Option<&str>) -> bool {
     match runtime_folder.and_then(|folders| folders.split(':').next()) {
-        // Where nothing can be marked, the next run could not be told from this one.
+        // Where nothing can be marked, the next run would look like the first one as well.
         Some(folder) => fs::File::create_new(Path::new(folder).join(RAN)).is_ok(),
         None => uptime(&fs::read_to_string("/proc/uptime").unwrap_or_default()) < Some(BOOT),
     }
 }
 
-/// What `/proc/uptime` says (proc_uptime(5)).
+/// The time since power-up in `/proc/uptime` (proc_uptime(5)).
 fn uptime(text: &str) -> Option<Duration> {
     let seconds = text.split_whitespace().next()?.parse().ok()?;
     Duration::try_from_secs_f64(seconds).ok()
@@ -51,12 +51,12 @@ impl Restarts {
         Some(restarts)
     }
 
-    /// How long to wait before anything is begun.
+    /// How long to wait before anything else.
     pub fn wait(&self) -> Duration {
         wait_after(self.before)
     }
 
-    /// The run was long enough, or has ended in an orderly way.
+    /// Resets the count: the run lasted long enough, or has ended in an orderly way.
     pub fn forget(&self) {
         let _ = fs::remove_file(&self.file);
     }
@@ -91,7 +91,7 @@ mod tests {
         let run = || is_power_up(Some(folder.to_str().unwrap()));
         assert_eq!([run(), run(), run()], [true, false, false]);
         Restarts::count(folder.to_str()).unwrap().forget();
-        assert!(!run(), "a sound run is a run");
+        assert!(!run(), "an orderly run is a run");
         fs::remove_dir_all(&folder).unwrap();
         assert!(!run(), "a folder that cannot be written remembers nothing");
     }

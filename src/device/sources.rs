@@ -1,5 +1,5 @@
-//! Where settings come from beside the store: the integrator's file, and credentials of the
-//! service manager.
+//! The sources of settings besides the store: the integrator's file, and credentials of the service
+//! manager.
 
 use std::fs;
 use std::io::{self, Read};
@@ -11,7 +11,7 @@ use crate::config::{self, Partial, Settings};
 use crate::limits::{DESTINATIONS_MAX, KEY_BYTES_MAX, SETTINGS_BYTES_MAX};
 use crate::secret::StreamKey;
 
-/// The credential that is a settings file; `key.NAME` beside it is the key of a destination.
+/// The credential that is a settings file; `key.NAME` next to it is the key of a destination.
 const CREDENTIAL_SETTINGS: &str = "firstmile.toml";
 const CREDENTIAL_KEY: &str = "key.";
 
@@ -23,7 +23,7 @@ enum SourceError {
     Unreadable {
         /// The file or folder.
         path: PathBuf,
-        /// What the system says.
+        /// What the system reported.
         error: io::Error,
     },
     /// a settings file has mistakes
@@ -47,12 +47,13 @@ enum SourceError {
     },
 }
 
-/// The sources that are as strong as they are fixed; the store stands between them.
+/// The sources that do not change while the box runs. The integrator's file is weaker than the store,
+/// and the credentials are stronger.
 #[derive(Debug, Default)]
 pub struct Sources {
     /// The integrator's file.
     pub integrator: Partial,
-    /// What the service manager fixes; it is stronger than the store.
+    /// What the service manager sets.
     pub credentials: Partial,
     /// What was left out and why, one line for each source.
     pub faults: Vec<String>,
@@ -60,8 +61,8 @@ pub struct Sources {
 
 impl Sources {
     /// Reads both; `credentials` is the folder that the service manager made. A source with a
-    /// mistake is left out as a whole and every mistake is told in the log: the box must run to say
-    /// what is wrong with it. A file that does not exist is none.
+    /// mistake is left out as a whole and every mistake is logged: the box must run to show what is
+    /// wrong with it. A file that does not exist is none.
     pub fn read(integrator: &Path, credentials: Option<&Path>) -> Sources {
         let mut faults = Vec::new();
         let integrator = file(integrator).unwrap_or_else(|error| left_out(&mut faults, &error));
@@ -72,7 +73,7 @@ impl Sources {
         Sources { integrator, credentials, faults }
     }
 
-    /// The settings that hold with this in the store.
+    /// The effective settings with this in the store.
     pub fn effective(&self, stored: &Partial) -> Settings {
         config::merge(&[self.integrator.clone(), stored.clone(), self.credentials.clone()])
     }
@@ -87,14 +88,14 @@ fn file(path: &Path) -> Result<Partial, SourceError> {
 
 /// Nothing, in place of a source that has a mistake.
 fn left_out(faults: &mut Vec<String>, error: &SourceError) -> Partial {
-    let told = error.to_string();
-    told.lines().for_each(|line| tracing::error!("{line}"));
-    let more = match told.lines().count() {
+    let message = error.to_string();
+    message.lines().for_each(|line| tracing::error!("{line}"));
+    let more = match message.lines().count() {
         0 | 1 => "",
         _ => " (the log has more)",
     };
-    let first = told.lines().next().unwrap_or_default();
-    faults.push(format!("{first}{more}; nothing of it holds"));
+    let first = message.lines().next().unwrap_or_default();
+    faults.push(format!("{first}{more}; all of it is ignored"));
     Partial::default()
 }
 
@@ -162,21 +163,21 @@ mod tests {
     }
 
     #[test]
-    fn a_file_with_a_mistake_is_left_out_as_a_whole_and_the_others_hold() {
+    fn a_file_with_a_mistake_is_ignored_as_a_whole_and_the_others_apply() {
         let sources = read(
             "version = 1\n[box]\nname = \"stage\"\n[video]\nfpps = 30\n[nonsense]\n",
             &[("firstmile.toml", HALL), ("key.hall", "canary-k3y\n")],
         );
-        assert_eq!(sources.integrator, Partial::default(), "its name does not hold either");
+        assert_eq!(sources.integrator, Partial::default(), "its name is ignored too");
         let settings = sources.effective(&Partial::default());
         assert!(settings.destinations[0].ingest().is_ok());
         let [fault] = &sources.faults[..] else { panic!("{:?}", sources.faults) };
         assert!(fault.contains("box.toml:5:1: video.fpps: does not exist"), "{fault}");
-        assert!(fault.ends_with(" (the log has more); nothing of it holds"), "{fault}");
+        assert!(fault.ends_with(" (the log has more); all of it is ignored"), "{fault}");
     }
 
     #[test]
-    fn keys_beside_a_file_of_credentials_with_a_mistake_go_to_no_other_server() {
+    fn keys_next_to_a_file_of_credentials_with_a_mistake_go_to_no_other_server() {
         let broken = format!("{HALL}nonsense = 1\n");
         let sources = read(HALL, &[("firstmile.toml", &broken), ("key.hall", "canary-k3y\n")]);
         assert_eq!(sources.credentials, Partial::default());

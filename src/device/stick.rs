@@ -15,7 +15,7 @@ use crate::limits::SETTINGS_BYTES_MAX;
 pub const SETTINGS_FILE: &str = "firstmile.toml";
 /// The file that is written back.
 pub const RESULT_FILE: &str = "firstmile-result.txt";
-/// What editors and file managers make of the name.
+/// What editors and file managers turn the name into.
 const NEARLY: [&str; 3] = ["firstmile.toml.txt", "firstmile.txt", "firstmile.tml"];
 /// The file systems that a stick may have.
 const FILE_SYSTEMS: [&str; 3] = ["vfat", "exfat", "ext4"];
@@ -39,7 +39,7 @@ pub enum StickError {
     #[error("the stick cannot be read: {0}")]
     Unreadable(#[from] io::Error),
     /// the device cannot be mounted
-    #[error("{} has no file system that is read here (vfat, exfat, ext4)", .0.display())]
+    #[error("{} has no file system that can be read here (vfat, exfat, ext4)", .0.display())]
     NoFileSystem(PathBuf),
 }
 
@@ -47,12 +47,12 @@ pub enum StickError {
 #[derive(Debug)]
 pub struct StickFolder {
     path: PathBuf,
-    /// Held open, so that the folder stays the same one.
+    /// Kept open, so that the folder stays the same one.
     _folder: File,
     mounted: Option<Mounted>,
 }
 
-/// A file system that is taken off again.
+/// A mount that is undone when this is dropped.
 #[derive(Debug)]
 struct Mounted {
     at: PathBuf,
@@ -108,7 +108,7 @@ impl StickFolder {
         Ok(bytes)
     }
 
-    /// Makes the stick writable; one that is locked stays so.
+    /// Makes the stick writable; one with a write lock stays read-only.
     pub fn unlock(&self) {
         if let Some(mounted) = &self.mounted {
             mounted.make_writable();
@@ -118,7 +118,7 @@ impl StickFolder {
     /// Overwrites the settings file in its place with as many bytes.
     ///
     /// # Errors
-    /// What the system says.
+    /// What the system reported.
     pub fn overwrite_settings(&self, bytes: &[u8]) -> io::Result<()> {
         let mut file = self.open_file(SETTINGS_FILE, OpenOptions::new().write(true))?;
         if !file.metadata()?.is_file() || file.metadata()?.len() != bytes.len() as u64 {
@@ -131,7 +131,7 @@ impl StickFolder {
     /// Writes the result file.
     ///
     /// # Errors
-    /// What the system says; a locked stick is no surprise.
+    /// What the system reported; a locked stick is common.
     pub fn write_result(&self, text: &str) -> io::Result<()> {
         let mut file = self.open_file(RESULT_FILE, OpenOptions::new().write(true).create(true))?;
         if !file.metadata()?.is_file() || file.metadata()?.nlink() > 1 {
@@ -180,7 +180,7 @@ impl Mounted {
 impl Drop for Mounted {
     fn drop(&mut self) {
         if let Err(error) = umount2(&self.at, MntFlags::MNT_DETACH) {
-            tracing::warn!(%error, "the stick cannot be taken off");
+            tracing::warn!(%error, "the stick cannot be unmounted");
         }
     }
 }

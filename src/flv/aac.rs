@@ -1,7 +1,7 @@
 //! AAC configuration: `AudioSpecificConfig` (ISO/IEC 14496-3 section 1.6.2.1).
 
-use super::ConfigError;
 use super::bits::BitReader;
+use super::error::ConfigError;
 
 /// `samplingFrequencyIndex` (ISO/IEC 14496-3 table 1.18), in Hz.
 const SAMPLE_RATES_HZ: [u32; 13] = [
@@ -13,13 +13,13 @@ const OBJECT_TYPE_FOLLOWS: u32 = 31;
 const OBJECT_TYPE_SBR: u32 = 5;
 const OBJECT_TYPE_PS: u32 = 29;
 
-/// What an `AudioSpecificConfig` says about the sound.
+/// The format of the audio, from an `AudioSpecificConfig`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AacConfig {
     /// `audioObjectType` of the core coder: 2 is AAC-LC.
     pub object_type: u8,
     /// Sample rate of the output in Hz. Where SBR is signalled explicitly it is the extended rate;
-    /// signalled implicitly it cannot be seen here.
+    /// signalled implicitly it is not visible here.
     pub sample_rate_hz: u32,
     /// Channels of the output.
     pub channels: u8,

@@ -8,16 +8,17 @@
 //!  ExHeader (9) | PacketType     FOURCC      payload
 //! ```
 //!
-//! AAC is always sent in the old form, which every server knows. In both forms it is understood; of
-//! Enhanced RTMP also ModEx packets, but not Multitrack.
+//! AAC is always sent in the legacy form, which every server reads. Both forms are read; of Enhanced
+//! RTMP also ModEx packets, but not Multitrack.
 
-use super::enhanced::{Cursor, FourCc};
-use super::{BodyError, Head};
+use super::enhanced::Cursor;
+use super::error::BodyError;
+use super::four_cc::FourCc;
+use super::head::Head;
 use crate::media::{Codec, Frame, Kind, Track};
 
 const FORMAT_AAC: u8 = 10;
-/// AAC, 44 kHz, 16 bit, stereo: for AAC these are always said, whatever the sound is, and players
-/// look into the `AudioSpecificConfig` (E.4.2.1, at `SoundFormat`).
+/// AAC, 44 kHz, 16 bit, stereo: constant for AAC, whatever the audio is, and players look into the `AudioSpecificConfig` (E.4.2.1, at `SoundFormat`).
 const AAC: u8 = FORMAT_AAC << 4 | 0b1111;
 const SEQUENCE_HEADER: u8 = 0;
 const ACCESS_UNIT: u8 = 1;
@@ -40,7 +41,7 @@ pub enum Packet {
     SequenceHeader,
     /// One access unit.
     AccessUnit,
-    /// Nothing; the sequence is over, silence follows.
+    /// Nothing; the sequence has ended, silence follows.
     EndOfSequence,
     /// Which speakers the channels are for.
     MultichannelConfig,
@@ -53,7 +54,7 @@ pub struct AudioTag {
     pub codec: Codec,
     /// What the payload is.
     pub packet: Packet,
-    /// What the presentation is later than the tag says, in nanoseconds below a millisecond.
+    /// How much later than the tag's time the presentation is, in nanoseconds below a millisecond.
     pub nano_offset: u32,
     /// Where in the body the payload begins; never beyond its end.
     pub payload_offset: usize,
@@ -70,7 +71,7 @@ impl AudioTag {
     }
 }
 
-/// What stands in front of the payload of an audio `frame`; sound has no composition time.
+/// What stands in front of the payload of an audio `frame`; audio has no composition time.
 pub fn tag_head(frame: &Frame) -> Head {
     debug_assert_eq!((frame.track(), frame.codec.track()), (Track::Audio, Track::Audio));
     let is_config = frame.kind.is_config();

@@ -1,18 +1,18 @@
 //! H.264 configuration: `AVCDecoderConfigurationRecord` (ISO/IEC 14496-15 section 5.3.3.1) and, as
-//! far as the picture's size needs it, the sequence parameter set (ITU-T H.264 section 7.3.2.1.1).
+//! far as the frame size needs it, the sequence parameter set (ITU-T H.264 section 7.3.2.1.1).
 
-use super::ConfigError;
 use super::bits::BitReader;
+use super::error::ConfigError;
 
 /// NAL unit type of a sequence parameter set (H.264 table 7-1).
 const NAL_SEQUENCE_PARAMETER_SET: u8 = 7;
-/// Profiles whose parameter set tells chroma format and bit depth (H.264 section 7.3.2.1.1).
+/// Profiles whose parameter set has chroma format and bit depth (H.264 section 7.3.2.1.1).
 const PROFILES_WITH_CHROMA_FORMAT: [u8; 13] =
     [100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135];
-/// The longest side of a picture in macroblocks: √(8 × 139 264) at level 6.2 (H.264 table A-1).
+/// The longest side of a frame in macroblocks: √(8 × 139 264) at level 6.2 (H.264 table A-1).
 const SIDE_MACROBLOCKS_MAX: u32 = 1_055;
 
-/// What an `AVCDecoderConfigurationRecord` says about the picture.
+/// The format of the video, from an `AVCDecoderConfigurationRecord`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AvcConfig {
     /// `profile_idc`: 66 baseline, 77 main, 100 high.
@@ -33,7 +33,7 @@ impl AvcConfig {
     /// Reads a record; the size is that of its first sequence parameter set.
     ///
     /// # Errors
-    /// [`ConfigError`] when it is cut short or says something that the specifications forbid.
+    /// [`ConfigError`] when it is cut short or has a value that the specifications forbid.
     pub fn parse(record: &[u8]) -> Result<AvcConfig, ConfigError> {
         let &[version, profile, constraints, level, lengths, count, ref rest @ ..] = record else {
             return Err(ConfigError::TooShort);
@@ -46,9 +46,9 @@ impl AvcConfig {
             return Err(ConfigError::NalLength);
         }
         let (first, rest) = parameter_sets(count & 0x1F, rest)?;
-        let (&picture_count, rest) = rest.split_first().ok_or(ConfigError::TooShort)?;
-        parameter_sets(picture_count, rest)?;
-        let (width, height) = picture_size(first.ok_or(ConfigError::NoParameterSet)?)?;
+        let (&pps_count, rest) = rest.split_first().ok_or(ConfigError::TooShort)?;
+        parameter_sets(pps_count, rest)?;
+        let (width, height) = frame_size(first.ok_or(ConfigError::NoParameterSet)?)?;
         Ok(AvcConfig { profile, constraints, level, nal_length_bytes, width, height })
     }
 }
@@ -68,7 +68,7 @@ fn parameter_sets(count: u8, mut rest: &[u8]) -> Result<(Option<&[u8]>, &[u8]), 
 }
 
 /// Width and height that a sequence parameter set shows, in pixels (H.264 section 7.4.2.1.1).
-fn picture_size(nal_unit: &[u8]) -> Result<(u32, u32), ConfigError> {
+fn frame_size(nal_unit: &[u8]) -> Result<(u32, u32), ConfigError> {
     let mut bits = BitReader::of_nal_unit(nal_unit);
     let nal_unit_type = bits.bits(8)? & 0x1F;
     if nal_unit_type != u32::from(NAL_SEQUENCE_PARAMETER_SET) {
@@ -108,7 +108,7 @@ enum Chroma {
 }
 
 impl Chroma {
-    /// `CropUnitX`, and `CropUnitY` of a progressive picture (H.264 equations 7-19 to 7-22).
+    /// `CropUnitX`, and `CropUnitY` of progressive video (H.264 equations 7-19 to 7-22).
     fn crop_units(self) -> (u32, u32) {
         match self {
             Chroma::Unsampled | Chroma::Sampled444 => (1, 1),
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn interlaced_pictures_count_two_fields() {
+    fn interlaced_frames_count_two_fields() {
         let mut sps = BitWriter::default();
         sps.bits(0x67, 8).bits(77, 8).bits(0, 8).bits(30, 8).unsigned(0);
         sps.unsigned(0).unsigned(2).unsigned(1).bits(0, 1); // order by output, one reference

@@ -1,6 +1,6 @@
 //! Bits from the most significant on, with the codes that H.264 and AAC configuration use.
 
-use super::ConfigError;
+use super::error::ConfigError;
 
 /// Reads bits; at the end it answers with [`ConfigError::TooShort`], never beyond.
 #[derive(Debug, Clone)]

@@ -1,12 +1,9 @@
-//! What the audio and the video tags of Enhanced RTMP share: FOURCC codes and the ModEx packets in
-//! front of a head.
+//! What the audio and the video tags of Enhanced RTMP share: the ModEx packets in front of a head.
 //!
 //! Sections in quotes are those of the Veovera specification enhanced-rtmp-v2.
 
-use std::fmt;
-
-use super::BodyError;
-use crate::media::Codec;
+use super::error::BodyError;
+use super::four_cc::FourCc;
 
 /// `ModEx`, the same number among the audio and the video packet types ("Enhanced Audio",
 /// "Enhanced Video").
@@ -15,44 +12,6 @@ const MOD_EX: u8 = 7;
 const TIMESTAMP_OFFSET_NANO: u8 = 0;
 /// A larger offset would reach into the next millisecond.
 const NANO_OFFSET_MAX: u32 = 999_999;
-
-/// Four characters that name a codec.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct FourCc(pub [u8; 4]);
-
-impl FourCc {
-    /// The code of `codec`.
-    pub const fn of(codec: Codec) -> FourCc {
-        FourCc(*match codec {
-            Codec::Avc => b"avc1",
-            Codec::Hevc => b"hvc1",
-            Codec::Av1 => b"av01",
-            Codec::Vp9 => b"vp09",
-            Codec::Aac => b"mp4a",
-            Codec::Opus => b"Opus",
-        })
-    }
-
-    /// The codec that the code names, if it is one of ours.
-    pub fn codec(self) -> Option<Codec> {
-        const CODECS: [Codec; 6] =
-            [Codec::Avc, Codec::Hevc, Codec::Av1, Codec::Vp9, Codec::Aac, Codec::Opus];
-        CODECS.into_iter().find(|&codec| FourCc::of(codec) == self)
-    }
-}
-
-/// The four characters; what cannot be shown is escaped.
-impl fmt::Display for FourCc {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.escape_ascii())
-    }
-}
-
-impl fmt::Debug for FourCc {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "FourCc({self})")
-    }
-}
 
 /// Reads the head of a body from its start; beyond the end everything is [`BodyError::TooShort`].
 #[derive(Debug, Clone)]
@@ -130,17 +89,6 @@ mod tests {
         let mut cursor = Cursor::new(body);
         let first = cursor.byte()?;
         cursor.packet_type(first).map(|(packet_type, nanos)| (packet_type, nanos, cursor.at()))
-    }
-
-    #[test]
-    fn each_codec_has_its_code_and_each_code_its_codec() {
-        for codec in [Codec::Avc, Codec::Hevc, Codec::Av1, Codec::Vp9, Codec::Aac, Codec::Opus] {
-            assert_eq!(FourCc::of(codec).codec(), Some(codec));
-        }
-        for other in [b"vp08", b"ac-3", b"ec-3", b".mp3", b"fLaC", b"Hvc1", b"opus", b"\0\0\0\0"] {
-            assert_eq!(FourCc(*other).codec(), None);
-        }
-        assert_eq!(FourCc(*b"a\n\"\xFF").to_string(), "a\\n\\\"\\xff");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What can be wrong with a file, a tag body, a codec configuration.
 
-use super::enhanced::FourCc;
+use super::four_cc::FourCc;
 use crate::media::Track;
 
 /// Why a file cannot be read on. Offsets count bytes from the start of the file.
@@ -60,7 +60,7 @@ pub enum BodyError {
         codec_id: u8,
     },
     /// the codec "{four_cc}" of this {track} tag is not supported
-    #[error("the codec \"{four_cc}\" of this {} tag is not supported", word(.track))]
+    #[error("the codec \"{four_cc}\" of this {} tag is not supported", name_of(.track))]
     FourCc {
         /// What the tag is for.
         track: Track,
@@ -95,7 +95,7 @@ pub enum BodyError {
     },
 }
 
-fn word(track: &Track) -> &'static str {
+fn name_of(track: &Track) -> &'static str {
     match track {
         Track::Video => "video",
         Track::Audio => "audio",
@@ -125,7 +125,7 @@ pub enum ConfigError {
     Forbidden {
         /// The field, as the codec's specification names it.
         field: &'static str,
-        /// What it says.
+        /// The value found.
         value: u32,
     },
 }

@@ -1,4 +1,4 @@
-//! What `onMetaData` (E.5) says about a stream. AMF0 itself is written elsewhere.
+//! The description of a stream in `onMetaData` (E.5). AMF0 itself is written elsewhere.
 
 use bytes::Bytes;
 
@@ -11,19 +11,19 @@ const FORMAT_AAC: f64 = 10.0;
 /// exist and is left out.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Metadata {
-    /// Width of the picture in pixels.
+    /// Frame width in pixels.
     pub width: u32,
-    /// Height of the picture in pixels.
+    /// Frame height in pixels.
     pub height: u32,
     /// Frames per second.
     pub fps: f64,
-    /// Target bitrate of the picture in kb/s.
+    /// Target bitrate of the video in kb/s.
     pub video_kbps: u32,
-    /// Target bitrate of the sound in kb/s.
+    /// Target bitrate of the audio in kb/s.
     pub audio_kbps: u32,
-    /// Sample rate of the sound in Hz.
+    /// Sample rate of the audio in Hz.
     pub audio_sample_rate_hz: u32,
-    /// Channels of the sound.
+    /// Channels of the audio.
     pub audio_channels: u32,
     /// Who encodes: product and version.
     pub encoder: String,
@@ -48,7 +48,7 @@ impl Metadata {
     /// use firstmile::flv::{Field, Metadata};
     /// let stream = Metadata { width: 1280, height: 720, fps: 30.0, ..Metadata::default() };
     /// assert!(stream.fields().any(|field| field == ("framerate", Field::Number(30.0))));
-    /// assert!(!stream.fields().any(|(name, _)| name == "audiocodecid"), "it has no sound");
+    /// assert!(!stream.fields().any(|(name, _)| name == "audiocodecid"), "it has no audio");
     /// ```
     pub fn fields(&self) -> impl Iterator<Item = (&'static str, Field<'_>)> {
         let video = [

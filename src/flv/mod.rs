@@ -31,48 +31,22 @@ pub mod avc;
 mod bits;
 mod enhanced;
 mod error;
+mod four_cc;
+mod head;
 pub mod metadata;
 pub mod reader;
+mod tag;
 pub mod video;
 pub mod writer;
 
-pub use enhanced::FourCc;
 pub use error::{BodyError, ConfigError, FlvError};
+pub use four_cc::FourCc;
+pub use head::Head;
 pub use metadata::{Field, Metadata};
-pub use reader::{Reader, Tag, TagKind};
+pub use reader::Reader;
+pub use tag::{Tag, TagKind};
 
 use crate::media::{Frame, Track};
-
-/// The longest head: HEVC with a composition time.
-const HEAD_BYTES_MAX: usize = 8;
-
-/// Bytes that stand in front of a frame's payload in a tag body. Inline: making one allocates
-/// nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Head {
-    bytes: [u8; HEAD_BYTES_MAX],
-    len: usize,
-}
-
-impl Head {
-    fn of<const N: usize>(head: [u8; N]) -> Head {
-        const { assert!(N <= HEAD_BYTES_MAX) };
-        let mut bytes = [0; HEAD_BYTES_MAX];
-        bytes[..N].copy_from_slice(&head);
-        Head { bytes, len: N }
-    }
-
-    /// The bytes.
-    pub fn as_slice(&self) -> &[u8] {
-        &self.bytes[..self.len]
-    }
-}
-
-impl AsRef<[u8]> for Head {
-    fn as_ref(&self) -> &[u8] {
-        self.as_slice()
-    }
-}
 
 /// What stands in front of the payload of `frame` in a tag body or an RTMP message;
 /// `composition_time_ms` counts for video access units only.
@@ -116,7 +90,7 @@ pub fn frame(tag: &Tag) -> Result<Option<Frame>, BodyError> {
     };
     let (Some(kind), Some(codec)) = (kind, codec) else { return Ok(None) };
     let dts_ms = u64::from(tag.timestamp_ms);
-    // A frame is never shown before it is decoded; files by careless muxers say otherwise.
+    // A frame is never shown before it is decoded, but some muxers write files in which it is.
     let pts_ms = dts_ms.saturating_add_signed(composition_time_ms.into()).max(dts_ms);
     Ok(Some(Frame {
         kind,

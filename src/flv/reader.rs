@@ -5,50 +5,26 @@ use std::mem;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::FlvError;
-use super::writer::TAG_HEAD_BYTES;
+use super::error::FlvError;
+use super::tag::{TAG_HEAD_BYTES, Tag, TagKind};
 use crate::limits::FLV_BODY_BYTES_MAX;
 
 /// Bytes of the file header (E.2).
 const HEADER_BYTES: usize = 9;
 /// Bytes behind each tag, and behind the header (E.3).
 const TAG_SIZE_BYTES: usize = 4;
-/// The `Filter` bit beside the tag type (E.4.1).
+/// The `Filter` bit next to the tag type (E.4.1).
 const IS_ENCRYPTED: u8 = 0x20;
 
-/// What a tag carries (`TagType`, E.4.1). An RTMP message of the same content has the same number
-/// as its type id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum TagKind {
-    /// An audio tag body.
-    Audio = 8,
-    /// A video tag body.
-    Video = 9,
-    /// AMF0 values.
-    Script = 18,
-}
-
-/// One tag of a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tag {
-    /// What the body is.
-    pub kind: TagKind,
-    /// Decoding time in ms; wraps at 2^32.
-    pub timestamp_ms: u32,
-    /// The body.
-    pub body: Bytes,
-}
-
-/// Turns pieces of a file into tags. Driving order: [`push`](Reader::push) a piece, then
+/// Turns pieces of a file into tags. Call [`push`](Reader::push) with a piece, then
 /// [`next_tag`](Reader::next_tag) until it gives `None`; at the end of the file
-/// [`finish`](Reader::finish). Driven like this it holds one tag and one piece at most.
+/// [`finish`](Reader::finish). Used like this it holds one tag and one piece at most.
 ///
 /// A body that lies within one piece shares its memory; one that spans pieces is put together.
 ///
 /// Tags of unknown types are skipped. The size that follows each tag is not looked at: it serves
 /// players that read backwards, and real muxers write it wrong. After an error the reader gives
-/// the same error for ever, since where the next tag begins is not known.
+/// the same error each time, since nobody knows where the next tag begins.
 #[derive(Debug)]
 pub struct Reader {
     pieces: VecDeque<Bytes>,
@@ -58,7 +34,7 @@ pub struct Reader {
     joined: BytesMut,
     /// Where in the file the first byte of `pieces` stands.
     offset: u64,
-    state: State,
+    state: ReaderState,
 }
 
 /// What comes next in the file.
@@ -68,7 +44,7 @@ pub struct Reader {
 ///                       └─► Skip (unknown tag and its size) ──────►┘
 /// ```
 #[derive(Debug, Clone, Copy)]
-enum State {
+enum ReaderState {
     Header,
     /// So many bytes of no interest, then a tag.
     Skip(u64),
@@ -95,7 +71,7 @@ impl Reader {
             available: 0,
             joined: BytesMut::new(),
             offset: 0,
-            state: State::Header,
+            state: ReaderState::Header,
         }
     }
 
@@ -115,23 +91,23 @@ impl Reader {
     pub fn next_tag(&mut self) -> Result<Option<Tag>, FlvError> {
         loop {
             let next = match self.state {
-                State::Header => self.take_array().map(|bytes| header(&bytes)),
-                State::Skip(bytes) => self.skip(bytes).then_some(Ok(State::TagHead)),
-                State::TagHead => {
+                ReaderState::Header => self.take_array().map(|bytes| header(&bytes)),
+                ReaderState::Skip(bytes) => self.skip(bytes).then_some(Ok(ReaderState::TagHead)),
+                ReaderState::TagHead => {
                     let offset = self.offset;
                     self.take_array().map(|bytes| tag_head(&bytes, offset))
                 }
-                State::Body { kind, timestamp_ms, body_bytes } => {
+                ReaderState::Body { kind, timestamp_ms, body_bytes } => {
                     let Some(body) = self.take(body_bytes) else { return Ok(None) };
-                    self.state = State::Skip(TAG_SIZE_BYTES as u64);
+                    self.state = ReaderState::Skip(TAG_SIZE_BYTES as u64);
                     return Ok(Some(Tag { kind, timestamp_ms, body }));
                 }
-                State::Failed(error) => return Err(error),
+                ReaderState::Failed(error) => return Err(error),
             };
             match next {
                 None => return Ok(None),
                 Some(Ok(state)) => self.state = state,
-                Some(Err(error)) => self.state = State::Failed(error),
+                Some(Err(error)) => self.state = ReaderState::Failed(error),
             }
         }
     }
@@ -143,9 +119,9 @@ impl Reader {
     /// before. A missing size behind the last tag is no error.
     pub fn finish(&self) -> Result<(), FlvError> {
         match self.state {
-            State::Failed(error) => Err(error),
-            State::Skip(bytes) if bytes <= TAG_SIZE_BYTES as u64 => Ok(()),
-            State::TagHead if self.available == 0 => Ok(()),
+            ReaderState::Failed(error) => Err(error),
+            ReaderState::Skip(bytes) if bytes <= TAG_SIZE_BYTES as u64 => Ok(()),
+            ReaderState::TagHead if self.available == 0 => Ok(()),
             _ => Err(FlvError::Truncated { offset: self.offset + self.available as u64 }),
         }
     }
@@ -155,7 +131,7 @@ impl Reader {
         let now = usize::try_from(bytes).unwrap_or(usize::MAX).min(self.available);
         self.advance(now);
         let left = bytes - now as u64;
-        self.state = State::Skip(left);
+        self.state = ReaderState::Skip(left);
         left == 0
     }
 
@@ -220,19 +196,19 @@ impl Reader {
 }
 
 /// E.2. Reserved flags and versions are not looked at: no version but 1 was ever defined.
-fn header(bytes: &[u8; HEADER_BYTES]) -> Result<State, FlvError> {
+fn header(bytes: &[u8; HEADER_BYTES]) -> Result<ReaderState, FlvError> {
     let [b'F', b'L', b'V', _version, _flags, data_offset @ ..] = *bytes else {
         return Err(FlvError::NotFlv);
     };
     let data_offset = u32::from_be_bytes(data_offset);
     match u64::from(data_offset).checked_sub(HEADER_BYTES as u64) {
-        Some(more) => Ok(State::Skip(more + TAG_SIZE_BYTES as u64)),
+        Some(more) => Ok(ReaderState::Skip(more + TAG_SIZE_BYTES as u64)),
         None => Err(FlvError::DataOffset { data_offset }),
     }
 }
 
 /// E.4.1.
-fn tag_head(bytes: &[u8; TAG_HEAD_BYTES], offset: u64) -> Result<State, FlvError> {
+fn tag_head(bytes: &[u8; TAG_HEAD_BYTES], offset: u64) -> Result<ReaderState, FlvError> {
     let &[kind, b2, b1, b0, t2, t1, t0, t3, s2, s1, s0] = bytes;
     if kind & IS_ENCRYPTED != 0 {
         return Err(FlvError::Encrypted { offset });
@@ -247,13 +223,13 @@ fn tag_head(bytes: &[u8; TAG_HEAD_BYTES], offset: u64) -> Result<State, FlvError
         8 => TagKind::Audio,
         9 => TagKind::Video,
         18 => TagKind::Script,
-        _ => return Ok(State::Skip(u64::from(body_length) + TAG_SIZE_BYTES as u64)),
+        _ => return Ok(ReaderState::Skip(u64::from(body_length) + TAG_SIZE_BYTES as u64)),
     };
     let body_bytes = body_length as usize; // 24 bits
     if body_bytes > FLV_BODY_BYTES_MAX {
         return Err(FlvError::TagTooLarge { offset, body_bytes });
     }
-    Ok(State::Body { kind, timestamp_ms, body_bytes })
+    Ok(ReaderState::Body { kind, timestamp_ms, body_bytes })
 }
 
 #[cfg(test)]

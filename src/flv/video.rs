@@ -11,8 +11,10 @@
 //! H.264 is always sent in the old form, which every server knows. In both forms it is understood;
 //! of Enhanced RTMP also ModEx packets, but not Multitrack.
 
-use super::enhanced::{Cursor, FourCc};
-use super::{BodyError, Head};
+use super::enhanced::Cursor;
+use super::error::BodyError;
+use super::four_cc::FourCc;
+use super::head::Head;
 use crate::media::{Codec, Frame, Kind, Track};
 
 const CODEC_AVC: u8 = 7;
@@ -55,7 +57,7 @@ pub enum FrameType {
 pub enum Packet {
     /// The codec's configuration record.
     SequenceHeader,
-    /// One picture.
+    /// One frame.
     AccessUnit(FrameType),
     /// Nothing; the sequence is over.
     EndOfSequence,
@@ -164,7 +166,7 @@ fn legacy(mut head: Cursor<'_>, first: u8) -> Result<VideoTag, BodyError> {
 /// `ExVideoTagHeader` and the composition time of `ExVideoTagBody` ("Enhanced Video").
 fn enhanced(mut head: Cursor<'_>, first: u8) -> Result<VideoTag, BodyError> {
     let (packet_type, nano_offset) = head.packet_type(first)?;
-    let is_metadata = packet_type == packet_type::METADATA; // its frame type says nothing
+    let is_metadata = packet_type == packet_type::METADATA; // its frame type has no meaning
     let frame_type = if is_metadata {
         FrameType::Inter
     } else {
@@ -345,8 +347,8 @@ mod tests {
             |code: &[u8; 4]| BodyError::FourCc { track: Track::Video, four_cc: FourCc(*code) };
         assert_eq!(error(b"\x90vp08"), video(b"vp08"));
         assert_eq!(error(b"\x90Opus"), video(b"Opus"));
-        let told = "the codec \"vp08\" of this video tag is not supported";
-        assert_eq!(error(b"\x90vp08").to_string(), told);
+        let message = "the codec \"vp08\" of this video tag is not supported";
+        assert_eq!(error(b"\x90vp08").to_string(), message);
     }
 
     #[test]

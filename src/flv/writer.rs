@@ -2,10 +2,7 @@
 //!
 //! A file is [`header`], then for each tag [`tag`], the body, [`previous_tag_size`].
 
-use super::TagKind;
-
-/// Bytes of a tag's head (E.4.1).
-pub(super) const TAG_HEAD_BYTES: usize = 11;
+use super::tag::{TAG_HEAD_BYTES, TagKind};
 
 /// The file header (E.2) and the size of the tag before the first one, which is 0 (E.3).
 pub fn header(has_audio: bool, has_video: bool) -> [u8; 13] {

@@ -18,8 +18,8 @@ pub struct Levels {
 
 /// Turns indications into levels.
 ///
-/// Drive it so: [`Blinker::show`] when the appliance says so, then [`Blinker::poll`] and set the
-/// lights, then wait until [`Blinker::poll_timeout`] and poll again. Extra polls do no harm.
+/// Call [`Blinker::show`] for each new indication, then [`Blinker::poll`] and set the lights, then
+/// wait until [`Blinker::poll_timeout`] and poll again. Extra polls do no harm.
 #[derive(Debug)]
 pub struct Blinker {
     lasting: Indication,
@@ -33,7 +33,8 @@ pub struct Blinker {
 struct Moment {
     rhythm: Rhythm,
     since: Duration,
-    /// The levels that are turned over.
+    /// The levels that are inverted: those at its beginning, so that a rhythm that goes on below cannot
+    /// cancel it out.
     status_was: bool,
     single_was: bool,
 }
@@ -45,7 +46,7 @@ impl Default for Blinker {
 }
 
 impl Blinker {
-    /// Lights that say [`Indication::Starting`].
+    /// Lights that show [`Indication::Starting`].
     pub fn new() -> Blinker {
         Blinker {
             lasting: Indication::Starting,
@@ -95,7 +96,7 @@ impl Blinker {
         levels
     }
 
-    /// When the levels may change next, seen from the last call; `None` while all are steady.
+    /// When the levels may change next after the last call; `None` while all are steady.
     pub fn poll_timeout(&self) -> Option<Duration> {
         let Lights { live, status, single } = lights(self.lasting);
         let elapsed = self.polled.saturating_sub(self.since);
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_press_is_seen_within_100_ms_whatever_the_lights_say() {
+    fn a_press_is_visible_within_100_ms_whatever_the_lights_show() {
         for lasting in Indication::ALL.into_iter().filter(|i| !i.is_momentary()) {
             for at in (0..6_000).step_by(70).map(ms) {
                 let mut blinker = Blinker::new();

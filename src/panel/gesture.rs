@@ -1,4 +1,4 @@
-//! What a press means: a bouncing contact in, one gesture out.
+//! The meaning of a press: a bouncing contact in, one gesture out.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -17,46 +17,46 @@ pub enum Contact {
 /// What the owner did with the button.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Gesture {
-    /// The button went down: only for the light, so that a press is answered within 100 ms.
+    /// The button went down: for the light only, so that it answers a press within 100 ms.
     Down,
-    /// A short press, told at its release: go live.
+    /// A short press, reported at its release: go live.
     Press,
-    /// Held for two seconds, told while it is still held: stop.
+    /// Held for two seconds ([`BUTTON_HOLD`]), reported while it is still held: stop.
     Hold,
-    /// Held for so long that something may be lying on it, told once.
+    /// Held for so long ([`BUTTON_STUCK`]) that something may be lying on it, reported once.
     Stuck,
-    /// The reset button went down, or the other one was found held when the box started: held on, it
-    /// leads to a factory reset.
+    /// The reset button went down, or the other one was down when the box was switched on: if it is
+    /// held, a factory reset follows.
     ResetBegun,
-    /// Held long enough: letting go now is the factory reset.
+    /// Held long enough: releasing it now is the factory reset.
     ResetArmed,
-    /// Let go in time: factory reset.
+    /// Released in time: factory reset.
     Reset,
-    /// Let go too early, or not at all: a stuck button resets nothing.
+    /// Released too early, or not at all: a stuck button resets nothing.
     ResetGivenUp,
 }
 
 /// Judges the edges of one button.
 ///
-/// A level counts once it held for the debounce time. Drive it so: [`Button::start`] once with
-/// the level found, [`Button::edge`] for each edge with its own timestamp,
-/// [`Button::handle_timeout`] at [`Button::poll_timeout`], and [`Button::poll_gesture`] until
-/// `None` after each. Edges may arrive late; their timestamps decide.
+/// A level counts once it was stable for the debounce time. Call [`Button::start`] once with the
+/// level found at power-up, [`Button::edge`] for each edge with its own timestamp,
+/// [`Button::handle_timeout`] at [`Button::poll_timeout`], and [`Button::poll_gesture`] until `None`
+/// after each. Edges may arrive late; their timestamps decide.
 #[derive(Debug)]
 pub struct Button {
     contact: Contact,
     debounce: Duration,
-    /// The last level told, and since when.
+    /// The last level reported, and since when.
     raw: bool,
     raw_since: Duration,
     /// Whether that level is waiting out its debounce time.
     unsettled: bool,
-    state: State,
+    state: ButtonState,
     gestures: VecDeque<Gesture>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum ButtonState {
     Up,
     /// Pressed; becomes a hold at this time.
     Down {
@@ -74,7 +74,7 @@ enum State {
     Held {
         stuck_at: Duration,
     },
-    /// Pressed, and nothing more is told until it is released.
+    /// Pressed, and nothing more is reported until it is released.
     Spent,
 }
 
@@ -87,27 +87,31 @@ impl Button {
             raw: false,
             raw_since: Duration::ZERO,
             unsettled: false,
-            state: State::Up,
+            state: ButtonState::Up,
             gestures: VecDeque::new(),
         }
     }
 
     /// The level found when the box starts. A button that is already down is an owner who wants a
-    /// factory reset, or a thing lying on it: held for [`RESET_HOLD`] and then released within
+    /// factory reset, or an object lying on it: held for [`RESET_HOLD`] and then released within
     /// [`RESET_LET_GO`] it is the former, and anything else does nothing.
     pub fn start(&mut self, at: Duration, pressed: bool) {
         self.raw = pressed;
         self.raw_since = at;
         self.unsettled = false;
-        self.state =
-            if pressed { State::Resetting { armed_at: at + RESET_HOLD } } else { State::Up };
+        self.state = if pressed {
+            ButtonState::Resetting { armed_at: at + RESET_HOLD }
+        } else {
+            ButtonState::Up
+        };
         if pressed {
-            self.tell(Gesture::ResetBegun);
+            self.queue(Gesture::ResetBegun);
         }
     }
 
     /// The line changed at `at`. Edges that repeat a level are harmless.
     pub fn edge(&mut self, at: Duration, pressed: bool) {
+        // Timers that ran out before this edge come first, however late the edge is delivered.
         self.handle_timeout(at);
         if pressed != self.raw {
             self.raw = pressed;
@@ -120,10 +124,10 @@ impl Button {
     pub fn poll_timeout(&self) -> Option<Duration> {
         let settled = self.unsettled.then(|| self.raw_since + self.debounce);
         let hold = match self.state {
-            State::Down { hold_at } if self.raw => Some(hold_at),
-            State::Resetting { armed_at } if self.raw => Some(armed_at),
-            State::Armed { until } if self.raw => Some(until),
-            State::Held { stuck_at } if self.raw => Some(stuck_at),
+            ButtonState::Down { hold_at } if self.raw => Some(hold_at),
+            ButtonState::Resetting { armed_at } if self.raw => Some(armed_at),
+            ButtonState::Armed { until } if self.raw => Some(until),
+            ButtonState::Held { stuck_at } if self.raw => Some(stuck_at),
             _ => None,
         };
         settled.into_iter().chain(hold).min()
@@ -135,33 +139,33 @@ impl Button {
             self.unsettled = false;
             self.settle(self.raw);
         }
-        if let State::Down { hold_at } = self.state
+        if let ButtonState::Down { hold_at } = self.state
             && self.raw
             && now >= hold_at
         {
-            self.tell(Gesture::Hold);
-            self.state = State::Held { stuck_at: hold_at - BUTTON_HOLD + BUTTON_STUCK };
+            self.queue(Gesture::Hold);
+            self.state = ButtonState::Held { stuck_at: hold_at - BUTTON_HOLD + BUTTON_STUCK };
         }
-        if let State::Held { stuck_at } = self.state
+        if let ButtonState::Held { stuck_at } = self.state
             && self.raw
             && now >= stuck_at
         {
-            self.tell(Gesture::Stuck);
-            self.state = State::Spent;
+            self.queue(Gesture::Stuck);
+            self.state = ButtonState::Spent;
         }
-        if let State::Resetting { armed_at } = self.state
+        if let ButtonState::Resetting { armed_at } = self.state
             && self.raw
             && now >= armed_at
         {
-            self.tell(Gesture::ResetArmed);
-            self.state = State::Armed { until: armed_at + RESET_LET_GO };
+            self.queue(Gesture::ResetArmed);
+            self.state = ButtonState::Armed { until: armed_at + RESET_LET_GO };
         }
-        if let State::Armed { until } = self.state
+        if let ButtonState::Armed { until } = self.state
             && self.raw
             && now >= until
         {
-            self.tell(Gesture::ResetGivenUp);
-            self.state = State::Spent;
+            self.queue(Gesture::ResetGivenUp);
+            self.state = ButtonState::Spent;
         }
     }
 
@@ -170,37 +174,39 @@ impl Button {
         self.gestures.pop_front()
     }
 
+    /// A level was stable for the debounce time. All times count from the edge itself, so that the
+    /// debounce does not add to a hold.
     fn settle(&mut self, pressed: bool) {
         match (self.state, pressed) {
-            (State::Up, true) if self.contact == Contact::Reset => {
-                self.state = State::Resetting { armed_at: self.raw_since + RESET_HOLD };
-                self.tell(Gesture::ResetBegun);
+            (ButtonState::Up, true) if self.contact == Contact::Reset => {
+                self.state = ButtonState::Resetting { armed_at: self.raw_since + RESET_HOLD };
+                self.queue(Gesture::ResetBegun);
             }
-            (State::Up, true) => {
-                self.state = State::Down { hold_at: self.raw_since + BUTTON_HOLD };
-                self.tell(Gesture::Down);
+            (ButtonState::Up, true) => {
+                self.state = ButtonState::Down { hold_at: self.raw_since + BUTTON_HOLD };
+                self.queue(Gesture::Down);
             }
-            (State::Down { hold_at }, false) => {
+            (ButtonState::Down { hold_at }, false) => {
                 // The release edge may have been handled before the timer of the hold.
                 let held = self.raw_since >= hold_at;
-                self.tell(if held { Gesture::Hold } else { Gesture::Press });
-                self.state = State::Up;
+                self.queue(if held { Gesture::Hold } else { Gesture::Press });
+                self.state = ButtonState::Up;
             }
-            (State::Resetting { .. }, false) => {
-                self.tell(Gesture::ResetGivenUp);
-                self.state = State::Up;
+            (ButtonState::Resetting { .. }, false) => {
+                self.queue(Gesture::ResetGivenUp);
+                self.state = ButtonState::Up;
             }
-            (State::Armed { .. }, false) => {
-                self.tell(Gesture::Reset);
-                self.state = State::Up;
+            (ButtonState::Armed { .. }, false) => {
+                self.queue(Gesture::Reset);
+                self.state = ButtonState::Up;
             }
-            (State::Held { .. } | State::Spent, false) => self.state = State::Up,
-            (State::Up, false) | (_, true) => {}
+            (ButtonState::Held { .. } | ButtonState::Spent, false) => self.state = ButtonState::Up,
+            (ButtonState::Up, false) | (_, true) => {}
         }
     }
 
-    /// A reader that does not poll gets the newest gestures.
-    fn tell(&mut self, gesture: Gesture) {
+    /// Queues a gesture. A caller that does not poll gets the newest ones.
+    fn queue(&mut self, gesture: Gesture) {
         const UNREAD_MAX: usize = 4;
         if self.gestures.len() == UNREAD_MAX {
             self.gestures.pop_front();
@@ -219,14 +225,14 @@ mod tests {
 
     /// Plays edges (milliseconds, level) with all timers on time; returns when which gesture came.
     fn play(button: &mut Button, edges: &[(u64, bool)], until_ms: u64) -> Vec<(u64, Gesture)> {
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         let mut edges = edges.iter().copied().peekable();
         loop {
             let timer = button.poll_timeout().map(|at| at.as_millis() as u64);
             let edge = edges.peek().map(|(at, _)| *at);
             let at = timer.into_iter().chain(edge).min().unwrap_or(u64::MAX);
             if at > until_ms {
-                return told;
+                return reported;
             }
             if Some(at) == edge {
                 let (_, level) = edges.next().unwrap();
@@ -235,7 +241,7 @@ mod tests {
                 button.handle_timeout(ms(at));
             }
             while let Some(gesture) = button.poll_gesture() {
-                told.push((at, gesture));
+                reported.push((at, gesture));
             }
         }
     }
@@ -249,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_press_is_felt_at_once_and_told_at_its_release() {
+    fn a_short_press_is_felt_at_once_and_reported_at_its_release() {
         check(&[(1_000, true), (1_200, false)], &[(1_030, Gesture::Down), (1_230, Gesture::Press)]);
     }
 
@@ -268,12 +274,12 @@ mod tests {
     }
 
     #[test]
-    fn a_hold_is_told_after_two_seconds_while_the_button_is_still_down() {
+    fn a_hold_is_reported_after_two_seconds_while_the_button_is_still_down() {
         check(&[(1_000, true), (5_000, false)], &[(1_030, Gesture::Down), (3_000, Gesture::Hold)]);
     }
 
     #[test]
-    fn a_stuck_button_yields_one_hold_is_told_once_and_does_nothing_more() {
+    fn a_stuck_button_yields_one_hold_is_reported_once_and_does_nothing_more() {
         let stuck = [(30, Gesture::Down), (2_000, Gesture::Hold), (10_000, Gesture::Stuck)];
         check(&[(0, true)], &stuck);
         let pressed_again = [(60_030, Gesture::Down), (60_130, Gesture::Press)];
@@ -295,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_button_held_for_ten_seconds_at_power_up_and_let_go_resets() {
+    fn a_button_held_for_ten_seconds_at_power_up_and_released_resets() {
         assert_eq!(
             held_at_power_up(&[(12_000, false)]),
             [
@@ -307,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_button_let_go_too_early_or_stuck_at_power_up_resets_nothing() {
+    fn a_button_released_too_early_or_stuck_at_power_up_resets_nothing() {
         let early = held_at_power_up(&[(9_000, false), (10_000, true), (10_100, false)]);
         let gestures: Vec<_> = early.into_iter().map(|(_, gesture)| gesture).collect();
         assert_eq!(
@@ -323,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reset_button_resets_at_any_time_when_it_is_held_and_let_go() {
+    fn a_reset_button_resets_at_any_time_when_it_is_held_and_released() {
         assert_eq!(
             reset_button(&[(1_000, true), (12_000, false)]),
             [(1_030, Gesture::ResetBegun), (11_000, Gesture::ResetArmed), (12_030, Gesture::Reset),]
@@ -347,15 +353,15 @@ mod tests {
         button.edge(ms(0), true);
         button.edge(ms(2_500), false); // no timer was handled in between
         button.handle_timeout(ms(9_000));
-        let told: Vec<_> = std::iter::from_fn(|| button.poll_gesture()).collect();
-        assert_eq!(told, [Gesture::Down, Gesture::Hold]);
+        let reported: Vec<_> = std::iter::from_fn(|| button.poll_gesture()).collect();
+        assert_eq!(reported, [Gesture::Down, Gesture::Hold]);
 
         let mut button = Button::new(Contact::GoLive, 30);
         button.edge(ms(0), true);
         button.edge(ms(200), false);
         button.handle_timeout(ms(9_000));
-        let told: Vec<_> = std::iter::from_fn(|| button.poll_gesture()).collect();
-        assert_eq!(told, [Gesture::Down, Gesture::Press]);
+        let reported: Vec<_> = std::iter::from_fn(|| button.poll_gesture()).collect();
+        assert_eq!(reported, [Gesture::Down, Gesture::Press]);
     }
 
     #[test]
@@ -372,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_never_polls_costs_no_memory() {
+    fn a_caller_that_never_polls_costs_no_memory() {
         let mut button = Button::new(Contact::GoLive, 1);
         for n in 0..1_000 {
             button.edge(ms(n * 10), n % 2 == 0);

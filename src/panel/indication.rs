@@ -1,6 +1,6 @@
-//! What the lights can say.
+//! What the lights can show.
 
-/// One thing that the lights can say.
+/// One state or event that the lights can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Indication {
     /// The box is booting.
@@ -25,21 +25,21 @@ pub enum Indication {
     Stopping,
     /// The box cannot go live, or could not stay live.
     Fault(Fault),
-    /// For a moment: the button was felt.
+    /// For a moment: the button press was detected.
     Pressed,
-    /// For a moment: it is already so.
+    /// For a moment: a press that changes nothing, because the box is live or stopped already.
     Already,
-    /// For a moment: not possible now; the console says why.
+    /// For a moment: not possible now; the console shows why.
     Refused,
     /// For a moment: a USB stick is being read.
     StickWorking,
-    /// For a moment: the stick's settings hold, and it may be pulled out.
+    /// For a moment: the stick's settings are applied, and it may be pulled out.
     StickAccepted,
     /// For a moment: the stick was refused, and it may be pulled out.
     StickRefused,
-    /// For a moment: the button is held since power-up; letting go now changes nothing.
+    /// For a moment: the button is held since power-up; releasing it now changes nothing.
     ResetBegun,
-    /// For a moment: letting go now forgets all settings.
+    /// For a moment: releasing the button now erases all settings.
     ResetArmed,
 }
 
@@ -49,9 +49,9 @@ pub enum Attention {
     /// Nothing.
     None,
     /// The camera is lost; the slate is on air.
-    Picture,
+    Camera,
     /// The microphone is lost; silence is on air.
-    Sound,
+    Microphone,
     /// A destination does not accept the stream.
     Destination,
 }
@@ -61,7 +61,7 @@ pub enum Attention {
 pub enum Because {
     /// The network or the server is not reachable, or the connection was lost.
     Network,
-    /// The server still holds an earlier connection with the same key.
+    /// The server still has an earlier connection with the same key.
     Busy,
     /// The server refuses the stream key or the connection.
     Refused,
@@ -69,7 +69,7 @@ pub enum Because {
     Certificate,
 }
 
-/// What is broken, as far as the lights tell; the console knows more.
+/// What is broken, as far as the lights show it; the console shows more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fault {
     /// No usable camera.
@@ -90,8 +90,8 @@ impl Indication {
         Indication::Ready,
         Indication::Connecting,
         Indication::Live { attention: Attention::None },
-        Indication::Live { attention: Attention::Picture },
-        Indication::Live { attention: Attention::Sound },
+        Indication::Live { attention: Attention::Camera },
+        Indication::Live { attention: Attention::Microphone },
         Indication::Live { attention: Attention::Destination },
         Indication::Retrying { because: Because::Network },
         Indication::Retrying { because: Because::Busy },
@@ -112,7 +112,7 @@ impl Indication {
         Indication::ResetArmed,
     ];
 
-    /// Whether it is played once over what the lights say otherwise, instead of lasting.
+    /// Whether it is played once over what the lights show otherwise, instead of lasting.
     pub fn is_momentary(self) -> bool {
         matches!(
             self,
@@ -127,7 +127,7 @@ impl Indication {
         )
     }
 
-    /// Whether the owner has pressed live and not stopped: the only time the LIVE light may burn.
+    /// Whether the owner has pressed live and not stopped: the only time the LIVE light may be lit.
     pub fn is_broadcast(self) -> bool {
         matches!(
             self,
@@ -144,8 +144,8 @@ impl Indication {
             Indication::Connecting => "connecting",
             Indication::Live { attention } => match attention {
                 Attention::None => "live",
-                Attention::Picture => "live, no camera",
-                Attention::Sound => "live, no microphone",
+                Attention::Camera => "live, no camera",
+                Attention::Microphone => "live, no microphone",
                 Attention::Destination => "live, a destination missing",
             },
             Indication::Retrying { because } => match because {

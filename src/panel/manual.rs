@@ -80,15 +80,15 @@ fn explain(indication: Indication) -> (&'static str, &'static str) {
         }
         Indication::Live { attention } => match attention {
             Attention::None => ("Live at every destination.", "Hold for 2 seconds to stop."),
-            Attention::Picture => {
-                ("Live, but the camera is lost; a still picture is sent.", "Check the camera.")
+            Attention::Camera => {
+                ("Live, but the camera is lost; a still image is sent.", "Check the camera.")
             }
-            Attention::Sound => {
+            Attention::Microphone => {
                 ("Live, but the microphone is lost; silence is sent.", "Check the microphone.")
             }
             Attention::Destination => (
                 "Live, but a destination does not accept the stream.",
-                "Ask `status` at the console.",
+                "Type `status` at the console.",
             ),
         },
         Indication::Retrying { because } => match because {
@@ -97,7 +97,7 @@ fn explain(indication: Indication) -> (&'static str, &'static str) {
                 "Check the network.",
             ),
             Because::Busy => (
-                "Interrupted: the server still holds an earlier connection with this key.",
+                "Interrupted: the server still has an earlier connection with this key.",
                 "Wait up to two minutes; look for a second encoder with the same key.",
             ),
             Because::Refused => {
@@ -105,7 +105,7 @@ fn explain(indication: Indication) -> (&'static str, &'static str) {
             }
             Because::Certificate => (
                 "Interrupted: the server's certificate is not accepted.",
-                "Give the box a network with time service; check the address.",
+                "Give the box a network with a time server; check the address.",
             ),
         },
         Indication::Stopping => ("The broadcast is being ended.", "Wait two seconds at most."),
@@ -113,32 +113,33 @@ fn explain(indication: Indication) -> (&'static str, &'static str) {
             Fault::Camera => ("No usable camera.", "Connect the camera."),
             Fault::Microphone => ("No usable microphone.", "Connect the microphone."),
             Fault::Encoder => (
-                "The encoder does not deliver.",
-                "Press to try again; ask `status`; switch the box off and on.",
+                "The encoder has failed.",
+                "Press to try again; type `status` at the console; switch the box off and on.",
             ),
-            Fault::Internal => {
-                ("A defect of the box itself.", "Note `status` and switch the box off and on.")
-            }
+            Fault::Internal => (
+                "A defect of the box itself.",
+                "Note what `status` shows and switch the box off and on.",
+            ),
         },
-        Indication::Pressed => ("The button was felt.", "Nothing."),
-        Indication::Already => ("It is already so.", "Nothing."),
+        Indication::Pressed => ("The button press was detected.", "Nothing."),
+        Indication::Already => ("Already live, or already stopped.", "Nothing."),
         Indication::Refused => {
-            ("Not possible now.", "Look at the light again; ask `status` at the console.")
+            ("Not possible now.", "Look at the light again; type `status` at the console.")
         }
         Indication::StickWorking => ("A USB stick is being read.", "Leave it in."),
         Indication::StickAccepted => {
-            ("The settings of the stick hold.", "Pull the stick out; it is safe to remove.")
+            ("The settings of the stick are applied.", "Pull the stick out; it is safe to remove.")
         }
         Indication::ResetBegun => (
-            "The reset button is held, or the button since power-up.",
-            "Hold on for a factory reset; let go to leave everything as it is.",
+            "The reset button is held, or the button has been held since power-up.",
+            "Keep holding for a factory reset; release to cancel.",
         ),
         Indication::ResetArmed => (
-            "Letting go now forgets all settings and keys.",
-            "Let go for the factory reset; hold on to leave everything as it is.",
+            "Releasing the button now erases all settings and keys.",
+            "Release for the factory reset; keep holding to cancel.",
         ),
         Indication::StickRefused => (
-            "The stick was refused, and nothing was changed.",
+            "The stick was refused; nothing was changed.",
             "Pull it out; it is safe to remove. Read firstmile-result.txt on it.",
         ),
     }
@@ -177,7 +178,7 @@ mod tests {
         assert_eq!(words(Indication::NeedsSetup), "two long flashes, pause");
         assert_eq!(words(Indication::Ready), "a short flash every 3 seconds");
         assert_eq!(
-            words(Indication::Live { attention: Attention::Sound }),
+            words(Indication::Live { attention: Attention::Microphone }),
             "lit, with two short winks"
         );
         assert_eq!(

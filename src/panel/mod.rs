@@ -1,7 +1,7 @@
 //! Lights and button: which rhythm means what, which press means what.
 //!
-//! Pure room. It promises that every `Indication` can be told from every other one by its rhythm
-//! alone, on a board with two lights and on a board with one; that the LIVE light is dark unless a
+//! Pure room. It promises that every `Indication` can be distinguished from every other one by its
+//! rhythm alone, on a board with two lights and on a board with one; that the LIVE light is dark unless a
 //! broadcast is on; and that a bouncing, held or stuck button yields one gesture. It knows nothing
 //! of GPIO lines, their polarity, or the appliance's modes.
 //!

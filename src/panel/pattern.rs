@@ -1,7 +1,7 @@
 //! How each indication blinks.
 //!
-//! The families, so that a stranger can guess: steady is a steady state; an even blink is work in
-//! progress; counted quick flashes are a fault (the count can be told over the telephone); a lit
+//! The families, so that a newcomer can guess: steady is a steady state; an even blink is work in
+//! progress; counted quick flashes are a fault (the count can be passed on by telephone); a lit
 //! light with short winks is live with something to look at; a long flash with short ones after it
 //! is an interruption with its reason.
 
@@ -25,7 +25,7 @@ pub enum Rhythm {
 pub struct Lights {
     /// The red light: dark unless a broadcast is on.
     pub live: Rhythm,
-    /// The green or amber light beside it.
+    /// The green or amber light next to it.
     pub status: Rhythm,
     /// The only light, on a board with one.
     pub single: Rhythm,
@@ -57,12 +57,12 @@ const LONG_BLIPS_3: Rhythm = Rhythm::Cycle(&[900, 300, 900, 300, 900, 300]);
 const LONG_FLICKER: Rhythm = Rhythm::Cycle(&[80; 50]);
 /// Ten seconds, as long as the button is to be held.
 const TEN_SLOW: Rhythm = Rhythm::Cycle(&[500; 20]);
-/// Five seconds, as long as there is to let go.
+/// Five seconds, as long as there is to release the button.
 const FIVE_FAST: Rhythm = Rhythm::Cycle(&[50; 100]);
 const FLICKER: Rhythm = Rhythm::Cycle(&[80, 80, 80, 80, 80, 80, 80, 80, 80, 80, 80, 80, 80, 80]);
 
-/// What the lights do for `indication`. Momentary ones turn a light's level over instead of
-/// setting it, so that they are seen on a lit light and on a dark one.
+/// What the lights do for `indication`. Momentary ones invert a light's level instead of
+/// setting it, so that they are visible on a lit light and on a dark one.
 pub fn lights(indication: Indication) -> Lights {
     let status_only = |rhythm| Lights { live: Rhythm::Off, status: rhythm, single: rhythm };
     let with_live = |live, rhythm| Lights { live, status: rhythm, single: rhythm };
@@ -73,8 +73,8 @@ pub fn lights(indication: Indication) -> Lights {
         Indication::Connecting => status_only(TWO_SHORT),
         Indication::Live { attention } => match attention {
             Attention::None => with_live(Rhythm::On, Rhythm::On),
-            Attention::Picture => with_live(Rhythm::On, WINK_1),
-            Attention::Sound => with_live(Rhythm::On, WINK_2),
+            Attention::Camera => with_live(Rhythm::On, WINK_1),
+            Attention::Microphone => with_live(Rhythm::On, WINK_2),
             Attention::Destination => with_live(Rhythm::On, WINK_3),
         },
         Indication::Retrying { because } => match because {
@@ -196,14 +196,14 @@ mod tests {
     use super::*;
 
     /// A rhythm as an eye takes it: marks on a background, in groups.
-    struct Seen {
+    struct Impression {
         mostly_lit: bool,
         marks_ms: Vec<u16>,
         inner_gap_ms: u16,
         outer_gap_ms: u16,
     }
 
-    fn see(steps: &[u16]) -> Seen {
+    fn see(steps: &[u16]) -> Impression {
         let mut lit: Vec<u16> = steps.iter().step_by(2).copied().collect();
         let mut dark: Vec<u16> = steps.iter().skip(1).step_by(2).copied().collect();
         let sum = |of: &[u16]| of.iter().map(|ms| u32::from(*ms)).sum::<u32>();
@@ -214,14 +214,14 @@ mod tests {
         }
         let outer = dark.pop().unwrap();
         let inner = dark.iter().copied().max().unwrap_or(0);
-        Seen { mostly_lit, marks_ms: lit, inner_gap_ms: inner, outer_gap_ms: outer }
+        Impression { mostly_lit, marks_ms: lit, inner_gap_ms: inner, outer_gap_ms: outer }
     }
 
     fn clearly_different_ms(a: u16, b: u16) -> bool {
         a.max(b) >= 2 * a.min(b) && a.abs_diff(b) >= 150
     }
 
-    fn can_be_told_apart(a: Rhythm, b: Rhythm) -> bool {
+    fn can_be_distinguished(a: Rhythm, b: Rhythm) -> bool {
         let (a, b) = match (a, b) {
             (Rhythm::Cycle(a), Rhythm::Cycle(b)) => (see(a), see(b)),
             (a, b) => return a != b,
@@ -238,10 +238,10 @@ mod tests {
     }
 
     #[test]
-    fn one_light_tells_all_indications_apart_by_rhythm() {
+    fn one_light_distinguishes_all_indications_by_rhythm() {
         for (a, b) in pairs(false).chain(pairs(true)) {
             assert!(
-                can_be_told_apart(lights(a).single, lights(b).single),
+                can_be_distinguished(lights(a).single, lights(b).single),
                 "{} looks like {} on a board with one light",
                 a.name(),
                 b.name()
@@ -250,12 +250,12 @@ mod tests {
     }
 
     #[test]
-    fn two_lights_tell_all_indications_apart_by_rhythm() {
+    fn two_lights_distinguish_all_indications_by_rhythm() {
         for (a, b) in pairs(false).chain(pairs(true)) {
             let (one, other) = (lights(a), lights(b));
             assert!(
-                can_be_told_apart(one.live, other.live)
-                    || can_be_told_apart(one.status, other.status),
+                can_be_distinguished(one.live, other.live)
+                    || can_be_distinguished(one.status, other.status),
                 "{} looks like {} on a board with two lights",
                 a.name(),
                 b.name()
@@ -270,8 +270,12 @@ mod tests {
                 let Rhythm::Cycle(steps) = rhythm else { continue };
                 assert_eq!(steps.len() % 2, 0, "{}", indication.name());
                 assert!(steps.iter().all(|ms| *ms >= 40), "{}", indication.name());
-                let seen = see(steps);
-                assert!(seen.outer_gap_ms >= 3 * seen.inner_gap_ms, "{}", indication.name());
+                let impression = see(steps);
+                assert!(
+                    impression.outer_gap_ms >= 3 * impression.inner_gap_ms,
+                    "{}",
+                    indication.name()
+                );
                 assert!(rhythm.period() <= Duration::from_millis(4_500), "{}", indication.name());
             }
         }

@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::clock::{Alarm, Clock};
 use crate::flv::metadata;
-use crate::flv::reader::{Reader, Tag, TagKind};
+use crate::flv::{Reader, Tag, TagKind};
 use crate::limits::{FILE_AHEAD_BYTES, FILE_TAGS_TOGETHER};
 use crate::rtmp::Session;
 

@@ -1,9 +1,9 @@
 //! User name and password for servers that want them inside RTMP: `authmod=adobe` and
 //! `authmod=llnw`.
 //!
-//! Nobody wrote these two down; what the servers of Adobe, Wowza, Akamai and Limelight expect is
-//! what librtmp and FFmpeg send. The exchange takes up to three connections: the first `connect` is
-//! refused with a wish for authentication, the second (with the user's name in its `app`) with a
+//! Neither is specified in public: what is sent here is what librtmp and FFmpeg send, which the servers
+//! of Adobe, Wowza, Akamai and Limelight expect. The exchange takes up to three connections: the first `connect` is
+//! refused with a request for authentication, the second (with the user's name in its `app`) with a
 //! challenge, the third carries the response.
 
 use std::fmt;
@@ -18,7 +18,7 @@ use crate::limits::AUTH_FIELD_BYTES_MAX;
 pub enum Scheme {
     /// Adobe Media Server's, also spoken by Wowza and Akamai.
     Adobe,
-    /// Limelight's, a digest in the manner of HTTP (RFC 2617).
+    /// Limelight's, a digest as in HTTP (RFC 2617).
     Llnw,
 }
 
@@ -43,7 +43,7 @@ pub struct Challenge {
 /// How far the exchange has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// The server wants to know who is there.
+    /// The server asks for the user name.
     NeedUser,
     /// The server wants a response computed with the password.
     NeedResponse(Nonces),
@@ -72,7 +72,7 @@ impl fmt::Display for Challenge {
 }
 
 impl Challenge {
-    /// Finds a wish for authentication in the description of a refused `connect`.
+    /// Finds a request for authentication in the description of a refused `connect`.
     pub fn parse(description: &str) -> Option<Challenge> {
         let (_, after) = description.split_once("authmod=")?;
         let scheme = match after {
@@ -96,8 +96,8 @@ impl Challenge {
     ///
     /// ```
     /// # use firstmile::rtmp::auth::Challenge;
-    /// let said = "[ AccessManager.Reject ] : [ code=403 need auth; authmod=adobe ] : ";
-    /// let suffix = Challenge::parse(said).unwrap().answer("live", "anna", "secret", 0x1234_5678);
+    /// let description = "[ AccessManager.Reject ] : [ code=403 need auth; authmod=adobe ] : ";
+    /// let suffix = Challenge::parse(description).unwrap().answer("live", "anna", "secret", 0x1234_5678);
     /// assert_eq!(suffix.as_deref(), Some("?authmod=adobe&user=anna"));
     /// ```
     pub fn answer(

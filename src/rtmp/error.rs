@@ -36,7 +36,7 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// How long the phase may last; publishing lasts as long as it likes.
+    /// How long the phase may last; publishing has no limit.
     pub fn timeout(self) -> Option<Duration> {
         match self {
             Phase::Handshake => Some(RTMP_HANDSHAKE_TIMEOUT),
@@ -75,7 +75,7 @@ pub struct Error {
     pub kind: ErrorKind,
 }
 
-/// What ended a session. Words of the server are stripped of control characters, cut, and never
+/// What ended a session. Text of the server is stripped of control characters, cut, and never
 /// contain the stream key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ErrorKind {
@@ -86,11 +86,11 @@ pub enum ErrorKind {
         what: Misbehaviour,
     },
     /// the server refused the connection
-    #[error("the server refused the connection: {}", said(code, description))]
+    #[error("the server refused the connection: {}", reason(code, description))]
     ConnectRejected {
         /// Such as `NetConnection.Connect.Rejected`; may be empty.
         code: String,
-        /// The server's words; may be empty.
+        /// The server's text; may be empty.
         description: String,
         /// Where to go instead, if the server named a place.
         redirect: Option<Redirect>,
@@ -99,11 +99,11 @@ pub enum ErrorKind {
     #[error("the server asks for a user name and a password ({0})")]
     AuthRequired(Challenge),
     /// the server refused the stream
-    #[error("the server refused the stream: {}", said(code, description))]
+    #[error("the server refused the stream: {}", reason(code, description))]
     PublishRejected {
         /// Such as `NetStream.Publish.BadName`; may be empty.
         code: String,
-        /// The server's words; may be empty.
+        /// The server's text; may be empty.
         description: String,
     },
     /// the server closed the connection
@@ -155,9 +155,9 @@ pub struct Redirect {
 pub enum Refusal {
     /// The key is not valid; trying again will not help.
     KeyRejected,
-    /// Somebody publishes with this key, possibly our own earlier connection.
+    /// Another encoder publishes with this key, possibly our own earlier connection.
     KeyBusy,
-    /// Somebody else took the stream over.
+    /// Another encoder replaced this one, or somebody ended the stream at the server.
     Kicked,
     /// The server is about to go away.
     ServerGoingAway,
@@ -177,8 +177,8 @@ impl Error {
         }
     }
 
-    /// Whether a `connect` without Enhanced RTMP may succeed where this one did not: the server broke
-    /// on it without an answer. One that broke before had not read it yet.
+    /// Whether a `connect` without Enhanced RTMP may succeed where this one did not: the server gave
+    /// up on it without an answer. One that gave up earlier had not read it yet.
     pub fn may_dislike_enhancements(&self) -> bool {
         let was_sent =
             self.during == Phase::Connect || (self.during < Phase::Connect && self.pipelined);
@@ -239,8 +239,8 @@ fn redirect(command: &Command<'_>, key: &StreamKey) -> Option<Redirect> {
     clean_url(url, key).map(|tc_url| Redirect { tc_url })
 }
 
-/// Code and words in one line, without what is empty.
-fn said(code: &str, description: &str) -> String {
+/// Code and description in one line, without what is empty.
+fn reason(code: &str, description: &str) -> String {
     match (code, description) {
         ("", "") => "it gave no reason".to_owned(),
         (one, "") | ("", one) => one.to_owned(),
@@ -248,7 +248,7 @@ fn said(code: &str, description: &str) -> String {
     }
 }
 
-/// Words come before codes: servers agree on hardly any code but `Publish.BadName`, and some use
+/// The description comes before the code: servers agree on hardly any code but `Publish.BadName`, and some use
 /// even that for a key they do not know.
 fn classify(code: &str, description: &str, during: Phase) -> Refusal {
     const KICKED: &[&str] = &[
@@ -291,17 +291,17 @@ fn classify(code: &str, description: &str, during: Phase) -> Refusal {
         "expired",
         "permission",
     ];
-    let words = description.to_ascii_lowercase();
-    let says = |phrases: &[&str]| phrases.iter().any(|phrase| words.contains(phrase));
+    let text = description.to_ascii_lowercase();
+    let has = |phrases: &[&str]| phrases.iter().any(|phrase| text.contains(phrase));
     match code {
-        _ if says(KICKED) => Refusal::Kicked,
-        _ if says(BUSY) => Refusal::KeyBusy,
+        _ if has(KICKED) => Refusal::Kicked,
+        _ if has(BUSY) => Refusal::KeyBusy,
         "NetConnection.Connect.AppShutdown" | "NetConnection.Connect.Closed" => {
             Refusal::ServerGoingAway
         }
-        _ if says(AWAY) => Refusal::ServerGoingAway,
+        _ if has(AWAY) => Refusal::ServerGoingAway,
         "NetConnection.Connect.InvalidApp" => Refusal::Other,
-        _ if says(REJECTED) => Refusal::KeyRejected,
+        _ if has(REJECTED) => Refusal::KeyRejected,
         "NetStream.Publish.Denied"
         | "NetStream.Publish.Unauthorized"
         | "NetStream.Publish.Rejected"
@@ -319,7 +319,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refusals_are_told_apart_by_words_and_codes() {
+    fn refusals_are_classified_by_description_and_code() {
         use Refusal::*;
         for (code, description, refusal) in [
             ("NetStream.Publish.BadName", "Already publishing", KeyBusy),

@@ -27,10 +27,10 @@ pub fn c0_c1(time_ms: u32, rng: &mut fastrand::Rng) -> Bytes {
 }
 
 /// A C2 that is sent before S1 has come, so that it cannot echo it (RTMP 1.0 section 5.2.1 wants
-/// the client to wait; some servers do not mind).
+/// the client to wait; some servers accept it).
 pub fn early_c2(rng: &mut fastrand::Rng) -> Bytes {
     let mut packet = BytesMut::zeroed(PACKET_BYTES);
-    rng.fill(&mut packet[8..]);
+    rng.fill(&mut packet[8..]); // behind two zero times
     packet.freeze()
 }
 
@@ -39,6 +39,7 @@ fn opening(time_ms: u32, rng: &mut fastrand::Rng) -> Bytes {
     bytes.put_u8(VERSION);
     bytes.put_u32(time_ms);
     bytes.put_bytes(0, 1 + PACKET_BYTES - 5);
+    // Four zero bytes follow the time: others announce the "complex" handshake, which needs a digest.
     rng.fill(&mut bytes[1 + 8..]);
     bytes.freeze()
 }
@@ -94,7 +95,7 @@ pub struct SkipPacket {
 
 impl AwaitVersion {
     /// Versions below 3 are outdated, those from 32 on are reserved so that text protocols can be
-    /// told apart (RTMP 1.0 section 5.2.2); all between are taken as "some RTMP".
+    /// recognized (RTMP 1.0 section 5.2.2); all between are taken for some RTMP.
     fn take(self, input: &mut &[u8]) -> Result<Result<AwaitPacket, AwaitVersion>, HandshakeError> {
         let Some((&version, rest)) = input.split_first() else { return Ok(Err(self)) };
         *input = rest;

@@ -1,63 +1,16 @@
-//! What messages say: control numbers, user control events and commands.
+//! The content of messages: control numbers, user control events and commands.
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
 
+pub use super::type_id::{self, Kind};
 use super::{
     amf0::{AmfError, Decoder, Value},
     chunk::Message,
 };
 
-/// Message type ids (RTMP 1.0 sections 5.4, 6.2 and 7.1).
-pub mod type_id {
-    /// Set Chunk Size.
-    pub const SET_CHUNK_SIZE: u8 = 1;
-    /// Abort Message.
-    pub const ABORT: u8 = 2;
-    /// Acknowledgement.
-    pub const ACKNOWLEDGEMENT: u8 = 3;
-    /// User Control Message.
-    pub const USER_CONTROL: u8 = 4;
-    /// Window Acknowledgement Size.
-    pub const WINDOW_ACK_SIZE: u8 = 5;
-    /// Set Peer Bandwidth.
-    pub const SET_PEER_BANDWIDTH: u8 = 6;
-    /// Audio.
-    pub const AUDIO: u8 = 8;
-    /// Video.
-    pub const VIDEO: u8 = 9;
-    /// Command in AMF3 (in fact AMF0 behind one byte).
-    pub const COMMAND_AMF3: u8 = 17;
-    /// Data in AMF0.
-    pub const DATA_AMF0: u8 = 18;
-    /// Command in AMF0.
-    pub const COMMAND_AMF0: u8 = 20;
-}
-
-/// What a media message carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// An FLV audio tag body.
-    Audio,
-    /// An FLV video tag body.
-    Video,
-    /// Script data, such as metadata.
-    Data,
-}
-
-impl Kind {
-    /// The message type id.
-    pub fn type_id(self) -> u8 {
-        match self {
-            Kind::Audio => type_id::AUDIO,
-            Kind::Video => type_id::VIDEO,
-            Kind::Data => type_id::DATA_AMF0,
-        }
-    }
-}
-
-/// A received message, understood as far as either side needs it.
+/// A received message, decoded as far as either side needs it.
 #[derive(Debug)]
 pub enum Incoming<'a> {
     /// Bytes that the peer has received from us, modulo 2^32 (some servers: modulo 2^31).
@@ -142,7 +95,7 @@ pub fn ping_request(stamp: [u8; 4]) -> [u8; 6] {
     user_control_event(user_control::PING_REQUEST, stamp)
 }
 
-/// The body of a user control message that says that a message stream may be used.
+/// The body of a user control message: a message stream may be used from here on.
 pub fn stream_begin(stream_id: u32) -> [u8; 6] {
     user_control_event(user_control::STREAM_BEGIN, stream_id.to_be_bytes())
 }

@@ -6,7 +6,7 @@
 //! how often to try again: it carries opaque audio, video and data payloads over one connection.
 //!
 //! [`Session`] is the room's face. Below it: [`handshake`], [`chunk`] (messages cut into chunks and
-//! put together again), [`message`] (what messages say), [`amf0`] (how commands say it),
+//! put together again), [`message`] (their content), [`amf0`] (the encoding of commands),
 //! [`outbound`] (what waits to be written) and [`auth`] (user names and passwords inside RTMP).
 //!
 //! [`Session`]: crate::rtmp::Session
@@ -39,6 +39,7 @@ pub mod message;
 pub mod outbound;
 mod session;
 mod text;
+pub mod type_id;
 pub mod url;
 
 pub use error::{Error, ErrorKind, Misbehaviour, Phase, Redirect, Refusal};

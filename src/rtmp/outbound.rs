@@ -9,7 +9,7 @@ use crate::limits::RTMP_OUT_HIGH_WATER_BYTES;
 /// The longest chunk header this side writes: a one-byte basic header, a type 0 message header
 /// and an extended timestamp (RTMP 1.0 section 5.3.1).
 pub(crate) const CHUNK_HEADER_BYTES_MAX: usize = 1 + 11 + 4;
-/// The longest head a message may bring beside its body.
+/// The longest head a message may have in front of its body.
 pub const MESSAGE_HEAD_BYTES_MAX: usize = 16;
 /// A type 3 header with its extended timestamp.
 pub(crate) const CONTINUATION_BYTES_MAX: usize = 1 + 4;
@@ -184,7 +184,7 @@ impl Outbound {
         self.urgent += 1;
     }
 
-    /// Drops media of which no byte was written; whoever calls this starts each chunk stream anew.
+    /// Drops media of which no byte was written; the caller starts each chunk stream again with a type 0 header.
     pub(crate) fn cancel_media(&mut self) {
         let mut cancelled = 0;
         self.entries.retain(|entry| {

@@ -1,140 +1,35 @@
 //! One connection of a publisher, from the first handshake byte to its end.
 
 mod acks;
-mod dance;
+mod config;
+mod event;
+mod publish_sequence;
 mod wire;
 
-use std::{collections::VecDeque, fmt, time::Duration};
+use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
 
 use self::{
     acks::{Delivered, Received},
-    dance::{Dance, Progress, Publishing},
+    publish_sequence::{Progress, PublishSequence, Publishing},
     wire::Wire,
+};
+pub use self::{
+    config::{ConnectOrder, SessionConfig},
+    event::{Event, Stats, Warning},
 };
 use super::{
     amf0::Value,
     chunk::{Bounds, Message, Reader},
     error::{Error, ErrorKind, Misbehaviour, Phase, publish_rejected},
     handshake::{self, early_c2},
-    message::{Command, Incoming, Kind, ping_response, type_id},
+    message::{Command, Incoming, ping_response},
     outbound::Outbound,
     text::{clean_text, clean_url},
+    type_id::{self, Kind},
 };
-use crate::{
-    limits::{
-        RTMP_CHUNK_SIZE_OUT, RTMP_EVENTS_MAX, RTMP_MESSAGE_WARN_BYTES, RTMP_PONGS_WAITING_MAX,
-    },
-    secret::StreamKey,
-};
-
-/// What to publish, and how to ask for it. Its `Debug` shows neither key nor address.
-#[derive(Clone)]
-pub struct SessionConfig {
-    /// The server's URL with scheme, host and application, as the server is to see it.
-    pub tc_url: String,
-    /// The application.
-    pub app: String,
-    /// The stream key: the name under which the stream is published.
-    pub key: StreamKey,
-    /// How much is sent ahead of answers.
-    pub order: ConnectOrder,
-    /// The `flashVer` of `connect`; `None` for the usual one.
-    pub flash_ver: Option<String>,
-    /// Whether `connect` says what of Enhanced RTMP v2 is spoken here: the codecs (`fourCcList`,
-    /// `videoFourCcInfoMap`, `audioFourCcInfoMap`), and in `capsEx` that the server may ask for a
-    /// reconnect. Some old servers cannot read it.
-    pub enhanced: bool,
-    /// The chunk size to announce and to cut messages by, in bytes; brought into the range of RTMP 1.0
-    /// section 5.4.1. Every server that is known takes 128 to 65536.
-    pub chunk_bytes: u32,
-    /// What the random bytes of the handshake are made of.
-    pub seed: u64,
-}
-
-/// How much is sent ahead of answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum ConnectOrder {
-    /// One step at a time: first media 4.5 round trips after the connection stands.
-    Patient,
-    /// The handshake by the book (RTMP 1.0 section 5.2.1), then all commands and media at once, on
-    /// the message stream id that servers give first: 1.5 round trips.
-    #[default]
-    Conforming,
-    /// Everything at once, before the server has said a word: half a round trip. It breaks section
-    /// 5.2.1; most servers do not mind.
-    Early,
-}
-
-/// What happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// A phase began.
-    Phase(Phase),
-    /// The server has accepted the stream (`NetStream.Publish.Start`).
-    Accepted,
-    /// The server gave the stream another number than the one that media was sent on ahead of its
-    /// answer: media has to start again with metadata, configuration and a key frame.
-    RestartMedia,
-    /// Something worth telling that does not end the session.
-    Warning(Warning),
-    /// The server asks to move to another connection (Enhanced RTMP v2). This one goes on.
-    ReconnectRequest {
-        /// Where to; may be relative to the present URL; `None` for the same place.
-        tc_url: Option<String>,
-        /// The server's words.
-        description: String,
-    },
-    /// An ordered stop is through: all is written, or the server has closed, or time is up.
-    Stopped,
-    /// The session is over; nothing follows.
-    Ended(Error),
-}
-
-/// Something worth telling that does not end the session.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Warning {
-    /// a message is larger than the limit of some servers; told once
-    #[error("a message of {bytes} bytes is larger than some servers accept")]
-    LargeMessage {
-        /// Its payload.
-        bytes: usize,
-    },
-    /// a message is larger than RTMP can carry and was not sent
-    #[error("a message of {bytes} bytes is larger than RTMP can carry and was not sent")]
-    MessageNotSent {
-        /// Its payload.
-        bytes: usize,
-    },
-    /// the server complained
-    #[error("the server complained: {code}: {description}")]
-    Server {
-        /// Such as `NetStream.Record.Failed`.
-        code: String,
-        /// The server's words.
-        description: String,
-    },
-}
-
-/// Counters of a session.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// Bytes that were queued for the server.
-    pub bytes_queued: u64,
-    /// Bytes that were handed to the transport.
-    pub bytes_sent: u64,
-    /// Bytes that the server says it has received; never more than were sent. At rest it lags behind by
-    /// up to an acknowledgement window, and with servers that do not count the handshake by 3,073
-    /// more.
-    pub bytes_acknowledged: u64,
-    /// Whether the server acknowledges at all.
-    pub ack_seen: bool,
-    /// How many bytes the longer one of the last two acknowledgements spoke for.
-    pub ack_stride_bytes: u64,
-    /// Bytes that came from the server.
-    pub bytes_received: u64,
-}
+use crate::limits::{RTMP_EVENTS_MAX, RTMP_MESSAGE_WARN_BYTES, RTMP_PONGS_WAITING_MAX};
 
 /// One connection of a publisher.
 ///
@@ -143,18 +38,18 @@ pub struct Stats {
 /// recurses or panics on what a server sent.
 ///
 /// ```text
-///  Handshake ──► Dance (connect, createStream, publish) ──► Publishing
-///      │                      │                                 │
-///      └──────────┬───────────┴────────────┬────────────────────┘
+///  Handshake ──► Sequence (connect, createStream, publish) ──► Publishing
+///      │                      │                                    │
+///      └──────────┬───────────┴────────────┬───────────────────────┘
 ///                 │ error, end, timeout    │ stop
 ///                 ▼                        ▼
-///               Over ◄───────────────── Stopping
+///               Over ◄──── Left ◄───── Stopping
 /// ```
 #[derive(Debug)]
 pub struct Session {
     wire: Wire,
     reader: Reader,
-    state: State,
+    state: SessionState,
     phase: Phase,
     deadline: Option<Duration>,
     events: VecDeque<Event>,
@@ -164,55 +59,34 @@ pub struct Session {
 }
 
 #[derive(Debug)]
-enum State {
-    /// In the early order the dance has begun already.
-    Handshake(handshake::Client, Option<Dance>),
-    Dance(Dance),
+enum SessionState {
+    /// In the early order the publish sequence has begun already.
+    Handshake(handshake::Client, Option<PublishSequence>),
+    Sequence(PublishSequence),
     Publishing(Publishing),
     Stopping,
-    /// The stop is through; only acknowledgements of what was sent are still taken.
+    /// The stop is complete; only acknowledgements of what was sent are still taken.
     Left,
     Over,
-}
-
-impl SessionConfig {
-    /// The usual: conforming order, usual `flashVer`, seed 0.
-    pub fn new(tc_url: &str, app: &str, key: StreamKey) -> SessionConfig {
-        SessionConfig {
-            tc_url: tc_url.to_owned(),
-            app: app.to_owned(),
-            key,
-            order: ConnectOrder::default(),
-            flash_ver: None,
-            enhanced: false,
-            chunk_bytes: RTMP_CHUNK_SIZE_OUT as u32,
-            seed: 0,
-        }
-    }
-}
-
-impl fmt::Debug for SessionConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionConfig").field("order", &self.order).finish_non_exhaustive()
-    }
 }
 
 // ── getters ──────────────────────────────────────────────────────────────────────────────────
 
 impl Session {
-    /// A session whose connection stands; what may go first is queued.
+    /// A session on an open connection; what may go first is queued.
     pub fn new(now: Duration, config: SessionConfig) -> Session {
         let mut rng = fastrand::Rng::with_seed(config.seed);
         let mut wire = Wire::new(config);
+        // C1 carries milliseconds modulo 2^32 (RTMP 1.0 section 5.2.3).
         wire.raw(handshake::c0_c1(now.as_millis() as u32, &mut rng));
         let ahead = (wire.config.order == ConnectOrder::Early).then(|| {
             wire.raw(early_c2(&mut rng));
-            Dance::begin(&mut wire, true)
+            PublishSequence::begin(&mut wire, true)
         });
         let mut session = Session {
             wire,
             reader: Reader::new(Bounds::default()),
-            state: State::Handshake(handshake::Client::begin(), ahead),
+            state: SessionState::Handshake(handshake::Client::begin(), ahead),
             phase: Phase::Handshake,
             deadline: None,
             events: VecDeque::new(),
@@ -224,8 +98,8 @@ impl Session {
         session
     }
 
-    /// Whether media may be sent: as soon as `publish` was queued in the orders that send ahead, and
-    /// from acceptance in the patient one.
+    /// Whether media may be sent: in the orders that send ahead from the queued `publish` on, in the
+    /// patient one from acceptance on.
     pub fn may_stream(&self) -> bool {
         self.media_stream().is_some()
     }
@@ -241,7 +115,7 @@ impl Session {
             bytes_queued: self.wire.out.queued(),
             bytes_sent: self.wire.out.taken(),
             bytes_acknowledged: self.delivered.bytes(),
-            ack_seen: self.delivered.seen(),
+            ack_seen: self.delivered.any(),
             ack_stride_bytes: self.delivered.stride(),
             bytes_received: self.received.bytes(),
         }
@@ -249,20 +123,24 @@ impl Session {
 
     fn media_stream(&self) -> Option<u32> {
         match &self.state {
-            State::Handshake(_, ahead) => ahead.as_ref().and_then(Dance::media_stream),
-            State::Dance(dance) => dance.media_stream(),
-            State::Publishing(publishing) => Some(publishing.stream_id),
-            State::Stopping | State::Left | State::Over => None,
+            SessionState::Handshake(_, ahead) => {
+                ahead.as_ref().and_then(PublishSequence::media_stream)
+            }
+            SessionState::Sequence(sequence) => sequence.media_stream(),
+            SessionState::Publishing(publishing) => Some(publishing.stream_id),
+            SessionState::Stopping | SessionState::Left | SessionState::Over => None,
         }
     }
 
     /// The message stream that the server may believe to be published.
     fn published_stream(&self) -> Option<u32> {
         match &self.state {
-            State::Handshake(_, ahead) => ahead.as_ref().and_then(Dance::published_stream),
-            State::Dance(dance) => dance.published_stream(),
-            State::Publishing(publishing) => Some(publishing.stream_id),
-            State::Stopping | State::Left | State::Over => None,
+            SessionState::Handshake(_, ahead) => {
+                ahead.as_ref().and_then(PublishSequence::published_stream)
+            }
+            SessionState::Sequence(sequence) => sequence.published_stream(),
+            SessionState::Publishing(publishing) => Some(publishing.stream_id),
+            SessionState::Stopping | SessionState::Left | SessionState::Over => None,
         }
     }
 
@@ -278,7 +156,7 @@ impl Session {
     }
 
     fn is_over(&self) -> bool {
-        matches!(self.state, State::Left | State::Over)
+        matches!(self.state, SessionState::Left | SessionState::Over)
     }
 }
 
@@ -287,13 +165,13 @@ impl Session {
 impl Session {
     /// Takes bytes from the server, in pieces of any size.
     pub fn handle_input(&mut self, now: Duration, bytes: &[u8]) {
-        if matches!(self.state, State::Over) {
+        if matches!(self.state, SessionState::Over) {
             return;
         }
         self.received.count(bytes.len());
         let mut rest = bytes;
         self.take_handshake(now, &mut rest);
-        while !matches!(self.state, State::Handshake(..) | State::Over) {
+        while !matches!(self.state, SessionState::Handshake(..) | SessionState::Over) {
             match self.reader.next(&mut rest) {
                 Ok(Some(message)) if self.is_over() => self.take_late_acknowledgement(&message),
                 Ok(Some(message)) => self.take_message(now, &message),
@@ -304,10 +182,10 @@ impl Session {
         }
     }
 
-    /// Asks the server of an accepted stream to acknowledge each `window` bytes from now on; without
-    /// effect at one that keeps to a window of its own.
+    /// Asks the server of an accepted stream to acknowledge every `window` bytes from here on. Servers
+    /// that keep to a window of their own ignore it.
     pub fn ask_for_acknowledgements(&mut self, window: u32) {
-        if matches!(self.state, State::Publishing(_)) {
+        if matches!(self.state, SessionState::Publishing(_)) {
             self.wire.ask_window(window);
         }
     }
@@ -325,29 +203,31 @@ impl Session {
     }
 
     fn take_handshake(&mut self, now: Duration, input: &mut &[u8]) {
-        while !input.is_empty() && matches!(self.state, State::Handshake(..)) {
-            let State::Handshake(handshake, ahead) = self.take_state() else { return };
+        while !input.is_empty() && matches!(self.state, SessionState::Handshake(..)) {
+            let SessionState::Handshake(handshake, ahead) = self.take_state() else { return };
             match handshake.take(input) {
                 Ok((handshake::Client::Done, _)) => {
                     let pipelined = self.wire.config.order != ConnectOrder::Patient;
-                    let dance = ahead.unwrap_or_else(|| Dance::begin(&mut self.wire, pipelined));
-                    self.state = State::Dance(dance);
+                    let sequence =
+                        ahead.unwrap_or_else(|| PublishSequence::begin(&mut self.wire, pipelined));
+                    self.state = SessionState::Sequence(sequence);
                     self.enter(now, Phase::Connect);
                 }
                 Ok((next, c2)) => {
+                    // In the early order a C2 is on its way already.
                     if let Some(c2) = c2.filter(|_| ahead.is_none()) {
                         self.wire.raw(c2);
                     }
-                    self.state = State::Handshake(next, ahead);
+                    self.state = SessionState::Handshake(next, ahead);
                 }
                 Err(error) => self.fail(error.into()),
             }
         }
     }
 
-    /// Takes the state out, to be consumed by what happened; a new one is set by whoever does this.
-    fn take_state(&mut self) -> State {
-        std::mem::replace(&mut self.state, State::Over)
+    /// Takes the state out, to be consumed by what happened; the caller sets the next one.
+    fn take_state(&mut self) -> SessionState {
+        std::mem::replace(&mut self.state, SessionState::Over)
     }
 
     fn take_message(&mut self, now: Duration, message: &Message) {
@@ -387,7 +267,8 @@ impl Session {
         }
     }
 
-    /// Commands that mean nothing here may be as broken as they like.
+    /// A command that does not concern a publisher is ignored before its arguments are decoded, so that
+    /// a mistake in them does no harm.
     fn take_command(&mut self, now: Duration, body: &[u8], stream_id: u32) {
         let name = match Command::decode_name(body) {
             Ok(name) => name,
@@ -399,7 +280,7 @@ impl Session {
                 Err(error) => self.end(error.into()),
             },
             "close" => self.end(ErrorKind::ClosedByServer),
-            _ => tracing::debug!("command without meaning for a publisher ignored"),
+            _ => tracing::debug!("command that concerns no publisher ignored"),
         }
     }
 
@@ -409,12 +290,12 @@ impl Session {
             return self.request_reconnect(command);
         }
         match self.take_state() {
-            State::Dance(dance) => {
-                let progress = dance.take(&mut self.wire, command, stream_id);
+            SessionState::Sequence(sequence) => {
+                let progress = sequence.take(&mut self.wire, command, stream_id);
                 self.advance(now, progress);
             }
             state => {
-                let publishing = matches!(state, State::Publishing(_));
+                let publishing = matches!(state, SessionState::Publishing(_));
                 self.state = state;
                 if publishing && is_status {
                     self.take_status(command);
@@ -425,18 +306,18 @@ impl Session {
 
     fn advance(&mut self, now: Duration, progress: Progress) {
         match progress {
-            Progress::Stay(dance) => self.state = State::Dance(dance),
-            Progress::Next(dance) => {
-                let phase = dance.phase();
-                self.state = State::Dance(dance);
+            Progress::Stay(sequence) => self.state = SessionState::Sequence(sequence),
+            Progress::Next(sequence) => {
+                let phase = sequence.phase();
+                self.state = SessionState::Sequence(sequence);
                 self.enter(now, phase);
             }
-            Progress::Moved(dance) => {
-                self.advance(now, Progress::Next(dance));
+            Progress::Moved(sequence) => {
+                self.advance(now, Progress::Next(sequence));
                 self.report(Event::RestartMedia);
             }
             Progress::Published(publishing) => {
-                self.state = State::Publishing(publishing);
+                self.state = SessionState::Publishing(publishing);
                 self.enter(now, Phase::Publishing);
                 self.report(Event::Accepted);
             }
@@ -444,7 +325,7 @@ impl Session {
         }
     }
 
-    /// What is said about an accepted stream (RTMP 1.0 section 7.2.2).
+    /// A status of an accepted stream (RTMP 1.0 section 7.2.2).
     fn take_status(&mut self, command: &Command<'_>) {
         let key = &self.wire.config.key;
         let (code, level) = (command.info_text("code"), command.info_text("level"));
@@ -506,15 +387,15 @@ impl Session {
         self.send(Kind::Audio, timestamp_ms, head, body);
     }
 
-    /// Ends the stream on purpose: the server is told, behind all media that waits, and
-    /// [`Event::Stopped`] follows once all is written. A session that never published stops at once.
+    /// Ends the stream on purpose: `FCUnpublish` and `deleteStream` are queued behind all media that
+    /// waits, and [`Event::Stopped`] follows once all is written. A session that never published stops at once.
     /// [`Session::stats`] go on counting what the server acknowledges until it closes.
     pub fn stop(&mut self, now: Duration) {
-        if matches!(self.state, State::Stopping) || self.is_over() {
+        if matches!(self.state, SessionState::Stopping) || self.is_over() {
             return;
         }
         let stream_id = self.published_stream();
-        self.state = State::Stopping;
+        self.state = SessionState::Stopping;
         self.enter(now, Phase::Stopping);
         match stream_id {
             Some(stream_id) => self.wire.unpublish(stream_id),
@@ -522,10 +403,10 @@ impl Session {
         }
     }
 
-    /// After a stop: asks once more to have everything acknowledged. Some servers look whether they owe
-    /// an acknowledgement only when bytes come in, before they read what these say.
+    /// After a stop: asks once more to have everything acknowledged. Some servers check only when
+    /// bytes come in whether they owe an acknowledgement, and do so before they interpret the bytes.
     pub fn ask_for_the_last_acknowledgement(&mut self) {
-        if matches!(self.state, State::Left) {
+        if matches!(self.state, SessionState::Left) {
             self.wire.ask_for_each_byte();
         }
     }
@@ -553,9 +434,9 @@ impl Session {
         &mut self.wire.out
     }
 
-    /// The next thing that happened; call until `None` after each input, command and write.
+    /// The next event; call until `None` after each input, command and write.
     pub fn poll_event(&mut self) -> Option<Event> {
-        if matches!(self.state, State::Stopping) && self.wire.out.is_empty() {
+        if matches!(self.state, SessionState::Stopping) && self.wire.out.is_empty() {
             self.stopped();
         }
         self.events.pop_front()
@@ -572,7 +453,7 @@ impl Session {
         self.report(Event::Phase(phase));
     }
 
-    /// Keeps one place for [`Event::Ended`].
+    /// One place is kept free for [`Event::Ended`], which must never be lost.
     fn report(&mut self, event: Event) {
         if self.is_over() {
             return;
@@ -585,22 +466,22 @@ impl Session {
 
     fn end(&mut self, kind: ErrorKind) {
         match self.state {
-            State::Left | State::Over => self.state = State::Over,
-            // Whatever a server does after the stop was ordered, it is a stop.
-            State::Stopping => self.stopped(),
+            SessionState::Left | SessionState::Over => self.state = SessionState::Over,
+            // Whatever a server does once a stop was asked for is a stop: many just close.
+            SessionState::Stopping => self.stopped(),
             _ => self.fail(kind),
         }
     }
 
     fn stopped(&mut self) {
-        self.state = State::Left;
+        self.state = SessionState::Left;
         self.deadline = None;
         self.events.push_back(Event::Stopped);
     }
 
     fn fail(&mut self, kind: ErrorKind) {
         let error = Error { during: self.phase, pipelined: self.is_pipelined(), kind };
-        self.state = State::Over;
+        self.state = SessionState::Over;
         self.deadline = None;
         self.events.push_back(Event::Ended(error));
     }

@@ -1,4 +1,4 @@
-//! What a server says, made fit for a screen and a journal.
+//! Text of a server, made safe for a screen and a journal.
 
 use crate::{
     limits::{SERVER_TEXT_CHARS_MAX, URL_BYTES_MAX},
@@ -6,9 +6,9 @@ use crate::{
 };
 
 /// What stands in for the stream key.
-const DOTS: &str = "••••";
+const MASK: &str = "••••";
 /// The part of a key before its `?` is masked too where servers show only that, unless it is so
-/// short that it would be found inside ordinary words.
+/// short that it would be found inside ordinary text.
 const STEM_BYTES_MIN: usize = 6;
 
 /// Strips terminal escapes, control and invisible characters, masks the key, and cuts; in this
@@ -27,9 +27,9 @@ pub(super) fn clean_url(url: &str, key: &StreamKey) -> Option<String> {
 }
 
 fn mask(text: &str, key: &StreamKey) -> String {
-    let masked = text.replace(key.reveal(), DOTS);
+    let masked = text.replace(key.reveal(), MASK);
     match key.reveal().split_once('?') {
-        Some((stem, _)) if stem.len() >= STEM_BYTES_MIN => masked.replace(stem, DOTS),
+        Some((stem, _)) if stem.len() >= STEM_BYTES_MIN => masked.replace(stem, MASK),
         _ => masked,
     }
 }
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_servers_words_cannot_steer_a_terminal() {
-        for (said, shown) in [
+        for (text, shown) in [
             ("plain — ünïcode", "plain — ünïcode"),
             ("red \u{1b}[31mtext\u{1b}[0m", "red text"),
             ("title \u{1b}]0;owned\u{7}here", "title here"),
@@ -103,26 +103,26 @@ mod tests {
             ("turned \u{202e}round", "turned round"),
             ("cut short \u{1b}[", "cut short "),
         ] {
-            assert_eq!(clean_text(said, &key()), shown, "{said:?}");
+            assert_eq!(clean_text(text, &key()), shown, "{text:?}");
         }
     }
 
     #[test]
     fn a_servers_words_never_show_the_key() {
-        for said in [
+        for text in [
             "no FB-1-0-canary?s_bl=1&a=Ab_/ here",
             "no FB-1-0-canary here",
             "no FB-1-0-can\u{1b}[0mary here",
             "no FB-1-0-can\u{200b}ary?s_bl=1&a=Ab_/ here",
         ] {
-            assert_eq!(clean_text(said, &key()), "no •••• here", "{said:?}");
+            assert_eq!(clean_text(text, &key()), "no •••• here", "{text:?}");
         }
     }
 
     #[test]
     fn the_cut_never_lets_half_a_key_through() {
-        let said = format!("{}FB-1-0-canary?s_bl=1&a=Ab_/", "x".repeat(SERVER_TEXT_CHARS_MAX - 6));
-        let shown = clean_text(&said, &key());
+        let text = format!("{}FB-1-0-canary?s_bl=1&a=Ab_/", "x".repeat(SERVER_TEXT_CHARS_MAX - 6));
+        let shown = clean_text(&text, &key());
         assert_eq!(shown.chars().count(), SERVER_TEXT_CHARS_MAX - 2);
         assert!(shown.ends_with("x••••"));
     }

@@ -3,7 +3,7 @@
 //! Platforms hand out three shapes: a server and a key, one address with the key at its end, and an
 //! address with `{stream_key}` in it. Queries occur on either side of the border (YouTube's
 //! `live2?backup=1` belongs to the app, Facebook's `?s_bl=1…` to the key), so nothing is ever
-//! re-encoded and nothing is guessed: an address that can be read in two ways is refused.
+//! re-encoded and nothing is guessed: an ambiguous address is refused.
 //!
 //! ```
 //! use firstmile::rtmp::url::Ingest;
@@ -13,6 +13,7 @@
 //! assert_eq!(ingest.masked(), "rtmps, host live.example, port 443, app app, key ••••");
 //! ```
 
+mod error;
 mod host;
 mod login;
 
@@ -21,37 +22,36 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use crate::limits::URL_BYTES_MAX;
-use crate::secret::{KeyError, StreamKey};
+use crate::secret::StreamKey;
+use error::PLACEHOLDER;
+pub use error::UrlError;
 pub use host::Host;
 pub use login::Login;
 
-/// Where the key stands in an address of the third shape.
-const PLACEHOLDER: &str = "{stream_key}";
-
 /// What replaces everything that may be secret.
-const DOTS: &str = "••••";
+const MASK: &str = "••••";
 
-/// Platforms whose app is one known word, by the end of their host names. What follows the app in
+/// Platforms whose app is always the same, by the end of their host names. What follows the app in
 /// an address of theirs can only be the stream key.
 const PLATFORM_APPS: &[(&str, &str)] = &[
     ("youtube.com", "live2"),
     ("facebook.com", "rtmp"),
     ("instagram.com", "rtmp"),
     ("twitch.tv", "app"),
-    ("live-video.net", "app"), // Amazon IVS; Twitch and Kick stand on it
+    ("live-video.net", "app"), // Amazon IVS; Twitch and Kick use it
     ("mux.com", "app"),
     ("cloudflare.com", "live"),
     ("pscp.tv", "x"),
 ];
 
-/// Addresses that are understood but not spoken, each with what to use instead.
+/// Addresses that are recognized but not supported, each with what to use instead.
 const REFUSED: &[(&str, &str)] = &[
-    ("rtmpt", "RTMP inside HTTP is not spoken; use the server's rtmps:// address"),
-    ("rtmpts", "RTMP inside HTTPS is not spoken; use the server's rtmps:// address"),
+    ("rtmpt", "RTMP inside HTTP is not supported; use the server's rtmps:// address"),
+    ("rtmpts", "RTMP inside HTTPS is not supported; use the server's rtmps:// address"),
     ("rtmpe", "Adobe's own encryption protects nothing; use the server's rtmps:// address"),
     ("rtmpte", "Adobe's own encryption protects nothing; use the server's rtmps:// address"),
-    ("rtmfp", "RTMP over UDP is not spoken (RFC 7425); use the server's rtmps:// address"),
-    ("srt", "SRT is not spoken; look for an RTMPS ingest of the same platform"),
+    ("rtmfp", "RTMP over UDP is not supported (RFC 7425); use the server's rtmps:// address"),
+    ("srt", "SRT is not supported; look for an RTMPS ingest of the same platform"),
     ("rtsp", "RTSP is for cameras and players; use the server's rtmps:// address"),
     ("http", "that is a web page; use the ingest address, it begins with rtmps://"),
     ("https", "that is a web page; use the ingest address, it begins with rtmps://"),
@@ -85,74 +85,6 @@ impl fmt::Display for Scheme {
     }
 }
 
-/// Why a text is no address to publish to. The text itself is never part of the error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum UrlError {
-    /// the address is empty
-    #[error("the address is empty")]
-    Empty,
-    /// the address is longer than 2048 bytes
-    #[error("the address is longer than {URL_BYTES_MAX} bytes")]
-    TooLong,
-    /// the address contains a space or a control character
-    #[error("the address contains a space or a control character")]
-    NotPrintable,
-    /// the address does not begin with rtmps:// or rtmp://
-    #[error("the address does not begin with rtmps:// or rtmp://")]
-    NoScheme,
-    /// the address begins with a scheme that is not spoken; says what to use instead
-    #[error("{scheme}:// is refused: {instead}")]
-    RefusedScheme {
-        /// The scheme that was given.
-        scheme: &'static str,
-        /// What to use instead.
-        instead: &'static str,
-    },
-    /// the address names no host
-    #[error("the address names no host")]
-    NoHost,
-    /// the host of the address is neither a name nor an IP address
-    #[error(
-        "the host of the address is neither a name nor an IP address \
-         (a name with other letters than a to z is written in its xn-- form)"
-    )]
-    BadHost,
-    /// an IPv6 address must stand in square brackets
-    #[error("an IPv6 address must stand in square brackets, as in rtmps://[2001:db8::1]/app")]
-    BareIpv6,
-    /// the port of the address is not a number from 1 to 65535
-    #[error("the port of the address is not a number from 1 to 65535")]
-    BadPort,
-    /// the user and password of the address cannot be read
-    #[error("the user and password before the @ cannot be read; write special characters as %XX")]
-    BadLogin,
-    /// the address has no app: something like /live must follow the host
-    #[error("the address has no app: something like /live must follow the host")]
-    NoApp,
-    /// {stream_key} must stand once, in the last part of the path
-    #[error("{PLACEHOLDER} must stand once, in the last part of the path")]
-    BadTemplate,
-    /// the address goes on after the platform's app: that part belongs into the stream key
-    #[error("the address goes on after the platform's app: that part belongs into the stream key")]
-    KeyInAddress,
-    /// the address has no stream key after its app
-    #[error("the address has no stream key after its app")]
-    NoKey,
-    /// it cannot be told where the app ends and the stream key begins; give the server address and
-    /// the stream key separately
-    #[error(
-        "it cannot be told where the app ends and the stream key begins; \
-         give the server address and the stream key separately"
-    )]
-    Ambiguous,
-    /// the stream key is a whole address; only what follows the app is the key
-    #[error("the stream key is a whole address; only what follows the app is the key")]
-    KeyIsAddress,
-    /// the stream key cannot be used
-    #[error(transparent)]
-    Key(#[from] KeyError),
-}
-
 /// A server's address without the key.
 ///
 /// `Debug` and `Display` hide whatever may be secret: user and password, values in the query, and
@@ -161,7 +93,7 @@ pub enum UrlError {
 pub struct ServerUrl {
     /// Plain or TLS.
     pub scheme: Scheme,
-    /// Who is called; also the name that the certificate must carry.
+    /// The server's name or address; also the name that the certificate must carry.
     pub host: Host,
     /// The TCP port.
     pub port: u16,
@@ -185,7 +117,7 @@ impl ServerUrl {
     /// Reads a server's address: `rtmps://host[:port]/app`, with `/{stream_key}` behind it or not.
     ///
     /// # Errors
-    /// [`UrlError`] says what is wrong in the words of the owner, without quoting the address.
+    /// [`UrlError`] explains to the owner what is wrong, without quoting the address.
     pub fn parse(text: &str) -> Result<ServerUrl, UrlError> {
         let parts = Parts::of(text)?;
         let (app, around_key) = split_template(parts.path.ok_or(UrlError::NoApp)?)?;
@@ -243,7 +175,7 @@ impl ServerUrl {
         let mut shown = parts.next().unwrap_or_default().to_owned();
         for part in parts {
             shown.push('/');
-            shown.push_str(if part.is_empty() || part == "_definst_" { part } else { DOTS });
+            shown.push_str(if part.is_empty() || part == "_definst_" { part } else { MASK });
         }
         if let Some(query) = query {
             shown.push('?');
@@ -257,8 +189,8 @@ impl ServerUrl {
 fn shown_query(query: &str) -> String {
     let shown = query.split('&').map(|pair| match pair.split_once('=') {
         Some((name, value)) if value.len() <= 1 => format!("{name}={value}"),
-        Some((name, _)) => format!("{name}={DOTS}"),
-        None => DOTS.to_owned(),
+        Some((name, _)) => format!("{name}={MASK}"),
+        None => MASK.to_owned(),
     });
     shown.collect::<Vec<_>>().join("&")
 }
@@ -267,7 +199,7 @@ impl fmt::Display for ServerUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://", self.scheme)?;
         if self.login.is_some() {
-            write!(f, "{DOTS}@")?;
+            write!(f, "{MASK}@")?;
         }
         write!(f, "{}/{}", self.authority(), self.shown_app())?;
         if self.around_key.is_some() {
@@ -332,7 +264,7 @@ impl Ingest {
         Ingest::from_server_and_key(parts.server(app, None)?, StreamKey::parse(key)?)
     }
 
-    /// The parts as they were understood, for the owner to check; dots for all that is secret.
+    /// The parts as they were understood, for the owner to check; with all that is secret masked.
     pub fn masked(&self) -> String {
         let ServerUrl { scheme, host, port, .. } = &self.server;
         let app = self.server.shown_app();

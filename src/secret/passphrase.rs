@@ -38,7 +38,7 @@ impl Passphrase {
         Ok(Passphrase(Zeroizing::new(text.to_owned())))
     }
 
-    /// The passphrase itself, for whoever manages the network and for its own file; never for a
+    /// The passphrase itself, for the network manager and for its own file; never for a
     /// message, a log or a command line.
     pub fn reveal(&self) -> &str {
         &self.0

@@ -64,7 +64,7 @@ impl ConsolePin {
         ConsolePin(Form::Hashed { iterations, salt, hash })
     }
 
-    /// Whether this is what was typed. The time it takes says nothing about how much of it fits.
+    /// Whether this is what was typed. The time it takes does not depend on how much of it is right.
     pub fn admits(&self, typed: &str) -> bool {
         match &self.0 {
             Form::Typed(_) => self.clone().hashed([0; 16]).admits(typed),
@@ -87,7 +87,7 @@ impl ConsolePin {
     }
 }
 
-/// `ITERATIONS$SALT$HASH`; more iterations than a board can bear are refused.
+/// `ITERATIONS$SALT$HASH`; more iterations than a board can afford are refused.
 fn read_hash(text: &str) -> Option<Form> {
     let mut parts = text.split('$');
     let iterations: NonZeroU32 = parts.next()?.parse().ok()?;

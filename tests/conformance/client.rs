@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Buf;
 use firstmile::clock::Clock;
-use firstmile::flv::reader::TagKind;
+use firstmile::flv::TagKind;
 use firstmile::publish::{
     Close, Numbers, Progress, PublishError, Sent, Source, Target, publish, tls::Policy,
 };

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use firstmile::flv::reader::{Reader, Tag, TagKind};
+use firstmile::flv::{Reader, Tag, TagKind};
 use md5::{Digest, Md5};
 
 use crate::support::{Folder, run};

@@ -119,9 +119,9 @@ impl Appliance {
         let all_accepted =
             self.destinations.iter().filter(|d| d.is_set()).all(Destination::is_accepted);
         if on_air.had_camera && !self.facts.camera {
-            Attention::Picture
+            Attention::Camera
         } else if on_air.had_microphone && !self.facts.microphone {
-            Attention::Sound
+            Attention::Microphone
         } else if !all_accepted {
             Attention::Destination
         } else {

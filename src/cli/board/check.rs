@@ -15,10 +15,10 @@ use crate::clock::Clock;
 use crate::device::{self, Lights, LineFound, control};
 use crate::panel::Levels;
 
-use super::{BoardArgs, Code, Failure, say};
+use super::{BoardArgs, Code, Failure, print};
 
-/// Where the service's unit may have additions.
-const ADDITIONS: [&str; 2] = ["/etc/systemd/system", "/usr/lib/systemd/system"];
+/// Where drop-ins of the service's unit may be.
+const DROP_IN_ROOTS: [&str; 2] = ["/etc/systemd/system", "/usr/lib/systemd/system"];
 /// How long each light is lit, and how long a press is waited for.
 const LIT_FOR: Duration = Duration::from_secs(2);
 const PRESS_WITHIN: Duration = Duration::from_secs(15);
@@ -26,25 +26,25 @@ const PRESS_WITHIN: Duration = Duration::from_secs(15);
 /// No light is lit.
 const OUT: Levels = Levels { live: false, status: false, single: false };
 
-/// Test what the profile names
+/// Check the devices that the profile names
 #[derive(Debug, Args)]
 pub struct CheckArgs {
     #[command(flatten)]
     board: BoardArgs,
-    /// Light each light for two seconds and wait for a press of the button, with somebody watching
-    #[arg(long)]
-    hands: bool,
+    /// Also light each light for two seconds, and wait for a press of the button
+    #[arg(long, alias = "hands")]
+    interactive: bool,
     /// Print one JSON object instead of text
     #[arg(long)]
     json: bool,
 }
 
-/// What came of one test.
+/// The result of one check.
 #[derive(Debug, Serialize)]
 struct Finding {
     what: String,
     ok: bool,
-    said: String,
+    message: String,
 }
 
 /// Runs the tests.
@@ -56,10 +56,10 @@ pub fn run(args: &CheckArgs) -> Result<(), Failure> {
     let running = control::ask(&super::super::ctl::default_socket(), "status", None).is_ok();
     let mut findings = lines(&profile);
     findings.extend(port(&profile.console, running));
-    findings.extend(other_hands(&profile));
+    findings.extend(kernel_devices(&profile));
     findings.extend(service(&profile));
     findings.extend(media(&profile)?);
-    if args.hands {
+    if args.interactive {
         findings.extend(lights_by_eye(&profile));
         findings.extend(press(&profile));
     }
@@ -67,16 +67,15 @@ pub fn run(args: &CheckArgs) -> Result<(), Failure> {
     if args.json {
         let json =
             serde_json::json!({ "board": profile.name, "running": running, "findings": findings });
-        say(&format!("{json}\n"));
+        print(&format!("{json}\n"));
     } else {
-        say(&text(&profile, running, &findings));
+        print(&text(&profile, running, &findings));
     }
     match failed {
         0 => Ok(()),
-        _ => Err(Failure::new(
-            Code::Device,
-            format!("{failed} of {} are not as the profile says", findings.len()),
-        )),
+        _ => {
+            Err(Failure::new(Code::Device, format!("{failed} of {} checks failed", findings.len())))
+        }
     }
 }
 
@@ -84,19 +83,19 @@ fn text(profile: &Profile, running: bool, findings: &[Finding]) -> String {
     let width = findings.iter().map(|finding| finding.what.chars().count()).max().unwrap_or(0);
     let mut text = format!("{} (profile {})\n", profile.description, profile.name);
     if running {
-        text.push_str("The box is running and holds its devices; `systemctl stop firstmile` lets all be tried.\n");
+        text.push_str("The box is running and uses its devices; after `systemctl stop firstmile` all of them can be checked.\n");
     }
-    for Finding { what, ok, said } in findings {
+    for Finding { what, ok, message } in findings {
         let mark = if *ok { "ok  " } else { "FAIL" };
-        text.push_str(&format!("{mark} {what:width$}  {said}\n"));
+        text.push_str(&format!("{mark} {what:width$}  {message}\n"));
     }
     text
 }
 
 fn finding(what: impl Into<String>, outcome: Result<String, String>) -> Finding {
     let ok = outcome.is_ok();
-    let (Ok(said) | Err(said)) = outcome;
-    Finding { what: what.into(), ok, said }
+    let (Ok(message) | Err(message)) = outcome;
+    Finding { what: what.into(), ok, message }
 }
 
 fn lines(profile: &Profile) -> Vec<Finding> {
@@ -107,7 +106,7 @@ fn lines(profile: &Profile) -> Vec<Finding> {
             outcome.and_then(|LineFound { chip, offset, user }| match user.as_deref() {
                 None => Ok(format!("{chip} line {offset}, free")),
                 Some(device::CONSUMER) => {
-                    Ok(format!("{chip} line {offset}, held by the running box"))
+                    Ok(format!("{chip} line {offset}, used by the running box"))
                 }
                 Some(user) => Err(format!("{chip} line {offset} is used by {user}")),
             }),
@@ -121,12 +120,12 @@ fn port(console: &Console, running: bool) -> Option<Finding> {
     let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
     let outcome = match paths.iter().find(|path| path.exists()) {
         None => Err(format!(
-            "there is no {}; `firstmile board wiring` says what it needs",
+            "there is no {}; `firstmile board wiring` shows what it needs",
             names.join(" and no ")
         )),
         Some(path) => match device::try_port(path, *baud) {
             Ok(()) => Ok(format!("{} can be opened", path.display())),
-            Err(_) if running => Ok(format!("{}, held by the running box", path.display())),
+            Err(_) if running => Ok(format!("{}, used by the running box", path.display())),
             Err(why) => Err(format!("{} {why}", path.display())),
         },
     };
@@ -134,7 +133,7 @@ fn port(console: &Console, running: bool) -> Option<Finding> {
 }
 
 /// Lights of the kernel and keys of input devices.
-fn other_hands(profile: &Profile) -> Vec<Finding> {
+fn kernel_devices(profile: &Profile) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Fitted::Sysfs(_) = &profile.lights {
         let opened = Lights::open(&profile.lights, Box::new(|_| {}));
@@ -158,11 +157,11 @@ fn service(profile: &Profile) -> Option<Finding> {
     let file = profile.setup.service.as_ref()?;
     let is_there =
         |folder: &&&str| Path::new(folder).join("firstmile.service.d").join(file).exists();
-    let outcome = match ADDITIONS.iter().find(is_there) {
+    let outcome = match DROP_IN_ROOTS.iter().find(is_there) {
         Some(folder) => Ok(format!("{folder}/firstmile.service.d/{file}")),
         None => Err(format!(
             "the service may not use this board's own devices: {file} is not installed; \
-             `firstmile board wiring` says how"
+             `firstmile board wiring` shows how"
         )),
     };
     Some(finding("service", outcome))
@@ -217,7 +216,7 @@ fn lights_by_eye(profile: &Profile) -> Option<Finding> {
         Levels { single: true, ..OUT },
     );
     for (what, levels) in [("LIVE", live), ("STATUS", status), ("only", single)] {
-        eprintln!("now the {what} light is lit, if the board has it");
+        eprintln!("now the {what} light is lit, if the board has one");
         lights.show(levels);
         thread::sleep(LIT_FOR);
     }
@@ -230,13 +229,15 @@ fn press(profile: &Profile) -> Option<Finding> {
     }
     let (pressed, presses) = mpsc::channel();
     device::button::watch(&profile.button, Clock::start(), true, move |event| {
-        // As it is found is no press.
+        // The position that the button is found in is no press.
         if event.pressed && !event.at_power_up {
             let _ = pressed.send(());
         }
     });
     eprintln!("press the button within {} s", PRESS_WITHIN.as_secs());
-    let felt = presses.recv_timeout(PRESS_WITHIN);
-    let outcome = felt.map(|()| "felt".to_owned()).map_err(|_| "no press was felt".to_owned());
+    let press = presses.recv_timeout(PRESS_WITHIN);
+    let outcome = press
+        .map(|()| "press detected".to_owned())
+        .map_err(|_| "button press not detected".to_owned());
     Some(finding("button, pressed", outcome))
 }

@@ -1,4 +1,4 @@
-//! The board: given on a command line, or found by the device tree; and what there is to know of it.
+//! The board: given on a command line or found by the device tree; its profile, wiring and check.
 
 mod check;
 
@@ -18,7 +18,7 @@ const COMPATIBLE: &str = "/sys/firmware/devicetree/base/compatible";
 /// Profiles of the owner's own; they come before those that are built in.
 const OWN_PROFILES: &str = "/etc/firstmile/boards";
 /// The profile of a machine that no profile names.
-const OTHERWISE: &str = "generic-uvc";
+const FALLBACK: &str = "generic-uvc";
 
 /// Board profiles: which one applies, how it is wired, and whether everything is there
 #[derive(Debug, Subcommand)]
@@ -27,9 +27,9 @@ pub enum BoardCommand {
     List,
     /// Show a profile with everything that it inherits, as JSON
     Show(BoardArgs),
-    /// Show how lights, button and console are connected, and what the board needs once
+    /// Show how lights, button and console are connected, and how to set up the board once
     Wiring(BoardArgs),
-    /// Test what the profile names: lines, port, camera, microphone, encoders
+    /// Check the devices that the profile names: lines, port, camera, microphone, encoders
     Check(check::CheckArgs),
     /// Print a commented settings file, to be saved as firstmile.toml on a USB stick
     Template,
@@ -41,20 +41,20 @@ pub enum BoardCommand {
 /// When there is no such profile, it has a fault, or a device that it names is missing.
 pub fn run(command: &BoardCommand) -> Result<(), Failure> {
     match command {
-        BoardCommand::List => say(&list()?),
+        BoardCommand::List => print(&list()?),
         BoardCommand::Show(args) => {
             let shown = serde_json::to_string_pretty(&args.profile()?);
-            say(&(shown.map_err(|error| Failure::new(Code::Failed, error))? + "\n"));
+            print(&(shown.map_err(|error| Failure::new(Code::Failed, error))? + "\n"));
         }
-        BoardCommand::Wiring(args) => say(&args.profile()?.wiring_text()),
+        BoardCommand::Wiring(args) => print(&args.profile()?.wiring_text()),
         BoardCommand::Check(args) => return check::run(args),
-        BoardCommand::Template => say(config::TEMPLATE),
+        BoardCommand::Template => print(config::TEMPLATE),
     }
     Ok(())
 }
 
-/// Prints; a reader that has seen enough is no failure.
-fn say(text: &str) {
+/// Prints; a reader that stops reading (`| head`) is no failure.
+fn print(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
@@ -107,18 +107,18 @@ pub fn profile(name: &str) -> Result<Profile, Failure> {
     if own.exists() { from_file(&own) } else { Profile::named(name).map_err(unusable) }
 }
 
-/// The profile of this machine. One of the owner's that has a fault is told and left out: a box
-/// without console and lights could not say what is wrong with it.
+/// The profile of this machine. One of the owner's that has a fault is logged and left out: a box
+/// without console and lights could not show what is wrong with it.
 fn found() -> Result<Profile, Failure> {
     let compatible = fs::read_to_string(COMPATIBLE).unwrap_or_default();
     let compatible: Vec<String> = compatible.split_terminator('\0').map(str::to_owned).collect();
     let (own, faults): (Vec<_>, Vec<_>) = own().into_iter().partition(Result::is_ok);
     for fault in faults.into_iter().filter_map(Result::err) {
-        tracing::error!("left out: {}", fault.words());
+        tracing::error!("left out: {}", fault.message());
     }
     match board::most_specific(&compatible, own.into_iter().flatten()) {
         Some(profile) => Ok(profile),
-        None => Profile::named(board::select(&compatible).unwrap_or(OTHERWISE)).map_err(unusable),
+        None => Profile::named(board::select(&compatible).unwrap_or(FALLBACK)).map_err(unusable),
     }
 }
 
@@ -131,7 +131,7 @@ fn own() -> Vec<Result<Profile, Failure>> {
     files.iter().map(|file| from_file(file)).collect()
 }
 
-/// A profile of the owner's own; what it inherits lies beside it or is built in.
+/// A profile of the owner's own; what it inherits is in the same folder or built in.
 fn from_file(path: &Path) -> Result<Profile, Failure> {
     let name = path.display().to_string();
     let text = fs::read_to_string(path)

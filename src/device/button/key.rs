@@ -30,7 +30,7 @@ pub fn watch(
         Err(error) => return failed(error),
     };
     let mut event = [0_u8; EVENT_BYTES];
-    // Events that are there before the first one was waited for tell what was down at opening.
+    // Events that are there before the first one was waited for show what was down at opening.
     let mut before_opening = true;
     loop {
         before_opening &= is_waiting(&events);

@@ -16,8 +16,8 @@ pub struct Switch<P> {
 }
 
 impl<P: EdgePin> Switch<P> {
-    /// A contact on `pin`; `active_low` when closing it makes the level low. No other place turns a
-    /// contact's level round.
+    /// A contact on `pin`; `active_low` when closing it makes the level low. No other place knows the
+    /// polarity of a contact.
     pub fn new(pin: P, active_low: bool) -> Switch<P> {
         Switch { pin, active_low }
     }

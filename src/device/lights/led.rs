@@ -11,8 +11,8 @@ pub struct Led<P> {
 }
 
 impl<P: OutputPin> Led<P> {
-    /// A light on `pin`; `active_low` when it shines at low level. No other place turns a light's
-    /// level round.
+    /// A light on `pin`; `active_low` when it shines at low level. No other place knows the
+    /// polarity of a light.
     pub fn new(pin: P, active_low: bool) -> Led<P> {
         Led { pin, active_low, lit: None }
     }

@@ -4,10 +4,12 @@ use std::fmt;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::{CHUNK_SIZE_INITIAL, CHUNK_SIZE_MAX, ChunkError, EXTENDED, Message};
+use super::error::ChunkError;
+use super::format::{CHUNK_SIZE_INITIAL, CHUNK_SIZE_MAX, EXTENDED};
+use super::message::Message;
 use crate::{
     limits::{RTMP_IN_CHUNK_STREAMS_MAX, RTMP_IN_MESSAGE_BYTES_MAX, RTMP_IN_TOTAL_BYTES_MAX},
-    rtmp::message::type_id,
+    rtmp::type_id,
 };
 
 /// Basic header of three bytes, type 0 message header, extended timestamp.
@@ -37,14 +39,14 @@ impl Default for Bounds {
 
 /// Puts messages together from chunks that may arrive in pieces of any size.
 ///
-/// "Set Chunk Size" and "Abort Message" are obeyed here and not returned. Memory grows with bytes
+/// "Set Chunk Size" and "Abort Message" are carried out here and not returned. Memory grows with bytes
 /// that arrived, never with a length that was only claimed.
 pub struct Reader {
     bounds: Bounds,
     chunk_size: usize,
     streams: Vec<Stream>,
-    /// Bytes held in unfinished messages.
-    held: usize,
+    /// Bytes of all unfinished messages.
+    unfinished_bytes: usize,
     stage: Stage,
     replay: Replay,
 }
@@ -71,7 +73,7 @@ struct Stream {
     stream_id: u32,
     /// The extended timestamp of the last header that had one of its own.
     extended: Option<u32>,
-    /// Whether any header was seen.
+    /// Whether any header came.
     known: bool,
     /// Whether a message has begun and not ended.
     open: bool,
@@ -92,7 +94,7 @@ impl Reader {
             bounds,
             chunk_size: CHUNK_SIZE_INITIAL,
             streams: Vec::new(),
-            held: 0,
+            unfinished_bytes: 0,
             stage: HEADER_START,
             replay: Replay::default(),
         }
@@ -196,8 +198,8 @@ impl Reader {
     }
 
     /// Servers disagree on whether a type 3 chunk repeats the extended timestamp (RTMP 1.0 section
-    /// 5.3.1.3 says that it does). The bytes decide: if they are the timestamp, they are taken as
-    /// such, otherwise they are payload.
+    /// 5.3.1.3 requires it). The bytes decide: if they equal the timestamp they are the timestamp,
+    /// otherwise they are payload.
     fn repeated(
         &mut self,
         index: usize,
@@ -234,7 +236,7 @@ impl Reader {
         input: &mut &[u8],
     ) -> Result<Option<Message>, ChunkError> {
         let count = left.min(input.len());
-        if self.held + count > self.bounds.total_bytes_max {
+        if self.unfinished_bytes + count > self.bounds.total_bytes_max {
             return Err(ChunkError::TotalTooLong { max: self.bounds.total_bytes_max });
         }
         let stream = &mut self.streams[index];
@@ -243,7 +245,7 @@ impl Reader {
             stream.body.extend_from_slice(&input[..count]);
         }
         input.advance(count);
-        self.held += count;
+        self.unfinished_bytes += count;
         if count < left {
             self.stage = Stage::Payload { index, left: left - count };
             return Ok(None);
@@ -253,7 +255,7 @@ impl Reader {
             return Ok(None);
         }
         stream.open = false;
-        self.held -= stream.length;
+        self.unfinished_bytes -= stream.length;
         Ok(Some(Message {
             chunk_stream: stream.id,
             type_id: stream.type_id,
@@ -288,7 +290,7 @@ impl Reader {
     fn abort(&mut self, message: &Message) -> Result<(), ChunkError> {
         let id = control_number(message)?;
         if let Some(stream) = self.streams.iter_mut().find(|stream| stream.id == id) {
-            self.held -= stream.body.len();
+            self.unfinished_bytes -= stream.body.len();
             stream.body = BytesMut::new();
             stream.open = false;
         }
@@ -302,7 +304,7 @@ impl fmt::Debug for Reader {
         f.debug_struct("Reader")
             .field("chunk_size", &self.chunk_size)
             .field("chunk_streams", &self.streams.len())
-            .field("held_bytes", &self.held)
+            .field("unfinished_bytes", &self.unfinished_bytes)
             .finish_non_exhaustive()
     }
 }
@@ -356,7 +358,7 @@ fn control_number(message: &Message) -> Result<u32, ChunkError> {
     Ok(u32::from_be_bytes(*bytes))
 }
 
-/// How long the header that begins with `bytes` is, as far as they tell.
+/// The length of the header that begins with `bytes`, as far as they determine it.
 fn header_len(bytes: &[u8]) -> usize {
     let Some(&first) = bytes.first() else { return 1 };
     let basic = match first & 0x3F {

@@ -2,24 +2,25 @@
 
 use bytes::{BufMut, Bytes};
 
-use super::{CHUNK_SIZE_INITIAL, CHUNK_SIZE_MAX, EXTENDED, MESSAGE_BYTES_WIRE_MAX};
+use super::format::{CHUNK_SIZE_INITIAL, CHUNK_SIZE_MAX, EXTENDED, MESSAGE_BYTES_WIRE_MAX};
 use crate::rtmp::{
-    message::{Kind, type_id},
     outbound::{
         CHUNK_HEADER_BYTES_MAX, CONTINUATION_BYTES_MAX, Class, Entry, MESSAGE_HEAD_BYTES_MAX,
         Outbound,
     },
+    type_id::{self, Kind},
 };
 
 /// Protocol control messages (RTMP 1.0 section 5.4 reserves this chunk stream).
 const CONTROL_CHUNK_STREAM: u8 = 2;
 const COMMAND_CHUNK_STREAM: u8 = 3;
-// All ids stay below 32: nginx-rtmp accepts no more.
+// One chunk stream for each kind of media, so that a header can refer to the last one of its kind
+// and leave out what is equal. All ids stay below 32: nginx-rtmp accepts no more.
 const AUDIO_CHUNK_STREAM: u8 = 4;
 const DATA_CHUNK_STREAM: u8 = 5;
 const VIDEO_CHUNK_STREAM: u8 = 6;
 
-/// Writes messages onto a few chunk streams, each with the smallest header that says it all.
+/// Writes messages onto a few chunk streams, each with the smallest header that is complete.
 ///
 /// Timestamps are milliseconds that never wrap; they go onto the wire modulo 2^32. From 0xFFFFFF on
 /// each message starts with an absolute type 0 header, because servers disagree on what an extended
@@ -79,6 +80,7 @@ impl Writer {
     pub fn announce_chunk_size(&mut self, out: &mut Outbound, size: u32) {
         let size = size.clamp(1, CHUNK_SIZE_MAX);
         self.control(out, type_id::SET_CHUNK_SIZE, &size.to_be_bytes());
+        // Only after the message itself, which is still cut by the old size.
         self.chunk_size = size as usize;
     }
 
@@ -102,7 +104,7 @@ impl Writer {
 
     /// A media message whose payload is `head` (at most [`MESSAGE_HEAD_BYTES_MAX`] bytes) and
     /// `body`. A timestamp that goes back on its chunk stream is raised to the last one. `false`
-    /// when the message is longer than the wire can say (16 MiB) and was not queued.
+    /// when the message is longer than a header can announce (16 MiB) and was not queued.
     pub fn media(
         &mut self,
         out: &mut Outbound,
@@ -198,7 +200,7 @@ impl Header {
         type_id: u8,
         stream_id: u32,
     ) {
-        let timestamp = timestamp as u32; // modulo 2^32 is what the wire carries
+        let timestamp = timestamp as u32; // the wire carries it modulo 2^32
         self.put(|to| {
             to.put_u8(chunk_stream);
             to.put_uint(u64::from(timestamp.min(EXTENDED)), 3);

@@ -1,12 +1,13 @@
 //! Acknowledgements in both directions (RTMP 1.0 sections 5.4.3 and 5.4.4).
 
-/// How much of what we sent the peer says it has received.
+/// How much of what we sent the peer has acknowledged.
 #[derive(Debug, Default)]
 pub(super) struct Delivered {
     bytes: u64,
     last: u32,
-    seen: bool,
-    /// How far the last two acknowledgements went.
+    /// Whether any acknowledgement came.
+    any: bool,
+    /// How many bytes each of the last two acknowledgements covered.
     strides: [u64; 2],
 }
 
@@ -17,20 +18,20 @@ impl Delivered {
     }
 
     /// Whether any acknowledgement came: some servers never send one.
-    pub(super) fn seen(&self) -> bool {
-        self.seen
+    pub(super) fn any(&self) -> bool {
+        self.any
     }
 
-    /// How far the longer one of the last two acknowledgements went.
+    /// How many bytes the longer one of the last two acknowledgements covered.
     pub(super) fn stride(&self) -> u64 {
         self.strides[0].max(self.strides[1])
     }
 
-    /// Takes a sequence number. It counts modulo 2^32 by the book and modulo 2^31 at Twitch; which of
-    /// the two it is follows from what can be on its way: `sent` bytes went out in all.
+    /// Takes a sequence number. It counts modulo 2^32 (RTMP 1.0 section 5.4.3), at Twitch modulo 2^31;
+    /// which of the two it is follows from what can be in flight: `sent` bytes went out in all.
     pub(super) fn take(&mut self, sequence: u32, sent: u64) {
         const HALF: u32 = 1 << 31;
-        self.seen = true;
+        self.any = true;
         let in_flight = sent.saturating_sub(self.bytes);
         let forward = u64::from(sequence.wrapping_sub(self.last));
         let forward_by_half = u64::from(sequence.wrapping_add(HALF).wrapping_sub(self.last));
@@ -71,7 +72,7 @@ impl Received {
     }
 
     /// The sequence number to send, when one is due: after half a window, so that a peer that stops
-    /// at a full one never does.
+    /// sending at a full window never has to.
     pub(super) fn due(&mut self) -> Option<u32> {
         let window = u64::from(self.window?);
         if (self.bytes - self.acknowledged) * 2 < window {

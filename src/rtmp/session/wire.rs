@@ -1,28 +1,29 @@
-//! What a publisher says, and in which words.
+//! The commands of a publisher, as bytes.
 
 use bytes::Bytes;
 
-use super::SessionConfig;
+use super::config::SessionConfig;
 use crate::{
     limits::{RTMP_ACK_WINDOW_BYTES, RTMP_PONGS_WAITING_MAX},
     rtmp::{
         amf0::{Property, Value},
         chunk::Writer,
-        message::{Command, Kind, type_id},
+        message::Command,
         outbound::{MESSAGE_HEAD_BYTES_MAX, Outbound},
+        type_id::{self, Kind},
     },
 };
 
-/// Encoders of this family are what servers are tested with.
+/// Begins like that of Adobe's encoder, because servers are tested with it.
 const FLASH_VERSION: &str = "FMLE/3.0 (compatible; firstmile)";
-/// The number that servers give the first message stream; commands sent ahead count on it.
+/// The id that servers give the first message stream; commands sent ahead of the answer use it.
 pub(super) const STREAM_ID_GUESS: u32 = 1;
 /// Bit 0 of `capsEx`: "Support for reconnect" (Enhanced RTMP v2).
 const CAPS_RECONNECT: f64 = 1.0;
 /// `FourCcInfoMask.CanForward` (Enhanced RTMP v2): frames are passed on as they come, from a file or an
 /// encoder.
 const CAN_FORWARD: f64 = 4.0;
-/// What is carried in the enhanced form; H.264 and AAC go in the form that every server knows.
+/// Codecs carried in the enhanced form; H.264 and AAC go in the legacy form that every server reads.
 const VIDEO_FOURCCS: [&str; 3] = ["hvc1", "av01", "vp09"];
 const AUDIO_FOURCCS: [&str; 1] = ["Opus"];
 
@@ -72,6 +73,7 @@ impl Wire {
 
     /// Chunk size, acknowledgement window and `connect` (RTMP 1.0 section 7.2.1.1).
     pub(super) fn connect(&mut self) {
+        // Before `connect`, so that this and all that follows is cut by the announced size.
         self.writer.announce_chunk_size(&mut self.out, self.config.chunk_bytes);
         self.window = RTMP_ACK_WINDOW_BYTES;
         let window = self.window.to_be_bytes();
@@ -91,7 +93,7 @@ impl Wire {
         self.writer.command(&mut self.out, 0, body);
     }
 
-    /// What FMLE sends before `publish`: `releaseStream` and `FCPublish`, which some servers
+    /// What Adobe's encoder (FMLE) sends before `publish`: `releaseStream` and `FCPublish`, which some servers
     /// answer and others do not, and `createStream` (RTMP 1.0 section 7.2.1.3).
     pub(super) fn create_stream(&mut self) {
         self.command_with_key("releaseStream", transaction::RELEASE_STREAM);
@@ -150,6 +152,7 @@ impl Wire {
     /// (RTMP 1.0 section 5.4.4).
     pub(super) fn ask_window(&mut self, window: u32) {
         let window = window.min(self.window_max);
+        // The queue of urgent messages is bounded for a server that does not read.
         let has_room = self.out.urgent() < RTMP_PONGS_WAITING_MAX;
         if window > 0 && window != self.window && has_room {
             self.window = window;
@@ -169,7 +172,7 @@ impl Wire {
     }
 }
 
-/// What is said of Enhanced RTMP in `connect`: `fourCcList` for servers of its version 1, the maps and
+/// The properties of Enhanced RTMP in `connect`: `fourCcList` for servers of its version 1, the maps and
 /// `capsEx` for those of version 2.
 fn enhanced_properties() -> [Property<'static>; 4] {
     let codes = VIDEO_FOURCCS.iter().chain(&AUDIO_FOURCCS).map(|code| Value::from(*code));
@@ -224,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn connect_says_which_codecs_and_abilities_of_enhanced_rtmp_are_spoken() {
+    fn connect_lists_the_codecs_and_abilities_of_enhanced_rtmp_that_are_supported() {
         let usual = properties(false);
         let names: Vec<_> = usual.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["app", "type", "flashVer", "tcUrl"]);

@@ -1,11 +1,11 @@
-//! Who is called.
+//! The server's host.
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 use std::fmt;
 
-use super::UrlError;
+use super::error::UrlError;
 
-/// Who is called. Displayed as it stands in an address, an IPv6 address in brackets.
+/// The server's host. Displayed as it stands in an address, an IPv6 address in brackets.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Host {
     /// A DNS name in lower case, without the root's dot.
@@ -47,7 +47,7 @@ impl Host {
     }
 }
 
-/// A label of a DNS name (RFC 1123 section 2.1; the underscore is seen in private networks).
+/// A label of a DNS name (RFC 1123 section 2.1; the underscore occurs in private networks).
 fn is_label(label: &str) -> bool {
     (1..=63).contains(&label.len())
         && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')

@@ -4,12 +4,12 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use super::UrlError;
+use super::error::UrlError;
 
 /// User and password of an address, percent-decoded; for servers that ask for `authmod`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Login {
-    /// Who publishes.
+    /// The user name.
     pub user: String,
     password: Zeroizing<String>,
 }

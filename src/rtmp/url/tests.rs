@@ -1,4 +1,5 @@
 use super::*;
+use crate::secret::KeyError;
 
 fn server(text: &str) -> ServerUrl {
     ServerUrl::parse(text).unwrap_or_else(|e| panic!("{text}: {e}"))

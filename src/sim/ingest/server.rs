@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
 use crate::clock::Clock;
-use crate::flv::reader::TagKind;
+use crate::flv::TagKind;
 use crate::flv::{metadata, writer};
 use crate::media::Track;
 use crate::rtmp::message::Kind;

@@ -31,12 +31,12 @@ fn lost_and_back(driver: &str, device: &str, word: &str, attention: Attention) {
 // Shows F24.
 #[test]
 fn an_unplugged_camera_ends_nothing_and_its_picture_comes_back() {
-    lost_and_back("vivid", "vivid.0", "camera", Attention::Picture);
+    lost_and_back("vivid", "vivid.0", "camera", Attention::Camera);
 }
 
 // Shows F26.
 #[test]
 #[ignore = "in the full set: make test-board-all"]
 fn an_unplugged_microphone_ends_nothing_and_its_sound_comes_back() {
-    lost_and_back("snd_aloop", "snd_aloop.0", "microphone", Attention::Sound);
+    lost_and_back("snd_aloop", "snd_aloop.0", "microphone", Attention::Microphone);
 }

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use firstmile::flv::reader::TagKind;
+use firstmile::flv::TagKind;
 use firstmile::secret::StreamKey;
 use rtmp_rs::media::FlvTag;
 use rtmp_rs::media::flv::FlvTagType;

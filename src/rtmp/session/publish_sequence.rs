@@ -1,5 +1,5 @@
-//! From `connect` to `NetStream.Publish.Start`: one type per answer that is awaited, each consumed by
-//! that answer.
+//! The publish sequence, from `connect` to `NetStream.Publish.Start`: one type per awaited answer,
+//! each consumed by that answer, so that no answer can be taken twice or out of order.
 
 use super::wire::{STREAM_ID_GUESS, Wire, transaction};
 use crate::rtmp::{
@@ -19,7 +19,7 @@ use crate::rtmp::{
 /// ```
 /// In the patient order each arrow sends what the next state awaits; otherwise all was sent before.
 #[derive(Debug)]
-pub(super) enum Dance {
+pub(super) enum PublishSequence {
     Connect(AwaitConnect),
     Stream(AwaitStream),
     Start(AwaitStart),
@@ -53,15 +53,15 @@ pub(super) struct Publishing {
     pub(super) stream_id: u32,
 }
 
-/// What an answer led to.
+/// Where an answer led.
 #[derive(Debug)]
 pub(super) enum Progress {
     /// Nothing: it answers something else.
-    Stay(Dance),
+    Stay(PublishSequence),
     /// The next answer is awaited.
-    Next(Dance),
+    Next(PublishSequence),
     /// As above, and media now goes to another message stream than before.
-    Moved(Dance),
+    Moved(PublishSequence),
     /// The server has accepted the stream.
     Published(Publishing),
     /// The server has refused.
@@ -77,38 +77,38 @@ enum Answer {
     Other,
 }
 
-impl Dance {
+impl PublishSequence {
     /// Sends `connect`, and in a pipelined order everything up to `publish`.
-    pub(super) fn begin(wire: &mut Wire, pipelined: bool) -> Dance {
+    pub(super) fn begin(wire: &mut Wire, pipelined: bool) -> PublishSequence {
         wire.connect();
         if pipelined {
             wire.create_stream();
             wire.publish(transaction::PUBLISH, STREAM_ID_GUESS);
         }
-        Dance::Connect(AwaitConnect { pipelined })
+        PublishSequence::Connect(AwaitConnect { pipelined })
     }
 
     pub(super) fn phase(&self) -> Phase {
         match self {
-            Dance::Connect(_) => Phase::Connect,
-            Dance::Stream(_) => Phase::CreateStream,
-            Dance::Start(_) => Phase::Publish,
+            PublishSequence::Connect(_) => Phase::Connect,
+            PublishSequence::Stream(_) => Phase::CreateStream,
+            PublishSequence::Start(_) => Phase::Publish,
         }
     }
 
     /// The message stream for media that goes ahead of acceptance, if any may.
     pub(super) fn media_stream(&self) -> Option<u32> {
         match self {
-            Dance::Connect(state) => state.pipelined.then_some(STREAM_ID_GUESS),
-            Dance::Stream(state) => state.pipelined.then_some(STREAM_ID_GUESS),
-            Dance::Start(state) => state.pipelined.then_some(state.stream_id),
+            PublishSequence::Connect(state) => state.pipelined.then_some(STREAM_ID_GUESS),
+            PublishSequence::Stream(state) => state.pipelined.then_some(STREAM_ID_GUESS),
+            PublishSequence::Start(state) => state.pipelined.then_some(state.stream_id),
         }
     }
 
     /// The message stream that `publish` was sent on, if it was.
     pub(super) fn published_stream(&self) -> Option<u32> {
         match self {
-            Dance::Start(state) => Some(state.stream_id),
+            PublishSequence::Start(state) => Some(state.stream_id),
             _ => self.media_stream(),
         }
     }
@@ -117,9 +117,9 @@ impl Dance {
     pub(super) fn take(self, wire: &mut Wire, command: &Command<'_>, stream_id: u32) -> Progress {
         let answer = Answer::of(command);
         match self {
-            Dance::Connect(state) => state.take(wire, command, answer),
-            Dance::Stream(state) => state.take(wire, command, answer, stream_id),
-            Dance::Start(state) => state.take(wire, command, answer, stream_id),
+            PublishSequence::Connect(state) => state.take(wire, command, answer),
+            PublishSequence::Stream(state) => state.take(wire, command, answer, stream_id),
+            PublishSequence::Start(state) => state.take(wire, command, answer, stream_id),
         }
     }
 }
@@ -131,13 +131,13 @@ impl AwaitConnect {
                 if !self.pipelined {
                     wire.create_stream();
                 }
-                Progress::Next(Dance::Stream(AwaitStream { pipelined: self.pipelined }))
+                Progress::Next(PublishSequence::Stream(AwaitStream { pipelined: self.pipelined }))
             }
             Answer::Result(transaction::CONNECT)
             | Answer::Error(transaction::CONNECT)
             | Answer::Refused => Progress::Failed(connect_rejected(command, &wire.config.key)),
             Answer::Started => Progress::Failed(Misbehaviour::EarlyAcceptance.into()),
-            _ => Progress::Stay(Dance::Connect(self)),
+            _ => Progress::Stay(PublishSequence::Connect(self)),
         }
     }
 }
@@ -157,7 +157,8 @@ impl AwaitStream {
                     None => Progress::Failed(Misbehaviour::NoStreamId.into()),
                 }
             }
-            // A server may be quick with its acceptance and slow, or silent, with createStream.
+            // Some servers accept before they answer createStream, and some never answer it. Only the
+            // stream that was guessed can be meant: no other is known to either side yet.
             Answer::Started if self.pipelined && stream_id <= STREAM_ID_GUESS => {
                 Progress::Published(Publishing { stream_id: STREAM_ID_GUESS })
             }
@@ -165,13 +166,14 @@ impl AwaitStream {
             Answer::Error(transaction::CREATE_STREAM | transaction::PUBLISH) | Answer::Refused => {
                 Progress::Failed(publish_rejected(command, &wire.config.key))
             }
-            _ => Progress::Stay(Dance::Stream(self)),
+            _ => Progress::Stay(PublishSequence::Stream(self)),
         }
     }
 
     fn created(self, wire: &mut Wire, stream_id: u32) -> Progress {
         let pipelined = self.pipelined;
-        let start = |transaction| Dance::Start(AwaitStart { stream_id, transaction, pipelined });
+        let start =
+            |transaction| PublishSequence::Start(AwaitStart { stream_id, transaction, pipelined });
         if !pipelined {
             wire.publish(transaction::PUBLISH, stream_id);
             return Progress::Next(start(transaction::PUBLISH));
@@ -179,6 +181,7 @@ impl AwaitStream {
         if stream_id == STREAM_ID_GUESS {
             return Progress::Next(start(transaction::PUBLISH));
         }
+        // Media that waits carries the guessed id; what is already on the wire the server ignores.
         wire.out.cancel_media();
         wire.publish(transaction::PUBLISH_AGAIN, stream_id);
         Progress::Moved(start(transaction::PUBLISH_AGAIN))
@@ -193,7 +196,7 @@ impl AwaitStart {
         answer: Answer,
         stream_id: u32,
     ) -> Progress {
-        // What is said about the stream that was only guessed no longer counts.
+        // Answers about the stream that was only guessed no longer count.
         let about_guess = self.stream_id != STREAM_ID_GUESS && stream_id == STREAM_ID_GUESS;
         match answer {
             Answer::Started if !about_guess => {
@@ -205,14 +208,14 @@ impl AwaitStart {
             Answer::Error(answered) if answered == self.transaction => {
                 Progress::Failed(publish_rejected(command, &wire.config.key))
             }
-            _ => Progress::Stay(Dance::Start(self)),
+            _ => Progress::Stay(PublishSequence::Start(self)),
         }
     }
 }
 
 impl Answer {
     fn of(command: &Command<'_>) -> Answer {
-        // Saturates, so that no nonsense number equals a transaction of ours.
+        // `as` saturates: a negative or absurd number equals no transaction of ours.
         let transaction = command.transaction as u32;
         match &*command.name {
             "_result" => Answer::Result(transaction),
