@@ -164,7 +164,7 @@ fn a_country_that_is_wished_for_is_set_and_nothing_else_is() {
         let (told, ended) = country_set_for(wish, true);
         assert!(!ended.status.success() && told.is_empty(), "{wish:?}: {told}");
         let said = String::from_utf8_lossy(&ended.stderr);
-        assert_eq!(said, "what is asked for is no country\n");
+        assert_eq!(said, "not a country code\n");
     }
 }
 

@@ -242,7 +242,7 @@ fn the_key_is_erased_from_the_stick_when_its_owner_wants_that() {
 fn the_key_stays_on_the_stick_otherwise_and_that_is_said() {
     let desk = accepted(good(""));
     assert_eq!(fs::read_to_string(desk.stick(FILE)).unwrap(), good(""));
-    assert!(desk.result().contains("still holds the stream key"), "{}", desk.result());
+    assert!(desk.result().contains("still contains the stream key"), "{}", desk.result());
 }
 
 #[test]
@@ -252,7 +252,7 @@ fn a_passphrase_and_a_pin_are_erased_like_a_key_or_their_stay_is_said() {
     let desk = Desk::new();
     desk.put(format!("version = 1\n{text}"));
     desk.import().ok();
-    assert!(desk.result().contains("still holds a passphrase or PIN"), "{}", desk.result());
+    assert!(desk.result().contains("still contains a passphrase or PIN"), "{}", desk.result());
     desk.put(format!("version = 1\nerase_key = true\n{text}"));
     desk.import().ok();
     let left = fs::read_to_string(desk.stick(FILE)).unwrap();
