@@ -52,6 +52,10 @@ pub mod panel;
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod console;
 
+// files of typed keys: a table of what exists, and every mistake with its place
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
+pub mod typed_toml;
+
 // settings: one versioned schema, merged from several sources
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod config;

@@ -1,12 +1,13 @@
 //! How far a word is from the one that was meant.
 //!
 //! Pure room. It promises that a letter left out, added or replaced and two neighbours swapped each
-//! count as one change. Which words there are, and how far is too far, is for who asks.
+//! count as one change. Which words there are is for the caller to say.
 //!
 //! ```
 //! use firstmile::spelling::changes;
 //! assert_eq!(changes("lvie", "live"), 1);
 //! assert_eq!(changes("bitrate", "bitrate_kbps"), 5);
+//! assert_eq!(firstmile::spelling::nearest("widht", ["width", "height"].into_iter()), Some("width"));
 //! ```
 
 /// The fewest changes from what was typed to a word that is known, in characters (optimal string
@@ -33,9 +34,40 @@ pub fn changes(typed: &str, known: &str) -> usize {
     last[known.len()]
 }
 
+/// The known key that `typed` most probably means: a few letters apart, or one begins the other.
+pub fn nearest(typed: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    let typed = typed.to_ascii_lowercase().replace('-', "_");
+    let scored = known.filter_map(|name| {
+        let distance = changes(&typed, name);
+        let related = typed.len() >= 3
+            && (name.starts_with(&typed) || typed.starts_with(name) || typed.ends_with(name));
+        (related || distance <= 1 + name.len() / 4).then_some((distance, name))
+    });
+    scored.min().map(|(_, name)| name)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::changes;
+    use super::{changes, nearest};
+
+    #[test]
+    fn a_key_that_is_nearly_right_is_recognised() {
+        const KEYS: [&str; 6] =
+            ["width", "height", "fps", "bitrate_kbps", "bitrate_max_kbps", "keyframe_interval_ms"];
+        for (typed, meant) in [
+            ("bitrate", Some("bitrate_kbps")),
+            ("bitrate-kbps", Some("bitrate_kbps")),
+            ("widht", Some("width")),
+            ("FPS", Some("fps")),
+            ("keyframe_interval", Some("keyframe_interval_ms")),
+            ("gop", None),
+        ] {
+            assert_eq!(nearest(typed, KEYS.into_iter()), meant, "{typed}");
+        }
+        let keys = || ["name", "url", "key"].into_iter();
+        assert_eq!(nearest("stream_key", keys()), Some("key"));
+        assert_eq!(nearest("q1w2-e3r4-t5y6", keys()), None);
+    }
 
     #[test]
     fn each_slip_of_the_finger_is_one_change() {

@@ -28,7 +28,6 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod error;
 mod network;
 mod parse;
 mod partial;
@@ -37,10 +36,10 @@ pub mod sealed;
 mod settings;
 mod stick;
 mod text;
+mod view;
 
-pub use error::{ConfigError, ConfigErrors, Problem};
 pub use network::{Addressing, Wifi, Wired};
-pub use parse::{parse, parse_bytes};
+pub use parse::{ConfigErrors, Problem, parse, parse_bytes};
 pub use partial::{Partial, SetError};
 pub use schema::{Applies, PathError, SettingPath};
 pub use settings::{Audio, Destination, NotReady, Overlay, Settings, Video, export, merge, render};

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use super::network::{Wifi, Wired};
-use super::partial::{Partial, PartialDestination};
-use super::schema::{self, Kind, Section, Value};
+use super::partial::Partial;
+use super::schema::{SettingPath, Value};
+use super::view::View;
+#[cfg(doc)]
 use crate::limits::DESTINATIONS_MAX;
 use crate::pace::Follow;
 use crate::rtmp::url::{Ingest, Scheme, ServerUrl, UrlError};
@@ -16,17 +18,17 @@ use crate::spki_pin::SpkiPin;
 pub struct Settings {
     /// What the box calls itself.
     pub name: String,
-    /// Go live with the slate picture when no camera is there.
+    /// Go live with the slate when there is no camera.
     pub start_without_camera: bool,
-    /// Go live with silence when no microphone is there.
+    /// Go live with silence when there is no microphone.
     pub start_without_microphone: bool,
-    /// The picture.
+    /// The video.
     pub video: Video,
-    /// The sound.
+    /// The audio.
     pub audio: Audio,
-    /// The picture that is shown in place of a lost camera; `None` for the drawn one.
+    /// The image that is shown in place of a lost camera; `None` for the drawn one.
     pub slate_picture: Option<PathBuf>,
-    /// What is laid over the picture.
+    /// What is drawn over the video.
     pub overlay: Overlay,
     /// The PIN of the serial console.
     pub console_pin: Option<ConsolePin>,
@@ -38,9 +40,11 @@ pub struct Settings {
     pub destinations: Vec<Destination>,
     /// Names of destinations beyond the bound, when several sources have more together.
     pub left_out: Vec<String>,
+    /// All of this but what is the default, as one source.
+    effective: Partial,
 }
 
-/// The picture; what is `None` is up to the board's profile.
+/// The video; what is `None` is up to the board's profile.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Video {
     /// Width in pixels, even.
@@ -51,13 +55,13 @@ pub struct Video {
     pub fps: Option<u32>,
     /// Highest bitrate, in kb/s.
     pub bitrate_kbps: Option<u32>,
-    /// Time from one key frame to the next, in milliseconds.
+    /// Time from one keyframe to the next, in milliseconds.
     pub keyframe_interval_ms: Option<u32>,
-    /// Whose path sets the bitrate.
+    /// The destination that controls adaptive bitrate.
     pub follow: Follow,
 }
 
-/// The sound; what is `None` is up to the board's profile.
+/// The audio; what is `None` is up to the board's profile.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Audio {
     /// Bitrate, in kb/s.
@@ -66,14 +70,14 @@ pub struct Audio {
     pub channels: Option<u32>,
 }
 
-/// What is laid over the picture; nothing by default.
+/// What is drawn over the video; nothing by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Overlay {
     /// The time of day.
     pub clock: bool,
-    /// Words.
+    /// A line of text.
     pub text: Option<String>,
-    /// A PNG picture.
+    /// A PNG image.
     pub logo: Option<PathBuf>,
 }
 
@@ -94,7 +98,7 @@ pub struct Destination {
     pub pinned_key: Option<SpkiPin>,
     /// Offer only the TLS that NIST SP 800-52r2 approves.
     pub strict_tls: bool,
-    /// Consent to plain RTMP.
+    /// Allow unencrypted RTMP.
     pub allow_plain: bool,
     /// Whether going live includes it.
     pub enabled: bool,
@@ -151,66 +155,6 @@ impl Destination {
         let key = self.key.as_ref().ok_or(NotReady::NoKey)?;
         Ok(Ingest::from_server_and_key(url.clone(), key.clone())?)
     }
-
-    fn from_partial(from: &PartialDestination) -> Destination {
-        let flag = |key| match from.get(key) {
-            Some(Value::Flag(flag)) => *flag,
-            _ => default_flag(Section::Destination, key),
-        };
-        let address = |key| match from.get(key) {
-            Some(Value::Address(url)) => Some(url.clone()),
-            _ => None,
-        };
-        Destination {
-            name: from.name().to_owned(),
-            url: address("url"),
-            backup_url: address("backup_url"),
-            key: match from.get("key") {
-                Some(Value::Key(key)) => Some(key.clone()),
-                _ => None,
-            },
-            ca_file: match from.get("ca_file") {
-                Some(Value::Path(path)) => Some(path.clone()),
-                _ => None,
-            },
-            pinned_key: match from.get("pinned_key") {
-                Some(Value::Pin(pin)) => Some(*pin),
-                _ => None,
-            },
-            strict_tls: flag("strict_tls"),
-            allow_plain: flag("allow_plain"),
-            enabled: flag("enabled"),
-        }
-    }
-
-    fn to_partial(&self) -> PartialDestination {
-        let mut partial = PartialDestination::new(self.name.clone());
-        let mut put = |key, value: Option<Value>| {
-            if let Some(value) = value {
-                partial.put(key, value);
-            }
-        };
-        put("url", self.url.clone().map(Value::Address));
-        put("backup_url", self.backup_url.clone().map(Value::Address));
-        put("key", self.key.clone().map(Value::Key));
-        put("ca_file", self.ca_file.clone().map(Value::Path));
-        put("pinned_key", self.pinned_key.map(Value::Pin));
-        put("strict_tls", other_than_default(Section::Destination, "strict_tls", self.strict_tls));
-        put(
-            "allow_plain",
-            other_than_default(Section::Destination, "allow_plain", self.allow_plain),
-        );
-        put("enabled", other_than_default(Section::Destination, "enabled", self.enabled));
-        partial
-    }
-}
-
-fn default_flag(section: Section, key: &str) -> bool {
-    schema::find(section, key).is_some_and(|s| s.default == "true")
-}
-
-fn other_than_default(section: Section, key: &str, flag: bool) -> Option<Value> {
-    (flag != default_flag(section, key)).then_some(Value::Flag(flag))
 }
 
 /// Puts sources together, the weakest first: integrator's file, store, stick or console. What none
@@ -218,159 +162,102 @@ fn other_than_default(section: Section, key: &str, flag: bool) -> Option<Value> 
 /// for one server (key, consent, authority) is not handed to another server that a later one names.
 pub fn merge(sources: &[Partial]) -> Settings {
     let mut all = Partial::default();
-    for source in sources {
-        all.overlay(source);
-    }
-    let flag = |section, key| match all.get(section, key) {
-        Some(Value::Flag(flag)) => *flag,
-        _ => default_flag(section, key),
-    };
-    let path = |section, key| match all.get(section, key) {
-        Some(Value::Path(path)) => Some(path.clone()),
-        _ => None,
-    };
-    let number = |section, key| match all.get(section, key) {
-        Some(Value::Number(number)) => Some(*number),
-        _ => None,
-    };
-    let (video, audio) = (|key| number(Section::Video, key), |key| number(Section::Audio, key));
-    let bound = all.destinations.len().min(DESTINATIONS_MAX);
-    let (destinations, left_out) = all.destinations.split_at(bound);
-    Settings {
-        name: match all.get(Section::Box, "name") {
-            Some(Value::Text(name)) => name.clone(),
-            _ => schema::find(Section::Box, "name").map(|s| s.default).unwrap_or_default().into(),
-        },
-        start_without_camera: flag(Section::Box, "start_without_camera"),
-        start_without_microphone: flag(Section::Box, "start_without_microphone"),
-        video: Video {
-            width: video("width"),
-            height: video("height"),
-            fps: video("fps"),
-            bitrate_kbps: video("bitrate_kbps"),
-            keyframe_interval_ms: video("keyframe_interval_ms"),
-            follow: match all.get(Section::Video, "follow") {
-                Some(Value::Text(name)) => Follow::named(name).unwrap_or_default(),
-                _ => Follow::default(),
-            },
-        },
-        audio: Audio { bitrate_kbps: audio("bitrate_kbps"), channels: audio("channels") },
-        slate_picture: path(Section::Slate, "picture"),
-        overlay: Overlay {
-            clock: flag(Section::Overlay, "clock"),
-            text: match all.get(Section::Overlay, "text") {
-                Some(Value::Text(text)) => Some(text.clone()),
-                _ => None,
-            },
-            logo: path(Section::Overlay, "logo"),
-        },
-        console_pin: match all.get(Section::Console, "pin") {
-            Some(Value::ConsolePin(pin)) => Some(pin.clone()),
-            _ => None,
-        },
-        wired: Wired::from_partial(&all),
-        wifi: Wifi::from_partial(&all),
-        destinations: destinations.iter().map(Destination::from_partial).collect(),
-        left_out: left_out.iter().map(|d| d.name().to_owned()).collect(),
-    }
+    sources.iter().for_each(|source| all.import(source));
+    let left_out = all.keep_what_holds();
+    Settings::new(all, left_out)
 }
 
 /// The file that says these settings, without the keys; they are in [`Settings::destinations`].
 pub fn render(settings: &Settings) -> String {
-    settings.to_partial().render()
+    settings.effective.render()
 }
 
 /// The file that says these settings, as it may be shown to anybody: without the keys, and with
 /// addresses that hold a secret left out and named.
 pub fn export(settings: &Settings) -> String {
-    let mut settings = settings.clone();
+    let mut open = settings.effective.clone();
     let mut left_out = String::new();
-    for destination in &mut settings.destinations {
-        for url in [&mut destination.url, &mut destination.backup_url] {
-            if let Some(url) = url.take_if(|url| *url.reveal() != url.to_string()) {
-                let name = &destination.name;
+    for Destination { name, url, backup_url, .. } in &settings.destinations {
+        for (key, url) in [("url", url), ("backup_url", backup_url)] {
+            if let Some(url) = url.as_ref().filter(|url| *url.reveal() != url.to_string()) {
+                // The name of a setting is known.
+                let _ = open.unset(&format!("destination.{name}.{key}"));
                 left_out.push_str(&format!(
                     "\n# An address of {name} holds a secret and must be written again: {url}\n"
                 ));
             }
         }
     }
-    render(&settings) + &left_out
+    open.render() + &left_out
 }
 
 impl Settings {
+    /// The one place where settings get their types.
+    fn new(effective: Partial, left_out: Vec<String>) -> Settings {
+        let of = View { effective: &effective, destination: None };
+        Settings {
+            name: of.get("box.name").unwrap_or_default(),
+            start_without_camera: of.flag("box.start_without_camera"),
+            start_without_microphone: of.flag("box.start_without_microphone"),
+            video: Video {
+                width: of.get("video.width"),
+                height: of.get("video.height"),
+                fps: of.get("video.fps"),
+                bitrate_kbps: of.get("video.bitrate_kbps"),
+                keyframe_interval_ms: of.get("video.keyframe_interval_ms"),
+                follow: of.get("video.follow").unwrap_or_default(),
+            },
+            audio: Audio {
+                bitrate_kbps: of.get("audio.bitrate_kbps"),
+                channels: of.get("audio.channels"),
+            },
+            slate_picture: of.get("slate.picture"),
+            overlay: Overlay {
+                clock: of.flag("overlay.clock"),
+                text: of.get("overlay.text"),
+                logo: of.get("overlay.logo"),
+            },
+            console_pin: of.get("console.pin"),
+            wired: Wired::new(of),
+            wifi: Wifi::new(of),
+            destinations: effective
+                .destinations()
+                .iter()
+                .map(|name| {
+                    let of = View { effective: &effective, destination: Some(name) };
+                    Destination {
+                        name: name.clone(),
+                        url: of.get("destination.url"),
+                        backup_url: of.get("destination.backup_url"),
+                        key: of.get("destination.key"),
+                        ca_file: of.get("destination.ca_file"),
+                        pinned_key: of.get("destination.pinned_key"),
+                        strict_tls: of.flag("destination.strict_tls"),
+                        allow_plain: of.flag("destination.allow_plain"),
+                        enabled: of.flag("destination.enabled"),
+                    }
+                })
+                .collect(),
+            left_out,
+            effective,
+        }
+    }
+
     /// The settings that differ from their defaults, as one source.
     pub fn to_partial(&self) -> Partial {
-        let mut partial = Partial::default();
-        let mut put = |section, key, value: Option<Value>| {
-            if let Some(value) = value {
-                partial.put(section, key, value);
-            }
-        };
-        let Settings { start_without_camera, start_without_microphone, video, audio, .. } = self;
-        let overlay = &self.overlay;
-        let named = schema::find(Section::Box, "name").is_none_or(|s| s.default != self.name);
-        put(Section::Box, "name", named.then(|| Value::Text(self.name.clone())));
-        for (section, key, flag) in [
-            (Section::Box, "start_without_camera", *start_without_camera),
-            (Section::Box, "start_without_microphone", *start_without_microphone),
-            (Section::Overlay, "clock", overlay.clock),
-        ] {
-            put(section, key, other_than_default(section, key, flag));
-        }
-        for (key, number) in [
-            ("width", video.width),
-            ("height", video.height),
-            ("fps", video.fps),
-            ("bitrate_kbps", video.bitrate_kbps),
-            ("keyframe_interval_ms", video.keyframe_interval_ms),
-        ] {
-            put(Section::Video, key, number.map(Value::Number));
-        }
-        let follows = (video.follow != Follow::default()).then(|| video.follow.name().to_owned());
-        put(Section::Video, "follow", follows.map(Value::Text));
-        put(Section::Audio, "bitrate_kbps", audio.bitrate_kbps.map(Value::Number));
-        put(Section::Audio, "channels", audio.channels.map(Value::Number));
-        put(Section::Slate, "picture", self.slate_picture.clone().map(Value::Path));
-        put(Section::Overlay, "text", overlay.text.clone().map(Value::Text));
-        put(Section::Overlay, "logo", overlay.logo.clone().map(Value::Path));
-        put(Section::Console, "pin", self.console_pin.clone().map(Value::ConsolePin));
-        let (wired, wifi) = (&self.wired, &self.wifi);
-        for (section, interface, addressing) in [
-            (Section::Network, &wired.interface, &wired.addressing),
-            (Section::Wifi, &wifi.interface, &wifi.addressing),
-        ] {
-            put(section, "interface", interface.clone().map(Value::Text));
-            addressing.values().into_iter().for_each(|(key, value)| put(section, key, value));
-        }
-        put(Section::Wifi, "ssid", wifi.ssid.clone().map(Value::Text));
-        put(Section::Wifi, "passphrase", wifi.passphrase.clone().map(Value::Passphrase));
-        put(Section::Wifi, "country", wifi.country.clone().map(Value::Text));
-        put(Section::Wifi, "hidden", wifi.hidden.then_some(Value::Flag(true)));
-        partial.destinations = self.destinations.iter().map(Destination::to_partial).collect();
-        partial
+        self.effective.clone()
     }
 
     /// Every setting by its console name with the value that holds, for `show`: keys and whatever
     /// is secret in an address are dots.
     pub fn shown(&self) -> Vec<(String, String)> {
-        let partial = self.to_partial();
-        let shown = |value: Option<&Value>, default: &str| {
-            value.map_or_else(|| default.to_owned(), Value::to_string)
-        };
-        let mut lines = Vec::new();
-        for setting in schema::SETTINGS.iter().filter(|s| s.section != Section::Destination) {
-            let value = partial.get(setting.section, setting.key);
-            lines.push((setting.name(), shown(value, setting.default)));
-        }
-        for destination in &partial.destinations {
-            for setting in schema::of_section(Section::Destination) {
-                if setting.kind != Kind::Name {
-                    let name = format!("destination.{}.{}", destination.name(), setting.key);
-                    lines.push((name, shown(destination.get(setting.key), setting.default)));
-                }
-            }
-        }
-        lines
+        let names = self.effective.destinations().iter().map(|name| Some(name.as_str()));
+        let all = std::iter::once(None).chain(names).flat_map(|destination| {
+            self.effective.of(destination).map(move |(setting, value)| {
+                let shown = value.map_or_else(|| setting.fallback.to_string(), Value::to_string);
+                (SettingPath::of(destination, setting).to_string(), shown)
+            })
+        });
+        all.collect()
     }
 }

@@ -4,8 +4,7 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use super::error::ConfigErrors;
-use super::parse::{decoded, read};
+use super::parse::{ConfigErrors, decoded, read_stick};
 use super::partial::Partial;
 use super::text::Encoding;
 
@@ -26,7 +25,7 @@ impl Stick {
     /// As [`parse_bytes`](super::parse_bytes).
     pub fn parse(file: &str, bytes: &[u8]) -> Result<Stick, ConfigErrors> {
         let (text, encoding) = decoded(file, bytes)?;
-        let stick = read(file, &text, true)?;
+        let stick = read_stick(file, &text)?;
         let erased = stick.erase_key.then(|| encoding.encode(&blank(&text, &stick.keys, encoding)));
         Ok(Stick { partial: stick.partial, erased })
     }

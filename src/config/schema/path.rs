@@ -1,9 +1,14 @@
 //! The name of a setting as it is typed: `video.fps`, `destination.NAME.url`.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Kind, Section, Setting, ValueError, find, nearest, of_section};
+use super::{DESTINATION, Form, Kind, SETTINGS, Setting, ValueError};
+use crate::typed_toml::Table;
+
+/// Without the keys that say something about a file.
+const SETTINGS_ONLY: Table<Form> = Table { groups: &[SETTINGS], lists: &[] };
 
 /// One setting of the box, or of one destination.
 #[derive(Debug, Clone)]
@@ -27,6 +32,14 @@ pub enum PathError {
 }
 
 impl SettingPath {
+    /// A setting of the box, or of a destination whose name is one.
+    pub(in crate::config) fn of(
+        destination: Option<&str>,
+        setting: &'static Setting,
+    ) -> SettingPath {
+        SettingPath { setting, destination: destination.map(str::to_owned) }
+    }
+
     /// The setting.
     pub fn setting(&self) -> &'static Setting {
         self.setting
@@ -40,19 +53,30 @@ impl SettingPath {
 
 impl PartialEq for SettingPath {
     fn eq(&self, other: &SettingPath) -> bool {
-        let place = |path: &SettingPath| (path.setting.section, path.setting.key);
-        place(self) == place(other) && self.destination == other.destination
+        self.cmp(other).is_eq()
     }
 }
 
 impl Eq for SettingPath {}
 
+impl PartialOrd for SettingPath {
+    fn partial_cmp(&self, other: &SettingPath) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for SettingPath {
+    fn cmp(&self, other: &SettingPath) -> Ordering {
+        let (ours, theirs) = (self.setting.name, other.setting.name);
+        self.destination.cmp(&other.destination).then_with(|| ours.cmp(theirs))
+    }
+}
+
 impl fmt::Display for SettingPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Setting { section, key, .. } = self.setting;
         match &self.destination {
-            Some(destination) => write!(f, "{}.{destination}.{key}", section.name()),
-            None => write!(f, "{}.{key}", section.name()),
+            Some(destination) => write!(f, "{DESTINATION}.{destination}.{}", self.setting.key()),
+            None => f.write_str(self.setting.name),
         }
     }
 }
@@ -61,26 +85,31 @@ impl FromStr for SettingPath {
     type Err = PathError;
 
     fn from_str(text: &str) -> Result<SettingPath, PathError> {
-        let (typed, rest) = text.split_once('.').unwrap_or((text, ""));
-        let Some(section) = Section::ALL.into_iter().find(|s| s.name() == typed) else {
-            let section = nearest(typed, Section::ALL.map(Section::name).into_iter());
-            return Err(PathError::Unknown { nearest: section.map(str::to_owned) });
-        };
+        let (section, rest) = text.split_once('.').unwrap_or((text, ""));
         let (destination, key) = match rest.split_once('.') {
-            Some((name, key)) if section == Section::Destination => (Some(name.to_owned()), key),
-            None if section == Section::Destination => (Some(rest.to_owned()), ""),
-            _ => (None, rest),
+            _ if section != DESTINATION => (None, rest),
+            Some((name, key)) => (Some(name), key),
+            None => (Some(rest), ""),
         };
+        if section.is_empty() || !SETTINGS_ONLY.is_section(section) {
+            let nearest = SETTINGS_ONLY.nearest(section, "");
+            // The whole name, where the rest of it is right.
+            let whole = nearest.map(|section| format!("{section}.{rest}"));
+            let whole = whole.filter(|whole| SETTINGS_ONLY.find(whole).is_some());
+            let nearest = whole.or_else(|| nearest.map(str::to_owned));
+            return Err(PathError::Unknown { nearest });
+        }
         // The name of a destination is no setting of it: it is how its settings are found.
-        let Some(setting) = find(section, key).filter(|s| s.kind != Kind::Name) else {
-            let key = nearest(key, of_section(section).map(|s| s.key));
+        let setting = SETTINGS_ONLY.find(&format!("{section}.{key}"));
+        let Some(setting) = setting.filter(|s| s.kind != Kind::Text(Form::Name)) else {
             let named = if destination.is_some() { ".NAME" } else { "" };
-            let nearest = key.map(|key| format!("{}{named}.{key}", section.name()));
+            let nearest = SETTINGS_ONLY.nearest(key, section);
+            let nearest = nearest.map(|key| format!("{section}{named}.{key}"));
             return Err(PathError::Unknown { nearest });
         };
-        if let Some(name) = &destination {
-            Kind::Name.read(name).map_err(PathError::DestinationName)?;
+        if let Some(name) = destination {
+            Kind::Text(Form::Name).read(name).map_err(PathError::DestinationName)?;
         }
-        Ok(SettingPath { setting, destination })
+        Ok(SettingPath::of(destination, setting))
     }
 }

@@ -5,7 +5,7 @@ use tokio::task::spawn_blocking;
 use crate::appliance::Event;
 use crate::clock::Clock;
 use crate::config;
-use crate::config::schema::{self, Applies, Kind, Setting, SettingPath};
+use crate::config::schema::{Applies, Form, Kind, Setting, SettingPath, Text, Value};
 use crate::console::{ClientId, MACHINE_VERSION, Reply, ReplyMode, Service, Typed};
 use crate::device::network;
 use crate::run::Input;
@@ -140,9 +140,9 @@ impl Runner {
 
     /// Hands a secret to the keeper, and says what can be said about it.
     pub(super) fn put_secret(&mut self, from: ClientId, setting: &str, value: Typed) {
-        let kind = setting_called(setting).map_or(Kind::Key, |setting| setting.kind);
+        let kind = setting_called(setting).map_or(Kind::Text(Form::Key), |setting| setting.kind);
         let refused = match kind.read(&value.0) {
-            Ok(schema::Value::Key(key)) => {
+            Ok(Value::Text(Text::Key(key))) => {
                 let tag = self.tag(&key);
                 self.keep_set(from, setting, value, format!("{setting} is set: {tag}"))
             }
@@ -185,7 +185,7 @@ impl Runner {
     fn tagged(&self, name: &str, kind: Option<Kind>) -> Option<String> {
         let destination = name.strip_prefix("destination.")?.strip_suffix(".key")?;
         let set = self.settings.destinations.iter().find(|d| d.name == destination)?;
-        let key = set.key.as_ref().filter(|_| kind == Some(Kind::Key))?;
+        let key = set.key.as_ref().filter(|_| kind == Some(Kind::Text(Form::Key)))?;
         Some(format!("set, {}", self.tag(key)))
     }
 

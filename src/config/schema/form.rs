@@ -1,0 +1,300 @@
+//! The forms that the texts of settings have, and what they are read into.
+
+use core::net::IpAddr;
+use std::fmt;
+use std::path::PathBuf;
+
+use zeroize::Zeroizing;
+
+use super::{Value, ValueError};
+use crate::limits::{
+    DNS_SERVERS_MAX, KEY_BYTES_MAX, NAME_BYTES_MAX, PATH_BYTES_MAX, PIN_DIGITS_MAX, PIN_DIGITS_MIN,
+    URL_BYTES_MAX,
+};
+use crate::pace::Follow;
+use crate::rtmp::url::ServerUrl;
+use crate::secret::{ConsolePin, Passphrase, StreamKey};
+use crate::spki_pin::SpkiPin;
+use crate::typed_toml;
+
+/// The longest name that Linux gives an interface (`IFNAMSIZ` less its end).
+const INTERFACE_BYTES_MAX: usize = 15;
+/// The longest name of a wireless network (IEEE 802.11-2020 section 9.4.2.2).
+const SSID_BYTES_MAX: usize = 32;
+/// In place of an address.
+pub(in crate::config) const DHCP: &str = "dhcp";
+
+/// What a text may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A line of text for people.
+    Label,
+    /// The name of a destination, as it is typed at the console.
+    Name,
+    /// The address of a server, without the key.
+    Address,
+    /// A stream key: taken, never shown.
+    Key,
+    /// A path of a file on the box.
+    Path,
+    /// The pin of a server's key.
+    Pin,
+    /// The PIN of the serial console: taken, kept as a hash, never shown.
+    ConsolePin,
+    /// A network interface.
+    Interface,
+    /// The box's own address with its prefix, or `dhcp`.
+    OwnAddress,
+    /// The address of a gateway.
+    Gateway,
+    /// Addresses of name servers.
+    DnsServers,
+    /// The name of a wireless network.
+    Ssid,
+    /// The passphrase of a wireless network: taken, never shown.
+    Passphrase,
+    /// A country.
+    Country,
+}
+
+/// A text that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Text {
+    /// A word or a line.
+    Line(String),
+    /// Of [`Form::Address`].
+    Address(ServerUrl),
+    /// Of [`Form::Key`].
+    Key(StreamKey),
+    /// Of [`Form::Path`].
+    Path(PathBuf),
+    /// Of [`Form::Pin`].
+    Pin(SpkiPin),
+    /// Of [`Form::ConsolePin`].
+    ConsolePin(ConsolePin),
+    /// Of [`Form::Passphrase`].
+    Passphrase(Passphrase),
+}
+
+impl fmt::Display for Form {
+    /// What is allowed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Form::Label => write!(f, "a text of 1 to {NAME_BYTES_MAX} bytes in one line"),
+            Form::Name => {
+                write!(f, "a name of 1 to {NAME_BYTES_MAX} letters a to z, digits, - and _")
+            }
+            Form::Address => {
+                write!(f, "an address such as rtmps://host/app, at most {URL_BYTES_MAX} bytes")
+            }
+            Form::Key => write!(f, "a stream key of at most {KEY_BYTES_MAX} bytes"),
+            Form::Path => write!(f, "a path of at most {PATH_BYTES_MAX} bytes"),
+            Form::Pin => f.write_str("sha256// and the base64 of a key's hash, as check prints it"),
+            Form::ConsolePin => write!(f, "{PIN_DIGITS_MIN} to {PIN_DIGITS_MAX} digits"),
+            Form::Interface => {
+                write!(f, "an interface such as eth0, at most {INTERFACE_BYTES_MAX} characters")
+            }
+            Form::OwnAddress => f.write_str("dhcp, or an address with its prefix: 192.0.2.7/24"),
+            Form::Gateway => f.write_str("an address such as 192.0.2.1"),
+            Form::DnsServers => {
+                write!(f, "1 to {DNS_SERVERS_MAX} addresses with commas between them")
+            }
+            Form::Ssid => write!(f, "a network's name of 1 to {SSID_BYTES_MAX} bytes"),
+            Form::Passphrase => f.write_str("8 to 63 characters, or 64 hexadecimal digits"),
+            Form::Country => f.write_str("two capital letters such as DE"),
+        }
+    }
+}
+
+impl typed_toml::Form for Form {
+    type Text = Text;
+
+    fn read(self, text: &str) -> Result<Text, ValueError> {
+        fn parsed<T, E: fmt::Display>(
+            parsed: Result<T, E>,
+            text: fn(T) -> Text,
+        ) -> Result<Text, ValueError> {
+            parsed.map(text).map_err(ValueError::unusable)
+        }
+        match self {
+            Form::Address => parsed(ServerUrl::parse(text), Text::Address),
+            Form::Key => parsed(StreamKey::parse(text), Text::Key),
+            Form::Pin => parsed(text.parse(), Text::Pin),
+            Form::ConsolePin => parsed(ConsolePin::parse(text), Text::ConsolePin),
+            Form::Passphrase => parsed(Passphrase::parse(text), Text::Passphrase),
+            _ if !self.admits(text) => Err(ValueError::must_be(self)),
+            Form::Path => Ok(Text::Path(PathBuf::from(text))),
+            _ => Ok(Text::Line(text.to_owned())),
+        }
+    }
+
+    fn is_secret(self) -> bool {
+        matches!(self, Form::Key | Form::ConsolePin | Form::Passphrase)
+    }
+}
+
+impl Form {
+    /// Whether a text of a form without a type of its own is one.
+    fn admits(self, text: &str) -> bool {
+        let is_line = |bytes_max| {
+            (1..=bytes_max).contains(&text.len()) && !text.chars().any(char::is_control)
+        };
+        let all = |allowed: fn(u8) -> bool| text.bytes().all(allowed);
+        match self {
+            Form::Label => is_line(NAME_BYTES_MAX) && text.trim() == text,
+            Form::Name => {
+                let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+                is_line(NAME_BYTES_MAX) && all(allowed)
+            }
+            Form::Interface => {
+                let allowed =
+                    |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'@');
+                // Neither an option of a program nor a path.
+                is_line(INTERFACE_BYTES_MAX) && all(allowed) && !text.starts_with(['.', '-'])
+            }
+            Form::OwnAddress => text == DHCP || is_host_with_prefix(text),
+            Form::Gateway => host(text).is_some(),
+            Form::DnsServers => {
+                let servers = dns_servers(text);
+                (1..=DNS_SERVERS_MAX).contains(&servers.len())
+                    && servers.iter().all(|server| host(server).is_some())
+            }
+            Form::Ssid => is_line(SSID_BYTES_MAX),
+            Form::Country => text.len() == 2 && all(|b| b.is_ascii_uppercase()),
+            Form::Path => is_line(PATH_BYTES_MAX),
+            Form::Address | Form::Key | Form::Pin | Form::ConsolePin | Form::Passphrase => false,
+        }
+    }
+}
+
+/// An address that a host may have.
+fn host(text: &str) -> Option<IpAddr> {
+    let address: IpAddr = text.parse().ok()?;
+    let is_none = address.is_unspecified() || address.is_multicast() || address.is_loopback();
+    (!is_none).then_some(address)
+}
+
+fn is_host_with_prefix(text: &str) -> bool {
+    let Some((address, prefix)) = text.split_once('/') else { return false };
+    let longest = host(address).map(|address| if address.is_ipv4() { 32 } else { 128 });
+    let prefix: Option<u8> = prefix.parse().ok();
+    longest.zip(prefix).is_some_and(|(longest, prefix)| (1..=longest).contains(&prefix))
+}
+
+/// The addresses of a list.
+pub(in crate::config) fn dns_servers(text: &str) -> Vec<&str> {
+    text.split([',', ' ']).filter(|server| !server.is_empty()).collect()
+}
+
+impl Text {
+    /// As a file holds it; `None` for a PIN that was not hashed.
+    pub(in crate::config) fn stored(&self) -> Option<Zeroizing<String>> {
+        Some(Zeroizing::new(match self {
+            Text::Line(line) => line.clone(),
+            Text::Address(address) => address.reveal().to_string(),
+            Text::Key(key) => key.reveal().to_owned(),
+            Text::Path(path) => path.to_string_lossy().into_owned(),
+            Text::Pin(pin) => pin.to_string(),
+            Text::ConsolePin(pin) => pin.stored()?,
+            Text::Passphrase(passphrase) => passphrase.reveal().to_owned(),
+        }))
+    }
+}
+
+impl fmt::Display for Text {
+    /// As people may see it: keys and whatever is secret in an address are dots.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Text::Line(line) => line.fmt(f),
+            Text::Address(address) => address.fmt(f),
+            Text::Key(key) => key.fmt(f),
+            Text::Path(path) => path.display().fmt(f),
+            Text::Pin(pin) => pin.fmt(f),
+            Text::ConsolePin(pin) => pin.fmt(f),
+            Text::Passphrase(passphrase) => passphrase.fmt(f),
+        }
+    }
+}
+
+/// The types that settings have in the other rooms, each of one kind or form.
+macro_rules! typed {
+    ($($of:pat => $typed:expr, $type:ty;)*) => {$(
+        impl TryFrom<Value> for $type {
+            type Error = ();
+
+            fn try_from(value: Value) -> Result<$type, ()> {
+                match value {
+                    $of => $typed,
+                    _ => Err(()),
+                }
+            }
+        }
+    )*};
+}
+
+typed! {
+    Value::Flag(flag) => Ok(flag), bool;
+    Value::Number(number) => Ok(number), u32;
+    Value::Word(word) => Follow::named(word).ok_or(()), Follow;
+    Value::Text(Text::Line(line)) => Ok(line), String;
+    Value::Text(Text::Address(address)) => Ok(address), ServerUrl;
+    Value::Text(Text::Key(key)) => Ok(key), StreamKey;
+    Value::Text(Text::Path(path)) => Ok(path), PathBuf;
+    Value::Text(Text::Pin(pin)) => Ok(pin), SpkiPin;
+    Value::Text(Text::ConsolePin(pin)) => Ok(pin), ConsolePin;
+    Value::Text(Text::Passphrase(passphrase)) => Ok(passphrase), Passphrase;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Form;
+    use crate::typed_toml::Form as _;
+
+    #[track_caller]
+    fn check(form: Form, good: &[&str], bad: &[&str]) {
+        for text in good {
+            assert!(form.read(text).is_ok(), "{text:?}");
+        }
+        for text in bad {
+            assert!(form.read(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_of_a_host_has_its_prefix() {
+        let good = ["dhcp", "192.0.2.7/24", "10.0.0.1/8", "2001:db8::7/64", "fd00::1/128"];
+        let bad = [
+            "",
+            "DHCP",
+            "192.0.2.7",
+            "192.0.2.7/33",
+            "192.0.2.7/0",
+            "0.0.0.0/8",
+            "127.0.0.1/8",
+            "224.0.0.1/4",
+            "2001:db8::7/129",
+            "host/24",
+            "192.0.2.7/24/1",
+            "192.0.2.7/-1",
+        ];
+        check(Form::OwnAddress, &good, &bad);
+    }
+
+    #[test]
+    fn name_servers_are_a_short_list() {
+        let good = ["192.0.2.1", "192.0.2.1, 9.9.9.9", "192.0.2.1 2001:db8::1"];
+        check(
+            Form::DnsServers,
+            &good,
+            &["", ",", "dns.example", "1.1.1.1,2.2.2.2,3.3.3.3,4.4.4.4"],
+        );
+    }
+
+    #[test]
+    fn names_are_bounded_and_cannot_be_taken_for_an_option() {
+        let bad = ["", "-x", "a/b", "wlan0 up", "0123456789abcdef", "..", "wlan0\n"];
+        check(Form::Interface, &["wlan0", "enx00e04c680001"], &bad);
+        check(Form::Ssid, &["Café 2.4 GHz"], &["", &"x".repeat(33)]);
+        check(Form::Country, &["DE"], &["de", "GER"]);
+    }
+}

@@ -1,0 +1,213 @@
+//! What a value may be, and how it is read.
+
+use std::fmt;
+
+use toml::de::DeValue;
+
+/// The forms that the texts of a table may have. It is displayed as what is allowed.
+pub trait Form: Copy + Eq + fmt::Debug + fmt::Display + 'static {
+    /// What a text is read into.
+    type Text: Clone + Eq + fmt::Debug;
+
+    /// Reads a text.
+    ///
+    /// # Errors
+    /// [`ValueError`]; it never quotes the text, which may be a secret in the wrong place.
+    fn read(self, text: &str) -> Result<Self::Text, ValueError>;
+
+    /// Whether such a text is stored separately and never shown.
+    fn is_secret(self) -> bool {
+        false
+    }
+}
+
+/// What the value of a key is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind<F> {
+    /// `true` or `false`.
+    Flag,
+    /// A whole number.
+    Number {
+        /// The smallest that is allowed.
+        min: u32,
+        /// The largest that is allowed.
+        max: u32,
+        /// It must be a multiple of this.
+        step: u32,
+        /// What is counted; may be empty.
+        unit: &'static str,
+    },
+    /// A list of whole numbers.
+    Numbers {
+        /// The smallest that is allowed.
+        min: u32,
+        /// The largest that is allowed.
+        max: u32,
+    },
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// One text.
+    Text(F),
+    /// A list of texts.
+    Texts(F),
+    /// A list of texts, or one of them alone.
+    TextOrTexts(F),
+}
+
+/// A value of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value<T> {
+    /// Of [`Kind::Flag`].
+    Flag(bool),
+    /// Of [`Kind::Number`].
+    Number(u32),
+    /// Of [`Kind::Numbers`].
+    Numbers(Vec<u32>),
+    /// Of [`Kind::Choice`].
+    Word(&'static str),
+    /// Of [`Kind::Text`].
+    Text(T),
+    /// Of [`Kind::Texts`] and [`Kind::TextOrTexts`].
+    Texts(Vec<T>),
+}
+
+/// Why a value is not allowed. Texts are never quoted: they may be a key in the wrong place.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ValueError {
+    /// it must be of another kind
+    #[error("must be {0}")]
+    MustBe(String),
+    /// it is out of range
+    #[error("is {given}, must be {allowed}")]
+    OutOfRange {
+        /// What was given.
+        given: i64,
+        /// What is allowed.
+        allowed: String,
+    },
+    /// its form is right, but it cannot be used
+    #[error("{0}")]
+    Unusable(String),
+}
+
+impl ValueError {
+    /// It must be something else: `allowed` says what.
+    pub fn must_be(allowed: impl fmt::Display) -> ValueError {
+        ValueError::MustBe(allowed.to_string())
+    }
+
+    /// It cannot be used.
+    pub fn unusable(why: impl fmt::Display) -> ValueError {
+        ValueError::Unusable(why.to_string())
+    }
+}
+
+impl<F: fmt::Display> fmt::Display for Kind<F> {
+    /// What is allowed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Kind::Flag => f.write_str("true or false"),
+            Kind::Number { min, max, step, unit } => {
+                let even = if *step == 2 { "an even" } else { "a whole" };
+                write!(f, "{even} number from {min} to {max}")?;
+                if unit.is_empty() { Ok(()) } else { write!(f, " ({unit})") }
+            }
+            Kind::Numbers { min, max } => {
+                write!(f, "a list of whole numbers from {min} to {max}")
+            }
+            Kind::Choice(words) => f.write_str(&words.join(", ")),
+            Kind::Text(form) => form.fmt(f),
+            Kind::Texts(form) => write!(f, "a list, each {form}"),
+            Kind::TextOrTexts(form) => write!(f, "{form}, or a list of them"),
+        }
+    }
+}
+
+impl<T: fmt::Display> fmt::Display for Value<T> {
+    /// As people may see it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fn join<T: fmt::Display>(all: &[T]) -> String {
+            all.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
+        }
+        match self {
+            Value::Flag(flag) => flag.fmt(f),
+            Value::Number(number) => number.fmt(f),
+            Value::Numbers(numbers) => f.write_str(&join(numbers)),
+            Value::Word(word) => f.write_str(word),
+            Value::Text(text) => text.fmt(f),
+            Value::Texts(texts) => f.write_str(&join(texts)),
+        }
+    }
+}
+
+impl<F: Form> Kind<F> {
+    /// Whether its values are stored separately and never shown.
+    pub fn is_secret(self) -> bool {
+        match self {
+            Kind::Text(form) | Kind::Texts(form) | Kind::TextOrTexts(form) => form.is_secret(),
+            Kind::Flag | Kind::Number { .. } | Kind::Numbers { .. } | Kind::Choice(_) => false,
+        }
+    }
+
+    /// Reads a value as it is typed at a console; a list is typed in a file only.
+    ///
+    /// # Errors
+    /// [`ValueError`] says what is allowed.
+    pub fn read(self, text: &str) -> Result<Value<F::Text>, ValueError> {
+        match (self, text) {
+            (Kind::Flag, "true") => Ok(Value::Flag(true)),
+            (Kind::Flag, "false") => Ok(Value::Flag(false)),
+            (Kind::Number { min, max, step, .. }, _) => {
+                let given = text.parse().map_err(|_| ValueError::must_be(self))?;
+                self.in_range(given, min, max, step).map(Value::Number)
+            }
+            (Kind::Choice(words), _) => {
+                let word = words.iter().find(|word| **word == text);
+                word.map(|word| Value::Word(word)).ok_or_else(|| ValueError::must_be(self))
+            }
+            (Kind::Text(form), _) => form.read(text).map(Value::Text),
+            (Kind::TextOrTexts(form), _) => Ok(Value::Texts(vec![form.read(text)?])),
+            (Kind::Flag | Kind::Texts(_) | Kind::Numbers { .. }, _) => {
+                Err(ValueError::must_be(self))
+            }
+        }
+    }
+
+    /// Reads a value of a file.
+    pub(super) fn read_toml(self, value: &DeValue<'_>) -> Result<Value<F::Text>, ValueError> {
+        match (self, value) {
+            (Kind::Flag, DeValue::Boolean(flag)) => Ok(Value::Flag(*flag)),
+            (Kind::Number { min, max, step, .. }, DeValue::Integer(_)) => {
+                self.in_range(self.integer(value)?, min, max, step).map(Value::Number)
+            }
+            (Kind::Numbers { min, max }, DeValue::Array(items)) => {
+                let number = |item: &DeValue<'_>| self.in_range(self.integer(item)?, min, max, 1);
+                let numbers = items.iter().map(|item| number(item.get_ref()));
+                Ok(Value::Numbers(numbers.collect::<Result<_, _>>()?))
+            }
+            (Kind::Texts(form) | Kind::TextOrTexts(form), DeValue::Array(items)) => {
+                let text = |item: &DeValue<'_>| match item {
+                    DeValue::String(text) => form.read(text),
+                    _ => Err(ValueError::must_be(self)),
+                };
+                let texts = items.iter().map(|item| text(item.get_ref()));
+                Ok(Value::Texts(texts.collect::<Result<_, _>>()?))
+            }
+            (Kind::Choice(_) | Kind::Text(_) | Kind::TextOrTexts(_), DeValue::String(text)) => {
+                self.read(text)
+            }
+            _ => Err(ValueError::must_be(self)),
+        }
+    }
+
+    fn integer(self, value: &DeValue<'_>) -> Result<i64, ValueError> {
+        let DeValue::Integer(number) = value else { return Err(ValueError::must_be(self)) };
+        i64::from_str_radix(number.as_str(), number.radix()).map_err(|_| ValueError::must_be(self))
+    }
+
+    fn in_range(self, given: i64, min: u32, max: u32, step: u32) -> Result<u32, ValueError> {
+        let number = u32::try_from(given).ok();
+        let allowed = number.filter(|n| (min..=max).contains(n) && n.is_multiple_of(step));
+        allowed.ok_or_else(|| ValueError::OutOfRange { given, allowed: self.to_string() })
+    }
+}

@@ -1,0 +1,207 @@
+//! From the text of a file to typed values, with every mistake of the file at once.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use toml::Spanned;
+use toml::de::{DeArray, DeString, DeTable, DeValue};
+
+use super::{Entry, Form, Mistake, Place, Problem, Table, Value};
+use crate::limits::SETTINGS_BYTES_MAX;
+
+/// A file that was read: what it says, and what is wrong with it.
+#[derive(Debug)]
+pub struct Document<F: Form> {
+    /// The file, as the caller named it.
+    pub file: Arc<str>,
+    /// The known keys of the file.
+    pub found: Vec<Found<F>>,
+    /// The tables of lists, in the order of the file.
+    pub items: Vec<ListItem>,
+    /// What is wrong so far.
+    pub mistakes: Vec<Mistake>,
+    /// Where its tables begin, by their names.
+    pub sections: BTreeMap<String, Place>,
+    /// Some of it is not TOML: what seems to be missing may stand there.
+    pub is_broken: bool,
+}
+
+/// A known key in a file.
+#[derive(Debug, Clone)]
+pub struct Found<F: Form> {
+    /// The key.
+    pub entry: &'static Entry<F>,
+    /// In which table of a list it stands.
+    pub item: Option<usize>,
+    /// Its value; `None` where the value is a mistake, which is reported already.
+    pub value: Option<Value<F::Text>>,
+    /// Where the value stands.
+    pub place: Place,
+    /// Where the value stands in the text, in bytes.
+    pub span: Range<usize>,
+}
+
+/// One table of a list.
+#[derive(Debug, Clone)]
+pub struct ListItem {
+    /// Which list.
+    pub list: &'static str,
+    /// Where it begins.
+    pub place: Place,
+}
+
+impl<F: Form> Document<F> {
+    /// What the file says about this key outside of lists.
+    pub fn get(&self, name: &str) -> Option<&Found<F>> {
+        self.found.iter().find(|found| found.item.is_none() && found.entry.name == name)
+    }
+
+    /// Reports a mistake that the table cannot know.
+    pub fn report(&mut self, place: Place, key: &str, problem: Problem) {
+        self.mistakes.push(Mistake { place, key: key.to_owned(), problem });
+    }
+
+    /// Reports something that is missing, which a broken file cannot show.
+    pub fn report_missing(&mut self, place: Place, key: &str, problem: Problem) {
+        if !self.is_broken {
+            self.report(place, key, problem);
+        }
+    }
+
+    /// The place of a mistake that has no other.
+    pub fn beginning(&self) -> Place {
+        Place { file: self.file.clone(), line: 1, column: 1 }
+    }
+}
+
+impl<F: Form> Table<F> {
+    /// Reads a file, which is called `file` in what is reported.
+    pub fn read(&self, file: &str, text: &str) -> Document<F> {
+        let document = Document {
+            file: file.into(),
+            found: Vec::new(),
+            items: Vec::new(),
+            mistakes: Vec::new(),
+            sections: BTreeMap::new(),
+            is_broken: false,
+        };
+        let mut reader = Reader { table: self, text, document, broken_lines: Vec::new() };
+        if text.len() > SETTINGS_BYTES_MAX {
+            reader.report(0..0, "", Problem::TooLong);
+            reader.document.is_broken = true;
+        } else {
+            let (parsed, syntax) = DeTable::parse_recoverable(text);
+            syntax.iter().for_each(|error| reader.report_syntax(error));
+            reader.table("", None, parsed.get_ref());
+        }
+        reader.document
+    }
+}
+
+struct Reader<'a, F: Form> {
+    table: &'a Table<F>,
+    text: &'a str,
+    document: Document<F>,
+    /// Lines that are not TOML: what was recovered from them says nothing.
+    broken_lines: Vec<usize>,
+}
+
+impl<F: Form> Reader<'_, F> {
+    fn report_syntax(&mut self, error: &toml::de::Error) {
+        // The message alone: the error's own rendering quotes the line, keys and all.
+        let problem = Problem::Syntax(error.message().to_owned());
+        let span = error.span().unwrap_or(0..0);
+        self.report(span.clone(), "", problem);
+        self.broken_lines.push(self.place(span.start).line);
+        self.document.is_broken = true;
+    }
+
+    fn report(&mut self, span: Range<usize>, key: &str, problem: Problem) {
+        let place = self.place(span.start);
+        if !self.broken_lines.contains(&place.line) {
+            self.document.report(place, key, problem);
+        }
+    }
+
+    fn place(&self, offset: usize) -> Place {
+        let before = self.text.get(..offset).unwrap_or(self.text);
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let line = 1 + before.matches('\n').count();
+        let column = 1 + before[line_start..].chars().count();
+        Place { file: self.document.file.clone(), line, column }
+    }
+
+    /// Reads a table of this name, and those in it.
+    fn table(&mut self, section: &str, item: Option<usize>, table: &DeTable<'_>) {
+        for (key, value) in table {
+            let name = match section {
+                "" => key.get_ref().to_string(),
+                section => format!("{section}.{}", key.get_ref()),
+            };
+            let list = self.table.lists.iter().find(|list| **list == name);
+            match (self.table.find(&name), list, value.get_ref()) {
+                (Some(entry), ..) => self.value(entry, item, key, value),
+                (None, Some(list), DeValue::Array(items)) => self.list(list, items),
+                (None, Some(list), _) => self.report(key.span(), &name, Problem::NotList(list)),
+                (None, None, DeValue::Table(inner)) if self.table.is_section(&name) => {
+                    let place = self.place(key.span().start);
+                    self.document.sections.insert(name.clone(), place);
+                    self.table(&name, item, inner);
+                }
+                (None, None, _) if self.table.is_section(&name) => {
+                    self.report(key.span(), &name, Problem::NotTable(name.clone()));
+                }
+                (None, None, _) => self.unknown(key, section),
+            }
+        }
+    }
+
+    fn list(&mut self, list: &'static str, items: &DeArray<'_>) {
+        for item in items {
+            let DeValue::Table(table) = item.get_ref() else {
+                self.report(item.span(), list, Problem::NotList(list));
+                continue;
+            };
+            let place = self.place(item.span().start);
+            self.document.items.push(ListItem { list, place });
+            self.table(list, Some(self.document.items.len() - 1), table);
+        }
+    }
+
+    fn value(
+        &mut self,
+        entry: &'static Entry<F>,
+        item: Option<usize>,
+        key: &Spanned<DeString<'_>>,
+        value: &Spanned<DeValue<'_>>,
+    ) {
+        if self.broken_lines.contains(&self.place(key.span().start).line) {
+            return; // a value that was made up for the sake of recovery
+        }
+        let value_read = match entry.kind.read_toml(value.get_ref()) {
+            Ok(read) => Some(read),
+            Err(error) => {
+                self.report(value.span(), entry.name, error.into());
+                None
+            }
+        };
+        let (place, span) = (self.place(value.span().start), value.span());
+        self.document.found.push(Found { entry, item, value: value_read, place, span });
+    }
+
+    fn unknown(&mut self, key: &Spanned<DeString<'_>>, section: &str) {
+        let nearest = self.table.nearest(key.get_ref(), section);
+        // A stream key that slipped in front of the equals sign must not be shown.
+        let word = |c: char| c.is_ascii_lowercase() || c == '_';
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        let is_close = |key: &str| nearest.is_some_and(|near| key.len() <= near.len() + 4);
+        let shown = match key.get_ref() {
+            key if is_close(key) && key.len() <= 32 && key.chars().all(plain) => key,
+            key if key.len() <= 32 && key.chars().all(word) => key,
+            _ => "this key",
+        };
+        let dot = if section.is_empty() { "" } else { "." };
+        self.report(key.span(), &format!("{section}{dot}{shown}"), Problem::Unknown { nearest });
+    }
+}

@@ -1,0 +1,103 @@
+//! A table of tests: whatever a new entry needs beyond itself would have to be written here.
+
+use std::fmt;
+
+use super::*;
+
+/// A word of small letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Word;
+
+impl fmt::Display for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a word of small letters")
+    }
+}
+
+impl Form for Word {
+    type Text = String;
+
+    fn read(self, text: &str) -> Result<String, ValueError> {
+        match text.bytes().all(|b| b.is_ascii_lowercase()) && !text.is_empty() {
+            true => Ok(text.to_owned()),
+            false => Err(ValueError::must_be(self)),
+        }
+    }
+}
+
+const fn entry(name: &'static str, kind: Kind<Word>) -> Entry<Word> {
+    let fallback = Fallback::Words("none");
+    Entry { name, kind, fallback, applies: Applies::Now, help: "what it does" }
+}
+
+const TABLE: Table<Word> = Table {
+    groups: &[
+        &[entry("title", Kind::Text(Word))],
+        &[
+            entry("clock.shown", Kind::Flag),
+            entry("clock.face.hours", Kind::Choice(&["twelve", "all"])),
+            entry("clock.face.size", Kind::Number { min: 2, max: 8, step: 2, unit: "" }),
+            entry("clock.pins", Kind::Numbers { min: 1, max: 40 }),
+            entry("clock.names", Kind::TextOrTexts(Word)),
+            entry("clock.words", Kind::Texts(Word)),
+            entry("alarm.name", Kind::Text(Word)),
+        ],
+    ],
+    lists: &["alarm"],
+};
+
+fn values(text: &str) -> Vec<String> {
+    let document = TABLE.read("t.toml", text);
+    assert!(document.mistakes.is_empty(), "{:?}", document.mistakes);
+    let mut values: Vec<String> = document
+        .found
+        .iter()
+        .map(|found| format!("{} {}", found.entry.name, found.value.as_ref().expect("read")))
+        .collect();
+    values.sort();
+    values
+}
+
+#[test]
+fn each_kind_is_read_from_a_file() {
+    let text = "title = 'x'\n[clock]\nshown = true\npins = [1, 0x28]\nnames = 'a'\nwords = []\n\
+                face = { hours = 'all', size = 4 }\n[[alarm]]\nname = 'b'\n";
+    let expected = [
+        "alarm.name b",
+        "clock.face.hours all",
+        "clock.face.size 4",
+        "clock.names a",
+        "clock.pins 1, 40",
+        "clock.shown true",
+        "clock.words ",
+        "title x",
+    ];
+    assert_eq!(values(text), expected);
+}
+
+#[test]
+fn every_mistake_has_its_place_and_says_what_is_allowed() {
+    let text = "tilte = 'x'\n[clock]\nshown = 1\npins = [41]\nnames = ['a', 'B']\nwords = 'a'\n\
+                face = { hours = 'none', size = 3, hour = 1 }\n[alarm]\n";
+    let mistakes = Mistakes::new("t.toml", TABLE.read("t.toml", text).mistakes);
+    let expected = "\
+t.toml:1:1: tilte: does not exist; did you mean title?
+t.toml:3:9: clock.shown: must be true or false
+t.toml:4:8: clock.pins: is 41, must be a list of whole numbers from 1 to 40
+t.toml:5:9: clock.names: must be a word of small letters
+t.toml:6:9: clock.words: must be a list, each a word of small letters
+t.toml:7:18: clock.face.hours: must be twelve, all
+t.toml:7:33: clock.face.size: is 3, must be an even number from 2 to 8
+t.toml:7:36: clock.face.hour: does not exist; did you mean hours?
+t.toml:8:2: alarm: each alarm begins with a line [[alarm]], with two brackets";
+    assert_eq!(mistakes.to_string(), expected);
+}
+
+#[test]
+fn a_value_of_a_broken_line_is_neither_read_nor_missing() {
+    let document = TABLE.read("t.toml", "title = = 'x'\n[clock]\nshown = true\n");
+    assert!(document.is_broken && document.get("title").is_none());
+    assert_eq!(document.get("clock.shown").and_then(|f| f.value.clone()), Some(Value::Flag(true)));
+    assert_eq!(document.mistakes.len(), 1, "{:?}", document.mistakes);
+    assert_eq!(document.sections["clock"].line, 2);
+}
