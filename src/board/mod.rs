@@ -1,8 +1,8 @@
 //! Board profiles: hardware as data.
 //!
 //! Pure room. It promises that a [`Profile`] in hand is complete and consistent (every key known,
-//! typed and in range, no GPIO line used twice) and that what is wrong with a profile is named by
-//! file, line and key. It knows nothing of Linux: a profile says *which* device, other rooms know
+//! typed and in range, no GPIO line used twice) and that everything that is wrong with a profile and
+//! those that it inherits from is reported by file, line and key. It knows nothing of Linux: a profile says *which* device, other rooms know
 //! *how*. Profiles are embedded in the binary, so that a bare binary works; [`Profile::load`](crate::board::Profile::load) takes
 //! text from anywhere else.
 //!
@@ -15,19 +15,22 @@
 //! ```
 
 mod device;
-mod document;
+mod embedded;
 mod error;
+mod keys;
+mod load;
 mod profile;
-mod read;
 mod select;
 mod source;
+mod table;
 mod wiring;
 
 pub use device::{CameraDevice, MicrophoneDevice, PictureFormat};
+pub use embedded::{embedded, names};
 pub use error::ProfileError;
 pub use profile::{
     Audio, Button, Console, EncoderOrder, Fitted, Key, Led, Lights, Line, Place, Profile, Pull,
     Setup, Video, Wiring,
 };
-pub use select::{embedded, most_specific, names, select};
+pub use select::{most_specific, select};
 pub use source::{CameraSource, MicrophoneSource};

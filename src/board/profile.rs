@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{CameraSource, MicrophoneSource, ProfileError, read, select};
+use super::{CameraSource, MicrophoneSource};
 
 /// One board: which devices it has and what they do unless the owner says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -15,9 +15,9 @@ pub struct Profile {
     pub compatible: Vec<String>,
     /// One line for people.
     pub description: String,
-    /// Where the picture comes from.
+    /// Where the video comes from.
     pub camera: CameraSource,
-    /// Where the sound comes from.
+    /// Where the audio comes from.
     pub microphone: MicrophoneSource,
     /// Defaults of the video track.
     pub video: Video,
@@ -50,7 +50,7 @@ pub struct Video {
     pub bitrate_kbps: u32,
     /// Highest bitrate that this board's encoder is asked for, in kbit/s.
     pub bitrate_max_kbps: u32,
-    /// Time between key frames, in milliseconds.
+    /// Time between keyframes, in milliseconds.
     pub keyframe_interval_ms: u32,
 }
 
@@ -86,7 +86,7 @@ pub enum Lights {
     None,
 }
 
-/// The lights that a board has: two, or one that tells all states apart by rhythm alone.
+/// The lights that a board has: two, or one that shows all states by its rhythm alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Fitted<T> {
@@ -126,7 +126,7 @@ pub enum Button {
         debounce_ms: u32,
         /// What the chip pulls the lines to; `None` leaves them as they are.
         pull: Option<Pull>,
-        /// The line of a recessed reset button beside it.
+        /// The line of a recessed reset button next to it.
         reset: Option<Line>,
     },
     /// Keys of Linux input devices, such as `gpio-keys`; the kernel debounces them.
@@ -134,7 +134,7 @@ pub enum Button {
         /// The go-live button.
         #[serde(flatten)]
         key: Key,
-        /// A recessed reset button beside it.
+        /// A recessed reset button next to it.
         reset: Option<Key>,
     },
     /// The board has no button.
@@ -254,33 +254,5 @@ impl Profile {
             lines.extend(reset.as_ref().map(|reset| ("button.reset", reset)));
         }
         lines
-    }
-
-    /// An embedded profile, with or without `.toml`.
-    ///
-    /// # Errors
-    /// [`ProfileError::UnknownName`] when there is none of that name.
-    pub fn named(name: &str) -> Result<Profile, ProfileError> {
-        let name = name.strip_suffix(".toml").unwrap_or(name);
-        match select::embedded(name) {
-            Some(text) => Profile::load(&text, name, select::embedded),
-            None => Err(ProfileError::UnknownName {
-                name: name.to_owned(),
-                known: select::names().collect::<Vec<_>>().join(", "),
-            }),
-        }
-    }
-
-    /// A profile from its text. `name` is its file name with or without `.toml`; `resolver` gives
-    /// the text of a file that `inherit` names.
-    ///
-    /// # Errors
-    /// Whatever is wrong in the text or in what it inherits, with file, line and key.
-    pub fn load(
-        text: &str,
-        name: &str,
-        resolver: impl Fn(&str) -> Option<String>,
-    ) -> Result<Profile, ProfileError> {
-        read::profile(text, name.strip_suffix(".toml").unwrap_or(name), &resolver)
     }
 }

@@ -1,21 +1,6 @@
-//! The embedded profiles, and which of them fits the machine.
+//! Which profile fits the machine.
 
-use super::Profile;
-
-/// Name and text of every profile in `board/`, by name (build.rs).
-const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/boards.rs"));
-
-/// The names of the embedded profiles.
-pub fn names() -> impl Iterator<Item = &'static str> {
-    EMBEDDED.iter().map(|(name, _)| *name)
-}
-
-/// The text of an embedded profile, by its name or its file name (`sim`, `sim.toml`). It is the
-/// resolver for [`Profile::load`] when there are no files beside the binary.
-pub fn embedded(name: &str) -> Option<String> {
-    let name = name.strip_suffix(".toml").unwrap_or(name);
-    EMBEDDED.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned())
-}
+use super::{Profile, names};
 
 /// The embedded profile for a machine whose device tree says `compatible`, most specific first.
 pub fn select(compatible: &[String]) -> Option<&'static str> {

@@ -257,16 +257,16 @@ Once, before the first start:
     #[test]
     fn a_pin_is_on_the_header_and_has_one_use() {
         for (from, to, said) in [
-            ("pin = 6", "pin = 7", "mine.toml:13: `button.pin` must be a pin from 1 to 6, not 7"),
-            ("pin = 6", "pin = 5", "`button.pin` is pin 5, which is `wiring.ground` already"),
+            ("pin = 6", "pin = 7", "mine.toml:13:15: button.pin: is 7, must be a pin from 1 to 6"),
+            ("pin = 6", "pin = 5", "button.pin: is pin 5, which wiring.ground uses already"),
             (
                 "pin = 4",
                 "pin = 3",
-                "`lights.status.pin` is pin 3, which is `lights.live.pin` already",
+                "lights.status.pin: is pin 3, which lights.live.pin uses already",
             ),
-            ("ground = [5]", "ground = []", "`wiring.ground` must be a list of pins"),
-            ("ground = [5]", "ground = [\"a\"]", "must be a list of whole numbers"),
-            ("[wiring]\n", "[other]\n", "unknown key `other`"),
+            ("ground = [5]", "ground = []", "wiring.ground: must not be empty"),
+            ("ground = [5]", "ground = [\"a\"]", "wiring.ground: must be a list of whole numbers"),
+            ("[wiring]\n", "[other]\n", "other: does not exist"),
         ] {
             let error = Profile::load(&BOARD.replace(from, to), "mine", super::super::embedded);
             let error = error.expect_err(to).to_string();

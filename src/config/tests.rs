@@ -372,7 +372,7 @@ fn whom_the_encoder_follows_is_one_of_three_words() {
     }
     assert_eq!(merge(&[]).video.follow, Follow::Primary);
     let told = with("\"fastest\"").unwrap_err().to_string();
-    assert!(told.contains("video.follow: must be primary, slowest, fixed"), "{told}");
+    assert!(told.contains("video.follow: must be one of primary, slowest, fixed"), "{told}");
 }
 
 #[test]

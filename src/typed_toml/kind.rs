@@ -115,7 +115,7 @@ impl<F: fmt::Display> fmt::Display for Kind<F> {
             Kind::Numbers { min, max } => {
                 write!(f, "a list of whole numbers from {min} to {max}")
             }
-            Kind::Choice(words) => f.write_str(&words.join(", ")),
+            Kind::Choice(words) => write!(f, "one of {}", words.join(", ")),
             Kind::Text(form) => form.fmt(f),
             Kind::Texts(form) => write!(f, "a list, each {form}"),
             Kind::TextOrTexts(form) => write!(f, "{form}, or a list of them"),

@@ -60,7 +60,7 @@ pub enum Problem {
     NotList(&'static str),
     /// a key that must be there is not
     #[error("is missing: {0}")]
-    Missing(&'static str),
+    Missing(String),
     /// the value is not allowed
     #[error(transparent)]
     Value(#[from] ValueError),

@@ -86,7 +86,7 @@ t.toml:3:9: clock.shown: must be true or false
 t.toml:4:8: clock.pins: is 41, must be a list of whole numbers from 1 to 40
 t.toml:5:9: clock.names: must be a word of small letters
 t.toml:6:9: clock.words: must be a list, each a word of small letters
-t.toml:7:18: clock.face.hours: must be twelve, all
+t.toml:7:18: clock.face.hours: must be one of twelve, all
 t.toml:7:33: clock.face.size: is 3, must be an even number from 2 to 8
 t.toml:7:36: clock.face.hour: does not exist; did you mean hours?
 t.toml:8:2: alarm: each alarm begins with a line [[alarm]], with two brackets";

@@ -143,6 +143,7 @@ fn from_file(path: &Path) -> Result<Profile, Failure> {
     Profile::load(&text, &name, resolver).map_err(unusable)
 }
 
+/// What is wrong, in one line: a profile may have several mistakes.
 fn unusable(why: impl std::fmt::Display) -> Failure {
-    Failure::new(Code::Settings, why)
+    Failure::new(Code::Settings, why.to_string().replace('\n', "; "))
 }

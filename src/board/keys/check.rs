@@ -1,0 +1,71 @@
+//! What no key can say for itself: that no line and no pin has two users, and that every key has a
+//! meaning.
+
+use super::Keys;
+use crate::board::{Line, Profile};
+
+impl Keys {
+    /// No GPIO line has two users.
+    pub(super) fn check_lines(&self, profile: &Profile) {
+        let lines = profile.lines();
+        let same = |a: &Line, b: &Line| {
+            let place = a.place.as_ref().filter(|place| !place.chip.is_empty());
+            (place.is_some() && place == b.place.as_ref())
+                || (a.line_name.is_some() && a.line_name == b.line_name)
+        };
+        let key = |table: &str| {
+            let by_place = format!("{table}.line");
+            let known = self.keys.contains_key(by_place.as_str());
+            if known { by_place } else { format!("{table}.line_name") }
+        };
+        for (i, (table, line)) in lines.iter().enumerate() {
+            if let Some((other, _)) = lines[..i].iter().find(|(_, other)| same(line, other)) {
+                let why = format!("is the GPIO line that {} uses already", key(other));
+                self.report(&key(table), why);
+            }
+        }
+    }
+
+    /// Every pin is on the header, and none has two uses.
+    pub(super) fn check_pins(&self, profile: &Profile) {
+        let lines = profile.lines();
+        let of_lines =
+            lines.iter().filter_map(|(table, line)| Some((format!("{table}.pin"), line.pin?)));
+        let Some(wiring) = &profile.wiring else {
+            for (key, _) in of_lines {
+                self.report(&key, "needs a table [wiring] that describes the header");
+            }
+            return;
+        };
+        let own = [
+            ("wiring.supply", Some(wiring.supply)),
+            ("wiring.console_tx", wiring.console_tx),
+            ("wiring.console_rx", wiring.console_rx),
+        ];
+        let ground = wiring.ground.iter().map(|pin| ("wiring.ground".to_owned(), *pin));
+        let own = own.into_iter().filter_map(|(key, pin)| Some((key.to_owned(), pin?)));
+        let mut used: Vec<(String, u32)> = Vec::new();
+        // A number that is missing or wrong is 0 here.
+        for (key, pin) in ground.chain(own).chain(of_lines).filter(|(_, pin)| *pin > 0) {
+            if wiring.pins > 0 && pin > wiring.pins {
+                self.report(&key, format!("is {pin}, must be a pin from 1 to {}", wiring.pins));
+            } else if let Some((other, _)) = used.iter().find(|(_, other)| *other == pin) {
+                self.report(&key, format!("is pin {pin}, which {other} uses already"));
+            }
+            used.push((key, pin));
+        }
+    }
+
+    /// A key of the file itself that the chosen source or backend does not look at is a mistake;
+    /// one that was inherited is not.
+    pub(super) fn check_all_used(&self) {
+        if self.is_broken {
+            return; // what gives it a meaning may be in what was not read
+        }
+        for (key, found) in &self.keys {
+            if self.is_own(found) && !self.used.borrow().contains(key) {
+                self.report(key, "has no meaning with the source, backend or port chosen");
+            }
+        }
+    }
+}

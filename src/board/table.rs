@@ -1,0 +1,240 @@
+//! The table of a profile's keys: what exists, what it may be, what it is.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use super::{CameraDevice, MicrophoneDevice, PictureFormat};
+use crate::limits::{
+    BOARD_HEADER_PINS_MAX, CAPTURE_AUDIO_KBPS_MAX, CAPTURE_AUDIO_KBPS_MIN, CAPTURE_FPS_MAX,
+    CAPTURE_HEIGHT_MAX, CAPTURE_KEYFRAME_INTERVAL_MS_MAX, CAPTURE_KEYFRAME_INTERVAL_MS_MIN,
+    CAPTURE_SIDE_MIN, CAPTURE_VIDEO_KBPS_MAX, CAPTURE_VIDEO_KBPS_MIN, CAPTURE_WIDTH_MAX,
+};
+use crate::typed_toml::{self, Applies, Fallback, Table, ValueError};
+
+/// What a text of a profile may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Any text that is not empty.
+    Line,
+    /// A camera.
+    Camera,
+    /// A microphone.
+    Microphone,
+    /// A form of the camera's frames.
+    Format,
+    /// The label of a GPIO chip.
+    Chip,
+    /// A light of the kernel.
+    Led,
+}
+
+/// A text that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Text {
+    /// Any text, a chip's label or a light's name.
+    Line(String),
+    /// Of [`Form::Camera`].
+    Camera(CameraDevice),
+    /// Of [`Form::Microphone`].
+    Microphone(MicrophoneDevice),
+    /// Of [`Form::Format`].
+    Format(PictureFormat),
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Form::Line => "a text that is not empty",
+            Form::Camera => "auto, a device node, usb:PORT, driver:NAME or name:TEXT",
+            Form::Microphone => "auto, usb:PORT, card:ID or an ALSA name",
+            Form::Format => "raw, mjpeg or h264",
+            Form::Chip => {
+                "the chip's label, because chip numbers change between kernels (`gpiodetect` \
+                 prints it)"
+            }
+            Form::Led => "a name below /sys/class/leds, not a path",
+        })
+    }
+}
+
+impl typed_toml::Form for Form {
+    type Text = Text;
+
+    fn read(self, text: &str) -> Result<Text, ValueError> {
+        let allowed = match self {
+            _ if text.trim().is_empty() => None,
+            Form::Camera => {
+                Some(Text::Camera(CameraDevice::parse(text).map_err(ValueError::unusable)?))
+            }
+            Form::Microphone => {
+                Some(Text::Microphone(MicrophoneDevice::parse(text).map_err(ValueError::unusable)?))
+            }
+            Form::Format => {
+                let known = PictureFormat::ALL.iter().find(|(name, _)| *name == text);
+                known.map(|(_, format)| Text::Format(*format))
+            }
+            Form::Chip if text.contains("gpiochip") || text.contains('/') => None,
+            Form::Led if text.contains('/') => None,
+            Form::Line | Form::Chip | Form::Led => Some(Text::Line(text.to_owned())),
+        };
+        allowed.ok_or_else(|| ValueError::must_be(self))
+    }
+}
+
+/// What the value of a key is.
+type Kind = typed_toml::Kind<Form>;
+/// One key.
+type Entry = typed_toml::Entry<Form>;
+
+const LINE: Kind = Kind::Text(Form::Line);
+const LINES: Kind = Kind::Texts(Form::Line);
+const PIN: Kind = number(1..=BOARD_HEADER_PINS_MAX, 1, "");
+/// Up to `KEY_MAX` of linux/input-event-codes.h.
+const KEY_CODE: Kind = number(1..=767, 1, "");
+const KBPS: Kind = number(CAPTURE_VIDEO_KBPS_MIN..=CAPTURE_VIDEO_KBPS_MAX, 1, "kb/s");
+
+/// The keys of a GPIO line, and those that its table has besides.
+macro_rules! line {
+    ($table:literal $(, $key:literal, $kind:expr, $help:literal)*) => {
+        &[
+            key(
+                concat!($table, ".chip"),
+                Kind::Text(Form::Chip),
+                "the label of the GPIO chip, or a line_name instead",
+            ),
+            key(concat!($table, ".line"), number(0..=1_023, 1, ""), "the offset on the chip"),
+            key(concat!($table, ".line_name"), LINE, "the line's name in the device tree"),
+            key(concat!($table, ".active_low"), Kind::Flag, "polarity is never guessed"),
+            key(concat!($table, ".pin"), PIN, "the pin of the header"),
+            $(key(concat!($table, ".", $key), $kind, $help),)*
+        ]
+    };
+}
+
+/// A light: a line, or one that the kernel drives.
+macro_rules! light {
+    ($table:literal) => {
+        line!($table, "led", Kind::Text(Form::Led), "the kernel's name of the light")
+    };
+}
+
+/// A button: a line, or the key of an input device.
+macro_rules! button {
+    ($table:literal) => {
+        line!($table, "device", LINE, "the input device's node", "code", KEY_CODE, "the key's code")
+    };
+}
+
+/// Keys that describe one file and are not handed down to those that inherit from it.
+pub(super) const OWN: &[Entry] = &[
+    key("inherit", LINE, "the file that this one inherits from"),
+    key("compatible", LINES, "a profile says which machines it fits"),
+    key("description", LINE, "one line for people"),
+];
+
+/// All keys of a profile.
+pub(super) const PROFILE: Table<Form> = Table {
+    groups: &[
+        OWN,
+        SOURCES,
+        TRACKS,
+        &[key("lights.backend", Kind::Choice(&["terminal", "cdev", "sysfs", "none"]), "")],
+        light!("lights.live"),
+        light!("lights.status"),
+        light!("lights.single"),
+        BUTTON,
+        button!("button"),
+        button!("button.reset"),
+        CONSOLE_AND_WIRING,
+    ],
+    lists: &[],
+};
+
+const SOURCES: &[Entry] = &[
+    key(
+        "camera.source",
+        Kind::Choice(&["test-pattern", "file", "v4l2", "libcamera", "argus", "hdmi", "launch"]),
+        "",
+    ),
+    key(
+        "camera.device",
+        Kind::Text(Form::Camera),
+        "which camera; `auto` takes the first that works",
+    ),
+    key("camera.path", LINE, "the clip"),
+    key("camera.launch", LINE, "elements in gst-launch notation"),
+    key("camera.formats", Kind::Texts(Form::Format), "forms of the frames, best first"),
+    key("camera.name", LINE, "the camera's name in libcamera"),
+    key("camera.sensor", number(0..=15, 1, ""), "the sensor's number"),
+    key("camera.subdevice", LINE, "the node of the receiver chip"),
+    key("camera.edid", LINE, "the file with the EDID"),
+    key(
+        "microphone.source",
+        Kind::Choice(&["tone", "silence", "camera-file", "file", "alsa", "launch"]),
+        "",
+    ),
+    key(
+        "microphone.device",
+        Kind::Text(Form::Microphone),
+        "which sound card; `auto` takes the first that records",
+    ),
+    key("microphone.path", LINE, "the audio file"),
+    key("microphone.launch", LINE, "elements in gst-launch notation"),
+];
+
+const TRACKS: &[Entry] = &[
+    // H.264 with 4:2:0 chroma has no odd sizes (ITU-T H.264 section 6.2).
+    key("video.width", number(CAPTURE_SIDE_MIN..=CAPTURE_WIDTH_MAX, 2, "pixels"), ""),
+    key("video.height", number(CAPTURE_SIDE_MIN..=CAPTURE_HEIGHT_MAX, 2, "pixels"), ""),
+    key("video.fps", number(1..=CAPTURE_FPS_MAX, 1, "frames per second"), ""),
+    key("video.bitrate_kbps", KBPS, ""),
+    key("video.bitrate_max_kbps", KBPS, ""),
+    key(
+        "video.keyframe_interval_ms",
+        number(
+            CAPTURE_KEYFRAME_INTERVAL_MS_MIN..=CAPTURE_KEYFRAME_INTERVAL_MS_MAX,
+            1,
+            "milliseconds",
+        ),
+        "",
+    ),
+    key(
+        "audio.bitrate_kbps",
+        number(CAPTURE_AUDIO_KBPS_MIN..=CAPTURE_AUDIO_KBPS_MAX, 1, "kb/s"),
+        "",
+    ),
+    key("audio.channels", number(1..=2, 1, "channels"), ""),
+    key("encoder.video", LINES, "H.264 encoders in the order to try them"),
+    key("encoder.audio", LINES, "AAC encoders in the order to try them"),
+];
+
+const BUTTON: &[Entry] = &[
+    key("button.backend", Kind::Choice(&["keys", "cdev", "input", "none"]), ""),
+    key("button.debounce_ms", number(1..=500, 1, "milliseconds"), ""),
+    key("button.pull", Kind::Choice(&["up", "down", "none"]), ""),
+];
+
+const CONSOLE_AND_WIRING: &[Entry] = &[
+    key("console.port", Kind::Choice(&["stdio", "pty", "serial"]), ""),
+    key("console.path", Kind::TextOrTexts(Form::Line), "the serial port's device node"),
+    key("console.baud", number(1_200..=4_000_000, 1, "baud"), ""),
+    key("wiring.header", LINE, "what the header is called"),
+    key("wiring.pins", number(2..=BOARD_HEADER_PINS_MAX, 2, "two rows"), ""),
+    key("wiring.ground", Kind::Numbers { min: 1, max: BOARD_HEADER_PINS_MAX }, ""),
+    key("wiring.supply", PIN, ""),
+    key("wiring.weak", Kind::Flag, ""),
+    key("wiring.console_tx", PIN, ""),
+    key("wiring.console_rx", PIN, ""),
+    key("setup.steps", LINES, "what the board needs once"),
+    key("setup.service", LINE, "a file of systemd/boards/"),
+];
+
+/// A key. Its help says what it is where its kind does not.
+const fn key(name: &'static str, kind: Kind, help: &'static str) -> Entry {
+    let fallback = Fallback::Words("the profile that is inherited from");
+    Entry { name, kind, fallback, applies: Applies::Restart, help }
+}
+
+const fn number(range: RangeInclusive<u32>, step: u32, unit: &'static str) -> Kind {
+    Kind::Number { min: *range.start(), max: *range.end(), step, unit }
+}
