@@ -88,7 +88,8 @@ pub mod publish;
 // the event loop: inputs to the appliance, its actions to the world
 pub mod run;
 
-// the simulated board and a small ingest server
+// the demo: a simulated board, a small ingest server, and lip-sync as a viewer has it
+#[cfg(feature = "demo")]
 pub mod sim;
 
 // the command line

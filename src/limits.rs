@@ -480,7 +480,7 @@ pub const PNG_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// A side of such an image, in pixels: decoded it takes 64 MiB at most, for a moment.
 pub const PNG_SIDE_MAX: u32 = 4_096;
 /// How much of a recorded stream is read to measure its lip-sync.
-pub const LIP_SYNC_PROGRAMME_MAX: Duration = Duration::from_secs(60);
+pub const LIP_SYNC_RECORDING_MAX: Duration = Duration::from_secs(60);
 /// How much of a clip is indexed when a recording is compared with it: 15 MB of thumbnails, loudness
 /// and their index at 60 frames a second.
 pub const LIP_SYNC_CLIP_MAX: Duration = Duration::from_secs(600);

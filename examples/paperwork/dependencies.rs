@@ -64,6 +64,8 @@ impl Dependencies {
 fn metadata(root: &Path, target: &str) -> Result<Value, Box<dyn Error>> {
     let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args(["metadata", "--format-version=1", "--locked", "--filter-platform", target])
+        // As this program itself is built, so is the one that is described.
+        .args((!cfg!(feature = "demo")).then_some("--no-default-features"))
         .current_dir(root)
         .output()?;
     if !output.status.success() {

@@ -3,8 +3,10 @@
 //! lock file, without a network.
 //!
 //! ```text
-//! cargo run --example paperwork -- FOLDER [TARGET]
+//! cargo run --no-default-features --example paperwork -- FOLDER [TARGET]
 //! ```
+//!
+//! The features are those of the program described: packages hold one without the demo.
 
 mod dependencies;
 mod licences;

@@ -42,7 +42,6 @@ mod encode;
 mod error;
 mod event;
 mod gst;
-mod lip_sync;
 mod mixer;
 mod request;
 mod source;
@@ -62,7 +61,6 @@ pub use encode::{
 pub use error::{CaptureError, Rejected};
 pub use event::{CaptureEvent, Fault, Source};
 pub use gst::description::PipelineDescription;
-pub use lip_sync::{clip_offset_ms, marker_offset_ms};
 pub use request::{
     AudioSettings, CameraSource, EncoderOrder, Look, MicrophoneSource, Request, SAMPLE_RATE_HZ,
     StartWithout, VideoSettings,

@@ -34,19 +34,19 @@ use director::{Director, TAP, press};
 /// Go live on a simulated board, and show it
 #[derive(Debug, Args)]
 pub struct DemoArgs {
-    /// Board profile to simulate: its picture size, encoders and bitrate
+    /// Board profile to simulate: its frame size, encoders and bitrate
     #[arg(long, value_name = "NAME|FILE", default_value = "sim")]
     board: String,
-    /// Picture: `test`, a clip, or a V4L2 device
+    /// Video: `test`, a clip, or a V4L2 device
     #[arg(long, value_name = "test|FILE|/dev/videoN", default_value = "test")]
     camera: String,
-    /// Sound: `tone`, `file` (the sound of the camera's clip), `silence`, or an ALSA device
+    /// Audio: `tone`, `file` (the audio of the camera's clip), `silence`, or an ALSA device
     #[arg(long, value_name = "tone|file|silence|ALSA", default_value = "tone")]
     mic: String,
-    /// Length of the programme when headless
+    /// Length of the broadcast when headless
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seconds: u64,
-    /// Press the button without being asked, for the programme's length, and end
+    /// Press the button without being asked, for the broadcast's length, and end
     #[arg(long)]
     headless: bool,
     /// Print the result as one JSON object
@@ -69,7 +69,7 @@ pub struct DemoArgs {
 /// Runs the subcommand.
 ///
 /// # Errors
-/// [`Failure`] when the programme was not whole, or why it did not come about.
+/// [`Failure`] when the stream was incomplete, or did not start.
 pub async fn run(args: DemoArgs) -> Result<(), Failure> {
     let clock = Clock::start();
     let folder = folder()?;
@@ -101,7 +101,7 @@ pub async fn run(args: DemoArgs) -> Result<(), Failure> {
     let mut directing = Box::pin(directing);
     let pressed_at = tokio::select! {
         code = &mut running => {
-            // The power switch was used: the director has nothing left to do.
+            // The power switch was used: the director is done.
             if code != 0 {
                 return Err(Failure::new(Code::Failed, format!("the box ended with code {code}")));
             }
@@ -149,7 +149,7 @@ struct OwnServer {
 }
 
 async fn start_server(clock: Clock, folder: &Path) -> Result<OwnServer, Failure> {
-    let failed = |words: String| Failure::new(Code::Failed, words);
+    let failed = |message: String| Failure::new(Code::Failed, message);
     let key: String = std::iter::repeat_with(fastrand::alphanumeric).take(24).collect();
     let key = StreamKey::parse(&key).map_err(|error| failed(error.to_string()))?;
     let server = Server::start(clock, key.clone(), folder).await.map_err(failed)?;
@@ -208,7 +208,7 @@ fn request(profile: &Profile, args: &DemoArgs) -> Result<capture::Request, Failu
         "file" => {
             return Err(Failure::new(
                 Code::Settings,
-                "--mic file plays the sound of the camera's clip; name one with --camera FILE",
+                "--mic file plays the audio of the camera's clip; name one with --camera FILE",
             ));
         }
         device => MicrophoneSource::Alsa {

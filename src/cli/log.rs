@@ -1,8 +1,6 @@
 //! Where log lines go: the journal under systemd, readable text otherwise.
 
 use std::env;
-use std::fs::File;
-use std::sync::Mutex;
 
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -49,9 +47,10 @@ pub fn to_stderr(default: &str) {
 }
 
 /// Logs to a file, where the terminal shows something else.
-pub fn to_file(file: File, default: &str) {
+#[cfg(feature = "demo")]
+pub fn to_file(file: std::fs::File, default: &str) {
     let file = tracing_subscriber::fmt::layer()
-        .with_writer(Mutex::new(file))
+        .with_writer(std::sync::Mutex::new(file))
         .with_ansi(false)
         .with_target(false);
     tracing_subscriber::registry().with(file.with_filter(filter(default))).init();

@@ -7,6 +7,7 @@ mod board;
 mod check;
 pub mod crash;
 mod ctl;
+#[cfg(feature = "demo")]
 mod demo;
 mod destination;
 mod devices;
@@ -33,6 +34,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::RunArgs),
+    #[cfg(feature = "demo")]
     Demo(demo::DemoArgs),
     Push(push::PushArgs),
     Check(check::CheckArgs),
@@ -62,6 +64,7 @@ pub fn main() -> ExitCode {
         match arguments.command {
             // On the heap: these futures are large, and every other subcommand would reserve their size.
             Command::Run(args) => Box::pin(run::run(args)).await,
+            #[cfg(feature = "demo")]
             Command::Demo(args) => Box::pin(demo::run(args)).await,
             Command::Push(args) => {
                 log::to_stderr("warn");

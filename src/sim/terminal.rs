@@ -1,4 +1,4 @@
-//! The box's front drawn in a terminal: two lights, the running numbers, keys for the button, and the
+//! The box's front drawn in a terminal: two lights, the current figures, keys for the button, and the
 //! console below.
 
 use std::io::{self, IsTerminal, Read, Write};
@@ -108,15 +108,15 @@ impl Terminal {
         self.redraw(|front| front.levels = levels);
     }
 
-    /// Shows the state and the running numbers, one line each.
-    pub fn numbers(&self, title: String, lines: Vec<String>) {
+    /// Shows the state and the current figures, one line each.
+    pub fn show(&self, title: String, lines: Vec<String>) {
         self.redraw(|front| {
             front.title = title;
             front.lines = lines;
         });
     }
 
-    /// Shows what the console says.
+    /// Shows the output of the console.
     pub fn write(&self, bytes: &[u8]) {
         let _screen = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         let mut out = io::stdout().lock();

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::support::{Folder, clip, has_or_skip, run};
-use firstmile::capture::{CaptureError, clip_offset_ms};
+use firstmile::sim::lip_sync::{LipSyncError, clip_offset_ms};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -108,9 +108,9 @@ fn a_file_that_cannot_be_compared_is_named_with_the_reason() {
     let film = clip::film_clip();
     let mute = made(&folder, "mute.mp4", &["-an", "-c:v", "copy"], &[("0", &film)]);
     let gone = folder.path().join("gone.mp4");
-    for (file, reason) in [(&mute, "no sound"), (&gone, "No such file")] {
+    for (file, reason) in [(&mute, "no audio"), (&gone, "No such file")] {
         let error = clip_offset_ms(&film, file).expect_err("cannot be compared");
-        assert!(matches!(&error, CaptureError::FileUnreadable { path, .. } if path == file));
+        assert!(matches!(&error, LipSyncError::Unreadable { path, .. } if path == file));
         assert!(error.to_string().contains(reason), "{error}");
     }
 }

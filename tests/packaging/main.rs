@@ -2,6 +2,7 @@
 //! package and the Yocto layer.
 
 mod boards;
+mod firmware;
 mod manual;
 mod package;
 mod pipelines;

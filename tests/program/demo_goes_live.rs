@@ -61,7 +61,7 @@ fn demo_a_film_clip_reaches_the_server_whole_and_in_sync() {
     let outcome =
         demo(folder.path(), &format!("--seconds 8 --mic file --camera {}", clip.display()));
     assert_whole(&outcome, 8.0);
-    assert_eq!(outcome["av_offset_from"], "pictures and sound of the clip");
+    assert_eq!(outcome["av_offset_from"], "video and audio of the clip");
 }
 
 #[test]

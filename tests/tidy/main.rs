@@ -71,10 +71,10 @@ const PURE_IS_SILENT: &[(&str, &[&str])] = &[
 
 /// What only some rooms name, in pure and shell rooms alike.
 const ONLY_IN: &[(&str, &[&str])] = &[
-    ("gstreamer", &["capture"]),
-    ("gstreamer_app", &["capture"]),
-    ("gstreamer_video", &["capture"]),
-    ("gst", &["capture"]),
+    ("gstreamer", &["capture", "sim"]),
+    ("gstreamer_app", &["capture", "sim"]),
+    ("gstreamer_video", &["capture", "sim"]),
+    ("gst", &["capture", "sim"]),
     ("std::net::TcpStream", &["publish", "device", "sim"]),
     ("std::net::TcpListener", &["publish", "device", "sim"]),
     ("std::net::UdpSocket", &["publish", "device", "sim"]),

@@ -224,7 +224,8 @@ fn camera_advice(wanted: &CameraSource, found: &[CameraReport]) -> Option<String
     Some(match (device, found.is_empty()) {
         (_, true) => format!(
             "{looked} and found no node: plug in a USB camera, or enable the board's own in its \
-             device tree; `firstmile demo` needs none"
+             device tree{}",
+            if cfg!(feature = "demo") { "; `firstmile demo` needs none" } else { "" }
         ),
         (CameraDevice::Auto, false) => {
             format!("{looked}: none of them gives a picture; plug in a USB camera")

@@ -14,7 +14,7 @@ use crate::sim::ingest::Server;
 use crate::sim::terminal::Terminal;
 use crate::status::{DestinationState, DestinationStatus, DueTo, Mode};
 
-/// How long the box may take from the press to the first picture at the server.
+/// How long the box may take from the press to the first frame at the server.
 const FIRST_VIDEO_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long the box may take to start and to stop.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -22,7 +22,7 @@ const SETTLE_TIMEOUT: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(10);
 /// How long the demo's finger stays on the button for a short press.
 pub(super) const TAP: Duration = Duration::from_millis(80);
-/// How often the front is drawn anew at most.
+/// How often the front is redrawn at most.
 const REDRAW: Duration = Duration::from_millis(200);
 
 /// Whoever stands in front of the box.
@@ -34,7 +34,7 @@ pub(super) struct Director<'a> {
 }
 
 impl Director<'_> {
-    /// Presses the button, lets the programme run for `length`, holds the button, and switches off.
+    /// Presses the button, lets the broadcast run for `length`, holds the button, and switches off.
     /// Gives the time of the press.
     pub(super) async fn press_and_stop(mut self, length: Duration) -> Result<Duration, Failure> {
         let played = self.play(length).await;
@@ -52,7 +52,7 @@ impl Director<'_> {
             view.status.destinations.iter().all(accepted)
         })
         .await?;
-        // The stop is a long hold, so the finger goes down before the programme's end.
+        // The stop is a long hold, so the finger goes down before the broadcast's end.
         let hold_at = self.first_video_at() + length.saturating_sub(BUTTON_HOLD);
         while self.clock.now() < hold_at {
             self.look_for_failure()?;
@@ -67,15 +67,15 @@ impl Director<'_> {
         while self.first_video_at() == Duration::ZERO {
             self.look_for_failure()?;
             if self.clock.now() > pressed_at + FIRST_VIDEO_TIMEOUT {
-                let words = "no picture reached the server in time; FIRSTMILE_LOG=debug tells more";
-                return Err(Failure::new(Code::Failed, words));
+                let message = "no video reached the server in time; FIRSTMILE_LOG=debug shows more";
+                return Err(Failure::new(Code::Failed, message));
             }
             tokio::time::sleep(LOOK).await;
         }
         Ok(())
     }
 
-    /// When the first picture was at the server; zero while none is.
+    /// When the first frame was at the server; zero while none is.
     fn first_video_at(&self) -> Duration {
         self.server.reports().iter().find_map(|report| report.first_video_at).unwrap_or_default()
     }
@@ -92,14 +92,14 @@ impl Director<'_> {
                     return Err(Failure::new(Code::Failed, "the box ended by itself"));
                 },
                 () = self.clock.reach(Some(deadline)) => {
-                    let words = format!("the box was not {what} in time");
-                    return Err(Failure::new(Code::Failed, words));
+                    let message = format!("the box was not {what} in time");
+                    return Err(Failure::new(Code::Failed, message));
                 }
             }
         }
     }
 
-    /// A demo that nobody watches ends at the first thing that goes wrong.
+    /// A demo that nobody watches ends at the first failure.
     fn look_for_failure(&self) -> Result<(), Failure> {
         let view = self.watched.borrow();
         if let Some(missing) = view.as_ref().and_then(|view| view.missing.as_ref()) {
@@ -125,7 +125,7 @@ impl Director<'_> {
             let view = self.watched.borrow_and_update().clone();
             if let Some(view) = view {
                 let lines = front_lines(&view);
-                terminal.numbers(view.status.mode.name().to_owned(), lines);
+                terminal.show(view.status.mode.name().to_owned(), lines);
             }
             tokio::time::sleep(REDRAW).await;
         }
@@ -163,11 +163,11 @@ fn front_lines(view: &View) -> Vec<String> {
 
 /// The simulated contact: closed for as long as the finger stays on it.
 pub(super) async fn press(clock: Clock, inputs: &mpsc::Sender<Input>, hold: Duration) {
-    let seen = |pressed| {
+    let contact = |pressed| {
         let (contact, at) = (Contact::GoLive, clock.now());
         Input::Contact(ContactEvent { contact, at, pressed, at_power_up: false })
     };
-    let _ = inputs.send(seen(true)).await;
+    let _ = inputs.send(contact(true)).await;
     tokio::time::sleep(hold).await;
-    let _ = inputs.send(seen(false)).await;
+    let _ = inputs.send(contact(false)).await;
 }

@@ -6,29 +6,29 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::DemoArgs;
-use crate::capture;
 use crate::cli::exit::{Code, Failure};
 use crate::sim::ingest::{Report, Summary};
+use crate::sim::lip_sync;
 
-/// A share of the pictures may be missing before the programme counts as not whole.
-const PICTURES_MISSING_MAX_PERCENT: f64 = 2.0;
+/// A share of the frames may be missing before the stream counts as incomplete.
+const FRAMES_MISSING_MAX_PERCENT: f64 = 2.0;
 
 /// What the demo prints at its end.
 #[derive(Debug, Serialize)]
 struct Outcome {
     #[serde(flatten)]
     summary: Summary,
-    /// How far the sound lies behind the picture, in milliseconds; negative when it is early.
+    /// How far the audio lies behind the video, in milliseconds; negative when it is early.
     av_offset_ms: f64,
     /// How that was measured.
     av_offset_from: &'static str,
-    /// From the press of the button to the first picture at the server.
+    /// From the press of the button to the first frame at the server.
     press_to_first_video_ms: Option<u64>,
-    /// The recorded programme.
+    /// The recording.
     file: PathBuf,
 }
 
-/// Prints what the server received; a failure when the programme was not whole.
+/// Prints what the server received; a failure when the stream was incomplete.
 pub(super) fn report(
     reports: &[Report],
     pressed_at: Option<Duration>,
@@ -36,18 +36,18 @@ pub(super) fn report(
     args: &DemoArgs,
 ) -> Result<(), Failure> {
     let Some(report) = reports.first() else {
-        // Nobody went live: nothing to report, and nothing went wrong.
+        // Nobody went live: there is no report and no failure.
         return Ok(());
     };
     let mut outcome = outcome(report, pressed_at, args);
     let faults = &mut outcome.summary.faults;
     if reports.len() > 1 && args.headless {
-        faults.push(format!("the programme came in {} parts", reports.len()));
+        faults.push(format!("the stream came in {} parts", reports.len()));
     }
     let expected = outcome.summary.seconds * f64::from(fps);
     let missing = expected - outcome.summary.video_frames as f64;
-    if missing > expected * PICTURES_MISSING_MAX_PERCENT / 100.0 + 1.0 {
-        faults.push(format!("{missing:.0} of {expected:.0} pictures are missing"));
+    if missing > expected * FRAMES_MISSING_MAX_PERCENT / 100.0 + 1.0 {
+        faults.push(format!("{missing:.0} of {expected:.0} frames are missing"));
     }
     if args.json {
         println!("{}", serde_json::json!(outcome));
@@ -58,7 +58,7 @@ pub(super) fn report(
         return Ok(());
     }
     let faults = outcome.summary.faults.join("; ");
-    Err(Failure::new(Code::Failed, format!("the programme was not whole: {faults}")))
+    Err(Failure::new(Code::Failed, format!("the stream was incomplete: {faults}")))
 }
 
 fn outcome(report: &Report, pressed_at: Option<Duration>, args: &DemoArgs) -> Outcome {
@@ -69,7 +69,7 @@ fn outcome(report: &Report, pressed_at: Option<Duration>, args: &DemoArgs) -> Ou
         av_offset_from,
         press_to_first_video_ms: pressed_at
             .zip(report.first_video_at)
-            .map(|(pressed, seen)| seen.saturating_sub(pressed).as_millis() as u64),
+            .map(|(pressed, arrived)| arrived.saturating_sub(pressed).as_millis() as u64),
         file: report.file.clone(),
     }
 }
@@ -77,11 +77,10 @@ fn outcome(report: &Report, pressed_at: Option<Duration>, args: &DemoArgs) -> Ou
 /// The lip-sync by the best measure that there is, in milliseconds, and which one that is.
 fn av_offset(report: &Report, args: &DemoArgs) -> (f64, &'static str) {
     let (measured, from) = match (args.camera.as_str(), args.mic.as_str()) {
-        ("test", "tone") => (capture::marker_offset_ms(&report.file), "flashes and beeps"),
-        (clip, "file") => (
-            capture::clip_offset_ms(&report.file, Path::new(clip)),
-            "pictures and sound of the clip",
-        ),
+        ("test", "tone") => (lip_sync::marker_offset_ms(&report.file), "flashes and beeps"),
+        (clip, "file") => {
+            (lip_sync::clip_offset_ms(&report.file, Path::new(clip)), "video and audio of the clip")
+        }
         _ => (Ok(None), ""),
     };
     if let Err(error) = &measured {
@@ -97,7 +96,7 @@ fn print(outcome: &Outcome) {
     let summary = &outcome.summary;
     println!("The server received {:.1} s:", summary.seconds);
     println!(
-        "  video        {} pictures, {} of them key frames",
+        "  video        {} frames, {} of them key frames",
         summary.video_frames, summary.key_frames
     );
     println!("  audio        {} access units", summary.audio_frames);
@@ -105,7 +104,7 @@ fn print(outcome: &Outcome) {
     println!("  largest gap  {} ms", summary.largest_gap_ms);
     println!("  A/V offset   {} ms (by {})", outcome.av_offset_ms, outcome.av_offset_from);
     if let Some(ms) = outcome.press_to_first_video_ms {
-        println!("  from the press of the button to the first picture: {ms} ms");
+        println!("  from the press of the button to the first frame: {ms} ms");
     }
-    println!("  programme    {}", outcome.file.display());
+    println!("  recording    {}", outcome.file.display());
 }

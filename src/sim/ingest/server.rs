@@ -19,8 +19,8 @@ use crate::media::Track;
 use crate::rtmp::message::Kind;
 use crate::secret::StreamKey;
 
+use super::measurement::{Measurement, Summary};
 use super::pki;
-use super::programme::{Programme, Summary};
 use super::session::{IngestConfig, IngestEvent, IngestSession};
 
 /// The application name that the server publishes under.
@@ -34,21 +34,21 @@ pub struct Server {
     accepting: JoinHandle<()>,
 }
 
-/// One programme that the server received.
+/// One stream that the server received.
 struct Received {
-    programme: Programme,
+    measurement: Measurement,
     file: PathBuf,
     ended: bool,
 }
 
-/// A received programme, for whoever reports on it.
+/// A received stream, for whoever reports on it.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// The numbers.
+    /// The figures.
     pub summary: Summary,
     /// The recorded file, playable.
     pub file: PathBuf,
-    /// Whether the publisher took its leave.
+    /// Whether the publisher unpublished.
     pub ended: bool,
     /// When the first video access unit came in.
     pub first_video_at: Option<std::time::Duration>,
@@ -56,7 +56,7 @@ pub struct Report {
 
 impl Server {
     /// Listens on a free port of 127.0.0.1 for publishers that know `key`; recordings go into
-    /// `folder` as `programme-N.flv`.
+    /// `folder` as `recording-N.flv`.
     ///
     /// # Errors
     /// When no certificate can be made or no port be opened, in words.
@@ -90,15 +90,15 @@ impl Server {
         &self.ca_pem
     }
 
-    /// What has been received so far, programme by programme.
+    /// What has been received so far, stream by stream.
     pub fn reports(&self) -> Vec<Report> {
         lock(&self.received)
             .iter()
             .map(|received| Report {
-                summary: received.programme.summary(),
+                summary: received.measurement.summary(),
                 file: received.file.clone(),
                 ended: received.ended,
-                first_video_at: received.programme.first_video_at(),
+                first_video_at: received.measurement.first_video_at(),
             })
             .collect()
     }
@@ -191,14 +191,14 @@ impl Connection {
                 let time_ms = u64::from(timestamp_ms);
                 match kind {
                     Kind::Video => {
-                        self.measure(|programme| {
-                            programme.receive(now, Track::Video, time_ms, &body);
+                        self.measure(|measurement| {
+                            measurement.receive(now, Track::Video, time_ms, &body);
                         });
                         self.record(TagKind::Video, timestamp_ms, &body)?;
                     }
                     Kind::Audio => {
-                        self.measure(|programme| {
-                            programme.receive(now, Track::Audio, time_ms, &body);
+                        self.measure(|measurement| {
+                            measurement.receive(now, Track::Audio, time_ms, &body);
                         });
                         self.record(TagKind::Audio, timestamp_ms, &body)?;
                     }
@@ -217,19 +217,19 @@ impl Connection {
     fn begin(&mut self) -> io::Result<()> {
         let mut received = lock(&self.ingest.received);
         let index = received.len();
-        let path = self.ingest.folder.join(format!("programme-{}.flv", index + 1));
+        let path = self.ingest.folder.join(format!("recording-{}.flv", index + 1));
         let mut file = BufWriter::new(File::create(&path)?);
         file.write_all(&writer::header(true, true))?;
-        received.push(Received { programme: Programme::default(), file: path, ended: false });
+        received.push(Received { measurement: Measurement::default(), file: path, ended: false });
         self.recording = Some(Recording { index, file });
         Ok(())
     }
 
-    fn measure(&mut self, with: impl FnOnce(&mut Programme)) {
+    fn measure(&mut self, with: impl FnOnce(&mut Measurement)) {
         if let Some(recording) = &self.recording
             && let Some(received) = lock(&self.ingest.received).get_mut(recording.index)
         {
-            with(&mut received.programme);
+            with(&mut received.measurement);
         }
     }
 
@@ -253,10 +253,10 @@ impl Connection {
         Ok(())
     }
 
-    /// A publisher that went without taking its leave: what it sent is kept, and the fault is named.
+    /// A publisher that disconnected without unpublishing: what it sent is kept, and the fault is named.
     fn close(&mut self) {
-        self.measure(|programme| {
-            programme.fault("the publisher went without taking its leave".to_owned());
+        self.measure(|measurement| {
+            measurement.fault("the publisher disconnected without unpublishing".to_owned());
         });
         if let Some(mut recording) = self.recording.take() {
             let _ = recording.file.flush();

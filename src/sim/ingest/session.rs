@@ -136,7 +136,7 @@ pub enum IngestEnd {
     Closed,
 }
 
-/// One connection of a publisher, seen from the server. Driven like [`crate::rtmp::Session`].
+/// One connection of a publisher, from the server's side. Driven like [`crate::rtmp::Session`].
 pub struct IngestSession {
     config: IngestConfig,
     rng: fastrand::Rng,
@@ -224,7 +224,7 @@ impl IngestSession {
         &mut self.out
     }
 
-    /// The next thing that happened; call until `None` after each input.
+    /// The next event; call until `None` after each input.
     pub fn poll_event(&mut self) -> Option<IngestEvent> {
         self.events.pop_front()
     }
@@ -235,7 +235,7 @@ impl IngestSession {
         self.writer.control(&mut self.out, type_id::USER_CONTROL, &message::ping_request(stamp));
     }
 
-    /// Asks the publisher to move to `tc_url`, or to connect anew (Enhanced RTMP v2).
+    /// Asks the publisher to move to `tc_url`, or to reconnect (Enhanced RTMP v2).
     pub fn request_reconnect(&mut self, tc_url: Option<&str>) {
         let code = "NetConnection.Connect.ReconnectRequest";
         let mut info = information("status", code, "the server goes away");
@@ -405,7 +405,7 @@ impl IngestSession {
         }
     }
 
-    /// Whether the policy lets anything be answered in `phase`.
+    /// Whether the policy lets any request be answered in `phase`.
     fn answers(&self, phase: Phase) -> bool {
         self.config.policy.silent_from.is_none_or(|silent| phase < silent)
     }

@@ -46,6 +46,9 @@ inherit cargo features_check pkgconfig systemd useradd
 
 REQUIRED_DISTRO_FEATURES = "alsa systemd"
 
+# Without the demo: a box needs neither a simulated board nor a server.
+CARGO_BUILD_FLAGS:append = " --no-default-features"
+
 # Debug information goes into the program, where do_package finds it and moves it to the -dbg package.
 export CARGO_PROFILE_RELEASE_SPLIT_DEBUGINFO = "off"
 export CARGO_PROFILE_RELEASE_STRIP = "none"

@@ -1,4 +1,4 @@
-//! Thumbnails: all that has to be kept of a picture to know it again.
+//! Thumbnails: all that has to be kept of a frame to know it again.
 
 use super::decode::Luma;
 
@@ -6,19 +6,19 @@ const WIDTH: usize = 16;
 const HEIGHT: usize = 9;
 /// Points looked at in each direction for one cell of the thumbnail; more of them change nothing.
 const POINTS: usize = 8;
-/// What a player and our own scaler put beside a picture that is too narrow or too flat.
+/// What a player and our own scaler put beside a frame that is too narrow or too flat.
 const BORDER_LUMA: u8 = 16;
 
-/// A picture's brightness in 16 × 9 cells.
+/// A frame's brightness in 16 × 9 cells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Thumbnail([u8; WIDTH * HEIGHT]);
 
 impl Thumbnail {
-    /// The thumbnail of a picture that is shown in a frame of that width, in heights, with borders
-    /// where it does not fill the frame.
-    pub(super) fn of(picture: &Luma<'_>, frame_aspect: f64) -> Thumbnail {
-        let wider = (frame_aspect / picture.aspect).max(1.0);
-        let taller = (picture.aspect / frame_aspect).max(1.0);
+    /// The thumbnail of a frame that is shown on a canvas of that width, in heights, with borders
+    /// where it does not fill the canvas.
+    pub(super) fn of(frame: &Luma<'_>, canvas_aspect: f64) -> Thumbnail {
+        let wider = (canvas_aspect / frame.aspect).max(1.0);
+        let taller = (frame.aspect / canvas_aspect).max(1.0);
         let place = |point: usize, points: usize, stretch: f64| {
             0.5 + ((point as f64 + 0.5) / points as f64 - 0.5) * stretch
         };
@@ -26,7 +26,7 @@ impl Thumbnail {
         for y in 0..HEIGHT * POINTS {
             let down = place(y, HEIGHT * POINTS, taller);
             for x in 0..WIDTH * POINTS {
-                let luma = picture.at(place(x, WIDTH * POINTS, wider), down);
+                let luma = frame.at(place(x, WIDTH * POINTS, wider), down);
                 sums[y / POINTS * WIDTH + x / POINTS] += u32::from(luma.unwrap_or(BORDER_LUMA));
             }
         }
@@ -34,7 +34,7 @@ impl Thumbnail {
     }
 
     /// How far the cells of two thumbnails lie apart on average, in steps of luma, when the other
-    /// one is seen in that light.
+    /// one is in that light.
     pub(super) fn distance(&self, other: &Thumbnail, light: &Light) -> f64 {
         let pairs = self.0.iter().zip(&other.0);
         let apart: u32 =
@@ -42,14 +42,14 @@ impl Thumbnail {
         f64::from(apart) / (WIDTH * HEIGHT) as f64
     }
 
-    /// A made-up picture: the same one for the same seed.
+    /// A made-up frame: the same one for the same seed.
     #[cfg(test)]
     pub(super) fn made_up(seed: u64) -> Thumbnail {
         let mut random = fastrand::Rng::with_seed(seed);
         Thumbnail(std::array::from_fn(|_| random.u8(16..235)))
     }
 
-    /// A made-up picture on its way to another: so many thousandths are done.
+    /// A made-up frame on its way to another: so many thousandths are done.
     #[cfg(test)]
     pub(super) fn towards(&self, other: &Thumbnail, thousandths: i64) -> Thumbnail {
         let between = |a: u8, b: u8| {
@@ -105,7 +105,7 @@ impl Light {
 mod tests {
     use super::*;
 
-    /// A picture with square pixels, dark on the left and bright on the right.
+    /// A frame with square pixels, dark on the left and bright on the right.
     fn halves(width: usize, height: usize) -> Vec<u8> {
         let stride = width + 3;
         (0..stride * height).map(|i| if i % stride < width / 2 { 40 } else { 200 }).collect()
@@ -116,16 +116,16 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_is_known_again_at_another_size() {
+    fn a_frame_is_known_again_at_another_size() {
         let (large, small) = (halves(1280, 720), halves(160, 90));
         let [large, small] = [luma(&large, 1280, 720), luma(&small, 160, 90)]
-            .map(|picture| Thumbnail::of(&picture, 16.0 / 9.0));
+            .map(|frame| Thumbnail::of(&frame, 16.0 / 9.0));
         assert_eq!(large.distance(&small, &Light::plain()), 0.0);
         assert_eq!((large.0[7], large.0[8]), (40, 200));
     }
 
     #[test]
-    fn a_narrow_picture_has_borders_beside_it_and_a_flat_one_above() {
+    fn a_narrow_frame_has_borders_beside_it_and_a_flat_one_above() {
         let (narrow, flat) = (halves(64, 72), halves(64, 9));
         let narrow = Thumbnail::of(&luma(&narrow, 64, 72), 16.0 / 9.0);
         assert_eq!(narrow.0[..WIDTH], [[16; 4], [40; 4], [200; 4], [16; 4]].concat());
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_of_full_range_is_known_again_in_narrow_range() {
+    fn a_frame_of_full_range_is_known_again_in_narrow_range() {
         let full = [0, 1, 2].map(Thumbnail::made_up);
         let narrow =
             full.clone().map(|Thumbnail(cells)| Thumbnail(cells.map(|luma| 16 + luma / 8 * 7)));
@@ -144,11 +144,11 @@ mod tests {
         assert!(narrow[0].distance(&full[1], &light) > 20.0);
         let grey = Thumbnail([99; WIDTH * HEIGHT]);
         let light = Light::between([(&full[0], &grey)].into_iter());
-        assert_eq!(light.0, Light::plain().0, "one brightness tells nothing");
+        assert_eq!(light.0, Light::plain().0, "one brightness is no measure");
     }
 
     #[test]
-    fn a_picture_without_pixels_is_no_harm() {
+    fn a_frame_without_pixels_is_no_harm() {
         let nothing = Luma { data: &[], width: 0, height: 0, stride: 0, aspect: f64::NAN };
         assert_eq!(Thumbnail::of(&nothing, 1.0).0, [BORDER_LUMA; WIDTH * HEIGHT]);
     }

@@ -1,44 +1,44 @@
-//! Looks pictures and sound of a programme up in the clip that it was made from.
+//! Looks frames and audio of a recording up in the clip that it was made from.
 //!
-//! Pictures and sound of a stretch of the programme each come from some time of the clip. By how
+//! Frames and audio of a stretch of the recording each come from some time of the clip. By how
 //! much one lags more than the other is what was done to the lip-sync. The clip's own is not
 //! touched by that.
 
+use super::audio;
 use super::recording::{Envelope, Film, Shot};
-use super::sound;
 use super::thumbnail::{Light, Thumbnail};
 
 /// Length of the stretches that are looked up one by one.
 const STRETCH_MS: i64 = 2_000;
 /// From the beginning of one stretch to the next.
 const HOP_MS: i64 = 1_000;
-/// Sound is looked for this far from its picture.
-const SOUND_REACH_MS: i64 = 5_000;
-/// Pictures of a stretch that are looked for in the whole clip, and in which steps.
+/// Audio is looked for this far from its frames.
+const AUDIO_REACH_MS: i64 = 5_000;
+/// Frames of a stretch that are looked for in the whole clip, and in which steps.
 const PROBES: usize = 6;
 const PROBE_STEP_MS: i64 = 20;
-/// How far around the place that the probes give all pictures of a stretch are compared.
-const PICTURE_REACH_MS: i64 = 250;
-/// Pictures further apart than this are different ones; a codec does less.
-const OTHER_PICTURE: f64 = 12.0;
-/// A place must differ from the places around it by this factor and by this much, else the picture
+/// How far around the place that the probes give all frames of a stretch are compared.
+const FRAME_REACH_MS: i64 = 250;
+/// Frames further apart than this are different ones; a codec does less.
+const OTHER_FRAME: f64 = 12.0;
+/// A place must differ from the places around it by this factor and by this much, else the frame
 /// stands still.
 const STILL_FACTOR: f64 = 1.5;
 const STILL: f64 = 0.5;
 /// Where the slopes are measured: parts of the way from the lowest cost to the costs around.
 const LOW: f64 = 0.25;
 const HIGH: f64 = 0.5;
-/// A picture that stays for longer is one step all the same.
+/// A frame that stays for longer is one step all the same.
 const STEP_MAX_MS: i64 = 100;
 
 /// A clip as a player shows it again and again, by milliseconds.
 #[derive(Debug)]
 pub(super) struct Clip {
     shots: Vec<Shot>,
-    /// Which of the pictures is on the screen.
+    /// Which of the frames is on the screen.
     shown: Vec<usize>,
     loudness: Vec<f32>,
-    /// Whether it begins anew at its end; else nothing is known of what comes there.
+    /// Whether it begins again at its end; else nothing is known of what comes there.
     repeats: bool,
 }
 
@@ -52,7 +52,7 @@ impl Clip {
             while shots.get(next).is_some_and(|shot| shot.at_ns <= ms * 1_000_000) {
                 next += 1;
             }
-            // The last picture of a round stays until the first one of the next.
+            // The last frame of a round stays until the first one of the next.
             next.checked_sub(1).unwrap_or(shots.len().saturating_sub(1))
         });
         let shown = shown.collect();
@@ -71,48 +71,48 @@ impl Clip {
         (inside || self.repeats).then_some(at_ms as usize)
     }
 
-    /// Which of the pictures is on the screen.
+    /// Which of the frames is on the screen.
     fn shown_at(&self, at_ms: i64) -> Option<usize> {
         self.shown.get(self.place(at_ms)?).copied()
     }
 
-    fn picture(&self, number: usize) -> Option<&Thumbnail> {
+    fn frame(&self, number: usize) -> Option<&Thumbnail> {
         self.shots.get(number).map(|shot| &shot.thumbnail)
     }
 
-    fn sound(&self, from_ms: i64, to_ms: i64) -> Vec<f32> {
+    fn audio(&self, from_ms: i64, to_ms: i64) -> Vec<f32> {
         let level = |ms| self.place(ms).and_then(|place| self.loudness.get(place));
         (from_ms..to_ms).map(|ms| level(ms).copied().unwrap_or(0.0)).collect()
     }
 
-    /// How far sound is looked for: each place of a clip that repeats is within half its length.
-    fn sound_reach_ms(&self) -> i64 {
-        if self.repeats { SOUND_REACH_MS.min(self.length_ms() / 2) } else { SOUND_REACH_MS }
+    /// How far audio is looked for: each place of a clip that repeats is within half its length.
+    fn audio_reach_ms(&self) -> i64 {
+        if self.repeats { AUDIO_REACH_MS.min(self.length_ms() / 2) } else { AUDIO_REACH_MS }
     }
 }
 
-/// A picture of the programme, and the middle of the time for which it is on the screen. That is
+/// A frame of the recording, and the middle of the time for which it is on the screen. That is
 /// when it shows what the clip shows, on average, whatever the rates of the two are.
-type Seen<'a> = (i64, &'a Thumbnail);
+type Placed<'a> = (i64, &'a Thumbnail);
 
-/// By how many milliseconds the sound of a programme lags more than its picture: the median over
-/// its stretches; `None` when no stretch has both a picture and a sound that can be told apart.
+/// By how many milliseconds the audio of a recording lags more than its video: the median over
+/// its stretches; `None` when no stretch has both video and audio that can be distinguished.
 pub(super) fn offset_ms(film: &Film, envelope: &Envelope, clip: &Clip) -> Option<f64> {
-    let seen: Vec<Seen<'_>> = film
+    let placed: Vec<Placed<'_>> = film
         .shots
         .windows(2)
         .map(|pair| (((pair[0].at_ns + pair[1].at_ns) / 2_000_000) as i64, &pair[0].thumbnail))
         .collect();
     let loudness = envelope.loudness();
-    let end_ms = seen.last()?.0.min(loudness.len() as i64);
+    let end_ms = placed.last()?.0.min(loudness.len() as i64);
     let mut offsets: Vec<f64> = Vec::new();
-    let mut from_ms = seen.first()?.0;
+    let mut from_ms = placed.first()?.0;
     while from_ms + STRETCH_MS <= end_ms {
-        let first = seen.partition_point(|(at_ms, _)| *at_ms < from_ms);
-        let last = seen.partition_point(|(at_ms, _)| *at_ms < from_ms + STRETCH_MS);
-        let heard = loudness.get(from_ms as usize..(from_ms + STRETCH_MS) as usize);
-        if let Some((seen, heard)) = seen.get(first..last).zip(heard) {
-            offsets.extend(offset_of_stretch_ms(from_ms, seen, heard, clip));
+        let first = placed.partition_point(|(at_ms, _)| *at_ms < from_ms);
+        let last = placed.partition_point(|(at_ms, _)| *at_ms < from_ms + STRETCH_MS);
+        let stretch = loudness.get(from_ms as usize..(from_ms + STRETCH_MS) as usize);
+        if let Some((placed, stretch)) = placed.get(first..last).zip(stretch) {
+            offsets.extend(offset_of_stretch_ms(from_ms, placed, stretch, clip));
         }
         from_ms += HOP_MS;
     }
@@ -123,67 +123,68 @@ pub(super) fn offset_ms(film: &Film, envelope: &Envelope, clip: &Clip) -> Option
 
 fn offset_of_stretch_ms(
     from_ms: i64,
-    seen: &[Seen<'_>],
-    heard: &[f32],
+    placed: &[Placed<'_>],
+    stretch: &[f32],
     clip: &Clip,
 ) -> Option<f64> {
-    let lag_ms = picture_lag_ms(seen, clip)?;
+    let lag_ms = frame_lag_ms(placed, clip)?;
     let whole_ms = lag_ms.round();
-    let behind_ms = sound_behind_ms(from_ms - whole_ms as i64, heard, clip)?;
+    let behind_ms = audio_behind_ms(from_ms - whole_ms as i64, stretch, clip)?;
     Some(behind_ms + whole_ms - lag_ms)
 }
 
-/// How much later in the programme than in the clip the pictures come.
-fn picture_lag_ms(seen: &[Seen<'_>], clip: &Clip) -> Option<f64> {
-    let begin_ms = seen.first()?.0;
-    let probes: Vec<Seen<'_>> = seen.iter().step_by(seen.len().div_ceil(PROBES)).copied().collect();
+/// How much later in the recording than in the clip the frames come.
+fn frame_lag_ms(placed: &[Placed<'_>], clip: &Clip) -> Option<f64> {
+    let begin_ms = placed.first()?.0;
+    let probes: Vec<Placed<'_>> =
+        placed.iter().step_by(placed.len().div_ceil(PROBES)).copied().collect();
     let places = (0..clip.length_ms()).step_by(PROBE_STEP_MS as usize);
     let lags: Vec<i64> = places.map(|place_ms| begin_ms - place_ms).collect();
     let probed = costs(&probes, clip, &lags, &Light::plain());
     let near_ms = *lags.iter().zip(&probed).min_by(|(_, a), (_, b)| a.total_cmp(b))?.0;
-    let pairs = seen
-        .iter()
-        .filter_map(|(at_ms, seen)| Some((*seen, clip.picture(clip.shown_at(at_ms - near_ms)?)?)));
+    let pairs = placed.iter().filter_map(|(at_ms, thumbnail)| {
+        Some((*thumbnail, clip.frame(clip.shown_at(at_ms - near_ms)?)?))
+    });
     let light = Light::between(pairs);
-    let lags: Vec<i64> = (near_ms - PICTURE_REACH_MS..=near_ms + PICTURE_REACH_MS).collect();
-    let costs = costs(seen, clip, &lags, &light);
-    let per_picture_ms =
-        (clip.length_ms() / clip.shots.len().max(1) as i64).max(STRETCH_MS / seen.len() as i64);
-    let step_ms = per_picture_ms.clamp(1, STEP_MAX_MS) as usize;
-    Some((near_ms - PICTURE_REACH_MS) as f64 + bottom_of_valley(&costs, step_ms)?)
+    let lags: Vec<i64> = (near_ms - FRAME_REACH_MS..=near_ms + FRAME_REACH_MS).collect();
+    let costs = costs(placed, clip, &lags, &light);
+    let per_frame_ms =
+        (clip.length_ms() / clip.shots.len().max(1) as i64).max(STRETCH_MS / placed.len() as i64);
+    let step_ms = per_frame_ms.clamp(1, STEP_MAX_MS) as usize;
+    Some((near_ms - FRAME_REACH_MS) as f64 + bottom_of_valley(&costs, step_ms)?)
 }
 
-/// How unlike the pictures are to those of the clip, for each lag they may have.
-fn costs(seen: &[Seen<'_>], clip: &Clip, lags_ms: &[i64], light: &Light) -> Vec<f64> {
+/// How unlike the frames are to those of the clip, for each lag they may have.
+fn costs(placed: &[Placed<'_>], clip: &Clip, lags_ms: &[i64], light: &Light) -> Vec<f64> {
     let mut sums = vec![0.0; lags_ms.len()];
-    for (at_ms, thumbnail) in seen {
-        // A picture of the clip lasts for many lags.
+    for (at_ms, thumbnail) in placed {
+        // A frame of the clip lasts for many lags.
         let mut last = (None, f64::INFINITY);
         for (sum, lag_ms) in sums.iter_mut().zip(lags_ms) {
             let shown = clip.shown_at(at_ms - lag_ms);
             if shown != last.0 {
-                let other = shown.and_then(|number| clip.picture(number));
+                let other = shown.and_then(|number| clip.frame(number));
                 let distance = other.map(|other| thumbnail.distance(other, light));
                 last = (shown, distance.unwrap_or(f64::INFINITY));
             }
             *sum += last.1;
         }
     }
-    sums.into_iter().map(|sum| sum / seen.len() as f64).collect()
+    sums.into_iter().map(|sum| sum / placed.len() as f64).collect()
 }
 
-/// The place of the lowest cost. The slopes are steps as long as a picture; smoothed over one step,
+/// The place of the lowest cost. The slopes are steps as long as a frame; smoothed over one step,
 /// they are straight, and the bottom is where they meet. The lowest point itself would not do: a
-/// codec leaves traces of the picture before, and makes the ground uneven.
+/// codec leaves traces of the frame before, and makes the ground uneven.
 fn bottom_of_valley(costs: &[f64], step_ms: usize) -> Option<f64> {
     let smooth: Vec<f64> =
         costs.windows(step_ms).map(|step| step.iter().sum::<f64>() / step_ms as f64).collect();
     let (lowest, cost) = smooth.iter().copied().enumerate().min_by(|a, b| a.1.total_cmp(&b.1))?;
     let around = smooth.first()?.min(*smooth.last()?);
-    if cost > OTHER_PICTURE || around < cost * STILL_FACTOR + STILL {
+    if cost > OTHER_FRAME || around < cost * STILL_FACTOR + STILL {
         return None;
     }
-    let level = |part: f64| cost + (around.min(OTHER_PICTURE * 2.0) - cost) * part;
+    let level = |part: f64| cost + (around.min(OTHER_FRAME * 2.0) - cost) * part;
     let down = |part| crossing(smooth[..=lowest].iter().rev(), level(part));
     let up = |part| crossing(smooth[lowest..].iter(), level(part));
     let (left, right) = (lowest as f64 - down(LOW)?, lowest as f64 + up(LOW)?);
@@ -205,28 +206,28 @@ fn crossing<'a>(slope: impl Iterator<Item = &'a f64>, level: f64) -> Option<f64>
     None
 }
 
-/// How much later the sound comes than the picture that is at `place_ms` in the clip.
-fn sound_behind_ms(place_ms: i64, heard: &[f32], clip: &Clip) -> Option<f64> {
-    let reach_ms = clip.sound_reach_ms();
-    let record = clip.sound(place_ms - reach_ms, place_ms + STRETCH_MS + reach_ms);
-    Some(reach_ms as f64 - sound::find_ms(heard, &record)? as f64)
+/// How much later the audio comes than the frame that is at `place_ms` in the clip.
+fn audio_behind_ms(place_ms: i64, stretch: &[f32], clip: &Clip) -> Option<f64> {
+    let reach_ms = clip.audio_reach_ms();
+    let record = clip.audio(place_ms - reach_ms, place_ms + STRETCH_MS + reach_ms);
+    Some(reach_ms as f64 - audio::find_ms(stretch, &record)? as f64)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::decode::{Listener, SAMPLE_RATE_HZ, Span};
+    use super::super::decode::{SAMPLE_RATE_HZ, SampleSink, Span};
     use super::*;
 
     const MS: u64 = 1_000_000;
 
-    /// A made-up film: which picture it shows and how loud it is at each time of its own.
+    /// A made-up film: which frame it shows and how loud it is at each time of its own.
     struct Made {
         length_ms: i64,
-        picture: fn(i64) -> Thumbnail,
+        frame: fn(i64) -> Thumbnail,
         level: fn(i64) -> f32,
     }
 
-    /// A picture that moves as films do: from one scene to the next within a second.
+    /// A frame that moves as films do: from one scene to the next within a second.
     fn moving(at_ms: i64) -> Thumbnail {
         let second = (at_ms / 1_000) as u64;
         let (from, to) = (Thumbnail::made_up(second), Thumbnail::made_up(second + 1));
@@ -238,11 +239,11 @@ mod tests {
         syllable * (0.2 + (at_ms % 130) as f32 / 200.0)
     }
 
-    const FILM: Made = Made { length_ms: 7_000, picture: moving, level: syllables };
+    const FILM: Made = Made { length_ms: 7_000, frame: moving, level: syllables };
 
     impl Made {
-        /// Plays it for so long at so many pictures a second, from a time of its own on, its
-        /// picture and its sound late by so much.
+        /// Plays it for so long at so many frames a second, from a time of its own on, its
+        /// video and its audio late by so much.
         fn play(
             &self,
             for_ms: i64,
@@ -254,9 +255,9 @@ mod tests {
             let mut film = Film::default();
             for number in 0..for_ms * fps / 1_000 {
                 let at_ns = number as u64 * 1_000 * MS / fps as u64;
-                // In the middle of its time a picture is the right one.
+                // In the middle of its time a frame is the right one.
                 let shown_ms = (number * 2 + 1) * 500 / fps - late_ms.0;
-                film.shots.push(Shot { at_ns, thumbnail: (self.picture)(own(shown_ms)) });
+                film.shots.push(Shot { at_ns, thumbnail: (self.frame)(own(shown_ms)) });
             }
             film.end_ns = for_ms as u64 * MS;
             let mut envelope = Envelope::default();
@@ -266,7 +267,7 @@ mod tests {
                     SAMPLE_RATE_HZ as usize / 1_000,
                 )
             });
-            envelope.hear(Span { from_ns: 0, to_ns: for_ms as u64 * MS }, samples);
+            envelope.samples(Span { from_ns: 0, to_ns: for_ms as u64 * MS }, samples);
             (film, envelope)
         }
 
@@ -282,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_put_between_sound_and_picture_is_found_at_every_rate() {
+    fn what_was_put_between_audio_and_video_is_found_at_every_rate() {
         for rates in [(25, 30), (30, 30), (60, 30)] {
             for (late_ms, expected) in
                 [((0, 0), 0.0), ((200, 80), -120.0), ((0, 35), 35.0), ((0, 2_500), 2_500.0)]
@@ -300,8 +301,8 @@ mod tests {
     }
 
     #[test]
-    fn a_still_picture_and_silence_have_no_offset() {
-        let still = Made { picture: |_| Thumbnail::made_up(1), ..FILM };
+    fn a_still_frame_and_silence_have_no_offset() {
+        let still = Made { frame: |_| Thumbnail::made_up(1), ..FILM };
         assert_eq!(still.offset_ms((25, 30), (0, 0)), None);
         let silent = Made { level: |_| 0.0, ..FILM };
         assert_eq!(silent.offset_ms((25, 30), (0, 0)), None);
@@ -309,7 +310,7 @@ mod tests {
 
     #[test]
     fn another_film_and_an_empty_one_have_no_offset() {
-        let other = Made { picture: |at_ms| moving(at_ms + 100_000), ..FILM };
+        let other = Made { frame: |at_ms| moving(at_ms + 100_000), ..FILM };
         let (film, envelope) = other.play(4_000, 30, 0, (0, 0));
         assert_eq!(offset_ms(&film, &envelope, &FILM.clip(25)), None);
         let dark = Film { end_ns: 1_000 * MS, ..Film::default() };

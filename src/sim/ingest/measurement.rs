@@ -1,4 +1,4 @@
-//! What the server received: the programme as numbers, and whether it was whole.
+//! What the server received, counted, and whether it was complete.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use serde::Serialize;
 use crate::flv::{audio, video};
 use crate::media::{Codec, Kind, Track};
 
-/// A gap between two access units of a track above which a programme is not whole.
+/// A gap between two access units of a track above which a stream is incomplete.
 const GAP_MAX_MS: u64 = 500;
 
-/// The measurement of one received programme.
+/// The measurement of one received stream.
 #[derive(Debug, Default)]
-pub struct Programme {
+pub struct Measurement {
     video: TrackCount,
     audio: TrackCount,
     key_frames: u64,
@@ -32,7 +32,7 @@ struct TrackCount {
     gap_ms: u64,
 }
 
-/// The numbers that the demo prints.
+/// The figures that the demo prints.
 #[derive(Debug, Clone, Serialize)]
 pub struct Summary {
     /// From the first to the last access unit of the longer track.
@@ -52,7 +52,7 @@ pub struct Summary {
     pub track_offset_ms: u64,
     /// Times that the video's codec configuration changed.
     pub config_changes: u64,
-    /// What kept the programme from being whole; empty when nothing did.
+    /// What kept the stream from being complete; empty when nothing did.
     pub faults: Vec<String>,
 }
 
@@ -73,7 +73,7 @@ impl TrackCount {
     }
 }
 
-impl Programme {
+impl Measurement {
     /// Takes a message of `track` with its FLV tag body, received at `now`.
     pub fn receive(&mut self, now: Duration, track: Track, time_ms: u64, body: &[u8]) {
         self.bytes += body.len() as u64;
@@ -136,7 +136,7 @@ impl Programme {
         }
     }
 
-    /// Notes what keeps the programme from being whole, up to a bound.
+    /// Records what keeps the stream from being complete, up to a bound.
     pub fn fault(&mut self, fault: String) {
         const FAULTS_MAX: usize = 16;
         if self.faults.len() < FAULTS_MAX {
@@ -144,7 +144,7 @@ impl Programme {
         }
     }
 
-    /// The numbers, with the faults that only show at the end.
+    /// The figures, with the faults that only show at the end.
     pub fn summary(&self) -> Summary {
         let span = |track: &TrackCount| track.last_ms.saturating_sub(track.first_ms);
         let span_ms = span(&self.video).max(span(&self.audio));
@@ -180,11 +180,11 @@ mod tests {
     use super::*;
 
     fn received(messages: &[(Track, u64, &[u8])]) -> Summary {
-        let mut programme = Programme::default();
+        let mut measurement = Measurement::default();
         for (track, time_ms, body) in messages {
-            programme.receive(Duration::ZERO, *track, *time_ms, body);
+            measurement.receive(Duration::ZERO, *track, *time_ms, body);
         }
-        programme.summary()
+        measurement.summary()
     }
 
     #[test]
@@ -224,8 +224,8 @@ mod tests {
     #[test]
     fn several_tracks_in_one_message_are_a_fault_by_name() {
         let summary = received(&[(Track::Video, 40, b"\x96\x01hvc1\x00")]);
-        let told =
+        let message =
             "Video at 40 ms: the tag carries several tracks (Multitrack), which is not supported";
-        assert_eq!(summary.faults[0], told);
+        assert_eq!(summary.faults[0], message);
     }
 }

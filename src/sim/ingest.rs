@@ -1,9 +1,9 @@
 //! A small RTMPS server on loopback that measures and records what it receives.
 
+mod measurement;
 mod pki;
-mod programme;
 mod server;
 pub mod session;
 
-pub use programme::{Programme, Summary};
+pub use measurement::{Measurement, Summary};
 pub use server::{Report, Server};

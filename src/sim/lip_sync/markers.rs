@@ -1,8 +1,8 @@
-//! The flashes of the test picture and the beeps of the test tone.
+//! The flashes of the test pattern and the beeps of the test tone.
 
-use super::decode::{Listener, Luma, SAMPLE_RATE_HZ, Span, Viewer};
+use super::decode::{FrameSink, Luma, SAMPLE_RATE_HZ, SampleSink, Span};
 
-/// Luma above which the flash is on; the test picture's background there is 133, its flash 235.
+/// Luma above which the flash is on; the test pattern's background there is 133, its flash 235.
 const FLASH_LUMA: u8 = 190;
 /// Amplitude above which the beep is on; the hum lies at 0.02, the beep at 0.25.
 const BEEP_LEVEL: f32 = 0.1;
@@ -19,7 +19,7 @@ struct Onsets {
 }
 
 impl Onsets {
-    fn see(&mut self, at_ns: u64, on: bool) {
+    fn note(&mut self, at_ns: u64, on: bool) {
         if !on {
             return;
         }
@@ -34,10 +34,10 @@ impl Onsets {
 #[derive(Debug, Default)]
 pub(super) struct Flashes(Onsets);
 
-impl Viewer for Flashes {
-    fn see(&mut self, span: Span, picture: &Luma<'_>) {
-        let on = picture.at(1.0 / 2.0, 1.0 / 8.0).is_some_and(|luma| luma > FLASH_LUMA);
-        self.0.see(span.from_ns, on);
+impl FrameSink for Flashes {
+    fn frame(&mut self, span: Span, frame: &Luma<'_>) {
+        let on = frame.at(1.0 / 2.0, 1.0 / 8.0).is_some_and(|luma| luma > FLASH_LUMA);
+        self.0.note(span.from_ns, on);
     }
 }
 
@@ -45,11 +45,11 @@ impl Viewer for Flashes {
 #[derive(Debug, Default)]
 pub(super) struct Beeps(Onsets);
 
-impl Listener for Beeps {
-    fn hear(&mut self, span: Span, samples: impl Iterator<Item = f32>) {
+impl SampleSink for Beeps {
+    fn samples(&mut self, span: Span, samples: impl Iterator<Item = f32>) {
         for (index, sample) in samples.enumerate() {
             let at_ns = span.from_ns + index as u64 * 1_000_000_000 / SAMPLE_RATE_HZ;
-            self.0.see(at_ns, sample.abs() > BEEP_LEVEL);
+            self.0.note(at_ns, sample.abs() > BEEP_LEVEL);
         }
     }
 }
@@ -88,7 +88,7 @@ mod tests {
     fn a_marker_begins_once_however_long_it_lasts() {
         let mut onsets = Onsets::default();
         for ms in 0..3_000_u64 {
-            onsets.see(ms * 1_000_000, ms % 1_000 < 100);
+            onsets.note(ms * 1_000_000, ms % 1_000 < 100);
         }
         assert_eq!(onsets.begins_ns, [0, 1_000_000_000, 2_000_000_000]);
     }

@@ -1,4 +1,4 @@
-//! Decodes a file as fast as it goes, and shows every picture and sample to who wants them.
+//! Decodes a file as fast as it goes, and hands every frame and sample on.
 
 use std::fs::File;
 use std::path::Path;
@@ -11,36 +11,36 @@ use gstreamer::prelude::*;
 use gstreamer_app::{AppSink, AppSinkCallbacks};
 use gstreamer_video::{VideoFrameExt, VideoFrameRef, VideoInfo};
 
-use super::super::error::CaptureError;
-use super::super::gst::bus::one_line;
+use super::LipSyncError;
 use crate::limits::LIP_SYNC_DECODE_TIMEOUT;
 
-/// Formats whose first plane is the brightness, so that most pictures need no conversion. Stereo, as the programme's sound was: six channels mixed to one at once are another sound.
+/// Formats whose first plane is the brightness, so that most frames need no conversion.
+/// Stereo, as the recording is: six channels mixed to one at once sound different.
 const PIPELINE: &str = "filesrc name=file ! decodebin name=decoder \
-    decoder. ! videoconvert name=picture ! video/x-raw,format={I420,NV12,YV12,NV21,Y42B,Y444,GRAY8} ! \
-    appsink name=pictures sync=false async=false enable-last-sample=false max-buffers=4 \
-    decoder. ! audioconvert name=sound ! audioresample ! \
+    decoder. ! videoconvert name=video ! video/x-raw,format={I420,NV12,YV12,NV21,Y42B,Y444,GRAY8} ! \
+    appsink name=frames sync=false async=false enable-last-sample=false max-buffers=4 \
+    decoder. ! audioconvert name=audio ! audioresample ! \
     audio/x-raw,format=F32LE,layout=interleaved,channels=2,rate=48000 ! \
-    appsink name=sounds sync=false async=false enable-last-sample=false max-buffers=16";
-/// Samples per channel and second of what [`Listener`] hears.
+    appsink name=samples sync=false async=false enable-last-sample=false max-buffers=16";
+/// Samples per channel and second of what a [`SampleSink`] gets.
 pub(super) const SAMPLE_RATE_HZ: u64 = 48_000;
 const FRAME_BYTES: usize = 8;
 
-/// When a picture or a piece of sound begins and ends, in nanoseconds of the file's running time.
+/// When a frame or a piece of audio begins and ends, in nanoseconds of the file's running time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Span {
     pub(super) from_ns: u64,
     pub(super) to_ns: u64,
 }
 
-/// A decoded picture's brightness, as the file has it.
+/// A decoded frame's brightness, as the file has it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Luma<'a> {
     pub(super) data: &'a [u8],
     pub(super) width: usize,
     pub(super) height: usize,
     pub(super) stride: usize,
-    /// Width of the picture on a screen, in heights.
+    /// Width of the frame on a screen, in heights.
     pub(super) aspect: f64,
 }
 
@@ -57,66 +57,66 @@ impl Luma<'_> {
     }
 }
 
-/// Is shown the pictures of a file, in order.
-pub(super) trait Viewer: Send + 'static {
-    fn see(&mut self, span: Span, picture: &Luma<'_>);
+/// Takes the frames of a file, in order.
+pub(super) trait FrameSink: Send + 'static {
+    fn frame(&mut self, span: Span, frame: &Luma<'_>);
 }
 
-/// Is played the samples of a file in order, mixed to one channel.
-pub(super) trait Listener: Send + 'static {
-    fn hear(&mut self, span: Span, samples: impl Iterator<Item = f32>);
+/// Takes the samples of a file in order, mixed to one channel.
+pub(super) trait SampleSink: Send + 'static {
+    fn samples(&mut self, span: Span, samples: impl Iterator<Item = f32>);
 }
 
 /// What became of the two.
 #[derive(Debug)]
 pub(super) struct Decoded<V, L> {
-    pub(super) viewer: V,
-    pub(super) listener: L,
+    pub(super) frames: V,
+    pub(super) samples: L,
     /// Whether the file ended within the limit.
     pub(super) whole: bool,
 }
 
 /// Shows the beginning of a file, up to `limit`.
-pub(super) fn decode<V: Viewer, L: Listener>(
+pub(super) fn decode<V: FrameSink, L: SampleSink>(
     file: &Path,
     limit: Duration,
-    viewer: V,
-    listener: L,
-) -> Result<Decoded<V, L>, CaptureError> {
+    frames: V,
+    samples: L,
+) -> Result<Decoded<V, L>, LipSyncError> {
     let unreadable =
-        |why: String| CaptureError::FileUnreadable { path: file.to_owned(), why: one_line(&why) };
-    // Its words are clearer than those of GStreamer.
+        |why: String| LipSyncError::Unreadable { path: file.to_owned(), why: one_line(&why) };
+    // Clearer than what GStreamer reports.
     File::open(file).map_err(|error| unreadable(error.to_string()))?;
-    gst::init().map_err(|error| CaptureError::Gstreamer(one_line(&error.to_string())))?;
+    gst::init().map_err(|error| LipSyncError::Gstreamer(one_line(&error.to_string())))?;
     let pipeline = gst::parse::launch(PIPELINE)
-        .map_err(|error| CaptureError::Gstreamer(one_line(error.message())))?
+        .map_err(|error| LipSyncError::Gstreamer(one_line(error.message())))?
         .downcast::<gst::Pipeline>()
-        .map_err(|_| CaptureError::Gstreamer("the description is not a pipeline".to_owned()))?;
+        .map_err(|_| LipSyncError::Gstreamer("the description is not a pipeline".to_owned()))?;
     let named = |name: &str| {
-        let missing = || CaptureError::Gstreamer(format!("the pipeline has no {name}"));
+        let missing = || LipSyncError::Gstreamer(format!("the pipeline has no {name}"));
         pipeline.by_name(name).ok_or_else(missing)
     };
     named("file")?.set_property("location", file.display().to_string());
-    refuse_half_a_film(&named("decoder")?, [named("picture")?, named("sound")?]);
+    refuse_half_a_film(&named("decoder")?, [named("video")?, named("audio")?]);
 
     let progress = Arc::new(Progress { limit, open: AtomicUsize::new(2), cut: false.into() });
-    let viewer = watch(&named("pictures")?, &progress, viewer, show);
-    let listener = watch(&named("sounds")?, &progress, listener, play);
+    let frames = watch(&named("frames")?, &progress, frames, show);
+    let samples = watch(&named("samples")?, &progress, samples, play);
     let ended = run_to_end(&pipeline);
     let _ = pipeline.set_state(gst::State::Null);
     ended.map_err(unreadable)?;
-    let taken = take(&viewer).zip(take(&listener));
-    let (viewer, listener) = taken.ok_or_else(|| unreadable("it was not decoded".to_owned()))?;
-    Ok(Decoded { viewer, listener, whole: !progress.cut.load(Ordering::Relaxed) })
+    let taken = take(&frames).zip(take(&samples));
+    let (frames, samples) = taken.ok_or_else(|| unreadable("it was not decoded".to_owned()))?;
+    Ok(Decoded { frames, samples, whole: !progress.cut.load(Ordering::Relaxed) })
 }
 
-/// A file without picture or without sound would never come to its end.
+/// A file without video or without audio would never come to its end.
 fn refuse_half_a_film(decoder: &gst::Element, heads: [gst::Element; 2]) {
     decoder.connect_no_more_pads(move |decoder| {
         for head in &heads {
             if head.static_pad("sink").is_none_or(|pad| !pad.is_linked()) {
-                let words = format!("it has no {}", head.name());
-                let error = gst::error_msg!(gst::StreamError::Failed, ("{words}"));
+                let message = format!("it has no {}", head.name());
+                let error = gst::error_msg!(gst::StreamError::Failed, ("{message}"));
                 decoder.post_error_message(error);
             }
         }
@@ -194,7 +194,7 @@ fn span(sample: &gst::Sample, limit: Duration) -> Option<Span> {
     Some(Span { from_ns: from.nseconds(), to_ns: to.nseconds().min(limit_ns) })
 }
 
-fn show<V: Viewer>(sample: &gst::Sample, span: Span, viewer: &mut V) {
+fn show<V: FrameSink>(sample: &gst::Sample, span: Span, frames: &mut V) {
     let Some((buffer, caps)) = sample.buffer().zip(sample.caps()) else { return };
     let Ok(info) = VideoInfo::from_caps(caps) else { return };
     let Ok(frame) = VideoFrameRef::from_buffer_ref_readable(buffer, &info) else { return };
@@ -203,14 +203,14 @@ fn show<V: Viewer>(sample: &gst::Sample, span: Span, viewer: &mut V) {
     let stride = usize::try_from(frame.plane_stride()[0]).unwrap_or(width);
     let pixel = f64::from(info.par().numer()) / f64::from(info.par().denom().max(1));
     let aspect = width as f64 * pixel / height.max(1) as f64;
-    viewer.see(span, &Luma { data, width, height, stride, aspect });
+    frames.frame(span, &Luma { data, width, height, stride, aspect });
 }
 
-fn play<L: Listener>(sample: &gst::Sample, span: Span, listener: &mut L) {
+fn play<L: SampleSink>(sample: &gst::Sample, span: Span, samples: &mut L) {
     let Some(map) = sample.buffer().and_then(|buffer| buffer.map_readable().ok()) else { return };
     let value = |bytes: &[u8]| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
     let frames = map.chunks_exact(FRAME_BYTES);
-    listener.hear(span, frames.map(|frame| (value(frame) + value(&frame[4..])) / 2.0));
+    samples.samples(span, frames.map(|frame| (value(frame) + value(&frame[4..])) / 2.0));
 }
 
 fn run_to_end(pipeline: &gst::Pipeline) -> Result<(), String> {
@@ -219,8 +219,8 @@ fn run_to_end(pipeline: &gst::Pipeline) -> Result<(), String> {
     let timeout = gst::ClockTime::try_from(LIP_SYNC_DECODE_TIMEOUT).unwrap_or(gst::ClockTime::MAX);
     let (message, otherwise) = match pipeline.set_state(gst::State::Playing) {
         Ok(_) => {
-            let words = format!("decoding took over {} s", LIP_SYNC_DECODE_TIMEOUT.as_secs());
-            (bus.timed_pop_filtered(timeout, &ends), words)
+            let message = format!("decoding took over {} s", LIP_SYNC_DECODE_TIMEOUT.as_secs());
+            (bus.timed_pop_filtered(timeout, &ends), message)
         }
         // An element that refuses says why on the bus.
         Err(error) => (bus.pop_filtered(&ends), error.to_string()),
@@ -230,4 +230,9 @@ fn run_to_end(pipeline: &gst::Pipeline) -> Result<(), String> {
         Some(_) => Ok(()),
         None => Err(otherwise),
     }
+}
+
+/// The first line, without its full stop.
+fn one_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().trim_end_matches('.').to_owned()
 }

@@ -1,4 +1,4 @@
-//! Finds a stretch of sound within a longer one, by the shape of its loudness.
+//! Finds a stretch of audio within a longer one, by the shape of its loudness.
 
 /// The search goes in steps of this length first, then in milliseconds.
 const STEP_MS: usize = 10;
@@ -10,18 +10,18 @@ const RIVAL: f64 = 0.9;
 const PLACE_STEPS: usize = 8;
 /// What is quieter than this is silence to all but a codec's noise.
 const SILENCE: f64 = 0.001;
-/// Sound that varies by less than this part of its loudness is a hum, which is alike everywhere.
+/// Audio that varies by less than this part of its loudness is a hum, which is alike everywhere.
 const HUM: f64 = 0.1;
 
-/// How many milliseconds after the beginning of `record` the stretch `heard` begins, both given as
+/// How many milliseconds after the beginning of `record` `stretch` begins, both given as
 /// loudness by milliseconds; `None` when it is not there, or may be at several places.
-pub(super) fn find_ms(heard: &[f32], record: &[f32]) -> Option<usize> {
-    let (coarse_heard, coarse_record) = (in_steps(heard), in_steps(record));
-    let shape = Shape::of(&coarse_heard);
+pub(super) fn find_ms(stretch: &[f32], record: &[f32]) -> Option<usize> {
+    let (coarse_stretch, coarse_record) = (in_steps(stretch), in_steps(record));
+    let shape = Shape::of(&coarse_stretch);
     if shape.mean < SILENCE || shape.deviation < HUM * shape.mean {
         return None;
     }
-    let likeness = likeness_by_place(&coarse_heard, &coarse_record);
+    let likeness = likeness_by_place(&coarse_stretch, &coarse_record);
     let (best, most) = maximum(&likeness)?;
     let is_rival = |place: usize| place.abs_diff(best) > PLACE_STEPS;
     let rivals = likeness.iter().enumerate().filter(|(place, _)| is_rival(*place));
@@ -30,8 +30,8 @@ pub(super) fn find_ms(heard: &[f32], record: &[f32]) -> Option<usize> {
         return None;
     }
     let from = (best * STEP_MS).saturating_sub(2 * STEP_MS);
-    let to = (best * STEP_MS + 2 * STEP_MS + heard.len()).min(record.len());
-    let (fine, _) = maximum(&likeness_by_place(heard, record.get(from..to)?))?;
+    let to = (best * STEP_MS + 2 * STEP_MS + stretch.len()).min(record.len());
+    let (fine, _) = maximum(&likeness_by_place(stretch, record.get(from..to)?))?;
     Some(from + fine)
 }
 
@@ -60,27 +60,27 @@ impl Shape {
     }
 }
 
-/// The correlation coefficient of `heard` with each stretch of `record` of the same length.
-fn likeness_by_place(heard: &[f32], record: &[f32]) -> Vec<f64> {
-    if heard.is_empty() {
+/// The correlation coefficient of `stretch` with each part of `record` of the same length.
+fn likeness_by_place(stretch: &[f32], record: &[f32]) -> Vec<f64> {
+    if stretch.is_empty() {
         return Vec::new();
     }
-    let ours = Shape::of(heard);
+    let ours = Shape::of(stretch);
     let likeness = |place: &[f32]| {
         let theirs = Shape::of(place);
-        let pairs = heard.iter().zip(place);
+        let pairs = stretch.iter().zip(place);
         let products = pairs.map(|(a, b)| f64::from(*a) * (f64::from(*b) - theirs.mean));
-        let scale = ours.deviation * theirs.deviation * heard.len() as f64;
+        let scale = ours.deviation * theirs.deviation * stretch.len() as f64;
         if scale > 0.0 { products.sum::<f64>() / scale } else { 0.0 }
     };
-    record.windows(heard.len()).map(likeness).collect()
+    record.windows(stretch.len()).map(likeness).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Sound whose loudness comes and goes in syllables.
+    /// Audio whose loudness comes and goes in syllables.
     fn speech(length_ms: usize, seed: u64) -> Vec<f32> {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut level = 0.0;
@@ -96,9 +96,9 @@ mod tests {
         let record = speech(8_000, 1);
         let mut random = fastrand::Rng::with_seed(2);
         for at in [0, 1, 1_234, 5_555, 6_000] {
-            let heard: Vec<f32> =
+            let stretch: Vec<f32> =
                 record[at..at + 2_000].iter().map(|v| v * 0.5 + random.f32() * 0.005).collect();
-            assert_eq!(find_ms(&heard, &record), Some(at));
+            assert_eq!(find_ms(&stretch, &record), Some(at));
         }
     }
 
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn other_sound_and_sound_that_comes_again_are_not_found() {
+    fn other_audio_and_audio_that_comes_again_are_not_found() {
         let record = speech(8_000, 1);
         assert_eq!(find_ms(&speech(2_000, 9), &record), None);
         let beat: Vec<f32> = (0..8_000).map(|ms| if ms % 500 < 50 { 0.8 } else { 0.1 }).collect();
