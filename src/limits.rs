@@ -396,7 +396,7 @@ pub const SIM_INGEST_OUT_BYTES_MAX: usize = 64 * 1024;
 // 1920x1200 at 60 frames a second is H.264 level 5.1, the highest that the hardware encoders of
 // small boards offer; they accept 20 Mb/s (25 Mb/s is refused by some).
 
-/// Least width and height of the video, in pixels; below it hardware encoders refuse.
+/// Least width and height of the video, in pixels; hardware encoders reject less.
 pub const CAPTURE_SIDE_MIN: u32 = 128;
 /// Greatest width of the video, in pixels.
 pub const CAPTURE_WIDTH_MAX: u32 = 1_920;
@@ -418,61 +418,62 @@ pub const CAPTURE_KEYFRAME_INTERVAL_MS_MAX: u32 = 10_000;
 pub const CAPTURE_AUDIO_KBPS_MIN: u32 = 32;
 /// Highest audio bitrate, in kbit/s: AAC-LC at 48 kHz takes 288 kbit/s a channel.
 pub const CAPTURE_AUDIO_KBPS_MAX: u32 = 320;
-/// Frames that may wait for the encoder; with more waiting it is too slow, and a frame is skipped
-/// instead. Four 1080p frames are 12 MB and 133 ms at 30 frames a second.
-pub const CAPTURE_PICTURES_WAITING_MAX: u64 = 4;
+/// Frames that may wait for the encoder; with as many waiting it is overloaded, and a frame is
+/// skipped instead. Four 1080p frames are 12 MB and last 133 ms at 30 frames a second.
+pub const CAPTURE_FRAMES_WAITING_MAX: u64 = 4;
 /// Blocks of 1,024 samples that may wait for the audio encoder: 1 s is 47 of them. More wait before
 /// they are made into blocks.
 pub const CAPTURE_AUDIO_WAITING_MAX: u64 = 47;
-/// From an instant to the encoding of its frame, new or repeated: a software JPEG decoder takes up to
-/// 20 ms, and a busy machine is late by as much. A frame that is there waits for nothing.
+/// From an instant to the encoding of its frame, with or without a new one: a software JPEG decoder
+/// takes up to 20 ms, and a loaded machine is late by as much. A frame that has arrived does not
+/// wait.
 pub const CAPTURE_LATENCY: Duration = Duration::from_millis(60);
-/// The same for audio, which waits for nothing either. Missing audio is audible and a repeated frame
-/// is not visible, so this is longer; a lost microphone is silence within 200 ms all the same.
-pub const CAPTURE_SOUND_LATENCY: Duration = Duration::from_millis(120);
-/// For so long audio must have been missing: on a machine that stood still, the thread that delivers
-/// it wakes up no sooner than the one that takes it.
-pub const CAPTURE_SOUND_GRACE: Duration = Duration::from_millis(40);
+/// The same for audio. Missing audio is audible, and a repeated frame is not visible, so this is
+/// longer; a lost microphone still becomes silence within 200 ms.
+pub const CAPTURE_AUDIO_LATENCY: Duration = Duration::from_millis(120);
+/// For this long audio must have been overdue: on a machine that stood still, the thread that
+/// delivers it wakes up no sooner than the one that takes it.
+pub const CAPTURE_AUDIO_GRACE: Duration = Duration::from_millis(40);
 /// Samples per channel in one block, which is one AAC access unit (ISO/IEC 14496-3).
 pub const CAPTURE_AUDIO_BLOCK_SAMPLES: usize = 1_024;
 /// From an encoder's first frame to its first access unit, when it is tried.
-pub const CAPTURE_TRIAL_TIMEOUT: Duration = Duration::from_secs(3);
-/// From opening a device or clip to its first video and audio.
+pub const CAPTURE_PROBE_TIMEOUT: Duration = Duration::from_secs(3);
+/// From opening a device or clip to the first buffer of each track.
 pub const CAPTURE_OPEN_TIMEOUT: Duration = Duration::from_secs(5);
-/// From the request to open a device or an encoder to the answer, even when its driver hangs. Looking
-/// for the device comes before opening it, and takes seconds on a slow board that is busy.
+/// From a request to open a device or an encoder to the answer, even when its driver hangs. The
+/// search for the device is part of it, and takes seconds on a slow board that is busy.
 pub const CAPTURE_DRIVER_TIMEOUT: Duration = Duration::from_secs(7);
-/// Modes of one camera that are looked at; webcams offer up to a hundred.
+/// Modes of one camera that are considered; webcams offer up to a hundred.
 pub const CAPTURE_OFFERS_MAX: usize = 512;
 /// From starting the tool that sets up an HDMI input to its end; it waits for nothing.
 pub const CAPTURE_HDMI_TOOL_TIMEOUT: Duration = Duration::from_secs(1);
-/// A device that is not opened or closed after this is stuck in its driver for good.
+/// A driver that has not opened or closed a device after this hangs for good.
 pub const DRIVER_HANGS: Duration = Duration::from_secs(30);
-/// An encoder that fails is restarted so many times before another one is used.
+/// Restarts of an encoder that fails before another one is used.
 pub const ENCODER_TRIES_MAX: u32 = 3;
-/// An encoder that worked for this long after a restart has all its tries again.
+/// An encoder that worked for this long after its start has all its restarts again.
 pub const ENCODER_PROVEN: Duration = Duration::from_secs(60);
-/// A source that gives nothing for this long is lost: a frozen camera is to be noticed within 2 s, and
-/// one frame a second is still video.
+/// A source that delivers nothing for this long is lost: a frozen camera must be noticed within 2 s,
+/// and one frame a second is still video.
 pub const CAPTURE_STALL: Duration = Duration::from_millis(1_500);
-/// From the loss of a source to the next try, and between tries: a replugged microphone is to be
+/// From the loss of a source to the next try, and between tries: a replugged microphone must be
 /// audible within 3 s.
 pub const CAPTURE_REOPEN_INTERVAL: Duration = Duration::from_secs(1);
-/// Between tries when the kernel has just reported a device: its node and the rights to it
-/// follow within a second on a busy board.
-pub const CAPTURE_REOPEN_AFTER_NEWS: Duration = Duration::from_millis(100);
-/// So many tries are that close together.
-pub const CAPTURE_REOPENS_AFTER_NEWS: u32 = 15;
-/// Frames that a JPEG decoder may keep before those that went in first count as corrupt.
+/// Between tries just after a device was plugged in: its node and permissions follow within a second
+/// on a busy board.
+pub const CAPTURE_REOPEN_AFTER_ARRIVAL: Duration = Duration::from_millis(100);
+/// Number of tries that are this close together.
+pub const CAPTURE_REOPENS_AFTER_ARRIVAL: u32 = 15;
+/// Frames that a JPEG decoder may hold before the oldest count as lost.
 pub const CAPTURE_JPEGS_IN_DECODER_MAX: usize = 64;
-/// A key frame of a camera that delivers H.264 older than this has waited while the camera was
-/// opened, and the stream does not begin with it.
+/// A key frame of an H.264 camera that is older than this queued while the camera was being opened,
+/// and does not go on air.
 pub const CAPTURE_PASS_AGE_MAX: Duration = Duration::from_millis(300);
-/// Frames that a source may keep until they are taken; the oldest are dropped.
-pub const CAPTURE_PICTURES_HELD_MAX: Duration = Duration::from_millis(300);
-/// Audio that may be ahead of what is encoded, and that a source may keep until it is taken: 384 KB
-/// at 48 kHz and two channels. What is left out makes what follows come too early for a second.
-pub const CAPTURE_SOUND_AHEAD_MAX: Duration = Duration::from_secs(2);
+/// Video that a source may hold until it is taken; the oldest is dropped.
+pub const CAPTURE_VIDEO_HELD_MAX: Duration = Duration::from_millis(300);
+/// Audio that may be ahead of what is encoded, and that a source may hold until it is taken: 384 KB
+/// at 48 kHz and two channels. What is dropped makes what follows early for up to a second.
+pub const CAPTURE_AUDIO_AHEAD_MAX: Duration = Duration::from_secs(2);
 /// From `stop` to its return, even when a driver does not let go.
 pub const CAPTURE_STOP_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// A PNG file of the owner, for slate or logo: a 1080p photograph has some 4 MB.
@@ -508,18 +509,18 @@ const _: () = assert!(DEAD_PATH_TIMEOUT.as_millis() + 2 * PROGRESS_TICK.as_milli
 const _: () = assert!(CAPTURE_STALL.as_millis() < 2_000 && CAPTURE_LATENCY.as_millis() < 200);
 // Both, and a block of 21 ms at 48 kHz.
 const _: () =
-    assert!(CAPTURE_SOUND_LATENCY.as_millis() + CAPTURE_SOUND_GRACE.as_millis() + 22 < 200);
+    assert!(CAPTURE_AUDIO_LATENCY.as_millis() + CAPTURE_AUDIO_GRACE.as_millis() + 22 < 200);
 const _: () = assert!(CAPTURE_STOP_TIMEOUT.as_millis() < STOPPING_TIMEOUT.as_millis());
 const _: () = assert!(
     CAPTURE_STOP_TIMEOUT.as_millis()
-        + 2 * CAPTURE_TRIAL_TIMEOUT.as_millis()
+        + 2 * CAPTURE_PROBE_TIMEOUT.as_millis()
         + CAPTURE_DRIVER_TIMEOUT.as_millis()
         < FIRST_KEY_TIMEOUT.as_millis()
 );
 const _: () = assert!(REPROBE_INTERVAL.as_secs() < FAULT_WAIT_MAX.as_secs());
 const _: () = assert!(WAIT_CUT_MIN.as_millis() * 100 <= BACKOFF_FIRST.as_millis() * 80);
 const _: () = assert!(BACKOFF_JITTER_PERCENT < 100);
-const _: () = assert!(CAPTURE_TRIAL_TIMEOUT.as_secs() < CAPTURE_DRIVER_TIMEOUT.as_secs());
+const _: () = assert!(CAPTURE_PROBE_TIMEOUT.as_secs() < CAPTURE_DRIVER_TIMEOUT.as_secs());
 const _: () = assert!(FIRST_KEY_TIMEOUT.as_secs() < DRIVER_HANGS.as_secs());
 const _: () = assert!(CAPTURE_OPEN_TIMEOUT.as_secs() < CAPTURE_DRIVER_TIMEOUT.as_secs());
 const _: () = assert!(RTMP_IN_MESSAGE_BYTES_MAX <= RTMP_IN_TOTAL_BYTES_MAX);

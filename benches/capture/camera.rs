@@ -1,4 +1,4 @@
-//! A camera that costs nearly nothing: it hands out pictures that were made before, at their rate,
+//! A camera that costs nearly nothing: it hands out frames that were made before, at their rate,
 //! and remembers when.
 
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -10,12 +10,12 @@ use gstreamer_app as gst_app;
 
 /// Its name in `gst-launch` notation.
 pub const ELEMENT: &str = "benchcamera";
-/// Width, height, pictures a second.
+/// Width, height, frames a second.
 pub const MODE: (u32, u32, u32) = (1_280, 720, 30);
 
 const INTERVAL_NS: u64 = 1_000_000_000 / MODE.2 as u64;
 
-/// When a picture was handed out.
+/// When a frame was handed out.
 #[derive(Debug, Clone, Copy)]
 struct Shot {
     running_ns: u64,
@@ -23,17 +23,17 @@ struct Shot {
 }
 
 static SHOTS: Mutex<Vec<Shot>> = Mutex::new(Vec::new());
-static PICTURES: LazyLock<Vec<gst::Buffer>> = LazyLock::new(pictures);
+static FRAMES: LazyLock<Vec<gst::Buffer>> = LazyLock::new(frames);
 
-/// Makes it known to GStreamer, and its pictures.
+/// Makes it known to GStreamer, and its frames.
 pub fn register() {
     gst::init().expect("GStreamer");
     SHOTS.lock().unwrap_or_else(PoisonError::into_inner).reserve(8_192);
-    LazyLock::force(&PICTURES);
+    LazyLock::force(&FRAMES);
     gst::Element::register(None, ELEMENT, gst::Rank::NONE, Camera::static_type()).expect("is new");
 }
 
-/// When the picture next to that running time was handed out. The product gives pictures times of
+/// When the frame next to that running time was handed out. The product gives frames times of
 /// its own, which are at most half an interval away.
 pub fn handed_out(running_ns: u64) -> Option<Instant> {
     let shots = SHOTS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -88,7 +88,7 @@ mod imp {
     impl ElementImpl for Camera {
         fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
             static METADATA: LazyLock<gst::subclass::ElementMetadata> = LazyLock::new(|| {
-                gst::subclass::ElementMetadata::new("Camera", "Source/Video", "Pictures", "-")
+                gst::subclass::ElementMetadata::new("Camera", "Source/Video", "Frames", "-")
             });
             Some(&METADATA)
         }
@@ -106,7 +106,7 @@ fn caps() -> gst::Caps {
     text.parse().expect("caps")
 }
 
-/// Takes pictures until the pipeline stops.
+/// Takes frames until the pipeline stops.
 fn take(source: &glib::WeakRef<gst_app::AppSrc>) {
     let started = loop {
         let Some(source) = source.upgrade() else { return };
@@ -115,29 +115,29 @@ fn take(source: &glib::WeakRef<gst_app::AppSrc>) {
         }
         thread::sleep(Duration::from_millis(5));
     };
-    for (number, picture) in (0..).zip(PICTURES.iter().cycle()) {
+    for (number, frame) in (0..).zip(FRAMES.iter().cycle()) {
         let after_ns = number * 1_000_000_000 / u64::from(MODE.2);
         let due = started.1 + Duration::from_nanos(after_ns);
         thread::sleep(due.saturating_duration_since(Instant::now()));
         let Some(source) = source.upgrade() else { return };
-        let mut picture = picture.copy();
+        let mut frame = frame.copy();
         let running_ns = started.0 + after_ns;
-        let times = picture.make_mut();
+        let times = frame.make_mut();
         times.set_pts(gst::ClockTime::from_nseconds(running_ns));
         times.set_duration(gst::ClockTime::from_nseconds(INTERVAL_NS));
         let shot = Shot { running_ns, at: Instant::now() };
         SHOTS.lock().unwrap_or_else(PoisonError::into_inner).push(shot);
-        if source.push_buffer(picture).is_err() {
+        if source.push_buffer(frame).is_err() {
             return;
         }
     }
 }
 
-/// A second of pictures that join up when repeated: slanting bars that wander, with a camera's noise.
-fn pictures() -> Vec<gst::Buffer> {
+/// A second of frames that join up when repeated: slanting bars that wander, with a camera's noise.
+fn frames() -> Vec<gst::Buffer> {
     let (width, height, count) = MODE;
     let mut random = fastrand::Rng::with_seed(1);
-    let mut picture = |number: u32| {
+    let mut frame = |number: u32| {
         let mut bytes = Vec::with_capacity((width * height * 3 / 2) as usize);
         let shift = number * width / count;
         for y in 0..height {
@@ -151,5 +151,5 @@ fn pictures() -> Vec<gst::Buffer> {
         bytes.resize(luma + luma / 2, 140);
         gst::Buffer::from_slice(bytes)
     };
-    (0..count).map(&mut picture).collect()
+    (0..count).map(&mut frame).collect()
 }

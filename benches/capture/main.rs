@@ -1,15 +1,15 @@
-//! What capture costs beside the bare pipeline with the same encoders.
+//! What capture costs compared with the bare pipeline with the same encoders.
 //!
-//! `make bench-capture` gives the same pictures and samples, at the pace of a camera, to the product
+//! `make bench-capture` gives the same frames and samples, at the pace of a camera, to the product
 //! and to what `gst-launch-1.0` would be given: source, queue, encoder, parser, sink. Each is a
 //! process of its own, and they take turns, because the neighbours on a machine come and go: all
-//! that counts is the ratio. The pictures are made beforehand, so that neither side draws any.
+//! that counts is the ratio. The frames are made beforehand, so that neither side draws any.
 #![allow(missing_docs)]
 
 mod camera;
+mod encoders;
 #[path = "../peers/goals.rs"]
 mod goals;
-mod programme;
 mod report;
 mod sides;
 
@@ -56,12 +56,12 @@ fn main() -> ExitCode {
 fn compare(arguments: &Arguments) -> ExitCode {
     println!(
         "{}; median (least-most) of {} runs of {} s each, in turn",
-        programme::TITLE,
+        encoders::TITLE,
         arguments.runs,
         arguments.seconds
     );
     println!(
-        "Delay: from a picture that the camera has to its access unit in the queue, or at the sink; \
+        "Delay: from a frame that the camera has to its access unit in the queue, or at the sink; \
          it tells something on an otherwise idle machine only"
     );
     let (mut bare, mut ours) = (Vec::new(), Vec::new());
@@ -74,17 +74,17 @@ fn compare(arguments: &Arguments) -> ExitCode {
             reports.push(run(side, arguments.seconds));
         }
     }
-    line(&["", "CPU us/picture", "x bare", "pictures", "delay ms", "p99"]);
+    line(&["", "CPU us/frame", "x bare", "frames", "delay ms", "p99"]);
     for (side, reports) in [(Side::Bare, &bare), (Side::Ours, &ours)] {
         show(side, reports, cpu_us(&bare).median);
     }
     let repeated: u64 = ours.iter().map(|report| report.repeated).sum();
     let skipped: u64 = ours.iter().map(|report| report.skipped).sum();
     println!(
-        "Of ours {repeated} pictures were shown again because the next was late, {skipped} skipped"
+        "Of ours {repeated} frames were shown again because the next was late, {skipped} skipped"
     );
     let allocations = Spread::of(ours.iter().map(Report::allocations_per_unit));
-    println!("Of ours {allocations} allocations for each access unit, pictures and sound together");
+    println!("Of ours {allocations} allocations for each access unit, frames and audio together");
 
     let mut goals = Goals::default();
     let ratio = cpu_us(&ours).median / cpu_us(&bare).median;
@@ -112,14 +112,14 @@ fn show(side: Side, reports: &[Report], bare_cpu_us: f64) {
         side.name(),
         &cpu.to_string(),
         &format!("{:.3}", cpu.median / bare_cpu_us),
-        &Spread::of(reports.iter().map(|report| report.pictures as f64)).to_string(),
+        &Spread::of(reports.iter().map(|report| report.frames as f64)).to_string(),
         &delay(reports, 0.5).to_string(),
         &delay(reports, 0.99).to_string(),
     ]);
 }
 
 fn cpu_us(reports: &[Report]) -> Spread {
-    Spread::of(reports.iter().map(|report| report.cpu_us / report.pictures as f64))
+    Spread::of(reports.iter().map(|report| report.cpu_us / report.frames as f64))
 }
 
 fn delay(reports: &[Report], part: f64) -> Spread {

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Report {
     pub cpu_us: f64,
-    /// Pictures that came out.
-    pub pictures: u64,
+    /// Frames that came out.
+    pub frames: u64,
     /// Sorted.
     pub delays_us: Vec<u64>,
     /// Access units of both tracks, and their bytes.
@@ -16,7 +16,7 @@ pub struct Report {
     /// What was allocated outside GStreamer, whose encoders and parsers are the same on both sides.
     pub allocations: u64,
     pub allocated_bytes: u64,
-    /// Pictures that were shown again, and that were skipped.
+    /// Frames that were shown again, and that were skipped.
     pub repeated: u64,
     pub skipped: u64,
 }

@@ -13,7 +13,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 use stats_alloc::Region;
 
 use super::report::Report;
-use super::{ALLOCATOR, camera, programme};
+use super::{ALLOCATOR, camera, encoders};
 
 /// Until the encoders' rate control and all queues have settled.
 const SETTLING: Duration = Duration::from_secs(4);
@@ -74,22 +74,22 @@ impl Outs {
         let outs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let counted: Vec<&Out> =
             outs.iter().filter(|out| out.at >= began && out.at < ended).collect();
-        let pictures = || counted.iter().filter(|out| out.track == Track::Video);
-        let mut delays_us: Vec<u64> = pictures()
+        let frames = || counted.iter().filter(|out| out.track == Track::Video);
+        let mut delays_us: Vec<u64> = frames()
             .filter_map(|out| out.at.checked_duration_since(camera::handed_out(out.running_ns)?))
             .map(|delay| delay.as_micros() as u64)
             .collect();
         delays_us.sort_unstable();
         Report {
             cpu_us,
-            pictures: pictures().count() as u64,
+            frames: frames().count() as u64,
             delays_us,
             units: counted.len() as u64,
             unit_bytes: counted.iter().map(|out| out.bytes as u64).sum(),
             allocations: (allocated.allocations + allocated.reallocations) as u64,
             allocated_bytes: allocated.bytes_allocated as u64,
-            repeated: stats.pictures_repeated - stats_before.pictures_repeated,
-            skipped: stats.pictures_skipped - stats_before.pictures_skipped,
+            repeated: stats.frames_repeated - stats_before.frames_repeated,
+            skipped: stats.frames_skipped - stats_before.frames_skipped,
         }
     }
 }
@@ -107,7 +107,7 @@ fn ours(seconds: u64) -> Report {
         while reader.try_pop().is_some() {}
     };
     let said = |event| eprintln!("{event:?}");
-    let capture = Capture::start(programme::request(), Arc::new(sink), said).expect("starts");
+    let capture = Capture::start(encoders::request(), Arc::new(sink), said).expect("starts");
     let report = outs.watch(seconds, || capture.stats());
     capture.stop();
     report
@@ -116,7 +116,7 @@ fn ours(seconds: u64) -> Report {
 /// What `gst-launch-1.0` would run.
 fn bare(seconds: u64) -> Report {
     let outs = Outs::new();
-    let pipeline = gst::parse::launch(&programme::bare()).expect("a pipeline");
+    let pipeline = gst::parse::launch(&encoders::bare()).expect("a pipeline");
     let pipeline = pipeline.downcast::<gst::Pipeline>().expect("a pipeline");
     for (name, track) in [("video_out", Track::Video), ("audio_out", Track::Audio)] {
         let sink = pipeline.by_name(name).expect("a sink");

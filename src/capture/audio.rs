@@ -8,4 +8,4 @@ mod resampler;
 mod tone;
 mod track;
 
-pub use track::Sounds;
+pub use track::AudioTrack;

@@ -13,6 +13,6 @@ mod uevent;
 
 pub use cameras::offers;
 pub use devices::{CameraReport, DeviceReport, EncoderReport, MicrophoneReport, devices};
-pub use modes::{Form, Mode, ModeChoice, Offer, Rate, RejectedMode, choose_mode};
-pub use plan::{Recipe, SourcePlan, Ways};
+pub use modes::{Format, Mode, ModeChoice, Offer, Rate, RejectedMode, choose_mode};
+pub use plan::{SourceCandidates, SourcePlan, SourceSpec};
 pub use uevent::Retry;

@@ -12,8 +12,8 @@ mod video_encoder;
 mod watchdog;
 
 pub use access_units::FrameSink;
-pub use description::programme;
-pub use encoder_pipeline::Programme;
+pub use description::encoder_pipelines;
+pub use encoder_pipeline::EncoderPipeline;
 pub use encoders::{KnownBug, audio_encoder_names, known_bugs, video_encoder_names};
 pub use passthrough::Passthrough;
-pub use supervisor::Mender;
+pub use supervisor::EncoderSupervisor;

@@ -2,27 +2,27 @@
 
 use std::path::PathBuf;
 
-/// Why a capture does not start; each sentence says what to do.
+/// Why a capture does not start; each message says what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CaptureError {
-    /// the camera is not there or gives no picture
+    /// the camera is missing or delivers no video
     #[error(
-        "no picture from camera {device} ({why}); plug it in or name another one, `devices` lists them"
+        "no video from camera {device} ({why}); plug it in or name another one, `devices` lists them"
     )]
     NoCamera {
         /// The camera, as it was asked for.
         device: String,
-        /// What the system said.
+        /// The reason, in one line.
         why: String,
     },
-    /// the microphone is not there or gives no sound
+    /// the microphone is missing or delivers no audio
     #[error(
-        "no sound from microphone {device} ({why}); plug it in or name another one, `devices` lists them"
+        "no audio from microphone {device} ({why}); plug it in or name another one, `devices` lists them"
     )]
     NoMicrophone {
         /// The microphone, as it was asked for.
         device: String,
-        /// What the system said.
+        /// The reason, in one line.
         why: String,
     },
     /// no encoder works
@@ -30,7 +30,7 @@ pub enum CaptureError {
     NoEncoder {
         /// `H.264` or `AAC`.
         what: &'static str,
-        /// Each encoder tried, and why it was not taken.
+        /// Each encoder that was tried, and why it was rejected.
         tried: Vec<Rejected>,
     },
     /// a clip cannot be played
@@ -38,7 +38,7 @@ pub enum CaptureError {
     FileUnreadable {
         /// The clip.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Why.
         why: String,
     },
     /// a GStreamer element is not installed
@@ -49,28 +49,28 @@ pub enum CaptureError {
         /// The Debian package that holds it.
         package: &'static str,
     },
-    /// a value that no capture can have
+    /// a setting is out of range
     #[error("{what} cannot be {value}; it must be {allowed}")]
     BadRequest {
-        /// The setting.
+        /// The setting's name.
         what: &'static str,
-        /// What it was.
+        /// Its value.
         value: String,
-        /// What it may be.
+        /// The values that are allowed.
         allowed: String,
     },
     /// the slate cannot be drawn
     #[error("the slate cannot be drawn: {0}; correct board/pictures/slate.toml and build again")]
     Slate(String),
-    /// GStreamer refused what should always work
+    /// GStreamer failed in a way that no setting causes
     #[error("GStreamer failed: {0}; run with GST_DEBUG=3 to learn more")]
     Gstreamer(String),
 }
 
-/// An encoder that was not taken.
+/// An encoder that was rejected.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Rejected {
-    /// Its element.
+    /// Its GStreamer element.
     pub element: String,
     /// Why.
     pub why: String,
@@ -86,8 +86,8 @@ pub(super) fn debian_package(element: &str) -> &'static str {
     match element {
         "x264enc" => "gstreamer1.0-plugins-ugly",
         "openh264enc" | "voaacenc" | "h264parse" => "gstreamer1.0-plugins-bad",
-        // Its plug-in has it only where the kernel has a driver for it.
-        "v4l2h264enc" => "the kernel's driver of the encoder beside gstreamer1.0-plugins-good",
+        // The plug-in offers it only where the kernel has a driver for it.
+        "v4l2h264enc" => "the kernel driver of the encoder and gstreamer1.0-plugins-good",
         "v4l2src" | "jpegdec" | "pngdec" | "aacparse" => "gstreamer1.0-plugins-good",
         "avenc_aac" => "gstreamer1.0-libav",
         "alsasrc" => "gstreamer1.0-alsa",

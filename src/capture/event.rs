@@ -3,45 +3,45 @@
 /// What a capture reports while it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CaptureEvent {
-    /// The programme runs.
+    /// The encoders run.
     Playing,
-    /// The first key frame was handed on.
+    /// The first key frame was sent to the sink.
     FirstKey,
-    /// A source is lost; the slate or silence stands in, and it is looked for again and again.
+    /// A source is lost; slate or silence replaces it until it is back.
     SourceLost(Source),
     /// A lost source is on air again.
     SourceBack(Source),
-    /// Something that the owner asked for is not done; the programme runs without it.
+    /// Something that the owner asked for is not possible; the capture runs without it.
     LeftOut {
         /// What, and why, in one line.
-        said: String,
+        message: String,
     },
-    /// Something is wrong; unless it is a source, `Ended` follows.
+    /// Something failed; `Ended` follows unless it is a source.
     Error {
-        /// Where.
+        /// What failed.
         fault: Fault,
-        /// What was said, in one line.
-        said: String,
+        /// Why, in one line.
+        message: String,
     },
-    /// Nothing more will come, because of `stop` or of an error; always the last event.
+    /// The capture has ended, by `stop` or by an error; always the last event.
     Ended,
 }
 
-/// A source of the programme.
+/// A source of the capture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Source {
-    /// Where the picture comes from.
+    /// Where the video comes from.
     Camera,
-    /// Where the sound comes from.
+    /// Where the audio comes from.
     Microphone,
 }
 
-/// Where something went wrong.
+/// What failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fault {
-    /// A source; the programme goes on without it.
+    /// A source; the capture goes on without it.
     Source(Source),
-    /// The sound's encoder failed or gave nothing for `NO_OUTPUT_TIMEOUT`, or the last of the
-    /// picture's did after all its tries; the programme ends.
+    /// The audio encoder failed or delivered nothing for `NO_OUTPUT_TIMEOUT`, or no H.264 encoder
+    /// is left after all restarts; the capture ends.
     Encoder,
 }

@@ -4,8 +4,8 @@
 //! - access units of both tracks keep coming, on one media clock that never goes back and is common
 //!   to both, with codec parameters that never change;
 //! - a camera or microphone that is lost is replaced *before* the encoder, by a slate or silence,
-//!   and taken back when it returns;
-//! - the thread that hands on an access unit never waits.
+//!   and used again when it is back;
+//! - the thread that delivers an access unit never waits.
 //!
 //! It knows nothing of RTMP, of destinations, or of whether anybody is live.
 //!
@@ -13,16 +13,16 @@
 //!
 //! | | |
 //! |---|---|
-//! | `mixer` | the clock thread: gives the encoders each frame and each block of samples when it is due |
+//! | `mixer` | the clock thread: gives the encoders each frame and each block of samples in time |
 //! | `video`, `audio` | the two tracks: what goes to the encoder at each instant |
 //! | `source` | cameras, microphones and clips: opened, lost, opened again |
-//! | `discovery` | which devices and encoders this machine has, and what a request means by them |
+//! | `discovery` | the devices and encoders of this machine, and which of them a request selects |
 //! | `encode` | encoders: tried, watched, restarted or replaced; how access units leave |
 //! | `gst` | pipelines as data, pipelines that run, the media clock |
-//! | `request`, `event`, `error`, `stats`, `threads` | what is asked, reported and counted, and the threads of it |
+//! | `request`, `event`, `error`, `stats`, `threads` | what is asked for, reported and counted, and the threads |
 //!
-//! In a room, `pub` is what its files may use of each other; the room's own file names what the rest
-//! of the capture may use.
+//! Inside a room, `pub` is what its files may use of each other; the file of the room's name lists what
+//! the rest of the capture may use.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -52,11 +52,11 @@ mod video;
 use std::{fmt, sync::Arc};
 
 pub use discovery::{
-    CameraReport, DeviceReport, EncoderReport, Form, MicrophoneReport, Mode, ModeChoice, Offer,
-    Rate, Recipe, RejectedMode, SourcePlan, choose_mode, devices, offers,
+    CameraReport, DeviceReport, EncoderReport, Format, MicrophoneReport, Mode, ModeChoice, Offer,
+    Rate, RejectedMode, SourcePlan, SourceSpec, choose_mode, devices, offers,
 };
 pub use encode::{
-    FrameSink, KnownBug, audio_encoder_names, known_bugs, programme, video_encoder_names,
+    FrameSink, KnownBug, audio_encoder_names, encoder_pipelines, known_bugs, video_encoder_names,
 };
 pub use error::{CaptureError, Rejected};
 pub use event::{CaptureEvent, Fault, Source};
@@ -65,47 +65,48 @@ pub use request::{
     AudioSettings, CameraSource, EncoderOrder, Look, MicrophoneSource, Request, SAMPLE_RATE_HZ,
     StartWithout, VideoSettings,
 };
-pub use source::source;
+pub use source::source_pipeline;
 pub use stats::{CaptureStats, ChannelLevel, Levels};
 
-use audio::Sounds;
-use encode::{Programme, encoders::Chosen, probe};
+use audio::AudioTrack;
+use encode::{EncoderPipeline, encoders::Chosen, probe};
 use gst::{
     bus::{self, BusEvent, Failure},
     clock::MediaClock,
 };
-use mixer::Pulse;
+use mixer::Mixer;
 use stats::Counters;
 use threads::Threads;
-use video::Pictures;
+use video::VideoTrack;
 
 use crate::limits::CAPTURE_STOP_TIMEOUT;
 
 /// A running capture. It stops when dropped.
 pub struct Capture {
-    programme: Arc<Programme>,
+    pipeline: Arc<EncoderPipeline>,
     counters: Arc<Counters>,
     threads: Threads,
 }
 
-/// Lets GStreamer look at its plugins. It does so once, and again when one has changed; on a small board that takes
-/// longer than going live may. Blocks until it is done, and so does whatever needs GStreamer meanwhile.
+/// Initializes GStreamer. The first time, and whenever a plug-in has changed, it scans all of them,
+/// which takes a small board longer than going live may take. Blocks until it is done, and so does
+/// everything else that needs GStreamer.
 ///
 /// # Errors
-/// When there is no GStreamer to be used.
-pub fn get_ready() -> Result<(), CaptureError> {
+/// When GStreamer cannot be used.
+pub fn init() -> Result<(), CaptureError> {
     gstreamer::init().map_err(|error| CaptureError::Gstreamer(bus::one_line(&error.to_string())))
 }
 
 impl Capture {
-    /// Chooses encoders, opens the sources and starts the programme.
+    /// Chooses encoders, opens the sources and starts.
     ///
-    /// Blocks until both sources give picture and sound; call it on a thread that may wait up to
+    /// Blocks until both sources deliver; call it on a thread that may wait up to
     /// `FIRST_KEY_TIMEOUT`. `sink` and `events` are called on threads of this room and must not
     /// block.
     ///
     /// # Errors
-    /// When a source, an encoder or an element is not there, with what to do about it.
+    /// When a source, an encoder or an element is missing, with what to do about it.
     pub fn start(
         request: Request,
         sink: FrameSink,
@@ -116,7 +117,7 @@ impl Capture {
         let chosen = probe::choose(&request)?;
         let threads = Threads::default();
         Capture::start_with(request, chosen, &threads, sink, Arc::new(events))
-            // What was opened before the failure is closed by its keeper.
+            // Sources that were opened before the failure are closed by their threads.
             .inspect_err(|_| threads.stop())
     }
 
@@ -128,63 +129,63 @@ impl Capture {
         events: Arc<dyn Fn(CaptureEvent) + Send + Sync>,
     ) -> Result<Capture, CaptureError> {
         let clock = MediaClock::start();
-        let (pictures, left_out) = Pictures::new(&request.video, &request.look)?;
+        let (video, left_out) = VideoTrack::new(&request.video, &request.look)?;
         let counters = Arc::new(Counters::default());
         let wake = threads.notifier();
-        let feeds = source::start_all(&request, &clock, &counters, threads, &wake)?;
+        let sources = source::start_all(&request, &clock, &counters, threads, &wake)?;
         let failure = Failure::default();
         let on_bus = {
             let failure = failure.clone();
             move |event| match event {
-                BusEvent::Error { said } => failure.note(said),
-                BusEvent::Ended => failure.note("the programme ended by itself".to_owned()),
+                BusEvent::Error { message } => failure.note(message),
+                BusEvent::Ended => failure.note("the audio encoder ended".to_owned()),
             }
         };
-        let programme =
-            Programme::start(&request, chosen, &clock, Arc::clone(&counters), sink, on_bus)?;
-        let programme = Arc::new(programme);
-        let pulse = Pulse {
+        let pipeline =
+            EncoderPipeline::start(&request, chosen, &clock, Arc::clone(&counters), sink, on_bus)?;
+        let pipeline = Arc::new(pipeline);
+        let mixer = Mixer {
             clock,
-            programme: Arc::clone(&programme),
+            pipeline: Arc::clone(&pipeline),
             counters: Arc::clone(&counters),
             failure,
             events,
             threads: threads.clone(),
             wake,
-            feeds,
-            pictures,
-            sounds: Sounds::new(&request.audio, &request.microphone),
+            sources,
+            video,
+            audio: AudioTrack::new(&request.audio, &request.microphone),
             encoders: request.encoders.video.clone(),
         };
-        for said in left_out {
-            (pulse.events)(CaptureEvent::LeftOut { said });
+        for message in left_out {
+            (mixer.events)(CaptureEvent::LeftOut { message });
         }
         threads
-            .spawn("capture-pulse", move |_| pulse.run())
+            .spawn("capture-mixer", move |_| mixer.run())
             .map_err(|error| CaptureError::Gstreamer(error.to_string()))?;
-        Ok(Capture { programme, counters, threads: threads.clone() })
+        Ok(Capture { pipeline, counters, threads: threads.clone() })
     }
 
-    /// Asks the encoder for another video bitrate, in kbit/s, kept within `CAPTURE_VIDEO_KBPS_MIN`
-    /// and `CAPTURE_VIDEO_KBPS_MAX`. It takes effect with one of the next pictures.
+    /// Sets the video bitrate, in kbit/s, clamped to `CAPTURE_VIDEO_KBPS_MIN` and
+    /// `CAPTURE_VIDEO_KBPS_MAX`. It takes effect within a few frames.
     pub fn set_bitrate_kbps(&self, kbps: u32) {
-        self.programme.set_bitrate_kbps(kbps);
+        self.pipeline.set_bitrate_kbps(kbps);
     }
 
-    /// Asks the encoder to make its next picture a key frame. Some hardware encoders ignore it;
-    /// the next regular key frame comes all the same.
+    /// Asks the encoder to make its next frame a key frame. Some hardware encoders ignore that; the
+    /// next regular key frame still comes.
     pub fn force_key_frame(&self) {
-        self.programme.force_key_frame();
+        self.pipeline.force_key_frame();
     }
 
-    /// Figures since the start.
+    /// Statistics since the start.
     pub fn stats(&self) -> CaptureStats {
-        let (video, audio) = self.programme.encoders();
+        let (video, audio) = self.pipeline.encoders();
         self.counters.snapshot(video, audio)
     }
 
     /// Stops, and waits until the devices are free or `CAPTURE_STOP_TIMEOUT` has passed; `false`
-    /// in the latter case, when a driver does not let go. Calling it again does no harm.
+    /// in the latter case, when a driver hangs. Calling it again does no harm.
     pub fn stop(&self) -> bool {
         self.threads.stop_and_wait(CAPTURE_STOP_TIMEOUT)
     }

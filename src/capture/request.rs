@@ -1,4 +1,4 @@
-//! What a capture is asked for.
+//! What to capture, and how to encode it.
 
 use std::{ops::RangeInclusive, path::PathBuf};
 
@@ -18,50 +18,50 @@ pub use crate::board::{CameraSource, EncoderOrder, MicrophoneSource};
 /// here offers.
 pub const SAMPLE_RATE_HZ: u32 = 48_000;
 
-/// What a capture is asked for: where from, how coded, by which encoders.
+/// What to capture: the sources, the form of the tracks, the encoders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// Where the picture comes from.
+    /// Where the video comes from.
     pub camera: CameraSource,
-    /// Where the sound comes from.
+    /// Where the audio comes from.
     pub microphone: MicrophoneSource,
-    /// How the picture is coded.
+    /// How the video is encoded.
     pub video: VideoSettings,
-    /// How the sound is coded.
+    /// How the audio is encoded.
     pub audio: AudioSettings,
-    /// Encoders, in the order in which they are tried.
+    /// Encoders, in order of preference.
     pub encoders: EncoderOrder,
-    /// What the box draws itself.
+    /// What is drawn over or instead of the camera's video.
     pub look: Look,
-    /// Which sources need not be there at the start.
+    /// Which sources may be missing at the start.
     pub start_without: StartWithout,
 }
 
-/// What the box draws itself.
+/// What is drawn over or instead of the camera's video.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Look {
-    /// What the box is called, for the slate.
+    /// The name of the box, shown on the slate.
     pub name: String,
-    /// A PNG picture to be shown in place of a lost camera, instead of the drawn slate.
+    /// A PNG image that replaces the built-in slate.
     pub slate: Option<PathBuf>,
-    /// The time of day is laid over the picture.
+    /// The time of day is shown in the video.
     pub clock: bool,
-    /// These words are.
+    /// A line of text that is shown in the video.
     pub text: Option<String>,
-    /// This PNG picture is.
+    /// A PNG image that is shown in the video.
     pub logo: Option<PathBuf>,
 }
 
-/// Which sources need not be there at the start: slate and silence stand in until they are found.
+/// Which sources may be missing at the start; slate and silence replace them until they are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StartWithout {
-    /// The picture.
+    /// The camera.
     pub camera: bool,
-    /// The sound.
+    /// The microphone.
     pub microphone: bool,
 }
 
-/// How the picture is coded.
+/// How the video is encoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VideoSettings {
     /// Width, in pixels; even, `CAPTURE_SIDE_MIN` to `CAPTURE_WIDTH_MAX`.
@@ -72,7 +72,7 @@ pub struct VideoSettings {
     pub fps: u32,
     /// Bitrate at start, in kbit/s.
     pub bitrate_kbps: u32,
-    /// The most that this board is asked for, in kbit/s.
+    /// Highest bitrate that is asked of this board's encoders, in kbit/s.
     pub bitrate_max_kbps: u32,
     /// Time between key frames, in milliseconds.
     pub keyframe_interval_ms: u32,
@@ -102,7 +102,7 @@ impl VideoSettings {
     }
 }
 
-/// How the sound is coded.
+/// How the audio is encoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AudioSettings {
     /// Bitrate, in kbit/s.
@@ -114,7 +114,7 @@ pub struct AudioSettings {
 }
 
 impl Request {
-    /// Whether it can be had at all.
+    /// Whether every setting is within its bounds.
     ///
     /// # Errors
     /// [`CaptureError::BadRequest`] with what is allowed.
@@ -140,7 +140,7 @@ impl Request {
         if self.microphone == MicrophoneSource::CameraFile && !clip {
             return Err(CaptureError::BadRequest {
                 what: "microphone",
-                value: "the sound of the camera's clip".to_owned(),
+                value: "the audio of the camera's clip".to_owned(),
                 allowed: "something else unless the camera is a clip".to_owned(),
             });
         }
@@ -163,7 +163,7 @@ fn within(what: &'static str, value: u32, range: RangeInclusive<u32>) -> Result<
 }
 
 impl From<&Profile> for Request {
-    /// What the board does unless the owner says otherwise.
+    /// The board's defaults.
     fn from(profile: &Profile) -> Request {
         let (video, audio) = (&profile.video, &profile.audio);
         Request {

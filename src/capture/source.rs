@@ -7,6 +7,6 @@ mod managed;
 mod opener;
 mod start;
 
-pub use description::source;
-pub use managed::{Change, Feed};
+pub use description::source_pipeline;
+pub use managed::{Change, ManagedSource};
 pub use start::start_all;

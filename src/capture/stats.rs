@@ -1,4 +1,4 @@
-//! Figures of a running capture.
+//! Statistics of a running capture.
 
 use std::sync::{
     Mutex, MutexGuard, PoisonError,
@@ -7,60 +7,60 @@ use std::sync::{
 
 use crate::media::Kind;
 
-/// Figures of a running capture, since its start.
+/// Statistics of a running capture, since its start.
 #[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
 pub struct CaptureStats {
-    /// Video access units handed on.
+    /// Video access units sent to the sink.
     pub video_frames: u64,
     /// Key frames among them.
     pub key_frames: u64,
-    /// Audio access units handed on.
+    /// Audio access units sent to the sink.
     pub audio_frames: u64,
     /// Payload bytes of the video.
     pub video_bytes: u64,
     /// Payload bytes of the audio.
     pub audio_bytes: u64,
-    /// Access units dropped because they were above `ACCESS_UNIT_BYTES_MAX`.
+    /// Access units dropped because they were larger than `ACCESS_UNIT_BYTES_MAX`.
     pub oversize_dropped: u64,
-    /// Pictures not encoded because the encoder was too slow.
-    pub pictures_skipped: u64,
-    /// Pictures shown again because the camera gave no new one.
-    pub pictures_repeated: u64,
-    /// Pictures of the camera that came broken and were left out; the one before is shown again.
-    pub pictures_broken: u64,
-    /// Pictures of the slate, shown in place of a lost camera.
-    pub slate_pictures: u64,
-    /// Samples per channel of silence, put where the microphone gave none.
+    /// Frames skipped because the encoder was overloaded.
+    pub frames_skipped: u64,
+    /// Frames repeated because the camera delivered no new one in time.
+    pub frames_repeated: u64,
+    /// Corrupt frames from the camera; the frame before is repeated instead.
+    pub frames_corrupt: u64,
+    /// Frames of the slate, shown in place of a lost camera.
+    pub slate_frames: u64,
+    /// Samples per channel of silence, inserted where the microphone delivered none.
     pub silent_samples: u64,
-    /// Times that a camera or microphone was lost.
+    /// How often a camera or microphone was lost.
     pub sources_lost: u64,
-    /// Times that the H.264 encoder was set up anew or replaced, because it failed or was silent.
+    /// How often the H.264 encoder was restarted or replaced because it failed or delivered nothing.
     pub encoder_restarts: u64,
     /// The H.264 encoder in use.
     pub video_encoder: String,
     /// The AAC encoder in use.
     pub audio_encoder: String,
-    /// Video bitrate that the encoder was told last, in kbit/s.
+    /// Video bitrate that was last set on the encoder, in kbit/s.
     pub bitrate_kbps: u32,
-    /// How loud the sound is, and whether there is a picture.
+    /// Audio levels, and whether the video is black.
     pub levels: Levels,
-    /// How fast the microphone's clock is against ours, in parts per million; below zero it is
-    /// slow. `None` until it has been heard for a minute, and where it has no clock of its own.
+    /// How fast the microphone's clock is against the media clock, in parts per million; negative
+    /// when it is slow. `None` during the first minute, and for a source without a clock of its own.
     pub microphone_drift_ppm: Option<i32>,
 }
 
-/// How loud the sound is, and whether there is a picture.
+/// Audio levels, and whether the video is black.
 #[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
 pub struct Levels {
-    /// The sound of each channel, over the last 400 ms; empty before they have passed.
+    /// Level of each channel over the last 400 ms; empty until they have passed.
     pub channels: Vec<ChannelLevel>,
-    /// For how long no sample was above -60 dBFS, in milliseconds; `None` while there is sound.
+    /// For how long no sample was above -60 dBFS, in milliseconds; `None` while one is.
     pub silent_for_ms: Option<u64>,
-    /// For how long the picture has been black, in milliseconds; `None` while it is not.
+    /// For how long the video has been black, in milliseconds; `None` while it is not.
     pub black_for_ms: Option<u64>,
 }
 
-/// The sound of one channel.
+/// Level of one audio channel.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct ChannelLevel {
     /// The loudest sample, in dBFS; -96 is digital silence.
@@ -70,7 +70,7 @@ pub struct ChannelLevel {
     pub rms_dbfs: f32,
 }
 
-/// The same, as it is counted.
+/// The same, while it is being counted.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     pub(super) video_frames: AtomicU64,
@@ -101,12 +101,12 @@ struct Measured {
 }
 
 impl Counters {
-    /// Notes what the encoder was told.
+    /// Notes the bitrate that was set on the encoder.
     pub(super) fn set_bitrate_kbps(&self, kbps: u32) {
         self.bitrate_kbps.store(kbps, Ordering::Relaxed);
     }
 
-    /// Notes how loud the sound is, and how fast the clock of its source.
+    /// Notes the audio levels, and how fast the clock of the microphone is.
     pub(super) fn note_audio(
         &self,
         channels: &[ChannelLevel],
@@ -120,7 +120,7 @@ impl Counters {
         measured.drift_ppm = drift_ppm;
     }
 
-    /// Notes whether the picture is black.
+    /// Notes for how long the video has been black.
     pub(super) fn note_black(&self, black_for_ms: Option<u64>) {
         self.measured().levels.black_for_ms = black_for_ms;
     }
@@ -129,7 +129,7 @@ impl Counters {
         self.measured.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes an access unit that came out at media time `now_ns`.
+    /// Counts an access unit that came out at media time `now_ns`.
     pub(super) fn count(&self, kind: Kind, bytes: usize, now_ns: u64) {
         let add = |counter: &AtomicU64, n: u64| counter.fetch_add(n, Ordering::Relaxed);
         match kind {
@@ -161,10 +161,10 @@ impl Counters {
             video_bytes: get(&self.video_bytes),
             audio_bytes: get(&self.audio_bytes),
             oversize_dropped: get(&self.oversize),
-            pictures_skipped: get(&self.skipped),
-            pictures_repeated: get(&self.repeated),
-            pictures_broken: get(&self.broken),
-            slate_pictures: get(&self.slate),
+            frames_skipped: get(&self.skipped),
+            frames_repeated: get(&self.repeated),
+            frames_corrupt: get(&self.broken),
+            slate_frames: get(&self.slate),
             silent_samples: get(&self.silent),
             sources_lost: get(&self.lost),
             encoder_restarts: get(&self.encoder_restarts),

@@ -1,7 +1,7 @@
 use std::{sync::mpsc, time::Duration};
 
 use super::{
-    encode::encoders::{AudioEncoder, Bitrate, ForceKey, Memory, VideoEncoder},
+    encode::encoders::{AudioEncoderSpec, Bitrate, ForceKey, Memory, VideoEncoderSpec},
     *,
 };
 use crate::{
@@ -9,12 +9,12 @@ use crate::{
     media::{Frame, Kind, Track},
 };
 
-static AUDIO: AudioEncoder =
-    AudioEncoder { element: "avenc_aac", properties: &[], delay_samples: 0 };
+static AUDIO: AudioEncoderSpec =
+    AudioEncoderSpec { element: "avenc_aac", properties: &[], delay_samples: 0 };
 
 /// An encoder that stands for one of a device, with what comes behind it.
-const fn device(caps: &'static str) -> VideoEncoder {
-    VideoEncoder {
+const fn device(caps: &'static str) -> VideoEncoderSpec {
+    VideoEncoderSpec {
         element: "x264enc",
         software: false,
         memory: Memory::System,
@@ -27,10 +27,10 @@ const fn device(caps: &'static str) -> VideoEncoder {
     }
 }
 
-static FAILS: VideoEncoder = device("identity error-after=10");
-static SILENT: VideoEncoder = device("valve drop=true");
-/// Its driver is busy for so long, in µs, with the first picture, and cannot be closed before.
-static HANGS: VideoEncoder = device("identity sleep-time=12000000");
+static FAILS: VideoEncoderSpec = device("identity error-after=10");
+static SILENT: VideoEncoderSpec = device("valve drop=true");
+/// Its driver is busy for so long, in µs, with the first frame, and cannot be closed before.
+static HANGS: VideoEncoderSpec = device("identity sleep-time=12000000");
 
 struct Ran {
     capture: Capture,
@@ -40,8 +40,8 @@ struct Ran {
 
 const LONG: Duration = Duration::from_secs(60);
 
-/// Starts a programme with that encoder; the board names `order` beside it.
-fn start(encoder: &'static VideoEncoder, order: &[&str]) -> Ran {
+/// Starts a stream with that encoder; the board names `order` as well.
+fn start(encoder: &'static VideoEncoderSpec, order: &[&str]) -> Ran {
     gstreamer::init().expect("GStreamer");
     let mut request = Request::from(&Profile::named("sim").expect("embedded"));
     (request.video.width, request.video.height) = (320, 180);
@@ -60,7 +60,7 @@ fn start(encoder: &'static VideoEncoder, order: &[&str]) -> Ran {
 }
 
 impl Ran {
-    /// What comes until the other encoder has given a second of pictures.
+    /// What comes until the other encoder has given a second of frames.
     fn until_another_works(&self) -> Vec<Frame> {
         let (mut frames, mut of_another) = (Vec::new(), 0);
         while of_another < 30 {
@@ -73,7 +73,7 @@ impl Ran {
     }
 }
 
-/// What a server must not notice: sound without a gap, times that never go back, and each
+/// What a server must not notice: audio without a gap, times that never go back, and each
 /// change of codec parameters followed by a key frame.
 fn assert_one_session(ran: &Ran, frames: &[Frame], configurations: usize) {
     for track in [Track::Video, Track::Audio] {
@@ -81,10 +81,10 @@ fn assert_one_session(ran: &Ran, frames: &[Frame], configurations: usize) {
             frames.iter().filter(|f| f.track() == track).map(|f| f.dts_ns).collect();
         assert!(times.windows(2).all(|pair| pair[0] <= pair[1]), "{track:?} goes back");
     }
-    let sound: Vec<u64> =
+    let audio: Vec<u64> =
         frames.iter().filter(|f| f.kind == Kind::Audio).map(|f| f.dts_ns).collect();
-    let longest_ns = sound.windows(2).map(|pair| pair[1] - pair[0]).max();
-    assert!(longest_ns.is_some_and(|ns| ns < 100_000_000), "{longest_ns:?} without sound");
+    let longest_ns = audio.windows(2).map(|pair| pair[1] - pair[0]).max();
+    assert!(longest_ns.is_some_and(|ns| ns < 100_000_000), "{longest_ns:?} without audio");
     let video: Vec<Kind> =
         frames.iter().filter(|f| f.track() == Track::Video).map(|f| f.kind).collect();
     let at: Vec<usize> = (0..video.len()).filter(|i| video[*i] == Kind::VideoConfig).collect();
@@ -128,7 +128,7 @@ fn an_encoder_that_hangs_takes_nothing_from_its_successor_when_it_wakes_up() {
             last_ns = frame.dts_ns;
         }
     }
-    assert!(gap_ns < 2_500_000_000, "{gap_ns} ns without a picture");
+    assert!(gap_ns < 2_500_000_000, "{gap_ns} ns without a frame");
     assert_eq!(ran.capture.stats().encoder_restarts, 4, "three tries, then another one");
     ran.capture.stop();
 }
@@ -141,7 +141,7 @@ fn when_no_encoder_is_left_the_capture_ends_with_the_reason() {
         events.push(ran.events.recv_timeout(LONG).expect("an event"));
     }
     match &events[events.len() - 2] {
-        CaptureEvent::Error { fault: Fault::Encoder, said } => assert!(!said.is_empty()),
+        CaptureEvent::Error { fault: Fault::Encoder, message } => assert!(!message.is_empty()),
         other => panic!("{other:?}"),
     }
     assert!(ran.capture.stop());

@@ -1,4 +1,4 @@
-//! The threads of a capture: how they are started, woken, stopped, and waited for within a bound.
+//! The threads of a capture: started, woken, stopped, and waited for within a bound.
 
 use std::{
     sync::{
@@ -69,7 +69,7 @@ impl Threads {
         StopFlag(Arc::clone(&self.0))
     }
 
-    /// A wake-up call for threads of this capture.
+    /// A new notifier for threads of this capture.
     pub(super) fn notifier(&self) -> Notifier {
         Notifier { count: Arc::default(), shared: Arc::clone(&self.0) }
     }
@@ -105,8 +105,8 @@ impl StopFlag {
     }
 }
 
-/// Wakes threads of a capture that wait for it. Notifications are counted, so that one that comes
-/// before the wait is not lost.
+/// Wakes the threads that wait for it. Notifications are counted, so that one that comes before the
+/// wait is not lost.
 #[derive(Debug, Clone)]
 pub(super) struct Notifier {
     count: Arc<AtomicU64>,
@@ -114,9 +114,9 @@ pub(super) struct Notifier {
 }
 
 impl Notifier {
-    /// Wakes whoever waits.
+    /// Wakes the threads that wait for it.
     pub(super) fn notify(&self) {
-        // The lock is held while counting, so that a thread about to wait does not miss it.
+        // Counted under the lock, so that a thread about to wait does not miss it.
         let state = self.shared.lock();
         self.count.fetch_add(1, Ordering::Relaxed);
         drop(state);
@@ -153,8 +153,8 @@ impl Drop for Registered {
     }
 }
 
-/// Work that a driver may hold up, on a thread of its own; `None` when it takes longer than
-/// allowed. It is then left alone, and its result dropped when it comes.
+/// Work that may hang in a driver, on a thread of its own. When it takes longer than allowed, the
+/// thread is abandoned and its result is dropped.
 #[derive(Debug)]
 pub(super) struct Bounded<T>(Receiver<T>, Duration);
 

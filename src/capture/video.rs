@@ -10,5 +10,4 @@ mod slate;
 mod test_pattern;
 mod track;
 
-pub use test_pattern::FLASH_NS;
-pub use track::Pictures;
+pub use track::VideoTrack;

@@ -100,7 +100,7 @@ pub async fn run(args: RunArgs) -> Result<(), Failure> {
 /// Loads in advance what the first broadcast would have to wait for.
 fn load_plugins() {
     let look = || {
-        if let Err(error) = capture::get_ready() {
+        if let Err(error) = capture::init() {
             tracing::error!("{error}");
         }
     };

@@ -75,7 +75,7 @@ mod tests {
     use crate::capture::{Fault, Source};
 
     fn error(said: &str) -> CaptureEvent {
-        CaptureEvent::Error { fault: Fault::Encoder, said: said.to_owned() }
+        CaptureEvent::Error { fault: Fault::Encoder, message: said.to_owned() }
     }
 
     fn heard(news: &News) -> Vec<(u64, CaptureEvent)> {
@@ -93,7 +93,7 @@ mod tests {
             news.tell(1, CaptureEvent::SourceLost(Source::Microphone));
             news.tell(1, CaptureEvent::SourceBack(Source::Camera));
             news.tell(1, error(&format!("error {n}")));
-            news.tell(1, CaptureEvent::LeftOut { said: format!("note {n}") });
+            news.tell(1, CaptureEvent::LeftOut { message: format!("note {n}") });
         }
         news.tell(1, CaptureEvent::Ended);
         let heard = heard(&news);
@@ -105,7 +105,7 @@ mod tests {
             CaptureEvent::SourceLost(Source::Microphone),
             CaptureEvent::SourceBack(Source::Camera),
             error("error 0"),
-            CaptureEvent::LeftOut { said: "note 9999".to_owned() },
+            CaptureEvent::LeftOut { message: "note 9999".to_owned() },
         ] {
             assert!(events.contains(&&expected), "{expected:?} is lost");
         }

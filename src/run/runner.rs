@@ -231,8 +231,8 @@ impl Runner {
         }
         self.missing = None;
         for source in [capture::Source::Camera, capture::Source::Microphone] {
-            let presence = match self.request.look(source) {
-                Ok(()) if self.request.is_unseen(source) => Presence::Unsure,
+            let presence = match self.request.check_presence(source) {
+                Ok(()) if self.request.presence_is_unknown(source) => Presence::Unsure,
                 Ok(()) => Presence::Back,
                 Err(error) => {
                     self.missing = Some(error.to_string());

@@ -16,7 +16,7 @@ use firstmile::{
     media::{Frame, Kind, Track},
 };
 
-/// 320x180 at 30 frames a second, a key frame twice a second; test picture and tone.
+/// 320x180 at 30 frames a second, a key frame twice a second; test pattern and tone.
 pub fn small() -> Request {
     let mut request = Request::from(&Profile::named("sim").expect("embedded"));
     request.video.width = 320;
@@ -102,8 +102,8 @@ impl Taken {
     }
 }
 
-/// The luma of the last picture of a track of 320x180, decoded.
-pub fn last_picture(frames: &[Frame]) -> Vec<u8> {
+/// The luma of the last frame of a track of 320x180, decoded.
+pub fn last_frame(frames: &[Frame]) -> Vec<u8> {
     gst::init().expect("GStreamer");
     let text = "appsrc name=in format=time ! avdec_h264 ! videoconvert ! \
                 video/x-raw,format=GRAY8 ! appsink name=out sync=false";
@@ -125,12 +125,12 @@ pub fn last_picture(frames: &[Frame]) -> Vec<u8> {
         source.push_buffer(buffer).expect("takes it");
     }
     source.end_of_stream().expect("ends");
-    let mut picture = Vec::new();
+    let mut frame = Vec::new();
     while let Ok(sample) = sink.pull_sample() {
-        picture = sample.buffer().expect("a buffer").map_readable().expect("readable").to_vec();
+        frame = sample.buffer().expect("a buffer").map_readable().expect("readable").to_vec();
     }
     pipeline.set_state(gst::State::Null).expect("stops");
-    picture
+    frame
 }
 
 /// A clip made for one test; removed at its end.
@@ -139,30 +139,30 @@ pub struct Clip {
 }
 
 impl Clip {
-    /// A clip of so many seconds, with a picture of that rate and with sound, or without.
-    pub fn new(name: &str, seconds: u32, fps: Option<u32>, sound: bool) -> Clip {
-        let picture = fps.map(|fps| {
-            let pictures = seconds * fps;
+    /// A clip of so many seconds, with a frame of that rate and with audio, or without.
+    pub fn new(name: &str, seconds: u32, fps: Option<u32>, audio: bool) -> Clip {
+        let frame = fps.map(|fps| {
+            let frames = seconds * fps;
             format!(
-                "videotestsrc pattern=ball num-buffers={pictures} ! \
+                "videotestsrc pattern=ball num-buffers={frames} ! \
                  video/x-raw,width=240,height=180,framerate={fps}/1"
             )
         });
         let blocks = seconds * 44_100 / 1_024;
-        let sound = sound.then(|| {
+        let audio = audio.then(|| {
             format!(
                 "audiotestsrc num-buffers={blocks} volume=0.1 ! \
                  audio/x-raw,rate=44100,channels=1 ! avenc_aac"
             )
         });
-        Clip::of(&format!("{name}.mp4"), "mp4mux", picture, sound)
+        Clip::of(&format!("{name}.mp4"), "mp4mux", frame, audio)
     }
 
-    /// A clip of one second that begins with a flash and a beep. Its sound is not coded, because a
+    /// A clip of one second that begins with a flash and a beep. Its audio is not coded, because a
     /// coder would delay it.
     pub fn flashing(name: &str) -> Clip {
         let size = "video/x-raw,width=320,height=180,framerate=30/1";
-        let picture = format!(
+        let frame = format!(
             "concat name=parts videotestsrc pattern=white num-buffers=3 ! {size} ! parts. \
              videotestsrc pattern=black num-buffers=27 ! {size} ! parts. parts."
         );
@@ -170,26 +170,26 @@ impl Clip {
         let tone = |volume, blocks| {
             format!(
                 "audiotestsrc freq=1000 volume={volume} samplesperbuffer=960 \
-                 num-buffers={blocks} ! {form} ! sounds."
+                 num-buffers={blocks} ! {form} ! tracks."
             )
         };
-        let sound = format!(
-            "concat name=sounds {} {} sounds. ! audioconvert ! {form}",
+        let audio = format!(
+            "concat name=tracks {} {} tracks. ! audioconvert ! {form}",
             tone("0.9", 5),
             tone("0", 45)
         );
-        Clip::of(&format!("{name}.mkv"), "matroskamux", Some(picture), Some(sound))
+        Clip::of(&format!("{name}.mkv"), "matroskamux", Some(frame), Some(audio))
     }
 
-    fn of(file: &str, muxer: &str, picture: Option<String>, sound: Option<String>) -> Clip {
+    fn of(file: &str, muxer: &str, frame: Option<String>, audio: Option<String>) -> Clip {
         let file = format!("firstmile-{}-{file}", std::process::id());
         let path = std::env::temp_dir().join(file);
         let mut text = format!("{muxer} name=mux ! filesink location=\"{}\" ", path.display());
-        if let Some(picture) = picture {
-            text += &format!("{picture} ! x264enc tune=zerolatency speed-preset=ultrafast ! mux. ");
+        if let Some(frame) = frame {
+            text += &format!("{frame} ! x264enc tune=zerolatency speed-preset=ultrafast ! mux. ");
         }
-        if let Some(sound) = sound {
-            text += &format!("{sound} ! mux.");
+        if let Some(audio) = audio {
+            text += &format!("{audio} ! mux.");
         }
         gst::init().expect("GStreamer");
         let pipeline = gst::parse::launch(&text).expect("a pipeline");

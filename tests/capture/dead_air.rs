@@ -1,4 +1,4 @@
-//! Never dead air: whatever camera and microphone do, the programme goes on in the same session with
+//! Never dead air: whatever camera and microphone do, the stream goes on in the same session with
 //! the same codec parameters, and a decoder finds nothing wrong with it.
 
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use firstmile::capture::{
 };
 use firstmile::media::{Kind, Track};
 
-/// The pictures of a second, at the simulated board of these tests.
+/// The frames of a second, at the simulated board of these tests.
 const FPS: usize = 15;
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -60,14 +60,14 @@ fn recorded(
     Some((nginx, record))
 }
 
-/// Waits for so many more pictures.
+/// Waits for so many more frames.
 fn until_frames(appliance: &Appliance, more: usize) {
     let frames = |status: &str| {
         let line = status.lines().find(|line| line.starts_with("encoder"))?;
         line.rsplit_once(" frames").and_then(|(rest, _)| rest.rsplit(' ').next()?.parse().ok())
     };
     let first: usize = frames(&appliance.ctl("status").stdout).unwrap_or(0);
-    appliance.until_told("more pictures", |status| {
+    appliance.until_told("more frames", |status| {
         frames(status).is_some_and(|now: usize| now >= first + more)
     });
 }
@@ -109,7 +109,7 @@ fn configurations(record: &Path) -> [(&'static str, Vec<Vec<u8>>); 2] {
     [("video", video), ("audio", audio)]
 }
 
-/// What a picture of the record shows.
+/// What a frame of the record shows.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Shown {
     /// The camera's grey, and how bright it is.
@@ -117,8 +117,8 @@ enum Shown {
     Slate,
 }
 
-/// The pictures of a record, each with whether it is a key frame.
-fn pictures(record: &Path) -> Vec<(Shown, bool)> {
+/// The frames of a record, each with whether it is a key frame.
+fn frames(record: &Path) -> Vec<(Shown, bool)> {
     let mut ffmpeg = Command::new("ffmpeg");
     ffmpeg.args(["-nostdin", "-v", "error", "-i"]).arg(record);
     ffmpeg.args(["-vf", "crop=ih:ih,scale=16:16,format=gray,showinfo=checksum=0"]);
@@ -138,15 +138,15 @@ fn shown(frame: &[u8]) -> Shown {
     if is_grey && middle > 120 { Shown::Camera(middle) } else { Shown::Slate }
 }
 
-/// Runs of slate between pictures of the camera: length, still pictures right before it, and whether
+/// Runs of slate between frames of the camera: length, still frames right before it, and whether
 /// the camera came back with a key frame.
-fn losses(pictures: &[(Shown, bool)]) -> Vec<(usize, usize, bool)> {
+fn losses(frames: &[(Shown, bool)]) -> Vec<(usize, usize, bool)> {
     let mut losses = Vec::new();
     let mut at = 0;
-    for run in pictures.chunk_by(|a, b| (a.0 == Shown::Slate) == (b.0 == Shown::Slate)) {
+    for run in frames.chunk_by(|a, b| (a.0 == Shown::Slate) == (b.0 == Shown::Slate)) {
         if run[0].0 == Shown::Slate && at > 0 {
-            let still = pictures[..at].windows(2).rev().take_while(|pair| is_still(pair)).count();
-            let back = pictures.get(at + run.len());
+            let still = frames[..at].windows(2).rev().take_while(|pair| is_still(pair)).count();
+            let back = frames.get(at + run.len());
             losses.push((run.len(), still, back.is_some_and(|(_, is_key)| *is_key)));
         }
         at += run.len();
@@ -181,17 +181,17 @@ fn a_camera_that_is_unplugged_and_then_freezes_is_replaced_by_the_slate_at_a_rea
     });
     let Some((_nginx, record)) = recorded else { return };
     assert_whole(&record);
-    let pictures = pictures(&record);
-    let losses = losses(&pictures);
+    let frames = frames(&record);
+    let losses = losses(&frames);
     let [unplugged, frozen] = losses.as_slice() else { panic!("two losses: {losses:?}") };
-    assert!(unplugged.1 <= FPS, "the slate came {} pictures after the loss", unplugged.1);
-    assert!(frozen.1 <= 2 * FPS, "the freeze was seen after {} pictures", frozen.1);
-    assert!(frozen.0 <= 5 * FPS, "the camera was back after {} pictures", frozen.0);
+    assert!(unplugged.1 <= FPS, "the slate came {} frames after the loss", unplugged.1);
+    assert!(frozen.1 <= 2 * FPS, "the freeze was seen after {} frames", frozen.1);
+    assert!(frozen.0 <= 5 * FPS, "the camera was back after {} frames", frozen.0);
     assert!(unplugged.2 && frozen.2, "the camera comes back at a key frame: {losses:?}");
 }
 
 #[test]
-fn a_camera_that_changes_its_format_goes_on_in_the_same_programme() {
+fn a_camera_that_changes_its_format_goes_on_in_the_same_stream() {
     let _turn = one_at_a_time();
     let (camera, microphone) = (FakeDevice::camera(FPS as u32), FakeDevice::microphone());
     let recorded = recorded(&camera, &microphone, |appliance| {
@@ -203,13 +203,13 @@ fn a_camera_that_changes_its_format_goes_on_in_the_same_programme() {
     });
     let Some((_nginx, record)) = recorded else { return };
     assert_whole(&record);
-    let pictures = pictures(&record);
-    let still = pictures.chunk_by(|a, b| is_still(&[*a, *b])).map(<[_]>::len).max();
-    assert!(still.is_some_and(|still| still <= 2 * FPS), "{still:?} pictures without a change");
-    for loss in losses(&pictures) {
+    let frames = frames(&record);
+    let still = frames.chunk_by(|a, b| is_still(&[*a, *b])).map(<[_]>::len).max();
+    assert!(still.is_some_and(|still| still <= 2 * FPS), "{still:?} frames without a change");
+    for loss in losses(&frames) {
         assert!(loss.0 <= 5 * FPS && loss.2, "{loss:?}");
     }
-    assert!(matches!(pictures.last(), Some((Shown::Camera(_), _))));
+    assert!(matches!(frames.last(), Some((Shown::Camera(_), _))));
 }
 
 // Shows F26.
@@ -237,12 +237,12 @@ fn a_microphone_that_is_unplugged_becomes_silence_at_a_real_server() {
         .collect();
     let [silence] = silences.as_slice() else { panic!("one silence: {runs:?}") };
     // Until the loss is seen and a second more it was unplugged; then it has 3 s.
-    assert!(*silence <= 15 + 10 + 30, "the sound came back after {silence} tenths of a second");
-    assert!(loud.iter().rev().take(5).any(|loud| *loud), "the sound is back: {runs:?}");
-    assert!(losses(&pictures(&record)).is_empty(), "the picture has nothing to do with it");
+    assert!(*silence <= 15 + 10 + 30, "the audio came back after {silence} tenths of a second");
+    assert!(loud.iter().rev().take(5).any(|loud| *loud), "the audio is back: {runs:?}");
+    assert!(losses(&frames(&record)).is_empty(), "the frame has nothing to do with it");
 }
 
-/// Whether there is sound, for each tenth of a second of a record.
+/// Whether there is audio, for each tenth of a second of a record.
 fn loud_tenths(record: &Path) -> Vec<bool> {
     let mut ffmpeg = Command::new("ffmpeg");
     ffmpeg.args(["-nostdin", "-v", "error", "-i"]).arg(record);
@@ -268,18 +268,18 @@ fn without_a_camera_the_box_starts_only_when_its_owner_said_so() {
     };
     let taken = Taken::default();
     let refused = Capture::start(request.clone(), taken.sink(), taken.events());
-    assert!(refused.expect_err("refused").to_string().contains("no picture from camera"));
+    assert!(refused.expect_err("refused").to_string().contains("no video from camera"));
 
     let start_without = StartWithout { camera: true, microphone: false };
     let request = Request { start_without, ..request };
     let capture = Capture::start(request, taken.sink(), taken.events()).expect("starts");
     taken.wait_for("the slate", |t| t.of(Track::Video).len() > 15);
-    assert!(capture.stats().slate_pictures > 10);
+    assert!(capture.stats().slate_frames > 10);
     assert!(taken.seen_events().contains(&CaptureEvent::SourceLost(Source::Camera)));
     camera.plug(true);
     taken.wait_for("the camera", |t| t.has(&CaptureEvent::SourceBack(Source::Camera)));
     let back_at = taken.of(Track::Video).len();
-    taken.wait_for("its pictures", |t| t.of(Track::Video).len() > back_at + 10);
+    taken.wait_for("its frames", |t| t.of(Track::Video).len() > back_at + 10);
     capture.stop();
     assert_eq!(taken.count(Kind::VideoConfig), 1);
 }
@@ -299,7 +299,7 @@ fn without_a_microphone_the_box_starts_in_silence_when_its_owner_said_so() {
     taken.wait_for("silence", |t| t.count(Kind::Audio) > 60);
     assert!(capture.stats().levels.silent_for_ms.is_some_and(|ms| ms >= 800));
     microphone.plug(true);
-    taken.wait_for("the sound", |t| t.has(&CaptureEvent::SourceBack(Source::Microphone)));
+    taken.wait_for("the audio", |t| t.has(&CaptureEvent::SourceBack(Source::Microphone)));
     let back_at = taken.count(Kind::Audio);
     taken.wait_for("more of it", |t| t.count(Kind::Audio) > back_at + 60);
     let levels = capture.stats().levels;
@@ -320,12 +320,12 @@ fn png(folder: &Folder, name: &str, colour: &str, size: &str) -> PathBuf {
     path
 }
 
-/// The luma of the last picture that came out, at points given in thousandths.
+/// The luma of the last frame that came out, at points given in thousandths.
 fn last_luma(taken: &Taken, points: &[(usize, usize)]) -> Vec<u8> {
     let frames = taken.of(Track::Video);
     let (width, height) = (320, 180);
-    let picture = crate::common::last_picture(&frames);
-    points.iter().map(|(x, y)| picture[y * height / 1_000 * width + x * width / 1_000]).collect()
+    let frame = crate::common::last_frame(&frames);
+    points.iter().map(|(x, y)| frame[y * height / 1_000 * width + x * width / 1_000]).collect()
 }
 
 /// What is seen after a second, and what was left out.
@@ -337,14 +337,14 @@ fn seen(camera: CameraSource, look: Look, points: &[(usize, usize)]) -> (Vec<u8>
     taken.wait_for("a second", |t| t.of(Track::Video).len() > 30);
     capture.stop();
     let left_out = taken.seen_events().into_iter().filter_map(|event| match event {
-        CaptureEvent::LeftOut { said } => Some(said),
+        CaptureEvent::LeftOut { message } => Some(message),
         _ => None,
     });
     (last_luma(&taken, points), left_out.collect())
 }
 
 #[test]
-fn the_owner_s_picture_is_the_slate_and_a_bad_one_is_named_and_left_out() {
+fn the_owner_s_image_is_the_slate_and_a_bad_one_is_named_and_not_used() {
     if !has_or_skip(&["ffmpeg"]) {
         return;
     }
@@ -356,14 +356,14 @@ fn the_owner_s_picture_is_the_slate_and_a_bad_one_is_named_and_left_out() {
     let look = |slate: PathBuf| Look { slate: Some(slate), ..Look::default() };
     let corner_and_middle = [(20, 50), (500, 500)];
 
-    // A square in the middle of a wide picture, with borders beside it.
+    // A square in the middle of a wide frame, with borders beside it.
     let square = png(&folder, "square.png", "white", "300x300");
     let (luma, left_out) = seen(absent(), look(square), &corner_and_middle);
     assert_eq!(left_out, [""; 0]);
     assert!(luma[0] < 30 && luma[1] > 220, "{luma:?}");
 
     let text = folder.path().join("text.png");
-    std::fs::write(&text, "no picture").expect("writes");
+    std::fs::write(&text, "no frame").expect("writes");
     let cut = folder.path().join("cut.png");
     let whole = std::fs::read(png(&folder, "whole.png", "white", "64x64")).expect("reads");
     std::fs::write(&cut, &whole[..whole.len() / 2]).expect("writes");
@@ -376,7 +376,7 @@ fn the_owner_s_picture_is_the_slate_and_a_bad_one_is_named_and_left_out() {
 }
 
 #[test]
-fn logo_text_and_clock_are_laid_over_the_picture_and_nothing_is_unless_it_is_wanted() {
+fn logo_text_and_clock_are_drawn_over_the_video_and_nothing_is_unless_it_is_wanted() {
     if !has_or_skip(&["ffmpeg"]) {
         return;
     }

@@ -22,14 +22,14 @@ fn made(folder: &Folder, name: &str, arguments: &[&str], inputs: &[(&str, &Path)
     file
 }
 
-/// A re-encoded copy of a film: smaller, 30 pictures a second, picture and sound delayed by so many
+/// A re-encoded copy of a film: smaller, 30 frames a second, frame and audio delayed by so many
 /// seconds.
 #[track_caller]
-fn copy(folder: &Folder, name: &str, film: &Path, picture: &str, sound: &str) -> PathBuf {
+fn copy(folder: &Folder, name: &str, film: &Path, frame: &str, audio: &str) -> PathBuf {
     let coders =
         "-map 0:v -map 1:a -vf scale=640:360,fps=30 -c:v libx264 -preset veryfast -c:a aac -ac 2";
     let coders: Vec<&str> = coders.split(' ').collect();
-    made(folder, name, &coders, &[(picture, film), (sound, film)])
+    made(folder, name, &coders, &[(frame, film), (audio, film)])
 }
 
 #[track_caller]
@@ -39,19 +39,19 @@ fn assert_offset(programme: &Path, film: &Path, expected_ms: f64) {
 }
 
 #[test]
-fn a_delay_of_sound_or_picture_is_measured_and_a_mere_copy_has_none() {
+fn a_delay_of_audio_or_video_is_measured_and_a_mere_copy_has_none() {
     if !has_or_skip(&["ffmpeg"]) {
         return;
     }
     let folder = Folder::new("lip-sync");
     let film = clip::film_clip();
-    for (name, picture, sound, expected_ms) in [
+    for (name, frame, audio, expected_ms) in [
         ("same.mp4", "0", "0", 0.0),
         ("same.mkv", "0", "0", 0.0),
         ("late.mp4", "0", "0.1", 100.0),
         ("early.mkv", "0.06", "0", -60.0),
     ] {
-        assert_offset(&copy(&folder, name, &film, picture, sound), &film, expected_ms);
+        assert_offset(&copy(&folder, name, &film, frame, audio), &film, expected_ms);
     }
     // What is out of sync in the clip is none of our doing.
     let late = folder.path().join("late.mp4");
@@ -68,7 +68,7 @@ fn a_clip_of_another_shape_that_was_played_again_and_again_is_recognised() {
     let film = clip::film_clip();
     let square: Vec<&str> = "-vf crop=720:720 -c:v libx264 -preset ultrafast".split(' ').collect();
     let square = made(&folder, "square.mp4", &square, &[("0", &film)]);
-    // Two rounds, with borders beside the picture.
+    // Two rounds, with borders beside the frame.
     let twice = "-filter_complex [0:v][0:a][1:v][1:a]concat=n=2:a=1[v][a];[v]pad=1280:720:280:0[w] -map [w] -map [a] \
                  -c:v libx264 -preset ultrafast -ac 2";
     let twice: Vec<&str> = twice.split_whitespace().collect();
@@ -85,11 +85,11 @@ fn what_has_nothing_in_common_or_does_not_move_has_no_offset() {
     let film = clip::film_clip();
     let coders = "-shortest -t 4 -c:v libx264 -preset ultrafast";
     let coders: Vec<&str> = coders.split(' ').collect();
-    let ffmpeg = |name: &str, picture: &str, sound: &str| {
+    let ffmpeg = |name: &str, frame: &str, audio: &str| {
         let file = folder.path().join(name);
         let mut ffmpeg = Command::new("ffmpeg");
-        ffmpeg.args(["-nostdin", "-v", "error", "-f", "lavfi", "-i", picture]);
-        ffmpeg.args(["-f", "lavfi", "-i", sound]).args(&coders).arg(&file);
+        ffmpeg.args(["-nostdin", "-v", "error", "-f", "lavfi", "-i", frame]);
+        ffmpeg.args(["-f", "lavfi", "-i", audio]).args(&coders).arg(&file);
         run(&mut ffmpeg, TIMEOUT).ok();
         file
     };

@@ -9,4 +9,4 @@ mod devices;
 mod lip_sync;
 mod sources;
 mod sync;
-mod test_picture;
+mod test_pattern;

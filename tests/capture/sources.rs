@@ -25,10 +25,10 @@ const BACK_CAMERA: CaptureEvent = CaptureEvent::SourceBack(Source::Camera);
 const LOST_MICROPHONE: CaptureEvent = CaptureEvent::SourceLost(Source::Microphone);
 const BACK_MICROPHONE: CaptureEvent = CaptureEvent::SourceBack(Source::Microphone);
 
-/// Nothing that an encoder or a server could notice: one configuration per track, pictures and
+/// Nothing that an encoder or a server could notice: one configuration per track, frames and
 /// blocks at their rate.
 fn assert_unbroken(taken: &Taken, capture: &Capture) {
-    let skipped = capture.stats().pictures_skipped;
+    let skipped = capture.stats().frames_skipped;
     for (track, step_ns) in [(Track::Video, 33_333_333), (Track::Audio, 21_333_333)] {
         let frames = taken.of(track);
         assert_eq!(frames.iter().filter(|f| f.kind.is_config()).count(), 1, "{track:?}");
@@ -56,10 +56,10 @@ fn a_clip_is_played_again_and_again_without_a_gap() {
     let stats = capture.stats();
     capture.stop();
     assert_unbroken(&taken, &capture);
-    assert_eq!((stats.slate_pictures, stats.sources_lost), (0, 0));
+    assert_eq!((stats.slate_frames, stats.sources_lost), (0, 0));
     // A loaded machine may be late once; a gap at each round would be more than this.
     assert!(stats.silent_samples < 48_000 / 4, "{} samples of silence", stats.silent_samples);
-    assert!(stats.pictures_repeated < 15, "{} pictures repeated", stats.pictures_repeated);
+    assert!(stats.frames_repeated < 15, "{} frames repeated", stats.frames_repeated);
 }
 
 #[test]
@@ -71,12 +71,12 @@ fn a_clip_of_another_size_and_rate_is_brought_to_ours() {
     taken.wait_for("a second", |t| t.of(Track::Video).len() > 32);
     capture.stop();
     assert_unbroken(&taken, &capture);
-    assert!(capture.stats().pictures_repeated > 10, "ten pictures a second become thirty");
+    assert!(capture.stats().frames_repeated > 10, "ten frames a second become thirty");
 }
 
 #[test]
-fn the_sound_of_a_file_goes_with_the_test_picture() {
-    let clip = Clip::new("sound", 1, None, true);
+fn the_audio_of_a_file_goes_with_the_test_pattern() {
+    let clip = Clip::new("audio", 1, None, true);
     let taken = Taken::default();
     let request =
         Request { microphone: MicrophoneSource::File { path: clip.path.clone() }, ..small() };
@@ -95,13 +95,13 @@ fn a_clip_that_cannot_be_played_is_named_with_the_reason() {
     let directory = std::env::temp_dir();
     let camera =
         |path: &PathBuf| Request { camera: CameraSource::File { path: path.clone() }, ..small() };
-    let with_sound = |path| Request { microphone: MicrophoneSource::CameraFile, ..camera(path) };
+    let with_audio = |path| Request { microphone: MicrophoneSource::CameraFile, ..camera(path) };
     for (request, path, reason) in [
         (camera(&PathBuf::from("/nowhere/clip.mp4")), "/nowhere/clip.mp4", "No such file"),
         (camera(&directory), directory.to_str().unwrap_or_default(), "not a file"),
         (camera(&text), text.to_str().unwrap_or_default(), ""),
-        (with_sound(&silent.path), silent.path.to_str().unwrap_or_default(), "no sound"),
-        (camera(&blind.path), blind.path.to_str().unwrap_or_default(), "no picture"),
+        (with_audio(&silent.path), silent.path.to_str().unwrap_or_default(), "no audio"),
+        (camera(&blind.path), blind.path.to_str().unwrap_or_default(), "no video"),
     ] {
         let taken = Taken::default();
         let error = Capture::start(request, taken.sink(), taken.events()).expect_err(path);
@@ -151,14 +151,14 @@ fn a_camera_that_is_unplugged_becomes_a_slate_and_comes_back() {
     taken.wait_for("the loss", |t| t.has(&LOST_CAMERA));
     let lost_at = taken.of(Track::Video).len();
     taken.wait_for("the slate", |t| t.of(Track::Video).len() > lost_at + 10);
-    assert!(capture.stats().slate_pictures > 0);
+    assert!(capture.stats().slate_frames > 0);
     taken.wait_for("the return", |t| t.has(&BACK_CAMERA));
     let back_at = taken.of(Track::Video).len();
-    taken.wait_for("the picture", |t| t.of(Track::Video).len() > back_at + 5);
+    taken.wait_for("the frame", |t| t.of(Track::Video).len() > back_at + 5);
     capture.stop();
     assert_unbroken(&taken, &capture);
     let events = taken.seen_events();
-    assert!(!events.contains(&LOST_MICROPHONE), "the sound has nothing to do with it");
+    assert!(!events.contains(&LOST_MICROPHONE), "the audio has nothing to do with it");
     assert_eq!(events.last(), Some(&CaptureEvent::Ended));
 }
 
@@ -172,7 +172,7 @@ fn a_microphone_that_fails_becomes_silence_and_comes_back() {
     taken.wait_for("the loss", |t| t.has(&LOST_MICROPHONE));
     taken.wait_for("the return", |t| t.has(&BACK_MICROPHONE));
     let back_at = taken.count(Kind::Audio);
-    taken.wait_for("the sound", |t| t.count(Kind::Audio) > back_at + 10);
+    taken.wait_for("the audio", |t| t.count(Kind::Audio) > back_at + 10);
     capture.stop();
     assert_unbroken(&taken, &capture);
     assert!(capture.stats().silent_samples > 24_000);
@@ -189,12 +189,12 @@ fn a_camera_that_freezes_is_noticed_within_two_seconds() {
         ..small()
     };
     let capture = Capture::start(request, taken.sink(), taken.events()).expect("starts");
-    taken.wait_for("pictures", |t| t.of(Track::Video).len() > 15);
+    taken.wait_for("frames", |t| t.of(Track::Video).len() > 15);
     camera.freeze(true);
     let frozen_at = taken.of(Track::Video).len();
     taken.wait_for("the loss", |t| t.has(&LOST_CAMERA));
     let seen_after = taken.of(Track::Video).len() - frozen_at;
-    assert!(seen_after <= 60 + 15, "seen after {seen_after} pictures of 30 a second");
+    assert!(seen_after <= 60 + 15, "seen after {seen_after} frames of 30 a second");
     camera.freeze(false);
     taken.wait_for("the return", |t| t.has(&BACK_CAMERA));
     capture.stop();
@@ -246,16 +246,16 @@ impl BadWebcam {
         drop(probe);
         let (sent_broken, alive) = (Arc::new(AtomicUsize::new(0)), Arc::new(()));
         let (count, watched) = (Arc::clone(&sent_broken), Arc::downgrade(&alive));
-        let pictures = [jpeg(), cut(), overwritten(), without_tables(), jpeg(), noise()];
+        let frames = [jpeg(), cut(), overwritten(), without_tables(), jpeg(), noise()];
         thread::spawn(move || {
             let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
             for number in 0.. {
                 if watched.upgrade().is_none() {
                     return;
                 }
-                let kind = number % pictures.len();
+                let kind = number % frames.len();
                 // Nobody listens while the camera is not open.
-                let sent = socket.send_to(&pictures[kind], ("127.0.0.1", port));
+                let sent = socket.send_to(&frames[kind], ("127.0.0.1", port));
                 count.fetch_add(
                     usize::from(sent.is_ok() && ![0, 4].contains(&kind)),
                     Ordering::Relaxed,
@@ -286,7 +286,7 @@ fn jpeg() -> Vec<u8> {
     let sink = pipeline.downcast_ref::<gst::Bin>().and_then(|bin| bin.by_name("out"));
     let sink = sink.and_then(|sink| sink.downcast::<gstreamer_app::AppSink>().ok());
     pipeline.set_state(gst::State::Playing).expect("plays");
-    let sample = sink.expect("the sink").pull_sample().expect("a picture");
+    let sample = sink.expect("the sink").pull_sample().expect("a frame");
     let jpeg = sample.buffer().expect("a buffer").map_readable().expect("readable").to_vec();
     pipeline.set_state(gst::State::Null).expect("stops");
     jpeg
@@ -327,18 +327,18 @@ fn broken_jpegs_are_left_out_and_counted_and_never_end_the_stream() {
         ..small()
     };
     let capture = Capture::start(request, taken.sink(), taken.events()).expect("starts");
-    let before = (webcam.sent_broken.load(Ordering::Relaxed), capture.stats().pictures_broken);
+    let before = (webcam.sent_broken.load(Ordering::Relaxed), capture.stats().frames_corrupt);
     taken.wait_for("four seconds", |t| t.of(Track::Video).len() > 120);
     let stats = capture.stats();
     let sent = webcam.sent_broken.load(Ordering::Relaxed) - before.0;
-    let counted = (stats.pictures_broken - before.1) as usize;
+    let counted = (stats.frames_corrupt - before.1) as usize;
     capture.stop();
-    assert!(sent > 20, "{sent} broken pictures were sent");
+    assert!(sent > 20, "{sent} broken frames were sent");
     // A few are on their way when either number is read.
-    assert!(counted.abs_diff(sent) <= 8, "{counted} of {sent} broken pictures were counted");
+    assert!(counted.abs_diff(sent) <= 8, "{counted} of {sent} broken frames were counted");
     assert_unbroken(&taken, &capture);
     assert!(!taken.seen_events().contains(&LOST_CAMERA), "two of six are good enough to go on");
-    assert_eq!(stats.slate_pictures, 0);
+    assert_eq!(stats.slate_frames, 0);
 }
 
 /// The codec parameters of each part of the video, and whether a key frame follows.
@@ -385,7 +385,7 @@ fn a_camera_of_h264_is_passed_through_and_its_slate_has_parameters_of_its_own() 
     let times: Vec<u64> = taken.of(Track::Video).iter().map(|frame| frame.dts_ns).collect();
     assert!(times.windows(2).all(|pair| pair[0] <= pair[1]), "times never go back");
     let longest_ns = times.windows(2).map(|pair| pair[1] - pair[0]).max();
-    assert!(longest_ns < Some(500_000_000), "{longest_ns:?} ns without a picture");
+    assert!(longest_ns < Some(500_000_000), "{longest_ns:?} ns without a frame");
     assert_eq!(capture.stats().encoder_restarts, 0, "the idle encoder is not taken for silent");
 }
 
@@ -402,10 +402,10 @@ fn a_camera_whose_h264_has_no_key_frame_is_refused_with_the_reason() {
     };
     let error = Capture::start(request, taken.sink(), taken.events()).expect_err("no key frame");
     let said = error.to_string();
-    assert!(said.contains("gave no key frame") || said.contains("gave nothing"), "{said}");
+    assert!(said.contains("no key frame for") || said.contains("no data for"), "{said}");
 }
 
-/// A camera whose pictures come as datagrams, so that it can freeze.
+/// A camera whose frames come as datagrams, so that it can freeze.
 struct FakeCamera {
     port: u16,
     frozen: Arc<AtomicBool>,

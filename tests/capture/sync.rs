@@ -1,4 +1,4 @@
-//! Sound and picture belong together, measured on what a viewer would decode.
+//! Audio and frame belong together, measured on what a viewer would decode.
 
 use std::str::FromStr;
 
@@ -39,7 +39,7 @@ fn decode(frames: &[Frame], caps: &str, decoder: &str, mut look: impl FnMut(u64,
     pipeline.set_state(gst::State::Null).expect("stops");
 }
 
-/// The times at which the sound becomes louder than `level` of full scale, in nanoseconds. What is
+/// The times at which the audio becomes louder than `level` of full scale, in nanoseconds. What is
 /// heard in the first tenth of a second may have begun before the track did, and does not count.
 fn beeps_ns(frames: &[Frame], level: f32) -> Vec<u64> {
     let caps = "audio/mpeg, mpegversion=(int)4, stream-format=(string)raw, rate=(int)48000, \
@@ -62,13 +62,13 @@ fn beeps_ns(frames: &[Frame], level: f32) -> Vec<u64> {
     beeps
 }
 
-/// The times at which the picture turns white, in nanoseconds.
+/// The times at which the frame turns white, in nanoseconds.
 fn flashes_ns(frames: &[Frame]) -> Vec<u64> {
     let caps = "video/x-h264, stream-format=(string)avc, alignment=(string)au";
     let decoder = "avdec_h264 ! videoconvert ! video/x-raw,format=GRAY8";
     let (mut flashes, mut was_white) = (Vec::new(), true);
-    decode(frames, caps, decoder, |at_ns, picture| {
-        let is_white = picture[picture.len() / 2] > 128;
+    decode(frames, caps, decoder, |at_ns, frame| {
+        let is_white = frame[frame.len() / 2] > 128;
         if is_white && !was_white {
             flashes.push(at_ns);
         }
@@ -84,7 +84,7 @@ fn the_beep_is_heard_at_the_full_second_with_each_encoder() {
         let mut request = small();
         request.encoders.audio = vec![encoder.to_owned()];
         let capture = Capture::start(request, taken.sink(), taken.events()).expect("starts");
-        taken.wait_for("two seconds of sound", |t| t.count(Kind::Audio) > 100);
+        taken.wait_for("two seconds of audio", |t| t.count(Kind::Audio) > 100);
         assert_eq!(capture.stats().audio_encoder, encoder);
         capture.stop();
 
@@ -149,7 +149,7 @@ fn a_sound_card_one_per_mille_off_stays_within_20_ms() {
         let taken = Taken::default();
         let request = Request { microphone: card(true_rate_hz), ..small() };
         let capture = Capture::start(request, taken.sink(), taken.events()).expect("starts");
-        taken.wait_as_long_as(seconds + 30, "the sound", |t| {
+        taken.wait_as_long_as(seconds + 30, "the audio", |t| {
             t.count(Kind::Audio) > seconds as usize * 47
         });
         let stats = capture.stats();

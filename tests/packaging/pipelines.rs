@@ -1,6 +1,6 @@
 //! The pipelines of every board profile and of every kind of source, as reviewed text.
 //!
-//! `FIRSTMILE_BLESS=1 cargo test --test packaging pipelines` writes the files anew; read the difference before you
+//! `FIRSTMILE_BLESS=1 cargo test --test packaging pipelines` writes the files; read the difference before you
 //! commit it.
 
 use std::{collections::BTreeSet, fs, path::Path};
@@ -8,32 +8,36 @@ use std::{collections::BTreeSet, fs, path::Path};
 use firstmile::{
     board::{self, CameraDevice, MicrophoneDevice, PictureFormat, Profile},
     capture::{
-        CameraSource, MicrophoneSource, PipelineDescription, Recipe, Request, SourcePlan,
-        audio_encoder_names, choose_mode, offers, programme, source, video_encoder_names,
+        CameraSource, MicrophoneSource, PipelineDescription, Request, SourcePlan, SourceSpec,
+        audio_encoder_names, choose_mode, encoder_pipelines, offers, source_pipeline,
+        video_encoder_names,
     },
 };
 
 /// Cameras whose modes were written down, as `tests/cameras/NAME.caps`.
 const CAMERAS: [&str; 4] = ["webcam", "hdmi-dongle", "hdmi-receiver", "vivid"];
 
-/// How a source would be made if what it looks for were there, each with a title.
-fn recipes_of(plan: SourcePlan, request: &Request) -> Vec<(String, Recipe)> {
+/// The candidates of a source if its devices were connected, each with a title.
+fn specs_of(plan: SourcePlan, request: &Request) -> Vec<(String, SourceSpec)> {
     let cameras = |formats: &[PictureFormat]| {
         CAMERAS.map(|name| {
             let caps = fs::read_to_string(format!("tests/cameras/{name}.caps")).expect("caps");
             let offers = offers(caps.trim_end().trim_end_matches(';')).expect("caps");
             let mode = choose_mode(&offers, &request.video, formats).chosen.expect("a mode");
             let node = "/dev/video0".into();
-            (format!("source, {name}"), Recipe::V4l2 { node, mode })
+            (format!("source, {name}"), SourceSpec::V4l2 { node, mode })
         })
     };
     match plan {
         SourcePlan::V4l2 { formats, .. } => cameras(&formats).to_vec(),
         SourcePlan::Hdmi { .. } => cameras(&[PictureFormat::Raw])[2..3].to_vec(),
         SourcePlan::Alsa(_) => {
-            vec![("source, sound card".to_owned(), Recipe::Alsa("plughw:CARD=Device".to_owned()))]
+            vec![(
+                "source, sound card".to_owned(),
+                SourceSpec::Alsa("plughw:CARD=Device".to_owned()),
+            )]
         }
-        SourcePlan::Fixed(recipe) => vec![("source".to_owned(), recipe)],
+        SourcePlan::Fixed(spec) => vec![("source".to_owned(), spec)],
     }
 }
 
@@ -41,23 +45,23 @@ fn recipes_of(plan: SourcePlan, request: &Request) -> Vec<(String, Recipe)> {
 fn sources_of(request: &Request) -> Vec<String> {
     gstreamer::init().expect("GStreamer");
     let plans = SourcePlan::of(request).into_iter();
-    let recipes = plans.flat_map(|plan| recipes_of(plan, request));
-    let titled = recipes.map(|(title, recipe)| {
-        format!("# {title}\n{}", source(&recipe, &request.video, &request.audio))
+    let specs = plans.flat_map(|plan| specs_of(plan, request));
+    let titled = specs.map(|(title, spec)| {
+        format!("# {title}\n{}", source_pipeline(&spec, &request.video, &request.audio))
     });
     titled.collect()
 }
 
-/// The programme with each encoder that it may end up with, in the order in which they are tried.
-fn programmes_of(request: &Request) -> Vec<String> {
+/// The pipelines of each encoder that may be chosen, in the order in which they are tried.
+fn encoders_of(request: &Request) -> Vec<String> {
     let (videos, audios) = (&request.encoders.video, &request.encoders.audio);
     let with_each_video = videos.iter().map(|video| (video, &audios[0]));
     let with_each_audio = audios[1..].iter().map(|audio| (&videos[0], audio));
     with_each_video
         .chain(with_each_audio)
         .map(|(video, audio)| {
-            let pipeline = programme(request, video, audio).expect("known encoders");
-            format!("# programme, {video} and {audio}\n{pipeline}")
+            let pipeline = encoder_pipelines(request, video, audio).expect("known encoders");
+            format!("# encoders, {video} and {audio}\n{pipeline}")
         })
         .collect()
 }
@@ -68,7 +72,7 @@ fn check(name: &str, text: &str) {
         fs::write(&path, text).expect("writes");
     }
     let reviewed = fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(reviewed, text, "{} differs; FIRSTMILE_BLESS=1 writes it anew", path.display());
+    assert_eq!(reviewed, text, "{} differs; FIRSTMILE_BLESS=1 writes it", path.display());
 }
 
 #[test]
@@ -76,7 +80,7 @@ fn the_pipelines_of_each_board_are_as_reviewed() {
     for name in board::names() {
         let profile = Profile::named(name).expect("a valid profile");
         let request = Request::from(&profile);
-        let parts = [sources_of(&request), programmes_of(&request)].concat();
+        let parts = [sources_of(&request), encoders_of(&request)].concat();
         check(name, &parts.join("\n"));
     }
 }
@@ -86,9 +90,9 @@ fn the_pipelines_of_each_kind_of_source_are_as_reviewed() {
     let request = Request::from(&Profile::named("sim").expect("embedded"));
     let clip = || CameraSource::File { path: "/media/my clip \"one\".mp4".into() };
     for (name, camera, microphone) in [
-        ("source-clip-with-sound", clip(), MicrophoneSource::CameraFile),
+        ("source-clip-with-audio", clip(), MicrophoneSource::CameraFile),
         (
-            "source-clip-and-sound-file",
+            "source-clip-and-audio-file",
             clip(),
             MicrophoneSource::File { path: "/media/sound.flac".into() },
         ),
@@ -132,8 +136,8 @@ fn every_reviewed_text_belongs_to_a_test() {
         .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
         .collect();
     let sources = [
-        "source-clip-with-sound",
-        "source-clip-and-sound-file",
+        "source-clip-with-audio",
+        "source-clip-and-audio-file",
         "source-launch",
         "source-libcamera",
         "source-argus",
@@ -148,8 +152,8 @@ fn every_reviewed_text_belongs_to_a_test() {
 #[test]
 fn an_unknown_encoder_has_no_pipeline() {
     let request = Request::from(&Profile::named("sim").expect("embedded"));
-    assert!(programme(&request, "abacusenc", "avenc_aac").is_none());
-    assert!(programme(&request, "x264enc", "abacusenc").is_none());
+    assert!(encoder_pipelines(&request, "abacusenc", "avenc_aac").is_none());
+    assert!(encoder_pipelines(&request, "x264enc", "abacusenc").is_none());
 }
 
 /// The text is what GStreamer is given, so it must read it as it was meant.
@@ -160,15 +164,15 @@ fn gstreamer_reads_the_text_back_with_names_and_values_intact() {
     gst::init().expect("GStreamer");
     let mut request = Request::from(&Profile::named("sim").expect("embedded"));
     request.camera = CameraSource::File { path: "/media/my \\ clip \"one\" ! x.mp4".into() };
-    for (_, recipe) in SourcePlan::of(&request).into_iter().flat_map(|p| recipes_of(p, &request)) {
-        let text = source(&recipe, &request.video, &request.audio).to_string();
+    for (_, spec) in SourcePlan::of(&request).into_iter().flat_map(|p| specs_of(p, &request)) {
+        let text = source_pipeline(&spec, &request.video, &request.audio).to_string();
         let pipeline = gst::parse::launch(&text).expect("reads").downcast::<gst::Bin>();
         let elements = pipeline.expect("a bin").children();
         let file = elements.iter().find(|element| element.has_property("location"));
         let location = file.expect("a file source").property::<String>("location");
         assert_eq!(location, "/media/my \\ clip \"one\" ! x.mp4");
     }
-    let text = programme(&request, "x264enc", "avenc_aac").expect("known").to_string();
+    let text = encoder_pipelines(&request, "x264enc", "avenc_aac").expect("known").to_string();
     let pipeline = gst::parse::launch(&text).expect("reads").downcast::<gst::Bin>().expect("a bin");
     let encoder = pipeline.by_name("video_encoder").expect("the encoder");
     assert_eq!(encoder.property::<u32>("bitrate"), 2_500);
@@ -180,14 +184,14 @@ fn every_pipeline() -> Vec<PipelineDescription> {
     let mut all = Vec::new();
     for name in board::names() {
         let request = Request::from(&Profile::named(name).expect("a valid profile"));
-        let recipes = SourcePlan::of(&request).into_iter().flat_map(|p| recipes_of(p, &request));
-        all.extend(recipes.map(|(_, recipe)| source(&recipe, &request.video, &request.audio)));
-        for recipe in [Recipe::Argus(0), Recipe::Libcamera(Some("imx219".to_owned()))] {
-            all.push(source(&recipe, &request.video, &request.audio));
+        let specs = SourcePlan::of(&request).into_iter().flat_map(|p| specs_of(p, &request));
+        all.extend(specs.map(|(_, spec)| source_pipeline(&spec, &request.video, &request.audio)));
+        for spec in [SourceSpec::Argus(0), SourceSpec::Libcamera(Some("imx219".to_owned()))] {
+            all.push(source_pipeline(&spec, &request.video, &request.audio));
         }
         for video in video_encoder_names() {
             for audio in audio_encoder_names() {
-                all.push(programme(&request, video, audio).expect("known encoders"));
+                all.push(encoder_pipelines(&request, video, audio).expect("known encoders"));
             }
         }
     }

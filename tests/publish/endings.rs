@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::support::Folder;
-use crate::support::programme::write_programme;
+use crate::support::flv_file::write_flv_file;
 use crate::support::scripted::{Leave, Scripted, Treatment};
 use bytes::Bytes;
 use firstmile::clock::Clock;
@@ -18,7 +18,7 @@ async fn push(seconds: u32, treatment: Treatment) -> Result<Numbers, PublishErro
     let server = Scripted::start(vec![treatment]).await;
     let folder = Folder::new("endings");
     let path = folder.path().join("programme.flv");
-    write_programme(&path, seconds, 1_000);
+    write_flv_file(&path, seconds, 1_000);
     let mut file = FlvFile::open(&path, 1, None).unwrap();
     let (target, mut unheard) = (server.target("live"), |_| {});
     let never = std::future::pending::<Close>();

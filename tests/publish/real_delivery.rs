@@ -6,10 +6,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::drain::Drain;
+use crate::support::flv_file::write_flv_file;
 use crate::support::nginx::{Nginx, nginx_or_skip};
 use crate::support::pki::{Flaw, Issued, Pki};
 use crate::support::product::{firstmile, firstmile_ends};
-use crate::support::programme::write_programme;
 use crate::support::tls::Speaks;
 use crate::support::{Folder, clip, has_or_skip, one_at_a_time, probe};
 use nix::sys::signal::{Signal, kill};
@@ -26,7 +26,7 @@ fn real_nothing_is_lost_on_stop_in_a_hundred_unpaced_runs() {
     fs::write(folder.path().join("ca.pem"), authority.pem()).unwrap();
     // Some seconds at 6 Mbit/s: more than sockets hold, and some dozens of acknowledgements that
     // come in while it closes.
-    let holds = write_programme(&folder.path().join("programme.flv"), 4, 6_000);
+    let holds = write_flv_file(&folder.path().join("programme.flv"), 4, 6_000);
     let drain = Drain::start(&Speaks::with(&server, &[]).config(), None);
     let url = format!("rtmps://localhost:{}/live", drain.rtmps_port);
     let arguments =
@@ -71,7 +71,7 @@ fn real_a_frozen_server_is_declared_lost_within_five_seconds() {
         let nginx = nginx_or_skip(&pki.identity(&["localhost"], Flaw::None))?;
         let (ca_file, folder) = (pki.ca_file(), Folder::new("frozen"));
         fs::write(folder.path().join("key"), "a-k3y").unwrap();
-        write_programme(&folder.path().join("programme.flv"), 30, kbps);
+        write_flv_file(&folder.path().join("programme.flv"), 30, kbps);
         let arguments = format!(
             "push programme.flv --url {} --key-file key --ca-file {}",
             nginx.rtmps_url("localhost"),

@@ -5,10 +5,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::delay::DelayedLink;
+use crate::support::flv_file::write_flv_file;
 use crate::support::nginx::{Nginx, nginx_or_skip};
 use crate::support::pki::{Flaw, Pki};
 use crate::support::product::firstmile;
-use crate::support::programme::write_programme;
 use crate::support::{Folder, one_at_a_time};
 
 /// Long beside what a busy machine adds.
@@ -45,7 +45,7 @@ fn real_the_first_media_is_there_after_as_few_round_trips_as_the_order_allows() 
 fn round_trips(nginx: &Nginx, pki: &Pki, order: &str) -> f64 {
     let folder = Folder::new("round-trips");
     fs::write(folder.path().join("key"), "a-k3y").unwrap();
-    write_programme(&folder.path().join("programme.flv"), 30, 6_000);
+    write_flv_file(&folder.path().join("programme.flv"), 30, 6_000);
     let link = DelayedLink::to(nginx.rtmps_port, ROUND_TRIP);
     let arguments = format!(
         "push programme.flv --url rtmps://localhost:{}/live --key-file key --ca-file {} --order {order}",

@@ -30,7 +30,7 @@ struct State {
 
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
-    /// A grey picture that flickers from one to the next.
+    /// A grey frame that flickers from one to the next.
     Camera { fps: u32 },
     /// A tone of 440 Hz.
     Microphone,
@@ -87,7 +87,7 @@ impl FakeDevice {
         self.state().frozen = frozen;
     }
 
-    /// Another width of the picture, from the next one on.
+    /// Another width of the frame, from the next one on.
     pub fn set_width(&self, width: usize) {
         self.state().width = width;
     }
@@ -117,7 +117,7 @@ impl Cable {
 
     fn send(&self, state: State, number: usize) {
         let (caps, bytes) = match state.kind {
-            Kind::Camera { fps } => picture(state.width, fps, number),
+            Kind::Camera { fps } => frame(state.width, fps, number),
             Kind::Microphone => tone(number),
         };
         let caps = gst::Caps::from_str(&caps).expect("caps");
@@ -134,7 +134,7 @@ impl Drop for Cable {
     }
 }
 
-fn picture(width: usize, fps: u32, number: usize) -> (String, Vec<u8>) {
+fn frame(width: usize, fps: u32, number: usize) -> (String, Vec<u8>) {
     let height = width * 3 / 4;
     let caps = format!(
         "video/x-raw, format=(string)I420, width=(int){width}, height=(int){height}, \

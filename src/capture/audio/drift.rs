@@ -1,58 +1,57 @@
 //! The clock of a sound card against the media clock.
 //!
-//! A card's crystal is up to one per mille fast or slow, and nothing may slave the media clock to
-//! it. So its samples are stretched: a loop of the second order (the same that locks a radio to its
-//! carrier) compares where a piece of sound belongs by its time with where it would come to lie
-//! behind the one before, and turns the rate until they agree. Its integral *is* the drift.
+//! A card's crystal is up to 0.1 % fast or slow, and the media clock must not follow it. So its
+//! samples are resampled: a second-order control loop (a PLL) compares the time of each buffer with
+//! the end of the buffer before it, and adjusts the rate until they agree. Its integral *is* the
+//! drift.
 //!
-//! Times of pieces are late by chance, by as much as a thread waits for its turn, and never early.
-//! So the least of about a second counts, and sound that was really lost is told from a hiccup by
-//! what follows it.
+//! Times of buffers are late at random, by as much as a thread is not scheduled, and never early. So
+//! the minimum over about a second counts, and lost audio is distinguished from a hiccup by what follows.
 //!
 //! Pure; times are in seconds.
 
-/// Natural frequency of the loop, in radians a second, with critical damping. A card that is one
-/// per mille off is at most 1e-3 / (e * 0.1) = 3.7 ms away until the loop has locked.
+/// Natural frequency of the loop, in radians a second, with critical damping. With a card that is
+/// 0.1 % off, audio is at most 1e-3 / (e * 0.1) = 3.7 ms misplaced until the loop has locked.
 const NATURAL_FREQUENCY: f64 = 0.1;
-/// The least of so much time counts, twice.
+/// The minimum over this time, and over the time before it, counts.
 const WINDOW_S: f64 = 0.5;
-/// Beyond this the sound is out of place and laid anew: samples were lost, or come twice.
+/// Beyond this the audio is placed again by its time: samples were lost or repeated.
 const APART_S: f64 = 0.020;
-/// The drift that is followed; twice what cards have.
+/// Greatest drift that is corrected; twice what cards have.
 const DRIFT_MAX: f64 = 2_000e-6;
-/// How much the rate may be off while the loop locks: 3 per mille are 5 cents, hardly a difference
-/// in pitch that is heard.
-const STRETCH_MAX: f64 = 3_000e-6;
-/// From then on the integral is a measure.
+/// Greatest correction of the rate while the loop locks: 0.3 % are 5 cents, a difference in pitch
+/// that is hardly audible.
+const CORRECTION_MAX: f64 = 3_000e-6;
+/// From then on the integral is accurate.
 const MEASURED_AFTER_S: f64 = 60.0;
 
-/// The loop.
+/// The control loop.
 #[derive(Debug, Default)]
 pub struct Drift {
     least: [Option<f64>; 2],
     window_s: f64,
-    /// How much longer than its samples say the sound lasts, relative.
+    /// How much longer the audio lasts than its number of samples says, relative.
     integral: f64,
-    stretch: f64,
-    heard_s: f64,
+    correction: f64,
+    measured_s: f64,
 }
 
 impl Drift {
-    /// Notes a piece that lasts so long and belongs `apart_s` behind the place where it would come
-    /// to lie. When all of the sound is out of place, says by how much.
+    /// Notes a buffer of `lasts_s` seconds whose time is `apart_s` after the end of the one before.
+    /// Returns by how much the audio is misplaced, when that is more than drift.
     pub fn note(&mut self, apart_s: f64, lasts_s: f64) -> Option<f64> {
-        self.heard_s += lasts_s;
+        self.measured_s += lasts_s;
         self.window_s += lasts_s;
         let current = self.least[0].map_or(apart_s, |least| least.min(apart_s));
         self.least[0] = Some(current);
         let least = self.least[1].map_or(current, |before| before.min(current));
-        // Nothing is ever early by chance, nor late for so long.
+        // Nothing is early at random, and nothing is late for this long.
         let is_whole = self.window_s >= WINDOW_S;
         let lost_s = (is_whole && current > APART_S).then_some(current);
-        let anew = if apart_s < -APART_S { Some(apart_s) } else { lost_s };
-        if anew.is_some() {
-            self.lay_anew();
-            return anew;
+        let jump_s = if apart_s < -APART_S { Some(apart_s) } else { lost_s };
+        if jump_s.is_some() {
+            self.realign();
+            return jump_s;
         }
         if is_whole {
             (self.least, self.window_s) = ([None, Some(current)], 0.0);
@@ -61,25 +60,25 @@ impl Drift {
         let change = NATURAL_FREQUENCY.powi(2) * error * lasts_s;
         self.integral = (self.integral + change).clamp(-DRIFT_MAX, DRIFT_MAX);
         let proportional = 2.0 * NATURAL_FREQUENCY * error;
-        self.stretch = (self.integral + proportional).clamp(-STRETCH_MAX, STRETCH_MAX);
+        self.correction = (self.integral + proportional).clamp(-CORRECTION_MAX, CORRECTION_MAX);
         None
     }
 
-    /// Forgets where the sound lay, but not how fast the card is.
-    pub fn lay_anew(&mut self) {
+    /// Forgets the position of the audio, but not how fast the card is.
+    pub fn realign(&mut self) {
         (self.least, self.window_s) = ([None; 2], 0.0);
-        self.stretch = self.integral;
+        self.correction = self.integral;
     }
 
-    /// How much longer the next piece is to be made, relative: 0.001 makes 1,001 samples of 1,000.
-    pub fn stretch(&self) -> f64 {
-        self.stretch
+    /// By how much the next buffer is lengthened, relative: 0.001 makes 1,001 samples of 1,000.
+    pub fn correction(&self) -> f64 {
+        self.correction
     }
 
-    /// How fast the card is, in parts per million; below zero it is slow. `None` until it has been
-    /// heard for a minute.
+    /// How fast the card is, in parts per million; negative when it is slow. `None` during the first
+    /// minute.
     pub fn ppm(&self) -> Option<i32> {
-        (self.heard_s >= MEASURED_AFTER_S).then(|| (self.integral * -1e6).round() as i32)
+        (self.measured_s >= MEASURED_AFTER_S).then(|| (self.integral * -1e6).round() as i32)
     }
 }
 
@@ -89,13 +88,13 @@ mod tests {
 
     const RATE_HZ: f64 = 48_000.0;
 
-    /// A sound card, and the line that its pieces are laid on.
+    /// A sound card, and the buffer that it fills.
     struct Simulated {
         drift: Drift,
         /// How much faster than its nominal rate the card is, relative.
         fast: f64,
         piece: f64,
-        /// The true time of the next sample, and the time where it will come to lie.
+        /// The true time of the next sample, and the time at which it will be placed.
         captured_s: f64,
         laid_s: f64,
         random: fastrand::Rng,
@@ -108,20 +107,20 @@ mod tests {
             Simulated { drift, fast, piece, captured_s: 0.0, laid_s: 0.0, random }
         }
 
-        /// Late by chance: up to 2 ms as a rule, once in a hundred pieces up to 60 ms.
+        /// Late at random: up to 2 ms as a rule, once in a hundred pieces up to 60 ms.
         fn lateness_s(&mut self) -> f64 {
             let most_s = if self.random.u32(..100) == 0 { 0.060 } else { 0.002 };
             self.random.f64() * most_s
         }
 
-        /// One piece; how far from its true time it lies, in seconds.
+        /// One buffer; how far from its true time it is placed, in seconds.
         fn step(&mut self) -> f64 {
             let time_s = self.captured_s + self.lateness_s();
             let lasts_s = self.piece / RATE_HZ;
-            let anew = self.drift.note(time_s - self.laid_s, lasts_s);
-            self.laid_s += anew.unwrap_or(0.0);
+            let jump_s = self.drift.note(time_s - self.laid_s, lasts_s);
+            self.laid_s += jump_s.unwrap_or(0.0);
             let off_s = self.laid_s - self.captured_s;
-            self.laid_s += lasts_s * (1.0 + self.drift.stretch());
+            self.laid_s += lasts_s * (1.0 + self.drift.correction());
             self.captured_s += lasts_s / (1.0 + self.fast);
             off_s
         }
@@ -166,11 +165,11 @@ mod tests {
         while card.captured_s < 90.0 {
             card.step();
         }
-        // The thread that reads the card waited for 100 ms: ten pieces come at once.
+        // The thread that reads the card was not scheduled for 100 ms: ten buffers come at once.
         for late in (0..10).rev() {
             let apart_s = card.captured_s + f64::from(late) * 0.010 - card.laid_s;
-            assert_eq!(card.drift.note(apart_s, 0.010), None, "{late} pieces are left");
-            card.laid_s += 0.010 * (1.0 + card.drift.stretch());
+            assert_eq!(card.drift.note(apart_s, 0.010), None, "{late} buffers are left");
+            card.laid_s += 0.010 * (1.0 + card.drift.correction());
             card.captured_s += 0.010 / (1.0 + card.fast);
         }
         card.captured_s += 0.100;
@@ -183,11 +182,11 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_before_its_place_is_laid_anew_at_once() {
+    fn what_comes_early_is_placed_again_at_once() {
         let mut drift = Drift::default();
         assert_eq!(drift.note(-0.050, 0.010), Some(-0.050));
         assert_eq!(drift.note(-0.010, 0.010), None);
-        assert!(drift.stretch() < 0.0 && drift.stretch() >= -STRETCH_MAX);
+        assert!(drift.correction() < 0.0 && drift.correction() >= -CORRECTION_MAX);
         assert_eq!(drift.ppm(), None, "nothing is known yet");
     }
 }

@@ -1,16 +1,15 @@
-//! How loud the sound is, and whether there is a picture: so that "is there sound?" has an answer
-//! without ears.
+//! Audio levels, so that the owner can check the audio without listening to it.
 //!
-//! Pure: what is measured is the programme, as it goes to the encoders.
+//! Pure: what is measured are the samples as they go to the encoder.
 
 use crate::capture::{gst::clock::scale, stats::ChannelLevel};
 
-/// Sound below this in every sample is silence: a quiet room with an open microphone is some 10 dB
+/// Audio is silent when every sample is below this: a quiet room with an open microphone is some 10 dB
 /// louder, an open input without a microphone 20 dB quieter.
 const SILENT_DBFS: f32 = -60.0;
-/// Full scale of 16 bits over its least step; digital silence is shown as this.
+/// The least step of 16 bits; digital silence is reported as this.
 const FLOOR_DBFS: f32 = -96.0;
-/// Over which peak and RMS are taken, in milliseconds: the momentary window of EBU Tech 3341.
+/// Window of peak and RMS, in milliseconds: the momentary one of EBU Tech 3341.
 const WINDOW_MS: u64 = 400;
 
 fn dbfs(amplitude: f64) -> f32 {
@@ -18,14 +17,14 @@ fn dbfs(amplitude: f64) -> f32 {
     ((20.0 * (amplitude / full_scale).log10()) as f32).max(FLOOR_DBFS)
 }
 
-/// Measures the sound.
+/// Measures levels and silence.
 #[derive(Debug)]
 pub struct LevelMeter {
     rate_hz: u64,
     sums: Vec<Sum>,
     frames: u64,
     channels: Vec<ChannelLevel>,
-    /// Samples per channel since the last loud one; `None` before the first.
+    /// Samples per channel since the last one that was not silent.
     silent: u64,
 }
 
@@ -46,8 +45,8 @@ impl LevelMeter {
         }
     }
 
-    /// Hears a block of interleaved samples; `true` when there is something new to show.
-    pub fn hear(&mut self, block: &[i16]) -> bool {
+    /// Measures a block of interleaved samples; `true` when the levels are new.
+    pub fn measure(&mut self, block: &[i16]) -> bool {
         let loud = f64::from(i16::MAX) * 10_f64.powf(f64::from(SILENT_DBFS) / 20.0);
         let mut block_peak = 0;
         for samples in block.chunks_exact(self.sums.len()) {
@@ -103,7 +102,7 @@ mod tests {
             ((i as f64 / 48.0 * std::f64::consts::TAU).sin() * f64::from(i16::MAX)) as i16
         };
         let mut meter = meter();
-        assert!(meter.hear(&half_second(sine, |_| 3_277)));
+        assert!(meter.measure(&half_second(sine, |_| 3_277)));
         let [left, right] = meter.channels() else { panic!("two channels") };
         assert!(left.peak_dbfs.abs() < 0.1 && (left.rms_dbfs + 3.0).abs() < 0.1, "{left:?}");
         assert!((right.peak_dbfs + 20.0).abs() < 0.1 && right.rms_dbfs == right.peak_dbfs);
@@ -111,24 +110,24 @@ mod tests {
     }
 
     #[test]
-    fn silence_is_counted_from_the_last_sound_on_and_is_never_minus_infinity() {
+    fn silence_is_counted_from_the_last_audible_sample_on_and_is_never_minus_infinity() {
         let mut meter = meter();
-        meter.hear(&half_second(|_| 9_000, |_| 0));
+        meter.measure(&half_second(|_| 9_000, |_| 0));
         assert_eq!(meter.silent_for_ms(), None, "one channel is enough");
         for _ in 0..4 {
             // -70 dBFS, the noise of an open input.
-            meter.hear(&half_second(|i| [10, -10][i % 2], |_| 0));
+            meter.measure(&half_second(|i| [10, -10][i % 2], |_| 0));
         }
         assert_eq!(meter.silent_for_ms(), Some(2_000));
         assert_eq!(meter.channels()[1].peak_dbfs, FLOOR_DBFS);
-        meter.hear(&half_second(|_| 0, |_| -200));
+        meter.measure(&half_second(|_| 0, |_| -200));
         assert_eq!(meter.silent_for_ms(), None);
     }
 
     #[test]
     fn the_quietest_and_the_loudest_sample_are_measured_without_an_overflow() {
         let mut meter = meter();
-        meter.hear(&half_second(|_| i16::MIN, |_| 1));
+        meter.measure(&half_second(|_| i16::MIN, |_| 1));
         let [left, right] = meter.channels() else { panic!("two channels") };
         assert!(left.peak_dbfs.abs() < 0.01 && (right.peak_dbfs + 90.3).abs() < 0.1);
     }

@@ -1,8 +1,8 @@
 //! The test tone: a quiet hum, and a beep at each full second of media time.
 //!
-//! Pure: a sample is a function of its position, so that tone and test picture cannot drift apart.
+//! Pure: a sample is a function of its position, so that tone and test pattern cannot drift apart.
 
-use crate::capture::video::FLASH_NS;
+use crate::capture::gst::clock::MARK_NS;
 
 const HUM_HZ: f64 = 220.0;
 const HUM_LEVEL: f64 = 0.02;
@@ -16,7 +16,7 @@ const RAMP_S: f64 = 0.002;
 pub fn write(position: u64, rate_hz: u32, channels: u32, block: &mut [i16]) {
     let rate = u64::from(rate_hz.max(1));
     for (i, samples) in block.chunks_mut(channels.max(1) as usize).enumerate() {
-        // Whole periods fit one second, so the phase may start anew at each.
+        // Whole periods fit one second, so the phase may restart at each.
         let within = (position + i as u64) % rate;
         samples.fill(value(within as f64 / rate as f64));
     }
@@ -24,7 +24,7 @@ pub fn write(position: u64, rate_hz: u32, channels: u32, block: &mut [i16]) {
 
 fn value(second: f64) -> i16 {
     let wave = |hz: f64| (second * hz * std::f64::consts::TAU).sin();
-    let beep_s = FLASH_NS as f64 / 1e9;
+    let beep_s = MARK_NS as f64 / 1e9;
     let envelope = (second.min(beep_s - second) / RAMP_S).clamp(0.0, 1.0);
     let sum = HUM_LEVEL * wave(HUM_HZ) + BEEP_LEVEL * envelope * wave(BEEP_HZ);
     (sum * f64::from(i16::MAX)) as i16

@@ -1,62 +1,62 @@
-//! The sound track: which samples go to the encoder in each block.
+//! The audio track: which samples go to the encoder in each block.
 
 use std::sync::atomic::Ordering;
 
 use gstreamer as gst;
 
 use super::{
-    buffer::{SoundLine, Times},
+    buffer::{AudioBuffer, Times},
     levels::LevelMeter,
     tone,
 };
 use crate::{
     capture::{
-        encode::Programme,
+        encode::EncoderPipeline,
         gst::clock::{SECOND_NS, scale},
         request::{AudioSettings, MicrophoneSource},
-        source::Feed,
+        source::ManagedSource,
         stats::Counters,
     },
-    limits::{CAPTURE_AUDIO_BLOCK_SAMPLES, CAPTURE_SOUND_GRACE, CAPTURE_SOUND_LATENCY},
+    limits::{CAPTURE_AUDIO_BLOCK_SAMPLES, CAPTURE_AUDIO_GRACE, CAPTURE_AUDIO_LATENCY},
 };
 
-const LATENCY_NS: u64 = CAPTURE_SOUND_LATENCY.as_nanos() as u64;
-const GRACE_NS: u64 = CAPTURE_SOUND_GRACE.as_nanos() as u64;
-/// When the encoder has no room, it is looked at again after this.
+const LATENCY_NS: u64 = CAPTURE_AUDIO_LATENCY.as_nanos() as u64;
+const GRACE_NS: u64 = CAPTURE_AUDIO_GRACE.as_nanos() as u64;
+/// When the encoder has no room, it is tried again after this.
 const FULL_NS: u64 = 20_000_000;
 /// A clip is read this much ahead, so that no block waits for a decoder.
 const AHEAD_MS: u64 = 200;
 
-/// The sound track.
-pub struct Sounds {
+/// The audio track.
+pub struct AudioTrack {
     rate_hz: u32,
     channels: u32,
     /// Number of the next block's first sample, per channel, since media time zero.
     position: u64,
     block: Vec<i16>,
     tone: bool,
-    line: SoundLine,
-    /// The blocks are read from the line.
-    from_line: bool,
+    buffer: AudioBuffer,
+    /// The blocks are read from the buffer.
+    from_buffer: bool,
     /// The encoder has no room for the next block before this, in media time.
     full_until_ns: Option<u64>,
-    /// Since when the next block has been seen overdue.
+    /// Since when the next block has been overdue.
     overdue_since_ns: Option<u64>,
-    /// Which opening of the microphone the line holds.
+    /// Which opening of the microphone the samples are from.
     opening: u64,
     meter: LevelMeter,
 }
 
-impl Sounds {
-    pub fn new(audio: &AudioSettings, microphone: &MicrophoneSource) -> Sounds {
-        Sounds {
+impl AudioTrack {
+    pub fn new(audio: &AudioSettings, microphone: &MicrophoneSource) -> AudioTrack {
+        AudioTrack {
             rate_hz: audio.sample_rate_hz,
             channels: audio.channels,
             position: 0,
             block: vec![0; CAPTURE_AUDIO_BLOCK_SAMPLES * audio.channels as usize],
             tone: *microphone == MicrophoneSource::Tone,
-            line: SoundLine::new(audio.sample_rate_hz, audio.channels),
-            from_line: false,
+            buffer: AudioBuffer::new(audio.sample_rate_hz, audio.channels),
+            from_buffer: false,
             full_until_ns: None,
             overdue_since_ns: None,
             opening: 0,
@@ -66,7 +66,7 @@ impl Sounds {
 
     pub fn start_at(&mut self, media_ns: u64) {
         self.position = self.position_at(media_ns);
-        self.line.start_at(self.position);
+        self.buffer.start_at(self.position);
     }
 
     fn position_at(&self, media_ns: u64) -> u64 {
@@ -91,25 +91,25 @@ impl Sounds {
         self.complete_ns() + LATENCY_NS
     }
 
-    /// Until when there is nothing to do unless sound arrives.
+    /// Until when there is nothing to do unless audio arrives.
     pub fn wake_ns(&self, now_ns: u64) -> u64 {
         let complete_ns = self.complete_ns();
         if let Some(until_ns) = self.full_until_ns {
             return until_ns;
         }
-        // Sound that is not there yet is most often complete when it arrives.
+        // Samples that have not arrived yet usually complete the block when they do.
         if now_ns < complete_ns && self.is_there() {
             return complete_ns;
         }
         self.overdue_since_ns.map_or(self.due_ns(), |since_ns| since_ns + GRACE_NS)
     }
 
-    /// Whether the samples of the next block are there.
+    /// Whether the samples of the next block have arrived.
     fn is_there(&self) -> bool {
-        !self.from_line || self.line.end() >= self.end()
+        !self.from_buffer || self.buffer.end() >= self.end()
     }
 
-    /// Whether the next block goes to the encoder now, with or without sound in it.
+    /// Whether the next block goes to the encoder now, with or without audio in it.
     fn is_ready(&mut self, now_ns: u64) -> bool {
         let there = self.is_there();
         if there || now_ns < self.due_ns() {
@@ -125,24 +125,24 @@ impl Sounds {
         has_room
     }
 
-    /// Gives the encoder every block that is there or due.
-    pub fn feed(
+    /// Gives the encoder every block that is ready or due.
+    pub fn push_due(
         &mut self,
         now_ns: u64,
-        mut microphone: Option<&mut Feed>,
-        programme: &Programme,
+        mut microphone: Option<&mut ManagedSource>,
+        pipeline: &EncoderPipeline,
         counters: &Counters,
     ) {
-        self.from_line = microphone.is_some();
+        self.from_buffer = microphone.is_some();
         if let Some(microphone) = microphone.as_deref_mut() {
-            self.listen(now_ns, microphone);
+            self.take_audio(now_ns, microphone);
         }
         let block_bytes = size_of_val(self.block.as_slice());
-        while self.is_ready(now_ns) && self.has_room(now_ns, programme.takes_samples(block_bytes)) {
+        while self.is_ready(now_ns) && self.has_room(now_ns, pipeline.has_room(block_bytes)) {
             match microphone.as_deref_mut() {
                 Some(microphone) => {
-                    self.listen(now_ns, microphone);
-                    let silent = self.line.read(&mut self.block);
+                    self.take_audio(now_ns, microphone);
+                    let silent = self.buffer.read(&mut self.block);
                     counters.silent.fetch_add(silent, Ordering::Relaxed);
                 }
                 None if self.tone => {
@@ -150,33 +150,33 @@ impl Sounds {
                 }
                 None => {}
             }
-            if self.meter.hear(&self.block) {
+            if self.meter.measure(&self.block) {
                 counters.note_audio(
                     self.meter.channels(),
                     self.meter.silent_for_ms(),
-                    self.line.drift_ppm(),
+                    self.buffer.drift_ppm(),
                 );
             }
             if let Some(block) = self.block_buffer() {
-                programme.push_samples(block);
+                pipeline.push_samples(block);
             }
             self.position = self.end();
         }
     }
 
-    /// Lays down what the microphone has.
-    fn listen(&mut self, now_ns: u64, microphone: &mut Feed) {
-        let times = if microphone.is_live() { Times::OfADevice } else { Times::Exact };
+    /// Moves what the microphone has delivered into the buffer.
+    fn take_audio(&mut self, now_ns: u64, microphone: &mut ManagedSource) {
+        let times = if microphone.is_live() { Times::Device } else { Times::Exact };
         if microphone.is_live() && microphone.opening() != self.opening {
             self.opening = microphone.opening();
-            self.line.begin_anew();
+            self.buffer.restart();
         }
         let enough = self.end() + u64::from(self.rate_hz) * AHEAD_MS / 1_000;
-        while self.line.end() < enough {
-            let Some(item) = microphone.sound(now_ns) else { return };
+        while self.buffer.end() < enough {
+            let Some(item) = microphone.next_audio(now_ns) else { return };
             let position = self.position_at(item.media_ns);
             if let Ok(map) = item.buffer.map_readable() {
-                self.line.write(position, times, map.as_slice());
+                self.buffer.write(position, times, map.as_slice());
             }
         }
     }
@@ -203,61 +203,61 @@ mod tests {
 
     const MS: u64 = 1_000_000;
 
-    fn started_at(media_ns: u64) -> Sounds {
+    fn started_at(media_ns: u64) -> AudioTrack {
         let request = Request::from(&Profile::named("sim").expect("embedded"));
-        let mut sounds = Sounds::new(&request.audio, &request.microphone);
-        sounds.start_at(media_ns);
-        sounds.from_line = true;
-        sounds
+        let mut track = AudioTrack::new(&request.audio, &request.microphone);
+        track.start_at(media_ns);
+        track.from_buffer = true;
+        track
     }
 
-    /// Takes what is ready; when the track has come so far, in media time.
-    fn heard_until_ns(sounds: &mut Sounds, now_ns: u64) -> u64 {
-        while sounds.is_ready(now_ns) {
-            sounds.line.read(&mut sounds.block);
-            sounds.position = sounds.end();
+    /// Takes what is ready; up to which media time.
+    fn taken_until_ns(track: &mut AudioTrack, now_ns: u64) -> u64 {
+        while track.is_ready(now_ns) {
+            track.buffer.read(&mut track.block);
+            track.position = track.end();
         }
-        sounds.time_ns(sounds.position)
+        track.time_ns(track.position)
     }
 
     #[test]
     fn without_a_microphone_silence_is_never_more_than_200_ms_behind() {
-        let mut sounds = started_at(0);
+        let mut track = started_at(0);
         let mut now_ns = 0;
         while now_ns < 10_000 * MS {
-            let behind_ns = now_ns - heard_until_ns(&mut sounds, now_ns);
+            let behind_ns = now_ns - taken_until_ns(&mut track, now_ns);
             assert!(behind_ns < 200 * MS, "{behind_ns} ns at {now_ns} ns");
-            let next_ns = sounds.wake_ns(now_ns);
+            let next_ns = track.wake_ns(now_ns);
             assert!(next_ns > now_ns, "it never spins");
             now_ns = next_ns;
         }
     }
 
     #[test]
-    fn a_block_that_the_encoder_has_no_room_for_waits_and_is_not_left_out() {
-        let mut sounds = started_at(0);
+    fn a_block_that_the_encoder_has_no_room_for_waits_and_is_not_skipped() {
+        let mut track = started_at(0);
         let now_ns = 1_000 * MS;
-        assert!(!sounds.is_ready(now_ns) && sounds.is_ready(now_ns + 40 * MS));
-        let from = sounds.position;
-        assert!(!sounds.has_room(now_ns, false));
-        assert_eq!((sounds.wake_ns(now_ns), sounds.position), (now_ns + FULL_NS, from));
-        assert!(sounds.has_room(now_ns + FULL_NS, true));
-        assert!(heard_until_ns(&mut sounds, now_ns + 2_000 * MS) > now_ns);
+        assert!(!track.is_ready(now_ns) && track.is_ready(now_ns + 40 * MS));
+        let from = track.position;
+        assert!(!track.has_room(now_ns, false));
+        assert_eq!((track.wake_ns(now_ns), track.position), (now_ns + FULL_NS, from));
+        assert!(track.has_room(now_ns + FULL_NS, true));
+        assert!(taken_until_ns(&mut track, now_ns + 2_000 * MS) > now_ns);
     }
 
     #[test]
-    fn after_the_machine_stood_still_the_sound_has_time_to_arrive() {
-        let mut sounds = started_at(0);
-        let sound = [1, 0].repeat(2 * 2 * 48_000);
-        sounds.line.write(0, Times::OfADevice, &sound[..4 * 14_400]);
-        let from_ns = heard_until_ns(&mut sounds, 300 * MS);
-        // For two seconds nobody ran; then both threads do, this one first.
+    fn after_the_machine_stood_still_the_audio_has_time_to_arrive() {
+        let mut track = started_at(0);
+        let samples = [1, 0].repeat(2 * 2 * 48_000);
+        track.buffer.write(0, Times::Device, &samples[..4 * 14_400]);
+        let from_ns = taken_until_ns(&mut track, 300 * MS);
+        // For two seconds no thread was scheduled; then both are, this one first.
         let now_ns = 2_300 * MS;
-        assert_eq!(heard_until_ns(&mut sounds, now_ns), from_ns, "nothing is silence yet");
-        let wake_ns = sounds.wake_ns(now_ns);
+        assert_eq!(taken_until_ns(&mut track, now_ns), from_ns, "nothing is silence yet");
+        let wake_ns = track.wake_ns(now_ns);
         assert!(wake_ns > now_ns && wake_ns < now_ns + 100 * MS);
-        sounds.line.write(14_400, Times::OfADevice, &sound);
-        let until_ns = heard_until_ns(&mut sounds, now_ns + MS);
-        assert!(until_ns > from_ns + 1_950 * MS, "all of it is heard: {until_ns} ns");
+        track.buffer.write(14_400, Times::Device, &samples);
+        let until_ns = taken_until_ns(&mut track, now_ns + MS);
+        assert!(until_ns > from_ns + 1_950 * MS, "all of it is used: {until_ns} ns");
     }
 }

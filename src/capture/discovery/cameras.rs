@@ -6,7 +6,7 @@ use gstreamer::{self as gst, prelude::*};
 
 use super::{
     inventory::{VideoNode, video_nodes},
-    modes::{Form, ModeChoice, Offer, Rate, choose_mode},
+    modes::{Format, ModeChoice, Offer, Rate, choose_mode},
 };
 use crate::{
     board::{CameraDevice, PictureFormat},
@@ -14,32 +14,31 @@ use crate::{
     limits::CAPTURE_OFFERS_MAX,
 };
 
-/// A camera and what would be taken from it.
+/// A camera and the mode that would be used.
 #[derive(Debug)]
-pub struct Candidate {
+pub struct CameraCandidate {
     pub node: VideoNode,
-    /// Modes in order; empty when it gives no picture.
+    /// Its modes, best first; empty when it delivers no video.
     pub modes: ModeChoice,
     /// Why it cannot be used.
     pub why_not: Option<String>,
 }
 
-/// The cameras that are meant, in the order in which they are tried. Asks their drivers, which may
-/// take as long as a driver likes.
+/// The cameras that match, in the order in which they are tried. Asks their drivers, which may hang.
 pub fn candidates(
     device: &CameraDevice,
     formats: &[PictureFormat],
     video: &VideoSettings,
-) -> Vec<Candidate> {
+) -> Vec<CameraCandidate> {
     let mut nodes = video_nodes(Path::new("/"));
     nodes.retain(|node| node.is(device));
     if nodes.is_empty() {
         return Vec::new();
     }
     let offered = offered();
-    let mut found: Vec<Candidate> =
+    let mut found: Vec<CameraCandidate> =
         nodes.into_iter().map(|node| judge(node, &offered, formats, video)).collect();
-    // The second node of a camera carries its metadata; one that works comes first.
+    // A camera may have a second node for its metadata; one that works comes first.
     found.sort_by_key(|candidate| candidate.why_not.is_some());
     found
 }
@@ -53,16 +52,16 @@ pub fn judge(
     offered: &Offered,
     formats: &[PictureFormat],
     video: &VideoSettings,
-) -> Candidate {
+) -> CameraCandidate {
     let offers = offered.iter().find(|(path, _)| *path == node.node).map(|(_, offers)| offers);
     let modes = offers.map(|offers| choose_mode(offers, video, formats)).unwrap_or_default();
     let why_not = match (&modes.chosen, modes.rejected.first()) {
-        _ if !node.may_be_camera() => Some("it is no camera, it works for a codec".to_owned()),
+        _ if !node.may_be_camera() => Some("it is a codec, not a camera".to_owned()),
         (Some(_), _) => None,
         (None, Some(rejected)) => Some(format!("{}: {}", rejected.mode, rejected.why)),
-        (None, None) => Some("it gives no picture, or another program holds it".to_owned()),
+        (None, None) => Some("it delivers no video, or another program is using it".to_owned()),
     };
-    Candidate { node, modes, why_not }
+    CameraCandidate { node, modes, why_not }
 }
 
 /// Asks every Video4Linux2 driver what it offers.
@@ -77,7 +76,7 @@ pub fn offered() -> Offered {
     offered.collect()
 }
 
-/// What caps offer, in their order; at most `CAPTURE_OFFERS_MAX`.
+/// The offers in caps, in their order; at most `CAPTURE_OFFERS_MAX`.
 fn offers_of(caps: &gst::CapsRef) -> Vec<Offer> {
     let plain = caps.iter_with_features().filter(|(_, features)| {
         features.is_equal(gst::CAPS_FEATURES_MEMORY_SYSTEM_MEMORY.as_ref())
@@ -88,34 +87,34 @@ fn offers_of(caps: &gst::CapsRef) -> Vec<Offer> {
         .collect()
 }
 
-/// What a driver offers, from caps in GStreamer's notation.
+/// The offers of a driver, from caps in GStreamer's notation.
 ///
 /// # Errors
-/// When it is not that notation, or GStreamer cannot be started.
+/// When the text is not caps, or GStreamer cannot be started.
 pub fn offers(caps: &str) -> Result<Vec<Offer>, String> {
     gst::init().map_err(|error| error.to_string())?;
-    let caps: gst::Caps = caps.parse().map_err(|_| format!("no caps: {caps}"))?;
+    let caps: gst::Caps = caps.parse().map_err(|_| format!("not caps: {caps}"))?;
     Ok(offers_of(&caps))
 }
 
 fn offers_of_structure(structure: &gst::StructureRef) -> Vec<Offer> {
-    let forms: Vec<Form> = match structure.name().as_str() {
+    let formats: Vec<Format> = match structure.name().as_str() {
         "video/x-raw" => {
             let layouts = structure.value("format").map(each_text).unwrap_or_default();
-            layouts.into_iter().map(Form::Raw).collect()
+            layouts.into_iter().map(Format::Raw).collect()
         }
-        "image/jpeg" => vec![Form::Mjpeg],
-        "video/x-h264" => vec![Form::H264],
-        other => vec![Form::Other(other.to_owned())],
+        "image/jpeg" => vec![Format::Mjpeg],
+        "video/x-h264" => vec![Format::H264],
+        other => vec![Format::Other(other.to_owned())],
     };
     let side = |name| structure.value(name).map(sides).unwrap_or_default();
     let (rates, any_between) = structure.value("framerate").map(rates).unwrap_or_default();
     let mut offers = Vec::new();
-    for form in forms {
+    for format in formats {
         for width in side("width") {
             for height in side("height") {
-                let (form, width, rates) = (form.clone(), width.clone(), rates.clone());
-                offers.push(Offer { form, width, height, rates, any_between });
+                let (format, width, rates) = (format.clone(), width.clone(), rates.clone());
+                offers.push(Offer { format, width, height, rates, any_between });
             }
         }
     }
@@ -146,7 +145,7 @@ fn sides(value: &gst::glib::SendValue) -> Vec<Side> {
     list.map(each).unwrap_or_default()
 }
 
-/// Rates, and whether those between the first and the last are possible too.
+/// Rates, and whether those between the first and the last are possible as well.
 fn rates(value: &gst::glib::SendValue) -> (Vec<Rate>, bool) {
     let rate = |fraction: gst::Fraction| {
         let frames = u32::try_from(fraction.numer()).ok().filter(|frames| *frames > 0)?;
@@ -157,7 +156,7 @@ fn rates(value: &gst::glib::SendValue) -> (Vec<Rate>, bool) {
         return (rate(one).into_iter().collect(), false);
     }
     if let Ok(range) = value.get::<gst::FractionRange>() {
-        // A range that begins at 0 begins at one frame a second for us.
+        // A range from 0 is used from one frame a second on.
         let slowest = rate(range.min()).unwrap_or(Rate { frames: 1, seconds: 1 });
         return (std::iter::once(slowest).chain(rate(range.max())).collect(), true);
     }
@@ -176,11 +175,11 @@ mod tests {
     fn caps_of_drivers_are_read_whatever_their_shape() {
         gst::init().expect("GStreamer");
         let read = |text| -> Vec<String> {
-            let told = offers(text).expect("caps").into_iter().map(|offer| {
+            let reported = offers(text).expect("caps").into_iter().map(|offer| {
                 let rates: Vec<String> = offer.rates.iter().map(Rate::to_string).collect();
-                format!("{} {:?}x{:?} {}", offer.form, offer.width, offer.height, rates.join(","))
+                format!("{} {:?}x{:?} {}", offer.format, offer.width, offer.height, rates.join(","))
             });
-            told.collect()
+            reported.collect()
         };
         assert_eq!(
             read(

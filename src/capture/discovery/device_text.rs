@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::devices::{CameraReport, DeviceReport, EncoderReport, MicrophoneReport};
 
-/// Modes that are shown of one camera beside the one that would be taken; `--json` has them all.
+/// Modes of one camera that are shown besides the one that would be used; `--json` lists all.
 const OTHER_MODES_SHOWN: usize = 6;
 
 impl fmt::Display for DeviceReport {

@@ -1,5 +1,5 @@
-//! What there is to capture from and to encode with, which of it would be used, and why the rest
-//! would not.
+//! The devices and encoders of this machine, which of them would be used, and why the others would
+//! not.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ use crate::{
         encode::{
             KnownBug,
             encoders::{self, known_bugs},
-            probe::{try_audio, try_video},
+            probe::{probe_audio, probe_video},
         },
         error::CaptureError,
         gst::bus::one_line,
@@ -27,7 +27,7 @@ use crate::{
     limits::CAPTURE_DRIVER_TIMEOUT,
 };
 
-/// What there is, and what would be used. Printed, it is what `firstmile devices` shows.
+/// The devices and encoders of this machine, and which would be used; `firstmile devices` prints it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DeviceReport {
     /// What profile and settings ask for as a camera.
@@ -51,36 +51,36 @@ pub struct DeviceReport {
 /// A camera.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CameraReport {
-    /// What a profile calls it best: a name that survives replugging when there is one.
+    /// The best name for a profile: one that survives replugging, if there is one.
     pub device: String,
-    /// What its maker calls it.
+    /// The product's name.
     pub name: String,
     /// Its node now.
     pub node: PathBuf,
     /// Its kernel driver.
     pub driver: Option<String>,
-    /// The USB port that it hangs on.
+    /// The USB port that it is plugged into.
     pub usb_port: Option<String>,
-    /// It is the one that would be used.
+    /// It would be used.
     pub chosen: bool,
     /// Why it would not be used.
     pub why_not: Option<String>,
-    /// The mode that would be taken.
+    /// The mode that would be used.
     pub mode: Option<Mode>,
-    /// Its other modes, and why each would not be taken.
+    /// Its other modes, and why each would not be used.
     pub other_modes: Vec<RejectedMode>,
 }
 
 /// A microphone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MicrophoneReport {
-    /// What a profile calls it; a name that survives replugging.
+    /// Its name for a profile; it survives replugging.
     pub device: String,
-    /// What its maker calls it.
+    /// The product's name.
     pub name: String,
-    /// The USB port that it hangs on.
+    /// The USB port that it is plugged into.
     pub usb_port: Option<String>,
-    /// It is the one that would be used.
+    /// It would be used.
     pub chosen: bool,
     /// Why it would not be used.
     pub why_not: Option<String>,
@@ -91,15 +91,15 @@ pub struct MicrophoneReport {
 pub struct EncoderReport {
     /// Its element.
     pub element: String,
-    /// It is the one that would be used.
+    /// It would be used.
     pub chosen: bool,
     /// Why it would not be used.
     pub why_not: Option<String>,
-    /// What it is known to do wrong, and what is done about it.
+    /// Its known bugs.
     pub known_bugs: &'static [KnownBug],
 }
 
-/// Looks for devices and tries every encoder. Takes up to `CAPTURE_TRIAL_TIMEOUT` for each encoder
+/// Finds the devices and tries every encoder. Takes up to `CAPTURE_PROBE_TIMEOUT` for each encoder
 /// that does not work; cameras are asked for their modes, but not opened.
 ///
 /// # Errors
@@ -108,11 +108,11 @@ pub fn devices(request: &Request) -> Result<DeviceReport, CaptureError> {
     gst::init().map_err(|error| CaptureError::Gstreamer(one_line(&error.to_string())))?;
     let root = Path::new("/");
     let video = |element: &str| match encoders::video(element) {
-        Some(encoder) => try_video(encoder, &request.video),
+        Some(encoder) => probe_video(encoder, &request.video),
         None => Err(UNKNOWN.to_owned()),
     };
     let audio = |element: &str| match encoders::audio(element) {
-        Some(encoder) => try_audio(encoder, &request.audio),
+        Some(encoder) => probe_audio(encoder, &request.audio),
         None => Err(UNKNOWN.to_owned()),
     };
     let offered = bounded_offers();
@@ -130,9 +130,9 @@ pub fn devices(request: &Request) -> Result<DeviceReport, CaptureError> {
     })
 }
 
-/// What drivers offer; nothing when one of them does not answer.
+/// What the drivers offer; nothing when one of them hangs.
 fn bounded_offers() -> Offered {
-    let asked = Bounded::start("capture-look", CAPTURE_DRIVER_TIMEOUT, cameras::offered);
+    let asked = Bounded::start("capture-devices", CAPTURE_DRIVER_TIMEOUT, cameras::offered);
     asked.ok().and_then(Bounded::wait).unwrap_or_default()
 }
 
@@ -228,7 +228,7 @@ fn camera_advice(wanted: &CameraSource, found: &[CameraReport]) -> Option<String
             if cfg!(feature = "demo") { "; `firstmile demo` needs none" } else { "" }
         ),
         (CameraDevice::Auto, false) => {
-            format!("{looked}: none of them gives a picture; plug in a USB camera")
+            format!("{looked}: none of them delivers video; plug in a USB camera")
         }
         (device, false) => format!(
             "{looked}: {device} is not among them or cannot be used; plug it in, or let the \
@@ -287,10 +287,10 @@ mod tests {
             "broken" => Err("no such device".to_owned()),
             _ => Ok(()),
         });
-        let told: Vec<_> =
+        let reported: Vec<_> =
             reports.iter().map(|r| (&*r.element, r.chosen, r.why_not.as_deref())).collect();
         assert_eq!(
-            told,
+            reported,
             [
                 ("broken", false, Some("no such device")),
                 ("good", true, None),
@@ -324,9 +324,9 @@ mod tests {
         let root = Tree::new("two");
         let offered = two_cameras(&root);
         for (device, chosen, reasons) in [
-            ("auto", "usb:1-1", ["", "usb:1-1 is tried first", "gives no picture"]),
-            ("driver:vivid", "driver:vivid", ["driver:vivid is set", "", "gives no picture"]),
-            ("name:hd", "usb:1-1", ["", "name:hd is set", "gives no picture"]),
+            ("auto", "usb:1-1", ["", "usb:1-1 is tried first", "delivers no video"]),
+            ("driver:vivid", "driver:vivid", ["driver:vivid is set", "", "delivers no video"]),
+            ("name:hd", "usb:1-1", ["", "name:hd is set", "delivers no video"]),
         ] {
             let found = cameras(&root.0, &wanted(device), &VideoSettings::of_720p(), &offered);
             let used: Vec<&str> =
@@ -370,7 +370,7 @@ mod tests {
     #[test]
     fn the_microphone_at_a_usb_port_comes_before_that_of_the_board() {
         let root = Tree::new("microphones");
-        root.sound();
+        root.with_sound_cards();
         let found = |wanted: &str| {
             let device = MicrophoneDevice::parse(wanted).expect("well formed");
             let found = microphones(&root.0, &MicrophoneSource::Alsa { device });

@@ -1,5 +1,4 @@
-//! Listens to the kernel for devices that come, so that a source that is missing is opened as soon
-//! as it is there.
+//! Listens to the kernel for devices that are plugged in, so that a missing source is opened at once.
 
 use std::{
     io::{self, IoSliceMut},
@@ -26,13 +25,13 @@ const MESSAGE_BYTES_MAX: usize = 8 * 1024;
 /// How soon the thread notices that it is to end.
 const STOP_POLL_MS: u16 = 250;
 
-/// Starts to listen. Where that is denied it is said once, and missing devices are looked for at
-/// intervals alone.
+/// Notifies `arrivals` when a camera or sound card was plugged in. Where the kernel denies that, it
+/// is logged once, and missing devices are polled for.
 pub fn listen(threads: &Threads, arrivals: Notifier) {
     let started = open().and_then(|socket| {
         threads.spawn("capture-hotplug", move |stop| {
             while !stop.is_set() {
-                match news(&socket) {
+                match receive(&socket) {
                     Ok(true) => arrivals.notify(),
                     Ok(false) => {}
                     Err(error) => return denied(&error),
@@ -46,7 +45,7 @@ pub fn listen(threads: &Threads, arrivals: Notifier) {
 }
 
 fn denied(error: &io::Error) {
-    tracing::info!("the kernel does not tell of devices that come ({error}); they are looked for");
+    tracing::info!("no hot-plug events from the kernel ({error}); polling for devices");
 }
 
 fn open() -> io::Result<OwnedFd> {
@@ -60,8 +59,8 @@ fn open() -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// Waits a moment and reads what is there; whether a source may have come.
-fn news(socket: &OwnedFd) -> io::Result<bool> {
+/// Waits a moment for a message; whether a source may have been plugged in.
+fn receive(socket: &OwnedFd) -> io::Result<bool> {
     let mut ready = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
     match poll(&mut ready, PollTimeout::from(STOP_POLL_MS)) {
         Ok(0) | Err(Errno::EINTR) => return Ok(false),
@@ -77,15 +76,15 @@ fn news(socket: &OwnedFd) -> io::Result<bool> {
             (received.bytes, received.address.is_some_and(|address| address.pid() == 0))
         }
         Err(Errno::EAGAIN | Errno::EINTR) => return Ok(false),
-        // Some were lost, so there was something.
+        // Messages were lost, and one of them may have been of a source.
         Err(Errno::ENOBUFS) => return Ok(true),
         Err(error) => return Err(error.into()),
     };
-    // Any process may send to the socket, but only the kernel is believed.
+    // Any process can send to the socket; only messages of the kernel count.
     let event = buffer.get(..bytes).filter(|_| from_kernel).and_then(Uevent::parse);
     let brings = event.is_some_and(|event| event.brings_a_source());
     if let Some(Uevent { action, subsystem, node }) = event.filter(|_| brings) {
-        tracing::debug!(action, subsystem, node, "the kernel tells of a device");
+        tracing::debug!(action, subsystem, node, "device event from the kernel");
     }
     Ok(brings)
 }
@@ -99,12 +98,12 @@ mod tests {
 
     use super::*;
 
-    /// Says why this machine cannot show it; no program that is installed would change that.
+    /// Says why this machine cannot run the test; installing a program would not change that.
     fn skip(reason: &str) {
         println!("skipped: {reason}");
     }
 
-    /// Asks the kernel to tell of its sound or video devices again, which it does for root alone.
+    /// Asks the kernel to repeat its messages, which it does for root only.
     fn kernel_repeats_itself() -> bool {
         ["/sys/class/sound/timer/uevent", "/sys/class/mem/null/uevent"]
             .iter()
@@ -112,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_of_the_kernel_arrive_and_those_of_other_devices_are_no_news() {
+    fn messages_of_the_kernel_arrive_and_those_of_other_devices_are_ignored() {
         let socket = match open() {
             Ok(socket) => socket,
             Err(error) => return skip(&format!("the kernel does not tell of devices ({error})")),
@@ -124,11 +123,11 @@ mod tests {
         let mut ready = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
         let waited = poll(&mut ready, PollTimeout::from(5_000_u16)).expect("polls");
         if waited == 0 {
-            return skip("a container of its own user namespace is told nothing");
+            return skip("a container of its own user namespace receives nothing");
         }
         assert!(asked.elapsed() < Duration::from_secs(5));
         let of_memory = !std::path::Path::new("/sys/class/sound/timer").exists();
-        assert_eq!(news(&socket).expect("reads"), !of_memory);
+        assert_eq!(receive(&socket).expect("reads"), !of_memory);
     }
 
     #[test]

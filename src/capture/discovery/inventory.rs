@@ -1,5 +1,5 @@
-//! What the kernel knows of cameras and sound cards, without opening any: their names, drivers and
-//! USB ports, read below a root so that a test can have one of its own.
+//! The cameras and sound cards that the kernel lists, without opening any: names, drivers and USB
+//! ports. Read below a root directory, so that a test can have one of its own.
 
 use std::{
     fs,
@@ -14,17 +14,17 @@ pub struct VideoNode {
     /// The node, `/dev/videoN`.
     pub node: PathBuf,
     number: u32,
-    /// What its driver calls it.
+    /// Its name, from the driver.
     pub name: String,
     /// The kernel driver.
     pub driver: Option<String>,
-    /// The USB port that it hangs on.
+    /// The USB port that it is plugged into.
     pub usb_port: Option<String>,
     /// Links to it that survive replugging.
     pub links: Vec<PathBuf>,
 }
 
-/// Drivers whose nodes deliver pictures only after they were given some, or no pictures at all.
+/// Drivers of codecs and scalers, whose nodes capture nothing.
 const NO_CAMERA: &[&str] = &[
     "bcm2835-codec",
     "bcm2835-isp",
@@ -41,7 +41,7 @@ const NO_CAMERA: &[&str] = &[
 ];
 
 impl VideoNode {
-    /// The name to write into a profile: the one that survives most.
+    /// The best name for a profile: the one that survives replugging and restarts longest.
     pub fn stable_name(&self) -> String {
         match (self.links.first(), &self.usb_port, &self.driver) {
             (Some(link), _, _) => link.display().to_string(),
@@ -56,7 +56,7 @@ impl VideoNode {
         self.driver.as_deref().is_none_or(|driver| !NO_CAMERA.contains(&driver))
     }
 
-    /// Whether it is the one that is meant.
+    /// Whether it matches.
     pub fn is(&self, wanted: &CameraDevice) -> bool {
         match wanted {
             CameraDevice::Auto => self.may_be_camera(),
@@ -102,9 +102,9 @@ pub fn video_nodes(root: &Path) -> Vec<VideoNode> {
 pub struct SoundCard {
     /// Its identifier, which does not change with the order of plugging.
     pub id: String,
-    /// What its driver calls it.
+    /// Its name, from the driver.
     pub name: String,
-    /// The USB port that it hangs on.
+    /// The USB port that it is plugged into.
     pub usb_port: Option<String>,
 }
 
@@ -114,7 +114,7 @@ impl SoundCard {
         format!("plughw:CARD={}", self.id)
     }
 
-    /// Whether it is the one that is meant. The name `default` may mean any card.
+    /// Whether it matches. The ALSA name `default` may stand for any card.
     pub fn is(&self, wanted: &MicrophoneDevice) -> bool {
         match wanted {
             MicrophoneDevice::Auto => true,
@@ -143,7 +143,7 @@ pub fn sound_cards(root: &Path) -> Vec<SoundCard> {
     found.into_iter().map(|(_, card)| card).collect()
 }
 
-/// The card that an ALSA name means, if it means one (`plughw:CARD=Device,DEV=0`, `hw:Device`).
+/// The card in an ALSA name, if there is one (`plughw:CARD=Device,DEV=0`, `hw:Device`).
 fn card_of(name: &str) -> Option<&str> {
     let (_, arguments) = name.split_once(':')?;
     let first = arguments.split(',').next().unwrap_or_default();
@@ -203,7 +203,7 @@ fn same_file(a: &Path, b: &Path) -> bool {
 pub mod tests {
     use super::*;
 
-    /// A directory that stands for the root of a machine.
+    /// A directory that stands in for the root of a machine.
     pub struct Tree(pub PathBuf);
 
     impl Tree {
@@ -240,7 +240,7 @@ pub mod tests {
         }
 
         /// The sound cards of a Raspberry Pi with a USB microphone.
-        pub fn sound(&self) {
+        pub fn with_sound_cards(&self) {
             self.file(
                 "proc/asound/cards",
                 " 0 [Headphones     ]: bcm2835_headpho - bcm2835 Headphones\n\
@@ -298,7 +298,7 @@ pub mod tests {
     #[test]
     fn a_sound_card_is_known_by_its_identifier_and_its_port() {
         let root = Tree::new("cards");
-        root.sound();
+        root.with_sound_cards();
         let cards = sound_cards(&root.0);
         let names: Vec<String> = cards.iter().map(SoundCard::alsa_name).collect();
         assert_eq!(names, ["plughw:CARD=Device", "plughw:CARD=sndrpihifiberry"], "USB first");

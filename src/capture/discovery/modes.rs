@@ -1,10 +1,10 @@
-//! Which of a camera's modes to take: a pure function of what it offers and what is wanted, with
-//! the reason for each mode that was not taken.
+//! Which of a camera's modes to use: a pure function of what the camera offers and what is wanted,
+//! with the reason for each mode that is not used.
 //!
-//! The mode that keeps most of the wanted picture wins: its pixels, as far as they fit into the
-//! wanted size, times its rate, as far as it is wanted. Among equals it is the one with the fewest
-//! pixels to throw away, then the form that the profile puts first, then the one that is cheapest
-//! to convert.
+//! The mode that keeps most of the wanted video wins: its pixels, as far as they fit into the wanted
+//! size, times its frame rate, as far as that is wanted. Among equals it is the one with the fewest
+//! pixels to discard, then the format that the profile names first, then the one that is cheapest to
+//! convert.
 
 use std::{cmp::Reverse, fmt, ops::RangeInclusive};
 
@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 
 use crate::{board::PictureFormat, capture::request::VideoSettings};
 
-/// Frames in so many seconds.
+/// A frame rate, as a fraction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     /// Frames.
@@ -34,34 +34,34 @@ impl fmt::Display for Rate {
     }
 }
 
-/// What a camera delivers in a mode.
+/// The format of a camera's frames.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Form {
-    /// A raw picture, by GStreamer's name of its layout (`YUY2`).
+pub enum Format {
+    /// Raw, by GStreamer's name of the layout (`YUY2`).
     Raw(String),
     /// A JPEG.
     Mjpeg,
     /// H.264.
     H264,
-    /// Something that nothing here can read, by its name.
+    /// Anything else, which is not supported, by its name.
     Other(String),
 }
 
-impl Form {
+impl Format {
     fn format(&self) -> Option<PictureFormat> {
         match self {
-            Form::Raw(_) => Some(PictureFormat::Raw),
-            Form::Mjpeg => Some(PictureFormat::Mjpeg),
-            Form::H264 => Some(PictureFormat::H264),
-            Form::Other(_) => None,
+            Format::Raw(_) => Some(PictureFormat::Raw),
+            Format::Mjpeg => Some(PictureFormat::Mjpeg),
+            Format::H264 => Some(PictureFormat::H264),
+            Format::Other(_) => None,
         }
     }
 
-    /// The layouts that encoders take need no conversion of their colours; those with as many
-    /// colours need less than those with three bytes a pixel.
+    /// Cost of the conversion. The layouts that encoders take need none; the other YUV layouts need
+    /// less than those with three bytes a pixel.
     fn cost(&self) -> u8 {
         match self {
-            Form::Raw(layout) => match layout.as_str() {
+            Format::Raw(layout) => match layout.as_str() {
                 "I420" | "YV12" | "NV12" | "NV21" => 0,
                 "YUY2" | "UYVY" | "YVYU" | "VYUY" | "Y42B" | "NV16" => 1,
                 _ => 2,
@@ -71,37 +71,37 @@ impl Form {
     }
 }
 
-impl fmt::Display for Form {
+impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Form::Raw(layout) => f.write_str(layout),
-            Form::Mjpeg => f.write_str("MJPEG"),
-            Form::H264 => f.write_str("H.264"),
-            Form::Other(name) => f.write_str(name),
+            Format::Raw(layout) => f.write_str(layout),
+            Format::Mjpeg => f.write_str("MJPEG"),
+            Format::H264 => f.write_str("H.264"),
+            Format::Other(name) => f.write_str(name),
         }
     }
 }
 
-/// A form, the sizes and the rates that go with it, as a driver tells them.
+/// A format with its sizes and frame rates, as a driver reports them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offer {
-    /// The form.
-    pub form: Form,
+    /// The format.
+    pub format: Format,
     /// Widths, in pixels.
     pub width: RangeInclusive<u32>,
     /// Heights, in pixels.
     pub height: RangeInclusive<u32>,
     /// Rates; when `any_between` is set the first and the last of those possible, else all of them.
     pub rates: Vec<Rate>,
-    /// Each rate between the slowest and the fastest is possible too.
+    /// Every rate between the slowest and the fastest is possible as well.
     pub any_between: bool,
 }
 
-/// A form, a size and a rate.
+/// A format, a size and a frame rate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mode {
-    /// What is delivered.
-    pub form: Form,
+    /// The format.
+    pub format: Format,
     /// Width, in pixels.
     pub width: u32,
     /// Height, in pixels.
@@ -111,13 +111,13 @@ pub struct Mode {
 }
 
 impl Mode {
-    /// The caps that pin it, in GStreamer's notation.
+    /// The caps that select it, in GStreamer's notation.
     pub fn caps(&self) -> String {
-        let media = match &self.form {
-            Form::Raw(layout) => format!("video/x-raw, format=(string){layout}"),
-            Form::Mjpeg => "image/jpeg".to_owned(),
-            Form::H264 => "video/x-h264".to_owned(),
-            Form::Other(name) => name.clone(),
+        let media = match &self.format {
+            Format::Raw(layout) => format!("video/x-raw, format=(string){layout}"),
+            Format::Mjpeg => "image/jpeg".to_owned(),
+            Format::H264 => "video/x-h264".to_owned(),
+            Format::Other(name) => name.clone(),
         };
         let Mode { width, height, rate: Rate { frames, seconds }, .. } = self;
         format!(
@@ -129,7 +129,7 @@ impl Mode {
 
 impl fmt::Display for Mode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}x{} at {}", self.form, self.width, self.height, self.rate)
+        write!(f, "{} {}x{} at {}", self.format, self.width, self.height, self.rate)
     }
 }
 
@@ -139,19 +139,19 @@ impl Serialize for Mode {
     }
 }
 
-/// A mode that was not taken.
+/// A mode that is not used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RejectedMode {
-    /// The mode, as near to what is wanted as that offer gets.
+    /// The mode of an offer that is nearest to what is wanted.
     pub mode: Mode,
     /// Why.
     pub why: String,
 }
 
-/// The modes of a camera in the order in which they would be taken.
+/// The modes of a camera, best first.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct ModeChoice {
-    /// The one to take; `None` when none can be used.
+    /// The one to use; `None` when none is usable.
     pub chosen: Option<Mode>,
     /// All others.
     pub rejected: Vec<RejectedMode>,
@@ -172,7 +172,7 @@ pub fn choose_mode(
             None => usable.push((Rank::of(&mode, wanted, formats), mode)),
         }
     }
-    // Stable, so that of equals the one that the driver tells first comes first.
+    // Stable, so that among equals the driver's order counts.
     usable.sort_by_key(|(rank, _)| *rank);
     let mut usable = usable.into_iter();
     let Some((best, chosen)) = usable.next() else {
@@ -190,7 +190,7 @@ pub fn choose_mode(
 /// rate that is not too slow.
 fn nearest(offer: &Offer, wanted: &VideoSettings) -> Option<Mode> {
     let within = |range: &RangeInclusive<u32>, value: u32| {
-        // Cameras with free sizes want even ones.
+        // Within a range the wanted size itself is possible.
         value.clamp(*range.start(), (*range.end()).max(*range.start()))
     };
     let mut rates = offer.rates.clone();
@@ -207,7 +207,7 @@ fn nearest(offer: &Offer, wanted: &VideoSettings) -> Option<Mode> {
         (None, _) => *rates.last()?,
     };
     Some(Mode {
-        form: offer.form.clone(),
+        format: offer.format.clone(),
         width: within(&offer.width, wanted.width),
         height: within(&offer.height, wanted.height),
         rate,
@@ -215,12 +215,12 @@ fn nearest(offer: &Offer, wanted: &VideoSettings) -> Option<Mode> {
 }
 
 fn unusable(mode: &Mode, wanted: &VideoSettings, formats: &[PictureFormat]) -> Option<String> {
-    let Some(format) = mode.form.format() else {
-        return Some(match &mode.form {
-            Form::Other(name) if name.contains("bayer") => {
-                "raw sensor data, of which only `source = \"libcamera\"` makes a picture".to_owned()
+    let Some(format) = mode.format.format() else {
+        return Some(match &mode.format {
+            Format::Other(name) if name.contains("bayer") => {
+                "raw sensor data, usable only with `source = \"libcamera\"`".to_owned()
             }
-            _ => "nothing here can read it".to_owned(),
+            _ => "not supported".to_owned(),
         });
     };
     if !formats.contains(&format) {
@@ -229,7 +229,7 @@ fn unusable(mode: &Mode, wanted: &VideoSettings, formats: &[PictureFormat]) -> O
     let same_size = (mode.width, mode.height) == (wanted.width, wanted.height);
     if format == PictureFormat::H264 && !same_size {
         let VideoSettings { width, height, .. } = wanted;
-        return Some(format!("it is passed through as it is, so it must be {width}x{height}"));
+        return Some(format!("H.264 is passed through unchanged, so it must be {width}x{height}"));
     }
     None
 }
@@ -250,22 +250,22 @@ impl Rank {
         let wanted_pixels = u64::from(wanted.width) * u64::from(wanted.height);
         let rate = mode.rate.per_1000_s();
         let wanted_rate = u64::from(wanted.fps) * 1_000;
-        // Of 29.97 frames a second for 30 nothing is missed.
+        // 29.97 frames a second are as good as 30.
         let rate_kept = if rate * 1_010 >= wanted_rate * 1_000 { wanted_rate } else { rate };
         let kept = fitted_pixels(mode, wanted) * rate_kept * 1_000;
-        let place = mode.form.format().and_then(|own| formats.iter().position(|f| *f == own));
+        let place = mode.format.format().and_then(|own| formats.iter().position(|f| *f == own));
         Rank {
             kept_per_mille: Reverse(kept / (wanted_pixels * wanted_rate).max(1)),
             pixels_thrown_away: pixels.saturating_sub(fitted_pixels(mode, wanted)),
             place_in_profile: place.unwrap_or(usize::MAX),
-            cost: mode.form.cost(),
+            cost: mode.format.cost(),
             too_fast: rate.saturating_sub(wanted_rate),
         }
     }
 }
 
-/// Pixels of a picture that are left when it is made to fit with its shape kept; none are won by
-/// enlarging it.
+/// Pixels of a frame that remain when it is scaled to fit with its aspect ratio kept; enlarging adds
+/// none.
 fn fitted_pixels(mode: &Mode, wanted: &VideoSettings) -> u64 {
     let (w, h) = (u64::from(mode.width).max(1), u64::from(mode.height).max(1));
     let (to_w, to_h) = (u64::from(wanted.width), u64::from(wanted.height));
@@ -279,7 +279,7 @@ fn why_worse(mode: &Mode, rank: Rank, chosen: &Mode, best: Rank, wanted: &VideoS
         if (mode.width, mode.height) != (chosen.width, chosen.height) {
             let smaller = mode.width < wanted.width || mode.height < wanted.height;
             short.push(
-                if smaller { "a smaller picture" } else { "a picture of another shape" }.to_owned(),
+                if smaller { "smaller than wanted" } else { "another aspect ratio" }.to_owned(),
             );
         }
         if mode.rate.per_1000_s() < chosen.rate.per_1000_s() {
@@ -293,29 +293,29 @@ fn why_worse(mode: &Mode, rank: Rank, chosen: &Mode, best: Rank, wanted: &VideoS
     if rank.place_in_profile != best.place_in_profile {
         return format!(
             "{} comes before it in camera.formats",
-            chosen.form.format().map_or_else(String::new, |f| f.to_string())
+            chosen.format.format().map_or_else(String::new, |f| f.to_string())
         );
     }
     if rank.cost != best.cost {
-        return format!("{} is cheaper to convert", chosen.form);
+        return format!("{} is cheaper to convert", chosen.format);
     }
     if rank.too_fast != best.too_fast {
         return "faster than needed".to_owned();
     }
-    format!("as good as {}, which the driver names first", chosen.form)
+    format!("as good as {}, which the driver names first", chosen.format)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn offer(form: Form, width: u32, height: u32, rates: &[u32]) -> Offer {
+    fn offer(format: Format, width: u32, height: u32, rates: &[u32]) -> Offer {
         let rates = rates.iter().map(|fps| Rate { frames: *fps, seconds: 1 }).collect();
-        Offer { form, width: width..=width, height: height..=height, rates, any_between: false }
+        Offer { format, width: width..=width, height: height..=height, rates, any_between: false }
     }
 
     fn yuy2(width: u32, height: u32, rates: &[u32]) -> Offer {
-        offer(Form::Raw("YUY2".to_owned()), width, height, rates)
+        offer(Format::Raw("YUY2".to_owned()), width, height, rates)
     }
 
     fn chosen(offers: &[Offer], formats: &[PictureFormat]) -> String {
@@ -326,9 +326,9 @@ mod tests {
     }
 
     #[test]
-    fn the_mode_that_keeps_most_of_the_picture_is_taken() {
+    fn the_mode_that_keeps_most_of_the_video_is_used() {
         let usual = &PictureFormat::USUAL;
-        let jpeg = |w, h, rates: &[u32]| offer(Form::Mjpeg, w, h, rates);
+        let jpeg = |w, h, rates: &[u32]| offer(Format::Mjpeg, w, h, rates);
         for (offers, expected) in [
             // A webcam on USB 2: raw is slow at full size.
             (
@@ -338,12 +338,12 @@ mod tests {
             (vec![jpeg(1280, 720, &[30]), yuy2(1280, 720, &[30])], "YUY2 1280x720 at 30"),
             (vec![yuy2(1920, 1080, &[30]), yuy2(1280, 720, &[30])], "YUY2 1280x720 at 30"),
             (vec![yuy2(1920, 1080, &[60]), yuy2(640, 360, &[30])], "YUY2 1920x1080 at 60"),
-            // A square picture is cut by bars, so the wide one keeps more.
+            // A 4:3 frame gets black bars, so the wide one keeps more.
             (vec![yuy2(1600, 1200, &[30]), yuy2(1920, 1080, &[30])], "YUY2 1920x1080 at 30"),
             (vec![yuy2(1280, 720, &[15, 25, 60])], "YUY2 1280x720 at 60"),
             (vec![yuy2(1280, 720, &[5, 15, 25])], "YUY2 1280x720 at 25"),
             (vec![yuy2(160, 120, &[5])], "YUY2 160x120 at 5"),
-            (vec![offer(Form::H264, 1280, 720, &[30])], "none"),
+            (vec![offer(Format::H264, 1280, 720, &[30])], "none"),
             (vec![], "none"),
         ] {
             assert_eq!(chosen(&offers, usual), expected, "{offers:?}");
@@ -351,14 +351,14 @@ mod tests {
     }
 
     #[test]
-    fn h264_is_taken_where_the_profile_allows_it_and_the_size_is_ours() {
+    fn h264_is_used_where_the_profile_allows_it_and_the_size_is_the_wanted_one() {
         let formats = [PictureFormat::H264, PictureFormat::Mjpeg];
-        let h264 = |w, h| offer(Form::H264, w, h, &[30]);
-        let jpeg = offer(Form::Mjpeg, 1280, 720, &[30]);
+        let h264 = |w, h| offer(Format::H264, w, h, &[30]);
+        let jpeg = offer(Format::Mjpeg, 1280, 720, &[30]);
         assert_eq!(chosen(&[jpeg.clone(), h264(1280, 720)], &formats), "H.264 1280x720 at 30");
         let choice =
             choose_mode(&[jpeg.clone(), h264(1920, 1080)], &VideoSettings::of_720p(), &formats);
-        assert_eq!(choice.chosen.map(|mode| mode.form), Some(Form::Mjpeg));
+        assert_eq!(choice.chosen.map(|mode| mode.format), Some(Format::Mjpeg));
         assert!(
             choice.rejected[0].why.contains("1280x720"),
             "{choice:?}",
@@ -382,39 +382,39 @@ mod tests {
     fn a_television_rate_is_as_good_as_the_full_one() {
         let mut ntsc = yuy2(1280, 720, &[]);
         ntsc.rates = vec![Rate { frames: 30_000, seconds: 1_001 }];
-        let jpeg = offer(Form::Mjpeg, 1280, 720, &[30]);
-        let told = chosen(&[jpeg, ntsc], &PictureFormat::USUAL);
-        assert_eq!(told, "YUY2 1280x720 at 29.97");
+        let jpeg = offer(Format::Mjpeg, 1280, 720, &[30]);
+        let reported = chosen(&[jpeg, ntsc], &PictureFormat::USUAL);
+        assert_eq!(reported, "YUY2 1280x720 at 29.97");
     }
 
     #[test]
-    fn each_mode_that_is_not_taken_says_why() {
+    fn each_mode_that_is_not_used_says_why() {
         let offers = [
             yuy2(1280, 720, &[30]),
             yuy2(640, 480, &[30]),
             yuy2(1280, 720, &[10]),
             yuy2(640, 360, &[15]),
             yuy2(1920, 1080, &[30]),
-            offer(Form::Mjpeg, 1280, 720, &[30]),
-            offer(Form::Raw("BGR".to_owned()), 1280, 720, &[30]),
+            offer(Format::Mjpeg, 1280, 720, &[30]),
+            offer(Format::Raw("BGR".to_owned()), 1280, 720, &[30]),
             yuy2(1280, 720, &[60]),
-            offer(Form::Other("video/x-bayer".to_owned()), 1280, 720, &[30]),
+            offer(Format::Other("video/x-bayer".to_owned()), 1280, 720, &[30]),
         ];
         let choice = choose_mode(&offers, &VideoSettings::of_720p(), &PictureFormat::USUAL);
-        let told: Vec<String> =
+        let reported: Vec<String> =
             choice.rejected.iter().map(|r| format!("{}: {}", r.mode, r.why)).collect();
         assert_eq!(
-            told,
+            reported,
             [
                 "YUY2 1280x720 at 60: faster than needed",
                 "BGR 1280x720 at 30: YUY2 is cheaper to convert",
                 "MJPEG 1280x720 at 30: raw comes before it in camera.formats",
                 "YUY2 1920x1080 at 30: larger than needed",
-                "YUY2 640x480 at 30: a smaller picture",
+                "YUY2 640x480 at 30: smaller than wanted",
                 "YUY2 1280x720 at 10: only 10 of 30 frames a second",
-                "YUY2 640x360 at 15: a smaller picture and only 15 of 30 frames a second",
-                "video/x-bayer 1280x720 at 30: raw sensor data, of which only \
-                 `source = \"libcamera\"` makes a picture",
+                "YUY2 640x360 at 15: smaller than wanted and only 15 of 30 frames a second",
+                "video/x-bayer 1280x720 at 30: raw sensor data, usable only with \
+                 `source = \"libcamera\"`",
             ]
         );
     }

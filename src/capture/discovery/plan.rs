@@ -1,4 +1,4 @@
-//! Which sources a request needs, and of which elements each can be made on this machine.
+//! Which sources a request needs, and the candidates for each on this machine.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use super::{
     cameras::candidates,
     hdmi,
     inventory::{VideoNode, sound_cards},
-    modes::{Form, Mode},
+    modes::{Format, Mode},
 };
 use crate::{
     board::{CameraDevice, MicrophoneDevice, PictureFormat},
@@ -16,34 +16,34 @@ use crate::{
     },
 };
 
-/// What is wanted as a source.
+/// A source that a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourcePlan {
-    /// A Video4Linux2 device that is looked for each time it is opened.
+    /// A Video4Linux2 device that is searched for each time it is opened.
     V4l2 {
         /// Which one.
         device: CameraDevice,
-        /// What it may deliver, best first.
+        /// The formats that are allowed, best first.
         formats: Vec<PictureFormat>,
     },
-    /// An HDMI input that is set up and looked for each time it is opened.
+    /// An HDMI input that is set up and searched for each time it is opened.
     Hdmi {
         /// Which one.
         device: CameraDevice,
-        /// The node of the receiver chip, when it is not that of the device.
+        /// The node of the receiver chip, when it differs from that of the device.
         subdevice: Option<PathBuf>,
-        /// The EDID that it offers.
+        /// The EDID file to load.
         edid: Option<PathBuf>,
     },
-    /// A sound card that is looked for each time it is opened.
+    /// A sound card that is searched for each time it is opened.
     Alsa(MicrophoneDevice),
-    /// What is the same on every machine.
-    Fixed(Recipe),
+    /// One that needs no search.
+    Fixed(SourceSpec),
 }
 
-/// What a source is made of.
+/// How a source is built.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Recipe {
+pub enum SourceSpec {
     /// A Video4Linux2 device in one of its modes.
     V4l2 {
         /// Its node.
@@ -58,7 +58,7 @@ pub enum Recipe {
     /// Elements that end in video.
     CameraLaunch(String),
     /// Elements that end in H.264.
-    CodedLaunch(String),
+    H264Launch(String),
     /// An ALSA device, by its ALSA name.
     Alsa(String),
     /// Elements that end in audio.
@@ -67,114 +67,114 @@ pub enum Recipe {
     Clip {
         /// The clip.
         path: PathBuf,
-        /// Its picture is wanted.
-        picture: bool,
-        /// Its sound is wanted.
-        sound: bool,
+        /// Its video is wanted.
+        video: bool,
+        /// Its audio is wanted.
+        audio: bool,
     },
 }
 
-/// How a source can be made, in the order in which that is tried.
+/// The candidates for a source, in the order in which they are tried.
 #[derive(Debug, Default)]
-pub struct Ways {
-    /// What it is called, and how to make it.
-    pub ways: Vec<(String, Recipe)>,
-    /// What was found and cannot be used, with the reason.
-    pub refused: Vec<String>,
+pub struct SourceCandidates {
+    /// The name of each, for the log, and how it is built.
+    pub usable: Vec<(String, SourceSpec)>,
+    /// Devices that were found but cannot be used, with the reason.
+    pub rejected: Vec<String>,
 }
 
 impl SourcePlan {
-    /// The sources of a request; none for what is drawn or computed. At most two.
+    /// The sources of a request, at most two; none for what is generated here.
     pub fn of(request: &Request) -> Vec<SourcePlan> {
         let camera = match &request.camera {
             CameraSource::TestPattern => None,
-            CameraSource::File { path } => Some(SourcePlan::Fixed(Recipe::Clip {
+            CameraSource::File { path } => Some(SourcePlan::Fixed(SourceSpec::Clip {
                 path: path.clone(),
-                picture: true,
-                sound: request.microphone == MicrophoneSource::CameraFile,
+                video: true,
+                audio: request.microphone == MicrophoneSource::CameraFile,
             })),
             CameraSource::V4l2 { device, formats } => {
                 Some(SourcePlan::V4l2 { device: device.clone(), formats: formats.clone() })
             }
             CameraSource::Libcamera { name } => {
-                Some(SourcePlan::Fixed(Recipe::Libcamera(name.clone())))
+                Some(SourcePlan::Fixed(SourceSpec::Libcamera(name.clone())))
             }
-            CameraSource::Argus { sensor } => Some(SourcePlan::Fixed(Recipe::Argus(*sensor))),
+            CameraSource::Argus { sensor } => Some(SourcePlan::Fixed(SourceSpec::Argus(*sensor))),
             CameraSource::Hdmi { device, subdevice, edid } => Some(SourcePlan::Hdmi {
                 device: device.clone(),
                 subdevice: subdevice.clone(),
                 edid: edid.clone(),
             }),
             CameraSource::Launch { launch, passthrough: false } => {
-                Some(SourcePlan::Fixed(Recipe::CameraLaunch(launch.clone())))
+                Some(SourcePlan::Fixed(SourceSpec::CameraLaunch(launch.clone())))
             }
             CameraSource::Launch { launch, passthrough: true } => {
-                Some(SourcePlan::Fixed(Recipe::CodedLaunch(launch.clone())))
+                Some(SourcePlan::Fixed(SourceSpec::H264Launch(launch.clone())))
             }
         };
         let microphone = match &request.microphone {
             MicrophoneSource::Tone | MicrophoneSource::Silence | MicrophoneSource::CameraFile => {
                 None
             }
-            MicrophoneSource::File { path } => Some(SourcePlan::Fixed(Recipe::Clip {
+            MicrophoneSource::File { path } => Some(SourcePlan::Fixed(SourceSpec::Clip {
                 path: path.clone(),
-                picture: false,
-                sound: true,
+                video: false,
+                audio: true,
             })),
             MicrophoneSource::Alsa { device } => Some(SourcePlan::Alsa(device.clone())),
             MicrophoneSource::Launch { launch } => {
-                Some(SourcePlan::Fixed(Recipe::MicrophoneLaunch(launch.clone())))
+                Some(SourcePlan::Fixed(SourceSpec::MicrophoneLaunch(launch.clone())))
             }
         };
         camera.into_iter().chain(microphone).collect()
     }
 
-    /// Looks on this machine for what is wanted. Asks drivers, which may take as long as a driver
-    /// likes.
-    pub(in crate::capture) fn look(&self, video: &VideoSettings) -> Ways {
+    /// Searches this machine for candidates. Asks drivers, which may hang.
+    pub(in crate::capture) fn find(&self, video: &VideoSettings) -> SourceCandidates {
         match self {
             SourcePlan::V4l2 { device, formats } => cameras(device, formats, video),
             SourcePlan::Hdmi { device, subdevice, edid } => {
                 match hdmi::prepare(device, subdevice.as_deref(), edid.as_deref()) {
                     Ok(()) => cameras(device, &[PictureFormat::Raw], video),
-                    Err(why) => Ways { ways: Vec::new(), refused: vec![why] },
+                    Err(why) => SourceCandidates { usable: Vec::new(), rejected: vec![why] },
                 }
             }
             SourcePlan::Alsa(device) => microphones(device),
-            SourcePlan::Fixed(recipe) => {
-                Ways { ways: vec![(String::new(), recipe.clone())], refused: Vec::new() }
-            }
+            SourcePlan::Fixed(spec) => SourceCandidates {
+                usable: vec![(String::new(), spec.clone())],
+                rejected: Vec::new(),
+            },
         }
     }
 
-    /// Whether it is a device that can be plugged in and out.
+    /// Whether it is a device that can be plugged in and unplugged.
     pub(in crate::capture) fn is_device(&self) -> bool {
         !matches!(self, SourcePlan::Fixed(_))
     }
 
-    /// Whether it goes on by itself, rather than ending and being played again.
+    /// Whether it is live, rather than a clip that ends and is repeated.
     pub(in crate::capture) fn is_live(&self) -> bool {
-        !matches!(self, SourcePlan::Fixed(recipe) if !recipe.is_live())
+        !matches!(self, SourcePlan::Fixed(spec) if !spec.is_live())
     }
 
-    pub(in crate::capture) fn has_picture(&self) -> bool {
+    pub(in crate::capture) fn has_video(&self) -> bool {
         match self {
             SourcePlan::V4l2 { .. } | SourcePlan::Hdmi { .. } => true,
             SourcePlan::Alsa(_) => false,
-            SourcePlan::Fixed(recipe) => recipe.has_picture(),
+            SourcePlan::Fixed(spec) => spec.has_video(),
         }
     }
 
-    pub(in crate::capture) fn has_sound(&self) -> bool {
+    pub(in crate::capture) fn has_audio(&self) -> bool {
         match self {
             SourcePlan::V4l2 { .. } | SourcePlan::Hdmi { .. } => false,
             SourcePlan::Alsa(_) => true,
-            SourcePlan::Fixed(recipe) => recipe.has_sound(),
+            SourcePlan::Fixed(spec) => spec.has_audio(),
         }
     }
 
     /// The error that names this source.
-    pub(in crate::capture) fn blame(&self, why: String) -> CaptureError {
+    pub(in crate::capture) fn unavailable(&self, why: String) -> CaptureError {
         let no_camera = |device: String, why| CaptureError::NoCamera { device, why };
         let no_microphone = |device: String, why| CaptureError::NoMicrophone { device, why };
         match self {
@@ -182,19 +182,19 @@ impl SourcePlan {
                 no_camera(device.to_string(), why)
             }
             SourcePlan::Alsa(device) => no_microphone(device.to_string(), why),
-            SourcePlan::Fixed(recipe) => match recipe {
-                Recipe::V4l2 { node, .. } => no_camera(node.display().to_string(), why),
-                Recipe::Libcamera(name) => {
+            SourcePlan::Fixed(spec) => match spec {
+                SourceSpec::V4l2 { node, .. } => no_camera(node.display().to_string(), why),
+                SourceSpec::Libcamera(name) => {
                     no_camera(name.clone().unwrap_or_else(|| "of libcamera".to_owned()), why)
                 }
-                Recipe::Argus(sensor) => no_camera(format!("sensor {sensor}"), why),
-                Recipe::CameraLaunch(device) | Recipe::CodedLaunch(device) => {
+                SourceSpec::Argus(sensor) => no_camera(format!("sensor {sensor}"), why),
+                SourceSpec::CameraLaunch(device) | SourceSpec::H264Launch(device) => {
                     no_camera(device.clone(), why)
                 }
-                Recipe::Alsa(device) | Recipe::MicrophoneLaunch(device) => {
+                SourceSpec::Alsa(device) | SourceSpec::MicrophoneLaunch(device) => {
                     no_microphone(device.clone(), why)
                 }
-                Recipe::Clip { path, .. } => {
+                SourceSpec::Clip { path, .. } => {
                     CaptureError::FileUnreadable { path: path.clone(), why }
                 }
             },
@@ -202,82 +202,86 @@ impl SourcePlan {
     }
 }
 
-impl Recipe {
+impl SourceSpec {
     pub(in crate::capture) fn is_live(&self) -> bool {
-        !matches!(self, Recipe::Clip { .. })
+        !matches!(self, SourceSpec::Clip { .. })
     }
 
-    /// Whether it gives H.264 that is passed through.
-    pub(in crate::capture) fn is_coded(&self) -> bool {
+    /// Whether it delivers H.264 that is passed through.
+    pub(in crate::capture) fn is_h264(&self) -> bool {
         match self {
-            Recipe::V4l2 { mode, .. } => mode.form == Form::H264,
-            Recipe::CodedLaunch(_) => true,
+            SourceSpec::V4l2 { mode, .. } => mode.format == Format::H264,
+            SourceSpec::H264Launch(_) => true,
             _ => false,
         }
     }
 
-    pub(in crate::capture) fn has_picture(&self) -> bool {
+    pub(in crate::capture) fn has_video(&self) -> bool {
         match self {
-            Recipe::Alsa(_) | Recipe::MicrophoneLaunch(_) => false,
-            Recipe::Clip { picture, .. } => *picture,
+            SourceSpec::Alsa(_) | SourceSpec::MicrophoneLaunch(_) => false,
+            SourceSpec::Clip { video, .. } => *video,
             _ => true,
         }
     }
 
-    pub(in crate::capture) fn has_sound(&self) -> bool {
+    pub(in crate::capture) fn has_audio(&self) -> bool {
         match self {
-            Recipe::Alsa(_) | Recipe::MicrophoneLaunch(_) => true,
-            Recipe::Clip { sound, .. } => *sound,
+            SourceSpec::Alsa(_) | SourceSpec::MicrophoneLaunch(_) => true,
+            SourceSpec::Clip { audio, .. } => *audio,
             _ => false,
         }
     }
 }
 
-fn cameras(device: &CameraDevice, formats: &[PictureFormat], video: &VideoSettings) -> Ways {
-    let mut found = Ways::default();
-    let mut uncoded: Vec<VideoNode> = Vec::new();
+fn cameras(
+    device: &CameraDevice,
+    formats: &[PictureFormat],
+    video: &VideoSettings,
+) -> SourceCandidates {
+    let mut found = SourceCandidates::default();
+    let mut raw_too: Vec<VideoNode> = Vec::new();
     for candidate in candidates(device, formats, video) {
         let name = format!("{} ({})", candidate.node.name, candidate.node.node.display());
         match (candidate.why_not, candidate.modes.chosen) {
             (None, Some(mode)) => {
                 let node = candidate.node.node.clone();
-                let coded = mode.form == Form::H264;
-                found.ways.push((format!("{name}, {mode}"), Recipe::V4l2 { node, mode }));
-                if coded {
-                    uncoded.push(candidate.node);
+                let h264 = mode.format == Format::H264;
+                found.usable.push((format!("{name}, {mode}"), SourceSpec::V4l2 { node, mode }));
+                if h264 {
+                    raw_too.push(candidate.node);
                 }
             }
-            (why, _) => found.refused.push(format!("{name}: {}", why.unwrap_or_default())),
+            (why, _) => found.rejected.push(format!("{name}: {}", why.unwrap_or_default())),
         }
     }
-    // A camera whose H.264 has no key frames may still give pictures.
+    // A camera whose H.264 has no key frames may still work in another format.
     let others: Vec<PictureFormat> =
         formats.iter().copied().filter(|format| *format != PictureFormat::H264).collect();
-    if !uncoded.is_empty() && !others.is_empty() {
+    if !raw_too.is_empty() && !others.is_empty() {
         let again = candidates(device, &others, video);
-        found.ways.extend(again.into_iter().filter_map(|candidate| {
-            let mode = candidate.modes.chosen.filter(|_| uncoded.contains(&candidate.node))?;
+        found.usable.extend(again.into_iter().filter_map(|candidate| {
+            let mode = candidate.modes.chosen.filter(|_| raw_too.contains(&candidate.node))?;
             let name = format!("{} ({})", candidate.node.name, candidate.node.node.display());
             let node = candidate.node.node;
-            Some((format!("{name}, {mode}"), Recipe::V4l2 { node, mode }))
+            Some((format!("{name}, {mode}"), SourceSpec::V4l2 { node, mode }))
         }));
     }
     found
 }
 
-fn microphones(device: &MicrophoneDevice) -> Ways {
+fn microphones(device: &MicrophoneDevice) -> SourceCandidates {
     let cards = sound_cards(Path::new("/"));
-    let ways = match device {
-        // What is behind a name without a card is ALSA's own affair.
-        MicrophoneDevice::Alsa(name) => vec![(name.clone(), Recipe::Alsa(name.clone()))],
+    let usable = match device {
+        // ALSA itself resolves a name without a card.
+        MicrophoneDevice::Alsa(name) => vec![(name.clone(), SourceSpec::Alsa(name.clone()))],
         MicrophoneDevice::Auto | MicrophoneDevice::Usb(_) => cards
             .iter()
             .filter(|card| card.is(device))
             .map(|card| {
                 let name = card.alsa_name();
-                (format!("{} ({name})", card.name), Recipe::Alsa(name))
+                (format!("{} ({name})", card.name), SourceSpec::Alsa(name))
             })
             .collect(),
     };
-    Ways { ways, refused: Vec::new() }
+    SourceCandidates { usable, rejected: Vec::new() }
 }

@@ -1,4 +1,4 @@
-//! Whether the sources of a request are there, as far as that is known without opening them.
+//! Whether the sources of a request are connected, as far as that can be known without opening them.
 
 use std::path::Path;
 
@@ -10,8 +10,8 @@ use crate::capture::{
 };
 
 impl Request {
-    /// Whether only opening the source can tell that it is there.
-    pub fn is_unseen(&self, source: Source) -> bool {
+    /// Whether only opening the source shows that it is connected.
+    pub fn presence_is_unknown(&self, source: Source) -> bool {
         match source {
             Source::Camera => matches!(
                 self.camera,
@@ -23,45 +23,45 @@ impl Request {
         }
     }
 
-    /// Looks whether a source is there, without opening it; one that is unseen is not missed.
+    /// Checks that a source is connected, without opening it. One whose presence is unknown passes.
     ///
     /// # Errors
-    /// What is missing.
-    pub fn look(&self, source: Source) -> Result<(), CaptureError> {
+    /// The source that is missing.
+    pub fn check_presence(&self, source: Source) -> Result<(), CaptureError> {
         match source {
-            Source::Camera => look_for_camera(&self.camera),
-            Source::Microphone => look_for_microphone(&self.microphone),
+            Source::Camera => find_camera(&self.camera),
+            Source::Microphone => find_microphone(&self.microphone),
         }
     }
 }
 
-fn look_for_camera(camera: &CameraSource) -> Result<(), CaptureError> {
+fn find_camera(camera: &CameraSource) -> Result<(), CaptureError> {
     match camera {
-        CameraSource::File { path } => look_for_clip(path),
+        CameraSource::File { path } => find_clip(path),
         CameraSource::V4l2 { device, .. } | CameraSource::Hdmi { device, .. }
             if !video_nodes(Path::new("/")).iter().any(|node| node.is(device)) =>
         {
-            let (device, why) = (device.to_string(), "it is not there".to_owned());
+            let (device, why) = (device.to_string(), "not connected".to_owned());
             Err(CaptureError::NoCamera { device, why })
         }
         _ => Ok(()),
     }
 }
 
-fn look_for_microphone(microphone: &MicrophoneSource) -> Result<(), CaptureError> {
+fn find_microphone(microphone: &MicrophoneSource) -> Result<(), CaptureError> {
     match microphone {
-        MicrophoneSource::File { path } => look_for_clip(path),
+        MicrophoneSource::File { path } => find_clip(path),
         MicrophoneSource::Alsa { device }
             if !sound_cards(Path::new("/")).iter().any(|card| card.is(device)) =>
         {
-            let (device, why) = (device.to_string(), "there is no such sound card".to_owned());
+            let (device, why) = (device.to_string(), "no such sound card".to_owned());
             Err(CaptureError::NoMicrophone { device, why })
         }
         _ => Ok(()),
     }
 }
 
-fn look_for_clip(path: &Path) -> Result<(), CaptureError> {
+fn find_clip(path: &Path) -> Result<(), CaptureError> {
     std::fs::metadata(path).map(|_| ()).map_err(|error| CaptureError::FileUnreadable {
         path: path.to_owned(),
         why: error.to_string(),

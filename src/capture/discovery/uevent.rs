@@ -1,12 +1,12 @@
-//! What the kernel says when devices come and go (its `Documentation/driver-api/kobject.rst`), and
-//! how often to look for one that is missing.
+//! The kernel's messages about devices (its `Documentation/driver-api/kobject.rst`), and how often to
+//! try a missing one.
 //!
-//! Pure: bytes in, what they say out.
+//! Pure: no socket, no clock.
 
 use std::time::Duration;
 
 use crate::limits::{
-    CAPTURE_REOPEN_AFTER_NEWS, CAPTURE_REOPEN_INTERVAL, CAPTURE_REOPENS_AFTER_NEWS,
+    CAPTURE_REOPEN_AFTER_ARRIVAL, CAPTURE_REOPEN_INTERVAL, CAPTURE_REOPENS_AFTER_ARRIVAL,
 };
 
 /// A message of the kernel about a device.
@@ -31,7 +31,7 @@ impl<'a> Uevent<'a> {
         }
         let (mut subsystem, mut node) = (None, None);
         for part in parts {
-            // A value that is no text belongs to a key that is not looked at.
+            // No key that matters has a value that is not text.
             let Ok(part) = std::str::from_utf8(part) else { continue };
             match part.split_once('=') {
                 Some(("SUBSYSTEM", value)) => subsystem = Some(value),
@@ -42,33 +42,34 @@ impl<'a> Uevent<'a> {
         Some(Uevent { action, subsystem: subsystem?, node })
     }
 
-    /// Whether a camera or sound card may have come: its node, or the rights to it.
+    /// Whether a camera or sound card may have been plugged in: its node appeared, or its permissions
+    /// changed.
     pub fn brings_a_source(&self) -> bool {
         matches!(self.subsystem, "video4linux" | "sound" | "media")
             && matches!(self.action, "add" | "change" | "bind" | "move" | "online")
     }
 }
 
-/// When to look again for a device that is missing.
+/// When to try a missing device again.
 #[derive(Debug, Default)]
 pub struct Retry {
     soon_left: u32,
 }
 
 impl Retry {
-    /// The kernel said that something came. Its node and the rights to it may follow a moment
-    /// later, so the next looks are close together.
-    pub fn heard(&mut self) {
-        self.soon_left = CAPTURE_REOPENS_AFTER_NEWS;
+    /// A device was plugged in. Its node and permissions may follow a moment later, so the next
+    /// tries are close together.
+    pub fn device_event(&mut self) {
+        self.soon_left = CAPTURE_REOPENS_AFTER_ARRIVAL;
     }
 
-    /// How long to wait for news before the next look.
+    /// How long to wait for a device event before the next try.
     pub fn next(&mut self) -> Duration {
         if self.soon_left == 0 {
             return CAPTURE_REOPEN_INTERVAL;
         }
         self.soon_left -= 1;
-        CAPTURE_REOPEN_AFTER_NEWS
+        CAPTURE_REOPEN_AFTER_ARRIVAL
     }
 }
 
@@ -92,7 +93,7 @@ mod tests {
     const UDEV: &[u8] = b"libudev\0\xfe\xed\xca\xfe\x28\0\0\0\x28\0\0\0ACTION=add\0";
 
     #[test]
-    fn what_the_kernel_says_is_read() {
+    fn messages_of_the_kernel_are_read() {
         for (message, action, subsystem, node, brings) in [
             (CAMERA, "add", "video4linux", Some("video0"), true),
             (CARD, "add", "sound", Some("snd/pcmC1D0c"), true),
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_message_of_the_kernel_says_nothing() {
+    fn anything_else_is_no_message() {
         for message in [
             UDEV,
             b"",
@@ -127,14 +128,14 @@ mod tests {
     }
 
     #[test]
-    fn after_news_the_looks_are_close_together_and_then_far_apart_again() {
+    fn after_a_device_event_the_tries_are_close_together_and_then_far_apart_again() {
         let mut retry = Retry::default();
         assert_eq!(retry.next(), CAPTURE_REOPEN_INTERVAL);
-        retry.heard();
+        retry.device_event();
         let soon: Vec<Duration> =
             std::iter::from_fn(|| Some(retry.next()).filter(|w| *w < CAPTURE_REOPEN_INTERVAL))
                 .collect();
-        assert_eq!(soon.len(), CAPTURE_REOPENS_AFTER_NEWS as usize);
+        assert_eq!(soon.len(), CAPTURE_REOPENS_AFTER_ARRIVAL as usize);
         assert!(soon.iter().sum::<Duration>() >= Duration::from_secs(1), "udev needs a moment");
     }
 }

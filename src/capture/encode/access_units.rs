@@ -1,8 +1,8 @@
-//! The seam: access units leave GStreamer here.
+//! Where access units leave GStreamer.
 //!
 //! The callback runs on GStreamer's streaming threads. It copies the payload once, because the
-//! buffers of an encoder's pool are few and a queue that held them would starve the encoder; then
-//! it hands the frame on and returns. It never waits and never panics on what it is given.
+//! buffers of an encoder's pool are few and a queue that kept them would starve the encoder; then
+//! it passes the frame on and returns. It never waits and never panics on its input.
 
 use std::{
     fmt,
@@ -19,134 +19,134 @@ use crate::{
     media::{Codec, Frame, Kind, Track},
 };
 
-/// Takes access units. It is called on GStreamer's streaming threads, of both tracks at once, and
+/// Receives access units. It is called on GStreamer's streaming threads, by both tracks at once, and
 /// must not block.
 pub type FrameSink = Arc<dyn Fn(Frame) + Send + Sync>;
 
-/// Connects an appsink to a seam. `clock` tells the media time and is noted at each access unit.
-/// Returns its turn: its access units pass from [`SharedSeam::hear`] on, and until another one is
-/// heard, even when that one's encoder hung and wakes up again.
-pub fn connect(
-    appsink: &gst_app::AppSink,
-    seam: &SharedSeam,
-    clock: impl Fn() -> u64 + Send + 'static,
-) -> u64 {
-    let seam = seam.clone();
-    let turn = seam.lock().new_turn();
-    appsink.set_callbacks(
-        gst_app::AppSinkCallbacks::builder()
-            .new_sample(move |appsink| {
-                let sample = appsink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
-                let mut seam = seam.lock();
-                if seam.hears(turn, &sample) {
-                    seam.sample(&sample, clock());
-                }
-                Ok(gst::FlowSuccess::Ok)
-            })
-            .build(),
-    );
-    turn
-}
-
-/// The seam of one track, which outlives the encoders that feed it: the configuration is handed on
-/// when it changes, and times never go back.
+/// The output of one track, which outlives the encoders connected to it: the codec configuration is
+/// sent when it changes, and times never go back.
 #[derive(Clone)]
-pub struct SharedSeam(Arc<Mutex<Seam>>);
+pub struct TrackOutput(Arc<Mutex<State>>);
 
-impl SharedSeam {
-    fn lock(&self) -> MutexGuard<'_, Seam> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+/// Number of an encoder that is connected to an output; each connection has its own.
+pub type Input = u64;
+
+/// The number that no encoder has.
+const NO_INPUT: Input = 0;
+
+impl TrackOutput {
+    /// An output that sends to `sink`. `advance_ns` is subtracted from the times of the track, for
+    /// the samples that the encoder puts before the first one.
+    pub fn new(
+        track: Track,
+        advance_ns: u64,
+        counters: Arc<Counters>,
+        sink: FrameSink,
+    ) -> TrackOutput {
+        let state = State {
+            track,
+            advance_ns,
+            config: None,
+            length_bytes: 4,
+            dts_ns: 0,
+            selected: NO_INPUT,
+            last_input: NO_INPUT,
+            wants_key: false,
+            counters,
+            sink,
+        };
+        TrackOutput(Arc::new(Mutex::new(state)))
     }
-}
 
-impl SharedSeam {
-    /// Hears the appsink of that turn and no other, from its next key frame on.
-    pub fn hear(&self, turn: u64) {
-        let mut seam = self.lock();
-        (seam.turn, seam.wants_key) = (turn, true);
+    /// Connects an encoder's appsink; `media_clock` reads the media time in nanoseconds. Its access
+    /// units are dropped until [`TrackOutput::select`] selects it, and again once another one is
+    /// selected, even when its encoder hung and wakes up later.
+    pub fn connect(
+        &self,
+        appsink: &gst_app::AppSink,
+        media_clock: impl Fn() -> u64 + Send + 'static,
+    ) -> Input {
+        let output = self.clone();
+        let input = output.lock().new_input();
+        appsink.set_callbacks(
+            gst_app::AppSinkCallbacks::builder()
+                .new_sample(move |appsink| {
+                    let sample = appsink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+                    let mut state = output.lock();
+                    if state.accepts(input, &sample) {
+                        state.sample(&sample, media_clock());
+                    }
+                    Ok(gst::FlowSuccess::Ok)
+                })
+                .build(),
+        );
+        input
     }
 
-    /// Hears no appsink: the encoder behind it is being closed.
-    pub fn hear_nobody(&self) {
-        self.lock().turn = NOBODY;
+    /// Takes access units from that encoder and no other, from its next key frame on.
+    pub fn select(&self, input: Input) {
+        let mut state = self.lock();
+        (state.selected, state.wants_key) = (input, true);
     }
 
-    /// Hands on an access unit of a camera that came at media time `media_ns`; no appsink is heard
-    /// any more.
-    pub fn pass(
+    /// Takes access units from no encoder: the one in use is being closed.
+    pub fn select_none(&self) {
+        self.lock().selected = NO_INPUT;
+    }
+
+    /// Sends an access unit of a camera that was captured at media time `media_ns`, and takes none
+    /// from an encoder any more.
+    pub fn pass_through(
         &self,
         caps: Option<&gst::CapsRef>,
         buffer: &gst::BufferRef,
         media_ns: u64,
         now_ns: u64,
     ) {
-        let mut seam = self.lock();
-        seam.turn = NOBODY;
-        let ns = media_ns.max(seam.dts_ns);
-        seam.dts_ns = ns;
-        seam.unit(caps, buffer, ns, ns, now_ns);
+        let mut state = self.lock();
+        state.selected = NO_INPUT;
+        let ns = media_ns.max(state.dts_ns);
+        state.dts_ns = ns;
+        state.unit(caps, buffer, ns, ns, now_ns);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The turn that no appsink has.
-const NOBODY: u64 = 0;
-
-impl fmt::Debug for SharedSeam {
+impl fmt::Debug for TrackOutput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SharedSeam").finish_non_exhaustive()
+        f.debug_struct("TrackOutput").finish_non_exhaustive()
     }
 }
 
 /// What is known of a track's access units.
-pub struct Seam {
+struct State {
     track: Track,
     advance_ns: u64,
     config: Option<Bytes>,
     /// Bytes of a NAL unit's length field (ISO/IEC 14496-15 section 5.3.3.1.2).
     length_bytes: usize,
     dts_ns: u64,
-    /// Which of the appsinks it was connected to is heard.
-    turn: u64,
-    /// The last turn given out.
-    turns: u64,
+    /// The encoder whose access units are sent.
+    selected: Input,
+    last_input: Input,
     /// Only a key frame can follow.
     wants_key: bool,
     counters: Arc<Counters>,
     sink: FrameSink,
 }
 
-impl Seam {
-    /// A seam that hands on to `sink`. `advance_ns` is taken off the times of the track, for what
-    /// the encoder put before the first sample.
-    pub fn shared(
-        track: Track,
-        advance_ns: u64,
-        counters: Arc<Counters>,
-        sink: FrameSink,
-    ) -> SharedSeam {
-        let seam = Seam {
-            track,
-            advance_ns,
-            config: None,
-            length_bytes: 4,
-            dts_ns: 0,
-            turn: NOBODY,
-            turns: NOBODY,
-            wants_key: false,
-            counters,
-            sink,
-        };
-        SharedSeam(Arc::new(Mutex::new(seam)))
+impl State {
+    fn new_input(&mut self) -> Input {
+        self.last_input += 1;
+        self.last_input
     }
 
-    fn new_turn(&mut self) -> u64 {
-        self.turns += 1;
-        self.turns
-    }
-
-    /// Whether an access unit of that turn goes on.
-    fn hears(&mut self, turn: u64, sample: &gst::Sample) -> bool {
-        if self.turn != turn {
+    /// Whether an access unit of that encoder is sent.
+    fn accepts(&mut self, input: Input, sample: &gst::Sample) -> bool {
+        if self.selected != input {
             return false;
         }
         let key = || sample.buffer().is_some_and(is_key);
@@ -160,7 +160,7 @@ impl Seam {
         self.unit(sample.caps(), buffer, pts_ns, dts_ns, now_ns);
     }
 
-    /// Hands on an access unit, after its configuration where that is new.
+    /// Sends an access unit, after its configuration where that is new.
     fn unit(
         &mut self,
         caps: Option<&gst::CapsRef>,
@@ -219,7 +219,7 @@ impl Seam {
         (pts_ns.max(dts_ns), dts_ns)
     }
 
-    /// The codec configuration, when it is not the one handed on before.
+    /// The codec configuration, when it is not the one sent before.
     fn new_config(&mut self, caps: Option<&gst::CapsRef>) -> Option<Bytes> {
         let data: gst::Buffer = caps?.structure(0)?.get("codec_data").ok()?;
         let map = data.map_readable().ok()?;
@@ -247,8 +247,8 @@ impl Seam {
     }
 }
 
-/// Whether no other picture refers to this one: all its slices have `nal_ref_idc` 0 (ITU-T H.264
-/// section 7.4.1). What cannot be read counts as referred to.
+/// Whether no other frame refers to this one: all its slices have `nal_ref_idc` 0 (ITU-T H.264
+/// section 7.4.1). What cannot be parsed counts as referred to.
 fn is_disposable(access_unit: &[u8], length_bytes: usize) -> bool {
     let mut rest = access_unit;
     let mut slices = 0;
@@ -274,31 +274,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_encoder_is_heard_when_it_is_told_to_and_not_when_it_wakes_up() {
+    fn an_encoder_is_on_air_once_it_is_selected_and_not_when_it_wakes_up() {
         gst::init().expect("GStreamer");
         let (key, mut delta) = (gst::Buffer::new(), gst::Buffer::new());
         delta.get_mut().expect("own").set_flags(gst::BufferFlags::DELTA_UNIT);
         let [key, delta] = [key, delta].map(|it| gst::Sample::builder().buffer(&it).build());
-        let seam = Seam::shared(Track::Video, 0, Arc::default(), Arc::new(|_| ()));
-        let join = || connect(&gst_app::AppSink::builder().build(), &seam, || 0);
-        let hears = |turn, sample| seam.lock().hears(turn, sample);
+        let output = TrackOutput::new(Track::Video, 0, Arc::default(), Arc::new(|_| ()));
+        let join = || output.connect(&gst_app::AppSink::builder().build(), || 0);
+        let accepts = |input, sample| output.lock().accepts(input, sample);
 
         let on_air = join();
-        assert!(!hears(on_air, &key), "not yet told to");
-        seam.hear(on_air);
-        assert!(!hears(on_air, &delta), "a track begins with a key frame");
-        assert!(hears(on_air, &key) && hears(on_air, &delta));
+        assert!(!accepts(on_air, &key), "not selected yet");
+        output.select(on_air);
+        assert!(!accepts(on_air, &delta), "a track begins with a key frame");
+        assert!(accepts(on_air, &key) && accepts(on_air, &delta));
 
         let woken = join();
-        assert!(!hears(woken, &key) && hears(on_air, &delta), "it takes nothing from the other");
-        seam.hear(woken);
-        assert!(!hears(on_air, &key) && hears(woken, &key));
-        seam.hear_nobody();
-        assert!(!hears(on_air, &key) && !hears(woken, &key));
+        assert!(
+            !accepts(woken, &key) && accepts(on_air, &delta),
+            "it takes nothing from the other"
+        );
+        output.select(woken);
+        assert!(!accepts(on_air, &key) && accepts(woken, &key));
+        output.select_none();
+        assert!(!accepts(on_air, &key) && !accepts(woken, &key));
     }
 
     #[test]
-    fn only_a_picture_that_no_other_refers_to_is_disposable() {
+    fn only_a_frame_that_no_other_refers_to_is_disposable() {
         for (unit, length_bytes, expected) in [
             (&[0, 0, 0, 2, 0x01, 0xaa][..], 4, true),
             (&[0, 0, 0, 2, 0x41, 0xaa], 4, false),

@@ -1,6 +1,6 @@
-//! The running programme: raw pictures and samples in, access units out, from start to stop. The
-//! two tracks are pipelines of their own on one clock, so that an encoder that fails takes only
-//! its own track with it.
+//! The encoders of a capture: raw frames and samples in, access units out, from start to stop. Each
+//! track is a GStreamer pipeline of its own on the common clock, so that an encoder that fails takes
+//! only its own track with it.
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
@@ -11,10 +11,10 @@ use gstreamer as gst;
 use gstreamer_app as gst_app;
 
 use super::{
-    access_units::{self, FrameSink, Seam},
+    access_units::{FrameSink, TrackOutput},
     description,
-    encoders::{AudioEncoder, Chosen, VideoEncoder},
-    video_encoder::{VideoBranch, VideoSetup},
+    encoders::{AudioEncoderSpec, Chosen, VideoEncoderSpec},
+    video_encoder::{VideoEncoder, VideoEncoderSetup},
 };
 use crate::{
     capture::{
@@ -32,26 +32,27 @@ use crate::{
     media::Track,
 };
 
-/// The running programme.
+/// The running encoders of both tracks.
 #[derive(Debug)]
-pub struct Programme {
-    /// The encoder of the picture; `None` while it is being set up anew.
-    video: Mutex<Option<VideoBranch>>,
-    setup: VideoSetup,
-    /// The bitrate wanted of whichever encoder is in use, in kbit/s.
+pub struct EncoderPipeline {
+    /// The H.264 encoder; `None` while it is being restarted.
+    video: Mutex<Option<VideoEncoder>>,
+    setup: VideoEncoderSetup,
+    /// The bitrate to set on every H.264 encoder, in kbit/s.
     wanted_kbps: AtomicU32,
     audio: Running,
     samples: gst_app::AppSrc,
-    audio_encoder: &'static AudioEncoder,
-    /// The encoder in use, or that is being set up.
-    video_encoder: Mutex<&'static VideoEncoder>,
+    audio_encoder: &'static AudioEncoderSpec,
+    /// The H.264 encoder in use.
+    video_encoder: Mutex<&'static VideoEncoderSpec>,
     /// A camera's own H.264 is on air.
     passing: AtomicBool,
     counters: Arc<Counters>,
 }
 
-impl Programme {
-    /// Builds and starts it. `on_audio_bus` is called on GStreamer's threads and must not block.
+impl EncoderPipeline {
+    /// Builds and starts both encoders. `on_audio_bus` is called on GStreamer's threads and must not
+    /// block.
     pub fn start(
         request: &Request,
         chosen: Chosen,
@@ -59,28 +60,27 @@ impl Programme {
         counters: Arc<Counters>,
         sink: FrameSink,
         on_audio_bus: impl Fn(BusEvent) + Send + Sync + 'static,
-    ) -> Result<Programme, CaptureError> {
-        let seam = |track, advance_ns| {
-            Seam::shared(track, advance_ns, Arc::clone(&counters), sink.clone())
+    ) -> Result<EncoderPipeline, CaptureError> {
+        let output = |track, advance_ns| {
+            TrackOutput::new(track, advance_ns, Arc::clone(&counters), sink.clone())
         };
         let delay_ns = u64::from(chosen.audio.delay_samples) * 1_000_000_000
             / u64::from(request.audio.sample_rate_hz);
         let audio = Running::build(&description::audio_pipeline(chosen.audio, &request.audio))?;
-        let (audio_out, audio_seam) =
-            (audio.element(description::AUDIO_OUT)?, seam(Track::Audio, delay_ns));
+        let (audio_out, audio_output) =
+            (audio.element(description::AUDIO_OUT)?, output(Track::Audio, delay_ns));
         let audio_clock = clock.clone();
-        audio_seam
-            .hear(access_units::connect(&audio_out, &audio_seam, move || audio_clock.now_ns()));
+        audio_output.select(audio_output.connect(&audio_out, move || audio_clock.now_ns()));
         bus::listen(audio.pipeline(), on_audio_bus);
         clock.drive(audio.pipeline());
         let (video, clock) = (request.video.clone(), clock.clone());
-        let setup = VideoSetup { video, clock, seam: seam(Track::Video, 0) };
-        let branch = VideoBranch::start(chosen.video, &setup)?;
-        branch.take_turn();
+        let setup = VideoEncoderSetup { video, clock, output: output(Track::Video, 0) };
+        let encoder = VideoEncoder::start(chosen.video, &setup)?;
+        encoder.go_on_air();
         let kbps = chosen.video.bitrate.nearest_kbps(request.video.bitrate_kbps);
         counters.set_bitrate_kbps(kbps);
-        let programme = Programme {
-            video: Mutex::new(Some(branch)),
+        let pipeline = EncoderPipeline {
+            video: Mutex::new(Some(encoder)),
             setup,
             wanted_kbps: AtomicU32::new(request.video.bitrate_kbps),
             samples: audio.element(description::AUDIO_IN)?,
@@ -90,92 +90,92 @@ impl Programme {
             passing: AtomicBool::new(false),
             counters,
         };
-        programme.audio.play()?;
-        Ok(programme)
+        pipeline.audio.play()?;
+        Ok(pipeline)
     }
 
-    /// Gives the encoder a picture; `false` when it is too slow, or being set up anew, and the
-    /// picture was skipped.
-    pub fn push_picture(&self, picture: gst::Buffer) -> bool {
-        self.video().as_ref().is_some_and(|branch| branch.push(picture))
+    /// Gives the encoder a frame; `false` when the frame was skipped, because the encoder is
+    /// overloaded or being restarted.
+    pub fn push_frame(&self, frame: gst::Buffer) -> bool {
+        self.video().as_ref().is_some_and(|encoder| encoder.push(frame))
     }
 
-    /// Whether the encoder has room for a block of so many bytes. A block must not be left out: the
-    /// encoder counts samples, and all that follows would come too early.
-    pub fn takes_samples(&self, bytes: usize) -> bool {
+    /// Whether the encoder has room for a block of so many bytes. A block must not be skipped: the
+    /// encoder counts samples, so everything after it would be early.
+    pub fn has_room(&self, bytes: usize) -> bool {
         self.samples.current_level_bytes() < CAPTURE_AUDIO_WAITING_MAX * bytes as u64
     }
 
     /// Gives the encoder a block of samples.
     pub fn push_samples(&self, block: gst::Buffer) {
-        // Refused only while the programme is being shut down.
+        // Refused only during the shutdown.
         let _ = self.samples.push_buffer(block);
     }
 
-    /// Asks the encoder for another bitrate, or for the nearest one that it takes.
+    /// Sets the video bitrate, in kbit/s, to the nearest value that the encoder supports.
     pub fn set_bitrate_kbps(&self, kbps: u32) {
         self.wanted_kbps.store(kbps, Ordering::Relaxed);
-        if let Some(branch) = self.video().as_ref() {
-            self.counters.set_bitrate_kbps(branch.set_bitrate_kbps(kbps));
+        if let Some(encoder) = self.video().as_ref() {
+            self.counters.set_bitrate_kbps(encoder.set_bitrate_kbps(kbps));
         }
     }
 
-    /// Asks the encoder to make its next picture a key frame.
+    /// Asks the encoder to make its next frame a key frame.
     pub fn force_key_frame(&self) {
-        if let Some(branch) = self.video().as_ref() {
-            branch.force_key_frame();
+        if let Some(encoder) = self.video().as_ref() {
+            encoder.force_key_frame();
         }
     }
 
-    /// Asks the encoder to make a key frame of the picture that is pushed next: one that has nothing
-    /// to do with those before.
-    pub fn begin_at_next_picture(&self) {
-        if let Some(branch) = self.video().as_ref() {
-            branch.begin_at_next_picture();
+    /// Asks the encoder to make the frame that is pushed next a key frame, because it has nothing in
+    /// common with those before.
+    pub fn start_with_key_frame(&self) {
+        if let Some(encoder) = self.video().as_ref() {
+            encoder.start_with_key_frame();
         }
     }
 
-    /// What made the encoder of the picture fail, if it did; told once.
-    pub fn video_failure(&self) -> Option<String> {
-        self.video().as_ref().and_then(VideoBranch::failed)
+    /// Why the H.264 encoder failed, if it did; reported once.
+    pub fn take_video_failure(&self) -> Option<String> {
+        self.video().as_ref().and_then(VideoEncoder::take_failure)
     }
 
-    /// What an encoder is set up with now.
-    pub fn video_setup(&self) -> VideoSetup {
+    /// What a restarted encoder is set up with.
+    pub fn video_setup(&self) -> VideoEncoderSetup {
         let mut setup = self.setup.clone();
         setup.video.bitrate_kbps = self.wanted_kbps.load(Ordering::Relaxed);
         setup
     }
 
-    /// Takes the encoder of the picture out, so that it can be closed elsewhere; what it still says
-    /// is not heard.
-    pub fn take_video(&self) -> Option<VideoBranch> {
-        self.setup.seam.hear_nobody();
+    /// Takes the H.264 encoder out, so that it can be closed on another thread; what it still
+    /// delivers is dropped.
+    pub fn take_video_encoder(&self) -> Option<VideoEncoder> {
+        self.setup.output.select_none();
         self.video().take()
     }
 
-    /// Puts another one in. It goes on air, unless a camera's own H.264 is there.
-    pub fn install_video(&self, branch: VideoBranch) {
-        *self.video_encoder.lock().unwrap_or_else(PoisonError::into_inner) = branch.encoder();
+    /// Puts another H.264 encoder in. It goes on air unless a camera's own H.264 is passed through.
+    pub fn install_video_encoder(&self, encoder: VideoEncoder) {
+        *self.video_encoder.lock().unwrap_or_else(PoisonError::into_inner) = encoder.spec();
         let wanted_kbps = self.wanted_kbps.load(Ordering::Relaxed);
-        self.counters.set_bitrate_kbps(branch.set_bitrate_kbps(wanted_kbps));
+        self.counters.set_bitrate_kbps(encoder.set_bitrate_kbps(wanted_kbps));
         if !self.passing.load(Ordering::Relaxed) {
-            branch.take_turn();
+            encoder.go_on_air();
         }
-        *self.video() = Some(branch);
+        *self.video() = Some(encoder);
     }
 
-    /// Hands on an access unit of a camera that delivers H.264.
-    pub fn pass(&self, unit: &TimedBuffer, now_ns: u64) {
+    /// Sends an access unit of a camera that delivers H.264.
+    pub fn pass_through(&self, unit: &TimedBuffer, now_ns: u64) {
         self.passing.store(true, Ordering::Relaxed);
-        self.setup.seam.pass(unit.caps.as_deref(), &unit.buffer, unit.media_ns, now_ns);
+        self.setup.output.pass_through(unit.caps.as_deref(), &unit.buffer, unit.media_ns, now_ns);
     }
 
-    /// Hears the encoder again, from a key frame on.
-    pub fn hear_encoder(&self) {
+    /// Puts the encoder on air again, from a key frame on.
+    pub fn return_to_encoder(&self) {
         self.passing.store(false, Ordering::Relaxed);
-        if let Some(branch) = self.video().as_ref() {
-            branch.go_on_air();
+        if let Some(encoder) = self.video().as_ref() {
+            encoder.return_to_air();
         }
     }
 
@@ -184,17 +184,17 @@ impl Programme {
         self.setup.video.keyframe_interval_ms
     }
 
-    /// Ends it; the encoders' devices are free afterwards.
+    /// Stops both encoders; their devices are free afterwards.
     pub fn shut_down(&self) {
-        let branch = self.video().take();
-        if let Some(branch) = branch {
-            branch.shut_down();
+        let encoder = self.video().take();
+        if let Some(encoder) = encoder {
+            encoder.shut_down();
         }
         self.audio.shut_down();
     }
 
     /// The H.264 encoder in use.
-    pub fn video_encoder(&self) -> &'static VideoEncoder {
+    pub fn video_encoder(&self) -> &'static VideoEncoderSpec {
         *self.video_encoder.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -205,7 +205,7 @@ impl Programme {
         (video, self.audio_encoder.element)
     }
 
-    fn video(&self) -> MutexGuard<'_, Option<VideoBranch>> {
+    fn video(&self) -> MutexGuard<'_, Option<VideoEncoder>> {
         self.video.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,6 +1,6 @@
-//! The encoders we know how to set up, as data.
+//! The supported encoders, as data.
 //!
-//! A board profile orders them by name; what they are told stands here. In properties and caps,
+//! A board profile orders them by name; their settings are here. In properties and caps,
 //! `{kbps}` and `{bps}` are the bitrate in kbit/s and bit/s, `{gop}` the frames from one key frame
 //! to the next, `{level}` the H.264 level (`4.2`) and `{level10}` ten times that.
 //!
@@ -14,17 +14,17 @@ use crate::{
 
 /// An H.264 encoder.
 #[derive(Debug)]
-pub struct VideoEncoder {
-    /// Its element.
+pub struct VideoEncoderSpec {
+    /// Its GStreamer element.
     pub element: &'static str,
-    /// It needs no device, so it is what is left when devices fail.
+    /// It needs no device, so it can replace a hardware encoder that fails.
     pub software: bool,
-    /// The memory in which it takes pictures, and what brings them there.
+    /// The memory from which it reads frames.
     pub memory: Memory,
-    /// What it is told before it starts; the repetition of codec parameters at each key frame is
-    /// among it where the encoder would not repeat them by itself.
+    /// Its properties before the start; among them the repetition of codec parameters at each key
+    /// frame, where that is not its default.
     pub properties: &'static [(&'static str, &'static str)],
-    /// The caps it must produce.
+    /// The caps of its output.
     pub caps: &'static str,
     /// How its bitrate is changed while it runs.
     pub bitrate: Bitrate,
@@ -32,16 +32,16 @@ pub struct VideoEncoder {
     pub force_key: ForceKey,
     /// Greatest width and height, in pixels.
     pub size_max: (u32, u32),
-    /// What it is known to do wrong, and what is done about it here.
+    /// Its known bugs.
     pub known_bugs: &'static [KnownBug],
 }
 
-/// Where an encoder takes its pictures from.
+/// The memory from which an encoder reads frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Memory {
-    /// From the memory of the process.
+    /// The memory of the process.
     System,
-    /// From memory of its own: the element that copies pictures there, and the caps behind it.
+    /// Memory of its own: the element that copies frames there, and the caps behind it.
     Device { element: &'static str, caps: &'static str },
 }
 
@@ -52,21 +52,21 @@ pub struct Bitrate {
     pub property: &'static str,
     /// Its value.
     pub value: &'static str,
-    /// The least it takes, in kbit/s.
+    /// Lowest value, in kbit/s.
     pub kbps_min: u32,
-    /// The most it takes, in kbit/s.
+    /// Highest value, in kbit/s.
     pub kbps_max: u32,
-    /// It takes multiples of this, in kbit/s.
+    /// Values are multiples of this, in kbit/s.
     pub kbps_step: u32,
 }
 
 impl Bitrate {
-    /// Any bitrate that is of use, to the kbit/s.
+    /// Any useful bitrate, to the kbit/s.
     pub const fn any(property: &'static str, value: &'static str) -> Bitrate {
         Bitrate { property, value, kbps_min: 1, kbps_max: 20_000, kbps_step: 1 }
     }
 
-    /// The bitrate next to `kbps` that the encoder takes and that we ask for.
+    /// The bitrate nearest to `kbps` that the encoder supports and that is within our bounds.
     pub fn nearest_kbps(&self, kbps: u32) -> u32 {
         let step = self.kbps_step.max(1);
         let least = self.kbps_min.max(CAPTURE_VIDEO_KBPS_MIN).next_multiple_of(step);
@@ -75,8 +75,7 @@ impl Bitrate {
     }
 }
 
-/// How an encoder is asked for a key frame. Where it is deaf, the next regular one comes all the
-/// same.
+/// How an encoder is asked for a key frame. Where it ignores that, the next regular one still comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ForceKey {
     /// By GStreamer's event that asks for a key unit.
@@ -85,43 +84,43 @@ pub enum ForceKey {
     Signal(&'static str),
 }
 
-/// What an encoder is known to do wrong.
+/// A known bug of an encoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct KnownBug {
-    /// What it does.
+    /// What the encoder does.
     pub does: &'static str,
-    /// What is done about it here.
+    /// The workaround.
     pub answer: &'static str,
 }
 
 /// An AAC encoder.
 #[derive(Debug)]
-pub struct AudioEncoder {
-    /// Its element.
+pub struct AudioEncoderSpec {
+    /// Its GStreamer element.
     pub element: &'static str,
-    /// What it is told before it starts.
+    /// Its properties before the start.
     pub properties: &'static [(&'static str, &'static str)],
-    /// Samples that the encoder puts before the first one it was given. A decoder plays them, so
-    /// the sound would be late by as much.
+    /// Samples that the encoder puts before the first one. A decoder plays them, so uncorrected the
+    /// audio would be late by as much.
     pub delay_samples: u32,
 }
 
-/// The encoders of a programme.
+/// The encoders of a capture.
 #[derive(Debug)]
 pub struct Chosen {
-    pub video: &'static VideoEncoder,
-    pub audio: &'static AudioEncoder,
+    pub video: &'static VideoEncoderSpec,
+    pub audio: &'static AudioEncoderSpec,
 }
 
 const SILENT_WHEN_OVERLOADED: KnownBug = KnownBug {
-    does: "gives a few pictures and then none, without an error, when size and rate are beyond it",
-    answer: "it is set up anew when nothing comes out, and replaced by software after that",
+    does: "delivers a few frames and then none, without an error, when size and rate are beyond it",
+    answer: "it is restarted when nothing comes out, and replaced by software after that",
 };
 
 /// No B-frames anywhere, so that decoding time is presentation time; key frames only where they
 /// are due, so that platforms can cut segments of equal length.
-const VIDEO: &[VideoEncoder] = &[
-    VideoEncoder {
+const VIDEO: &[VideoEncoderSpec] = &[
+    VideoEncoderSpec {
         element: "v4l2h264enc",
         software: false,
         memory: Memory::System,
@@ -149,21 +148,21 @@ const VIDEO: &[VideoEncoder] = &[
                 answer: "it is never asked for more than 20 Mbit/s",
             },
             KnownBug {
-                does: "hangs when each picture is a key frame",
-                answer: "key frames are at least two pictures apart",
+                does: "hangs when each frame is a key frame",
+                answer: "key frames are at least two frames apart",
             },
             KnownBug {
                 does: "loses its codec parameters when the driver restarts",
                 answer: "they are repeated at each key frame",
             },
             KnownBug {
-                does: "is deaf to requests for a key frame before GStreamer 1.22.4",
+                does: "ignores requests for a key frame before GStreamer 1.22.4",
                 answer: "key frames come at their interval all the same",
             },
             SILENT_WHEN_OVERLOADED,
         ],
     },
-    VideoEncoder {
+    VideoEncoderSpec {
         element: "nvv4l2h264enc",
         software: false,
         memory: Memory::Device {
@@ -188,10 +187,10 @@ const VIDEO: &[VideoEncoder] = &[
         known_bugs: &[
             KnownBug {
                 does: "is registered on Orin Nano, whose chip has no encoder",
-                answer: "it is tried with pictures before it is taken",
+                answer: "it is tried with frames before it is used",
             },
             KnownBug {
-                does: "makes only every 256th picture one at which a viewer can join",
+                does: "makes only every 256th frame one at which a viewer can join",
                 answer: "idrinterval is that of the key frames",
             },
             KnownBug {
@@ -199,13 +198,13 @@ const VIDEO: &[VideoEncoder] = &[
                 answer: "insert-sps-pps repeats them at each key frame",
             },
             KnownBug {
-                does: "puts pictures in the wrong order when their times do not follow the rate",
-                answer: "pictures are numbered, and their times follow from their numbers",
+                does: "reorders frames when their times do not follow the frame rate",
+                answer: "frames are numbered, and their times follow from their numbers",
             },
             SILENT_WHEN_OVERLOADED,
         ],
     },
-    VideoEncoder {
+    VideoEncoderSpec {
         element: "mpph264enc",
         software: false,
         memory: Memory::System,
@@ -223,20 +222,20 @@ const VIDEO: &[VideoEncoder] = &[
         size_max: (1_920, 1_088),
         known_bugs: &[
             KnownBug {
-                does: "sends its codec parameters only with the first picture",
+                does: "sends its codec parameters only with the first frame",
                 answer: "header-mode repeats them at each key frame",
             },
             KnownBug {
-                does: "is deaf to requests for a key frame in builds of 2021",
+                does: "ignores requests for a key frame in builds of 2021",
                 answer: "key frames come at their interval all the same",
             },
             KnownBug {
-                does: "takes no picture wider than 1,920 in some builds",
-                answer: "it is passed over for larger ones",
+                does: "takes no frame wider than 1,920 in some builds",
+                answer: "another encoder is used for larger ones",
             },
         ],
     },
-    VideoEncoder {
+    VideoEncoderSpec {
         element: "x264enc",
         software: true,
         memory: Memory::System,
@@ -256,7 +255,7 @@ const VIDEO: &[VideoEncoder] = &[
         size_max: (4_096, 4_096),
         known_bugs: &[],
     },
-    VideoEncoder {
+    VideoEncoderSpec {
         element: "openh264enc",
         software: true,
         memory: Memory::System,
@@ -273,25 +272,29 @@ const VIDEO: &[VideoEncoder] = &[
         size_max: (3_840, 2_160),
         known_bugs: &[
             KnownBug {
-                does: "keeps the quality and lets the bitrate go where it will",
+                does: "keeps the quality, whatever the bitrate",
                 answer: "rate-control makes it keep the bitrate",
             },
             KnownBug {
-                does: "goes far beyond the bitrate when the picture is nothing but noise",
-                answer: "none: to skip pictures instead would be seen; the queues drop what is late",
+                does: "goes far beyond the bitrate when the video is nothing but noise",
+                answer: "none: skipped frames would be visible; the queues drop what is late",
             },
         ],
     },
 ];
 
-const AUDIO: &[AudioEncoder] = &[
-    AudioEncoder {
+const AUDIO: &[AudioEncoderSpec] = &[
+    AudioEncoderSpec {
         element: "avenc_aac",
         properties: &[("bitrate", "{bps}")],
         delay_samples: 1_024,
     },
-    AudioEncoder { element: "voaacenc", properties: &[("bitrate", "{bps}")], delay_samples: 1_600 },
-    AudioEncoder {
+    AudioEncoderSpec {
+        element: "voaacenc",
+        properties: &[("bitrate", "{bps}")],
+        delay_samples: 1_600,
+    },
+    AudioEncoderSpec {
         element: "fdkaacenc",
         properties: &[("bitrate", "{bps}")],
         delay_samples: 2_048,
@@ -299,16 +302,16 @@ const AUDIO: &[AudioEncoder] = &[
 ];
 
 /// The H.264 encoder of that element.
-pub fn video(element: &str) -> Option<&'static VideoEncoder> {
+pub fn video(element: &str) -> Option<&'static VideoEncoderSpec> {
     VIDEO.iter().find(|encoder| encoder.element == element)
 }
 
 /// The AAC encoder of that element.
-pub fn audio(element: &str) -> Option<&'static AudioEncoder> {
+pub fn audio(element: &str) -> Option<&'static AudioEncoderSpec> {
     AUDIO.iter().find(|encoder| encoder.element == element)
 }
 
-/// What an H.264 encoder is known to do wrong, and what is done about it.
+/// The known bugs of an H.264 encoder.
 pub fn known_bugs(element: &str) -> &'static [KnownBug] {
     video(element).map_or(&[], |encoder| encoder.known_bugs)
 }
@@ -323,7 +326,7 @@ pub fn audio_encoder_names() -> impl Iterator<Item = &'static str> {
     AUDIO.iter().map(|encoder| encoder.element)
 }
 
-/// Fills in the numbers.
+/// Replaces the placeholders with their values.
 pub fn fill_in(template: &str, bitrate_kbps: u32, video: Option<&VideoSettings>) -> String {
     let mut text = template
         .replace("{kbps}", &bitrate_kbps.to_string())
@@ -343,8 +346,8 @@ fn level10(video: &VideoSettings) -> u32 {
     whole.parse::<u32>().unwrap_or(4) * 10 + part.parse::<u32>().unwrap_or(0)
 }
 
-/// The lowest of the levels offered that has room for size and rate (ITU-T H.264 table A-1).
-/// Nothing below level 4: with a lower one some drivers stop after a few frames.
+/// The lowest level that allows size and rate (ITU-T H.264 table A-1). Nothing below level 4: with a
+/// lower one some drivers stop after a few frames.
 fn level(video: &VideoSettings) -> &'static str {
     let macroblocks = u64::from(video.width.div_ceil(16)) * u64::from(video.height.div_ceil(16));
     let per_second = macroblocks * u64::from(video.fps);
@@ -400,11 +403,11 @@ mod tests {
     }
 
     #[test]
-    fn every_encoder_is_told_its_bitrate_and_its_key_frames() {
+    fn every_encoder_is_given_its_bitrate_and_its_key_frame_interval() {
         for encoder in VIDEO {
-            let told: String = encoder.properties.iter().map(|(_, value)| *value).collect();
-            assert!(told.contains("{gop}"), "{}", encoder.element);
-            assert!(told.contains("{bps}") || told.contains("{kbps}"), "{}", encoder.element);
+            let values: String = encoder.properties.iter().map(|(_, value)| *value).collect();
+            assert!(values.contains("{gop}"), "{}", encoder.element);
+            assert!(values.contains("{bps}") || values.contains("{kbps}"), "{}", encoder.element);
             let at_start = encoder.properties.iter().any(|(p, _)| *p == encoder.bitrate.property);
             assert!(at_start, "{}: the same property at start and later", encoder.element);
         }

@@ -1,5 +1,5 @@
-//! Keeps an H.264 encoder at work: carries out what [`EncoderWatch`] orders, on a thread of its
-//! own, because closing and opening take as long as a driver likes.
+//! Keeps an H.264 encoder running: does what [`EncoderWatchdog`] decides, on a thread of its own,
+//! because closing and opening may hang in a driver.
 
 use std::{
     io,
@@ -11,10 +11,10 @@ use std::{
 };
 
 use super::{
-    encoder_pipeline::Programme,
-    encoders::{self, VideoEncoder},
-    video_encoder::VideoBranch,
-    watchdog::{EncoderWatch, Order},
+    encoder_pipeline::EncoderPipeline,
+    encoders::{self, VideoEncoderSpec},
+    video_encoder::VideoEncoder,
+    watchdog::{Action, EncoderWatchdog},
 };
 use crate::{
     capture::{stats::Counters, threads::Threads},
@@ -23,141 +23,143 @@ use crate::{
 
 const DRIVER_NS: u64 = CAPTURE_DRIVER_TIMEOUT.as_nanos() as u64;
 
-/// The mender of one programme.
+/// The supervisor of a capture's H.264 encoder.
 #[derive(Debug)]
-pub struct Mender {
-    watch: EncoderWatch,
-    /// The encoders of the board in order.
+pub struct EncoderSupervisor {
+    watchdog: EncoderWatchdog,
+    /// The encoders that the board profile names, in order of preference.
     order: Vec<String>,
-    /// Those that were replaced; they are not taken again.
-    spent: Vec<&'static str>,
-    current: &'static VideoEncoder,
-    work: Option<Work<VideoBranch>>,
+    /// Those that were replaced; they are not used again.
+    replaced: Vec<&'static str>,
+    current: &'static VideoEncoderSpec,
+    restart: Option<Restart<VideoEncoder>>,
     interval_ns: u64,
 }
 
-/// An encoder that is being set up. Dropping it gives that up.
+/// An encoder that is being started. Dropping it abandons the start.
 #[derive(Debug)]
-struct Work<T> {
+struct Restart<T> {
     done: Receiver<Result<T, String>>,
-    given_up: Arc<AtomicBool>,
+    abandoned: Arc<AtomicBool>,
     until_ns: u64,
 }
 
-impl<T: Send + 'static> Work<T> {
-    /// Closes the old one and then opens another, because a device is opened by one at a time. It
-    /// is not opened when closing took so long that the work was given up: its successor may be at
-    /// work by then.
+impl<T: Send + 'static> Restart<T> {
+    /// Closes the old one and then opens another, because a device can be open only once. When
+    /// closing took so long that the restart was abandoned, nothing is opened: another encoder may
+    /// be using the device by then.
     fn start(
         threads: &Threads,
         until_ns: u64,
         close: impl FnOnce() + Send + 'static,
         open: impl FnOnce() -> Result<T, String> + Send + 'static,
-    ) -> io::Result<Work<T>> {
-        let (finished, done) = sync_channel(1);
-        let given_up = Arc::new(AtomicBool::new(false));
-        let left_alone = Arc::clone(&given_up);
+    ) -> io::Result<Restart<T>> {
+        let (progress, done) = sync_channel(1);
+        let abandoned = Arc::new(AtomicBool::new(false));
+        let is_abandoned = Arc::clone(&abandoned);
         threads.spawn("capture-encoder", move |_| {
             close();
-            if !left_alone.load(Ordering::Acquire) {
-                // Nobody waits any more when opening took too long.
-                let _ = finished.send(open());
+            if !is_abandoned.load(Ordering::Acquire) {
+                // Nobody receives it when opening took too long.
+                let _ = progress.send(open());
             }
         })?;
-        Ok(Work { done, given_up, until_ns })
+        Ok(Restart { done, abandoned, until_ns })
     }
 }
 
-impl<T> Drop for Work<T> {
+impl<T> Drop for Restart<T> {
     fn drop(&mut self) {
-        self.given_up.store(true, Ordering::Release);
+        self.abandoned.store(true, Ordering::Release);
     }
 }
 
-impl Mender {
-    pub fn new(programme: &Programme, order: &[String], now_ns: u64) -> Mender {
-        let mut watch = EncoderWatch::default();
-        watch.started(now_ns);
-        Mender {
-            watch,
+impl EncoderSupervisor {
+    pub fn new(pipeline: &EncoderPipeline, order: &[String], now_ns: u64) -> EncoderSupervisor {
+        let mut watchdog = EncoderWatchdog::default();
+        watchdog.started(now_ns);
+        EncoderSupervisor {
+            watchdog,
             order: order.to_vec(),
-            spent: Vec::new(),
-            current: programme.video_encoder(),
-            work: None,
-            interval_ns: u64::from(programme.keyframe_interval_ms()) * 1_000_000,
+            replaced: Vec::new(),
+            current: pipeline.video_encoder(),
+            restart: None,
+            interval_ns: u64::from(pipeline.keyframe_interval_ms()) * 1_000_000,
         }
     }
 
-    /// Looks after the encoder; the reason when no encoder is left.
-    pub fn turn(
+    /// Checks the encoder and restarts or replaces it; the reason when none is left.
+    pub fn poll(
         &mut self,
         now_ns: u64,
-        programme: &Programme,
+        pipeline: &EncoderPipeline,
         counters: &Counters,
         threads: &Threads,
     ) -> Option<String> {
-        let said = match self.finished(now_ns)? {
-            Ok(Some(branch)) => {
-                programme.install_video(branch);
-                self.watch.started(now_ns);
+        let message = match self.progress(now_ns)? {
+            Ok(Some(encoder)) => {
+                pipeline.install_video_encoder(encoder);
+                self.watchdog.started(now_ns);
                 None
             }
-            Ok(None) => programme.video_failure(),
+            Ok(None) => pipeline.take_video_failure(),
             Err(why) => Some(why),
         };
         let last_ns = counters.last_video.at_ns();
-        let (why, next) = match self.watch.judge(now_ns, last_ns, said, self.current.element) {
+        let (why, next) = match self.watchdog.check(now_ns, last_ns, message, self.current.element)
+        {
             None => {
                 let last_key_ns = counters.last_key.at_ns();
-                if self.watch.key_forgotten(now_ns, last_key_ns, self.interval_ns) {
-                    programme.force_key_frame();
+                if self.watchdog.key_frame_overdue(now_ns, last_key_ns, self.interval_ns) {
+                    pipeline.force_key_frame();
                 }
                 return None;
             }
-            Some(Order::Rebuild { why }) => (why, Some(self.current)),
-            Some(Order::Replace { why }) => {
-                self.spent.push(self.current.element);
+            Some(Action::Rebuild { why }) => (why, Some(self.current)),
+            Some(Action::Replace { why }) => {
+                self.replaced.push(self.current.element);
                 (why, self.software_left())
             }
         };
         let Some(next) = next else { return Some(why) };
-        tracing::warn!(encoder = self.current.element, next = next.element, "{why}; set up anew");
+        tracing::warn!(encoder = self.current.element, next = next.element, "{why}; restarting");
         counters.encoder_restarts.fetch_add(1, Ordering::Relaxed);
         self.current = next;
-        self.set_up(now_ns, programme, threads).err()
+        self.restart(now_ns, pipeline, threads).err()
     }
 
-    /// What became of the work: nothing to do with it, a branch, or why there is none. `None`
-    /// while it goes on.
-    fn finished(&mut self, now_ns: u64) -> Option<Result<Option<VideoBranch>, String>> {
-        let Some(work) = &self.work else { return Some(Ok(None)) };
-        let result = match work.done.try_recv() {
+    /// Where the restart stands: none under way, an encoder, or why there is none. `None` while it
+    /// goes on.
+    fn progress(&mut self, now_ns: u64) -> Option<Result<Option<VideoEncoder>, String>> {
+        let Some(restart) = &self.restart else { return Some(Ok(None)) };
+        let result = match restart.done.try_recv() {
             Ok(result) => result.map(Some),
-            Err(TryRecvError::Empty) if now_ns < work.until_ns => return None,
-            Err(_) => Err("its driver does not answer".to_owned()),
+            Err(TryRecvError::Empty) if now_ns < restart.until_ns => return None,
+            Err(_) => Err("its driver does not respond".to_owned()),
         };
-        self.work = None;
+        self.restart = None;
         Some(result)
     }
 
-    fn software_left(&self) -> Option<&'static VideoEncoder> {
+    fn software_left(&self) -> Option<&'static VideoEncoderSpec> {
         let known = self.order.iter().filter_map(|element| encoders::video(element));
         known
             .filter(|encoder| encoder.software)
-            .find(|encoder| !self.spent.contains(&encoder.element))
+            .find(|encoder| !self.replaced.contains(&encoder.element))
     }
 
-    /// Closes the encoder and sets up the current one.
-    fn set_up(
+    /// Closes the running encoder and starts the current one.
+    fn restart(
         &mut self,
         now_ns: u64,
-        programme: &Programme,
+        pipeline: &EncoderPipeline,
         threads: &Threads,
     ) -> Result<(), String> {
-        let (old, setup, encoder) = (programme.take_video(), programme.video_setup(), self.current);
-        let open = move || VideoBranch::start(encoder, &setup).map_err(|error| error.to_string());
-        let work = Work::start(threads, now_ns + DRIVER_NS, move || drop(old), open);
-        self.work = Some(work.map_err(|error| error.to_string())?);
+        let (old, setup, spec) =
+            (pipeline.take_video_encoder(), pipeline.video_setup(), self.current);
+        let open = move || VideoEncoder::start(spec, &setup).map_err(|error| error.to_string());
+        let restart = Restart::start(threads, now_ns + DRIVER_NS, move || drop(old), open);
+        self.restart = Some(restart.map_err(|error| error.to_string())?);
         Ok(())
     }
 }
@@ -175,18 +177,18 @@ mod tests {
         let (threads, (closed, is_closed)) = (Threads::default(), channel());
         let close = move || closed.send(()).expect("awaited");
         let open = move || is_closed.try_recv().map_err(|error| error.to_string());
-        let work = Work::start(&threads, 0, close, open).expect("a thread");
-        assert_eq!(work.done.recv_timeout(LONG), Ok(Ok(())));
+        let restart = Restart::start(&threads, 0, close, open).expect("a thread");
+        assert_eq!(restart.done.recv_timeout(LONG), Ok(Ok(())));
     }
 
     #[test]
-    fn an_encoder_that_was_given_up_opens_nothing_when_its_driver_wakes_up() {
+    fn an_encoder_that_was_abandoned_opens_nothing_when_its_driver_wakes_up() {
         let (threads, (wake, hangs), (opened, is_opened)) =
             (Threads::default(), channel(), channel());
         let close = move || hangs.recv_timeout(LONG).expect("woken");
         let open = move || opened.send(()).map_err(|error| error.to_string());
-        let work = Work::start(&threads, 0, close, open).expect("a thread");
-        drop(work);
+        let restart = Restart::start(&threads, 0, close, open).expect("a thread");
+        drop(restart);
         wake.send(()).expect("it hangs");
         assert!(threads.stop_and_wait(LONG), "the thread ends");
         assert!(is_opened.try_recv().is_err(), "its successor has the device");

@@ -1,14 +1,14 @@
-//! The H.264 encoder with what leads to it and away from it: a pipeline of its own, so that it can
-//! be set up anew while sound and session go on.
+//! An H.264 encoder that runs: a pipeline of its own, so that it can be restarted while the audio
+//! and the connections go on.
 
 use gstreamer::{self as gst, prelude::*};
 use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 
 use super::{
-    access_units::{self, SharedSeam},
+    access_units::{Input, TrackOutput},
     description,
-    encoders::{ForceKey, VideoEncoder, fill_in},
+    encoders::{ForceKey, VideoEncoderSpec, fill_in},
 };
 use crate::{
     capture::{
@@ -20,104 +20,104 @@ use crate::{
         },
         request::VideoSettings,
     },
-    limits::CAPTURE_PICTURES_WAITING_MAX,
+    limits::CAPTURE_FRAMES_WAITING_MAX,
 };
 
-/// What every encoder of a programme is set up with.
+/// What every H.264 encoder of a capture is set up with.
 #[derive(Debug, Clone)]
-pub struct VideoSetup {
+pub struct VideoEncoderSetup {
     pub video: VideoSettings,
     pub clock: MediaClock,
-    pub seam: SharedSeam,
+    pub output: TrackOutput,
 }
 
-/// A running encoder. Dropping it closes its device, which may take as long as the driver likes.
+/// A running H.264 encoder. Dropping it closes its device, which may hang in the driver.
 #[derive(Debug)]
-pub struct VideoBranch {
+pub struct VideoEncoder {
     running: Running,
-    pictures: gst_app::AppSrc,
+    frames: gst_app::AppSrc,
     element: gst::Element,
     out: gst_app::AppSink,
-    encoder: &'static VideoEncoder,
+    spec: &'static VideoEncoderSpec,
     failure: Failure,
-    seam: SharedSeam,
-    turn: u64,
+    output: TrackOutput,
+    input: Input,
 }
 
-impl VideoBranch {
-    /// Builds and starts it. It is heard from [`VideoBranch::take_turn`] on.
+impl VideoEncoder {
+    /// Builds and starts it. Its access units are dropped until [`VideoEncoder::go_on_air`].
     pub fn start(
-        encoder: &'static VideoEncoder,
-        setup: &VideoSetup,
-    ) -> Result<VideoBranch, CaptureError> {
-        let running = Running::build(&description::video_pipeline(encoder, &setup.video))?;
+        spec: &'static VideoEncoderSpec,
+        setup: &VideoEncoderSetup,
+    ) -> Result<VideoEncoder, CaptureError> {
+        let running = Running::build(&description::video_pipeline(spec, &setup.video))?;
         let failure = Failure::default();
         let noted = failure.clone();
         bus::listen(running.pipeline(), move |event| match event {
-            BusEvent::Error { said } => noted.note(said),
+            BusEvent::Error { message } => noted.note(message),
             BusEvent::Ended => noted.note("it ended by itself".to_owned()),
         });
         let out: gst_app::AppSink = running.element(description::VIDEO_OUT)?;
         let clock = setup.clock.clone();
-        let turn = access_units::connect(&out, &setup.seam, move || clock.now_ns());
-        let branch = VideoBranch {
-            pictures: running.element(description::VIDEO_IN)?,
+        let input = setup.output.connect(&out, move || clock.now_ns());
+        let encoder = VideoEncoder {
+            frames: running.element(description::VIDEO_IN)?,
             element: running.element(description::VIDEO_ENCODER)?,
             out,
             running,
-            encoder,
+            spec,
             failure,
-            seam: setup.seam.clone(),
-            turn,
+            output: setup.output.clone(),
+            input,
         };
-        setup.clock.drive(branch.running.pipeline());
-        let started = branch.running.play();
-        started.map_err(|error| match branch.failed() {
-            Some(said) => CaptureError::Gstreamer(said),
+        setup.clock.drive(encoder.running.pipeline());
+        let started = encoder.running.play();
+        started.map_err(|error| match encoder.take_failure() {
+            Some(message) => CaptureError::Gstreamer(message),
             None => error,
         })?;
-        Ok(branch)
+        Ok(encoder)
     }
 
-    /// The encoder in use.
-    pub fn encoder(&self) -> &'static VideoEncoder {
-        self.encoder
+    /// Its entry in the table of encoders.
+    pub fn spec(&self) -> &'static VideoEncoderSpec {
+        self.spec
     }
 
-    /// What made it fail, if it did; told once.
-    pub fn failed(&self) -> Option<String> {
+    /// Why it failed, if it did; reported once.
+    pub fn take_failure(&self) -> Option<String> {
         self.failure.take()
     }
 
-    /// Gives it a picture; `false` when it is too slow and the picture was skipped.
-    pub fn push(&self, picture: gst::Buffer) -> bool {
-        let bound = CAPTURE_PICTURES_WAITING_MAX * picture.size() as u64;
-        self.pictures.current_level_bytes() < bound && self.pictures.push_buffer(picture).is_ok()
+    /// Gives it a frame; `false` when it is overloaded and the frame was skipped.
+    pub fn push(&self, frame: gst::Buffer) -> bool {
+        let bound = CAPTURE_FRAMES_WAITING_MAX * frame.size() as u64;
+        self.frames.current_level_bytes() < bound && self.frames.push_buffer(frame).is_ok()
     }
 
-    /// Asks it for another bitrate; returns the nearest one that it takes.
+    /// Sets its bitrate; returns the value in use, the nearest one that it supports.
     pub fn set_bitrate_kbps(&self, kbps: u32) -> u32 {
-        let bitrate = &self.encoder.bitrate;
+        let bitrate = &self.spec.bitrate;
         let kbps = bitrate.nearest_kbps(kbps);
         self.element.set_property_from_str(bitrate.property, &fill_in(bitrate.value, kbps, None));
         kbps
     }
 
-    /// Asks it to make its next picture a key frame.
+    /// Asks it to make its next frame a key frame.
     pub fn force_key_frame(&self) {
         let event = gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true);
-        self.ask_for_key(|| self.out.send_event(event.build()));
+        self.request_key_frame(|| self.out.send_event(event.build()));
     }
 
-    /// Asks it to make a key frame of the picture that is pushed next, rather than of one that
-    /// still waits.
-    pub fn begin_at_next_picture(&self) {
+    /// Asks it to make the frame that is pushed next a key frame, rather than one that is still
+    /// waiting.
+    pub fn start_with_key_frame(&self) {
         let event = gst_video::DownstreamForceKeyUnitEvent::builder().all_headers(true);
-        self.ask_for_key(|| self.pictures.send_event(event.build()));
+        self.request_key_frame(|| self.frames.send_event(event.build()));
     }
 
-    fn ask_for_key(&self, send_event: impl FnOnce() -> bool) {
-        match self.encoder.force_key {
+    fn request_key_frame(&self, send_event: impl FnOnce() -> bool) {
+        match self.spec.force_key {
             ForceKey::Event => {
                 send_event();
             }
@@ -130,14 +130,14 @@ impl VideoBranch {
         }
     }
 
-    /// Has its access units go on air, from a key frame on, and those of no other encoder.
-    pub fn take_turn(&self) {
-        self.seam.hear(self.turn);
+    /// Puts its access units on air, from a key frame on, and those of no other encoder.
+    pub fn go_on_air(&self) {
+        self.output.select(self.input);
     }
 
-    /// Has its access units go on air again, after those of a camera were passed through.
-    pub fn go_on_air(&self) {
-        self.take_turn();
+    /// Puts it on air again after a camera's H.264 was passed through.
+    pub fn return_to_air(&self) {
+        self.go_on_air();
         self.force_key_frame();
     }
 

@@ -1,7 +1,7 @@
-//! Whether the H.264 encoder works, and what to do when it does not: set it up anew a few times,
-//! then replace it.
+//! Whether the H.264 encoder works, and what to do when it does not: restart it a few times, then
+//! replace it.
 //!
-//! Pure: it is told the media time, when the last access unit came out and what the encoder said.
+//! Pure: its input is the media time, when the last access unit came out, and the encoder's errors.
 
 use crate::limits::{ENCODER_PROVEN, ENCODER_TRIES_MAX, NO_OUTPUT_TIMEOUT};
 
@@ -10,47 +10,49 @@ const PROVEN_NS: u64 = ENCODER_PROVEN.as_nanos() as u64;
 
 /// What to do with an encoder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Order {
-    /// Set it up anew.
+pub enum Action {
+    /// Restart it.
     Rebuild {
-        /// What is wrong with it.
+        /// Why.
         why: String,
     },
-    /// Take another one.
+    /// Use another one.
     Replace {
-        /// What is wrong with it.
+        /// Why.
         why: String,
     },
 }
 
-/// The watch over one encoder after the other.
+/// The watchdog of one encoder after the other.
 #[derive(Debug, Default)]
-pub struct EncoderWatch {
-    /// How often the encoder was set up anew.
+pub struct EncoderWatchdog {
+    /// How often the encoder was restarted.
     tries: u32,
-    /// When it was set up last, in media time.
+    /// When it was last started, in media time.
     since_ns: u64,
-    /// When a key frame was asked for last, because none had come.
+    /// When a missing key frame was last asked for.
     key_asked_ns: u64,
 }
 
-impl EncoderWatch {
-    /// An encoder was set up; it has its time to begin.
+impl EncoderWatchdog {
+    /// An encoder was started; the time that it has to deliver begins.
     pub fn started(&mut self, now_ns: u64) {
         (self.since_ns, self.key_asked_ns) = (now_ns, now_ns);
     }
 
-    /// What to do, if anything. `said` is what the encoder itself or its setting up reported.
-    pub fn judge(
+    /// What to do, if anything. `message` is the error of the encoder or of its start.
+    pub fn check(
         &mut self,
         now_ns: u64,
         last_output_ns: u64,
-        said: Option<String>,
+        message: Option<String>,
         element: &str,
-    ) -> Option<Order> {
+    ) -> Option<Action> {
         let silent = now_ns.saturating_sub(last_output_ns.max(self.since_ns)) > SILENT_NS;
-        let why = said.or_else(|| {
-            silent.then(|| format!("{element} gave nothing for {} s", NO_OUTPUT_TIMEOUT.as_secs()))
+        let why = message.or_else(|| {
+            silent.then(|| {
+                format!("{element} delivered nothing for {} s", NO_OUTPUT_TIMEOUT.as_secs())
+            })
         });
         let Some(why) = why else {
             if now_ns.saturating_sub(self.since_ns) > PROVEN_NS {
@@ -58,26 +60,26 @@ impl EncoderWatch {
             }
             return None;
         };
-        // A failed try is no reason for the next one before its own time.
+        // The next restart has its own time to deliver.
         self.started(now_ns);
         if self.tries < ENCODER_TRIES_MAX {
             self.tries += 1;
-            return Some(Order::Rebuild { why });
+            return Some(Action::Rebuild { why });
         }
         self.tries = 0;
-        Some(Order::Replace { why })
+        Some(Action::Replace { why })
     }
 
-    /// Whether to ask for a key frame because the encoder forgot the one that was due; at most
-    /// once an interval.
-    pub fn key_forgotten(&mut self, now_ns: u64, last_key_ns: u64, interval_ns: u64) -> bool {
+    /// Whether to ask for a key frame because the one that was due did not come; at most once an
+    /// interval.
+    pub fn key_frame_overdue(&mut self, now_ns: u64, last_key_ns: u64, interval_ns: u64) -> bool {
         let since_ns = last_key_ns.max(self.key_asked_ns);
-        // A quarter more, for what is on its way through the encoder.
-        let forgotten = now_ns.saturating_sub(since_ns) > interval_ns + interval_ns / 4;
-        if forgotten {
+        // A quarter more, for the delay of the encoder.
+        let overdue = now_ns.saturating_sub(since_ns) > interval_ns + interval_ns / 4;
+        if overdue {
             self.key_asked_ns = now_ns;
         }
-        forgotten
+        overdue
     }
 }
 
@@ -87,30 +89,30 @@ mod tests {
 
     const SECOND: u64 = 1_000_000_000;
 
-    fn told(order: Option<Order>) -> &'static str {
-        match order {
+    fn name(action: Option<Action>) -> &'static str {
+        match action {
             None => "fine",
-            Some(Order::Rebuild { .. }) => "rebuild",
-            Some(Order::Replace { .. }) => "replace",
+            Some(Action::Rebuild { .. }) => "rebuild",
+            Some(Action::Replace { .. }) => "replace",
         }
     }
 
     #[test]
     fn a_silent_encoder_is_set_up_three_times_and_then_replaced() {
-        let mut watch = EncoderWatch::default();
-        let mut orders = Vec::new();
+        let mut watchdog = EncoderWatchdog::default();
+        let mut actions = Vec::new();
         for second in 0..20 {
-            match watch.judge(second * SECOND, 0, None, "enc") {
+            match watchdog.check(second * SECOND, 0, None, "enc") {
                 None => {}
-                Some(Order::Rebuild { why } | Order::Replace { why }) if orders.is_empty() => {
-                    assert_eq!(why, "enc gave nothing for 3 s");
-                    orders.push((second, "rebuild"));
+                Some(Action::Rebuild { why } | Action::Replace { why }) if actions.is_empty() => {
+                    assert_eq!(why, "enc delivered nothing for 3 s");
+                    actions.push((second, "rebuild"));
                 }
-                order => orders.push((second, told(order))),
+                action => actions.push((second, name(action))),
             }
         }
         assert_eq!(
-            orders,
+            actions,
             [(4, "rebuild"), (8, "rebuild"), (12, "rebuild"), (16, "replace")],
             "more than three seconds each"
         );
@@ -118,38 +120,42 @@ mod tests {
 
     #[test]
     fn what_an_encoder_says_counts_at_once() {
-        let mut watch = EncoderWatch::default();
-        let said = || Some("STREAMON failed".to_owned());
-        let mut orders = Vec::new();
+        let mut watchdog = EncoderWatchdog::default();
+        let message = || Some("STREAMON failed".to_owned());
+        let mut actions = Vec::new();
         for at_ns in 1..=5 {
-            orders.push(told(watch.judge(at_ns, at_ns, said(), "enc")));
+            actions.push(name(watchdog.check(at_ns, at_ns, message(), "enc")));
         }
-        assert_eq!(orders, ["rebuild", "rebuild", "rebuild", "replace", "rebuild"]);
+        assert_eq!(actions, ["rebuild", "rebuild", "rebuild", "replace", "rebuild"]);
     }
 
     #[test]
     fn an_encoder_that_worked_for_a_while_has_all_its_tries_again() {
-        let mut watch = EncoderWatch::default();
-        let said = || Some("lost".to_owned());
+        let mut watchdog = EncoderWatchdog::default();
+        let message = || Some("lost".to_owned());
         for round in 0..10 {
             let now_ns = round * 2 * PROVEN_NS + SECOND;
-            assert_eq!(told(watch.judge(now_ns, now_ns, said(), "enc")), "rebuild");
+            assert_eq!(name(watchdog.check(now_ns, now_ns, message(), "enc")), "rebuild");
             let later_ns = now_ns + PROVEN_NS + 1;
-            assert_eq!(told(watch.judge(later_ns, later_ns, None, "enc")), "fine");
+            assert_eq!(name(watchdog.check(later_ns, later_ns, None, "enc")), "fine");
         }
     }
 
     #[test]
-    fn a_forgotten_key_frame_is_asked_for_once_an_interval() {
-        let mut watch = EncoderWatch::default();
+    fn a_overdue_key_frame_is_asked_for_once_an_interval() {
+        let mut watchdog = EncoderWatchdog::default();
         let asked: Vec<u64> = (0..100)
-            .filter(|tenth| watch.key_forgotten(tenth * SECOND / 10, 0, 2 * SECOND))
+            .filter(|tenth| watchdog.key_frame_overdue(tenth * SECOND / 10, 0, 2 * SECOND))
             .collect();
         assert_eq!(asked, [26, 52, 78]);
-        let mut watch = EncoderWatch::default();
+        let mut watchdog = EncoderWatchdog::default();
         for tenth in 0..100 {
             let now_ns = tenth * SECOND / 10;
-            assert!(!watch.key_forgotten(now_ns, now_ns / (2 * SECOND) * 2 * SECOND, 2 * SECOND));
+            assert!(!watchdog.key_frame_overdue(
+                now_ns,
+                now_ns / (2 * SECOND) * 2 * SECOND,
+                2 * SECOND
+            ));
         }
     }
 }

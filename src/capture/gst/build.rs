@@ -7,7 +7,7 @@ use gstreamer::{self as gst, prelude::*};
 use super::{bus::one_line, description::PipelineDescription};
 use crate::capture::error::{CaptureError, debian_package};
 
-/// A pipeline that is taken down when the last owner lets go.
+/// A pipeline that is shut down when its last owner is dropped.
 #[derive(Debug, Clone)]
 pub struct Running(Arc<Inner>);
 
@@ -16,7 +16,7 @@ struct Inner(gst::Pipeline);
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        // Going to NULL has no failure that could be answered.
+        // Nothing can be done about a failure to reach NULL.
         let _ = self.0.set_state(gst::State::Null);
         if let Some(bus) = self.0.bus() {
             bus.unset_sync_handler();
@@ -36,14 +36,14 @@ impl Running {
         }
         let element = gst::parse::launch(&description.to_string())
             .map_err(|error| CaptureError::Gstreamer(one_line(error.message())))?;
-        // A description of one chain with one element would be that element alone.
+        // `parse::launch` returns a bare element for a description of a single one.
         let pipeline = element
             .downcast::<gst::Pipeline>()
             .map_err(|_| CaptureError::Gstreamer("the description is not a pipeline".to_owned()))?;
         Ok(Running(Arc::new(Inner(pipeline))))
     }
 
-    /// Stops it and frees its devices, even while others still own it.
+    /// Stops it and frees its devices, even while it has other owners.
     pub fn shut_down(&self) {
         let _ = self.pipeline().set_state(gst::State::Null);
     }
@@ -58,12 +58,12 @@ impl Running {
             .ok_or_else(|| CaptureError::Gstreamer(format!("the pipeline has no {name}")))
     }
 
-    /// The same for an element that need not be there.
+    /// The same for an element that may be missing.
     pub fn optional_element<E: IsA<gst::Element>>(&self, name: &str) -> Option<E> {
         self.pipeline().by_name(name)?.downcast().ok()
     }
 
-    /// Starts it. An element that refuses says why on the bus.
+    /// Starts it. The reason for a failure is posted on the bus.
     pub fn play(&self) -> Result<(), CaptureError> {
         match self.pipeline().set_state(gst::State::Playing) {
             Ok(_) => Ok(()),

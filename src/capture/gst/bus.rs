@@ -1,24 +1,24 @@
-//! The bus of a pipeline, as a small enum.
+//! The messages of a pipeline that matter here.
 //!
-//! Messages are translated on the thread that posts them and dropped there, so that nothing queues.
+//! Messages are handled on the thread that posts them and dropped there, so that none queue up.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gstreamer::{self as gst, prelude::*};
 
-/// What a pipeline says that matters here.
+/// A message of a pipeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BusEvent {
-    /// An element gave up; nothing comes out any more.
+    /// An element failed; nothing more comes out.
     Error {
-        /// What it said, in one line.
-        said: String,
+        /// Why, in one line.
+        message: String,
     },
-    /// Everything has been played.
+    /// End of stream.
     Ended,
 }
 
-/// Calls `handler` for what matters, on the thread that posts it; it must not block.
+/// Calls `handler` on the thread that posts a message; it must not block.
 pub fn listen(pipeline: &gst::Pipeline, handler: impl Fn(BusEvent) + Send + Sync + 'static) {
     let Some(bus) = pipeline.bus() else { return };
     bus.set_sync_handler(move |_, message| {
@@ -26,7 +26,7 @@ pub fn listen(pipeline: &gst::Pipeline, handler: impl Fn(BusEvent) + Send + Sync
             gst::MessageView::Error(error) => {
                 let element = error.src().map_or_else(String::new, |src| src.name().to_string());
                 tracing::debug!(%element, debug = ?error.debug(), "{}", error.error());
-                handler(BusEvent::Error { said: one_line(&error.error().to_string()) });
+                handler(BusEvent::Error { message: one_line(&error.error().to_string()) });
             }
             gst::MessageView::Eos(_) => handler(BusEvent::Ended),
             _ => {}
@@ -35,7 +35,7 @@ pub fn listen(pipeline: &gst::Pipeline, handler: impl Fn(BusEvent) + Send + Sync
     });
 }
 
-/// The first line, without its full stop.
+/// The first line of a message, without its full stop.
 pub fn one_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().trim_end_matches('.').to_owned()
 }

@@ -2,7 +2,7 @@
 
 use crate::capture::request::{AudioSettings, VideoSettings};
 
-/// The one form in which frames reach the encoder, whatever the camera gives.
+/// Frames as the encoder takes them, whatever the camera delivers.
 pub fn raw_video(video: &VideoSettings) -> String {
     format!(
         "video/x-raw, format=(string)I420, width=(int){}, height=(int){}, \
@@ -12,7 +12,7 @@ pub fn raw_video(video: &VideoSettings) -> String {
     )
 }
 
-/// The same at any rate, for sources and stills.
+/// The same at any frame rate, for sources and still images.
 pub fn raw_frame(video: &VideoSettings) -> String {
     format!(
         "video/x-raw, format=(string)I420, width=(int){}, height=(int){}, \
@@ -21,7 +21,7 @@ pub fn raw_frame(video: &VideoSettings) -> String {
     )
 }
 
-/// The one form in which samples reach the encoder, whatever the microphone gives.
+/// Samples as the encoder takes them, whatever the microphone delivers.
 pub fn raw_audio(audio: &AudioSettings) -> String {
     format!(
         "audio/x-raw, format=(string)S16LE, layout=(string)interleaved, rate=(int){}, \

@@ -5,9 +5,9 @@ use std::sync::OnceLock;
 use gstreamer::{self as gst, prelude::*};
 
 /// The one clock of all captures of this process: the system's monotonic clock, counted from the
-/// first start. So a capture that takes another one's place goes on where that one was, and no time
-/// goes back in a stream that both feed. A sound card is never the clock, because one that stops
-/// would stop the picture.
+/// first start. So a capture that replaces another one continues its time, and no time goes back in
+/// a stream that both deliver to. A sound card is never the clock, because one that stops would stop
+/// the video.
 #[derive(Debug, Clone)]
 pub struct MediaClock {
     clock: gst::Clock,
@@ -15,8 +15,8 @@ pub struct MediaClock {
 }
 
 impl MediaClock {
-    /// Media time starts at one second, so that what an encoder puts before the first sample has a
-    /// time too.
+    /// Media time starts at one second, because an encoder puts samples before the first one, and
+    /// their times must not be negative.
     pub fn start() -> MediaClock {
         static BASE: OnceLock<gst::ClockTime> = OnceLock::new();
         let clock = gst::SystemClock::obtain();
@@ -40,8 +40,12 @@ impl MediaClock {
 /// One second, in nanoseconds.
 pub const SECOND_NS: u64 = 1_000_000_000;
 
-/// `value * numerator / denominator`, rounded, without an overflow in between: samples times
-/// nanoseconds leave 64 bits after four days.
+/// How long the test pattern flashes and the test tone beeps at each full second of media time, in
+/// nanoseconds. One value, because a viewer compares the two.
+pub const MARK_NS: u64 = 100_000_000;
+
+/// `value * numerator / denominator`, rounded. Computed in 128 bits, because samples times
+/// nanoseconds overflow 64 after four days.
 pub fn scale(value: u64, numerator: u64, denominator: u64) -> u64 {
     let (numerator, denominator) = (u128::from(numerator), u128::from(denominator.max(1)));
     let scaled = (u128::from(value) * numerator + denominator / 2) / denominator;

@@ -5,14 +5,14 @@
 
 use std::fmt;
 
-/// A pipeline: chains of elements that run beside each other.
+/// A pipeline: chains of elements that run side by side.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PipelineDescription {
     chains: Vec<Vec<Link>>,
 }
 
-/// An element with its properties, or text that stands for itself: the caps between two elements,
-/// a reference to a named element, or what a board profile gives.
+/// An element with its properties, or verbatim text: the caps between two elements, a reference to a
+/// named element, or elements from a board profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Link {
     Element { factory: String, properties: Vec<(String, String)> },
@@ -71,7 +71,7 @@ impl fmt::Display for PipelineDescription {
     }
 }
 
-/// Quotes a value unless it is plain (gst-launch-1.0(1), "properties").
+/// Quotes a value where that is needed (gst-launch-1.0(1), "properties").
 fn quoted(value: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:".contains(c);
     if !value.is_empty() && value.chars().all(plain) {
@@ -80,7 +80,7 @@ fn quoted(value: &str) -> String {
     format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// Elements that follow each other.
+/// Elements in a row.
 #[derive(Debug, Default)]
 pub struct Chain(Vec<Link>);
 

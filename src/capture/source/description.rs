@@ -4,96 +4,95 @@ use std::{path::Path, time::Duration};
 
 use crate::{
     capture::{
-        discovery::{Form, Mode, Recipe},
+        discovery::{Format, Mode, SourceSpec},
         gst::{
             caps,
             description::{Chain, PipelineDescription},
         },
         request::{AudioSettings, VideoSettings},
     },
-    limits::{CAPTURE_PICTURES_HELD_MAX, CAPTURE_SOUND_AHEAD_MAX},
+    limits::{CAPTURE_AUDIO_AHEAD_MAX, CAPTURE_VIDEO_HELD_MAX},
 };
 
-/// Name of the appsink that a source's pictures come out of.
-pub const PICTURE: &str = "picture";
+/// Name of the appsink that a source's frames come out of.
+pub const VIDEO: &str = "video";
 /// Name of the appsink that a source's samples come out of.
-pub const SOUND: &str = "sound";
+pub const AUDIO: &str = "audio";
 /// Name of a source's decoder.
 pub const DECODER: &str = "decoder";
-/// Name of the first element behind the decoder on the way of the pictures.
-pub const PICTURE_HEAD: &str = "picture_head";
-/// Name of the first element behind the decoder on the way of the samples.
-pub const SOUND_HEAD: &str = "sound_head";
+/// Name of the first element behind the decoder in the video branch.
+pub const VIDEO_HEAD: &str = "video_head";
+/// Name of the first element behind the decoder in the audio branch.
+pub const AUDIO_HEAD: &str = "audio_head";
 
-/// The pipeline of a source. Whatever it gives is brought to one form, so that the encoder never
-/// sees a change.
-pub fn source(
-    recipe: &Recipe,
+/// The pipeline of a source. Whatever it delivers is converted to one format, so that the encoder
+/// never sees a change.
+pub fn source_pipeline(
+    spec: &SourceSpec,
     video: &VideoSettings,
     audio: &AudioSettings,
 ) -> PipelineDescription {
-    let live = recipe.is_live();
+    let live = spec.is_live();
     let description = PipelineDescription::default();
-    let head = match recipe {
-        Recipe::V4l2 { node, mode } if recipe.is_coded() => {
-            return description.chain(coded_tail(camera(node, mode)));
+    let head = match spec {
+        SourceSpec::V4l2 { node, mode } if spec.is_h264() => {
+            return description.chain(h264_tail(camera(node, mode)));
         }
-        Recipe::CodedLaunch(text) => {
-            return description.chain(coded_tail(Chain::default().text(text.clone())));
+        SourceSpec::H264Launch(text) => {
+            return description.chain(h264_tail(Chain::default().text(text.clone())));
         }
-        Recipe::V4l2 { node, mode } => camera(node, mode),
-        Recipe::Libcamera(name) => libcamera(name.as_deref(), video),
-        Recipe::Argus(sensor) => argus(*sensor, video),
-        Recipe::Alsa(device) => {
-            return description.chain(sound_tail(sound_card(device), live, audio));
+        SourceSpec::V4l2 { node, mode } => camera(node, mode),
+        SourceSpec::Libcamera(name) => libcamera(name.as_deref(), video),
+        SourceSpec::Argus(sensor) => argus(*sensor, video),
+        SourceSpec::Alsa(device) => {
+            return description.chain(audio_tail(sound_card(device), live, audio));
         }
-        Recipe::CameraLaunch(text) | Recipe::MicrophoneLaunch(text) => {
+        SourceSpec::CameraLaunch(text) | SourceSpec::MicrophoneLaunch(text) => {
             let head = Chain::default().text(text.clone());
-            return decoded(head, recipe, video, audio);
+            return decoded(head, spec, video, audio);
         }
-        Recipe::Clip { path, .. } => {
+        SourceSpec::Clip { path, .. } => {
             let location = path.to_string_lossy();
             let head = Chain::default().element("filesrc", &[("location", &location)]);
-            return decoded(head, recipe, video, audio);
+            return decoded(head, spec, video, audio);
         }
     };
-    description.chain(picture_tail(head, live, video))
+    description.chain(video_tail(head, live, video))
 }
 
-/// What has to be looked into before it is known what it is made of.
+/// A source whose format is only known once it is open.
 fn decoded(
     head: Chain,
-    recipe: &Recipe,
+    spec: &SourceSpec,
     video: &VideoSettings,
     audio: &AudioSettings,
 ) -> PipelineDescription {
-    let live = recipe.is_live();
+    let live = spec.is_live();
     let from = || Chain::default().text(format!("{DECODER}."));
     let mut description =
         PipelineDescription::default().chain(head.element("decodebin", &[("name", DECODER)]));
-    if recipe.has_picture() {
-        description = description.chain(picture_tail(from(), live, video));
+    if spec.has_video() {
+        description = description.chain(video_tail(from(), live, video));
     }
-    if recipe.has_sound() {
-        description = description.chain(sound_tail(from(), live, audio));
+    if spec.has_audio() {
+        description = description.chain(audio_tail(from(), live, audio));
     }
     description
 }
 
-/// A camera in the mode that was chosen for it; it could take another one by itself.
+/// A camera in the mode that was chosen; without the caps it could negotiate another one.
 fn camera(node: &Path, mode: &Mode) -> Chain {
     let chain = Chain::default()
         .element("v4l2src", &[("device", &node.to_string_lossy())])
         .element("capsfilter", &[("caps", &mode.caps())]);
-    match mode.form {
-        // A broken picture is left out; however many there are, the stream goes on.
-        Form::Mjpeg => chain.element("jpegdec", &[("name", DECODER), ("max-errors", "-1")]),
+    match mode.format {
+        // A corrupt frame is skipped; the stream goes on however many there are.
+        Format::Mjpeg => chain.element("jpegdec", &[("name", DECODER), ("max-errors", "-1")]),
         _ => chain,
     }
 }
 
-/// libcamera leaves open what is not pinned, and then does not find a form in common. Without the
-/// queue it stalls on some boards.
+/// libcamera does not negotiate what the caps leave open. Without the queue it stalls on some boards.
 fn libcamera(name: Option<&str>, video: &VideoSettings) -> Chain {
     let name: Vec<(&str, &str)> = name.map(|name| ("camera-name", name)).into_iter().collect();
     let VideoSettings { width, height, fps, .. } = video;
@@ -104,10 +103,10 @@ fn libcamera(name: Option<&str>, video: &VideoSettings) -> Chain {
              framerate=(fraction){fps}/1, colorimetry=(string)bt709, \
              interlace-mode=(string)progressive"
         ))
-        .element_with("queue", held_pictures(true))
+        .element_with("queue", held_video(true))
 }
 
-/// A sensor of a Jetson board; its pictures lie in memory of the graphics unit and are fetched.
+/// A sensor of a Jetson board; its frames are copied from the memory of the graphics unit.
 fn argus(sensor: u32, video: &VideoSettings) -> Chain {
     let VideoSettings { width, height, fps, .. } = video;
     Chain::default()
@@ -120,9 +119,9 @@ fn argus(sensor: u32, video: &VideoSettings) -> Chain {
         .text(format!("video/x-raw, format=(string)I420, width=(int){width}, height=(int){height}"))
 }
 
-/// The card must not be the clock: one that stops would stop the picture. Each piece has the time
-/// at which it was captured, from the driver or else from when it is read, and the drift that they
-/// show is ours to take out.
+/// The card must not be the clock: one that stops would stop the video. Each buffer has the time at
+/// which it was captured, from the driver or else from when it is read; the audio track corrects the
+/// drift that these times show.
 fn sound_card(device: &str) -> Chain {
     Chain::default().element(
         "alsasrc",
@@ -130,36 +129,36 @@ fn sound_card(device: &str) -> Chain {
     )
 }
 
-fn picture_tail(chain: Chain, live: bool, video: &VideoSettings) -> Chain {
+fn video_tail(chain: Chain, live: bool, video: &VideoSettings) -> Chain {
     chain
-        .element("videoconvert", &[("name", PICTURE_HEAD)])
+        .element("videoconvert", &[("name", VIDEO_HEAD)])
         .element("videoscale", &[("add-borders", "true")])
         .text(caps::raw_frame(video))
-        .element_with("queue", held_pictures(live))
-        .element_with("appsink", outlet(PICTURE))
+        .element_with("queue", held_video(live))
+        .element_with("appsink", sink_properties(VIDEO))
 }
 
-/// H.264 that is passed through, in the form in which access units leave. What is dropped because
-/// nobody takes it yet is made good at the next key frame.
-fn coded_tail(chain: Chain) -> Chain {
+/// H.264 that is passed through, in the format in which access units leave. Whatever the full queue
+/// drops is repaired by the next key frame.
+fn h264_tail(chain: Chain) -> Chain {
     chain
-        .element("h264parse", &[("name", PICTURE_HEAD)])
+        .element("h264parse", &[("name", VIDEO_HEAD)])
         .text("video/x-h264, stream-format=(string)avc, alignment=(string)au")
-        .element_with("queue", held_pictures(true))
-        .element_with("appsink", outlet(PICTURE))
+        .element_with("queue", held_video(true))
+        .element_with("appsink", sink_properties(VIDEO))
 }
 
-fn sound_tail(chain: Chain, live: bool, audio: &AudioSettings) -> Chain {
+fn audio_tail(chain: Chain, live: bool, audio: &AudioSettings) -> Chain {
     chain
-        .element("audioconvert", &[("name", SOUND_HEAD)])
+        .element("audioconvert", &[("name", AUDIO_HEAD)])
         .element("audioresample", &[])
         .text(caps::raw_audio(audio))
-        .element_with("queue", held_sound(live))
-        .element_with("appsink", outlet(SOUND))
+        .element_with("queue", held_audio(live))
+        .element_with("appsink", sink_properties(AUDIO))
 }
 
-/// A device must never wait for us, so the oldest of what it gave goes; a clip is read ahead a
-/// little and waits. The element behind the queue holds back what is not yet due.
+/// A device must never wait, so a full queue drops the oldest; a clip is read ahead a little and
+/// waits.
 fn queue(live: bool, holds: Duration) -> Vec<(String, String)> {
     let holds_ns = holds.as_nanos().to_string();
     let bounds = [("max-size-time", holds_ns.as_str())];
@@ -169,15 +168,15 @@ fn queue(live: bool, holds: Duration) -> Vec<(String, String)> {
     properties.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-fn held_sound(live: bool) -> Vec<(String, String)> {
-    queue(live, if live { CAPTURE_SOUND_AHEAD_MAX } else { CAPTURE_PICTURES_HELD_MAX })
+fn held_audio(live: bool) -> Vec<(String, String)> {
+    queue(live, if live { CAPTURE_AUDIO_AHEAD_MAX } else { CAPTURE_VIDEO_HELD_MAX })
 }
 
-fn held_pictures(live: bool) -> Vec<(String, String)> {
-    queue(live, CAPTURE_PICTURES_HELD_MAX)
+fn held_video(live: bool) -> Vec<(String, String)> {
+    queue(live, CAPTURE_VIDEO_HELD_MAX)
 }
 
-fn outlet(name: &'static str) -> Vec<(String, String)> {
+fn sink_properties(name: &'static str) -> Vec<(String, String)> {
     [
         ("name", name),
         ("sync", "false"),

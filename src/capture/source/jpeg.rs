@@ -1,7 +1,7 @@
-//! Whether a JPEG is whole, and which of those that went into a decoder came out again.
+//! Whether a JPEG is complete, and which of those that went into a decoder came out again.
 //!
-//! Pure. Cheap webcams and capture dongles send pictures that are cut short or overwritten when
-//! the bus is busy; a decoder would fill the rest with grey or with the picture before.
+//! Pure. Cheap webcams and capture dongles send frames that are cut short or overwritten when
+//! the bus is busy; a decoder would fill the rest with grey or with the frame before.
 
 use std::collections::VecDeque;
 
@@ -49,28 +49,28 @@ fn ends_well(mut data: &[u8]) -> bool {
         let Some(at) = data.iter().position(|byte| *byte == 0xFF) else { return false };
         data = &data[at + 1..];
         match data.first() {
-            // A coded FF, a restart, or a fill byte.
+            // An escaped FF, a restart, or a fill byte.
             Some(0x00 | 0xD0..=0xD7 | 0xFF) => {}
             Some(0xD9) => return true,
-            // Tables and headers between the scans of a progressive picture.
+            // Tables and headers between the scans of a progressive frame.
             Some(0xC4 | 0xDA..=0xDD | 0xFE) => {}
             _ => return false,
         }
     }
 }
 
-/// What is in a decoder.
+/// The times of the frames that are in a decoder.
 #[derive(Debug, Default)]
 pub struct InDecoder(VecDeque<Option<u64>>);
 
 impl InDecoder {
-    /// A picture of that time went in; returns how many of those before it are given up.
+    /// A frame of that time went in; returns how many before it count as lost.
     pub fn entered(&mut self, time_ns: Option<u64>) -> u64 {
         self.0.push_back(time_ns);
         u64::from(self.0.len() > CAPTURE_JPEGS_IN_DECODER_MAX && self.0.pop_front().is_some())
     }
 
-    /// A picture of that time came out; returns how many of those before it never will.
+    /// A frame of that time came out; returns how many before it never will.
     pub fn left(&mut self, time_ns: Option<u64>) -> u64 {
         let Some(at) = self.0.iter().position(|entered| *entered == time_ns) else { return 0 };
         self.0.drain(..=at).count().saturating_sub(1) as u64
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_picture_is_whole_whatever_follows_it() {
+    fn a_complete_frame_is_whole_whatever_follows_it() {
         let mut whole = jpeg();
         assert!(is_whole(&whole));
         whole.extend([0; 500]);
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_that_is_cut_anywhere_is_not_whole() {
+    fn a_frame_that_is_cut_anywhere_is_not_whole() {
         let whole = jpeg();
         for length in 0..whole.len() {
             assert!(!is_whole(&whole[..length]), "cut to {length} bytes");
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_that_is_overwritten_is_not_whole() {
+    fn a_frame_that_is_overwritten_is_not_whole() {
         let overwritten = |at: usize, with: &[u8]| {
             let mut broken = jpeg();
             broken[at..at + with.len()].copy_from_slice(with);
@@ -118,7 +118,7 @@ mod tests {
         let frame_header = 2 + 69;
         let data = jpeg().len() - 9;
         for (what, broken) in [
-            ("the start of another picture", overwritten(data, &[0xFF, 0xD8])),
+            ("the start of another frame", overwritten(data, &[0xFF, 0xD8])),
             ("an unknown marker", overwritten(data + 4, &[0xFF, 0x02])),
             ("no start", overwritten(0, &[0, 0])),
             ("no height", overwritten(frame_header + 5, &[0, 0])),
@@ -139,7 +139,7 @@ mod tests {
         }
         assert_eq!(inside.left(Some(1)), 0);
         assert_eq!(inside.left(Some(4)), 2, "2 and 3 never came");
-        assert_eq!(inside.left(Some(4)), 0, "not known any more");
+        assert_eq!(inside.left(Some(4)), 0, "no longer known");
         assert_eq!(inside.left(Some(5)), 0);
         let given_up: u64 = (0..200).map(|time| inside.entered(Some(time))).sum();
         assert_eq!(given_up, 200 - CAPTURE_JPEGS_IN_DECODER_MAX as u64);

@@ -1,14 +1,14 @@
-//! A source as the pulse sees it: what it gives now, and whether it is lost.
+//! A source as the mixer sees it: what it delivers, and whether it is lost.
 //!
-//! The pulse never opens or closes a device, because both may take as long as a driver likes. A
-//! keeper thread per source does; the two exchange whole [`Opened`] sources. A clip is played again
-//! by the same means: its successor is opened while it plays, and takes over where it ends.
+//! The mixer never opens or closes a device, because both may hang in a driver. A thread per source
+//! does; the two exchange whole [`OpenSource`]s. A clip is repeated by the same means: it is opened
+//! again while it plays, and the second one continues where the first ends.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use gstreamer as gst;
 
-use super::opener::{Opened, Opener, Outlet};
+use super::opener::{OpenSource, SourceOpener, TrackReader};
 use crate::{
     capture::{
         discovery::Retry,
@@ -21,130 +21,131 @@ use crate::{
 
 const STALL_NS: u64 = CAPTURE_STALL.as_nanos() as u64;
 const REOPEN_NS: u64 = CAPTURE_REOPEN_INTERVAL.as_nanos() as u64;
-/// A device whose time is further than this from the media clock has a wrong clock.
+/// A device whose times are further than this from the media clock has a wrong clock.
 const WRONG_TIME_NS: u64 = 5_000_000_000;
 
-/// What a feed has to report.
+/// What a source has to report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     Lost { why: String },
     Back,
 }
 
-/// A source as the pulse sees it.
-pub struct Feed {
+/// A source as the mixer sees it.
+pub struct ManagedSource {
     current: Option<Current>,
-    /// How often it was opened.
+    /// How often it has been opened.
     opening: u64,
     live: bool,
     roles: Vec<Source>,
-    /// Media time before which no replacement is taken, so that a source that dies at once is not
-    /// taken on again and again.
+    /// Media time before which a lost source is not used again, so that one that fails at once does
+    /// not come and go all the time.
     lost_until_ns: Option<u64>,
-    /// It was not there at the start, and nobody has been told yet.
+    /// It was missing at the start, and that has not been reported yet.
     starts_lost: bool,
-    /// An order to open is with the keeper.
-    ordered: bool,
-    orders: SyncSender<Order>,
-    opened: Receiver<Opened>,
+    /// Its thread is opening it.
+    opening_requested: bool,
+    jobs: SyncSender<Job>,
+    opened: Receiver<OpenSource>,
     clock: MediaClock,
-    /// Wakes the pulse.
+    /// Wakes the mixer.
     wake: Notifier,
 }
 
-enum Order {
-    Close(Opened),
+enum Job {
+    Close(OpenSource),
     Open,
 }
 
-impl Feed {
-    /// A feed that starts with an open source, or lost; its keeper is a thread of `stop`.
+impl ManagedSource {
+    /// A source that starts open, or lost; one of `threads` opens and closes it. `wake` is notified
+    /// when it has delivered something, and `arrivals` when a device was plugged in.
     pub fn start(
-        opener: Opener,
-        opened: Option<Opened>,
+        opener: SourceOpener,
+        opened: Option<OpenSource>,
         threads: &Threads,
         wake: &Notifier,
         arrivals: &Notifier,
-    ) -> std::io::Result<Feed> {
+    ) -> std::io::Result<ManagedSource> {
         let roles = [
-            (opener.plan.has_picture(), Source::Camera),
-            (opener.plan.has_sound(), Source::Microphone),
+            (opener.plan.has_video(), Source::Camera),
+            (opener.plan.has_audio(), Source::Microphone),
         ];
         let roles = roles.into_iter().filter_map(|(has, role)| has.then_some(role)).collect();
-        // At most one order to open and two to close are under way.
-        let (orders, for_keeper) = sync_channel(4);
-        let (from_keeper, replacement) = sync_channel(1);
+        // At most one job to open and two to close are under way.
+        let (jobs, pending) = sync_channel(4);
+        let (done, replaced_by) = sync_channel(1);
         let (live, clock) = (opener.plan.is_live(), opener.clock.clone());
         let arrivals = arrivals.clone();
-        threads.spawn("capture-keeper", move |stop| {
-            keep(&opener, &for_keeper, &from_keeper, stop, &arrivals);
+        threads.spawn("capture-source", move |stop| {
+            run_jobs(&opener, &pending, &done, stop, &arrivals);
         })?;
-        let mut feed = Feed {
+        let mut source = ManagedSource {
             current: opened.map(|opened| Current::new(opened, live, None, &clock, wake)),
             opening: 1,
             live,
             roles,
             lost_until_ns: None,
             starts_lost: false,
-            ordered: false,
-            orders,
-            opened: replacement,
+            opening_requested: false,
+            jobs,
+            opened: replaced_by,
             clock,
             wake: wake.clone(),
         };
-        feed.starts_lost = feed.current.is_none();
-        if !live || feed.starts_lost {
-            feed.order();
+        source.starts_lost = source.current.is_none();
+        if !live || source.starts_lost {
+            source.request_opening();
         }
-        Ok(feed)
+        Ok(source)
     }
 
-    /// Plays a clip from a media time on.
+    /// Starts a clip at a media time.
     pub fn start_at(&mut self, media_ns: u64) {
         if let Some(current) = &mut self.current {
             current.origin_ns = Some(media_ns);
         }
     }
 
-    /// The tracks that it gives.
+    /// The tracks that it delivers.
     pub fn roles(&self) -> &[Source] {
         &self.roles
     }
 
-    /// Whether it goes on by itself, with a clock of its own.
+    /// Whether it is live, with a clock of its own, rather than a clip.
     pub fn is_live(&self) -> bool {
         self.live
     }
 
-    /// Which opening the source on air is.
+    /// How often it has been opened, which tells one opening from the next.
     pub fn opening(&self) -> u64 {
         self.opening
     }
 
-    /// Whether the slate and silence stand in.
+    /// Whether slate and silence replace it.
     pub fn is_lost(&self) -> bool {
-        self.current.is_none() || self.is_coded()
+        self.current.is_none() || self.is_h264()
     }
 
-    /// Whether it gives access units, which are passed through, instead of pictures.
-    pub fn is_coded(&self) -> bool {
-        self.current.as_ref().is_some_and(|current| current.opened.coded)
+    /// Whether it delivers H.264, which is passed through, instead of frames.
+    pub fn is_h264(&self) -> bool {
+        self.current.as_ref().is_some_and(|current| current.opened.h264)
     }
 
-    /// The next access unit of a camera that gives these.
-    pub fn access_unit(&mut self, now_ns: u64) -> Option<TimedBuffer> {
-        if self.is_coded() { self.current.as_mut()?.next(Source::Camera, now_ns) } else { None }
+    /// The next access unit of a camera that delivers H.264.
+    pub fn next_access_unit(&mut self, now_ns: u64) -> Option<TimedBuffer> {
+        if self.is_h264() { self.current.as_mut()?.next(Source::Camera, now_ns) } else { None }
     }
 
-    /// Exchanges sources with the keeper where it is time to; to be called before each look.
-    pub fn turn(&mut self, now_ns: u64) -> Option<Change> {
+    /// Replaces a source that failed or a clip that has ended; to be called before anything is taken.
+    pub fn poll(&mut self, now_ns: u64) -> Option<Change> {
         if std::mem::take(&mut self.starts_lost) {
             self.lost_until_ns = Some(now_ns);
-            return Some(Change::Lost { why: "it is not there".to_owned() });
+            return Some(Change::Lost { why: "not connected".to_owned() });
         }
         if let Some(why) = self.current.as_ref().and_then(|current| current.failure(now_ns)) {
-            self.hand_back();
-            self.order();
+            self.close_current();
+            self.request_opening();
             self.lost_until_ns = Some(now_ns + REOPEN_NS);
             return Some(Change::Lost { why });
         }
@@ -153,70 +154,73 @@ impl Feed {
             return None;
         }
         let opened = self.opened.try_recv().ok()?;
-        self.ordered = false;
+        self.opening_requested = false;
         let origin_ns = self.current.as_ref().map(|current| current.end_ns);
-        self.hand_back();
+        self.close_current();
         self.current = Some(Current::new(opened, self.live, origin_ns, &self.clock, &self.wake));
         self.opening += 1;
         if !self.live {
-            self.order();
+            self.request_opening();
         }
         self.lost_until_ns.take().map(|_| Change::Back)
     }
 
-    /// The next picture, whether or not it is due.
-    pub fn picture(&mut self, now_ns: u64) -> Option<TimedBuffer> {
-        if self.is_coded() {
+    /// The next frame, whether or not it is due.
+    pub fn next_frame(&mut self, now_ns: u64) -> Option<TimedBuffer> {
+        if self.is_h264() {
             return None;
         }
         self.current.as_mut()?.next(Source::Camera, now_ns)
     }
 
-    /// The next piece of sound, whether or not it is due.
-    pub fn sound(&mut self, now_ns: u64) -> Option<TimedBuffer> {
+    /// The next buffer of audio, whether or not it is due.
+    pub fn next_audio(&mut self, now_ns: u64) -> Option<TimedBuffer> {
         self.current.as_mut()?.next(Source::Microphone, now_ns)
     }
 
-    fn hand_back(&mut self) {
+    fn close_current(&mut self) {
         if let Some(current) = self.current.take() {
-            // A keeper that is gone leaves the closing to us.
-            let _ = self.orders.try_send(Order::Close(current.opened));
+            // When the thread has ended, the source is closed here.
+            let _ = self.jobs.try_send(Job::Close(current.opened));
         }
     }
 
-    fn order(&mut self) {
-        if !self.ordered {
-            self.ordered = self.orders.try_send(Order::Open).is_ok();
+    fn request_opening(&mut self) {
+        if !self.opening_requested {
+            self.opening_requested = self.jobs.try_send(Job::Open).is_ok();
         }
     }
 }
 
-/// The keeper: closes what is handed back, and tries to open until it succeeds.
-fn keep(
-    opener: &Opener,
-    orders: &Receiver<Order>,
-    opened: &SyncSender<Opened>,
+/// The thread of a source: closes what it is given, and tries to open until it succeeds.
+fn run_jobs(
+    opener: &SourceOpener,
+    jobs: &Receiver<Job>,
+    opened: &SyncSender<OpenSource>,
     stop: &StopFlag,
     arrivals: &Notifier,
 ) {
-    for order in orders {
-        let replacement = match order {
-            Order::Close(old) => {
+    for request_opening in jobs {
+        let replaced_by = match request_opening {
+            Job::Close(old) => {
                 drop(old);
                 continue;
             }
-            Order::Open => open_at_last(opener, stop, arrivals),
+            Job::Open => open_until_it_succeeds(opener, stop, arrivals),
         };
-        let Some(replacement) = replacement else { return };
-        if opened.send(replacement).is_err() {
+        let Some(replaced_by) = replaced_by else { return };
+        if opened.send(replaced_by).is_err() {
             return;
         }
     }
 }
 
-/// Tries until it succeeds, at once when the kernel tells of a device; `None` when the capture
-/// stops.
-fn open_at_last(opener: &Opener, stop: &StopFlag, arrivals: &Notifier) -> Option<Opened> {
+/// Tries until it succeeds, at once when a device was plugged in; `None` when the capture stops.
+fn open_until_it_succeeds(
+    opener: &SourceOpener,
+    stop: &StopFlag,
+    arrivals: &Notifier,
+) -> Option<OpenSource> {
     let mut retry = Retry::default();
     let mut seen = arrivals.count();
     loop {
@@ -229,27 +233,27 @@ fn open_at_last(opener: &Opener, stop: &StopFlag, arrivals: &Notifier) -> Option
         }
         if arrivals.count() != seen {
             seen = arrivals.count();
-            retry.heard();
+            retry.device_event();
         }
     }
 }
 
-/// The source on air.
+/// The open source in use.
 struct Current {
-    opened: Opened,
+    opened: OpenSource,
     live: bool,
-    /// Media time at the time zero of a clip.
+    /// Media time of a clip's time zero.
     origin_ns: Option<u64>,
-    /// End of what was taken, in media time.
+    /// End of what has been taken, in media time.
     end_ns: u64,
-    picture_missed: Missed,
-    sound_missed: Missed,
+    video_missed: Missed,
+    audio_missed: Missed,
     clock: MediaClock,
 }
 
-/// When something live was captured that was looked for at `asked_ns`. Nothing live comes from the
-/// future, and what seems to would never be due; but it may have come since the look began, if this
-/// thread had to wait for its turn.
+/// The capture time of a live buffer that was asked for at `asked_ns`. A time in the future is not
+/// accepted, because it would never be due; but the buffer may be newer than `asked_ns`, when this
+/// thread was not scheduled in between.
 fn live_time_ns(time_ns: Option<u64>, asked_ns: u64, clock: impl Fn() -> u64) -> u64 {
     match time_ns.filter(|ns| ns.abs_diff(asked_ns) < WRONG_TIME_NS) {
         Some(ns) if ns <= asked_ns => ns,
@@ -258,50 +262,50 @@ fn live_time_ns(time_ns: Option<u64>, asked_ns: u64, clock: impl Fn() -> u64) ->
     }
 }
 
-/// Since when a track has been asked in vain, in media time.
+/// Since when a track has delivered nothing, in media time.
 #[derive(Debug, Clone, Copy, Default)]
 struct Missed(Option<u64>);
 
 impl Current {
     fn new(
-        opened: Opened,
+        opened: OpenSource,
         live: bool,
         origin_ns: Option<u64>,
         clock: &MediaClock,
         wake: &Notifier,
     ) -> Current {
         let (clock, wake) = (clock.clone(), wake.clone());
-        opened.on_arrival(move || wake.notify());
-        let (picture_missed, sound_missed) = (Missed::default(), Missed::default());
-        Current { opened, live, origin_ns, end_ns: 0, picture_missed, sound_missed, clock }
+        opened.notify_on_data(move || wake.notify());
+        let (video_missed, audio_missed) = (Missed::default(), Missed::default());
+        Current { opened, live, origin_ns, end_ns: 0, video_missed, audio_missed, clock }
     }
 
     fn failure(&self, now_ns: u64) -> Option<String> {
         let stalled = |missed: Missed| missed.0.is_some_and(|since| now_ns > since + STALL_NS);
         self.opened.failure().or_else(|| {
-            let what = match (stalled(self.picture_missed), stalled(self.sound_missed)) {
-                (true, _) => "picture",
-                (false, true) => "sound",
+            let what = match (stalled(self.video_missed), stalled(self.audio_missed)) {
+                (true, _) => "video",
+                (false, true) => "audio",
                 (false, false) => return None,
             };
-            Some(format!("it gave no {what} for {} ms", CAPTURE_STALL.as_millis()))
+            Some(format!("no {what} for {} ms", CAPTURE_STALL.as_millis()))
         })
     }
 
     fn is_drained(&self) -> bool {
-        let outlets = [&self.opened.picture, &self.opened.sound];
-        outlets.into_iter().flatten().all(Outlet::is_drained)
+        let readers = [&self.opened.video, &self.opened.audio];
+        readers.into_iter().flatten().all(TrackReader::is_drained)
     }
 
     fn next(&mut self, role: Source, now_ns: u64) -> Option<TimedBuffer> {
         let over = self.is_drained();
-        let (outlet, missed) = match role {
-            Source::Camera => (self.opened.picture.as_mut()?, &mut self.picture_missed),
-            Source::Microphone => (self.opened.sound.as_mut()?, &mut self.sound_missed),
+        let (reader, missed) = match role {
+            Source::Camera => (self.opened.video.as_mut()?, &mut self.video_missed),
+            Source::Microphone => (self.opened.audio.as_mut()?, &mut self.audio_missed),
         };
-        let Some((time, buffer, caps)) = outlet.next() else {
+        let Some((time, buffer, caps)) = reader.next() else {
             // The shorter track of a clip waits for the longer one.
-            if over || !outlet.is_drained() {
+            if over || !reader.is_drained() {
                 missed.0.get_or_insert(now_ns);
             }
             return None;
@@ -325,7 +329,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_came_while_the_look_had_to_wait_keeps_its_time_and_nothing_comes_from_the_future() {
+    fn what_arrives_while_this_thread_waits_keeps_its_time_and_nothing_comes_from_the_future() {
         const MS: u64 = 1_000_000;
         let captured_ns = |time_ms: u64| live_time_ns(Some(time_ms * MS), 100 * MS, || 130 * MS);
         assert_eq!(captured_ns(90), 90 * MS);

@@ -1,6 +1,7 @@
-//! A source: a pipeline of its own that ends in raw pictures, raw samples or both.
+//! Opening a source: a pipeline of its own that ends in raw frames, H.264, raw samples or both
+//! tracks.
 //!
-//! Apart from the programme, so that a device that dies takes nothing with it.
+//! Separate from the encoders, so that a device that fails takes nothing else with it.
 
 use std::{
     fs::File,
@@ -18,7 +19,7 @@ use super::{
 };
 use crate::{
     capture::{
-        discovery::{Recipe, SourcePlan, Ways},
+        discovery::{SourceCandidates, SourcePlan, SourceSpec},
         error::CaptureError,
         gst::{
             buffer::is_key,
@@ -32,12 +33,12 @@ use crate::{
     limits::CAPTURE_OPEN_TIMEOUT,
 };
 
-/// How often the first picture and sound are looked for.
+/// How often the first buffers are polled for.
 const POLL: gst::ClockTime = gst::ClockTime::from_mseconds(20);
 
-/// How to open a source, again and again.
+/// Opens a source, as often as needed.
 #[derive(Debug, Clone)]
-pub struct Opener {
+pub struct SourceOpener {
     pub plan: SourcePlan,
     pub video: VideoSettings,
     pub audio: AudioSettings,
@@ -45,34 +46,34 @@ pub struct Opener {
     pub counters: Arc<Counters>,
 }
 
-/// An open source. Dropping it closes the device, which may take as long as the driver likes.
+/// An open source. Dropping it closes the device, which may hang in the driver.
 #[derive(Debug)]
-pub struct Opened {
+pub struct OpenSource {
     running: Running,
-    /// Its picture is H.264 that is passed through.
-    pub coded: bool,
-    pub picture: Option<Outlet>,
-    pub sound: Option<Outlet>,
+    /// Its video is H.264 that is passed through.
+    pub h264: bool,
+    pub video: Option<TrackReader>,
+    pub audio: Option<TrackReader>,
     failure: Failure,
 }
 
 /// One track of a source.
 #[derive(Debug)]
-pub struct Outlet {
+pub struct TrackReader {
     appsink: gst_app::AppSink,
     first: Option<gst::Sample>,
 }
 
-impl Opener {
-    /// Looks for the source, opens it and waits for the first picture and sound. Of several that
-    /// are meant, the first that works is taken. Ends early when `given_up`.
-    pub fn open(&self, given_up: impl Fn() -> bool) -> Result<Opened, CaptureError> {
-        let Ways { ways, mut refused } = self.plan.look(&self.video);
-        // With several to try, each gets its share of the time.
-        let tries = u32::try_from(ways.len()).unwrap_or(u32::MAX).max(1);
+impl SourceOpener {
+    /// Finds the source, opens it and waits for the first buffer of each track. Of several
+    /// candidates the first that works is used. Ends early when `given_up`.
+    pub fn open(&self, given_up: impl Fn() -> bool) -> Result<OpenSource, CaptureError> {
+        let SourceCandidates { usable, mut rejected } = self.plan.find(&self.video);
+        // Several candidates share the time.
+        let tries = u32::try_from(usable.len()).unwrap_or(u32::MAX).max(1);
         let at_most = CAPTURE_OPEN_TIMEOUT / tries;
-        for (name, recipe) in ways {
-            match self.open_one(&recipe, at_most, &given_up) {
+        for (name, spec) in usable {
+            match self.open_one(&spec, at_most, &given_up) {
                 Ok(opened) => {
                     if !name.is_empty() {
                         tracing::info!("capturing from {name}");
@@ -82,77 +83,78 @@ impl Opener {
                 Err(error) if name.is_empty() || tries == 1 => return Err(error),
                 Err(error) => {
                     tracing::info!("not capturing from {name}: {error}");
-                    refused.push(format!("{name}: {error}"));
+                    rejected.push(format!("{name}: {error}"));
                 }
             }
         }
         let why =
-            if refused.is_empty() { "it is not there".to_owned() } else { refused.join("; ") };
-        Err(self.plan.blame(why))
+            if rejected.is_empty() { "not connected".to_owned() } else { rejected.join("; ") };
+        Err(self.plan.unavailable(why))
     }
 
     fn open_one(
         &self,
-        recipe: &Recipe,
+        spec: &SourceSpec,
         at_most: Duration,
         given_up: impl Fn() -> bool,
-    ) -> Result<Opened, CaptureError> {
-        if let Recipe::Clip { path, .. } = recipe {
+    ) -> Result<OpenSource, CaptureError> {
+        if let SourceSpec::Clip { path, .. } = spec {
             check_file(path)?;
         }
-        let blame = |why: String| self.plan.blame(why);
-        let description = description::source(recipe, &self.video, &self.audio);
+        let unavailable = |why: String| self.plan.unavailable(why);
+        let description = description::source_pipeline(spec, &self.video, &self.audio);
         let running = Running::build(&description).map_err(|error| match error {
-            CaptureError::Gstreamer(why) => blame(why),
+            CaptureError::Gstreamer(why) => unavailable(why),
             other => other,
         })?;
-        let outlet = |name| {
+        let reader = |name| {
             let appsink = running.optional_element(name)?;
-            Some(Outlet { appsink, first: None })
+            Some(TrackReader { appsink, first: None })
         };
-        let mut opened = Opened {
-            picture: outlet(description::PICTURE),
-            sound: outlet(description::SOUND),
+        let mut opened = OpenSource {
+            video: reader(description::VIDEO),
+            audio: reader(description::AUDIO),
             failure: Failure::default(),
-            coded: recipe.is_coded(),
+            h264: spec.is_h264(),
             running,
         };
-        opened.listen(self.plan.is_live());
-        opened.leave_out_broken_pictures(&self.counters);
+        opened.watch_bus(self.plan.is_live());
+        opened.drop_corrupt_jpegs(&self.counters);
         self.clock.drive(opened.running.pipeline());
         let started = opened.running.play();
-        let said =
-            |opened: &Opened, otherwise: String| opened.failure.message().unwrap_or(otherwise);
-        started.map_err(|error| blame(said(&opened, error.to_string())))?;
-        opened.wait_for_first(at_most, given_up).map_err(|why| blame(said(&opened, why)))?;
+        let message =
+            |opened: &OpenSource, otherwise: String| opened.failure.message().unwrap_or(otherwise);
+        started.map_err(|error| unavailable(message(&opened, error.to_string())))?;
+        opened
+            .wait_for_first(at_most, given_up)
+            .map_err(|why| unavailable(message(&opened, why)))?;
         Ok(opened)
     }
 }
 
-impl Opened {
-    /// Has `ring` called, on a thread of the source, whenever a picture or a piece of sound is
-    /// there.
-    pub fn on_arrival(&self, ring: impl Fn() + Clone + Send + 'static) {
-        for outlet in [&self.picture, &self.sound].into_iter().flatten() {
-            let ring = ring.clone();
+impl OpenSource {
+    /// Calls `notify`, on a thread of the source, whenever a buffer has arrived.
+    pub fn notify_on_data(&self, notify: impl Fn() + Clone + Send + 'static) {
+        for reader in [&self.video, &self.audio].into_iter().flatten() {
+            let notify = notify.clone();
             let callbacks = gst_app::AppSinkCallbacks::builder().new_sample(move |_| {
-                ring();
+                notify();
                 Ok(gst::FlowSuccess::Ok)
             });
-            outlet.appsink.set_callbacks(callbacks.build());
+            reader.appsink.set_callbacks(callbacks.build());
         }
     }
 
-    /// What made the source fail, if it did.
+    /// Why the source failed, if it did.
     pub fn failure(&self) -> Option<String> {
         self.failure.message()
     }
 
-    fn listen(&self, live: bool) {
+    fn watch_bus(&self, live: bool) {
         let failure = self.failure.clone();
         bus::listen(self.running.pipeline(), move |event| match event {
-            BusEvent::Error { said } => failure.note(said),
-            BusEvent::Ended if live => failure.note("it gives nothing any more".to_owned()),
+            BusEvent::Error { message } => failure.note(message),
+            BusEvent::Ended if live => failure.note("it ended".to_owned()),
             BusEvent::Ended => {}
         });
         let Some(decoder) = self.running.optional_element::<gst::Element>(description::DECODER)
@@ -161,7 +163,7 @@ impl Opened {
         };
         let failure = self.failure.clone();
         let heads: Vec<(gst::Element, &str)> =
-            [(description::PICTURE_HEAD, "picture"), (description::SOUND_HEAD, "sound")]
+            [(description::VIDEO_HEAD, "video"), (description::AUDIO_HEAD, "audio")]
                 .into_iter()
                 .filter_map(|(name, what)| Some((self.running.optional_element(name)?, what)))
                 .collect();
@@ -174,11 +176,11 @@ impl Opened {
         });
     }
 
-    /// Keeps broken JPEGs away from the decoder, and counts them together with those that it does
-    /// not make a picture of.
-    fn leave_out_broken_pictures(&self, counters: &Arc<Counters>) {
+    /// Keeps corrupt JPEGs away from the decoder, and counts them together with those that it cannot
+    /// decode.
+    fn drop_corrupt_jpegs(&self, counters: &Arc<Counters>) {
         let pad = |name| self.running.optional_element::<gst::Element>(name)?.static_pad("sink");
-        let (Some(into), Some(out)) = (pad(description::DECODER), pad(description::PICTURE_HEAD))
+        let (Some(into), Some(out)) = (pad(description::DECODER), pad(description::VIDEO_HEAD))
         else {
             return;
         };
@@ -189,10 +191,10 @@ impl Opened {
         };
         let (entering, count) = (Arc::clone(&inside), counted.clone());
         into.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
-            let Some(buffer) = info.buffer().filter(|_| carries_jpeg(pad)) else {
+            let Some(buffer) = info.buffer().filter(|_| is_jpeg(pad)) else {
                 return gst::PadProbeReturn::Ok;
             };
-            if is_broken(buffer) {
+            if is_corrupt(buffer) {
                 count(1);
                 return gst::PadProbeReturn::Drop;
             }
@@ -213,24 +215,24 @@ impl Opened {
         given_up: impl Fn() -> bool,
     ) -> Result<(), String> {
         let deadline = Instant::now() + at_most;
-        let coded = self.coded;
-        for outlet in [&mut self.picture, &mut self.sound].into_iter().flatten() {
-            while outlet.first.is_none() {
-                if let Some(said) = self.failure.message() {
-                    return Err(said);
+        let h264 = self.h264;
+        for reader in [&mut self.video, &mut self.audio].into_iter().flatten() {
+            while reader.first.is_none() {
+                if let Some(message) = self.failure.message() {
+                    return Err(message);
                 }
                 if given_up() {
-                    return Err("it was given up".to_owned());
+                    return Err("abandoned".to_owned());
                 }
                 if Instant::now() > deadline {
-                    let what = if coded { "no key frame" } else { "nothing" };
-                    return Err(format!("it gave {what} for {} ms", at_most.as_millis()));
+                    let what = if h264 { "no key frame" } else { "no data" };
+                    return Err(format!("{what} for {} ms", at_most.as_millis()));
                 }
-                outlet.first = outlet
+                reader.first = reader
                     .appsink
                     .try_pull_sample(POLL)
-                    .filter(|sample| !coded || sample.buffer().is_some_and(is_key));
-                if outlet.first.is_none() && outlet.appsink.is_eos() {
+                    .filter(|sample| !h264 || sample.buffer().is_some_and(is_key));
+                if reader.first.is_none() && reader.appsink.is_eos() {
                     return Err(self.failure.message().unwrap_or_else(|| "it is empty".to_owned()));
                 }
             }
@@ -239,9 +241,8 @@ impl Opened {
     }
 }
 
-impl Outlet {
-    /// The next picture, access unit or piece of sound, if there is one, with its time in the source
-    /// and its caps.
+impl TrackReader {
+    /// The next buffer, if there is one, with its time in the source and its caps.
     pub fn next(&mut self) -> Option<(Option<Duration>, gst::Buffer, Option<gst::Caps>)> {
         let sample = match self.first.take() {
             Some(sample) => sample,
@@ -253,18 +254,18 @@ impl Outlet {
         Some((running.map(Duration::from), buffer, sample.caps_owned()))
     }
 
-    /// Whether nothing is left and nothing will come.
+    /// Whether nothing is left and nothing more will come.
     pub fn is_drained(&self) -> bool {
         self.first.is_none() && self.appsink.is_eos()
     }
 }
 
-fn carries_jpeg(pad: &gst::Pad) -> bool {
+fn is_jpeg(pad: &gst::Pad) -> bool {
     let caps = pad.current_caps();
     caps.is_some_and(|caps| caps.structure(0).is_some_and(|s| s.name() == "image/jpeg"))
 }
 
-fn is_broken(buffer: &gst::BufferRef) -> bool {
+fn is_corrupt(buffer: &gst::BufferRef) -> bool {
     buffer.flags().contains(gst::BufferFlags::CORRUPTED)
         || buffer.map_readable().is_ok_and(|map| !jpeg::is_whole(&map))
 }

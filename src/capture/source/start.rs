@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{managed::Feed, opener::Opener};
+use super::{managed::ManagedSource, opener::SourceOpener};
 use crate::{
     capture::{
         discovery::{SourcePlan, hotplug},
@@ -15,15 +15,15 @@ use crate::{
     limits::CAPTURE_DRIVER_TIMEOUT,
 };
 
-/// Opens the sources of a request beside each other. When one cannot be opened, the others are
-/// closed as their feeds are dropped.
+/// Opens the sources of a request at the same time. When one cannot be opened, the others are closed
+/// as they are dropped.
 pub fn start_all(
     request: &Request,
     clock: &MediaClock,
     counters: &Arc<Counters>,
     threads: &Threads,
     wake: &Notifier,
-) -> Result<Vec<Feed>, CaptureError> {
+) -> Result<Vec<ManagedSource>, CaptureError> {
     let refused = |error: std::io::Error| CaptureError::Gstreamer(error.to_string());
     let mut opening = Vec::new();
     let arrivals = threads.notifier();
@@ -34,33 +34,34 @@ pub fn start_all(
     for plan in plans {
         let (video, audio) = (request.video.clone(), request.audio.clone());
         let (clock, counters) = (clock.clone(), Arc::clone(counters));
-        let opener = Opener { plan, video, audio, clock, counters };
+        let opener = SourceOpener { plan, video, audio, clock, counters };
         let first = opener.clone();
         let opened =
             Bounded::start("capture-open", CAPTURE_DRIVER_TIMEOUT, move || first.open(|| false))
                 .map_err(refused)?;
         opening.push((opener, opened));
     }
-    let mut feeds = Vec::new();
+    let mut sources = Vec::new();
     for (opener, opened) in opening {
-        let hung = || Err(opener.plan.blame("its driver does not answer".to_owned()));
+        let hung = || Err(opener.plan.unavailable("its driver does not respond".to_owned()));
         let opened = match opened.wait().unwrap_or_else(hung) {
             Ok(opened) => Some(opened),
             Err(error) if may_be_absent(&opener.plan, request.start_without) => {
-                tracing::warn!(%error, "starting without it");
+                tracing::warn!(%error, "starting without this source");
                 None
             }
             Err(error) => return Err(error),
         };
-        feeds.push(Feed::start(opener, opened, threads, wake, &arrivals).map_err(refused)?);
+        sources
+            .push(ManagedSource::start(opener, opened, threads, wake, &arrivals).map_err(refused)?);
     }
-    Ok(feeds)
+    Ok(sources)
 }
 
-/// Whether the owner said that the box goes live without this source. A clip is no device that
-/// somebody plugs in later.
+/// Whether the owner allows going live without this source. A clip must exist, because nobody plugs
+/// it in later.
 fn may_be_absent(plan: &SourcePlan, start_without: StartWithout) -> bool {
     plan.is_live()
-        && (!plan.has_picture() || start_without.camera)
-        && (!plan.has_sound() || start_without.microphone)
+        && (!plan.has_video() || start_without.camera)
+        && (!plan.has_audio() || start_without.microphone)
 }

@@ -1,4 +1,4 @@
-//! Words as stamps, from a bitmap font that is part of the binary.
+//! Text as stamps, in a bitmap font that is part of the binary.
 //!
 //! Pure.
 
@@ -15,52 +15,52 @@ use embedded_graphics::{
 
 use super::canvas::{Colour, Stamp};
 
-/// Dots of a letter.
+/// Size of a letter, in pixels of the font.
 const LETTER_WIDTH: usize = 10;
 pub const LETTER_HEIGHT: usize = 20;
 
-/// Dots that are set or not.
+/// Pixels that are set or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dots {
+pub struct Bitmap {
     pub width: usize,
     pub height: usize,
     set: Vec<bool>,
 }
 
-impl Dots {
-    /// Words in one line. What the font does not have is a question mark.
-    pub fn words(words: &str) -> Dots {
-        let width = words.chars().count() * LETTER_WIDTH;
-        let mut dots = Dots::blank(width, LETTER_HEIGHT);
+impl Bitmap {
+    /// One line of text. A character that the font does not have is drawn as a question mark.
+    pub fn text(line: &str) -> Bitmap {
+        let width = line.chars().count() * LETTER_WIDTH;
+        let mut bitmap = Bitmap::blank(width, LETTER_HEIGHT);
         let style = MonoTextStyle::new(&FONT_10X20, BinaryColor::On);
-        let text = Text::with_baseline(words, Point::zero(), style, Baseline::Top);
-        match text.draw(&mut dots) {
-            Ok(_) => dots,
+        let text = Text::with_baseline(line, Point::zero(), style, Baseline::Top);
+        match text.draw(&mut bitmap) {
+            Ok(_) => bitmap,
             Err(never) => match never {},
         }
     }
 
     /// A sign from rows of text, in which `#` is set.
-    pub fn sign<S: AsRef<str>>(rows: &[S]) -> Dots {
+    pub fn sign<S: AsRef<str>>(rows: &[S]) -> Bitmap {
         let width = rows.iter().map(|row| row.as_ref().chars().count()).max().unwrap_or(0);
-        let mut dots = Dots::blank(width, rows.len());
-        for (line, row) in dots.set.chunks_exact_mut(width.max(1)).zip(rows) {
+        let mut bitmap = Bitmap::blank(width, rows.len());
+        for (line, row) in bitmap.set.chunks_exact_mut(width.max(1)).zip(rows) {
             for (dot, letter) in line.iter_mut().zip(row.as_ref().chars()) {
                 *dot = letter == '#';
             }
         }
-        dots
+        bitmap
     }
 
-    fn blank(width: usize, height: usize) -> Dots {
-        Dots { width, height, set: vec![false; width * height] }
+    fn blank(width: usize, height: usize) -> Bitmap {
+        Bitmap { width, height, set: vec![false; width * height] }
     }
 
     fn is_set(&self, x: usize, y: usize) -> bool {
         x < self.width && self.set.get(y * self.width + x).copied().unwrap_or(false)
     }
 
-    /// Dots in a row that are set: row, first column and number.
+    /// Runs of set pixels: row, first column and length.
     pub fn runs(&self) -> impl Iterator<Item = (usize, usize, usize)> {
         let rows = self.set.chunks_exact(self.width.max(1)).enumerate();
         rows.flat_map(|(y, row)| {
@@ -73,12 +73,12 @@ impl Dots {
         })
     }
 
-    /// The dots in that size, with round edges.
+    /// The bitmap scaled to that size, with smooth edges.
     pub fn stamp(&self, width: usize, height: usize, colour: Colour) -> Stamp {
         let [luma, cb, cr] = colour;
         let (across, down) =
             (self.width as f32 / width.max(1) as f32, self.height as f32 / height.max(1) as f32);
-        // One pixel is as wide as this in dots, which is how soft an edge may be.
+        // An edge is one pixel of the stamp wide.
         let sharpness = 1.0 / across.max(down).max(0.05);
         let mut pixels = Vec::with_capacity(width * height);
         for y in 0..height {
@@ -92,7 +92,7 @@ impl Dots {
         Stamp { width, height, pixels }
     }
 
-    /// How much of a point is set, from the four dots around it.
+    /// How much of a point is set, interpolated from the four pixels around it.
     fn at(&self, x: f32, y: f32) -> f32 {
         let (column, row) = (x.floor(), y.floor());
         let (right, lower) = (x - column, y - row);
@@ -107,13 +107,13 @@ impl Dots {
     }
 }
 
-impl OriginDimensions for Dots {
+impl OriginDimensions for Bitmap {
     fn size(&self) -> Size {
         Size::new(self.width as u32, self.height as u32)
     }
 }
 
-impl DrawTarget for Dots {
+impl DrawTarget for Bitmap {
     type Color = BinaryColor;
     type Error = Infallible;
 
@@ -142,18 +142,18 @@ mod tests {
     #[test]
     fn every_letter_that_a_name_may_have_is_drawn_and_differs() {
         let letters = "abcABC0123456789:.,-_'!?äöüßéèñçÅØ";
-        let drawn: Vec<Dots> = letters.chars().map(|c| Dots::words(&c.to_string())).collect();
-        for (i, dots) in drawn.iter().enumerate() {
-            assert!(dots.runs().count() > 0, "{:?}", letters.chars().nth(i));
-            assert!(drawn[..i].iter().all(|other| other != dots));
+        let drawn: Vec<Bitmap> = letters.chars().map(|c| Bitmap::text(&c.to_string())).collect();
+        for (i, bitmap) in drawn.iter().enumerate() {
+            assert!(bitmap.runs().count() > 0, "{:?}", letters.chars().nth(i));
+            assert!(drawn[..i].iter().all(|other| other != bitmap));
         }
-        assert_eq!(Dots::words("\u{4e2d}"), Dots::words("?"), "others are a question mark");
-        assert_eq!(Dots::words("").stamp(0, 0, [0; 3]).pixels.len(), 0);
+        assert_eq!(Bitmap::text("\u{4e2d}"), Bitmap::text("?"), "others are a question mark");
+        assert_eq!(Bitmap::text("").stamp(0, 0, [0; 3]).pixels.len(), 0);
     }
 
     #[test]
     fn a_sign_is_as_its_rows_say_and_keeps_its_shape_when_it_grows() {
-        let sign = Dots::sign(&["##..", "##..", "....", "...."]);
+        let sign = Bitmap::sign(&["##..", "##..", "....", "...."]);
         assert_eq!(sign.runs().collect::<Vec<_>>(), [(0, 0, 2), (1, 0, 2)]);
         let stamp = sign.stamp(40, 40, [1, 2, 3]);
         let opacity = |x: usize, y: usize| stamp.pixels[y * 40 + x][0];

@@ -1,8 +1,8 @@
-//! Drawing into a 4:2:0 picture.
+//! Drawing into a 4:2:0 frame.
 //!
 //! Pure: a few shapes, no element and no font library that may be missing on a small image.
 
-/// Where the planes of a 4:2:0 picture lie in its memory, as GStreamer lays out `I420`.
+/// Where the planes of a 4:2:0 frame lie in its memory, as GStreamer lays out `I420`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
     pub width: usize,
@@ -23,7 +23,7 @@ impl Layout {
         }
     }
 
-    /// Bytes of one picture.
+    /// Bytes of one frame.
     pub fn bytes(&self) -> usize {
         self.luma_stride * self.height + self.chroma_stride * self.height
     }
@@ -46,7 +46,7 @@ pub type Colour = [u8; 3];
 pub const WHITE: Colour = [235, 128, 128];
 pub const BLACK: Colour = [16, 128, 128];
 
-/// The colour of a text such as `#f0b445` (red, green, blue).
+/// Parses a colour such as `#f0b445` (red, green, blue).
 pub fn colour(text: &str) -> Option<Colour> {
     let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6)?;
     let value = u32::from_str_radix(digits, 16).ok()?;
@@ -58,7 +58,7 @@ pub fn colour(text: &str) -> Option<Colour> {
     Some([luma_byte, chroma(blue, 1.8556), chroma(red, 1.5748)])
 }
 
-/// Something to be laid over a picture: a colour and an opacity for each pixel.
+/// An image to draw over a frame: a colour and an opacity for each pixel.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Stamp {
     pub width: usize,
@@ -67,14 +67,14 @@ pub struct Stamp {
     pub pixels: Vec<[u8; 4]>,
 }
 
-/// A picture that is drawn into.
+/// A frame to draw into.
 pub struct Canvas<'a> {
     pub layout: Layout,
     pub data: &'a mut [u8],
 }
 
 impl Canvas<'_> {
-    /// Fills a rectangle; what lies outside the picture is not drawn.
+    /// Fills a rectangle; parts outside the frame are not drawn.
     pub fn rectangle(
         &mut self,
         left: usize,
@@ -97,12 +97,12 @@ impl Canvas<'_> {
         }
     }
 
-    /// Fills the whole picture.
+    /// Fills the whole frame.
     pub fn fill(&mut self, colour: Colour) {
         self.rectangle(0, 0, self.layout.width, self.layout.height, colour);
     }
 
-    /// Lays a stamp over the picture; what lies outside is not drawn.
+    /// Draws a stamp over the frame; parts outside are not drawn.
     pub fn stamp(&mut self, stamp: &Stamp, left: usize, top: usize) {
         let planes = self.layout.planes();
         let rows = stamp.pixels.chunks_exact(stamp.width.max(1));
@@ -113,7 +113,7 @@ impl Canvas<'_> {
                     continue;
                 }
                 for ((offset, stride, scale), value) in planes.into_iter().zip(colour) {
-                    // One pixel of four gives the colour of all four.
+                    // Chroma is subsampled: one pixel of four gives the colour of all four.
                     if (x | y) % scale != 0 {
                         continue;
                     }
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stamp_covers_as_much_as_it_is_opaque_and_never_leaves_the_picture() {
+    fn a_stamp_covers_as_much_as_it_is_opaque_and_never_leaves_the_frame() {
         let layout = Layout::new(128, 128);
         let mut data = vec![100; layout.bytes()];
         let mut canvas = Canvas { layout, data: &mut data };

@@ -1,25 +1,25 @@
-//! What is laid over the picture when the owner wants it: a clock, a line of text, a logo.
+//! The overlay that the owner may want in the video: a clock, a line of text, a logo.
 //!
-//! Pure: the time of day is told, the logo given.
+//! Pure: the time of day is an input.
 
 use super::{
-    bitmap_text::{Dots, LETTER_HEIGHT},
+    bitmap_text::{Bitmap, LETTER_HEIGHT},
     canvas::{BLACK, Canvas, Layout, Stamp, WHITE},
 };
 
-/// Height of a line, and distance from the edge, in parts of the picture's height.
+/// Height of a line, and distance from the edge, as fractions of the frame's height: one over this.
 const LINES: usize = 18;
 const MARGINS: usize = 30;
-/// A logo is at most so large, in parts of the picture's width and height.
+/// Greatest size of a logo, as a fraction of the frame's width and height: one over this.
 pub const LOGO_PART: u32 = 4;
 
-/// What is laid over the picture.
+/// The overlay.
 #[derive(Debug)]
 pub struct Overlay {
     layout: Layout,
     text: Option<Stamp>,
     logo: Option<Stamp>,
-    /// The time of day that was drawn last, when a clock is wanted.
+    /// The clock as it was last drawn, when one is wanted.
     clock: Option<(String, Stamp)>,
 }
 
@@ -44,12 +44,12 @@ impl Overlay {
         self.clock.is_some()
     }
 
-    /// Draws into a picture: the clock at its top right, the logo at its top left, the text at its
+    /// Draws into a frame: the clock at its top right, the logo at its top left, the text at its
     /// bottom left.
-    pub fn draw(&mut self, time_of_day: &str, picture: &mut [u8]) {
+    pub fn draw(&mut self, time_of_day: &str, frame: &mut [u8]) {
         let layout = self.layout;
         let margin = layout.height / MARGINS;
-        let mut canvas = Canvas { layout, data: picture };
+        let mut canvas = Canvas { layout, data: frame };
         if let Some((drawn, stamp)) = &mut self.clock {
             if drawn != time_of_day {
                 (*drawn, *stamp) = (time_of_day.to_owned(), line(layout, time_of_day));
@@ -65,13 +65,13 @@ impl Overlay {
     }
 }
 
-/// White words on a dark box that lets a little of the picture through, no wider than the picture.
+/// White text on a dark translucent box, no wider than the frame.
 fn line(layout: Layout, words: &str) -> Stamp {
-    let dots = Dots::words(&format!(" {words} "));
+    let bitmap = Bitmap::text(&format!(" {words} "));
     let room = layout.width - 2 * (layout.height / MARGINS);
-    let width = (dots.width * (layout.height / LINES) / LETTER_HEIGHT).min(room);
-    let height = LETTER_HEIGHT * width / dots.width.max(1);
-    let mut stamp = dots.stamp(width, height, WHITE);
+    let width = (bitmap.width * (layout.height / LINES) / LETTER_HEIGHT).min(room);
+    let height = LETTER_HEIGHT * width / bitmap.width.max(1);
+    let mut stamp = bitmap.stamp(width, height, WHITE);
     for [opacity, luma, ..] in &mut stamp.pixels {
         let inside = u32::from(*opacity);
         *luma = ((u32::from(BLACK[0]) * (255 - inside) + u32::from(WHITE[0]) * inside) / 255) as u8;
@@ -88,15 +88,15 @@ mod tests {
 
     const LAYOUT: (u32, u32) = (640, 360);
 
-    /// Which of nine parts of a grey picture are drawn into.
+    /// Which of nine parts of a grey frame are drawn into.
     fn parts(overlay: &mut Overlay, time_of_day: &str) -> Vec<usize> {
         let layout = Layout::new(LAYOUT.0, LAYOUT.1);
-        let mut picture = vec![100; layout.bytes()];
-        overlay.draw(time_of_day, &mut picture);
+        let mut frame = vec![100; layout.bytes()];
+        overlay.draw(time_of_day, &mut frame);
         let drawn = |part: &usize| {
             let (left, top) = (part % 3 * layout.width / 3, part / 3 * layout.height / 3);
             (top..top + layout.height / 3).any(|y| {
-                let row = &picture[y * layout.luma_stride + left..][..layout.width / 3];
+                let row = &frame[y * layout.luma_stride + left..][..layout.width / 3];
                 row.iter().any(|luma| *luma != 100)
             })
         };
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn each_thing_has_its_corner() {
+    fn clock_logo_and_text_each_have_a_corner() {
         let logo = Stamp { width: 40, height: 30, pixels: vec![[200, 235, 128, 128]; 1_200] };
         assert!(overlay(false, None, None).is_none(), "nothing is wanted");
         let mut all = overlay(true, Some("rehearsal"), Some(logo.clone())).expect("wanted");
@@ -125,17 +125,17 @@ mod tests {
     fn the_clock_goes_on() {
         let layout = Layout::new(LAYOUT.0, LAYOUT.1);
         let mut clock = overlay(true, None, None).expect("wanted");
-        let pictures = ["12:34:56", "12:34:57", "12:34:56"].map(|time_of_day| {
-            let mut picture = vec![100; layout.bytes()];
-            clock.draw(time_of_day, &mut picture);
-            picture
+        let frames = ["12:34:56", "12:34:57", "12:34:56"].map(|time_of_day| {
+            let mut frame = vec![100; layout.bytes()];
+            clock.draw(time_of_day, &mut frame);
+            frame
         });
-        assert_ne!(pictures[0], pictures[1]);
-        assert_eq!(pictures[0], pictures[2]);
+        assert_ne!(frames[0], frames[1]);
+        assert_eq!(frames[0], frames[2]);
     }
 
     #[test]
-    fn a_text_is_never_wider_than_the_picture() {
+    fn a_text_is_never_wider_than_the_frame() {
         for (width, height) in [(128, 1_200), (640, 360), (1920, 128)] {
             let layout = Layout::new(width, height);
             let stamp = line(layout, &"W".repeat(crate::limits::NAME_BYTES_MAX));

@@ -1,6 +1,6 @@
-//! PNG files of the owner: a slate, a logo.
+//! The owner's PNG files: a slate, a logo.
 //!
-//! A file is read into memory within a bound, looked at, and only then given to the decoder.
+//! A file is read into memory within a bound, checked, and only then given to the decoder.
 
 use std::{fs::File, io::Read, path::Path, sync::Arc};
 
@@ -25,7 +25,7 @@ use crate::{
 /// The signature, and the length and name of the first chunk (W3C PNG, sections 5.2 and 11.2.1).
 const BEGINNING: [u8; 16] = *b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR";
 
-/// A file that looks like a PNG picture of a size that is taken.
+/// A PNG file whose size is within the bounds.
 #[derive(Debug)]
 pub struct Png {
     bytes: Vec<u8>,
@@ -38,15 +38,15 @@ impl Png {
     /// Reads a file.
     ///
     /// # Errors
-    /// Why it is not taken.
+    /// Why it is rejected.
     pub fn read(path: &Path) -> Result<Png, String> {
-        let said = |error: std::io::Error| error.to_string();
-        let file = File::open(path).map_err(said)?;
-        if !file.metadata().map_err(said)?.is_file() {
+        let message = |error: std::io::Error| error.to_string();
+        let file = File::open(path).map_err(message)?;
+        if !file.metadata().map_err(message)?.is_file() {
             return Err("it is not a file".to_owned());
         }
         let mut bytes = Vec::new();
-        file.take(PNG_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(said)?;
+        file.take(PNG_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(message)?;
         Png::parse(bytes)
     }
 
@@ -61,7 +61,7 @@ impl Png {
         let (Some(width), Some(height), true) =
             (number(16), number(20), bytes.starts_with(&BEGINNING))
         else {
-            return Err("it is not a PNG picture".to_owned());
+            return Err("it is not a PNG image".to_owned());
         };
         let taken = 1..=PNG_SIDE_MAX;
         if !taken.contains(&width) || !taken.contains(&height) {
@@ -72,16 +72,16 @@ impl Png {
         Ok(Png { bytes, width, height })
     }
 
-    /// The picture as the encoder takes it, with borders where its shape is another.
+    /// The image as the encoder takes it, with borders where its aspect ratio differs.
     ///
     /// # Errors
     /// Why it cannot be decoded.
-    pub fn picture(self, caps: &str) -> Result<gst::Buffer, String> {
+    pub fn frame(self, caps: &str) -> Result<gst::Buffer, String> {
         let sample = decoded(self.bytes, caps)?;
         sample.buffer_owned().ok_or_else(|| NOTHING.to_owned())
     }
 
-    /// The picture as a stamp, made smaller when it is larger than that.
+    /// The image as a stamp, scaled down when it is larger than that.
     ///
     /// # Errors
     /// Why it cannot be decoded.
@@ -95,22 +95,22 @@ impl Png {
         let (Some(buffer), Some(caps)) = (sample.buffer(), sample.caps()) else {
             return Err(NOTHING.to_owned());
         };
-        let said = |error: gst::glib::BoolError| error.to_string();
-        let form = gst_video::VideoInfo::from_caps(caps).map_err(said)?;
+        let message = |error: gst::glib::BoolError| error.to_string();
+        let info = gst_video::VideoInfo::from_caps(caps).map_err(message)?;
         let frame =
-            gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, &form).map_err(said)?;
+            gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, &info).map_err(message)?;
         let stride = usize::try_from(frame.plane_stride()[0]).unwrap_or(1).max(1);
         let width = width as usize;
-        let rows = frame.plane_data(0).map_err(said)?.chunks(stride).take(height as usize);
+        let rows = frame.plane_data(0).map_err(message)?.chunks(stride).take(height as usize);
         let pixels = rows.flat_map(|row| row.chunks_exact(4).take(width));
         let pixels = pixels.map(|pixel| [pixel[0], pixel[1], pixel[2], pixel[3]]).collect();
         Ok(Stamp { width, height: height as usize, pixels })
     }
 }
 
-const NOTHING: &str = "the decoder gives nothing";
+const NOTHING: &str = "the decoder delivers nothing";
 
-/// The size that fits, with the same shape.
+/// The size that fits, with the same aspect ratio.
 fn fitted(width: u32, height: u32, width_max: u32, height_max: u32) -> (u32, u32) {
     let scaled = |side: u32, by: u32, of: u32| {
         (u64::from(side) * u64::from(by) / u64::from(of)).clamp(1, u64::from(by)) as u32
@@ -126,37 +126,37 @@ fn fitted(width: u32, height: u32, width_max: u32, height_max: u32) -> (u32, u32
 }
 
 /// Name of the appsrc that the file goes into.
-const PICTURE_IN: &str = "picture_in";
+const PNG_IN: &str = "png_in";
 /// Name of the appsink that the frame comes out of.
-const PICTURE: &str = "picture";
+const FRAME_OUT: &str = "frame_out";
 
-/// A PNG picture in one buffer in, one raw picture with these caps out.
+/// A PNG image in one buffer in, one raw frame with these caps out.
 fn still(caps: &str) -> PipelineDescription {
     PipelineDescription::default().chain(
         Chain::default()
-            .element("appsrc", &[("name", PICTURE_IN), ("caps", "image/png"), ("max-bytes", "0")])
+            .element("appsrc", &[("name", PNG_IN), ("caps", "image/png"), ("max-bytes", "0")])
             .element("pngdec", &[])
             .element("videoconvert", &[])
             .element("videoscale", &[("add-borders", "true")])
             .text(caps)
-            .element("appsink", &[("name", PICTURE), ("sync", "false")]),
+            .element("appsink", &[("name", FRAME_OUT), ("sync", "false")]),
     )
 }
 
 fn decoded(bytes: Vec<u8>, caps: &str) -> Result<gst::Sample, String> {
-    let said = |error: CaptureError| error.to_string();
-    let running = Running::build(&still(caps)).map_err(said)?;
-    let source: gst_app::AppSrc = running.element(PICTURE_IN).map_err(said)?;
-    let sink: gst_app::AppSink = running.element(PICTURE).map_err(said)?;
+    let message = |error: CaptureError| error.to_string();
+    let running = Running::build(&still(caps)).map_err(message)?;
+    let source: gst_app::AppSrc = running.element(PNG_IN).map_err(message)?;
+    let sink: gst_app::AppSink = running.element(FRAME_OUT).map_err(message)?;
     let failure = Failure::default();
     let noted = failure.clone();
     bus::listen(running.pipeline(), move |event| {
-        if let BusEvent::Error { said } = event {
-            noted.note(said);
+        if let BusEvent::Error { message } = event {
+            noted.note(message);
         }
     });
     MediaClock::start().drive(running.pipeline());
-    running.play().map_err(said)?;
+    running.play().map_err(message)?;
     let refused = |error: gst::FlowError| one_line(&error.to_string());
     source.push_buffer(gst::Buffer::from_slice(Arc::<[u8]>::from(bytes))).map_err(refused)?;
     source.end_of_stream().map_err(refused)?;
@@ -170,11 +170,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_looked_at_before_it_is_decoded() {
+    fn a_file_is_checked_before_it_is_decoded() {
         let beginning = |width: u32, height: u32| {
             [&BEGINNING[..], &width.to_be_bytes(), &height.to_be_bytes()].concat()
         };
-        for (bytes, said) in [
+        for (bytes, message) in [
             (Vec::new(), "not a PNG"),
             (b"\xff\xd8\xff\xe0 a photograph".to_vec(), "not a PNG"),
             (BEGINNING.to_vec(), "not a PNG"),
@@ -182,8 +182,8 @@ mod tests {
             (beginning(100_000, 100_000), "100000x100000 pixels"),
             (vec![0; PNG_BYTES_MAX as usize + 1], "more than"),
         ] {
-            let error = Png::parse(bytes).expect_err(said);
-            assert!(error.contains(said), "{error}");
+            let error = Png::parse(bytes).expect_err(message);
+            assert!(error.contains(message), "{error}");
         }
         let cut = Png::parse(beginning(64, 64)).expect("looks like one");
         assert!(cut.stamp(64, 64).is_err());
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_is_made_smaller_and_never_larger_and_keeps_its_shape() {
+    fn an_image_is_scaled_down_never_up_and_keeps_its_aspect_ratio() {
         for (size, fits) in [
             ((100, 50), (100, 50)),
             ((640, 320), (320, 160)),

@@ -1,17 +1,17 @@
-//! The picture that stands in for a lost camera, drawn from `board/pictures/slate.toml`.
+//! The frame that replaces a lost camera, drawn from `board/pictures/slate.toml`.
 //!
 //! Pure.
 
 use serde::Deserialize;
 
 use super::{
-    bitmap_text::Dots,
+    bitmap_text::Bitmap,
     canvas::{Canvas, Layout, colour},
 };
 
-/// What the slate looks like.
+/// The design of the slate.
 const EMBEDDED: &str = include_str!("../../../board/pictures/slate.toml");
-/// Words and signs leave as much free at both sides together, in thousandths of the width.
+/// Free space next to text and signs, left and right together, in thousandths of the width.
 const MARGIN: usize = 100;
 
 #[derive(Debug, Deserialize)]
@@ -41,7 +41,7 @@ struct Sign {
     middle: usize,
     height: usize,
     colour: String,
-    dots: Vec<String>,
+    bitmap: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -53,7 +53,7 @@ struct Words {
     colour: String,
 }
 
-/// The slate of a box of that name.
+/// The slate of a box with that name.
 ///
 /// # Errors
 /// What is wrong with the design.
@@ -74,22 +74,22 @@ fn draw(design: &str, layout: Layout, name: &str) -> Result<Vec<u8>, String> {
         canvas.rectangle(0, top, layout.width, height, known(&band.colour)?);
     }
     for sign in &design.sign {
-        let dots = Dots::sign(&sign.dots);
-        place(&mut canvas, &dots, part(sign.middle), part(sign.height), &known(&sign.colour)?);
+        let bitmap = Bitmap::sign(&sign.bitmap);
+        place(&mut canvas, &bitmap, part(sign.middle), part(sign.height), &known(&sign.colour)?);
     }
     for words in &design.words {
-        let dots = Dots::words(&words.text.replace("{name}", name));
-        place(&mut canvas, &dots, part(words.middle), part(words.height), &known(&words.colour)?);
+        let bitmap = Bitmap::text(&words.text.replace("{name}", name));
+        place(&mut canvas, &bitmap, part(words.middle), part(words.height), &known(&words.colour)?);
     }
     Ok(data)
 }
 
-/// Draws dots in the middle of the picture's width, as high as said or as wide as there is room.
-fn place(canvas: &mut Canvas<'_>, dots: &Dots, middle: usize, height: usize, colour: &[u8; 3]) {
+/// Draws a bitmap centred in the frame, with the given height or, if there is no room, smaller.
+fn place(canvas: &mut Canvas<'_>, bitmap: &Bitmap, middle: usize, height: usize, colour: &[u8; 3]) {
     let room = canvas.layout.width * (1_000 - MARGIN) / 1_000;
-    let width = (dots.width * height / dots.height.max(1)).min(room);
-    let height = dots.height * width / dots.width.max(1);
-    let stamp = dots.stamp(width, height, *colour);
+    let width = (bitmap.width * height / bitmap.height.max(1)).min(room);
+    let height = bitmap.height * width / bitmap.width.max(1);
+    let stamp = bitmap.stamp(width, height, *colour);
     let left = (canvas.layout.width - width) / 2;
     canvas.stamp(&stamp, left, middle.saturating_sub(height / 2));
 }
@@ -99,40 +99,40 @@ mod tests {
     use super::*;
 
     /// Columns of the luma plane that differ from the background somewhere between two rows.
-    fn drawn(picture: &[u8], layout: Layout, from: usize, to: usize) -> usize {
-        let row = |y: usize| &picture[y * layout.luma_stride..][..layout.width];
-        (0..layout.width).filter(|x| (from..to).any(|y| row(y)[*x] != picture[0])).count()
+    fn drawn(frame: &[u8], layout: Layout, from: usize, to: usize) -> usize {
+        let row = |y: usize| &frame[y * layout.luma_stride..][..layout.width];
+        (0..layout.width).filter(|x| (from..to).any(|y| row(y)[*x] != frame[0])).count()
     }
 
     #[test]
     fn the_name_and_what_happened_are_on_it_in_every_size() {
         for (width, height) in [(128, 128), (320, 180), (1280, 720), (1366, 768), (1920, 1080)] {
             let layout = Layout::new(width, height);
-            let picture = slate(layout, "stage left").expect("draws");
-            assert_eq!(picture.len(), layout.bytes());
+            let frame = slate(layout, "stage left").expect("draws");
+            assert_eq!(frame.len(), layout.bytes());
             let height = layout.height;
-            assert!(drawn(&picture, layout, height * 45 / 100, height * 60 / 100) > 20);
-            assert!(drawn(&picture, layout, height * 66 / 100, height * 78 / 100) > 20);
-            assert_ne!(picture, slate(layout, "stage right").expect("draws"));
+            assert!(drawn(&frame, layout, height * 45 / 100, height * 60 / 100) > 20);
+            assert!(drawn(&frame, layout, height * 66 / 100, height * 78 / 100) > 20);
+            assert_ne!(frame, slate(layout, "stage right").expect("draws"));
         }
     }
 
     #[test]
     fn the_longest_name_stays_inside() {
         let layout = Layout::new(640, 360);
-        let picture = slate(layout, &"W".repeat(crate::limits::NAME_BYTES_MAX)).expect("draws");
-        let wide = drawn(&picture, layout, 150, 230);
+        let frame = slate(layout, &"W".repeat(crate::limits::NAME_BYTES_MAX)).expect("draws");
+        let wide = drawn(&frame, layout, 150, 230);
         assert!((400..=layout.width * 9 / 10).contains(&wide), "{wide} columns");
     }
 
     #[test]
     fn a_design_with_a_mistake_says_which() {
-        for (design, said) in [
+        for (design, message) in [
             ("background = \"blue\"", "blue is not a colour"),
             ("background = \"#000000\"\nforeground = 1", "foreground"),
         ] {
             let error = draw(design, Layout::new(128, 128), "x").expect_err("refused");
-            assert!(error.contains(said), "{error}");
+            assert!(error.contains(message), "{error}");
         }
     }
 }

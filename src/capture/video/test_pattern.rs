@@ -1,12 +1,12 @@
-//! The test picture.
+//! The test pattern.
 //!
 //! Pure: it is a function of its size and of the media time.
 
 use super::{
-    bitmap_text::{Dots, LETTER_HEIGHT},
+    bitmap_text::{Bitmap, LETTER_HEIGHT},
     canvas::{BLACK, Canvas, Colour, Layout, WHITE},
 };
-use crate::capture::gst::clock::SECOND_NS;
+use crate::capture::gst::clock::{MARK_NS, SECOND_NS};
 
 const GREY: Colour = [52, 128, 128];
 /// Bars at 75 %, left to right: white, yellow, cyan, green, magenta, red, blue.
@@ -20,23 +20,19 @@ const BARS: [Colour; 7] = [
     [28, 212, 120],
 ];
 
-/// How long the flash of the test picture and the beep of the tone last, from each full second of
-/// media time, in nanoseconds.
-pub const FLASH_NS: u64 = 100_000_000;
-
-/// The moving test picture: colour bars, a block that crosses once in four seconds, a running
+/// The moving test pattern: colour bars, a block that crosses once in four seconds, a running
 /// clock, a flash at each full second, and a band of noise that makes the encoder work for its
 /// bitrate as a camera does.
 #[derive(Debug)]
-pub struct TestPicture {
+pub struct TestPattern {
     layout: Layout,
     background: Vec<u8>,
     noise: Vec<u8>,
 }
 
-impl TestPicture {
-    /// A test picture of that size.
-    pub fn new(layout: Layout) -> TestPicture {
+impl TestPattern {
+    /// A test pattern of that size.
+    pub fn new(layout: Layout) -> TestPattern {
         let mut background = vec![0; layout.bytes()];
         let mut canvas = Canvas { layout, data: &mut background };
         let (width, height) = (layout.width, layout.height);
@@ -48,11 +44,11 @@ impl TestPicture {
         canvas.ramp(height * 2 / 3, height / 12);
         let mut state = 1;
         let noise = (0..NOISE_BYTES + width).map(|_| luma_noise(&mut state)).collect();
-        TestPicture { layout, background, noise }
+        TestPattern { layout, background, noise }
     }
 
-    /// Draws the picture for a media time into `data`, which is [`Layout::bytes`] long; a shorter
-    /// one is left as it is.
+    /// Draws the frame of a media time into `data`, which is [`Layout::bytes`] long; a shorter
+    /// buffer is left unchanged.
     pub fn draw(&self, media_ns: u64, data: &mut [u8]) {
         let Some(data) = data.get_mut(..self.background.len()) else { return };
         data.copy_from_slice(&self.background);
@@ -66,13 +62,13 @@ impl TestPicture {
         self.draw_noise(media_ns, &mut canvas);
 
         canvas.label(&clock_text(media_ns), height / 3);
-        if media_ns % SECOND_NS < FLASH_NS {
+        if media_ns % SECOND_NS < MARK_NS {
             canvas.rectangle(width / 2 - side / 2, height / 16, side, side, WHITE);
         }
     }
 }
 
-impl TestPicture {
+impl TestPattern {
     fn draw_noise(&self, media_ns: u64, canvas: &mut Canvas<'_>) {
         let Layout { width, height, luma_stride, .. } = self.layout;
         let mut state = (media_ns as u32) | 1;
@@ -86,7 +82,7 @@ impl TestPicture {
     }
 }
 
-/// Noise that the rows are cut from, so that a picture costs copies rather than random numbers.
+/// Noise that rows are copied from, because random numbers for every frame would cost too much.
 const NOISE_BYTES: usize = 4_096;
 
 /// George Marsaglia's xorshift; the state must not be zero.
@@ -119,15 +115,15 @@ impl Canvas<'_> {
         }
     }
 
-    /// White words on black, centred, as large as fits three quarters of the width.
+    /// White text on black, centred, three quarters of the width.
     fn label(&mut self, words: &str, middle: usize) {
-        let dots = Dots::words(words);
-        let dot = (self.layout.width * 3 / 4 / dots.width.max(1)).clamp(2, 32) / 2 * 2;
-        let (width, height) = (dots.width * dot, LETTER_HEIGHT * dot);
+        let bitmap = Bitmap::text(words);
+        let dot = (self.layout.width * 3 / 4 / bitmap.width.max(1)).clamp(2, 32) / 2 * 2;
+        let (width, height) = (bitmap.width * dot, LETTER_HEIGHT * dot);
         let left = self.layout.width.saturating_sub(width) / 4 * 2;
         let top = middle.saturating_sub(height / 2) / 2 * 2;
         self.rectangle(left, top, width, height, BLACK);
-        for (row, first, number) in dots.runs() {
+        for (row, first, number) in bitmap.runs() {
             self.rectangle(left + first * dot, top + row * dot, number * dot, dot, WHITE);
         }
     }
@@ -137,40 +133,40 @@ impl Canvas<'_> {
 mod tests {
     use super::*;
 
-    fn picture(width: u32, height: u32, media_ns: u64) -> Vec<u8> {
+    fn frame(width: u32, height: u32, media_ns: u64) -> Vec<u8> {
         let layout = Layout::new(width, height);
         let mut data = vec![0; layout.bytes()];
-        TestPicture::new(layout).draw(media_ns, &mut data);
+        TestPattern::new(layout).draw(media_ns, &mut data);
         data
     }
 
     #[test]
-    fn the_picture_moves_from_each_frame_to_the_next() {
-        let frame = |n: u64| picture(320, 180, n * SECOND_NS / 30);
+    fn the_pattern_changes_from_each_frame_to_the_next() {
+        let frame = |n: u64| frame(320, 180, n * SECOND_NS / 30);
         assert!((0..30).all(|n| frame(n) != frame(n + 1)));
     }
 
     #[test]
     fn the_flash_is_there_at_the_full_second_and_gone_after_a_tenth() {
-        let luma_of_flash = |media_ns| picture(320, 180, media_ns)[14 * 320 + 160];
+        let luma_of_flash = |media_ns| frame(320, 180, media_ns)[14 * 320 + 160];
         assert_eq!(luma_of_flash(7 * SECOND_NS), WHITE[0]);
-        assert_eq!(luma_of_flash(7 * SECOND_NS + FLASH_NS - 1), WHITE[0]);
-        assert_ne!(luma_of_flash(7 * SECOND_NS + FLASH_NS), WHITE[0]);
+        assert_eq!(luma_of_flash(7 * SECOND_NS + MARK_NS - 1), WHITE[0]);
+        assert_ne!(luma_of_flash(7 * SECOND_NS + MARK_NS), WHITE[0]);
         assert_ne!(luma_of_flash(8 * SECOND_NS - 1), WHITE[0]);
     }
 
     #[test]
-    fn every_even_size_is_drawn_without_leaving_the_picture() {
+    fn every_even_size_is_drawn_without_leaving_the_frame() {
         for (width, height) in [(128, 128), (426, 240), (1366, 768), (130, 1200), (1920, 128)] {
             let layout = Layout::new(width, height);
-            assert_eq!(picture(width, height, SECOND_NS).len(), layout.bytes());
+            assert_eq!(frame(width, height, SECOND_NS).len(), layout.bytes());
         }
     }
 
     #[test]
     fn a_short_buffer_is_left_alone() {
         let mut short = vec![7; 100];
-        TestPicture::new(Layout::new(320, 180)).draw(0, &mut short);
+        TestPattern::new(Layout::new(320, 180)).draw(0, &mut short);
         assert!(short.iter().all(|byte| *byte == 7));
     }
 

@@ -1,4 +1,4 @@
-//! The picture track: which picture goes to the encoder at each tick.
+//! The video track: which frame goes to the encoder at each instant.
 
 use std::{path::Path, str::FromStr, sync::atomic::Ordering};
 
@@ -11,11 +11,11 @@ use super::{
     overlay::{LOGO_PART, Overlay},
     png::Png,
     slate::slate,
-    test_pattern::TestPicture,
+    test_pattern::TestPattern,
 };
 use crate::{
     capture::{
-        encode::Programme,
+        encode::EncoderPipeline,
         error::CaptureError,
         gst::{
             buffer::TimedBuffer,
@@ -23,7 +23,7 @@ use crate::{
             clock::{SECOND_NS, scale},
         },
         request::{Look, VideoSettings},
-        source::Feed,
+        source::ManagedSource,
         stats::Counters,
     },
     limits::CAPTURE_LATENCY,
@@ -31,33 +31,33 @@ use crate::{
 
 const LATENCY_NS: u64 = CAPTURE_LATENCY.as_nanos() as u64;
 
-/// The picture track.
-pub struct Pictures {
+/// The video track.
+pub struct VideoTrack {
     fps: u64,
-    /// The next picture's, since media time zero: a second of media time begins with a picture
-    /// whenever the programme was started, so that a test picture's flash is not up to a picture
-    /// behind its beep.
+    /// Number of the next frame, counted from media time zero: so each second of media time begins
+    /// with a frame, whenever the capture was started, and the test pattern's flash is not up to a
+    /// frame behind its beep.
     number: u64,
-    test_picture: TestPicture,
+    test_pattern: TestPattern,
     pool: gst::BufferPool,
     slate: gst::Buffer,
     overlay: Option<Overlay>,
-    /// The camera's next picture, which is not due yet.
+    /// The camera's next frame, which is not due yet.
     pending: Option<TimedBuffer>,
-    /// The camera's picture on air.
+    /// The camera's newest frame.
     shown: Option<gst::Buffer>,
-    /// Its time, while it has not been on air.
+    /// Its time, until it has gone to the encoder.
     fresh_ns: Option<u64>,
     slate_on_air: bool,
-    form: gst_video::VideoInfo,
-    meter: BlackDetector,
+    info: gst_video::VideoInfo,
+    black: BlackDetector,
 }
 
-const SLATE: &str = "the drawn slate is shown instead of slate.picture";
-const LOGO: &str = "overlay.logo is left out";
+const SLATE: &str = "the built-in slate is shown instead of slate.picture";
+const LOGO: &str = "overlay.logo is not shown";
 
-/// What a PNG file of the owner gives, if there is one and it can be used.
-fn chosen<T>(
+/// Makes something of the owner's PNG file, if there is one and it is usable.
+fn from_png<T>(
     path: Option<&Path>,
     instead: &str,
     left_out: &mut Vec<String>,
@@ -73,23 +73,23 @@ fn chosen<T>(
     }
 }
 
-/// A copy of a picture with the overlay on it; the picture itself may be a camera's, and shared.
+/// A copy of a frame with the overlay on it. The frame itself may be shared, so it is not drawn into.
 fn overlaid(
     overlay: &mut Overlay,
-    form: &gst_video::VideoInfo,
+    info: &gst_video::VideoInfo,
     pool: &gst::BufferPool,
-    picture: gst::Buffer,
+    frame: gst::Buffer,
 ) -> gst::Buffer {
     let copy = || {
         let mut copy = pool.acquire_buffer(None).ok()?;
         let target = copy.get_mut()?;
-        let from = gst_video::VideoFrameRef::from_buffer_ref_readable(&picture, form).ok()?;
-        let mut to = gst_video::VideoFrameRef::from_buffer_ref_writable(target, form).ok()?;
+        let from = gst_video::VideoFrameRef::from_buffer_ref_readable(&frame, info).ok()?;
+        let mut to = gst_video::VideoFrameRef::from_buffer_ref_writable(target, info).ok()?;
         from.copy(&mut to).ok()?;
         drop((from, to));
         Some(copy)
     };
-    let Some(mut copy) = copy() else { return picture };
+    let Some(mut copy) = copy() else { return frame };
     let time_of_day = if overlay.has_clock() { time_of_day() } else { String::new() };
     if let Some(Ok(mut map)) = copy.get_mut().map(|buffer| buffer.map_writable()) {
         overlay.draw(&time_of_day, &mut map);
@@ -97,19 +97,19 @@ fn overlaid(
     copy
 }
 
-/// The time of day at the box's place, to the second.
+/// The local time of day, to the second.
 fn time_of_day() -> String {
     let now = gst::glib::DateTime::now_local();
     let text = now.and_then(|now| now.format("%H:%M:%S"));
     text.map(Into::into).unwrap_or_default()
 }
 
-impl Pictures {
-    /// The picture track, and what of its look was left out and why.
+impl VideoTrack {
+    /// The video track, and which parts of the look are not possible, with the reason.
     pub fn new(
         video: &VideoSettings,
         look: &Look,
-    ) -> Result<(Pictures, Vec<String>), CaptureError> {
+    ) -> Result<(VideoTrack, Vec<String>), CaptureError> {
         let caps = gst::Caps::from_str(&caps::raw_video(video))
             .map_err(|error| CaptureError::Gstreamer(error.to_string()))?;
         let layout = Layout::new(video.width, video.height);
@@ -121,22 +121,22 @@ impl Pictures {
             .and_then(|()| pool.set_active(true))
             .map_err(|error| CaptureError::Gstreamer(error.to_string()))?;
         let mut left_out = Vec::new();
-        let slate = match chosen(look.slate.as_deref(), SLATE, &mut left_out, |png| {
-            png.picture(&caps::raw_frame(video))
+        let slate = match from_png(look.slate.as_deref(), SLATE, &mut left_out, |png| {
+            png.frame(&caps::raw_frame(video))
         }) {
-            Some(picture) => picture,
+            Some(frame) => frame,
             None => {
-                let drawn = slate(layout, &look.name).map_err(CaptureError::Slate)?;
-                gst::Buffer::from_slice(drawn)
+                let test_frame = slate(layout, &look.name).map_err(CaptureError::Slate)?;
+                gst::Buffer::from_slice(test_frame)
             }
         };
-        let logo: Option<Stamp> = chosen(look.logo.as_deref(), LOGO, &mut left_out, |png| {
+        let logo: Option<Stamp> = from_png(look.logo.as_deref(), LOGO, &mut left_out, |png| {
             png.stamp(video.width / LOGO_PART, video.height / LOGO_PART)
         });
-        let pictures = Pictures {
+        let track = VideoTrack {
             fps: u64::from(video.fps),
             number: 0,
-            test_picture: TestPicture::new(layout),
+            test_pattern: TestPattern::new(layout),
             pool,
             slate,
             overlay: Overlay::new(layout, look.clock, look.text.as_deref(), logo),
@@ -144,11 +144,11 @@ impl Pictures {
             shown: None,
             fresh_ns: None,
             slate_on_air: false,
-            form: gst_video::VideoInfo::from_caps(&caps)
+            info: gst_video::VideoInfo::from_caps(&caps)
                 .map_err(|error| CaptureError::Gstreamer(error.to_string()))?,
-            meter: BlackDetector::default(),
+            black: BlackDetector::default(),
         };
-        Ok((pictures, left_out))
+        Ok((track, left_out))
     }
 
     pub fn start_at(&mut self, media_ns: u64) {
@@ -158,12 +158,12 @@ impl Pictures {
         }
     }
 
-    /// Goes on at a media time, after there was no need for pictures. Whether those on air meanwhile
-    /// are black is not known.
+    /// Continues at a media time, after a camera's H.264 was passed through. Whether that was black
+    /// is not known.
     pub fn resume_at(&mut self, media_ns: u64, counters: &Counters) {
         self.start_at(media_ns);
-        self.meter = BlackDetector::default();
-        counters.note_black(self.meter.black_for_ms());
+        self.black = BlackDetector::default();
+        counters.note_black(self.black.black_for_ms());
     }
 
     fn pts_ns(&self, number: u64) -> u64 {
@@ -174,106 +174,106 @@ impl Pictures {
         SECOND_NS / self.fps / 2
     }
 
-    /// When the next picture goes to the encoder, with or without a new one of the camera: half a
-    /// picture after its time, so that the newest one is on average as old as the samples beside
-    /// it, and what devices and decoders take.
+    /// When the next frame goes to the encoder at the latest, with or without a new one from the
+    /// camera: half a frame after its time, so that the camera's frame is on average as old as the
+    /// samples of that time, plus the latency of devices and decoders.
     fn due_ns(&self) -> u64 {
         self.pts_ns(self.number) + self.half_ns() + LATENCY_NS
     }
 
-    /// Until when there is nothing to do unless a picture arrives. One of a live camera is ready when
-    /// it arrives.
+    /// Until when there is nothing to do unless a frame arrives. A frame of a live camera goes to the
+    /// encoder at once.
     pub fn wake_ns(&self, now_ns: u64, has_live_camera: bool) -> u64 {
         let pts_ns = self.pts_ns(self.number);
         if now_ns < pts_ns && !has_live_camera { pts_ns } else { self.due_ns() }
     }
 
-    /// Gives the encoder every picture that is there or due.
-    pub fn feed(
+    /// Gives the encoder every frame that is ready or due.
+    pub fn push_due(
         &mut self,
         now_ns: u64,
-        mut camera: Option<&mut Feed>,
-        programme: &Programme,
+        mut camera: Option<&mut ManagedSource>,
+        pipeline: &EncoderPipeline,
         counters: &Counters,
     ) {
         loop {
             let pts_ns = self.pts_ns(self.number);
             let is_ready = match camera.as_deref_mut() {
-                Some(camera) => self.has_taken(pts_ns, now_ns, camera),
+                Some(camera) => self.take_frames(pts_ns, now_ns, camera),
                 None => now_ns >= pts_ns,
             };
             if !is_ready {
                 return;
             }
-            let picture = match camera {
-                Some(_) => Some(self.taken(counters, programme)),
-                None => self.drawn(pts_ns),
+            let frame = match camera {
+                Some(_) => Some(self.current_frame(counters, pipeline)),
+                None => self.test_frame(pts_ns),
             };
             let duration_ns = self.pts_ns(self.number + 1) - pts_ns;
             self.number += 1;
-            let Some(mut picture) = picture else { continue };
-            if self.meter.is_due(pts_ns) {
-                self.look_at(pts_ns, &picture, counters);
+            let Some(mut frame) = frame else { continue };
+            if self.black.is_due(pts_ns) {
+                self.measure_black(pts_ns, &frame, counters);
             }
             if let Some(overlay) = &mut self.overlay {
-                picture = overlaid(overlay, &self.form, &self.pool, picture);
+                frame = overlaid(overlay, &self.info, &self.pool, frame);
             }
-            let times = picture.make_mut();
+            let times = frame.make_mut();
             times.set_pts(gst::ClockTime::from_nseconds(pts_ns));
             times.set_dts(None);
             times.set_duration(gst::ClockTime::from_nseconds(duration_ns));
             times.unset_flags(gst::BufferFlags::DISCONT | gst::BufferFlags::RESYNC);
-            if !programme.push_picture(picture) {
+            if !pipeline.push_frame(frame) {
                 counters.skipped.fetch_add(1, Ordering::Relaxed);
             }
         }
     }
 
-    fn look_at(&mut self, pts_ns: u64, picture: &gst::BufferRef, counters: &Counters) {
-        let frame = gst_video::VideoFrameRef::from_buffer_ref_readable(picture, &self.form);
-        // What cannot be read is neither black nor not.
+    fn measure_black(&mut self, pts_ns: u64, frame: &gst::BufferRef, counters: &Counters) {
+        let frame = gst_video::VideoFrameRef::from_buffer_ref_readable(frame, &self.info);
+        // Of a frame that cannot be read nothing is known.
         let Ok(frame) = frame else { return };
         let stride = usize::try_from(frame.plane_stride()[0]).unwrap_or(1);
         let luma = frame.plane_data(0).unwrap_or_default();
-        self.meter.see(pts_ns, luma, frame.width() as usize, stride);
-        counters.note_black(self.meter.black_for_ms());
+        self.black.measure(pts_ns, luma, frame.width() as usize, stride);
+        counters.note_black(self.black.black_for_ms());
     }
 
-    fn drawn(&self, pts_ns: u64) -> Option<gst::Buffer> {
+    fn test_frame(&self, pts_ns: u64) -> Option<gst::Buffer> {
         let mut buffer = self.pool.acquire_buffer(None).ok()?;
         let mut map = buffer.get_mut()?.map_writable().ok()?;
-        self.test_picture.draw(pts_ns, &mut map);
+        self.test_pattern.draw(pts_ns, &mut map);
         drop(map);
         Some(buffer)
     }
 
-    /// Takes what the camera has for the picture of that time; whether it can go to the encoder.
-    fn has_taken(&mut self, pts_ns: u64, now_ns: u64, camera: &mut Feed) -> bool {
+    /// Takes what the camera has for the frame of that time; whether that frame can go to the
+    /// encoder.
+    fn take_frames(&mut self, pts_ns: u64, now_ns: u64, camera: &mut ManagedSource) -> bool {
         let (oldest_ns, newest_ns) =
             (pts_ns.saturating_sub(self.half_ns()), pts_ns + self.half_ns());
         if camera.is_lost() {
             (self.pending, self.shown, self.fresh_ns) = (None, None, None);
         }
         loop {
-            self.pending = self.pending.take().or_else(|| camera.picture(now_ns));
-            let Some(item) = self.pending.take_if(|i| i.media_ns <= newest_ns) else {
+            self.pending = self.pending.take().or_else(|| camera.next_frame(now_ns));
+            let Some(frame) = self.pending.take_if(|buffer| buffer.media_ns <= newest_ns) else {
                 break;
             };
-            // A broken JPEG is worse than the picture before it.
-            if !item.buffer.flags().contains(gst::BufferFlags::CORRUPTED) {
-                self.fresh_ns = Some(item.media_ns);
-                self.shown = Some(item.buffer);
+            // A corrupt frame looks worse than the one before it, repeated.
+            if !frame.buffer.flags().contains(gst::BufferFlags::CORRUPTED) {
+                self.fresh_ns = Some(frame.media_ns);
+                self.shown = Some(frame.buffer);
             }
         }
-        // A clip is read ahead.
+        // A clip is read ahead, so its frames wait for their time.
         let has_own = self.fresh_ns.is_some_and(|media_ns| media_ns > oldest_ns);
         let is_time = camera.is_live() || now_ns >= pts_ns;
         now_ns >= self.due_ns() || (is_time && (has_own || self.pending.is_some()))
     }
 
-    /// The camera's newest picture, the one before it again, or the slate. Pictures are shared, not
-    /// copied.
-    fn taken(&mut self, counters: &Counters, programme: &Programme) -> gst::Buffer {
+    /// The camera's newest frame, new or repeated, or the slate. Frames are shared, not copied.
+    fn current_frame(&mut self, counters: &Counters, pipeline: &EncoderPipeline) -> gst::Buffer {
         let counter = match (&self.shown, self.fresh_ns.take()) {
             (None, _) => Some(&counters.slate),
             (Some(_), None) => Some(&counters.repeated),
@@ -285,7 +285,7 @@ impl Pictures {
         let is_slate = self.shown.is_none();
         if is_slate != self.slate_on_air {
             self.slate_on_air = is_slate;
-            programme.begin_at_next_picture();
+            pipeline.start_with_key_frame();
         }
         self.shown.as_ref().unwrap_or(&self.slate).copy()
     }
@@ -296,35 +296,35 @@ mod tests {
     use super::*;
     use crate::{board::Profile, capture::Request};
 
-    fn test_pictures() -> Pictures {
+    fn test_track() -> VideoTrack {
         gst::init().expect("GStreamer");
         let request = Request::from(&Profile::named("sim").expect("embedded"));
-        Pictures::new(&request.video, &request.look).expect("a track").0
+        VideoTrack::new(&request.video, &request.look).expect("a track").0
     }
 
     #[test]
-    fn a_second_begins_with_a_picture_whenever_the_programme_was_started() {
-        let mut pictures = test_pictures();
+    fn a_second_begins_with_a_frame_whenever_the_capture_was_started() {
+        let mut track = test_track();
         for start_ms in [0, 1, 24, 33, 34, 999, 1_000, 86_400_001] {
             let start_ns = start_ms * 1_000_000;
-            pictures.start_at(start_ns);
-            let first_ns = pictures.pts_ns(pictures.number);
-            assert!((start_ns..start_ns + SECOND_NS / pictures.fps).contains(&first_ns));
-            let mut following = (pictures.number..).map(|number| pictures.pts_ns(number));
+            track.start_at(start_ns);
+            let first_ns = track.pts_ns(track.number);
+            assert!((start_ns..start_ns + SECOND_NS / track.fps).contains(&first_ns));
+            let mut following = (track.number..).map(|number| track.pts_ns(number));
             let second_ns = start_ns.next_multiple_of(SECOND_NS);
             assert_eq!(following.find(|pts_ns| *pts_ns >= second_ns), Some(second_ns));
         }
     }
 
     #[test]
-    fn while_a_camera_is_passed_through_nothing_is_said_of_black() {
-        let mut pictures = test_pictures();
+    fn while_a_camera_is_passed_through_nothing_is_known_of_black() {
+        let mut track = test_track();
         let counters = Counters::default();
         let black_for_ms = || counters.snapshot("", "").levels.black_for_ms;
-        pictures.meter.see(0, &[16; 64 * 64], 64, 64);
-        counters.note_black(pictures.meter.black_for_ms());
+        track.black.measure(0, &[16; 64 * 64], 64, 64);
+        counters.note_black(track.black.black_for_ms());
         assert_eq!(black_for_ms(), Some(0));
-        pictures.resume_at(40_000_000, &counters);
+        track.resume_at(40_000_000, &counters);
         assert_eq!(black_for_ms(), None);
     }
 }

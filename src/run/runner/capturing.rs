@@ -129,17 +129,17 @@ impl Runner {
             CaptureEvent::SourceBack(source) => {
                 self.tell(Event::Source(outcome::source(source), Presence::Back));
             }
-            CaptureEvent::LeftOut { said } => {
-                self.announce(Change::Note { message: said });
+            CaptureEvent::LeftOut { message } => {
+                self.announce(Change::Note { message });
             }
             // A lost source is reported as such; it ends nothing.
-            CaptureEvent::Error { fault: Fault::Source(source), said } => {
-                tracing::warn!(?source, said, "a source failed");
+            CaptureEvent::Error { fault: Fault::Source(source), message } => {
+                tracing::warn!(?source, message, "a source failed");
             }
-            CaptureEvent::Error { fault: Fault::Encoder, said } => {
-                self.note_end("encoder", &said, DueTo::Device);
+            CaptureEvent::Error { fault: Fault::Encoder, message } => {
+                self.note_end("encoder", &message, DueTo::Device);
                 let fault = PipelineFault::Encoder;
-                self.tell_pipeline(run, PipelineEvent::Error { fault, message: said });
+                self.tell_pipeline(run, PipelineEvent::Error { fault, message });
             }
             CaptureEvent::Ended => self.tell_pipeline(run, PipelineEvent::Ended),
         }

@@ -74,8 +74,8 @@ impl Runner {
             frames_per_s: (frames as f64 / seconds) as f32,
             frames: stats.video_frames,
             restarts: stats.encoder_restarts,
-            frames_broken: stats.pictures_broken,
-            frames_skipped: stats.pictures_skipped,
+            frames_broken: stats.frames_corrupt,
+            frames_skipped: stats.frames_skipped,
         };
         let of_encoder = (encoder.target_kbps, encoder.actual_kbps);
         self.rates.encoder = Some(encoder);

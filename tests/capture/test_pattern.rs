@@ -1,4 +1,4 @@
-//! The test picture and the tone, through real encoders.
+//! The test pattern and the tone, through real encoders.
 
 use std::time::Duration;
 
@@ -48,10 +48,10 @@ fn both_tracks_start_together_and_keep_their_rate() {
         let step = pair[1].pts_ns - pair[0].pts_ns;
         assert!(step.abs_diff(1_024 * 1_000_000_000 / 48_000) < 100_000, "block of {step} ns");
     }
-    let skipped = capture.stats().pictures_skipped;
+    let skipped = capture.stats().frames_skipped;
     for pair in video.windows(2).filter(|_| skipped == 0) {
         let step = pair[1].pts_ns - pair[0].pts_ns;
-        assert!(step.abs_diff(1_000_000_000 / 30) < 1_000_000, "picture of {step} ns");
+        assert!(step.abs_diff(1_000_000_000 / 30) < 1_000_000, "frame of {step} ns");
     }
 }
 
@@ -61,7 +61,7 @@ fn key_frames_come_at_their_interval_and_when_asked_for() {
     let mut request = small();
     request.video.keyframe_interval_ms = 10_000;
     let capture = Capture::start(request, taken.sink(), taken.events()).expect("starts");
-    taken.wait_for("ten pictures", |t| t.of(Track::Video).len() > 10);
+    taken.wait_for("ten frames", |t| t.of(Track::Video).len() > 10);
     assert_eq!(taken.count(Kind::VideoKey), 1);
     capture.force_key_frame();
     taken.wait_for("the key frame asked for", |t| t.count(Kind::VideoKey) == 2);
@@ -72,10 +72,10 @@ fn key_frames_come_at_their_interval_and_when_asked_for() {
     capture.stop();
     let video = taken.of(Track::Video);
     let keys: Vec<usize> = (1..video.len()).filter(|i| video[*i].kind == Kind::VideoKey).collect();
-    assert_eq!(keys[..3], [1, 16, 31], "every 15 pictures, after the configuration");
+    assert_eq!(keys[..3], [1, 16, 31], "every 15 frames, after the configuration");
 }
 
-/// A picture full of moving detail, whose size is what the bitrate allows.
+/// A frame full of moving detail, whose size is what the bitrate allows.
 fn full_of_detail() -> CameraSource {
     CameraSource::Launch {
         launch: "videotestsrc is-live=true pattern=zone-plate kx2=40 ky2=40 kt=9 \
@@ -85,7 +85,7 @@ fn full_of_detail() -> CameraSource {
     }
 }
 
-/// Bitrate of the video in a second of media time, in kbit/s. Pictures that a loaded machine had
+/// Bitrate of the video in a second of media time, in kbit/s. Frames that a loaded machine had
 /// no time to encode are counted as if they had been as large as the others.
 fn kbps_of_a_second(frames: &[Frame], from_ns: u64) -> usize {
     const SECOND_NS: u64 = 1_000_000_000;
@@ -93,7 +93,7 @@ fn kbps_of_a_second(frames: &[Frame], from_ns: u64) -> usize {
         !frame.kind.is_config() && (from_ns..from_ns + SECOND_NS).contains(&frame.dts_ns)
     };
     let sizes: Vec<usize> = frames.iter().filter(within).map(|f| f.payload.len()).collect();
-    assert!(sizes.len() > 10, "{} pictures in a second are too few to tell", sizes.len());
+    assert!(sizes.len() > 10, "{} frames in a second are too few to tell", sizes.len());
     sizes.iter().sum::<usize>() * 8 / 1_000 * 30 / sizes.len()
 }
 
@@ -107,7 +107,7 @@ fn the_output_of_each_encoder_follows_a_new_bitrate_within_two_seconds() {
         request.video.bitrate_kbps = 2_000;
         request.video.keyframe_interval_ms = 2_000;
         let capture = Capture::start(request, taken.sink(), taken.events()).expect("starts");
-        taken.wait_for("a picture", |kept| kept.newest_ns(Track::Video) > 0);
+        taken.wait_for("a frame", |kept| kept.newest_ns(Track::Video) > 0);
         let last_ns = || taken.of(Track::Video).last().map_or(0, |frame| frame.dts_ns);
         let mut changes = Vec::new();
         for kbps in [2_000, 800, 1_600] {
@@ -207,5 +207,5 @@ fn silence_is_an_audio_track_too() {
     request.camera = CameraSource::TestPattern;
     request.microphone = MicrophoneSource::Silence;
     let _capture = Capture::start(request, taken.sink(), taken.events()).expect("starts");
-    taken.wait_for("sound", |t| t.count(Kind::Audio) >= 10);
+    taken.wait_for("audio", |t| t.count(Kind::Audio) >= 10);
 }

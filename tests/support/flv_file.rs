@@ -1,4 +1,4 @@
-//! FLV files of any bitrate and length, made in no time: real configuration, random pictures.
+//! FLV files of any bitrate and length, generated at once: real configuration, random payload.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -21,9 +21,9 @@ pub struct Holds {
     pub payload_bytes: u64,
 }
 
-/// Writes a programme: 30 pictures and as many pieces of sound a second, a key frame of four times
-/// the usual size every two seconds. No decoder can show it, but no server decodes.
-pub fn write_programme(file: &Path, seconds: u32, kbps: u32) -> Holds {
+/// Writes a stream: 30 video and 30 audio access units a second, a key frame of four times
+/// the usual size every two seconds. No decoder can play it, but no server decodes it.
+pub fn write_flv_file(file: &Path, seconds: u32, kbps: u32) -> Holds {
     let out = File::create(file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
     let mut out = BufWriter::new(out);
     out.write_all(&writer::header(true, true)).expect("writes");
@@ -42,19 +42,19 @@ pub fn write_programme(file: &Path, seconds: u32, kbps: u32) -> Holds {
     }
     let mut random = fastrand::Rng::with_seed(u64::from(kbps));
     let second_bytes = kbps as usize * 125 - AUDIO_BYTES * FPS as usize;
-    let picture_bytes = second_bytes / (FPS as usize + 2); // a key frame is four: three more in 2 s
+    let frame_bytes = second_bytes / (FPS as usize + 2); // a key frame is four: three more in 2 s
     for n in 0..seconds * FPS {
         let is_key = n % (2 * FPS) == 0;
         let (mark, nal, times) = if is_key { (0x17, 0x65, 4) } else { (0x27, 0x41, 1) };
-        let length = (times * picture_bytes) as u32;
+        let length = (times * frame_bytes) as u32;
         let mut body = vec![mark, 1, 0, 0, 0];
         body.extend_from_slice(&length.to_be_bytes());
         body.push(nal);
         body.extend(std::iter::repeat_with(|| random.u8(..)).take(length as usize - 1));
         write(TagKind::Video, n * 1_000 / FPS, Bytes::from(body));
-        let mut sound = vec![0xAF, 1];
-        sound.extend(std::iter::repeat_with(|| random.u8(..)).take(AUDIO_BYTES));
-        write(TagKind::Audio, n * 1_000 / FPS, Bytes::from(sound));
+        let mut audio = vec![0xAF, 1];
+        audio.extend(std::iter::repeat_with(|| random.u8(..)).take(AUDIO_BYTES));
+        write(TagKind::Audio, n * 1_000 / FPS, Bytes::from(audio));
     }
     out.flush().expect("writes");
     holds
@@ -65,7 +65,7 @@ fn configurations() -> Vec<Tag> {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/x264-aac.flv");
     let mut reader = Reader::new();
     reader.push(Bytes::from(fs::read(file).expect("a vector")));
-    let all = std::iter::from_fn(|| reader.next_tag().expect("a sound file"));
+    let all = std::iter::from_fn(|| reader.next_tag().expect("a readable file"));
     let is_configuration = |tag: &Tag| tag.kind != TagKind::Script && tag.body.get(1) == Some(&0);
     all.filter(is_configuration).take(2).collect()
 }
