@@ -1,4 +1,4 @@
-//! What each further destination costs, beside the first one.
+//! What each destination costs in addition to the first one.
 //!
 //! One thread has the whole sending side, as in the box: the queues, and for each destination its task
 //! with RTMPS on a real socket of the loopback. The servers have threads of their own, and only the
@@ -48,7 +48,7 @@ fn main() {
         Arc::new(Target::new(ingest, &policy, false).expect("a target"))
     };
     println!(
-        "{VIDEO_KBPS} kbit/s, {FPS} pictures/s, RTMPS on the loopback, {} s each, the sender's thread",
+        "{VIDEO_KBPS} kbit/s, {FPS} frames/s, RTMPS on the loopback, {} s each, the sender's thread",
         LENGTH.as_secs()
     );
     println!("destinations  CPU ms/s  each further one, as a share of the first");
@@ -85,7 +85,7 @@ async fn measured(targets: Vec<Arc<Target>>) -> f64 {
     let used = thread_ms() - before;
     for handle in &handles {
         let dropped = handle.numbers.borrow().queue.dropped.total();
-        assert_eq!(dropped, 0, "this machine does not keep up; the figures would tell nothing");
+        assert_eq!(dropped, 0, "this machine does not keep up; the figures would mean nothing");
         let close = Order::Close { attempt: 1, how: Close::Polite };
         handle.orders.send(close).await.expect("the task lives");
     }
@@ -95,13 +95,13 @@ async fn measured(targets: Vec<Arc<Target>>) -> f64 {
 }
 
 async fn until(reports: &mut mpsc::Receiver<Report>, count: usize, wanted: fn(&What) -> bool) {
-    let mut seen = 0;
-    while seen < count {
+    let mut reported = 0;
+    while reported < count {
         let report = reports.recv().await.expect("a report");
         if let What::Ended(Err(error)) = &report.what {
             panic!("{error}");
         }
-        seen += usize::from(wanted(&report.what));
+        reported += usize::from(wanted(&report.what));
     }
 }
 

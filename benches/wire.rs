@@ -20,8 +20,8 @@ use firstmile::rtmp::message::{Command, Kind};
 use firstmile::rtmp::{ConnectOrder, Outbound};
 use pair::{Pair, payload};
 
-/// A picture at 6 Mbit/s and 30 frames a second.
-const PICTURE_BYTES: usize = 25_000;
+/// A video frame at 6 Mbit/s and 30 frames a second.
+const VIDEO_FRAME_BYTES: usize = 25_000;
 
 /// As a driver does it with `writev`.
 fn write_all(out: &mut Outbound) {
@@ -33,35 +33,35 @@ fn write_all(out: &mut Outbound) {
     }
 }
 
-fn picture() -> Bytes {
-    let picture = payload(1, PICTURE_BYTES);
-    let _shared = picture.clone(); // as an encoder's is by the time it gets here
-    picture
+fn video_body() -> Bytes {
+    let body = payload(1, VIDEO_FRAME_BYTES);
+    let _shared = body.clone(); // as an encoder's is by the time it gets here
+    body
 }
 
 fn chunks(c: &mut Criterion) {
     let mut group = c.benchmark_group("chunks");
-    group.throughput(Throughput::Bytes(PICTURE_BYTES as u64));
-    let (mut writer, mut out, picture) = (Writer::new(), Outbound::default(), picture());
+    group.throughput(Throughput::Bytes(VIDEO_FRAME_BYTES as u64));
+    let (mut writer, mut out, body) = (Writer::new(), Outbound::default(), video_body());
     writer.announce_chunk_size(&mut out, RTMP_CHUNK_SIZE_OUT as u32);
     let announcement = out.copy_to_bytes(out.remaining());
     let mut time_ms = 0;
-    group.bench_function("write a picture", |b| {
+    group.bench_function("write a video frame", |b| {
         b.iter(|| {
             time_ms += 33;
-            writer.media(&mut out, Kind::Video, 1, time_ms, &[0x27, 1, 0, 0, 0], picture.clone());
+            writer.media(&mut out, Kind::Video, 1, time_ms, &[0x27, 1, 0, 0, 0], body.clone());
             write_all(&mut out);
         });
     });
 
     let (mut writer, mut out) = (Writer::new(), Outbound::default());
     writer.announce_chunk_size(&mut Outbound::default(), RTMP_CHUNK_SIZE_OUT as u32);
-    writer.media(&mut out, Kind::Video, 1, 33, &[], picture);
+    writer.media(&mut out, Kind::Video, 1, 33, &[], body);
     let wire = out.copy_to_bytes(out.remaining());
     let mut reader = Reader::new(Bounds { message_bytes_max: 1 << 20, ..Bounds::default() });
-    assert!(reader.next(&mut &announcement[..]).expect("sound").is_none(), "it is for the reader");
-    group.bench_function("read a picture", |b| {
-        b.iter(|| reader.next(&mut &wire[..]).expect("sound").expect("a message"));
+    assert!(reader.next(&mut &announcement[..]).expect("valid").is_none(), "it is for the reader");
+    group.bench_function("read a video frame", |b| {
+        b.iter(|| reader.next(&mut &wire[..]).expect("valid").expect("a message"));
     });
     group.finish();
 }
@@ -81,14 +81,14 @@ fn amf0(c: &mut Criterion) {
     });
     let body = Command::encode("connect", 1.0, &arguments);
     group.bench_function("read connect", |b| {
-        b.iter(|| Command::decode(black_box(&body)).expect("sound"));
+        b.iter(|| Command::decode(black_box(&body)).expect("valid"));
     });
     group.finish();
 }
 
 fn flv(c: &mut Criterion) {
     let mut body = vec![0x27, 1, 0, 0, 0];
-    body.extend_from_slice(&payload(1, PICTURE_BYTES));
+    body.extend_from_slice(&payload(1, VIDEO_FRAME_BYTES));
     let mut file = writer::header(false, true).to_vec();
     for n in 0..10 {
         file.extend_from_slice(&writer::tag(TagKind::Video, n * 33, body.len()));
@@ -100,13 +100,13 @@ fn flv(c: &mut Criterion) {
 
     let mut group = c.benchmark_group("flv");
     group.throughput(Throughput::Bytes(file.len() as u64));
-    group.bench_function("read ten pictures in pieces of 64 KiB", |b| {
+    group.bench_function("read ten video frames in pieces of 64 KiB", |b| {
         b.iter(|| {
             let mut reader = FlvReader::new();
             let mut rest = file.clone();
             while rest.has_remaining() {
                 reader.push(rest.split_to(rest.len().min(64 * 1024)));
-                while let Some(tag) = reader.next_tag().expect("sound") {
+                while let Some(tag) = reader.next_tag().expect("valid") {
                     black_box(tag);
                 }
             }
@@ -114,10 +114,10 @@ fn flv(c: &mut Criterion) {
     });
     let mut reader = FlvReader::new();
     reader.push(file.clone());
-    let tag = reader.next_tag().expect("sound").expect("a tag");
-    let frame = flv::frame(&tag).expect("H.264").expect("a picture");
+    let tag = reader.next_tag().expect("valid").expect("a tag");
+    let frame = flv::frame(&tag).expect("H.264").expect("a frame");
     group.throughput(Throughput::Elements(1));
-    group.bench_function("head of a picture", |b| b.iter(|| flv::head(black_box(&frame), 66)));
+    group.bench_function("head of a video frame", |b| b.iter(|| flv::head(black_box(&frame), 66)));
     group.finish();
 }
 
@@ -125,14 +125,14 @@ fn session(c: &mut Criterion) {
     let mut pair = Pair::friendly(ConnectOrder::Conforming);
     pair.run_to(Duration::from_secs(1));
     assert!(pair.accepted());
-    let (mut session, picture) = (pair.client, picture());
+    let (mut session, body) = (pair.client, video_body());
     let mut time_ms = 0;
     let mut group = c.benchmark_group("session");
-    group.throughput(Throughput::Bytes(PICTURE_BYTES as u64));
-    group.bench_function("send a picture", |b| {
+    group.throughput(Throughput::Bytes(VIDEO_FRAME_BYTES as u64));
+    group.bench_function("send a video frame", |b| {
         b.iter(|| {
             time_ms += 33;
-            session.send_video(time_ms, &[0x27, 1, 0, 0, 0], picture.clone());
+            session.send_video(time_ms, &[0x27, 1, 0, 0, 0], body.clone());
             assert_eq!(session.poll_event(), None);
             write_all(session.transmit());
         });

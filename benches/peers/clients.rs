@@ -82,7 +82,7 @@ impl Client {
         }
     }
 
-    /// Publishes the repeated programme as fast as the server takes it.
+    /// Publishes the repeated clip as fast as the server accepts it.
     pub fn unpaced(self, site: &Site, material: &Material) -> Command {
         match self {
             Client::Push => push(site, &material.repeated, &["--no-pace"]),
@@ -95,7 +95,7 @@ impl Client {
         }
     }
 
-    /// Publishes the programme once at its own pace: those that are not fed keep time themselves.
+    /// Publishes the clip once at its own pace: those that are not fed keep time themselves.
     pub fn paced(self, site: &Site, material: &Material) -> Command {
         match self {
             Client::Push => push(site, &material.once, &[]),

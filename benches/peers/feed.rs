@@ -1,4 +1,4 @@
-//! Runs publishers beside each other, feeding those that want it at the programme's own pace.
+//! Runs publishers in parallel, feeding those that want it at the clip's own pace.
 
 use std::io::Write;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -14,7 +14,7 @@ use super::support::eventually;
 
 /// Access units are stamped once everybody has found their step.
 const STAMPED_AFTER_MS: u32 = 3_000;
-/// What a publisher may need beyond the length of the programme.
+/// What a publisher may need beyond the length of the clip.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Runs all of them to their end; what the server took of each is in their order.

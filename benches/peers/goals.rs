@@ -1,4 +1,4 @@
-//! Numbers in a table, and whether they are good enough.
+//! Figures in a table, and whether they are good enough.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -12,8 +12,8 @@ pub struct Spread {
 
 impl Spread {
     /// Of at least one number; of none, not a number.
-    pub fn of(numbers: impl Iterator<Item = f64>) -> Spread {
-        let mut sorted: Vec<f64> = numbers.collect();
+    pub fn of(figures: impl Iterator<Item = f64>) -> Spread {
+        let mut sorted: Vec<f64> = figures.collect();
         sorted.sort_by(f64::total_cmp);
         let at = |place: usize| sorted.get(place).copied().unwrap_or(f64::NAN);
         Spread {

@@ -1,6 +1,6 @@
-//! What publishing costs, beside other publishers and beside the least that it can cost.
+//! What publishing costs, compared with other publishers and with the least that it can cost.
 //!
-//! `make bench-peers` pushes the same programme to the same server with `firstmile push`, ffmpeg,
+//! `make bench-peers` pushes the same clip to the same server with `firstmile push`, ffmpeg,
 //! GStreamer's rtmp2sink and a floor: a bare blocking TLS writer of the same bytes. All that counts
 //! is the ratio within one run, because the neighbours on a machine come and go. Only what a
 //! publisher itself uses is counted, not the server's part.

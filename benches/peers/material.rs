@@ -12,11 +12,11 @@ use super::support::clip::cache_folder;
 use super::support::drain::payload_bytes;
 use super::support::run;
 
-/// How often the programme is repeated for pushing as fast as possible.
+/// How often the clip is repeated for pushing as fast as possible.
 pub const ROUNDS: u64 = 20;
 const TIMEOUT: Duration = Duration::from_secs(600);
 
-/// A programme of 24 s with 1080p30 H.264 and AAC at 6.2 Mbit/s, noisy enough to need it, a key
+/// A clip of 24 s with 1080p30 H.264 and AAC at 6.2 Mbit/s, noisy enough to need it, a key
 /// frame every two seconds; and the same [`ROUNDS`] times in a row.
 pub struct Material {
     pub once: PathBuf,
@@ -60,7 +60,7 @@ impl Material {
     }
 }
 
-/// Makes a file beside its place and moves it there, so that a half-made one is never used.
+/// Makes a file next to its place and moves it there, so that a half-made one is never used.
 fn make(file: &Path, arguments: &str) {
     let unfinished = file.with_extension(format!("{}.flv", std::process::id()));
     let mut ffmpeg = Command::new("ffmpeg");
@@ -75,6 +75,6 @@ pub fn tags(file: &Path) -> Vec<Tag> {
     let bytes = fs::read(file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
     let mut reader = Reader::new();
     reader.push(Bytes::from(bytes));
-    let next = || reader.next_tag().expect("ffmpeg writes sound files");
+    let next = || reader.next_tag().expect("ffmpeg writes valid files");
     std::iter::from_fn(next).collect()
 }

@@ -43,7 +43,7 @@ impl Measure {
             involuntary_switches: used.involuntary_context_switches() as u64,
             succeeded: status.as_ref().is_ok_and(|status| status.success()),
         };
-        let text = serde_json::to_string(&usage).expect("numbers");
+        let text = serde_json::to_string(&usage).expect("plain figures");
         fs::write(&self.report, text).unwrap_or_else(|e| panic!("{}: {e}", self.report.display()));
         if usage.succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }

@@ -1,4 +1,4 @@
-//! At the programme's own pace: what being live costs, and how long a frame is under way.
+//! At the clip's own pace: what being live costs, and how long a frame is under way.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,7 +25,7 @@ const CLIENTS: [Client; 6] = [
 
 pub fn compare(material: &Material, runs: usize, goals: &mut Goals) {
     println!(
-        "\nPaced, rtmps, 6.2 Mbit/s for 24 s, all beside each other; median (least-most) of {runs} \
+        "\nPaced, rtmps, 6.2 Mbit/s for 24 s, all in parallel; median (least-most) of {runs} \
          runs, after one that is not counted. Delay: from a frame that is there to its whole message \
          at the server"
     );
@@ -151,8 +151,8 @@ impl Calls {
     fn most_of_them(&self, messages: f64) -> String {
         let mut names: Vec<_> = self.by_name.iter().collect();
         names.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-        let told =
+        let figure =
             |(name, count): &(&String, &u64)| format!("{name} {:.2}", **count as f64 / messages);
-        names.iter().take(4).map(told).collect::<Vec<_>>().join(", ")
+        names.iter().take(4).map(figure).collect::<Vec<_>>().join(", ")
     }
 }

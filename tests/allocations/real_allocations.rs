@@ -15,10 +15,10 @@ use firstmile::rtmp::url::{Ingest, ServerUrl};
 use firstmile::secret::StreamKey;
 use stats_alloc::{Region, Stats};
 
-/// Pictures and sound, each written on its own, as a live programme's are.
-struct Programme {
-    picture: Bytes,
-    sound: Bytes,
+/// Video and audio, each frame written on its own, as in a live stream.
+struct LiveStream {
+    video: Bytes,
+    audio: Bytes,
     sent: u64,
     due: bool,
     region: Option<Region<'static, System>>,
@@ -27,13 +27,13 @@ struct Programme {
 
 const UNCOUNTED: u64 = 500;
 const COUNTED: u64 = 1_500;
-/// A programme of 6 Mbit/s has 30 pictures and 47 pieces of sound a second; it is sent much faster.
-const PICTURE_BYTES: usize = 25_000;
-const SOUND_BYTES: usize = 400;
-const PICTURES: u64 = 30;
+/// A stream of 6 Mbit/s has 30 video frames and 47 audio frames a second; it is sent much faster.
+const VIDEO_BYTES: usize = 25_000;
+const AUDIO_BYTES: usize = 400;
+const VIDEO_FRAMES: u64 = 30;
 const MESSAGES: u64 = 30 + 47;
 
-impl Source for Programme {
+impl Source for LiveStream {
     fn begin(&mut self, _session: &mut Session) {}
 
     fn restart(&mut self) {}
@@ -51,11 +51,11 @@ impl Source for Programme {
             _ => {}
         }
         let time_ms = self.sent * 1_000 / MESSAGES;
-        // Spread evenly: a picture whenever their share reaches the next whole number.
-        if self.sent * PICTURES % MESSAGES < PICTURES {
-            session.send_video(time_ms, &[0x27, 1, 0, 0, 0], self.picture.clone());
+        // Spread evenly: a video frame whenever their share reaches the next whole number.
+        if self.sent * VIDEO_FRAMES % MESSAGES < VIDEO_FRAMES {
+            session.send_video(time_ms, &[0x27, 1, 0, 0, 0], self.video.clone());
         } else {
-            session.send_audio(time_ms, &[0xAF, 1], self.sound.clone());
+            session.send_audio(time_ms, &[0xAF, 1], self.audio.clone());
         }
         self.sent += 1;
         Ok(Sent::Message)
@@ -77,9 +77,9 @@ fn real_a_message_over_tls_costs_at_most_two_allocations() {
     let ingest = Ingest::from_server_and_key(server, key).unwrap();
     let policy = Policy { ca_file: Some(pki.ca_file()), ..Policy::default() };
     let target = Target::new(ingest, &policy, false).unwrap();
-    let mut programme = Programme {
-        picture: Bytes::from(vec![0x55; PICTURE_BYTES]),
-        sound: Bytes::from(vec![0x55; SOUND_BYTES]),
+    let mut stream = LiveStream {
+        video: Bytes::from(vec![0x55; VIDEO_BYTES]),
+        audio: Bytes::from(vec![0x55; AUDIO_BYTES]),
         sent: 0,
         due: false,
         region: None,
@@ -89,8 +89,8 @@ fn real_a_message_over_tls_costs_at_most_two_allocations() {
     let clock = runtime.block_on(async { Clock::start() });
     let mut report = |_| {};
     let never = std::future::pending::<Close>();
-    runtime.block_on(publish(clock, &target, &mut programme, &mut report, never)).unwrap();
-    let counted = programme.counted.expect("all was sent");
+    runtime.block_on(publish(clock, &target, &mut stream, &mut report, never)).unwrap();
+    let counted = stream.counted.expect("all was sent");
     let calls = counted.allocations + counted.reallocations;
     let per_message = calls as f64 / COUNTED as f64;
     println!("{per_message:.2} allocations per message");

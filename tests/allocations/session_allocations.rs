@@ -9,7 +9,7 @@ use stats_alloc::Region;
 
 use crate::{ALLOCATOR, alone};
 
-/// Some seconds of media: a key frame, then small frames with sound between them.
+/// Some seconds of media: a key frame, then small frames with audio between them.
 fn send_a_gop(session: &mut Session, frames: &[Bytes], timestamp_ms: &mut u64) {
     for frame in frames {
         session.send_video(*timestamp_ms, &[0x27, 1, 0, 0, 0], frame.clone());

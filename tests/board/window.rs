@@ -1,4 +1,4 @@
-//! A window on the emulated board, for hands and eyes: its lights are drawn, keys are its button, its console is
+//! The emulated board for interactive use: its lights are drawn, keys are its button, its console is
 //! attached, and a stick can be plugged in. `make board-run` opens it.
 
 use std::io::{self, IsTerminal, Read, Write};
@@ -9,7 +9,7 @@ use std::{env, fs, thread};
 
 use nix::sys::termios::{self, SetArg, Termios};
 
-use crate::rig::hands::PANEL;
+use crate::rig::front_panel::PANEL;
 use crate::rig::qemu::Disks;
 use crate::rig::stick::Stick;
 use crate::rig::{Board, ready_or_skip};
@@ -40,7 +40,7 @@ impl Drop for Raw {
 
 /// Runs as long as its user likes.
 #[test]
-#[ignore = "a window for hands and eyes: make board-run opens it"]
+#[ignore = "interactive: make board-run opens it"]
 fn window() {
     let Some(ready) = ready_or_skip() else { return };
     assert!(io::stdin().is_terminal(), "a window needs a terminal");
@@ -72,16 +72,16 @@ fn window() {
     }
 }
 
-/// The lights in the terminal's title and at the line's end, and what the console said since.
+/// The lights in the terminal's title and at the line's end, and what the console showed since.
 fn draw(board: &mut Board, shown: &mut usize) {
     let levels = board.sh(&format!("cd {PANEL} && cat sim_gpio0/value sim_gpio1/value"));
     let lamp = |level: Option<&str>| if level == Some("1") { '●' } else { '○' };
     let mut levels = levels.lines();
     let (live, status) = (lamp(levels.next()), lamp(levels.next()));
-    let said = board.console.said();
+    let output = board.console.output();
     let mut out = io::stdout();
-    let _ = write!(out, "{}", said.get(*shown..).unwrap_or_default());
-    *shown = said.len();
+    let _ = write!(out, "{}", output.get(*shown..).unwrap_or_default());
+    *shown = output.len();
     // Saves the cursor, writes the first line, and goes back.
     let _ = write!(out, "\x1b7\x1b[1;1H\x1b[7m {live} LIVE  {status} STATUS \x1b[0m\x1b[K\x1b8");
     let _ = out.flush();

@@ -39,14 +39,14 @@ pub fn wait<T>(work: impl Future<Output = T>) -> T {
     ended.unwrap_or_else(|_| panic!("our client took over {PATIENCE:?}"))
 }
 
-/// How often a programme that goes on repeats its last picture.
+/// How often a source that goes on repeats its last frame.
 const AGAIN: Duration = Duration::from_millis(40);
 
 /// Messages as a source of media.
-pub struct Programme {
+pub struct Messages {
     left: VecDeque<Message>,
     then: Then,
-    /// When the next message is due, of a programme that goes on.
+    /// When the next message is due, of a source that goes on.
     next: Option<tokio::time::Instant>,
     /// What was handed to the session.
     pub sent: Vec<Message>,
@@ -57,14 +57,14 @@ pub struct Programme {
 pub enum Then {
     /// The end.
     End,
-    /// The last picture again, 25 times a second.
+    /// The last frame again, 25 times a second.
     GoOn,
 }
 
-impl Programme {
-    pub fn new(messages: &[Message], then: Then) -> Programme {
+impl Messages {
+    pub fn new(messages: &[Message], then: Then) -> Messages {
         let left = messages.iter().cloned().collect();
-        Programme { left, then, next: None, sent: Vec::new() }
+        Messages { left, then, next: None, sent: Vec::new() }
     }
 
     fn next(&mut self) -> Option<Message> {
@@ -82,7 +82,7 @@ impl Programme {
     }
 }
 
-impl Source for Programme {
+impl Source for Messages {
     fn begin(&mut self, _session: &mut Session) {}
 
     fn restart(&mut self) {
@@ -141,7 +141,7 @@ impl Attempt {
     /// Publishes; `close` may wait for [`Attempt::accepted`].
     pub async fn publish(
         &self,
-        programme: &mut Programme,
+        source: &mut Messages,
         close: impl Future<Output = Close>,
     ) -> Result<Numbers, PublishError> {
         let mut report = |progress| {
@@ -149,7 +149,7 @@ impl Attempt {
                 let _ = self.accepted.send_replace(true);
             }
         };
-        publish(self.clock, &self.target, programme, &mut report, close).await
+        publish(self.clock, &self.target, source, &mut report, close).await
     }
 }
 
@@ -158,14 +158,14 @@ fn ingest(address: &Address, key: &StreamKey) -> Ingest {
     Ingest::from_server_and_key(server, key.clone()).expect("a destination")
 }
 
-/// Publishes a programme to its end with the product.
+/// Publishes messages to their end with the product.
 pub fn publish_all(
     address: &Address,
     key: &StreamKey,
     messages: &[Message],
 ) -> Result<Numbers, PublishError> {
-    let mut programme = Programme::new(messages, Then::End);
-    wait(Attempt::new(address, key).publish(&mut programme, pending()))
+    let mut source = Messages::new(messages, Then::End);
+    wait(Attempt::new(address, key).publish(&mut source, pending()))
 }
 
 /// What came of a session that was driven without the product's shell.
@@ -257,7 +257,7 @@ struct Driver<S> {
     clock: Clock,
     session: Session,
     linger: Duration,
-    /// When the last of the programme was written.
+    /// When the last message was written.
     quiet_since: Option<Duration>,
     events: Vec<Event>,
     read: Vec<u8>,

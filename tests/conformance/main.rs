@@ -1,7 +1,7 @@
 //! Conformance: our client against real servers of known versions, probe by probe.
 //!
 //! Each test fills the column of one server and holds it against `docs/conformance.md`;
-//! `make conformance` writes the page anew instead, and prints it.
+//! `make conformance` writes the page again instead, and prints it.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -111,7 +111,7 @@ fn node_media_server(name: &str, with_tls: bool) {
     }
 }
 
-/// At a desk, `make test` is content with the servers that it installs; the others are for `make
+/// On a developer's machine, `make test` is content with the servers that it installs; the others are for `make
 /// conformance` and the build server.
 fn is_wanted(name: &str) -> bool {
     let is_wanted = ["CI", "FIRSTMILE_CONFORMANCE"].iter().any(|name| env::var_os(name).is_some());

@@ -21,7 +21,7 @@ pub struct Message {
     pub body: Bytes,
 }
 
-/// A short programme, and its like with a picture of another size.
+/// A short clip, and one like it with another frame size.
 pub struct Clips {
     pub first: Vec<Message>,
     pub second: Vec<Message>,
@@ -35,12 +35,12 @@ impl Clips {
         Clips { first, second }
     }
 
-    /// The programme, beginning at this time.
+    /// The clip, beginning at this time.
     pub fn from(&self, start_ms: u64) -> Vec<Message> {
         later(&self.first, start_ms)
     }
 
-    /// The programme, and after it the one with another picture size, each with its configuration.
+    /// The clip, and after it the one with another frame size, each with its configuration.
     pub fn with_a_change(&self) -> Vec<Message> {
         let end = self.first.iter().map(|message| message.time_ms).max().unwrap_or(0);
         let second = self.second.iter().filter(|message| message.kind != TagKind::Script);
@@ -48,7 +48,7 @@ impl Clips {
         [self.first.clone(), later(&second, end + 40)].concat()
     }
 
-    /// The programme, with its second key frame padded to `bytes` by filler data (ITU-T H.264
+    /// The clip, with its second key frame padded to `bytes` by filler data (ITU-T H.264
     /// section 7.3.2.7), which decoders skip.
     pub fn with_a_message_of(&self, bytes: usize) -> Vec<Message> {
         let mut messages = self.first.clone();
@@ -74,7 +74,7 @@ fn later(messages: &[Message], by_ms: u64) -> Vec<Message> {
     messages.iter().map(moved).collect()
 }
 
-/// Two seconds of test picture and tone: 50 pictures, two of them key frames.
+/// Two seconds of test pattern and tone: 50 frames, two of them key frames.
 fn clip(folder: &Path, size: &str) -> Vec<Message> {
     let file = folder.join(format!("{size}.flv"));
     let mut ffmpeg = Command::new("ffmpeg");
@@ -98,17 +98,17 @@ fn read_flv(file: &Path) -> Vec<Message> {
     messages
 }
 
-/// What arrived of a programme, or should have.
+/// What arrived of a stream, or should have.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Packets {
     video: Vec<Packet>,
     audio: Vec<Packet>,
-    /// The codec configurations, where they can be told from packets. Some servers record one twice,
+    /// The codec configurations, where they can be distinguished from packets. Some servers record one twice,
     /// so only changes are kept.
     configurations: Option<Vec<Configuration>>,
 }
 
-/// A coded picture or a piece of coded sound.
+/// An encoded video frame or a block of encoded audio.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Packet {
     /// Decoding time since the track's first, modulo 2^32.
@@ -162,11 +162,11 @@ impl Packets {
     }
 
     /// Reads what ffmpeg's `framehash` prints: track, dts, pts, duration, size, hash and side data.
-    pub fn of_hashes(said: &str) -> Packets {
-        let is_video = |track: &str| said.contains(&format!("#media_type {track}: video"));
+    pub fn of_hashes(text: &str) -> Packets {
+        let is_video = |track: &str| text.contains(&format!("#media_type {track}: video"));
         let (mut video, mut audio) = (Vec::new(), Vec::new());
         let mut first = [None, None];
-        for line in said.lines().filter(|line| !line.starts_with('#')) {
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
             let fields: Vec<&str> = line.split(',').map(str::trim).collect();
             let [track, dts, _pts, _duration, bytes, md5, ..] = &fields[..] else { continue };
             let is_video = is_video(track);
@@ -185,8 +185,8 @@ impl Packets {
             (Some(here), Some(sent)) => unlike("configuration", here, sent),
             _ => None,
         };
-        unlike("picture", &self.video, &sent.video)
-            .or_else(|| unlike("sound", &self.audio, &sent.audio))
+        unlike("video", &self.video, &sent.video)
+            .or_else(|| unlike("audio", &self.audio, &sent.audio))
             .or_else(configurations)
     }
 }
@@ -205,12 +205,12 @@ pub const HASH: [&str; 9] =
 
 /// A file that no longer grows.
 pub fn settled(find: impl Fn() -> Option<PathBuf>) -> Option<PathBuf> {
-    let (mut seen, mut times_same) = (None, 0);
+    let (mut last, mut times_same) = (None, 0);
     crate::support::eventually(Duration::from_secs(10), || {
         let now = find().map(|path| (fs::metadata(&path).map_or(0, |meta| meta.len()), path));
-        times_same = if seen == now { times_same + 1 } else { 0 };
-        seen = now;
-        seen.as_ref()
+        times_same = if last == now { times_same + 1 } else { 0 };
+        last = now;
+        last.as_ref()
             .filter(|(size, _)| *size > 0 && times_same >= 15)
             .map(|(_, path)| path.clone())
     })

@@ -10,7 +10,7 @@ use firstmile::rtmp::{self, ConnectOrder, ErrorKind, Event, Refusal, SessionConf
 use firstmile::secret::StreamKey;
 
 use crate::client::{
-    Attempt, DriveError, Driven, Programme, Then, drive, drive_silently, publish_all, wait,
+    Attempt, DriveError, Driven, Messages, Then, drive, drive_silently, publish_all, wait,
 };
 use crate::matrix::Cell;
 use crate::media::{Clips, Message, Packets};
@@ -229,8 +229,8 @@ impl Rig<'_> {
     fn stop(&mut self) -> Cell {
         let (address, key) = self.server.place("stop");
         let attempt = Attempt::new(&address, &key);
-        let mut programme = Programme::new(&self.clips.first, Then::GoOn);
-        let ended = wait(attempt.publish(&mut programme, async {
+        let mut source = Messages::new(&self.clips.first, Then::GoOn);
+        let ended = wait(attempt.publish(&mut source, async {
             attempt.accepted().await;
             tokio::time::sleep(Duration::from_millis(300)).await;
             Close::Polite
@@ -240,7 +240,7 @@ impl Rig<'_> {
             Ok(_) if self.server.was_unpublished("stop") == Some(false) => {
                 Cell::Defect("it was not unpublished".to_owned())
             }
-            Ok(_) => self.arrived("stop", &programme.sent),
+            Ok(_) => self.arrived("stop", &source.sent),
         }
     }
 
@@ -255,8 +255,8 @@ impl Rig<'_> {
     fn busy_key(&mut self) -> Cell {
         let (address, key) = self.server.place("busy");
         let (first, second) = (Attempt::new(&address, &key), Attempt::new(&address, &key));
-        let mut programme = Programme::new(&self.clips.first, Then::GoOn);
-        let mut again = Programme::new(&self.clips.second, Then::GoOn);
+        let mut source = Messages::new(&self.clips.first, Then::GoOn);
+        let mut again = Messages::new(&self.clips.second, Then::GoOn);
         let (first_over, over) = tokio::sync::oneshot::channel();
         let (kept, refused) = wait(async {
             let close = async {
@@ -272,10 +272,10 @@ impl Rig<'_> {
                 let _ = first_over.send(());
                 refused
             };
-            tokio::join!(first.publish(&mut programme, close), second)
+            tokio::join!(first.publish(&mut source, close), second)
         });
         match (kept, refused) {
-            (Ok(_), Err(error)) => match self.arrived("busy", &programme.sent) {
+            (Ok(_), Err(error)) => match self.arrived("busy", &source.sent) {
                 Cell::Ok => named(&error),
                 // Whether the one who was there first is harmed is the server's to prevent.
                 _ => match named(&error) {
@@ -295,8 +295,8 @@ impl Rig<'_> {
     /// Is live for a moment: some servers accept before they refuse.
     fn live(&self, address: &Address, key: &StreamKey) -> Result<Numbers, PublishError> {
         let attempt = Attempt::new(address, key);
-        let mut programme = Programme::new(&self.clips.first, Then::GoOn);
-        wait(attempt.publish(&mut programme, async {
+        let mut source = Messages::new(&self.clips.first, Then::GoOn);
+        wait(attempt.publish(&mut source, async {
             attempt.accepted().await;
             tokio::time::sleep(Duration::from_millis(700)).await;
             Close::Polite
@@ -332,8 +332,8 @@ impl Rig<'_> {
         let through = address.url.replace(&format!(":{}/", url.port), &format!(":{}/", relay.port));
         let through = Address { url: through, ..address.clone() };
         let attempt = Attempt::new(if unnoticed { &through } else { &address }, &key);
-        let mut programme = Programme::new(&self.clips.first, Then::GoOn);
-        let cut = wait(attempt.publish(&mut programme, async {
+        let mut source = Messages::new(&self.clips.first, Then::GoOn);
+        let cut = wait(attempt.publish(&mut source, async {
             attempt.accepted().await;
             if unnoticed {
                 relay.cut();
@@ -363,7 +363,7 @@ impl Rig<'_> {
     fn killed(&mut self) -> Cell {
         let (address, key) = self.server.place("killed");
         let attempt = Attempt::new(&address, &key);
-        let mut programme = Programme::new(&self.clips.first, Then::GoOn);
+        let mut source = Messages::new(&self.clips.first, Then::GoOn);
         let server = &mut *self.server;
         let ended = wait(async {
             let killer = async {
@@ -372,16 +372,16 @@ impl Rig<'_> {
                 pending::<()>().await;
             };
             tokio::select! {
-                ended = attempt.publish(&mut programme, pending()) => ended,
-                () = killer => unreachable!("it waits for ever"),
+                ended = attempt.publish(&mut source, pending()) => ended,
+                () = killer => unreachable!("it never ends"),
             }
         });
         ended.map_or_else(|error| named(&error), |_| Cell::Defect("published".to_owned()))
     }
 }
 
-/// The name of an error, as the box tells its causes apart. Which of several ways of closing a
-/// connection is seen first is chance, so all are one.
+/// The name of an error, as the box distinguishes its causes. Which of several forms of closing a
+/// connection comes first is chance, so all are one.
 fn named(error: &PublishError) -> Cell {
     match error {
         PublishError::Rtmp(error) => named_rtmp(error),

@@ -1,4 +1,4 @@
-//! A wire between our client and a server that can be cut so that neither end is told.
+//! A wire between our client and a server that can be cut so that neither end notices.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -15,9 +15,9 @@ const CRATES: &str = "yocto-layer/recipes-multimedia/firstmile/firstmile-crates.
 const RECIPE: &str = "firstmile_0.1.0.bb";
 
 #[track_caller]
-fn assert_none(told: impl IntoIterator<Item = String>) {
-    let told: Vec<String> = told.into_iter().collect();
-    assert!(told.is_empty(), "\n{}\n", told.join("\n"));
+fn assert_none(faults: impl IntoIterator<Item = String>) {
+    let faults: Vec<String> = faults.into_iter().collect();
+    assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
 }
 
 /// Every crate that Cargo.lock pins, as BitBake fetches it.
@@ -43,7 +43,7 @@ fn crates() -> String {
     )
 }
 
-/// `make yocto-crates` is this with `FIRSTMILE_BLESS=1`, which writes the list anew.
+/// `make yocto-crates` is this with `FIRSTMILE_BLESS=1`, which writes the list again.
 #[test]
 fn the_recipe_fetches_the_crates_of_cargo_lock() {
     let made = crates();
@@ -53,7 +53,7 @@ fn the_recipe_fetches_the_crates_of_cargo_lock() {
     }
     assert!(
         read(CRATES) == made,
-        "Cargo.lock has changed: `make yocto-crates` writes {CRATES} anew"
+        "Cargo.lock has changed: `make yocto-crates` writes {CRATES} again"
     );
 }
 
@@ -64,10 +64,10 @@ fn the_recipe_is_of_this_version_and_compiles_with_the_series_compiler() {
     let version = package["version"].as_str().expect("a version");
     assert_eq!(RECIPE, format!("firstmile_{version}.bb"), "rename the recipe and RECIPE here");
     file(RECIPE);
-    let numbers = |text: &toml::Value| -> Vec<u32> {
+    let parts = |text: &toml::Value| -> Vec<u32> {
         text.as_str().expect("a version").split('.').map(|n| n.parse().expect("a number")).collect()
     };
-    let (ours, theirs) = (numbers(&package["rust-version"]), numbers(&given["series"]["rust"]));
+    let (ours, theirs) = (parts(&package["rust-version"]), parts(&given["series"]["rust"]));
     assert!(ours <= theirs, "the series has Rust {theirs:?}, and we need {ours:?}");
 }
 

@@ -1,4 +1,4 @@
-//! What the service manager hears of the box, and that a defect in any thread ends it, so that it is
+//! What the service manager is notified of, and that a defect in any thread ends it, so that it is
 //! started again.
 
 use std::os::unix::net::UnixDatagram;
@@ -29,35 +29,39 @@ impl Manager {
     }
 
     /// What comes until `enough`, or for `within`.
-    fn hears(&self, within: Duration, enough: impl Fn(&[String]) -> bool) -> Vec<String> {
-        let (deadline, mut heard) = (Instant::now() + within, Vec::new());
+    fn receives(&self, within: Duration, enough: impl Fn(&[String]) -> bool) -> Vec<String> {
+        let (deadline, mut messages) = (Instant::now() + within, Vec::new());
         let mut bytes = [0; 1024];
-        while Instant::now() < deadline && !enough(&heard) {
+        while Instant::now() < deadline && !enough(&messages) {
             if let Ok(length) = self.0.recv(&mut bytes) {
-                heard.push(String::from_utf8_lossy(&bytes[..length]).into_owned());
+                messages.push(String::from_utf8_lossy(&bytes[..length]).into_owned());
             }
         }
-        heard
+        messages
     }
 }
 
-fn lives(heard: &[String]) -> usize {
-    heard.iter().filter(|said| *said == "WATCHDOG=1").count()
+fn lives(messages: &[String]) -> usize {
+    messages.iter().filter(|message| *message == "WATCHDOG=1").count()
 }
 
 #[test]
-fn the_manager_hears_ready_once_and_the_state_and_then_that_the_box_lives() {
+fn the_manager_gets_ready_once_and_the_state_and_then_that_the_box_lives() {
     let folder = Folder::new("service");
     let (manager, address) = Manager::at(&folder);
     let environment = [("NOTIFY_SOCKET", address.as_str()), ("WATCHDOG_USEC", WATCHDOG_USEC)];
     let mut appliance = Appliance::start_in(folder, &environment);
-    let heard = manager.hears(PATIENCE, |heard| lives(heard) > 3);
-    assert!(lives(&heard) > 3, "{heard:?}");
-    assert_eq!(heard.iter().filter(|said| *said == "READY=1").count(), 1, "{heard:?}");
-    assert!(heard.iter().any(|said| said.starts_with("STATUS=needs setup")), "{heard:?}");
+    let messages = manager.receives(PATIENCE, |messages| lives(messages) > 3);
+    assert!(lives(&messages) > 3, "{messages:?}");
+    assert_eq!(messages.iter().filter(|message| *message == "READY=1").count(), 1, "{messages:?}");
+    assert!(
+        messages.iter().any(|message| message.starts_with("STATUS=needs setup")),
+        "{messages:?}"
+    );
     appliance.end();
-    let heard = manager.hears(PATIENCE, |heard| heard.iter().any(|said| said == "STOPPING=1"));
-    assert_eq!(heard.last().map(String::as_str), Some("STOPPING=1"), "{heard:?}");
+    let messages = manager
+        .receives(PATIENCE, |messages| messages.iter().any(|message| message == "STOPPING=1"));
+    assert_eq!(messages.last().map(String::as_str), Some("STOPPING=1"), "{messages:?}");
 }
 
 // Shows F30.
@@ -67,14 +71,14 @@ fn a_box_that_is_stopped_is_silent_so_that_the_watchdog_ends_it() {
     let (manager, address) = Manager::at(&folder);
     let environment = [("NOTIFY_SOCKET", address.as_str()), ("WATCHDOG_USEC", WATCHDOG_USEC)];
     let appliance = Appliance::start_in(folder, &environment);
-    assert!(lives(&manager.hears(PATIENCE, |heard| lives(heard) > 0)) > 0);
+    assert!(lives(&manager.receives(PATIENCE, |messages| lives(messages) > 0)) > 0);
     let box_ = Pid::from_raw(appliance.child.id() as i32);
     kill(box_, Signal::SIGSTOP).expect("our own child");
     // What was under way, and then nothing for as long as the watchdog waits.
-    manager.hears(Duration::from_secs(1), |_| false);
-    assert_eq!(lives(&manager.hears(Duration::from_secs(3), |_| false)), 0);
+    manager.receives(Duration::from_secs(1), |_| false);
+    assert_eq!(lives(&manager.receives(Duration::from_secs(3), |_| false)), 0);
     kill(box_, Signal::SIGCONT).expect("our own child");
-    assert!(lives(&manager.hears(PATIENCE, |heard| lives(heard) > 0)) > 0);
+    assert!(lives(&manager.receives(PATIENCE, |messages| lives(messages) > 0)) > 0);
 }
 
 #[test]
@@ -135,10 +139,10 @@ fn a_panic_in_any_thread_ends_the_program() {
                 .env("FIRSTMILE_TEST_THREAD", kind)
                 .output()
                 .expect("runs");
-        let said = [stdout, stderr].concat();
-        let said = String::from_utf8_lossy(&said);
-        assert_eq!(status.signal(), Some(Signal::SIGABRT as i32), "{kind}: {status} {said}");
-        assert!(said.contains("a defect at tests/program/service_watch.rs:"), "{kind}: {said}");
-        assert!(!said.contains("survived"), "{kind}");
+        let output = [stdout, stderr].concat();
+        let output = String::from_utf8_lossy(&output);
+        assert_eq!(status.signal(), Some(Signal::SIGABRT as i32), "{kind}: {status} {output}");
+        assert!(output.contains("a defect at tests/program/service_watch.rs:"), "{kind}: {output}");
+        assert!(!output.contains("survived"), "{kind}");
     }
 }

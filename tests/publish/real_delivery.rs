@@ -26,11 +26,10 @@ fn real_nothing_is_lost_on_stop_in_a_hundred_unpaced_runs() {
     fs::write(folder.path().join("ca.pem"), authority.pem()).unwrap();
     // Some seconds at 6 Mbit/s: more than sockets hold, and some dozens of acknowledgements that
     // come in while it closes.
-    let holds = write_flv_file(&folder.path().join("programme.flv"), 4, 6_000);
+    let holds = write_flv_file(&folder.path().join("clip.flv"), 4, 6_000);
     let drain = Drain::start(&Speaks::with(&server, &[]).config(), None);
     let url = format!("rtmps://localhost:{}/live", drain.rtmps_port);
-    let arguments =
-        format!("push programme.flv --url {url} --key-file key --ca-file ca.pem --no-pace");
+    let arguments = format!("push clip.flv --url {url} --key-file key --ca-file ca.pem --no-pace");
     for n in 0..RUNS {
         firstmile_ends(folder.path(), &arguments).ok();
         let taken = drain.next(Duration::from_secs(5)).expect("a publisher");
@@ -71,19 +70,19 @@ fn real_a_frozen_server_is_declared_lost_within_five_seconds() {
         let nginx = nginx_or_skip(&pki.identity(&["localhost"], Flaw::None))?;
         let (ca_file, folder) = (pki.ca_file(), Folder::new("frozen"));
         fs::write(folder.path().join("key"), "a-k3y").unwrap();
-        write_flv_file(&folder.path().join("programme.flv"), 30, kbps);
+        write_flv_file(&folder.path().join("clip.flv"), 30, kbps);
         let arguments = format!(
-            "push programme.flv --url {} --key-file key --ca-file {}",
+            "push clip.flv --url {} --key-file key --ca-file {}",
             nginx.rtmps_url("localhost"),
             ca_file.display()
         );
-        // Both bitrates beside each other: nearly all of it is waiting.
+        // Both bitrates in parallel: nearly all of it is waiting.
         Some((kbps, thread::spawn(move || freeze_in_mid_stream(&nginx, folder.path(), &arguments))))
     });
     for (kbps, noticed) in found.into_iter().flatten() {
         let after = noticed.join().expect("it was live before, and ended as lost");
         assert!(after <= Duration::from_secs(5), "{kbps} kbit/s: {after:?}");
-        assert!(after >= Duration::from_secs(2), "{kbps} kbit/s: {after:?} is too soon to tell");
+        assert!(after >= Duration::from_secs(2), "{kbps} kbit/s: {after:?} is too soon to know");
     }
 }
 

@@ -24,7 +24,7 @@ fn publish(file: &Path, url: &str) {
     run(&mut ffmpeg, Duration::from_secs(40)).ok();
 }
 
-/// A short clip of test picture and tone, made here: 50 pictures, two of them key frames.
+/// A short clip of test pattern and tone, made here: 50 frames, two of them key frames.
 fn test_clip(folder: &Path) -> PathBuf {
     let file = folder.join("test.flv");
     let mut ffmpeg = Command::new("ffmpeg");
@@ -125,7 +125,7 @@ fn real_each_bad_certificate_is_refused_for_its_own_flaw() {
 }
 
 #[test]
-fn real_damage_in_a_file_is_seen() {
+fn real_damage_in_a_file_is_noticed() {
     let _turn = one_at_a_time();
     if !has_or_skip(&["ffmpeg", "ffprobe"]) {
         return;

@@ -1,4 +1,4 @@
-//! How long it takes until a server far away has the first picture, in round trips.
+//! How long it takes until a server far away has the first frame, in round trips.
 
 use std::fs;
 use std::thread;
@@ -11,7 +11,7 @@ use crate::support::pki::{Flaw, Pki};
 use crate::support::product::firstmile;
 use crate::support::{Folder, one_at_a_time};
 
-/// Long beside what a busy machine adds.
+/// Long compared with what a busy machine adds.
 const ROUND_TRIP: Duration = Duration::from_millis(200);
 /// Noise only ever adds; so the best of some tries is closest to the truth.
 const TRIES: usize = 6;
@@ -41,14 +41,14 @@ fn real_the_first_media_is_there_after_as_few_round_trips_as_the_order_allows() 
     }
 }
 
-/// The key frame in the programme is longer than what TCP sends at first.
+/// The key frame in the clip is longer than what TCP sends at first.
 fn round_trips(nginx: &Nginx, pki: &Pki, order: &str) -> f64 {
     let folder = Folder::new("round-trips");
     fs::write(folder.path().join("key"), "a-k3y").unwrap();
-    write_flv_file(&folder.path().join("programme.flv"), 30, 6_000);
+    write_flv_file(&folder.path().join("clip.flv"), 30, 6_000);
     let link = DelayedLink::to(nginx.rtmps_port, ROUND_TRIP);
     let arguments = format!(
-        "push programme.flv --url rtmps://localhost:{}/live --key-file key --ca-file {} --order {order}",
+        "push clip.flv --url rtmps://localhost:{}/live --key-file key --ca-file {} --order {order}",
         link.port,
         pki.ca_file().display()
     );

@@ -127,22 +127,22 @@ fn a_link_turns_slow_and_good_and_is_cut(link: &ShapedLink, rig: &mut Rig<'_>) {
     assert!(noticed.is_some() && back.is_some_and(|after| after <= s(20)), "{noticed:?}, {back:?}");
 }
 
-fn assert_the_sound_is_unbroken(nginx: &Nginx) {
+fn assert_the_audio_is_unbroken(nginx: &Nginx) {
     let records = nginx.recorded();
     assert!(records.len() >= 2, "before the cut and after it: {records:?}");
     for record in records {
         let packets = probe::packets(&record);
         eprintln!(
-            "{} access units of sound: largest gap {} ms",
+            "{} access units of audio: largest gap {} ms",
             packets.audio, packets.largest_audio_gap_ms
         );
         assert!(packets.first_is_key && packets.in_order, "{packets:?}");
-        assert!(packets.largest_audio_gap_ms < 60.0, "the sound is broken: {packets:?}");
+        assert!(packets.largest_audio_gap_ms < 60.0, "the audio is broken: {packets:?}");
     }
 }
 
-/// What the box tells of its first destination.
-fn told(appliance: &Appliance, at: Duration) -> Look {
+/// The box's status of its first destination.
+fn status_of_first(appliance: &Appliance, at: Duration) -> Look {
     let socket = control::path(appliance.folder.path().to_str());
     let mut answers = control::ask(&socket, "status", None).expect("the box answers");
     let status: Value = answers.next().expect("an answer").expect("of JSON").data;
@@ -184,19 +184,19 @@ fn real_a_link_that_turns_slow_and_good_and_is_cut_keeps_the_stream_close_to_rea
     appliance.stick(&settings).0.ok();
     appliance.ctl("live").ok();
     let began = Instant::now();
-    let mut rig = Rig::new(|| told(&appliance, began.elapsed()));
+    let mut rig = Rig::new(|| status_of_first(&appliance, began.elapsed()));
     a_link_turns_slow_and_good_and_is_cut(&link, &mut rig);
     drop(rig);
 
     let shown = appliance.ctl("blackbox").ok().stdout;
     assert!(shown.contains("main: accepted -> waiting") && shown.contains(", target "), "{shown}");
     let kept = appliance.state().join("black-box-1.json");
-    let told = fs::read_to_string(&kept).expect("kept when the stream broke");
-    assert!(told.contains("accepted -> waiting") && !told.contains(KEY), "{told}");
+    let black_box = fs::read_to_string(&kept).expect("kept when the stream broke");
+    assert!(black_box.contains("accepted -> waiting") && !black_box.contains(KEY), "{black_box}");
     assert_eq!(fs::metadata(&kept).expect("a file").permissions().mode() & 0o777, 0o600);
     appliance.ctl("stop").ok();
     appliance.until_status("ready");
-    assert_the_sound_is_unbroken(&nginx);
+    assert_the_audio_is_unbroken(&nginx);
 }
 
 /// The drawn demo in a terminal of its own.
@@ -296,5 +296,5 @@ fn real_the_demo_bears_the_same_on_the_link_to_its_user_s_server() {
     let ended = eventually(s(40), || demo.demo.try_wait().expect("our own child"));
     assert!(ended.is_some_and(|status| status.success()), "{ended:?}");
     assert!(!demo.screen.lock().expect("no panic").contains(KEY));
-    assert_the_sound_is_unbroken(&nginx);
+    assert_the_audio_is_unbroken(&nginx);
 }

@@ -89,11 +89,11 @@ fn real_a_certificate_made_as_the_manual_says_is_accepted_with_the_pin_that_it_c
     for host in ["localhost", "127.0.0.1"] {
         let options = format!("--ca-file server.pem --pinned-key {pin}");
         let ended = check(folder, host, server.port, &options);
-        let told: Value = serde_json::from_str(&ended.stdout).unwrap();
-        assert_eq!(told["tls"]["pin"], pin.as_str());
-        assert_eq!(told["tls"]["subject"], "localhost");
-        let days = told["tls"]["days_left"].as_i64().unwrap();
-        assert!((3_649..=3_650).contains(&days), "{told}");
+        let checked: Value = serde_json::from_str(&ended.stdout).unwrap();
+        assert_eq!(checked["tls"]["pin"], pin.as_str());
+        assert_eq!(checked["tls"]["subject"], "localhost");
+        let days = checked["tls"]["days_left"].as_i64().unwrap();
+        assert!((3_649..=3_650).contains(&days), "{checked}");
     }
     if has_or_skip(&["curl"]) {
         let web = OpenSsl::start(folder, "-www -cert server.pem -key server.key");
@@ -108,7 +108,7 @@ fn real_a_certificate_made_as_the_manual_says_is_accepted_with_the_pin_that_it_c
 }
 
 #[test]
-fn real_the_default_of_openssl_is_told_with_the_remedy() {
+fn real_the_default_of_openssl_is_reported_with_the_remedy() {
     let _turn = one_at_a_time();
     if !has_or_skip(&["openssl"]) {
         return;
@@ -198,9 +198,9 @@ fn real_nginx_is_published_to_with_its_key_pinned_and_strictly() {
     let ca = pki.ca_file();
     let trusting = format!("--ca-file {} --strict-tls", ca.display());
     let ended = check(folder, "localhost", nginx.rtmps_port, &trusting).ok();
-    let told: Value = serde_json::from_str(&ended.stdout).unwrap();
-    assert_eq!(told["tls"]["issuer"], "firstmile test authority");
-    let pin = told["tls"]["pin"].as_str().unwrap();
+    let checked: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(checked["tls"]["issuer"], "firstmile test authority");
+    let pin = checked["tls"]["pin"].as_str().unwrap();
 
     let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/x264-aac.flv");
     let push = |pin: &str| {

@@ -1,5 +1,5 @@
 //! Certificates and TLS servers of every make, and what publishing does with them: a good one gets
-//! the RTMP handshake, any other gets not one byte of RTMP and is told from the rest.
+//! the RTMP handshake, any other gets not one byte of RTMP and has an error of its own.
 
 use std::future::pending;
 use std::io::{Read, Write};
@@ -29,7 +29,7 @@ use rustls::{HandshakeKind, ServerConfig};
 
 const CANARY: &str = "canary-7Qx9";
 
-/// A programme that never comes so far as to be sent.
+/// A source that never comes so far as to be sent.
 struct NoMedia;
 
 impl Source for NoMedia {
@@ -128,7 +128,7 @@ impl Table {
         self.cases.push(Case { name, host, server, policy, expect });
     }
 
-    /// Runs every case and tells all that went otherwise.
+    /// Runs every case and lists all that went otherwise.
     fn check(&self) {
         assert!(!self.cases.is_empty());
         let wrong: Vec<String> = self.cases.iter().filter_map(Case::wrong).collect();
@@ -141,28 +141,28 @@ impl Case {
         let (listener, port) = loopback();
         let config = self.server.config();
         let target = target(self.host, port, &self.policy).unwrap();
-        let (error, seen) = thread::scope(|scope| {
+        let (error, received) = thread::scope(|scope| {
             let server = scope.spawn(|| serve(&listener, &config));
             (try_once(&target), server.join().unwrap())
         });
-        let bytes = seen.application.len();
+        let bytes = received.application.len();
         let as_expected = match (&self.expect, &error) {
             (Accepted, PublishError::Rtmp(_) | PublishError::Lost { .. }) => {
-                bytes == RTMP_HELLO_BYTES && seen.application[0] == 3
+                bytes == RTMP_HELLO_BYTES && received.application[0] == 3
             }
             (Certificate(is), PublishError::Certificate { fault, .. }) => bytes == 0 && is(fault),
             (Expect::Tls(is), PublishError::Tls { fault, .. }) => bytes == 0 && is(fault),
             _ => false,
         };
         println!("{:<60} {bytes:>5} bytes  {error}", self.name);
-        let said = error.to_string();
-        let readable = !said.contains('\n')
-            && !said.ends_with('.')
-            && !said.contains(CANARY)
-            && said.len() < 300
-            && matches!(self.expect, Accepted) != said.contains(self.host);
+        let message = error.to_string();
+        let readable = !message.contains('\n')
+            && !message.ends_with('.')
+            && !message.contains(CANARY)
+            && message.len() < 300
+            && matches!(self.expect, Accepted) != message.contains(self.host);
         let wrong = (!as_expected).then_some("otherwise than expected");
-        let wrong = wrong.or((!readable).then_some("badly told"));
+        let wrong = wrong.or((!readable).then_some("badly worded"));
         wrong.map(|wrong| format!("{}: {wrong}: {bytes} bytes, {error:?}: {error}", self.name))
     }
 }
@@ -503,21 +503,21 @@ fn a_policy_narrows_what_is_trusted_and_never_widens_it() {
     table.check();
 }
 
-/// What a server that never agrees on TLS may have seen: no record of application data (RFC 8446
+/// What a server that never agrees on TLS may have received: no record of application data (RFC 8446
 /// section 5.1), no RTMP, no key.
-fn assert_nothing_told(name: &str, seen: &[u8]) {
-    let mut rest = seen;
+fn assert_nothing_sent(name: &str, received: &[u8]) {
+    let mut rest = received;
     while let [kind, _, _, high, low, after @ ..] = rest {
         assert!([20, 21, 22].contains(kind), "{name}: a record of kind {kind}");
         let length = usize::from(u16::from_be_bytes([*high, *low]));
         rest = after.get(length..).unwrap_or_else(|| panic!("{name}: half a record"));
     }
     assert!(rest.is_empty(), "{name}");
-    assert!(!seen.windows(CANARY.len()).any(|w| w == CANARY.as_bytes()), "{name}");
+    assert!(!received.windows(CANARY.len()).any(|w| w == CANARY.as_bytes()), "{name}");
 }
 
 #[test]
-fn a_server_that_is_none_for_tls_is_told_apart_and_gets_no_rtmp() {
+fn a_server_without_tls_has_an_error_of_its_own_and_gets_no_rtmp() {
     let hello_of_tls11: Vec<u8> = [
         &[0x16, 0x03, 0x02, 0x00, 0x2a, 0x02, 0x00, 0x00, 0x26, 0x03, 0x02][..],
         &[0x5a; 32],
@@ -550,15 +550,15 @@ fn a_server_that_is_none_for_tls_is_told_apart_and_gets_no_rtmp() {
     for (name, bytes, is) in rows {
         let (listener, port) = loopback();
         let target = target("localhost", port, &Policy::default()).unwrap();
-        let (error, seen) = thread::scope(|scope| {
+        let (error, received) = thread::scope(|scope| {
             let server = scope.spawn(move || {
                 if bytes.len() < 10 && bytes.first() == Some(&0x16) {
                     let mut socket = accept(&listener);
-                    let mut seen = vec![0; 4_096];
-                    let length = socket.read(&mut seen).unwrap();
-                    seen.truncate(length);
+                    let mut received = vec![0; 4_096];
+                    let length = socket.read(&mut received).unwrap();
+                    received.truncate(length);
                     socket.write_all(&bytes).unwrap();
-                    return seen; // and hangs up
+                    return received; // and hangs up
                 }
                 answer(&listener, &bytes)
             });
@@ -568,7 +568,7 @@ fn a_server_that_is_none_for_tls_is_told_apart_and_gets_no_rtmp() {
         assert!(is(&error), "{name}: {error:?}");
         assert!(error.to_string().contains("localhost"), "{name}: {error}");
         assert!(!error.to_string().contains(CANARY) && !error.to_string().contains('\n'));
-        assert_nothing_told(name, &seen);
+        assert_nothing_sent(name, &received);
     }
 }
 
@@ -585,9 +585,9 @@ fn a_server_that_is_silent_in_the_handshake_is_given_up_in_time() {
     assert!(matches!(error, PublishError::Timeout { phase: "the TLS handshake", .. }), "{error}");
     let (mut socket, _) = listener.accept().unwrap();
     drop(target);
-    let mut seen = Vec::new();
-    let _ = socket.read_to_end(&mut seen);
-    assert_nothing_told("silent", &seen);
+    let mut received = Vec::new();
+    let _ = socket.read_to_end(&mut received);
+    assert_nothing_sent("silent", &received);
 }
 
 /// Publishes twice, to one server, with these targets; gives how each handshake went.
@@ -598,17 +598,17 @@ fn kinds(
     let (listener, port) = loopback();
     let targets = targets(port);
     targets.map(|target| {
-        let (error, seen) = thread::scope(|scope| {
+        let (error, received) = thread::scope(|scope| {
             let server = scope.spawn(|| serve(&listener, config));
             (try_once(&target), server.join().unwrap())
         });
-        assert_eq!(seen.application.len(), RTMP_HELLO_BYTES, "{error}");
-        seen.kind.unwrap()
+        assert_eq!(received.application.len(), RTMP_HELLO_BYTES, "{error}");
+        received.kind.unwrap()
     })
 }
 
 #[test]
-fn a_reconnect_resumes_the_session_and_another_policy_begins_anew() {
+fn a_reconnect_resumes_the_session_and_another_policy_begins_a_new_one() {
     let trusted = Trusted(Folder::new("tls"));
     let root = Issued::authority("root");
     let server = root.server(&["localhost"]);

@@ -78,7 +78,7 @@ fn no_switch_and_no_setting_turns_verification_off() {
     }
 }
 
-/// Checks a server of this certificate; gives what was said and what the folder holds afterwards.
+/// Checks a server of this certificate; returns its output and what the folder contains afterwards.
 fn check(server: &Issued, root: &Issued, options: &str) -> (Ended, Vec<String>) {
     let (listener, port) = loopback();
     let config = Speaks::with(server, &[]).config();
@@ -105,21 +105,21 @@ fn check(server: &Issued, root: &Issued, options: &str) -> (Ended, Vec<String>) 
 }
 
 #[test]
-fn check_tells_who_the_server_is_and_leaves_nothing_behind() {
+fn check_shows_who_the_server_is_and_leaves_nothing_behind() {
     let root = Issued::authority("The Root");
     let server = root.server(&["localhost"]);
     let pin = pin_of(&server.key);
     let (ended, files) = check(&server, &root, &format!("--strict-tls --pinned-key {pin}"));
     // It speaks TLS and nothing else, so the look ends after that.
     assert_ne!(ended.status.code(), Some(6), "{}", ended.stderr);
-    let said = ended.stdout;
+    let output = ended.stdout;
     for words in [
         "certificate    firstmile test server, issued by The Root\n",
         "valid until    2120-01-01 (",
         &format!("pinned_key     {pin}\n"),
         "TLS            TLSv1_3, TLS13_AES_256_GCM_SHA384\n",
     ] {
-        assert!(said.contains(words), "{said}");
+        assert!(output.contains(words), "{output}");
     }
     assert_eq!(files, ["ca.pem", "key"], "SSLKEYLOGFILE is not obeyed");
 }

@@ -169,7 +169,7 @@ fn delivery_is_known_from_acknowledgements() {
 }
 
 #[test]
-fn a_server_that_never_acknowledges_is_seen_as_such() {
+fn a_server_that_never_acknowledges_is_recognized() {
     let policy = Policy { acknowledges: false, ..Policy::default() };
     let server = IngestConfig { policy, ..IngestConfig::default() };
     let mut pair =

@@ -82,7 +82,7 @@ fn a_wrong_key_is_refused_by_name() {
 }
 
 #[test]
-fn a_busy_key_is_told_from_a_wrong_one() {
+fn a_busy_key_is_distinguished_from_a_wrong_one() {
     let refuse_publish = Some(Refuse {
         code: "NetStream.Publish.BadName".to_owned(),
         description: format!("Already publishing {CANARY}"),
@@ -160,7 +160,7 @@ fn media_that_still_waits_for_the_wrong_stream_is_never_written() {
 }
 
 #[test]
-fn a_publisher_that_is_kicked_says_so() {
+fn a_publisher_that_is_kicked_reports_it() {
     for order in ORDERS {
         let mut pair = Pair::friendly(order);
         pair.run_to(ROUND_TRIP * 10);
@@ -190,7 +190,7 @@ fn a_request_to_reconnect_is_passed_on_and_ends_nothing() {
 }
 
 #[test]
-fn a_stop_delivers_all_media_and_then_tells_the_server() {
+fn a_stop_delivers_all_media_and_then_unpublishes() {
     for order in ORDERS {
         let mut pair = Pair::friendly(order);
         pair.run_to(ROUND_TRIP * 10);
@@ -236,7 +236,7 @@ fn a_stop_on_a_stalled_link_ends_when_its_time_is_up() {
     let deadline = pair.now + STOP_TIMEOUT;
     pair.run_for(STOP_TIMEOUT * 2);
     assert_eq!(pair.client_time(&Event::Stopped), Some(deadline));
-    assert!(!pair.client.transmit().is_empty(), "the driver can tell that bytes were lost");
+    assert!(!pair.client.transmit().is_empty(), "the driver can notice that bytes were lost");
 }
 
 #[test]

@@ -13,16 +13,15 @@ pub struct Agent {
     commands: u32,
 }
 
-/// What a command said, and how it ended.
+/// Output and exit code of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
+pub struct Output {
     pub text: String,
     pub code: i32,
 }
 
 impl Agent {
-    /// Takes a connection over that was there before the board's shell: what that says to nobody is
-    /// lost.
+    /// Uses a connection that existed before the board's shell: output without a reader is lost.
     pub fn on(stream: UnixStream) -> Agent {
         Agent { stream, commands: 0 }
     }
@@ -35,25 +34,25 @@ impl Agent {
         self.read_until("AGENT-READY\n", within).map(|_| ())
     }
 
-    /// Runs a command and gives what it said.
+    /// Runs a command and returns its output.
     #[track_caller]
     pub fn sh(&mut self, command: &str) -> String {
-        let said = self.run(command, PATIENCE);
-        assert_eq!(said.code, 0, "{command}: {}", said.text);
-        said.text
+        let output = self.run(command, PATIENCE);
+        assert_eq!(output.code, 0, "{command}: {}", output.text);
+        output.text
     }
 
     /// Runs a command that may fail.
     #[track_caller]
-    pub fn run(&mut self, command: &str, within: Duration) -> Said {
+    pub fn run(&mut self, command: &str, within: Duration) -> Output {
         self.try_run(command, within).unwrap_or_else(|why| panic!("{command}: {why}"))
     }
 
     /// Runs a command on a board that may be going down.
     ///
     /// # Errors
-    /// What was said until then.
-    pub fn try_run(&mut self, command: &str, within: Duration) -> Result<Said, String> {
+    /// The output until then.
+    pub fn try_run(&mut self, command: &str, within: Duration) -> Result<Output, String> {
         self.commands += 1;
         let mark = format!("__END{}_", self.commands);
         let line = format!("{{ {command}\n}} </dev/null; echo {mark}$?_\n");
@@ -63,7 +62,7 @@ impl Agent {
         let end = self.read_until("_\n", within)?;
         text.truncate(text.len() - mark.len());
         let code = end.trim_end_matches("_\n").parse().map_err(|_| end)?;
-        Ok(Said { text, code })
+        Ok(Output { text, code })
     }
 
     /// Types without waiting for an answer.

@@ -11,7 +11,7 @@ impl Board {
         self.sh("sed -i s/noauto,/nofail,/ /etc/fstab; systemctl is-enabled firstmile; sync");
     }
 
-    /// Puts the appliance's watchdog in place: the machine is reset when systemd feeds it no more.
+    /// Puts the appliance's watchdog in place: the machine is reset when systemd stops feeding it.
     pub fn arm_watchdog(&mut self) {
         self.sh("mkdir -p /etc/systemd/system.conf.d; \
                  cp /usr/share/firstmile/systemd/options/watchdog.conf /etc/systemd/system.conf.d/firstmile.conf; \
@@ -30,7 +30,7 @@ impl Board {
     pub fn until_booted_after(&mut self, boot: &str) {
         let up = self.agent.wait_ready(BOOT_TIMEOUT);
         up.unwrap_or_else(|why| panic!("{why}\n{}", self.qemu().kernel_log()));
-        assert_ne!(self.boot(), boot, "the machine has not booted anew");
+        assert_ne!(self.boot(), boot, "the machine has not booted again");
     }
 
     /// How long after its start the kernel of this boot had the box live.

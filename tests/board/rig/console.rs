@@ -10,13 +10,13 @@ use crate::support::eventually;
 
 pub struct Console {
     stream: UnixStream,
-    said: Arc<Mutex<String>>,
+    output: Arc<Mutex<String>>,
 }
 
 impl Console {
     pub fn on(stream: UnixStream) -> Console {
-        let said = Arc::new(Mutex::new(String::new()));
-        let (mut from, to) = (stream.try_clone().expect("a second handle"), said.clone());
+        let output = Arc::new(Mutex::new(String::new()));
+        let (mut from, to) = (stream.try_clone().expect("a second handle"), output.clone());
         thread::spawn(move || {
             let mut bytes = [0; 4096];
             while let Ok(length) = from.read(&mut bytes) {
@@ -27,26 +27,26 @@ impl Console {
                 to.lock().expect("no panic").push_str(&text);
             }
         });
-        Console { stream, said }
+        Console { stream, output }
     }
 
-    /// Types, and waits until what is said after that is as wanted; gives it.
+    /// Types, waits until the output after that is as wanted, and returns it.
     ///
     /// # Errors
-    /// What was said instead.
+    /// The output that came instead.
     pub fn types(
         &mut self,
         text: &str,
         within: Duration,
         wanted: impl Fn(&str) -> bool,
     ) -> Result<String, String> {
-        let from = self.said().len();
+        let from = self.output().len();
         self.stream.write_all(text.as_bytes()).map_err(|e| e.to_string())?;
-        let heard = eventually(within, || {
-            let said = self.said().get(from..).unwrap_or_default().to_owned();
-            wanted(&said).then_some(said)
+        let found = eventually(within, || {
+            let output = self.output().get(from..).unwrap_or_default().to_owned();
+            wanted(&output).then_some(output)
         });
-        heard.ok_or_else(|| format!("{:?}", self.said().get(from..)))
+        found.ok_or_else(|| format!("{:?}", self.output().get(from..)))
     }
 
     /// Types one key.
@@ -55,7 +55,7 @@ impl Console {
     }
 
     /// Everything that the console showed.
-    pub fn said(&self) -> String {
-        self.said.lock().expect("no panic").clone()
+    pub fn output(&self) -> String {
+        self.output.lock().expect("no panic").clone()
     }
 }

@@ -70,14 +70,14 @@ impl Board {
     #[track_caller]
     pub fn panics(&mut self, process: &str, name: &str, Defect(address): Defect) -> bool {
         // One that waits in the kernel: it holds none of the locks that the panic itself needs.
-        let said = self.sh(&format!(
+        let output = self.sh(&format!(
             "base=$(grep -m 1 bin/firstmile /proc/{process}/maps | cut -d - -f 1); \
              for n in 1 2 3 4 5 6 7 8; do for each in $(grep -l -x '{name}' /proc/{process}/task/*/comm 2>/dev/null); do \
              grep -q running ${{each%comm}}syscall && continue; thread=${{each%/comm}}; \
              gdb -nx -batch -iex 'set auto-solib-add off' -p ${{thread##*/}} -ex \"set \\$pc = 0x$base + {address}\" \
              -ex detach 2>&1 | tee /dev/shm/gdb; grep -q detached /dev/shm/gdb && break 2; done; done; rm -f /dev/shm/gdb"
         ));
-        said.contains("detached")
+        output.contains("detached")
     }
 }
 

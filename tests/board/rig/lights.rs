@@ -1,4 +1,4 @@
-//! The lights as the kernel's lines show them, held against what the manual says of them.
+//! The lights as the kernel's lines show them, compared with the manual.
 
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ fn follows(levels: &[(Duration, bool)], rhythm: Rhythm) -> bool {
 }
 
 #[test]
-fn a_rhythm_is_told_from_others_by_its_levels() {
+fn a_rhythm_is_recognized_by_its_levels() {
     let shown = lights(Indication::NeedsSetup);
     let looks: Vec<Look> = (0..90)
         .map(|n| {

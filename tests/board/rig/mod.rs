@@ -1,4 +1,4 @@
-//! The rig: an emulated board with the box on it, seen and touched as its owner would.
+//! The rig: an emulated board with the box on it, used as its owner would.
 
 #![allow(dead_code, reason = "each scenario uses its own part")]
 
@@ -6,7 +6,7 @@ pub mod agent;
 mod boots;
 pub mod console;
 pub mod defect;
-pub mod hands;
+pub mod front_panel;
 pub mod lights;
 pub mod qemu;
 mod qmp;
@@ -34,7 +34,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 /// The stream key of all scenarios; searched for wherever it must not be.
 pub const KEY: &str = "canary-k3y-5ae1f7c902";
 
-/// The board of one scenario. How long that took is told when this is dropped.
+/// The board of one scenario. How long it took is printed when this is dropped.
 pub struct Scenario {
     ready: Ready,
     began: Instant,
@@ -140,7 +140,7 @@ impl Board {
 
     /// The same, with a result.
     #[track_caller]
-    pub fn try_sh(&mut self, command: &str) -> agent::Said {
+    pub fn try_sh(&mut self, command: &str) -> agent::Output {
         self.agent.run(command, PATIENCE)
     }
 
@@ -172,25 +172,27 @@ impl Board {
     /// Types at the serial console, and waits for one of these words (`a|b`).
     #[track_caller]
     pub fn types(&mut self, text: &str, until: &str) -> String {
-        let wanted = |said: &str| until.split('|').any(|word| said.contains(word));
+        let wanted = |output: &str| until.split('|').any(|word| output.contains(word));
         let typed = self.console.types(text, PATIENCE, wanted);
-        typed.unwrap_or_else(|said| panic!("no {until:?} after {text:?}: {said}"))
+        typed.unwrap_or_else(|output| panic!("no {until:?} after {text:?}: {output}"))
     }
 
     /// Types a command, and gives all of the answer: what stands between its echo and the next prompt. A box that has
-    /// just started may swallow the first line, and is asked again, as hands do.
+    /// just started may swallow the first line, and the command is typed again, as a person would.
     #[track_caller]
     pub fn asks(&mut self, command: &str) -> String {
         // A prompt that was drawn before the echo is no answer.
-        let is_answered = |said: &str| {
-            said.split_once(command).is_some_and(|(_, answer)| answer.ends_with(")> "))
+        let is_answered = |output: &str| {
+            output.split_once(command).is_some_and(|(_, answer)| answer.ends_with(")> "))
         };
         let line = format!("{command}\r");
         let deadline = Instant::now() + PATIENCE;
         loop {
             match self.console.types(&line, ANSWER_TIMEOUT, is_answered) {
-                Ok(said) => return said,
-                Err(said) => assert!(Instant::now() < deadline, "no answer to {command:?}: {said}"),
+                Ok(output) => return output,
+                Err(output) => {
+                    assert!(Instant::now() < deadline, "no answer to {command:?}: {output}")
+                }
             }
         }
     }
@@ -206,19 +208,19 @@ impl Board {
     pub fn until(&mut self, states: &str) -> String {
         let wanted: Vec<String> =
             states.split('|').map(|s| format!("state        {s} for")).collect();
-        self.until_told(states, |said| wanted.iter().any(|state| said.contains(state)))
+        self.until_status(states, |output| wanted.iter().any(|state| output.contains(state)))
     }
 
     /// Waits until the console's status is as wanted.
     #[track_caller]
-    pub fn until_told(&mut self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
+    pub fn until_status(&mut self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let said = self.status();
-            if wanted(&said) {
-                return said;
+            let output = self.status();
+            if wanted(&output) {
+                return output;
             }
-            assert!(Instant::now() < deadline, "never {what}: {said}");
+            assert!(Instant::now() < deadline, "never {what}: {output}");
             thread::sleep(Duration::from_millis(300));
         }
     }
@@ -283,17 +285,17 @@ impl Drop for Board {
     fn drop(&mut self) {
         let Some(qemu) = self.qemu.take() else { return };
         if thread::panicking() {
-            let said = self.console.said();
+            let output = self.console.output();
             let tail: String =
-                said.chars().skip(said.chars().count().saturating_sub(3_000)).collect();
-            eprintln!("--- the console said\n{tail}");
+                output.chars().skip(output.chars().count().saturating_sub(3_000)).collect();
+            eprintln!("--- the console showed\n{tail}");
             let journal = "journalctl --no-pager -n 60 -o short-monotonic 2>&1";
             let journal = self.agent.try_run(journal, Duration::from_secs(60));
             eprintln!(
                 "--- the board's journal\n{}",
-                journal.map_or_else(|why| why, |said| said.text)
+                journal.map_or_else(|why| why, |output| output.text)
             );
-            eprintln!("--- the kernel said\n{}\n{}", qemu.kernel_log(), qemu.log());
+            eprintln!("--- the kernel's log\n{}\n{}", qemu.kernel_log(), qemu.log());
         }
         qemu.cut_power();
     }

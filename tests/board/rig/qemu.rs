@@ -159,7 +159,7 @@ impl Qemu {
         assert!(saved.is_some(), "the state was not saved: {}", self.log());
     }
 
-    /// Cuts the power: nobody is told, nothing is finished. Gives what is left.
+    /// Cuts the power: nothing is finished in good order. Returns what is left.
     pub fn cut_power(self) -> Disks {
         let Qemu { child, disks, .. } = self;
         drop(child);
@@ -171,7 +171,7 @@ impl Qemu {
         read(&self.disks.folder().join("qemu.log"))
     }
 
-    /// What the kernel said on the first serial port.
+    /// The kernel's messages on the first serial port.
     pub fn kernel_log(&self) -> String {
         read(&self.disks.folder().join("kernel.log"))
     }

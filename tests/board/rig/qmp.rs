@@ -26,23 +26,23 @@ impl Qmp {
     /// Asks, and gives the answer.
     #[track_caller]
     pub fn ask(&mut self, command: &str, arguments: Value) -> Value {
-        self.try_ask(command, arguments).unwrap_or_else(|said| panic!("{command}: {said}"))
+        self.try_ask(command, arguments).unwrap_or_else(|reply| panic!("{command}: {reply}"))
     }
 
     /// Asks.
     ///
     /// # Errors
-    /// What QEMU said, when it would not.
+    /// QEMU's error.
     pub fn try_ask(&mut self, command: &str, arguments: Value) -> Result<Value, Value> {
         let asked = json!({ "execute": command, "arguments": arguments });
         writeln!(self.lines.get_mut(), "{asked}").expect("QEMU listens");
         loop {
-            let mut said = self.line();
-            if said.get("error").is_some() {
-                return Err(said["error"].take());
+            let mut reply = self.line();
+            if reply.get("error").is_some() {
+                return Err(reply["error"].take());
             }
-            if said.get("return").is_some() {
-                return Ok(said["return"].take());
+            if reply.get("return").is_some() {
+                return Ok(reply["return"].take());
             }
         }
     }

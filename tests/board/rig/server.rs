@@ -101,9 +101,9 @@ impl Server {
         assert!(silent.is_some(), "media still comes");
     }
 
-    /// Every programme that was received, decoded and counted, in their order.
+    /// Every stream that was received, decoded and counted, in their order.
     #[track_caller]
-    pub fn programmes(&self) -> Vec<Packets> {
+    pub fn streams(&self) -> Vec<Packets> {
         self.falls_silent();
         let mut files = self.nginx.recorded();
         let written = |path: &PathBuf| fs::metadata(path).and_then(|meta| meta.modified()).ok();
@@ -116,31 +116,31 @@ impl Server {
         decoded
     }
 
-    /// Every programme begins so that it can be seen, however soon it was cut off, and the last is a whole one.
+    /// Every stream can be watched from its beginning, however soon it was cut off, and the last is complete.
     #[track_caller]
     pub fn assert_watchable_again(&self) {
-        let programmes = self.programmes();
-        assert!(programmes.iter().all(|p| p.first_is_key && p.in_order), "{programmes:?}");
-        assert_watchable(programmes.last().expect("a programme"));
+        let streams = self.streams();
+        assert!(streams.iter().all(|p| p.first_is_key && p.in_order), "{streams:?}");
+        assert_watchable(streams.last().expect("a stream"));
     }
 
-    /// The only programme that was received: it decodes, begins with a key frame and has both tracks.
+    /// The only stream that was received: it decodes, begins with a key frame and has both tracks.
     #[track_caller]
-    pub fn only_programme(&self) -> Packets {
-        let programmes = self.programmes();
-        assert_eq!(programmes.len(), 1, "{programmes:?}");
-        let programme = programmes.into_iter().next().expect("one");
-        assert_watchable(&programme);
-        programme
+    pub fn only_stream(&self) -> Packets {
+        let streams = self.streams();
+        assert_eq!(streams.len(), 1, "{streams:?}");
+        let stream = streams.into_iter().next().expect("one");
+        assert_watchable(&stream);
+        stream
     }
 }
 
-/// Whether a viewer would see and hear it from the first picture on.
+/// Whether a viewer could watch it from the first frame on, with audio.
 #[track_caller]
-fn assert_watchable(programme: &Packets) {
-    assert!(programme.first_is_key && programme.in_order, "{programme:?}");
-    assert!(programme.video >= 15 && programme.audio >= 15, "{programme:?}");
-    assert!(programme.key_frames >= 1, "{programme:?}");
+fn assert_watchable(stream: &Packets) {
+    assert!(stream.first_is_key && stream.in_order, "{stream:?}");
+    assert!(stream.video >= 15 && stream.audio >= 15, "{stream:?}");
+    assert!(stream.key_frames >= 1, "{stream:?}");
 }
 
 /// A port that leads to a server, to another one, or nowhere.

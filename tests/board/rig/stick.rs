@@ -12,7 +12,7 @@ use crate::support::{Folder, run};
 
 const BYTES: u64 = 16 * 1024 * 1024;
 const TOOL_TIMEOUT: Duration = Duration::from_secs(60);
-/// What was said of all sticks so far, by the box's importer and by systemd.
+/// The log of all sticks so far, by the box's importer and by systemd.
 const IMPORTS: &str = "{ journalctl -u 'firstmile-import@*' -o cat --no-pager 2>/dev/null || :; }";
 
 /// Where the partition of a stick begins that has one.
@@ -116,7 +116,7 @@ impl Board {
         self.ask("device_add", device);
     }
 
-    /// Plugs a stick in that holds settings, waits until the box is done with it, and pulls it out. Gives what the box said
+    /// Plugs a stick in with settings, waits until the box has finished with it, and pulls it out. Returns what the box logged
     /// of it in its journal.
     #[track_caller]
     pub fn offer(&mut self, stick: &Stick) -> String {
@@ -145,7 +145,7 @@ impl Board {
                  ! systemctl list-units --state=activating | grep -q firstmile-import; do sleep 0.5; done; sync");
     }
 
-    /// Everything that was said of sticks so far.
+    /// Everything that was logged about sticks so far.
     #[track_caller]
     pub fn imports(&mut self) -> String {
         self.sh(IMPORTS)

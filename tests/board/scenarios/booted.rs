@@ -26,7 +26,7 @@ fn is_live_again(server: &Server, board: &mut Board, what: &str) {
 }
 
 #[test]
-fn a_box_that_is_told_to_reboot_while_live_comes_back_live() {
+fn a_box_that_is_asked_to_reboot_while_live_comes_back_live() {
     let Some(ready) = ready_or_skip() else { return };
     let server = Server::start();
     let mut board = live(Board::fresh(&ready), &server);

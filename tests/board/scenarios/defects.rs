@@ -42,9 +42,9 @@ fn every_panic_is_survived(of: impl Fn(Vec<String>) -> Vec<String>) {
         }
         met += 1;
         board.until_another_process(&process);
-        let told =
+        let result =
             board.sh("journalctl -u firstmile --no-pager | grep -c 'firstmile: a defect at '");
-        assert_eq!(told.trim(), met.to_string(), "{name}: {}", board.journal());
+        assert_eq!(result.trim(), met.to_string(), "{name}: {}", board.journal());
         server.receives(40_000);
         board.until("live");
         let live = board.live_after(before).saturating_sub(before);

@@ -1,4 +1,4 @@
-//! The button leads to a programme that any viewer can watch.
+//! The button leads to a stream that any viewer can watch.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::rig::server::Server;
 use crate::rig::{Board, ready_or_skip};
 
 #[test]
-fn the_button_leads_to_a_decodable_programme_over_rtmps() {
+fn the_button_leads_to_a_decodable_stream_over_rtmps() {
     let Some(ready) = ready_or_skip() else { return };
     let server = Server::start();
     let mut board = Board::fresh(&ready);
@@ -21,11 +21,11 @@ fn the_button_leads_to_a_decodable_programme_over_rtmps() {
     server.receives(100_000);
     board.stops();
     board.until_lights(Indication::Ready);
-    let programme = server.only_programme();
-    assert!(programme.largest_video_gap_ms < 1_500.0, "{programme:?}");
+    let stream = server.only_stream();
+    assert!(stream.largest_video_gap_ms < 1_500.0, "{stream:?}");
     let live = board.live_after(pressed);
     println!(
-        "board: press to first acknowledged key frame {} ms of the board's time; {programme:?}",
+        "board: press to first acknowledged key frame {} ms of the board's time; {stream:?}",
         live.saturating_sub(pressed).as_millis()
     );
 }
@@ -44,7 +44,7 @@ fn a_hold_ends_the_broadcast_and_a_short_press_does_not() {
     board.until("live");
     board.stops();
     board.until_lights(Indication::Ready);
-    server.only_programme();
+    server.only_stream();
     // A hold on a box that is ready starts nothing.
     let received = server.recorded_bytes();
     board.hold(Duration::from_millis(2_600));

@@ -20,13 +20,13 @@ fn ends_well(server: &Server, mut board: Board) {
     server.receives(40_000);
     board.stops();
     server.assert_watchable_again();
-    let programmes = server.programmes();
-    assert!(programmes.len() <= 3, "{programmes:?}");
+    let streams = server.streams();
+    assert!(streams.len() <= 3, "{streams:?}");
 }
 
 // Shows F04.
 #[test]
-fn a_cable_pulled_for_ten_seconds_is_told_and_forgiven() {
+fn a_cable_pulled_for_ten_seconds_is_reported_and_forgiven() {
     let Some((_ready, server, mut board)) = live_or_skip() else { return };
     board.cable(false);
     board.until("retrying");
@@ -90,17 +90,17 @@ fn a_bad_uplink_costs_bitrate_and_not_the_broadcast() {
     let set_kbps = encoder_target_kbps(&board.until("live")).expect("a bitrate");
     let interface = "dev $(ls /sys/class/net | grep ^e)";
     board.sh(&format!("tc qdisc add {interface} root netem delay 100ms 20ms loss 1% rate 150kbit"));
-    let is_less = |said: &str| encoder_target_kbps(said).is_some_and(|kbps| kbps < set_kbps);
-    board.until_told("a lower bitrate", is_less);
+    let is_less = |output: &str| encoder_target_kbps(output).is_some_and(|kbps| kbps < set_kbps);
+    board.until_status("a lower bitrate", is_less);
     board.until_lights(LIVE);
     server.receives(40_000);
     let status = board.until("live");
     assert!(is_less(&status) && status.contains(", 0 sound)"), "{status}");
     board.sh(&format!("tc qdisc del {interface} root"));
-    let is_as_set = |said: &str| encoder_target_kbps(said) == Some(set_kbps);
-    board.until_told("the bitrate that is set", is_as_set);
+    let is_as_set = |output: &str| encoder_target_kbps(output) == Some(set_kbps);
+    board.until_status("the bitrate that is set", is_as_set);
     board.until_lights(LIVE);
     server.receives(40_000);
     board.stops();
-    server.only_programme();
+    server.only_stream();
 }

@@ -10,7 +10,7 @@ use crate::rig::stick::Stick;
 use crate::rig::{Board, KEY, ready_or_skip};
 use crate::support::{Folder, run};
 
-/// The package under test, said to be of another version.
+/// The package under test, labelled with another version.
 fn package(version: &str) -> Vec<u8> {
     let folder = Folder::new("package");
     let package = std::env::var_os("FIRSTMILE_BOARD_PACKAGE").expect("the package");
@@ -63,5 +63,5 @@ fn upgrades_and_downgrades_keep_the_settings() {
     board.goes_live();
     server.receives(40_000);
     board.stops();
-    server.only_programme();
+    server.only_stream();
 }

@@ -11,7 +11,7 @@ use crate::rig::stick::Stick;
 use crate::rig::{Board, KEY, live_or_skip, ready_or_skip};
 
 /// A loop of so many cuts has to have some before, and some after, all was written.
-const TELLING_CUTS: u32 = 20;
+const SIGNIFICANT_CUTS: u32 = 20;
 
 /// How often the power is cut in each of the loops.
 fn cuts() -> u32 {
@@ -74,9 +74,9 @@ fn survives(what: &str, longest: Duration, mut act: impl FnMut(&mut Board, u32) 
         println!("board: power cut {n} {what}, which left {found} of {old} and {new:?}");
     }
     println!("board: {after} of {} cuts {what} came after all was written", cuts());
-    let is_telling = (1..cuts()).contains(&after);
+    let is_significant = (1..cuts()).contains(&after);
     assert!(
-        is_telling || cuts() < TELLING_CUTS,
+        is_significant || cuts() < SIGNIFICANT_CUTS,
         "no cut, or every one, came before all was written"
     );
     if board.status().contains("state        ready") {

@@ -44,14 +44,14 @@ fn a_killed_process_is_started_again_and_live_again() {
 
 // Shows F30.
 #[test]
-fn a_stopped_process_is_seen_by_the_watchdog_and_live_again() {
+fn a_stopped_process_is_noticed_by_the_watchdog_and_live_again() {
     comes_back("stopped", "kill -STOP PID");
 }
 
 // Shows F30.
 #[test]
 #[ignore = "in the full set: make test-board-all"]
-fn a_hung_process_is_seen_by_the_watchdog_and_live_again() {
+fn a_hung_process_is_noticed_by_the_watchdog_and_live_again() {
     comes_back("frozen", "echo 1 >/sys/fs/cgroup/system.slice/firstmile.service/cgroup.freeze");
 }
 

@@ -23,17 +23,17 @@ fn a_stick_provisions_the_box_and_loses_its_key() {
     board.trust(&server);
     let stick = Stick::partitioned();
     stick.put("firstmile.toml", settings(&server).as_bytes());
-    let said = board.offer(&stick);
-    assert!(said.contains("settings applied"), "{said}");
+    let output = board.offer(&stick);
+    assert!(output.contains("settings applied"), "{output}");
     board.until("ready");
     board.until_lights(Indication::Ready);
-    let told = stick.read("firstmile-result.txt");
-    assert!(told.contains("accepted") && !told.contains(KEY), "{told}");
+    let result = stick.read("firstmile-result.txt");
+    assert!(result.contains("accepted") && !result.contains(KEY), "{result}");
     assert!(!stick.read("firstmile.toml").contains(KEY), "the stick still has the key");
     board.goes_live();
     server.receives(50_000);
     board.stops();
-    server.only_programme();
+    server.only_stream();
 }
 
 #[test]
@@ -43,29 +43,29 @@ fn sticks_of_exfat_and_ext4_are_read_too() {
     let mut board = Board::fresh(&ready);
     for tool in ["mkfs.exfat", "mkfs.ext4"] {
         let stick = Stick::formatted_by(tool);
-        let said = board.offer(&stick);
-        assert!(said.contains("nothing to do"), "{said}");
+        let output = board.offer(&stick);
+        assert!(output.contains("nothing to do"), "{output}");
         board.plug(&stick);
         let settings = format!("version = 1\n[box]\nname = \"{tool}\"\n");
         on_stick(&mut board, &format!("printf '{settings}' >firstmile.toml"));
         board.unplug(&stick);
-        let said = board.offer(&stick);
-        assert!(said.contains("settings applied"), "{said}");
+        let output = board.offer(&stick);
+        assert!(output.contains("settings applied"), "{output}");
         assert!(board.asks("show box.name").contains(tool));
         board.plug(&stick);
-        let told = on_stick(&mut board, "cat firstmile-result.txt");
-        assert!(told.contains("accepted"), "{told}");
+        let result = on_stick(&mut board, "cat firstmile-result.txt");
+        assert!(result.contains("accepted"), "{result}");
         board.unplug(&stick);
     }
 }
 
-/// Runs a command in the root folder of the stick that is plugged in, as its owner would at a desk.
+/// Runs a command in the root folder of the stick that is plugged in, as its owner would on a computer.
 fn on_stick(board: &mut Board, command: &str) -> String {
-    board.sh("until [ -b /dev/sda ]; do sleep 0.5; done; udevadm settle; mkdir -p /run/desk; mount /dev/sda /run/desk");
-    let said = board.sh(&format!("(cd /run/desk && {command})"));
+    board.sh("until [ -b /dev/sda ]; do sleep 0.5; done; udevadm settle; mkdir -p /run/computer; mount /dev/sda /run/computer");
+    let output = board.sh(&format!("(cd /run/computer && {command})"));
     board.until_no_import();
-    board.sh("umount /run/desk");
-    said
+    board.sh("umount /run/computer");
+    output
 }
 
 // Shows F29.
@@ -91,27 +91,30 @@ fn a_hostile_stick_is_refused_and_changes_nothing_while_live() {
         Stick::with_settings(&String::from_utf8_lossy(&long)),
     ];
     for stick in &sticks {
-        let said = board.offer(stick);
-        assert!(said.contains("firstmile: ") && said.contains("firstmile.toml"), "{said}");
-        assert!(!said.contains("sda1"), "a stick without partitions is looked at twice: {said}");
+        let output = board.offer(stick);
+        assert!(output.contains("firstmile: ") && output.contains("firstmile.toml"), "{output}");
+        assert!(
+            !output.contains("sda1"),
+            "a stick without partitions is looked at twice: {output}"
+        );
         board.until("live");
-        let told = stick.read("firstmile-result.txt");
-        assert!(told.contains("refused") && told.contains("firstmile.toml"), "{told}");
+        let result = stick.read("firstmile-result.txt");
+        assert!(result.contains("refused") && result.contains("firstmile.toml"), "{result}");
     }
-    let said = board.offer(&Stick::raw(&torn));
-    assert!(said.contains("the stick cannot be read"), "{said}");
+    let output = board.offer(&Stick::raw(&torn));
+    assert!(output.contains("the stick cannot be read"), "{output}");
     // Without a file system it is nobody's business.
-    let (said, other) = (board.imports(), Stick::raw(&[0x5A; 4096]));
+    let (output, other) = (board.imports(), Stick::raw(&[0x5A; 4096]));
     board.plug(&other);
     board.sh("until [ -b /dev/sda ]; do sleep 0.5; done; udevadm settle; sleep 3");
     board.unplug(&other);
-    assert_eq!(board.imports(), said);
+    assert_eq!(board.imports(), output);
     board.until("live");
     board.until_lights(Indication::Live { attention: Attention::None });
     server.receives(30_000);
     let after = board.asks("show destination");
     assert_eq!(shown, after, "a stick changed a setting");
-    assert!(!board.console.said().contains('\x07'), "an escape sequence reached the console");
+    assert!(!board.console.output().contains('\x07'), "an escape sequence reached the console");
     board.stops();
-    server.only_programme();
+    server.only_stream();
 }

@@ -1,4 +1,4 @@
-//! A camera or a microphone that is lost changes the picture or the sound, never the broadcast.
+//! A camera or a microphone that is lost changes the video or the audio, never the broadcast.
 
 use firstmile::panel::{Attention, Indication};
 
@@ -9,7 +9,9 @@ fn lost_and_back(driver: &str, device: &str, word: &str, attention: Attention) {
     let Some((_ready, server, mut board)) = live_or_skip() else { return };
     board.sh(&format!("echo {device} >/sys/bus/platform/drivers/{driver}/unbind"));
     let absent = format!("{word:12} absent");
-    board.until_told(&absent, |said| said.contains(&absent) && said.contains("state        live"));
+    board.until_status(&absent, |output| {
+        output.contains(&absent) && output.contains("state        live")
+    });
     board.until_lights(Indication::Live { attention });
     server.receives(10_000);
     board.sh(&format!("echo {device} >/sys/bus/platform/drivers/{driver}/bind"));
@@ -17,26 +19,26 @@ fn lost_and_back(driver: &str, device: &str, word: &str, attention: Attention) {
         board.sh("systemctl restart board-tone");
     }
     let present = format!("{word:12} present");
-    board.until_told(&present, |said| said.contains(&present));
+    board.until_status(&present, |output| output.contains(&present));
     board.until_lights(Indication::Live { attention: Attention::None });
     server.receives(40_000);
     board.stops();
-    let programme = server.only_programme();
+    let stream = server.only_stream();
     println!(
-        "board: {word} lost and back: largest gaps {:.0} ms of picture, {:.0} ms of sound",
-        programme.largest_video_gap_ms, programme.largest_audio_gap_ms
+        "board: {word} lost and back: largest gaps {:.0} ms of video, {:.0} ms of audio",
+        stream.largest_video_gap_ms, stream.largest_audio_gap_ms
     );
 }
 
 // Shows F24.
 #[test]
-fn an_unplugged_camera_ends_nothing_and_its_picture_comes_back() {
+fn an_unplugged_camera_ends_nothing_and_its_video_comes_back() {
     lost_and_back("vivid", "vivid.0", "camera", Attention::Camera);
 }
 
 // Shows F26.
 #[test]
 #[ignore = "in the full set: make test-board-all"]
-fn an_unplugged_microphone_ends_nothing_and_its_sound_comes_back() {
+fn an_unplugged_microphone_ends_nothing_and_its_audio_comes_back() {
     lost_and_back("snd_aloop", "snd_aloop.0", "microphone", Attention::Microphone);
 }

@@ -20,16 +20,16 @@ fn a_full_data_partition_refuses_a_change_and_leaves_the_broadcast_alone() {
     board.sh("dd if=/dev/zero of=/var/lib/firstmile/full bs=64k 2>/dev/null || :; \
               dd if=/dev/zero of=/var/lib/firstmile/full2 bs=1k 2>/dev/null || :; \
               df /var/lib/firstmile");
-    let said = board.asks("set video.bitrate_kbps 444");
-    assert!(said.contains("error: "), "{said}");
-    assert!(said.contains("space") || said.contains("full"), "{said}");
+    let output = board.asks("set video.bitrate_kbps 444");
+    assert!(output.contains("error: "), "{output}");
+    assert!(output.contains("space") || output.contains("full"), "{output}");
     board.until("live");
     board.until_lights(Indication::Live { attention: Attention::None });
     server.receives(30_000);
     board.sh("rm /var/lib/firstmile/full /var/lib/firstmile/full2");
     board.types("set video.bitrate_kbps 222\r", "video.bitrate_kbps is set");
     board.stops();
-    server.only_programme();
+    server.only_stream();
     let disks = board.cut_power();
     let mut board = Board::booted(&ready, disks);
     board.trust(&server);
@@ -48,7 +48,7 @@ fn a_box_whose_clock_is_wrong_waits_for_the_time_and_then_goes_live() {
     board.set_clock(SystemTime::UNIX_EPOCH + Duration::from_secs(86_400));
     board.start_box();
     board.provision(&server);
-    board.until_told("not trusted", |said| said.contains("clock        not trusted"));
+    board.until_status("not trusted", |output| output.contains("clock        not trusted"));
     board.press();
     board.until("retrying");
     board.until_lights(Indication::Retrying { because: Because::Certificate });
@@ -57,11 +57,11 @@ fn a_box_whose_clock_is_wrong_waits_for_the_time_and_then_goes_live() {
     board.until("live");
     board.until_lights(Indication::Live { attention: Attention::None });
     server.receives(40_000);
-    // The wall clock may jump; the programme does not.
+    // The wall clock may jump; the stream does not.
     board.set_clock(SystemTime::now() + Duration::from_secs(3_600));
     server.receives(40_000);
     board.stops();
-    server.only_programme();
+    server.only_stream();
 }
 
 #[test]
@@ -104,9 +104,9 @@ fn the_key_lies_in_its_file_and_nowhere_else_and_no_port_is_open() {
     assert!(files >= 1, "the search finds nothing at all");
     let modes = board.sh(&format!("stat -c '%a %U' {}", lines[2..].join(" ")));
     assert!(modes.lines().all(|mode| mode == "600 firstmile"), "{modes}");
-    assert!(!board.console.said().contains(KEY), "the console showed the key");
+    assert!(!board.console.output().contains(KEY), "the console showed the key");
     board.stops();
-    server.only_programme();
+    server.only_stream();
     board.sh("sync");
     let disks = board.cut_power();
     assert_eq!(occurrences(&std::fs::read(disks.root()).expect("the root disk")), 0, "root disk");

@@ -20,7 +20,7 @@ pub struct Ffmpeg {
 }
 
 impl Ffmpeg {
-    /// `None`, with the reason said, where it is not installed.
+    /// `None`, with the reason printed, where it is not installed.
     pub fn start_or_skip() -> Option<Ffmpeg> {
         has_or_skip(&["ffmpeg"]).then(|| Ffmpeg { folder: Folder::new("listen"), child: None })
     }
@@ -31,11 +31,11 @@ impl Ffmpeg {
 
     /// Ffmpeg calls each end of a connection an error of input; anything else is a complaint.
     fn complaints(&self) -> String {
-        let said = fs::read_to_string(self.file("log")).unwrap_or_default();
+        let output = fs::read_to_string(self.file("log")).unwrap_or_default();
         let is_end = |line: &&str| {
             line.ends_with("Input/output error") || line.trim().starts_with("Last message repeated")
         };
-        said.lines().filter(|line| !is_end(line)).collect::<Vec<_>>().join("\n")
+        output.lines().filter(|line| !is_end(line)).collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -64,7 +64,7 @@ impl Server for Ffmpeg {
         let complaints = self.complaints();
         if complaints.is_empty() {
             fs::read_to_string(self.file("packets"))
-                .map(|said| Packets::of_hashes(&said))
+                .map(|output| Packets::of_hashes(&output))
                 .map_err(|error| format!("no packets: {error}"))
         } else {
             Err(complaints)

@@ -43,7 +43,7 @@ pub trait Server {
         false
     }
 
-    /// Whether it keeps no stream that a publisher has ended; `None` when it cannot be seen.
+    /// Whether it keeps no stream that a publisher has ended; `None` when nobody can know.
     fn was_unpublished(&mut self, _name: &str) -> Option<bool> {
         None
     }

@@ -19,7 +19,7 @@ pub struct NginxRtmp {
 }
 
 impl NginxRtmp {
-    /// `None`, with the reason said, where it is not installed.
+    /// `None`, with the reason printed, where it is not installed.
     pub fn start_or_skip(with_tls: bool) -> Option<NginxRtmp> {
         let pki = Pki::new();
         let nginx = nginx_with_or_skip(&pki.identity(&["localhost"], Flaw::None), PINGS)?;
@@ -76,7 +76,7 @@ impl Server for NginxRtmp {
             ),
             Probe::Capabilities => Some("they are taken and not answered"),
             Probe::WrongKey | Probe::RefusedWithWords | Probe::Redirect => {
-                Some("only with a web server beside it (`on_publish`, `on_connect`)")
+                Some("only with a web server next to it (`on_publish`, `on_connect`)")
             }
             Probe::Tls if self.tls.is_none() => Some("no TLS of its own"),
             _ => None,

@@ -49,7 +49,7 @@ pub fn installed() -> Result<PathBuf, String> {
     Ok(home.join("node_modules").join(NAME).join("bin/app.js"))
 }
 
-/// Installs beside the goal and moves into place, so that nobody finds half of it.
+/// Installs next to the target and moves into place, so that nobody finds half of it.
 fn install(cache: &Path, home: &Path) -> Result<(), String> {
     let folder = cache.join(format!("installing-{}", std::process::id()));
     let write = |name: &str, text: &str| fs::write(folder.join(name), text);
@@ -80,7 +80,7 @@ impl NodeMediaServer {
         let identity = pki.identity(&["localhost"], Flaw::None);
         let folder = Folder::new("node-media-server");
         let (rtmp_port, rtmps_port) = (free_port(), free_port());
-        // It listens everywhere unless told, and writes what it finds empty back into this file.
+        // It listens everywhere unless configured, and writes what it finds empty back into this file.
         let config = json!({
             "bind": "127.0.0.1",
             "store": { "path": "data" },

@@ -24,40 +24,40 @@ const REFUSAL: &str = "closed for the summer";
 pub struct RtmpRs {
     runtime: Option<Runtime>,
     port: u16,
-    seen: Arc<Mutex<Seen>>,
+    received: Arc<Mutex<Received>>,
 }
 
 #[derive(Default)]
-struct Seen {
+struct Received {
     media: HashMap<String, Vec<Message>>,
     unpublished: Vec<String>,
     capabilities: HashMap<String, String>,
 }
 
 struct Handler {
-    seen: Arc<Mutex<Seen>>,
+    received: Arc<Mutex<Received>>,
     elsewhere: String,
 }
 
-fn lock(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
-    seen.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(received: &Mutex<Received>) -> MutexGuard<'_, Received> {
+    received.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl RtmpRs {
     pub fn start() -> RtmpRs {
         let port = free_port();
-        let seen: Arc<Mutex<Seen>> = Arc::default();
+        let received: Arc<Mutex<Received>> = Arc::default();
         let elsewhere = format!("rtmp://127.0.0.1:{port}/live");
         let mut config = ServerConfig::default();
         config.bind_addr = ([127, 0, 0, 1], port).into();
         config.enhanced_capabilities = config.enhanced_capabilities.with_reconnect();
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = runtime.worker_threads(1).enable_all().build().expect("a runtime");
-        let server = RtmpServer::new(config, Handler { seen: seen.clone(), elsewhere });
+        let server = RtmpServer::new(config, Handler { received: received.clone(), elsewhere });
         runtime.spawn(async move { server.run().await });
         let accepts = || TcpStream::connect(("127.0.0.1", port)).is_ok().then_some(());
         eventually(Duration::from_secs(10), accepts).expect("rtmp-rs listens");
-        RtmpRs { runtime: Some(runtime), port, seen }
+        RtmpRs { runtime: Some(runtime), port, received }
     }
 
     fn address(&self, app: &str) -> Address {
@@ -81,7 +81,7 @@ impl RtmpHandler for Handler {
         }
         if let Some(capabilities) = &ctx.enhanced_capabilities {
             let words = format!("reconnect: {}", capabilities.supports_reconnect());
-            lock(&self.seen).capabilities.insert(params.stream_key.clone(), words);
+            lock(&self.received).capabilities.insert(params.stream_key.clone(), words);
         }
         AuthResult::Accept
     }
@@ -93,12 +93,12 @@ impl RtmpHandler for Handler {
             FlvTagType::Script => TagKind::Script,
         };
         let message = Message { time_ms: tag.timestamp.into(), kind, body: tag.data.clone() };
-        lock(&self.seen).media.entry(ctx.stream_key.clone()).or_default().push(message);
+        lock(&self.received).media.entry(ctx.stream_key.clone()).or_default().push(message);
         true
     }
 
     async fn on_unpublish(&self, ctx: &StreamContext) {
-        lock(&self.seen).unpublished.push(ctx.stream_key.clone());
+        lock(&self.received).unpublished.push(ctx.stream_key.clone());
     }
 }
 
@@ -108,7 +108,7 @@ impl Server for RtmpRs {
     }
 
     fn received(&mut self, name: &str) -> Result<Packets, String> {
-        let count = || lock(&self.seen).media.get(name).map_or(0, Vec::len);
+        let count = || lock(&self.received).media.get(name).map_or(0, Vec::len);
         let mut before = usize::MAX;
         eventually(Duration::from_secs(5), || {
             let now = count();
@@ -116,17 +116,18 @@ impl Server for RtmpRs {
             std::thread::sleep(Duration::from_millis(200));
             is_quiet.then_some(())
         });
-        let messages = lock(&self.seen).media.remove(name).ok_or("it received no media")?;
+        let messages = lock(&self.received).media.remove(name).ok_or("it received no media")?;
         Ok(Packets::of(&messages))
     }
 
     fn was_unpublished(&mut self, name: &str) -> Option<bool> {
-        let said = || lock(&self.seen).unpublished.iter().any(|key| key == name).then_some(());
-        Some(eventually(Duration::from_secs(2), said).is_some())
+        let unpublished =
+            || lock(&self.received).unpublished.iter().any(|key| key == name).then_some(());
+        Some(eventually(Duration::from_secs(2), unpublished).is_some())
     }
 
     fn capabilities(&mut self, name: &str) -> Option<String> {
-        lock(&self.seen).capabilities.get(name).cloned()
+        lock(&self.received).capabilities.get(name).cloned()
     }
 
     fn unknown_app(&mut self) -> Place {

@@ -165,7 +165,7 @@ fn every_board_has_a_machine_settings_of_its_own_and_a_line_in_the_readme() {
         let name = path.rsplit('/').next().unwrap_or_default();
         assert!(
             readme.contains(&format!("`kas/{name}`")),
-            "yocto-layer/README.md does not tell {name}"
+            "yocto-layer/README.md does not explain {name}"
         );
     }
 }
@@ -227,8 +227,8 @@ fn a_raspberry_pi_is_set_up_as_its_profile_asks() {
         }
         let first = strings(&of_profile(profile, "encoder", "video"))[0].clone();
         let hardware = (!first.starts_with("x264")).then_some(first);
-        let said = settings.words(&format!("FIRSTMILE_HARDWARE_ENCODERS:{machine}"));
-        assert_eq!(said, hardware.into_iter().collect::<Vec<_>>(), "{machine}");
+        let values = settings.words(&format!("FIRSTMILE_HARDWARE_ENCODERS:{machine}"));
+        assert_eq!(values, hardware.into_iter().collect::<Vec<_>>(), "{machine}");
     }
 }
 
@@ -236,7 +236,7 @@ fn a_raspberry_pi_is_set_up_as_its_profile_asks() {
 fn an_update_finds_the_slots_that_the_card_has() {
     let system = file("system.conf");
     let machine = system.path.rsplit('/').nth(1).expect("a folder for each machine");
-    let said = |key: &str| -> Vec<String> {
+    let values = |key: &str| -> Vec<String> {
         let lines = system.text.lines().filter_map(|l| l.strip_prefix(key)?.strip_prefix('='));
         lines.map(str::to_owned).collect()
     };
@@ -244,7 +244,7 @@ fn an_update_finds_the_slots_that_the_card_has() {
     assert_eq!(bundle.words("COMPATIBLE_MACHINE"), [machine]);
     let compatible =
         bundle.words("RAUC_BUNDLE_COMPATIBLE").join(" ").replace("${MACHINE}", machine);
-    assert_eq!(said("compatible"), [compatible]);
+    assert_eq!(values("compatible"), [compatible]);
     assert_eq!(bundle.words("RAUC_BUNDLE_FORMAT"), ["verity"]);
 
     let settings = file(&format!("rauc-{machine}.inc"));
@@ -252,9 +252,9 @@ fn an_update_finds_the_slots_that_the_card_has() {
     let parts: Vec<&str> = card.lines().filter(|l| l.starts_with("part ")).collect();
     let roots = parts.iter().enumerate().filter(|(_, l)| l.contains("--source rootfs"));
     let roots: Vec<String> = roots.map(|(at, _)| format!("/dev/mmcblk0p{}", at + 1)).collect();
-    assert_eq!(said("device"), roots, "system.conf and {card}");
+    assert_eq!(values("device"), roots, "system.conf and {card}");
     let script = file("boot.cmd.in").text;
-    for (name, device) in said("bootname").iter().zip(&roots) {
+    for (name, device) in values("bootname").iter().zip(&roots) {
         let number = device.trim_start_matches("/dev/mmcblk0p");
         let chosen = format!("setenv slot {name}\n      setenv part {number}\n");
         assert!(script.contains(&chosen), "boot.cmd.in takes another partition for {name}");

@@ -87,7 +87,7 @@ fn licence_flags_cover_exactly_the_commercial_recipes_used() {
     }
     let readme = file("README.md").text;
     for flag in used.iter().map(|r| format!("commercial_{r}")) {
-        assert!(readme.contains(&flag), "yocto-layer/README.md does not tell {flag}");
+        assert!(readme.contains(&flag), "yocto-layer/README.md does not explain {flag}");
     }
 }
 
@@ -161,9 +161,9 @@ fn rootfs(name: &str) -> PathBuf {
 fn open_doors(name: &str, spoil: impl FnOnce(&PathBuf)) -> String {
     let root = rootfs(name);
     spoil(&root);
-    let said = python(&[], &format!("image.open_doors({root:?})"));
+    let output = python(&[], &format!("image.open_doors({root:?})"));
     fs::remove_dir_all(root).expect("removed");
-    said
+    output
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The owner's hands and eyes: the button is pressed, the lights are looked at.
+//! The front panel: the button is pressed, the lights are read.
 
 use std::thread;
 use std::time::{Duration, Instant};
