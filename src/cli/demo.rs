@@ -1,5 +1,6 @@
 //! `firstmile demo`: the whole box on the simulated board, going live to a server of its own.
 
+mod args;
 mod director;
 mod report;
 
@@ -9,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Args;
 use tokio::sync::{mpsc, watch};
 
 use crate::appliance::LinkChange;
@@ -29,42 +29,8 @@ use crate::status;
 
 use super::exit::{Code, Failure};
 use super::{key, log};
+pub use args::DemoArgs;
 use director::{Director, TAP, press};
-
-/// Go live on a simulated board, and show it
-#[derive(Debug, Args)]
-pub struct DemoArgs {
-    /// Board profile to simulate: its frame size, encoders and bitrate
-    #[arg(long, value_name = "NAME|FILE", default_value = "sim")]
-    board: String,
-    /// Video: `test`, a clip, or a V4L2 device
-    #[arg(long, value_name = "test|FILE|/dev/videoN", default_value = "test")]
-    camera: String,
-    /// Audio: `tone`, `file` (the audio of the camera's clip), `silence`, or an ALSA device
-    #[arg(long, value_name = "tone|file|silence|ALSA", default_value = "tone")]
-    mic: String,
-    /// Length of the broadcast when headless
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    seconds: u64,
-    /// Press the button without being asked, for the broadcast's length, and end
-    #[arg(long)]
-    headless: bool,
-    /// Print the result as one JSON object
-    #[arg(long)]
-    json: bool,
-    /// Publish to this server as well (address without the key); the encoder follows the link to it
-    #[arg(long, requires = "key_file")]
-    url: Option<String>,
-    /// File that holds that server's stream key; `-` reads it from standard input
-    #[arg(long, value_name = "FILE", requires = "url")]
-    key_file: Option<PathBuf>,
-    /// PEM file of the only CA to trust for that server
-    #[arg(long, value_name = "PEM", requires = "url")]
-    ca_file: Option<PathBuf>,
-    /// Allow plain rtmp:// for that server
-    #[arg(long, requires = "url")]
-    allow_plain: bool,
-}
 
 /// Runs the subcommand.
 ///

@@ -7,12 +7,15 @@
 
 mod audio;
 mod decode;
+mod error;
 mod lookup;
 mod markers;
 mod recording;
 mod thumbnail;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+pub use error::LipSyncError;
 
 use decode::{Decoded, decode};
 use lookup::Clip;
@@ -20,22 +23,6 @@ use markers::{Beeps, Flashes};
 use recording::{Envelope, Film};
 
 use crate::limits::{LIP_SYNC_CLIP_MAX, LIP_SYNC_RECORDING_MAX};
-
-/// Why lip-sync could not be measured.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum LipSyncError {
-    /// a file that cannot be decoded
-    #[error("cannot decode {}: {why}", .path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// GStreamer refused what should always work
-    #[error("GStreamer failed: {0}; run with GST_DEBUG=3 to learn more")]
-    Gstreamer(String),
-}
 
 /// How far the test tone's beeps lie behind the test pattern's flashes in a recording: the
 /// median over its first `LIP_SYNC_RECORDING_MAX`, in milliseconds, negative when the audio is

@@ -49,10 +49,10 @@ fn level(file: &str, text: &str) -> Level {
 
 /// The tests of a file that show a fault.
 fn shown(file: &str, text: &str) -> Vec<Shown> {
-    let (mut said, mut is_test, mut found) = (Vec::new(), false, Vec::new());
+    let (mut announced, mut is_test, mut found) = (Vec::new(), false, Vec::new());
     for line in text.lines().map(str::trim) {
         if let Some(numbers) = line.strip_prefix("// Shows ") {
-            said = numbers.split(", ").filter_map(number).collect();
+            announced = numbers.split(", ").filter_map(number).collect();
         }
         is_test |= line.starts_with("#[test]") || line.starts_with("#[tokio::test");
         let Some(name) = line.strip_prefix("fn ").or(line.strip_prefix("async fn ")) else {
@@ -60,7 +60,7 @@ fn shown(file: &str, text: &str) -> Vec<Shown> {
         };
         let name = name.split('(').next().unwrap_or_default();
         let named = name.split('_').next().and_then(number);
-        let numbers: Vec<usize> = said.drain(..).chain(named).collect();
+        let numbers: Vec<usize> = announced.drain(..).chain(named).collect();
         if is_test && !numbers.is_empty() {
             let (test, file) = (name.to_owned(), file.to_owned());
             let level = level(&file, text);
@@ -150,7 +150,7 @@ fn table() -> String {
     table
 }
 
-/// `FIRSTMILE_BLESS=1` writes the table anew.
+/// `FIRSTMILE_BLESS=1` writes the table.
 #[test]
 fn every_fault_has_a_test_and_the_page_says_which() {
     let page = root().join(PAGE);
@@ -161,7 +161,7 @@ fn every_fault_has_a_test_and_the_page_says_which() {
     if env::var_os("FIRSTMILE_BLESS").is_some() {
         return fs::write(&page, format!("{before}{BEGIN}{made}{END}{after}")).expect("writes");
     }
-    assert_eq!(found, made, "run the test with FIRSTMILE_BLESS=1 to write the table anew");
+    assert_eq!(found, made, "run the test with FIRSTMILE_BLESS=1 to write the table");
 }
 
 #[test]

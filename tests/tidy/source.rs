@@ -15,6 +15,10 @@ pub struct Named {
     pub path: Vec<String>,
     pub line: usize,
     pub in_test: bool,
+    /// In a `use`.
+    pub is_use: bool,
+    /// In a `pub use`, whoever it is open to.
+    pub is_public: bool,
 }
 
 /// Cuts a source into tokens.
@@ -135,7 +139,7 @@ fn mark_tests(tokens: &mut [Token]) {
 /// Every path that a file names, `use` trees unfolded. `module` is the file's own place below the
 /// crate, such as `["rtmp", "url"]`.
 pub fn named_paths(tokens: &[Token], module: &[&str]) -> Vec<Named> {
-    let mut walk = Walk { tokens, out: Vec::new() };
+    let mut walk = Walk { tokens, out: Vec::new(), is_use: false, is_public: false };
     let mut place: Vec<String> =
         std::iter::once("crate").chain(module.iter().copied()).map(str::to_owned).collect();
     let mut inline_modules = Vec::new();
@@ -157,8 +161,17 @@ pub fn named_paths(tokens: &[Token], module: &[&str]) -> Vec<Named> {
                     place.pop();
                 }
             }
+            // Who may see it is not what it looks into.
+            ("pub", "in") if text(tokens, at + 1) == "(" => {
+                while !matches!(text(tokens, at), ")" | "") {
+                    at += 1;
+                }
+            }
             ("use", _) => {
+                walk.is_use = true;
+                walk.is_public = at > 0 && matches!(text(tokens, at - 1), "pub" | ")");
                 at = walk.tree(at + 1, None, &place);
+                (walk.is_use, walk.is_public) = (false, false);
                 continue;
             }
             (_, _) if text(tokens, at + 1) == "::" && is_word(text(tokens, at)) => {
@@ -183,6 +196,9 @@ fn is_word(text: &str) -> bool {
 struct Walk<'a> {
     tokens: &'a [Token],
     out: Vec<Named>,
+    /// Whether the paths at hand are those of a `use`, and of a public one.
+    is_use: bool,
+    is_public: bool,
 }
 
 impl Walk<'_> {
@@ -227,7 +243,8 @@ impl Walk<'_> {
             }
         }
         let Token { line, in_test, .. } = self.tokens[line_at];
-        self.out.push(Named { path: path.unwrap_or_default(), line, in_test });
+        let (is_use, is_public) = (self.is_use, self.is_public);
+        self.out.push(Named { path: path.unwrap_or_default(), line, in_test, is_use, is_public });
         if text(self.tokens, at) == "as" { at + 2 } else { at }
     }
 }

@@ -15,7 +15,8 @@ use crate::clock::Clock;
 use crate::device::{self, Lights, LineFound, control};
 use crate::panel::Levels;
 
-use super::{BoardArgs, Code, Failure, print};
+use super::selection::{BoardArgs, print};
+use crate::cli::exit::{Code, Failure};
 
 /// Where drop-ins of the service's unit may be.
 const DROP_IN_ROOTS: [&str; 2] = ["/etc/systemd/system", "/usr/lib/systemd/system"];

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::DemoArgs;
+use super::args::DemoArgs;
 use crate::cli::exit::{Code, Failure};
 use crate::sim::ingest::{Report, Summary};
 use crate::sim::lip_sync;

@@ -11,11 +11,11 @@ use gstreamer::prelude::*;
 use gstreamer_app::{AppSink, AppSinkCallbacks};
 use gstreamer_video::{VideoFrameExt, VideoFrameRef, VideoInfo};
 
-use super::LipSyncError;
+use super::error::LipSyncError;
 use crate::limits::LIP_SYNC_DECODE_TIMEOUT;
 
 /// Formats whose first plane is the brightness, so that most frames need no conversion.
-/// Stereo, as the recording is: six channels mixed to one at once sound different.
+/// Stereo, as the recording is: six channels mixed to one at once would not compare.
 const PIPELINE: &str = "filesrc name=file ! decodebin name=decoder \
     decoder. ! videoconvert name=video ! video/x-raw,format={I420,NV12,YV12,NV21,Y42B,Y444,GRAY8} ! \
     appsink name=frames sync=false async=false enable-last-sample=false max-buffers=4 \

@@ -1,17 +1,13 @@
-//! The board: given on a command line or found by the device tree; its profile, wiring and check.
-
-mod check;
+//! Which board profile applies: the one that is named, or that of this machine.
 
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand};
+use clap::Args;
 
 use crate::board::{self, Profile};
-use crate::config;
-
-use super::exit::{Code, Failure};
+use crate::cli::exit::{Code, Failure};
 
 /// Where the kernel shows what board it runs on; `/proc/device-tree` may be hidden from a service.
 const COMPATIBLE: &str = "/sys/firmware/devicetree/base/compatible";
@@ -19,60 +15,6 @@ const COMPATIBLE: &str = "/sys/firmware/devicetree/base/compatible";
 const OWN_PROFILES: &str = "/etc/firstmile/boards";
 /// The profile of a machine that no profile names.
 const FALLBACK: &str = "generic-uvc";
-
-/// Board profiles: which one applies, how it is wired, and whether everything is there
-#[derive(Debug, Subcommand)]
-pub enum BoardCommand {
-    /// List the profiles and mark the one of this machine
-    List,
-    /// Show a profile with everything that it inherits, as JSON
-    Show(BoardArgs),
-    /// Show how lights, button and console are connected, and how to set up the board once
-    Wiring(BoardArgs),
-    /// Check the devices that the profile names: lines, port, camera, microphone, encoders
-    Check(check::CheckArgs),
-    /// Print a commented settings file, to be saved as firstmile.toml on a USB stick
-    Template,
-}
-
-/// Runs the subcommand.
-///
-/// # Errors
-/// When there is no such profile, it has a fault, or a device that it names is missing.
-pub fn run(command: &BoardCommand) -> Result<(), Failure> {
-    match command {
-        BoardCommand::List => print(&list()?),
-        BoardCommand::Show(args) => {
-            let shown = serde_json::to_string_pretty(&args.profile()?);
-            print(&(shown.map_err(|error| Failure::new(Code::Failed, error))? + "\n"));
-        }
-        BoardCommand::Wiring(args) => print(&args.profile()?.wiring_text()),
-        BoardCommand::Check(args) => return check::run(args),
-        BoardCommand::Template => print(config::TEMPLATE),
-    }
-    Ok(())
-}
-
-/// Prints; a reader that stops reading (`| head`) is no failure.
-fn print(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
-}
-
-fn list() -> Result<String, Failure> {
-    let here = found()?.name;
-    let built_in = board::names().map(Profile::named);
-    let built_in = built_in.collect::<Result<Vec<_>, _>>().map_err(unusable)?;
-    let own = own().into_iter().collect::<Result<Vec<_>, _>>()?;
-    let all: Vec<Profile> = own.into_iter().chain(built_in).collect();
-    let width = all.iter().map(|profile| profile.name.len()).max().unwrap_or(0);
-    let mut text = String::new();
-    for profile in &all {
-        let mark = if profile.name == here { '*' } else { ' ' };
-        text.push_str(&format!("{mark} {:width$}  {}\n", profile.name, profile.description));
-    }
-    text.push_str("* is the profile of this machine\n");
-    Ok(text)
-}
 
 /// Which board.
 #[derive(Debug, Args)]
@@ -109,7 +51,7 @@ pub fn profile(name: &str) -> Result<Profile, Failure> {
 
 /// The profile of this machine. One of the owner's that has a fault is logged and left out: a box
 /// without console and lights could not show what is wrong with it.
-fn found() -> Result<Profile, Failure> {
+pub(super) fn found() -> Result<Profile, Failure> {
     let compatible = fs::read_to_string(COMPATIBLE).unwrap_or_default();
     let compatible: Vec<String> = compatible.split_terminator('\0').map(str::to_owned).collect();
     let (own, faults): (Vec<_>, Vec<_>) = own().into_iter().partition(Result::is_ok);
@@ -123,7 +65,7 @@ fn found() -> Result<Profile, Failure> {
 }
 
 /// The owner's profiles, and what is wrong with those that have a fault.
-fn own() -> Vec<Result<Profile, Failure>> {
+pub(super) fn own() -> Vec<Result<Profile, Failure>> {
     let entries = fs::read_dir(OWN_PROFILES).into_iter().flatten().flatten();
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
     files.retain(|file| file.extension().is_some_and(|ends| ends == "toml"));
@@ -144,6 +86,11 @@ fn from_file(path: &Path) -> Result<Profile, Failure> {
 }
 
 /// What is wrong, in one line: a profile may have several mistakes.
-fn unusable(why: impl std::fmt::Display) -> Failure {
+pub(super) fn unusable(why: impl std::fmt::Display) -> Failure {
     Failure::new(Code::Settings, why.to_string().replace('\n', "; "))
+}
+
+/// Prints; a reader that stops reading (`| head`) is no failure.
+pub(super) fn print(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
