@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_tells_keys_apart_and_depends_on_the_salt() {
+    fn a_tag_distinguishes_keys_and_depends_on_the_salt() {
         let tag = |key: &str, salt| StreamKey::parse(key).unwrap().tag(&[salt; 16]);
         assert_eq!(tag("canary", 1), tag("canary", 1));
         assert_ne!(tag("canary", 1), tag("canarz", 1));

@@ -8,11 +8,11 @@ use crate::publish::PublishError;
 /// What went wrong, as an exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code {
-    /// The stream was incomplete, or something inside failed.
+    /// The stream was incomplete, a command failed, or something inside failed.
     Failed = 1,
     /// Settings: an address, a key file, a profile or a settings file cannot be used.
     Settings = 3,
-    /// A camera, a microphone or an encoder is missing.
+    /// A camera, a microphone, an encoder or another device is missing or does not work.
     Device = 4,
     /// The network: name resolution, route, port, timeout, or a lost connection.
     Network = 5,
@@ -26,10 +26,10 @@ pub enum Code {
 pub const TABLE: &str = "\
 Exit codes:
   0  success
-  1  the stream was incomplete, or something inside failed
+  1  the stream was incomplete, a command failed, or something inside failed
   2  the command line is invalid
   3  an address, a key file, a board profile or a settings file cannot be used
-  4  a camera, a microphone or an encoder is missing
+  4  a camera, a microphone, an encoder or another device is missing or does not work
   5  network: name resolution, route, port, timeout, or a lost connection
   6  TLS: the server's certificate was not accepted
   7  the server refused the connection or the stream";

@@ -15,7 +15,7 @@ use super::exit::{Code, Failure};
 /// Import settings from a USB stick (all or nothing)
 #[derive(Debug, Args)]
 pub struct ImportArgs {
-    /// The stick's root folder, or its block device, which is mounted for the purpose
+    /// The stick's root folder, or its block device, which is mounted while it is read
     #[arg(value_name = "FOLDER|DEVICE")]
     from: PathBuf,
     /// Folder where the box stores its settings

@@ -46,10 +46,12 @@ pub struct RunArgs {
 /// [`Failure`] when the box cannot start, or ends because of a fault of its own.
 pub async fn run(args: RunArgs) -> Result<(), Failure> {
     let log = log::for_service("info");
+    // Before any secret is read.
     crash::end_on_panic();
     crash::hide_memory();
     let clock = Clock::start();
     let is_power_up = restarts::is_power_up(env::var("RUNTIME_DIRECTORY").ok().as_deref());
+    // Before devices are opened, because one of them may be what ends the program.
     let restarts = wait_after_failures().await;
     let profile = args.board.profile()?;
     let memory = remember(&args);

@@ -64,6 +64,8 @@ struct Found {
 
 fn find(wanted: &board::Line) -> Result<Found, GpioError> {
     let name = name_of(wanted);
+    // A name is looked for on every chip before the place counts: boards of one family have the same
+    // names at different places.
     let (mut by_place, mut closed) = (None, None);
     for path in gpiocdev::chip::chips().map_err(|_| GpioError::Missing(name.clone()))? {
         let chip = match Chip::from_path(&path) {

@@ -176,6 +176,8 @@ fn serve(paths: &[PathBuf], baud: u32, line: &Line, events: &mut impl FnMut(Port
                 line.put(Some(port));
                 events(PortEvent::Opened { greet: !is_gadget(&path) });
                 let end = read(back, events);
+                // Both sides are closed before the wait: an adapter that is plugged in again gets its name
+                // back only when nobody has the old device open.
                 line.put(None);
                 let end = end.map_or_else(|| "it hung up".to_owned(), |error| error.to_string());
                 format!("the console port {} is gone: {end}", path.display())
@@ -214,6 +216,7 @@ pub fn try_port(path: &Path, baud: u32) -> Result<(), String> {
 }
 
 fn open(path: &Path, baud: u32) -> Result<Sides, String> {
+    // Two readers of one port would each get a part of what is typed.
     if let Some(holder) = holder(path) {
         let remedy = match holder.starts_with("serial-getty@") {
             true => format!("`systemctl mask --now {holder}` frees it"),

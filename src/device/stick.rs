@@ -166,6 +166,7 @@ impl Mounted {
     }
 
     fn make_writable(&self) {
+        // Synchronous, because the stick may be pulled out as soon as the lights show a result.
         let flags = MsFlags::MS_REMOUNT
             | MsFlags::MS_NOSUID
             | MsFlags::MS_NODEV

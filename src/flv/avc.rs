@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_tells_profile_level_and_the_size_shown() {
+    fn a_record_has_profile_level_and_the_size_shown() {
         let expected = AvcConfig {
             profile: 100,
             constraints: 0,

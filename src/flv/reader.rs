@@ -398,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_tells_the_byte() {
+    fn an_error_names_the_byte() {
         let error = FlvError::Encrypted { offset: 41 };
         assert_eq!(error.to_string(), "the tag at byte 41 is encrypted");
     }

@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_indication_begins_lit_and_is_seen_during_a_moment() {
+    fn a_new_indication_begins_lit_and_is_visible_during_a_moment() {
         let mut blinker = Blinker::new();
         blinker.show(ms(0), Indication::Ready);
         blinker.show(ms(1_000), Indication::Pressed);

@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wish_for_authentication_is_recognised_step_by_step() {
+    fn a_request_for_authentication_is_recognized_step_by_step() {
         let step = |text: &str| Challenge::parse(text).map(|found| (found.scheme, found.step));
         let need_user = "[ AccessManager.Reject ] : [ code=403 need auth; authmod=adobe ] : ";
         assert_eq!(step(need_user), Some((Scheme::Adobe, Step::NeedUser)));

@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_that_is_torn_or_would_keep_a_board_busy_for_ever_is_none() {
+    fn a_hash_that_is_torn_or_would_keep_a_board_busy_without_end_is_none() {
         let whole = ConsolePin::parse("4711").unwrap().hashed([3; 16]).stored().unwrap();
         for cut in 0..whole.len() {
             assert!(ConsolePin::parse(&whole[..cut]).is_err(), "{cut}");

@@ -1,4 +1,4 @@
-//! Numbers of the chunk format.
+//! Constants of the chunk format.
 
 /// Chunk size of either side until it announces another (RTMP 1.0 section 5.4.1).
 pub const CHUNK_SIZE_INITIAL: usize = 128;

@@ -1,4 +1,4 @@
-//! What a session is told before it begins.
+//! The configuration of a session.
 
 use std::fmt;
 

@@ -17,8 +17,8 @@ fn combined(text: &str) -> (String, String) {
 #[test]
 fn every_refused_scheme_says_what_to_use_instead() {
     for (scheme, instead) in REFUSED {
-        let said = ServerUrl::parse(&format!("{scheme}://h/live")).unwrap_err().to_string();
-        assert!(said.contains(instead) && said.starts_with(scheme), "{said}");
+        let message = ServerUrl::parse(&format!("{scheme}://h/live")).unwrap_err().to_string();
+        assert!(message.contains(instead) && message.starts_with(scheme), "{message}");
     }
     for text in ["live_123-abc", "foo://h/a", "//h/a", "://h/a"] {
         assert_eq!(ServerUrl::parse(text), Err(UrlError::NoScheme), "{text}");

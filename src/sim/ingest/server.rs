@@ -138,7 +138,7 @@ impl Ingest {
     async fn serve(self, tcp: TcpStream) -> io::Result<()> {
         tcp.set_nodelay(true)?;
         let stream = self.tls.accept(tcp).await?;
-        let mut connection = Connection { ingest: self, recording: None };
+        let mut connection = PublisherConnection { ingest: self, recording: None };
         let served = connection.run(stream).await;
         connection.close();
         served
@@ -146,7 +146,7 @@ impl Ingest {
 }
 
 /// One publisher.
-struct Connection {
+struct PublisherConnection {
     ingest: Ingest,
     recording: Option<Recording>,
 }
@@ -156,7 +156,7 @@ struct Recording {
     file: BufWriter<File>,
 }
 
-impl Connection {
+impl PublisherConnection {
     async fn run<S: AsyncRead + AsyncWrite + Unpin>(&mut self, mut stream: S) -> io::Result<()> {
         let config = IngestConfig {
             expected_key: Some(self.ingest.key.clone()),

@@ -143,7 +143,7 @@ pub struct IngestSession {
     out: Outbound,
     writer: Writer,
     reader: Reader,
-    state: State,
+    state: IngestState,
     events: VecDeque<IngestEvent>,
     received: u64,
     acknowledged: u64,
@@ -151,7 +151,7 @@ pub struct IngestSession {
 }
 
 #[derive(Debug)]
-enum State {
+enum IngestState {
     Handshake(handshake::Server),
     /// Commands are taken; nothing is published.
     Idle,
@@ -192,7 +192,7 @@ impl IngestSession {
             out: Outbound::default(),
             writer: Writer::new(),
             reader: Reader::new(bounds),
-            state: State::Handshake(handshake::Server::begin()),
+            state: IngestState::Handshake(handshake::Server::begin()),
             events: VecDeque::new(),
             received: 0,
             acknowledged: 0,
@@ -205,7 +205,7 @@ impl IngestSession {
         let mut rest = bytes;
         self.received += bytes.len() as u64;
         self.take_handshake(now, &mut rest);
-        while !matches!(self.state, State::Handshake(_) | State::Over) {
+        while !matches!(self.state, IngestState::Handshake(_) | IngestState::Over) {
             match self.reader.next(&mut rest) {
                 Ok(Some(message)) => self.take_message(message),
                 Ok(None) => return self.acknowledge(),
@@ -251,19 +251,20 @@ impl IngestSession {
     }
 }
 
-// ── what it does with what it gets ───────────────────────────────────────────────────────────
+// ── handling of input ───────────────────────────────────────────────────────────
 
 impl IngestSession {
     fn take_handshake(&mut self, now: Duration, input: &mut &[u8]) {
-        while !input.is_empty() && matches!(self.state, State::Handshake(_)) {
-            let State::Handshake(handshake) = std::mem::replace(&mut self.state, State::Over)
+        while !input.is_empty() && matches!(self.state, IngestState::Handshake(_)) {
+            let IngestState::Handshake(handshake) =
+                std::mem::replace(&mut self.state, IngestState::Over)
             else {
                 return;
             };
             match handshake.take(input, now.as_millis() as u32, &mut self.rng) {
-                Ok((handshake::Server::Done, _)) => self.state = State::Idle,
+                Ok((handshake::Server::Done, _)) => self.state = IngestState::Idle,
                 Ok((next, answer)) => {
-                    self.state = State::Handshake(next);
+                    self.state = IngestState::Handshake(next);
                     let answer = answer.filter(|_| self.answers(Phase::Handshake));
                     answer.into_iter().flatten().for_each(|packet| self.out.push_raw(packet));
                 }
@@ -287,7 +288,7 @@ impl IngestSession {
 
     fn take_media(&mut self, kind: Kind, message: Message) {
         let stream_id = self.config.policy.stream_id;
-        if matches!(self.state, State::Publishing) && message.stream_id == stream_id {
+        if matches!(self.state, IngestState::Publishing) && message.stream_id == stream_id {
             let timestamp_ms = message.timestamp;
             self.report(IngestEvent::Message { kind, timestamp_ms, body: message.body });
         }
@@ -368,7 +369,7 @@ impl IngestSession {
     }
 
     fn publish(&mut self, command: &Command<'_>, stream_id: u32) {
-        if !self.answers(Phase::Publish) || matches!(self.state, State::Publishing) {
+        if !self.answers(Phase::Publish) || matches!(self.state, IngestState::Publishing) {
             return;
         }
         if stream_id != self.config.policy.stream_id {
@@ -388,7 +389,7 @@ impl IngestSession {
         let begin = message::stream_begin(stream_id);
         self.writer.control(&mut self.out, type_id::USER_CONTROL, &begin);
         self.status(stream_id, information("status", "NetStream.Publish.Start", "go ahead"));
-        self.state = State::Publishing;
+        self.state = IngestState::Publishing;
     }
 
     fn refuse_publish(&mut self, code: &str, description: &str) {
@@ -397,8 +398,8 @@ impl IngestSession {
     }
 
     fn unpublish(&mut self) {
-        if matches!(self.state, State::Publishing) {
-            self.state = State::Idle;
+        if matches!(self.state, IngestState::Publishing) {
+            self.state = IngestState::Idle;
             let info = information("status", "NetStream.Unpublish.Success", "");
             self.status(self.config.policy.stream_id, info);
             self.report(IngestEvent::Unpublished);
@@ -453,13 +454,13 @@ impl IngestSession {
     }
 
     fn end(&mut self, end: IngestEnd) {
-        if !matches!(self.state, State::Over) {
+        if !matches!(self.state, IngestState::Over) {
             self.report_end(end);
         }
     }
 
     fn report_end(&mut self, end: IngestEnd) {
-        self.state = State::Over;
+        self.state = IngestState::Over;
         self.events.push_back(IngestEvent::Ended(end));
     }
 }
