@@ -105,8 +105,9 @@ pub const TLS_TIMEOUT: Duration = Duration::from_secs(5);
 pub const TLS_TICKETS_MAX: usize = 8;
 /// A destination's CA file. The whole list of a Linux system is some 220 KiB.
 pub const CA_FILE_BYTES_MAX: usize = 1024 * 1024;
-/// A clock before this has not been set: 2026-01-01, earlier than the first release.
-pub const CLOCK_EARLIEST_UNIX_S: u64 = 1_767_225_600;
+/// A clock before this has not been set: 2026-01-01, earlier than the first release. In seconds since
+/// 1970.
+pub const CLOCK_EARLIEST: Duration = Duration::from_secs(1_767_225_600);
 /// RTMP handshake (C0 to S2).
 pub const RTMP_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// From `connect` to its result.

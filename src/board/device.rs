@@ -6,9 +6,10 @@ use std::{fmt, path::PathBuf};
 use serde::{Serialize, Serializer};
 
 /// Which camera is meant.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum CameraDevice {
     /// The first one that works.
+    #[default]
     Auto,
     /// The one at that node, best a link that survives replugging (`/dev/v4l/by-id/…`).
     Path(PathBuf),
@@ -58,9 +59,10 @@ impl Serialize for CameraDevice {
 }
 
 /// Which sound card is meant.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum MicrophoneDevice {
     /// The first one that records; one at a USB port comes before those of the board.
+    #[default]
     Auto,
     /// The one at that USB port, as the kernel names it (`1-1.3`).
     Usb(String),

@@ -1,10 +1,12 @@
 //! From a profile's text, and those that it inherits from, to a [`Profile`].
 
+use super::embedded::{embedded, names};
+use super::error::ProfileError;
 use super::keys::Keys;
+use super::profile::Profile;
 use super::table::{Form, OWN, PROFILE, Text};
-use super::{Profile, ProfileError, embedded, names};
 use crate::limits::BOARD_INHERIT_DEPTH_MAX;
-use crate::typed_toml::{Document, Mistakes, Problem, Value};
+use crate::typed_toml::{Document, Mistakes, Value};
 
 impl Profile {
     /// An embedded profile, with or without `.toml`.
@@ -36,7 +38,12 @@ impl Profile {
         let mut document = PROFILE.read(&format!("{name}.toml"), text);
         add_parents(&mut document, &resolver);
         let file = document.file.clone();
-        let (profile, mistakes) = Keys::new(document).profile(name);
+        let keys = Keys::new(document);
+        let profile = keys.profile(name);
+        keys.check_lines(&profile);
+        keys.check_pins(&profile);
+        keys.check_all_used();
+        let mistakes = keys.into_mistakes();
         match mistakes.is_empty() {
             true => Ok(profile),
             false => Err(ProfileError::Mistakes(Mistakes::new(&file, mistakes))),
@@ -61,7 +68,7 @@ fn add_parents(document: &mut Document<Form>, resolver: &impl Fn(&str) -> Option
                 true => format!("goes round in a circle: {}", chain.join(" → ")),
                 false => format!("names {parent}, which does not exist"),
             };
-            document.report(inherit.place, "inherit", Problem::Rule(problem));
+            document.report(inherit.place, "inherit", problem);
             // What seems to be missing may be there.
             document.is_broken = true;
             return;

@@ -14,12 +14,14 @@
 //! assert_eq!(firstmile::board::select(&tree), Some("rpi4"));
 //! ```
 
+mod check;
 mod device;
 mod embedded;
 mod error;
 mod keys;
 mod load;
 mod profile;
+mod read;
 mod select;
 mod source;
 mod table;

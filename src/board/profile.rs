@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{CameraSource, MicrophoneSource};
+use super::source::{CameraSource, MicrophoneSource};
 
 /// One board: which devices it has and what they do unless the owner says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

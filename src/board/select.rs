@@ -1,6 +1,7 @@
 //! Which profile fits the machine.
 
-use super::{Profile, names};
+use super::embedded::names;
+use super::profile::Profile;
 
 /// The embedded profile for a machine whose device tree says `compatible`, most specific first.
 pub fn select(compatible: &[String]) -> Option<&'static str> {

@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use serde::Serialize;
 
-use super::{CameraDevice, MicrophoneDevice, PictureFormat};
+use super::device::{CameraDevice, MicrophoneDevice, PictureFormat};
 
 /// Where the picture comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use super::{CameraDevice, MicrophoneDevice, PictureFormat};
+use super::device::{CameraDevice, MicrophoneDevice, PictureFormat};
 use crate::limits::{
     BOARD_HEADER_PINS_MAX, CAPTURE_AUDIO_KBPS_MAX, CAPTURE_AUDIO_KBPS_MIN, CAPTURE_FPS_MAX,
     CAPTURE_HEIGHT_MAX, CAPTURE_KEYFRAME_INTERVAL_MS_MAX, CAPTURE_KEYFRAME_INTERVAL_MS_MIN,
     CAPTURE_SIDE_MIN, CAPTURE_VIDEO_KBPS_MAX, CAPTURE_VIDEO_KBPS_MIN, CAPTURE_WIDTH_MAX,
 };
-use crate::typed_toml::{self, Applies, Fallback, Table, ValueError};
+use crate::typed_toml::{self, Applies, Fallback, Table, ValueError, text_types};
 
 /// What a text of a profile may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,17 +28,18 @@ pub enum Form {
     Led,
 }
 
-/// A text that was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Text {
-    /// Any text, a chip's label or a light's name.
-    Line(String),
-    /// Of [`Form::Camera`].
-    Camera(CameraDevice),
-    /// Of [`Form::Microphone`].
-    Microphone(MicrophoneDevice),
-    /// Of [`Form::Format`].
-    Format(PictureFormat),
+text_types! {
+    /// A text that was read.
+    Text {
+        /// Any text, a chip's label or a light's name.
+        Line(String),
+        /// Of [`Form::Camera`].
+        Camera(CameraDevice),
+        /// Of [`Form::Microphone`].
+        Microphone(MicrophoneDevice),
+        /// Of [`Form::Format`].
+        Format(PictureFormat),
+    }
 }
 
 impl fmt::Display for Form {
@@ -63,11 +64,9 @@ impl typed_toml::Form for Form {
     fn read(self, text: &str) -> Result<Text, ValueError> {
         let allowed = match self {
             _ if text.trim().is_empty() => None,
-            Form::Camera => {
-                Some(Text::Camera(CameraDevice::parse(text).map_err(ValueError::unusable)?))
-            }
+            Form::Camera => Some(Text::Camera(CameraDevice::parse(text).map_err(ValueError::new)?)),
             Form::Microphone => {
-                Some(Text::Microphone(MicrophoneDevice::parse(text).map_err(ValueError::unusable)?))
+                Some(Text::Microphone(MicrophoneDevice::parse(text).map_err(ValueError::new)?))
             }
             Form::Format => {
                 let known = PictureFormat::ALL.iter().find(|(name, _)| *name == text);
@@ -150,17 +149,10 @@ pub(super) const PROFILE: Table<Form> = Table {
     lists: &[],
 };
 
+#[rustfmt::skip]
 const SOURCES: &[Entry] = &[
-    key(
-        "camera.source",
-        Kind::Choice(&["test-pattern", "file", "v4l2", "libcamera", "argus", "hdmi", "launch"]),
-        "",
-    ),
-    key(
-        "camera.device",
-        Kind::Text(Form::Camera),
-        "which camera; `auto` takes the first that works",
-    ),
+    key("camera.source", Kind::Choice(&["test-pattern", "file", "v4l2", "libcamera", "argus", "hdmi", "launch"]), ""),
+    key("camera.device", Kind::Text(Form::Camera), "which camera; `auto` takes the first that works"),
     key("camera.path", LINE, "the clip"),
     key("camera.launch", LINE, "elements in gst-launch notation"),
     key("camera.formats", Kind::Texts(Form::Format), "forms of the frames, best first"),
@@ -168,20 +160,13 @@ const SOURCES: &[Entry] = &[
     key("camera.sensor", number(0..=15, 1, ""), "the sensor's number"),
     key("camera.subdevice", LINE, "the node of the receiver chip"),
     key("camera.edid", LINE, "the file with the EDID"),
-    key(
-        "microphone.source",
-        Kind::Choice(&["tone", "silence", "camera-file", "file", "alsa", "launch"]),
-        "",
-    ),
-    key(
-        "microphone.device",
-        Kind::Text(Form::Microphone),
-        "which sound card; `auto` takes the first that records",
-    ),
+    key("microphone.source", Kind::Choice(&["tone", "silence", "camera-file", "file", "alsa", "launch"]), ""),
+    key("microphone.device", Kind::Text(Form::Microphone), "which sound card; `auto` takes the first that records"),
     key("microphone.path", LINE, "the audio file"),
     key("microphone.launch", LINE, "elements in gst-launch notation"),
 ];
 
+#[rustfmt::skip]
 const TRACKS: &[Entry] = &[
     // H.264 with 4:2:0 chroma has no odd sizes (ITU-T H.264 section 6.2).
     key("video.width", number(CAPTURE_SIDE_MIN..=CAPTURE_WIDTH_MAX, 2, "pixels"), ""),
@@ -189,34 +174,24 @@ const TRACKS: &[Entry] = &[
     key("video.fps", number(1..=CAPTURE_FPS_MAX, 1, "frames per second"), ""),
     key("video.bitrate_kbps", KBPS, ""),
     key("video.bitrate_max_kbps", KBPS, ""),
-    key(
-        "video.keyframe_interval_ms",
-        number(
-            CAPTURE_KEYFRAME_INTERVAL_MS_MIN..=CAPTURE_KEYFRAME_INTERVAL_MS_MAX,
-            1,
-            "milliseconds",
-        ),
-        "",
-    ),
-    key(
-        "audio.bitrate_kbps",
-        number(CAPTURE_AUDIO_KBPS_MIN..=CAPTURE_AUDIO_KBPS_MAX, 1, "kb/s"),
-        "",
-    ),
+    key("video.keyframe_interval_ms", number(CAPTURE_KEYFRAME_INTERVAL_MS_MIN..=CAPTURE_KEYFRAME_INTERVAL_MS_MAX, 1, "milliseconds"), ""),
+    key("audio.bitrate_kbps", number(CAPTURE_AUDIO_KBPS_MIN..=CAPTURE_AUDIO_KBPS_MAX, 1, "kb/s"), ""),
     key("audio.channels", number(1..=2, 1, "channels"), ""),
     key("encoder.video", LINES, "H.264 encoders in the order to try them"),
     key("encoder.audio", LINES, "AAC encoders in the order to try them"),
 ];
 
+#[rustfmt::skip]
 const BUTTON: &[Entry] = &[
     key("button.backend", Kind::Choice(&["keys", "cdev", "input", "none"]), ""),
     key("button.debounce_ms", number(1..=500, 1, "milliseconds"), ""),
     key("button.pull", Kind::Choice(&["up", "down", "none"]), ""),
 ];
 
+#[rustfmt::skip]
 const CONSOLE_AND_WIRING: &[Entry] = &[
     key("console.port", Kind::Choice(&["stdio", "pty", "serial"]), ""),
-    key("console.path", Kind::TextOrTexts(Form::Line), "the serial port's device node"),
+    key("console.path", LINES, "the serial port's device node"),
     key("console.baud", number(1_200..=4_000_000, 1, "baud"), ""),
     key("wiring.header", LINE, "what the header is called"),
     key("wiring.pins", number(2..=BOARD_HEADER_PINS_MAX, 2, "two rows"), ""),

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::{Button, CameraSource, Console, Fitted, Lights, Line, Profile, Pull, Wiring};
+use super::profile::{Button, Console, Fitted, Lights, Line, Profile, Pull, Wiring};
+use super::source::CameraSource;
 
 /// Resistor of a light: 3.3 V less 2 V for the light leaves 4 mA, which every board's lines can give.
 const RESISTOR_OHM: u32 = 330;

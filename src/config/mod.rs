@@ -31,8 +31,8 @@
 mod network;
 mod parse;
 mod partial;
+pub mod record;
 pub mod schema;
-pub mod sealed;
 mod settings;
 mod stick;
 mod text;

@@ -14,37 +14,10 @@ use crate::typed_toml::{Document, Found, Mistake, Mistakes, Place};
 /// Everything that is wrong with a settings file, in the order of the file.
 pub type ConfigErrors = Mistakes;
 
-/// What the table of settings cannot say about a file.
-#[derive(Debug, thiserror::Error)]
-enum Rule {
-    /// the file is not text
-    #[error("the file is not text; save it again with the encoding UTF-8")]
-    NotText,
-    /// the file does not say its version
-    #[error("the file must begin with the line version = {VERSION}")]
-    NoVersion,
-    /// the file's version is not understood
-    #[error("this version of a settings file is not understood; {VERSION} is")]
-    OtherVersion,
-    /// the destination has no name
-    #[error("the destination has no name; write name = \"…\" below this line")]
-    NoName,
-    /// another destination has this name
-    #[error("another destination of this file has the same name")]
-    SameName,
-    /// there are too many destinations
-    #[error("there are more than {DESTINATIONS_MAX} destinations")]
-    TooMany,
-    /// unencrypted RTMP without consent
-    #[error("{}", Problem::PlainRefused)]
-    PlainRefused,
-}
-
-impl From<Rule> for crate::typed_toml::Problem {
-    fn from(rule: Rule) -> crate::typed_toml::Problem {
-        crate::typed_toml::Problem::Rule(rule.to_string())
-    }
-}
+// What the table of settings cannot say about a file.
+const NOT_TEXT: &str = "the file is not text; save it again with the encoding UTF-8";
+const NO_NAME: &str = "the destination has no name; write name = \"…\" below this line";
+const SAME_NAME: &str = "another destination of this file has the same name";
 
 /// Why settings cannot be stored.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -111,8 +84,8 @@ pub(super) fn decoded(
 ) -> Result<(Zeroizing<String>, Encoding), ConfigErrors> {
     text::decode(bytes).ok_or_else(|| {
         let place = Place { file: file.into(), line: 1, column: 1 };
-        let problem = Rule::NotText.into();
-        Mistakes::new(file, vec![Mistake { place, key: String::new(), problem }])
+        let (key, problem) = (String::new(), NOT_TEXT.to_owned());
+        Mistakes::new(file, vec![Mistake { place, key, problem }])
     })
 }
 
@@ -158,7 +131,8 @@ fn check_version(document: &mut Document<Form>) {
     match document.get("version") {
         None => {
             let place = document.beginning();
-            document.report_missing(place, "version", Rule::NoVersion.into());
+            let problem = format!("the file must begin with the line version = {VERSION}");
+            document.report_missing(place, "version", problem);
         }
         Some(Found { value: Some(_), .. }) => {}
         Some(Found { place, .. }) => {
@@ -166,7 +140,8 @@ fn check_version(document: &mut Document<Form>) {
             document.mistakes.clear();
             document.found.clear();
             document.items.clear();
-            document.report(place, "version", Rule::OtherVersion.into());
+            let problem = "this version of a settings file is not understood";
+            document.report(place, "version", format!("{problem}; {VERSION} is"));
         }
     }
 }
@@ -190,26 +165,27 @@ fn read_destination(document: &mut Document<Form>, item: usize, partial: &mut Pa
     let value = |name: &str| of(name).and_then(|found| found.value.as_ref());
     let place = document.items[item].place.clone();
     if item == DESTINATIONS_MAX {
-        document.report(place.clone(), DESTINATION, Rule::TooMany.into());
+        let too_many = format!("there are more than {DESTINATIONS_MAX} destinations");
+        document.report(place.clone(), DESTINATION, too_many);
     }
     if value("destination.allow_plain") != Some(&Value::Flag(true)) {
         for found in &own {
             if matches!(&found.value, Some(Value::Text(Text::Address(url))) if is_plain(url)) {
                 let (place, name) = (found.place.clone(), found.entry.name);
-                document.report_missing(place, name, Rule::PlainRefused.into());
+                document.report_missing(place, name, Problem::PlainRefused);
             }
         }
     }
     let name = match (of("destination.name"), value("destination.name")) {
         (Some(found), Some(Value::Text(Text::Line(name)))) => {
             if partial.destinations().contains(name) {
-                document.report(found.place.clone(), "destination.name", Rule::SameName.into());
+                document.report(found.place.clone(), "destination.name", SAME_NAME);
                 return;
             }
             name
         }
         (None, _) => {
-            return document.report_missing(place, "destination.name", Rule::NoName.into());
+            return document.report_missing(place, "destination.name", NO_NAME);
         }
         _ => return,
     };

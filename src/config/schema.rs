@@ -9,15 +9,10 @@ mod table;
 pub(super) use self::form::{DHCP, dns_servers};
 pub use self::form::{Form, Text};
 pub use self::path::{PathError, SettingPath};
-pub use self::table::{DESTINATION, SETTINGS};
+pub use self::table::{DESTINATION, SETTINGS, Setting, VERSION};
 pub(super) use self::table::{FILE, STICK};
 pub use crate::typed_toml::{Applies, Fallback, ValueError};
 
-/// The version of the schema; a file names it in its first line.
-pub const VERSION: u32 = 1;
-
-/// One setting.
-pub type Setting = crate::typed_toml::Entry<Form>;
 /// What a setting's value is.
 pub type Kind = crate::typed_toml::Kind<Form>;
 /// A value of a setting.

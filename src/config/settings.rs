@@ -22,6 +22,8 @@ pub struct Settings {
     pub start_without_camera: bool,
     /// Go live with silence when there is no microphone.
     pub start_without_microphone: bool,
+    /// Go live again at start-up if the box was live before.
+    pub resume_live: bool,
     /// The video.
     pub video: Video,
     /// The audio.
@@ -199,6 +201,7 @@ impl Settings {
             name: of.get("box.name").unwrap_or_default(),
             start_without_camera: of.flag("box.start_without_camera"),
             start_without_microphone: of.flag("box.start_without_microphone"),
+            resume_live: of.flag("box.resume_live"),
             video: Video {
                 width: of.get("video.width"),
                 height: of.get("video.height"),

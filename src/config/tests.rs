@@ -463,7 +463,8 @@ fn show_hides_keys_and_secrets_of_addresses() {
     assert_eq!(of("destination.main.key"), Some("••••"));
     assert_eq!(of("destination.hall.url"), Some("rtmp://••••@192.0.2.7/live?token=••••"));
     assert_eq!(of("destination.hall.ca_file"), Some("the well-known authorities"));
-    assert_eq!(merge(&[]).shown()[3], ("video.width".into(), "the board's profile".into()));
+    let nothing = merge(&[]).shown();
+    assert!(nothing.contains(&("video.width".into(), "the board's profile".into())));
 }
 
 #[test]

@@ -14,6 +14,7 @@ use nix::sys::socket::{
     AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, socket,
 };
 
+use crate::limits::CLOCK_EARLIEST;
 use crate::status::{Clock, Interface, Link};
 
 /// Links, addresses and routes, IPv4 and IPv6 (`RTMGRP_*` in linux/rtnetlink.h).
@@ -26,8 +27,6 @@ type ReadRoute = fn(&str) -> Option<String>;
 /// Where systemd-timesyncd keeps its word, and the file that says that the clock is set.
 const TIMESYNC: &str = "/run/systemd/timesync";
 const SYNCHRONIZED: &str = "/run/systemd/timesync/synchronized";
-/// 2026-01-01: no box with this software has lived before.
-const SOFTWARE_MADE: Duration = Duration::from_secs(1_767_225_600);
 
 /// All interfaces but the loopback, by name.
 pub fn interfaces() -> Vec<Interface> {
@@ -147,7 +146,7 @@ pub fn clock() -> Clock {
 }
 
 fn judge(has_timesync: bool, synchronized: bool, now: Duration) -> Clock {
-    if synchronized || (!has_timesync && now >= SOFTWARE_MADE) {
+    if synchronized || (!has_timesync && now >= CLOCK_EARLIEST) {
         Clock::Trusted
     } else {
         Clock::Untrusted
@@ -181,9 +180,9 @@ mod tests {
     #[test]
     fn the_clock_is_believed_when_it_is_set_or_kept_by_something_else() {
         let day = Duration::from_secs(86_400);
-        assert_eq!(judge(true, false, SOFTWARE_MADE + day), Clock::Untrusted);
-        assert_eq!(judge(true, true, SOFTWARE_MADE + day), Clock::Trusted);
-        assert_eq!(judge(false, false, SOFTWARE_MADE + day), Clock::Trusted);
+        assert_eq!(judge(true, false, CLOCK_EARLIEST + day), Clock::Untrusted);
+        assert_eq!(judge(true, true, CLOCK_EARLIEST + day), Clock::Trusted);
+        assert_eq!(judge(false, false, CLOCK_EARLIEST + day), Clock::Trusted);
         assert_eq!(judge(false, false, day), Clock::Untrusted, "a board without a battery");
     }
 

@@ -9,7 +9,7 @@ use std::io;
 use ring::rand::SecureRandom as _;
 use zeroize::Zeroizing;
 
-use crate::config::sealed::{self, COPIES, CopyNames, Found, SEALED_BYTES_MAX};
+use crate::config::record::{self, COPIES, CopyNames, Found, RECORD_BYTES_MAX};
 use crate::config::{Partial, Problem};
 use crate::limits::BLACK_BOXES_KEPT;
 
@@ -190,12 +190,12 @@ impl<D: Disk> Store<D> {
         let _lock = self.disk.lock().map_err(StoreError::Read)?;
         let mut newest = 0;
         for name in COPIES.iter().flat_map(|copy| [copy.settings, copy.keys]) {
-            let bytes = self.disk.read(name, SEALED_BYTES_MAX).map_err(StoreError::Read)?;
-            let sealed = bytes.as_deref().and_then(|bytes| sealed::unseal(bytes));
-            newest = newest.max(sealed.map_or(0, |(generation, _)| generation));
+            let bytes = self.disk.read(name, RECORD_BYTES_MAX).map_err(StoreError::Read)?;
+            let record = bytes.as_deref().and_then(|bytes| record::decode(bytes));
+            newest = newest.max(record.map_or(0, |(generation, _)| generation));
         }
         let stored = self.replace(newest + 1, Partial::default(), None)?;
-        self.put(LIVE_STATE, &sealed::seal(0, "idle")).map_err(StoreError::Left)?;
+        self.put(LIVE_STATE, &record::encode(0, "idle")).map_err(StoreError::Left)?;
         let black_boxes = (1..=BLACK_BOXES_KEPT).map(black_box);
         let left = NMCLI_HISTORY.map(str::to_owned).into_iter().chain(black_boxes);
         self.remove_all(left).map_err(StoreError::Left)?;
@@ -207,8 +207,8 @@ impl<D: Disk> Store<D> {
 
     /// Whether the box was live when it was last said so; not if nobody ever said.
     pub fn was_live(&self) -> bool {
-        let bytes = self.disk.read(LIVE_STATE, SEALED_BYTES_MAX).ok().flatten();
-        bytes.as_deref().and_then(|bytes| sealed::unseal(bytes)).is_some_and(|(_, t)| t == "live")
+        let bytes = self.disk.read(LIVE_STATE, RECORD_BYTES_MAX).ok().flatten();
+        bytes.as_deref().and_then(|bytes| record::decode(bytes)).is_some_and(|(_, t)| t == "live")
     }
 
     /// Remembers whether the box is live.
@@ -218,7 +218,7 @@ impl<D: Disk> Store<D> {
     pub fn persist_live(&mut self, live: bool) -> Result<(), StoreError> {
         let _lock = self.disk.lock().map_err(StoreError::Read)?;
         let word = if live { "live" } else { "idle" };
-        self.put(LIVE_STATE, &sealed::seal(0, word)).map_err(StoreError::Write)
+        self.put(LIVE_STATE, &record::encode(0, word)).map_err(StoreError::Write)
     }
 
     /// Keeps a black box as the newest of [`BLACK_BOXES_KEPT`]; the oldest one goes.
@@ -256,10 +256,10 @@ impl<D: Disk> Store<D> {
         let (mut best, mut found_any) = (None, false);
         let mut generations = Vec::new();
         for copy in COPIES {
-            let read = |name| self.disk.read(name, SEALED_BYTES_MAX).map_err(StoreError::Read);
+            let read = |name| self.disk.read(name, RECORD_BYTES_MAX).map_err(StoreError::Read);
             let (settings, keys) = (read(copy.settings)?, read(copy.keys)?);
             let bytes = [&settings, &keys].map(|file| file.as_ref().map(|bytes| bytes.as_slice()));
-            match sealed::open(bytes[0], bytes[1]) {
+            match record::open(bytes[0], bytes[1]) {
                 Found::Nothing => generations.push((copy, None)),
                 Found::Damaged => {
                     found_any = true;
@@ -310,8 +310,8 @@ impl<D: Disk> Store<D> {
     }
 
     fn put_copy(&mut self, copy: CopyNames, generation: u64, partial: &Partial) -> io::Result<()> {
-        self.put(copy.keys, &sealed::seal(generation, &sealed::keys_text(partial)))?;
-        self.put(copy.settings, &sealed::seal(generation, &partial.render()))
+        self.put(copy.keys, &record::encode(generation, &record::keys_text(partial)))?;
+        self.put(copy.settings, &record::encode(generation, &partial.render()))
     }
 
     fn put(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {

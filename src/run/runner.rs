@@ -121,12 +121,16 @@ impl Runner {
                 seed: fastrand::u64(..),
                 start_without_camera: settings.start_without_camera,
                 start_without_microphone: settings.start_without_microphone,
-                was_live: memory.was_live,
+                was_live: memory.was_live && settings.resume_live,
             },
         );
         let request = plan::request(&of_board, &settings);
         let ceiling_kbps = request.video.bitrate_kbps;
         let keeper = memory.store.and_then(|store| desk::keeper(store, inputs.clone()));
+        if memory.was_live && !settings.resume_live {
+            // Another start, with the setting changed, must not take up what this one did not.
+            keeper.iter().for_each(|keeper| keeper.latch(false));
+        }
         let debounce_ms = match &profile.button {
             board::Button::Cdev { debounce_ms, .. } => {
                 u16::try_from(*debounce_ms).unwrap_or(u16::MAX)

@@ -48,10 +48,8 @@ pub enum Kind<F> {
     Choice(&'static [&'static str]),
     /// One text.
     Text(F),
-    /// A list of texts.
+    /// A list of texts; one of them may stand alone.
     Texts(F),
-    /// A list of texts, or one of them alone.
-    TextOrTexts(F),
 }
 
 /// A value of a key.
@@ -67,38 +65,24 @@ pub enum Value<T> {
     Word(&'static str),
     /// Of [`Kind::Text`].
     Text(T),
-    /// Of [`Kind::Texts`] and [`Kind::TextOrTexts`].
+    /// Of [`Kind::Texts`].
     Texts(Vec<T>),
 }
 
-/// Why a value is not allowed. Texts are never quoted: they may be a key in the wrong place.
+/// Why a value is not allowed, in words. Texts are never quoted: they may be a key in the wrong place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ValueError {
-    /// it must be of another kind
-    #[error("must be {0}")]
-    MustBe(String),
-    /// it is out of range
-    #[error("is {given}, must be {allowed}")]
-    OutOfRange {
-        /// What was given.
-        given: i64,
-        /// What is allowed.
-        allowed: String,
-    },
-    /// its form is right, but it cannot be used
-    #[error("{0}")]
-    Unusable(String),
-}
+#[error("{0}")]
+pub struct ValueError(String);
 
 impl ValueError {
-    /// It must be something else: `allowed` says what.
-    pub fn must_be(allowed: impl fmt::Display) -> ValueError {
-        ValueError::MustBe(allowed.to_string())
+    /// Why it cannot be used.
+    pub fn new(why: impl fmt::Display) -> ValueError {
+        ValueError(why.to_string())
     }
 
-    /// It cannot be used.
-    pub fn unusable(why: impl fmt::Display) -> ValueError {
-        ValueError::Unusable(why.to_string())
+    /// It must be something else: `allowed` says what.
+    pub fn must_be(allowed: impl fmt::Display) -> ValueError {
+        ValueError(format!("must be {allowed}"))
     }
 }
 
@@ -117,8 +101,7 @@ impl<F: fmt::Display> fmt::Display for Kind<F> {
             }
             Kind::Choice(words) => write!(f, "one of {}", words.join(", ")),
             Kind::Text(form) => form.fmt(f),
-            Kind::Texts(form) => write!(f, "a list, each {form}"),
-            Kind::TextOrTexts(form) => write!(f, "{form}, or a list of them"),
+            Kind::Texts(form) => write!(f, "{form}, or a list of them"),
         }
     }
 }
@@ -144,7 +127,7 @@ impl<F: Form> Kind<F> {
     /// Whether its values are stored separately and never shown.
     pub fn is_secret(self) -> bool {
         match self {
-            Kind::Text(form) | Kind::Texts(form) | Kind::TextOrTexts(form) => form.is_secret(),
+            Kind::Text(form) | Kind::Texts(form) => form.is_secret(),
             Kind::Flag | Kind::Number { .. } | Kind::Numbers { .. } | Kind::Choice(_) => false,
         }
     }
@@ -166,10 +149,8 @@ impl<F: Form> Kind<F> {
                 word.map(|word| Value::Word(word)).ok_or_else(|| ValueError::must_be(self))
             }
             (Kind::Text(form), _) => form.read(text).map(Value::Text),
-            (Kind::TextOrTexts(form), _) => Ok(Value::Texts(vec![form.read(text)?])),
-            (Kind::Flag | Kind::Texts(_) | Kind::Numbers { .. }, _) => {
-                Err(ValueError::must_be(self))
-            }
+            (Kind::Texts(form), _) => Ok(Value::Texts(vec![form.read(text)?])),
+            (Kind::Flag | Kind::Numbers { .. }, _) => Err(ValueError::must_be(self)),
         }
     }
 
@@ -185,7 +166,7 @@ impl<F: Form> Kind<F> {
                 let numbers = items.iter().map(|item| number(item.get_ref()));
                 Ok(Value::Numbers(numbers.collect::<Result<_, _>>()?))
             }
-            (Kind::Texts(form) | Kind::TextOrTexts(form), DeValue::Array(items)) => {
+            (Kind::Texts(form), DeValue::Array(items)) => {
                 let text = |item: &DeValue<'_>| match item {
                     DeValue::String(text) => form.read(text),
                     _ => Err(ValueError::must_be(self)),
@@ -193,7 +174,7 @@ impl<F: Form> Kind<F> {
                 let texts = items.iter().map(|item| text(item.get_ref()));
                 Ok(Value::Texts(texts.collect::<Result<_, _>>()?))
             }
-            (Kind::Choice(_) | Kind::Text(_) | Kind::TextOrTexts(_), DeValue::String(text)) => {
+            (Kind::Choice(_) | Kind::Text(_) | Kind::Texts(_), DeValue::String(text)) => {
                 self.read(text)
             }
             _ => Err(ValueError::must_be(self)),
@@ -208,6 +189,46 @@ impl<F: Form> Kind<F> {
     fn in_range(self, given: i64, min: u32, max: u32, step: u32) -> Result<u32, ValueError> {
         let number = u32::try_from(given).ok();
         let allowed = number.filter(|n| (min..=max).contains(n) && n.is_multiple_of(step));
-        allowed.ok_or_else(|| ValueError::OutOfRange { given, allowed: self.to_string() })
+        allowed.ok_or_else(|| ValueError(format!("is {given}, must be {self}")))
     }
 }
+
+/// Declares the texts of a table, and gives every kind of value its type: a value is read with
+/// `T::try_from`, and what is of another kind is an error.
+macro_rules! text_types {
+    ($(#[$of:meta])* $text:ident { $($(#[$doc:meta])* $variant:ident($type:ty),)* }) => {
+        $(#[$of])*
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub enum $text {
+            $($(#[$doc])* $variant($type),)*
+        }
+        $crate::typed_toml::typed_values! { $text:
+            bool: Flag(flag) => Some(flag),
+            u32: Number(number) => Some(number),
+            Vec<u32>: Numbers(numbers) => Some(numbers),
+            &'static str: Word(word) => Some(word),
+            $($type: Text($text::$variant(text)) => Some(text),)*
+            $(Vec<$type>: Texts(texts) => {
+                let text = |text| if let $text::$variant(text) = text { Some(text) } else { None };
+                texts.into_iter().map(text).collect::<Option<Vec<$type>>>()
+            },)*
+        }
+    };
+}
+
+macro_rules! typed_values {
+    ($text:ident: $($type:ty: $kind:ident($of:pat) => $typed:expr,)*) => {$(
+        impl TryFrom<$crate::typed_toml::Value<$text>> for $type {
+            type Error = ();
+
+            fn try_from(value: $crate::typed_toml::Value<$text>) -> Result<$type, ()> {
+                match value {
+                    $crate::typed_toml::Value::$kind($of) => $typed.ok_or(()),
+                    _ => Err(()),
+                }
+            }
+        }
+    )*};
+}
+
+pub(crate) use {text_types, typed_values};

@@ -3,8 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::ValueError;
-use crate::limits::{SETTINGS_BYTES_MAX, SETTINGS_ERRORS_MAX};
+use crate::limits::SETTINGS_ERRORS_MAX;
 
 /// Everything that is wrong with a file and those that it inherits from, in their order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +21,8 @@ pub struct Mistake {
     pub place: Place,
     /// The full name of the key (`video.fps`), or empty.
     pub key: String,
-    /// What is wrong.
-    pub problem: Problem,
+    /// What is wrong, in words.
+    pub problem: String,
 }
 
 /// A place in a file.
@@ -35,38 +34,6 @@ pub struct Place {
     pub line: usize,
     /// Character in the line, from 1.
     pub column: usize,
-}
-
-/// What is wrong at a place of a file.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Problem {
-    /// the file is too long
-    #[error("the file is longer than {SETTINGS_BYTES_MAX} bytes")]
-    TooLong,
-    /// the text is not TOML
-    #[error("{0}")]
-    Syntax(String),
-    /// a key or table that does not exist
-    #[error("does not exist{}", .nearest.map(|name| format!("; did you mean {name}?")).unwrap_or_default())]
-    Unknown {
-        /// What was most probably meant.
-        nearest: Option<&'static str>,
-    },
-    /// it must be a table
-    #[error("must be a table: [{0}] on a line of its own")]
-    NotTable(String),
-    /// tables of a list are written with two brackets
-    #[error("each {0} begins with a line [[{0}]], with two brackets")]
-    NotList(&'static str),
-    /// a key that must be there is not
-    #[error("is missing: {0}")]
-    Missing(String),
-    /// the value is not allowed
-    #[error(transparent)]
-    Value(#[from] ValueError),
-    /// it breaks a rule of the table
-    #[error("{0}")]
-    Rule(String),
 }
 
 impl fmt::Display for Mistake {

@@ -1,13 +1,16 @@
 //! From the text of a file to typed values, with every mistake of the file at once.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
 use toml::Spanned;
 use toml::de::{DeArray, DeString, DeTable, DeValue};
 
-use super::{Entry, Form, Mistake, Place, Problem, Table, Value};
+use super::kind::{Form, Value};
+use super::mistake::{Mistake, Place};
+use super::table::{Entry, Table};
 use crate::limits::SETTINGS_BYTES_MAX;
 
 /// A file that was read: what it says, and what is wrong with it.
@@ -58,12 +61,13 @@ impl<F: Form> Document<F> {
     }
 
     /// Reports a mistake that the table cannot know.
-    pub fn report(&mut self, place: Place, key: &str, problem: Problem) {
-        self.mistakes.push(Mistake { place, key: key.to_owned(), problem });
+    pub fn report(&mut self, place: Place, key: &str, problem: impl fmt::Display) {
+        let (key, problem) = (key.to_owned(), problem.to_string());
+        self.mistakes.push(Mistake { place, key, problem });
     }
 
     /// Reports something that is missing, which a broken file cannot show.
-    pub fn report_missing(&mut self, place: Place, key: &str, problem: Problem) {
+    pub fn report_missing(&mut self, place: Place, key: &str, problem: impl fmt::Display) {
         if !self.is_broken {
             self.report(place, key, problem);
         }
@@ -88,7 +92,7 @@ impl<F: Form> Table<F> {
         };
         let mut reader = Reader { table: self, text, document, broken_lines: Vec::new() };
         if text.len() > SETTINGS_BYTES_MAX {
-            reader.report(0..0, "", Problem::TooLong);
+            reader.report(0..0, "", format!("the file is longer than {SETTINGS_BYTES_MAX} bytes"));
             reader.document.is_broken = true;
         } else {
             let (parsed, syntax) = DeTable::parse_recoverable(text);
@@ -110,14 +114,13 @@ struct Reader<'a, F: Form> {
 impl<F: Form> Reader<'_, F> {
     fn report_syntax(&mut self, error: &toml::de::Error) {
         // The message alone: the error's own rendering quotes the line, keys and all.
-        let problem = Problem::Syntax(error.message().to_owned());
         let span = error.span().unwrap_or(0..0);
-        self.report(span.clone(), "", problem);
+        self.report(span.clone(), "", error.message());
         self.broken_lines.push(self.place(span.start).line);
         self.document.is_broken = true;
     }
 
-    fn report(&mut self, span: Range<usize>, key: &str, problem: Problem) {
+    fn report(&mut self, span: Range<usize>, key: &str, problem: impl fmt::Display) {
         let place = self.place(span.start);
         if !self.broken_lines.contains(&place.line) {
             self.document.report(place, key, problem);
@@ -143,14 +146,15 @@ impl<F: Form> Reader<'_, F> {
             match (self.table.find(&name), list, value.get_ref()) {
                 (Some(entry), ..) => self.value(entry, item, key, value),
                 (None, Some(list), DeValue::Array(items)) => self.list(list, items),
-                (None, Some(list), _) => self.report(key.span(), &name, Problem::NotList(list)),
+                (None, Some(list), _) => self.report(key.span(), &name, not_list(list)),
                 (None, None, DeValue::Table(inner)) if self.table.is_section(&name) => {
                     let place = self.place(key.span().start);
                     self.document.sections.insert(name.clone(), place);
                     self.table(&name, item, inner);
                 }
                 (None, None, _) if self.table.is_section(&name) => {
-                    self.report(key.span(), &name, Problem::NotTable(name.clone()));
+                    let problem = format!("must be a table: [{name}] on a line of its own");
+                    self.report(key.span(), &name, problem);
                 }
                 (None, None, _) => self.unknown(key, section),
             }
@@ -160,7 +164,7 @@ impl<F: Form> Reader<'_, F> {
     fn list(&mut self, list: &'static str, items: &DeArray<'_>) {
         for item in items {
             let DeValue::Table(table) = item.get_ref() else {
-                self.report(item.span(), list, Problem::NotList(list));
+                self.report(item.span(), list, not_list(list));
                 continue;
             };
             let place = self.place(item.span().start);
@@ -182,7 +186,7 @@ impl<F: Form> Reader<'_, F> {
         let value_read = match entry.kind.read_toml(value.get_ref()) {
             Ok(read) => Some(read),
             Err(error) => {
-                self.report(value.span(), entry.name, error.into());
+                self.report(value.span(), entry.name, error);
                 None
             }
         };
@@ -202,6 +206,12 @@ impl<F: Form> Reader<'_, F> {
             _ => "this key",
         };
         let dot = if section.is_empty() { "" } else { "." };
-        self.report(key.span(), &format!("{section}{dot}{shown}"), Problem::Unknown { nearest });
+        let meant = nearest.map(|name| format!("; did you mean {name}?")).unwrap_or_default();
+        let problem = format!("does not exist{meant}");
+        self.report(key.span(), &format!("{section}{dot}{shown}"), problem);
     }
+}
+
+fn not_list(list: &str) -> String {
+    format!("each {list} begins with a line [[{list}]], with two brackets")
 }

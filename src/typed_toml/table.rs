@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Form, Kind, Value};
+use super::kind::{Form, Kind, Value};
 use crate::spelling::nearest;
 
 /// One key.

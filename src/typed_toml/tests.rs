@@ -38,7 +38,7 @@ const TABLE: Table<Word> = Table {
             entry("clock.face.hours", Kind::Choice(&["twelve", "all"])),
             entry("clock.face.size", Kind::Number { min: 2, max: 8, step: 2, unit: "" }),
             entry("clock.pins", Kind::Numbers { min: 1, max: 40 }),
-            entry("clock.names", Kind::TextOrTexts(Word)),
+            entry("clock.names", Kind::Texts(Word)),
             entry("clock.words", Kind::Texts(Word)),
             entry("alarm.name", Kind::Text(Word)),
         ],
@@ -77,7 +77,7 @@ fn each_kind_is_read_from_a_file() {
 
 #[test]
 fn every_mistake_has_its_place_and_says_what_is_allowed() {
-    let text = "tilte = 'x'\n[clock]\nshown = 1\npins = [41]\nnames = ['a', 'B']\nwords = 'a'\n\
+    let text = "tilte = 'x'\n[clock]\nshown = 1\npins = [41]\nnames = ['a', 'B']\nwords = 3\n\
                 face = { hours = 'none', size = 3, hour = 1 }\n[alarm]\n";
     let mistakes = Mistakes::new("t.toml", TABLE.read("t.toml", text).mistakes);
     let expected = "\
@@ -85,7 +85,7 @@ t.toml:1:1: tilte: does not exist; did you mean title?
 t.toml:3:9: clock.shown: must be true or false
 t.toml:4:8: clock.pins: is 41, must be a list of whole numbers from 1 to 40
 t.toml:5:9: clock.names: must be a word of small letters
-t.toml:6:9: clock.words: must be a list, each a word of small letters
+t.toml:6:9: clock.words: must be a word of small letters, or a list of them
 t.toml:7:18: clock.face.hours: must be one of twelve, all
 t.toml:7:33: clock.face.size: is 3, must be an even number from 2 to 8
 t.toml:7:36: clock.face.hour: does not exist; did you mean hours?

@@ -6,6 +6,8 @@ use std::time::Duration;
 use crate::support::appliance::Appliance;
 use crate::support::ingest::Ingest;
 use crate::support::{Folder, free_port, has_or_skip, one_at_a_time, probe};
+use firstmile::device::Folder as StoreFolder;
+use firstmile::device::store::Store;
 
 const KEY: &str = "right-k3y-0123456789";
 
@@ -81,6 +83,33 @@ fn an_empty_box_gets_a_stick_and_goes_live_by_its_button_and_again_after_a_power
     let mut again = Appliance::start_in(folder, &[]);
     again.until_status("live");
     again.press_for(Duration::from_millis(2_300));
+    again.until_status("ready");
+    again.end();
+}
+
+#[test]
+fn a_box_that_was_live_stays_off_air_after_a_power_cut_where_its_owner_wants_that() {
+    let _turn = one_at_a_time();
+    let folder = Folder::new("box");
+    let state = folder.path().join("state");
+    let store = || Store::new(StoreFolder::open(&state).expect("a folder"));
+    let set = |name: &str, value: &str| {
+        let changed = store().update(|p| p.set(name, value).map_err(|error| error.to_string()));
+        changed.expect("stores");
+    };
+    set("destination.tube.url", "rtmps://127.0.0.1:1/live");
+    set("destination.tube.key", KEY);
+    set("box.resume_live", "false");
+    store().persist_live(true).expect("stores");
+    let mut appliance = Appliance::start_in(folder, &[]);
+    appliance.until_status("ready");
+    let folder = std::mem::replace(&mut appliance.folder, Folder::new("nothing"));
+    appliance.end();
+    drop(appliance);
+    // What was not taken up then is not taken up later either.
+    assert!(!store().was_live());
+    set("box.resume_live", "true");
+    let mut again = Appliance::start_in(folder, &[]);
     again.until_status("ready");
     again.end();
 }

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
-use super::{Value, ValueError};
 use crate::limits::{
     DNS_SERVERS_MAX, KEY_BYTES_MAX, NAME_BYTES_MAX, PATH_BYTES_MAX, PIN_DIGITS_MAX, PIN_DIGITS_MIN,
     URL_BYTES_MAX,
@@ -15,7 +14,7 @@ use crate::pace::Follow;
 use crate::rtmp::url::ServerUrl;
 use crate::secret::{ConsolePin, Passphrase, StreamKey};
 use crate::spki_pin::SpkiPin;
-use crate::typed_toml;
+use crate::typed_toml::{self, ValueError, text_types, typed_values};
 
 /// The longest name that Linux gives an interface (`IFNAMSIZ` less its end).
 const INTERFACE_BYTES_MAX: usize = 15;
@@ -57,24 +56,26 @@ pub enum Form {
     Country,
 }
 
-/// A text that was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Text {
-    /// A word or a line.
-    Line(String),
-    /// Of [`Form::Address`].
-    Address(ServerUrl),
-    /// Of [`Form::Key`].
-    Key(StreamKey),
-    /// Of [`Form::Path`].
-    Path(PathBuf),
-    /// Of [`Form::Pin`].
-    Pin(SpkiPin),
-    /// Of [`Form::ConsolePin`].
-    ConsolePin(ConsolePin),
-    /// Of [`Form::Passphrase`].
-    Passphrase(Passphrase),
+text_types! {
+    /// A text that was read.
+    Text {
+        /// A word or a line.
+        Line(String),
+        /// Of [`Form::Address`].
+        Address(ServerUrl),
+        /// Of [`Form::Key`].
+        Key(StreamKey),
+        /// Of [`Form::Path`].
+        Path(PathBuf),
+        /// Of [`Form::Pin`].
+        Pin(SpkiPin),
+        /// Of [`Form::ConsolePin`].
+        ConsolePin(ConsolePin),
+        /// Of [`Form::Passphrase`].
+        Passphrase(Passphrase),
+    }
 }
+typed_values! { Text: Follow: Word(word) => Follow::named(word), }
 
 impl fmt::Display for Form {
     /// What is allowed.
@@ -114,7 +115,7 @@ impl typed_toml::Form for Form {
             parsed: Result<T, E>,
             text: fn(T) -> Text,
         ) -> Result<Text, ValueError> {
-            parsed.map(text).map_err(ValueError::unusable)
+            parsed.map(text).map_err(ValueError::new)
         }
         match self {
             Form::Address => parsed(ServerUrl::parse(text), Text::Address),
@@ -214,35 +215,6 @@ impl fmt::Display for Text {
             Text::Passphrase(passphrase) => passphrase.fmt(f),
         }
     }
-}
-
-/// The types that settings have in the other rooms, each of one kind or form.
-macro_rules! typed {
-    ($($of:pat => $typed:expr, $type:ty;)*) => {$(
-        impl TryFrom<Value> for $type {
-            type Error = ();
-
-            fn try_from(value: Value) -> Result<$type, ()> {
-                match value {
-                    $of => $typed,
-                    _ => Err(()),
-                }
-            }
-        }
-    )*};
-}
-
-typed! {
-    Value::Flag(flag) => Ok(flag), bool;
-    Value::Number(number) => Ok(number), u32;
-    Value::Word(word) => Follow::named(word).ok_or(()), Follow;
-    Value::Text(Text::Line(line)) => Ok(line), String;
-    Value::Text(Text::Address(address)) => Ok(address), ServerUrl;
-    Value::Text(Text::Key(key)) => Ok(key), StreamKey;
-    Value::Text(Text::Path(path)) => Ok(path), PathBuf;
-    Value::Text(Text::Pin(pin)) => Ok(pin), SpkiPin;
-    Value::Text(Text::ConsolePin(pin)) => Ok(pin), ConsolePin;
-    Value::Text(Text::Passphrase(passphrase)) => Ok(passphrase), Passphrase;
 }
 
 #[cfg(test)]

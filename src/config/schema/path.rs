@@ -4,8 +4,9 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
-use super::{DESTINATION, Form, Kind, SETTINGS, Setting, ValueError};
-use crate::typed_toml::Table;
+use super::form::Form;
+use super::table::{DESTINATION, SETTINGS, Setting};
+use crate::typed_toml::{Kind, Table, ValueError};
 
 /// Without the keys that say something about a file.
 const SETTINGS_ONLY: Table<Form> = Table { groups: &[SETTINGS], lists: &[] };

@@ -6,7 +6,7 @@ use std::{error, io};
 use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, OtherError};
 
-use crate::limits::{CLOCK_EARLIEST_UNIX_S, SERVER_TEXT_CHARS_MAX};
+use crate::limits::{CLOCK_EARLIEST, SERVER_TEXT_CHARS_MAX};
 use crate::spki_pin::SpkiPin;
 
 use super::date::Date;
@@ -200,7 +200,7 @@ fn certificate_fault(error: &CertificateError) -> CertificateFault {
 
 fn not_yet_valid(time: UnixTime, not_before: UnixTime) -> CertificateFault {
     let today = Date::of(time);
-    if time.as_secs() < CLOCK_EARLIEST_UNIX_S {
+    if time.as_secs() < CLOCK_EARLIEST.as_secs() {
         CertificateFault::ClockNotSet { today }
     } else {
         CertificateFault::NotYetValid { from: Date::of(not_before), today }
@@ -270,7 +270,10 @@ mod tests {
         let at_power_up = judged(20);
         assert_eq!(at_power_up, CertificateFault::ClockNotSet { today: Date::of(at(20)) });
         assert!(at_power_up.to_string().starts_with("this box's clock says 1970-01-01, so it"));
-        assert!(matches!(judged(CLOCK_EARLIEST_UNIX_S - 1), CertificateFault::ClockNotSet { .. }));
+        assert!(matches!(
+            judged(CLOCK_EARLIEST.as_secs() - 1),
+            CertificateFault::ClockNotSet { .. }
+        ));
         let said = judged(1_799_000_000).to_string();
         assert!(
             said.starts_with(

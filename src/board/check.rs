@@ -1,8 +1,8 @@
 //! What no key can say for itself: that no line and no pin has two users, and that every key has a
 //! meaning.
 
-use super::Keys;
-use crate::board::{Line, Profile};
+use super::keys::Keys;
+use super::profile::{Line, Profile};
 
 impl Keys {
     /// No GPIO line has two users.
@@ -15,7 +15,7 @@ impl Keys {
         };
         let key = |table: &str| {
             let by_place = format!("{table}.line");
-            let known = self.keys.contains_key(by_place.as_str());
+            let known = self.has(&by_place);
             if known { by_place } else { format!("{table}.line_name") }
         };
         for (i, (table, line)) in lines.iter().enumerate() {
@@ -59,13 +59,8 @@ impl Keys {
     /// A key of the file itself that the chosen source or backend does not look at is a mistake;
     /// one that was inherited is not.
     pub(super) fn check_all_used(&self) {
-        if self.is_broken {
-            return; // what gives it a meaning may be in what was not read
-        }
-        for (key, found) in &self.keys {
-            if self.is_own(found) && !self.used.borrow().contains(key) {
-                self.report(key, "has no meaning with the source, backend or port chosen");
-            }
+        for name in self.unused() {
+            self.report(name, "has no meaning with the source, backend or port chosen");
         }
     }
 }

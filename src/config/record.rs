@@ -1,5 +1,5 @@
-//! How settings lie in the store: two copies, each of a file of settings and a file of keys, each
-//! file under one line with its generation, length and checksum.
+//! How settings are stored: two copies, each of a file of settings and a file of keys. Each file is a
+//! checksummed record: one line with generation, length and checksum, then the text.
 //!
 //! A copy counts when both of its files are whole and of one generation; of two copies the newer
 //! counts. So a copy can be replaced file by file, and whatever a power cut leaves of it is either
@@ -11,12 +11,12 @@ use super::parse::parse;
 use super::partial::Partial;
 use crate::limits::{DESTINATIONS_MAX, KEY_BYTES_MAX, NAME_BYTES_MAX, SETTINGS_BYTES_MAX};
 
-/// What the first line of a sealed file begins with; the number is the version of the seal.
+/// What the first line of a record begins with; the number is the version of the record.
 const MARK: &str = "firstmile-sealed-1";
 /// The longest first line.
-const SEAL_BYTES_MAX: usize = 80;
-/// The longest sealed file.
-pub const SEALED_BYTES_MAX: usize = SEAL_BYTES_MAX
+const FIRST_LINE_BYTES_MAX: usize = 80;
+/// The longest record.
+pub const RECORD_BYTES_MAX: usize = FIRST_LINE_BYTES_MAX
     + if SETTINGS_BYTES_MAX > KEYS_BYTES_MAX { SETTINGS_BYTES_MAX } else { KEYS_BYTES_MAX };
 const KEYS_BYTES_MAX: usize =
     DESTINATIONS_MAX * (NAME_BYTES_MAX + KEY_BYTES_MAX + 2) + OF_BOX_BYTES_MAX;
@@ -54,21 +54,21 @@ pub enum Found {
     Damaged,
 }
 
-/// `text` under its seal.
-pub fn seal(generation: u64, text: &str) -> Zeroizing<Vec<u8>> {
+/// The record of a text.
+pub fn encode(generation: u64, text: &str) -> Zeroizing<Vec<u8>> {
     let line = first_line(generation, text);
-    let mut sealed = Zeroizing::new(Vec::with_capacity(line.len() + text.len()));
-    sealed.extend_from_slice(line.as_bytes());
-    sealed.extend_from_slice(text.as_bytes());
-    sealed
+    let mut record = Zeroizing::new(Vec::with_capacity(line.len() + text.len()));
+    record.extend_from_slice(line.as_bytes());
+    record.extend_from_slice(text.as_bytes());
+    record
 }
 
-/// The generation and the text under a seal; `None` unless every byte is as it was sealed.
-pub fn unseal(bytes: &[u8]) -> Option<(u64, &str)> {
-    let sealed = std::str::from_utf8(bytes).ok()?;
-    let text = &sealed[sealed.find('\n')? + 1..];
-    let generation = sealed.split(' ').nth(1)?.parse().ok()?;
-    let whole = sealed.strip_suffix(text) == Some(&first_line(generation, text));
+/// The generation and the text of a record; `None` unless every byte is as it was written.
+pub fn decode(bytes: &[u8]) -> Option<(u64, &str)> {
+    let record = std::str::from_utf8(bytes).ok()?;
+    let text = &record[record.find('\n')? + 1..];
+    let generation = record.split(' ').nth(1)?.parse().ok()?;
+    let whole = record.strip_suffix(text) == Some(&first_line(generation, text));
     whole.then_some((generation, text))
 }
 
@@ -96,8 +96,8 @@ pub fn open(settings: Option<&[u8]>, keys: Option<&[u8]>) -> Found {
 }
 
 fn whole(settings: &[u8], keys: Option<&[u8]>) -> Option<Found> {
-    let (generation, text) = unseal(settings)?;
-    let (of_keys, lines) = unseal(keys?)?;
+    let (generation, text) = decode(settings)?;
+    let (of_keys, lines) = decode(keys?)?;
     if of_keys != generation {
         return None;
     }
@@ -150,33 +150,33 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sealed_opens_as_it_was() {
-        let (settings, keys) = (seal(7, &partial().render()), seal(7, &keys_text(&partial())));
+    fn what_is_recorded_reads_back_as_it_was() {
+        let (settings, keys) = (encode(7, &partial().render()), encode(7, &keys_text(&partial())));
         let found = open(Some(&settings), Some(&keys));
         assert_eq!(found, Found::Whole { generation: 7, partial: Box::new(partial()) });
         let text = String::from_utf8_lossy(&settings).into_owned();
         for secret in ["a=1", "blanks", "passphrase", "4711", "pbkdf2"] {
-            assert!(!text.contains(secret), "secrets lie apart: {text}");
+            assert!(!text.contains(secret), "secrets are stored separately: {text}");
         }
         assert!(!String::from_utf8_lossy(&keys).contains("4711"), "no PIN as it was typed");
     }
 
     #[test]
     fn every_flipped_bit_and_every_cut_is_noticed() {
-        let sealed = seal(7, &partial().render());
-        for at in 0..sealed.len() {
-            assert_eq!(unseal(&sealed[..at]), None, "cut at {at}");
+        let record = encode(7, &partial().render());
+        for at in 0..record.len() {
+            assert_eq!(decode(&record[..at]), None, "cut at {at}");
             for bit in 0..8 {
-                let mut flipped = sealed.to_vec();
+                let mut flipped = record.to_vec();
                 flipped[at] ^= 1 << bit;
-                assert_eq!(unseal(&flipped), None, "bit {bit} of byte {at}");
+                assert_eq!(decode(&flipped), None, "bit {bit} of byte {at}");
             }
         }
     }
 
     #[test]
     fn files_of_two_generations_are_no_copy() {
-        let (settings, keys) = (seal(7, &partial().render()), seal(8, &keys_text(&partial())));
+        let (settings, keys) = (encode(7, &partial().render()), encode(8, &keys_text(&partial())));
         assert_eq!(open(Some(&settings), Some(&keys)), Found::Damaged);
         assert_eq!(open(Some(&settings), None), Found::Damaged);
         assert_eq!(open(None, Some(&keys)), Found::Nothing);
@@ -193,6 +193,6 @@ mod tests {
         full.set("wifi.passphrase", &"p".repeat(63)).unwrap();
         full.set("console.pin", "1234567890123456").unwrap();
         full.hash_pin([0xff; 16]);
-        assert!(seal(u64::MAX, &keys_text(&full)).len() <= SEALED_BYTES_MAX);
+        assert!(encode(u64::MAX, &keys_text(&full)).len() <= RECORD_BYTES_MAX);
     }
 }

@@ -1,0 +1,199 @@
+//! From the keys of a profile to its types.
+
+use std::path::PathBuf;
+
+use super::device::PictureFormat;
+use super::keys::Keys;
+use super::profile::{
+    Audio, Button, Console, EncoderOrder, Fitted, Key, Led, Lights, Line, Place, Profile, Pull,
+    Setup, Video, Wiring,
+};
+use super::source::{CameraSource, MicrophoneSource};
+
+impl Keys {
+    /// The profile; it is of use only when no mistake was reported.
+    pub(super) fn profile(&self, name: &str) -> Profile {
+        self.optional::<String>("inherit");
+        Profile {
+            name: name.to_owned(),
+            compatible: self.list("compatible"),
+            description: self.get("description"),
+            camera: self.camera(),
+            microphone: self.microphone(),
+            video: self.video(),
+            audio: Audio {
+                bitrate_kbps: self.get("audio.bitrate_kbps"),
+                channels: self.get("audio.channels"),
+            },
+            encoders: EncoderOrder {
+                video: self.list("encoder.video"),
+                audio: self.list("encoder.audio"),
+            },
+            lights: self.lights(),
+            button: self.button(),
+            console: self.console(),
+            wiring: self.wiring(),
+            setup: self.setup(),
+        }
+    }
+
+    fn camera(&self) -> CameraSource {
+        match self.word("camera.source") {
+            "file" => CameraSource::File { path: self.path("camera.path") },
+            "v4l2" => {
+                CameraSource::V4l2 { device: self.get("camera.device"), formats: self.formats() }
+            }
+            "libcamera" => CameraSource::Libcamera { name: self.optional("camera.name") },
+            "argus" => {
+                CameraSource::Argus { sensor: self.optional("camera.sensor").unwrap_or_default() }
+            }
+            "hdmi" => CameraSource::Hdmi {
+                device: self.get("camera.device"),
+                subdevice: self.optional("camera.subdevice").map(String::into),
+                edid: self.optional("camera.edid").map(String::into),
+            },
+            "launch" => CameraSource::Launch {
+                launch: self.get("camera.launch"),
+                passthrough: self.formats() == [PictureFormat::H264],
+            },
+            _ => CameraSource::TestPattern,
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.get::<String>(name).into()
+    }
+
+    fn formats(&self) -> Vec<PictureFormat> {
+        match self.has("camera.formats") {
+            true => self.list("camera.formats"),
+            false => PictureFormat::USUAL.to_vec(),
+        }
+    }
+
+    fn microphone(&self) -> MicrophoneSource {
+        match self.word("microphone.source") {
+            "silence" => MicrophoneSource::Silence,
+            "camera-file" => MicrophoneSource::CameraFile,
+            "file" => MicrophoneSource::File { path: self.path("microphone.path") },
+            "alsa" => MicrophoneSource::Alsa { device: self.get("microphone.device") },
+            "launch" => MicrophoneSource::Launch { launch: self.get("microphone.launch") },
+            _ => MicrophoneSource::Tone,
+        }
+    }
+
+    fn video(&self) -> Video {
+        let video = Video {
+            width: self.get("video.width"),
+            height: self.get("video.height"),
+            fps: self.get("video.fps"),
+            bitrate_kbps: self.get("video.bitrate_kbps"),
+            bitrate_max_kbps: self.get("video.bitrate_max_kbps"),
+            keyframe_interval_ms: self.get("video.keyframe_interval_ms"),
+        };
+        let (start, max) = (video.bitrate_kbps, video.bitrate_max_kbps);
+        // A number that is missing or wrong is 0 here.
+        if max > 0 && max < start {
+            let why = format!("is {max}, must be at least video.bitrate_kbps, {start}");
+            self.report("video.bitrate_max_kbps", why);
+        }
+        video
+    }
+
+    fn lights(&self) -> Lights {
+        match self.word("lights.backend") {
+            "cdev" => Lights::Cdev(self.fitted(Keys::line)),
+            "sysfs" => Lights::Sysfs(
+                self.fitted(|keys, table| Led { led: keys.get(&format!("{table}.led")) }),
+            ),
+            "none" => Lights::None,
+            _ => Lights::Terminal,
+        }
+    }
+
+    /// One light where a profile has `lights.single`, else two.
+    fn fitted<T>(&self, light: impl Fn(&Keys, &str) -> T) -> Fitted<T> {
+        // The file itself knows better than what it inherits from.
+        let own = |table: &str| self.keys_of(table).any(|found| self.is_own(found));
+        let is_two_here = own("lights.live") || own("lights.status");
+        if self.has_table("lights.single") && (own("lights.single") || !is_two_here) {
+            return Fitted::One { single: light(self, "lights.single") };
+        }
+        Fitted::Two { live: light(self, "lights.live"), status: light(self, "lights.status") }
+    }
+
+    fn button(&self) -> Button {
+        let has_reset = self.has_table("button.reset");
+        match self.word("button.backend") {
+            "cdev" => Button::Cdev {
+                line: self.line("button"),
+                debounce_ms: self.get("button.debounce_ms"),
+                pull: match self.optional("button.pull") {
+                    Some("up") => Some(Pull::Up),
+                    Some("down") => Some(Pull::Down),
+                    _ => None,
+                },
+                reset: has_reset.then(|| self.line("button.reset")),
+            },
+            "input" => {
+                let key = self.key("button", "button.device");
+                let own = self.has("button.reset.device");
+                let device = if own { "button.reset.device" } else { "button.device" };
+                let reset = has_reset.then(|| self.key("button.reset", device));
+                if reset.as_ref() == Some(&key) && key.code > 0 {
+                    self.report("button.reset.code", "is the key that button.code uses already");
+                }
+                Button::Input { key, reset }
+            }
+            "none" => Button::None,
+            _ => Button::Keys,
+        }
+    }
+
+    fn key(&self, table: &str, device: &str) -> Key {
+        let code: u32 = self.get(&format!("{table}.code"));
+        Key { device: self.path(device), code: u16::try_from(code).unwrap_or_default() }
+    }
+
+    fn console(&self) -> Console {
+        match self.word("console.port") {
+            "pty" => Console::Pty,
+            "serial" => Console::Serial {
+                paths: self.list("console.path").into_iter().map(String::into).collect(),
+                baud: self.get("console.baud"),
+            },
+            _ => Console::Stdio,
+        }
+    }
+
+    /// A line by its name, by its chip and offset, or by both.
+    fn line(&self, table: &str) -> Line {
+        let [name, chip, line] = ["line_name", "chip", "line"].map(|key| format!("{table}.{key}"));
+        let by_place = !self.has(&name) || self.has(&chip) || self.has(&line);
+        Line {
+            line_name: self.optional(&name),
+            place: by_place.then(|| Place { chip: self.get(&chip), line: self.get(&line) }),
+            active_low: self.get(&format!("{table}.active_low")),
+            pin: self.optional(&format!("{table}.pin")),
+        }
+    }
+
+    fn wiring(&self) -> Option<Wiring> {
+        self.has_table("wiring").then(|| Wiring {
+            header: self.get("wiring.header"),
+            pins: self.get("wiring.pins"),
+            ground: self.list("wiring.ground"),
+            supply: self.get("wiring.supply"),
+            weak: self.optional("wiring.weak").unwrap_or_default(),
+            console_tx: self.optional("wiring.console_tx"),
+            console_rx: self.optional("wiring.console_rx"),
+        })
+    }
+
+    fn setup(&self) -> Setup {
+        Setup {
+            steps: self.optional("setup.steps").unwrap_or_default(),
+            service: self.optional("setup.service"),
+        }
+    }
+}
