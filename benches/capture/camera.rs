@@ -1,4 +1,4 @@
-//! A camera that costs nearly nothing: it hands out frames that were made before, at their rate,
+//! A camera that costs nearly nothing: it delivers frames that were made before, at their rate,
 //! and remembers when.
 
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -15,7 +15,7 @@ pub const MODE: (u32, u32, u32) = (1_280, 720, 30);
 
 const INTERVAL_NS: u64 = 1_000_000_000 / MODE.2 as u64;
 
-/// When a frame was handed out.
+/// When a frame was delivered.
 #[derive(Debug, Clone, Copy)]
 struct Shot {
     running_ns: u64,
@@ -33,7 +33,7 @@ pub fn register() {
     gst::Element::register(None, ELEMENT, gst::Rank::NONE, Camera::static_type()).expect("is new");
 }
 
-/// When the frame next to that running time was handed out. The product gives frames times of
+/// When the frame next to that running time was delivered. The product gives frames times of
 /// its own, which are at most half an interval away.
 pub fn handed_out(running_ns: u64) -> Option<Instant> {
     let shots = SHOTS.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,6 +1,6 @@
 //! What capture costs compared with the bare pipeline with the same encoders.
 //!
-//! `make bench-capture` gives the same frames and samples, at the pace of a camera, to the product
+//! `make bench-capture` delivers the same frames and samples, at the pace of a camera, to the product
 //! and to what `gst-launch-1.0` would be given: source, queue, encoder, parser, sink. Each is a
 //! process of its own, and they take turns, because the neighbours on a machine come and go: all
 //! that counts is the ratio. The frames are made beforehand, so that neither side draws any.
@@ -61,7 +61,7 @@ fn compare(arguments: &Arguments) -> ExitCode {
         arguments.seconds
     );
     println!(
-        "Delay: from a frame that the camera has to its access unit in the queue, or at the sink; \
+        "Delay: from a frame that the camera has delivered to its access unit in the queue, or at the sink; \
          it tells something on an otherwise idle machine only"
     );
     let (mut bare, mut ours) = (Vec::new(), Vec::new());
@@ -81,7 +81,7 @@ fn compare(arguments: &Arguments) -> ExitCode {
     let repeated: u64 = ours.iter().map(|report| report.repeated).sum();
     let skipped: u64 = ours.iter().map(|report| report.skipped).sum();
     println!(
-        "Of ours {repeated} frames were shown again because the next was late, {skipped} skipped"
+        "Of ours {repeated} frames were repeated because the next was late, {skipped} skipped"
     );
     let allocations = Spread::of(ours.iter().map(Report::allocations_per_unit));
     println!("Of ours {allocations} allocations for each access unit, frames and audio together");

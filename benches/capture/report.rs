@@ -16,7 +16,7 @@ pub struct Report {
     /// What was allocated outside GStreamer, whose encoders and parsers are the same on both sides.
     pub allocations: u64,
     pub allocated_bytes: u64,
-    /// Frames that were shown again, and that were skipped.
+    /// Frames that were repeated, and that were skipped.
     pub repeated: u64,
     pub skipped: u64,
 }

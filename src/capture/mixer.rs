@@ -74,6 +74,7 @@ impl Mixer {
             if self.wake.wait(Duration::from_nanos(left_ns), notified) {
                 return None;
             }
+            // Before the sources are read, so that what arrives meanwhile ends the next wait.
             notified = self.wake.count();
             let now_ns = self.clock.now_ns();
             self.poll_sources(now_ns);

@@ -139,9 +139,9 @@ pub struct Clip {
 }
 
 impl Clip {
-    /// A clip of so many seconds, with a frame of that rate and with audio, or without.
+    /// A clip of so many seconds, with video of that rate and with audio, or without.
     pub fn new(name: &str, seconds: u32, fps: Option<u32>, audio: bool) -> Clip {
-        let frame = fps.map(|fps| {
+        let video = fps.map(|fps| {
             let frames = seconds * fps;
             format!(
                 "videotestsrc pattern=ball num-buffers={frames} ! \
@@ -155,14 +155,14 @@ impl Clip {
                  audio/x-raw,rate=44100,channels=1 ! avenc_aac"
             )
         });
-        Clip::of(&format!("{name}.mp4"), "mp4mux", frame, audio)
+        Clip::of(&format!("{name}.mp4"), "mp4mux", video, audio)
     }
 
-    /// A clip of one second that begins with a flash and a beep. Its audio is not coded, because a
+    /// A clip of one second that begins with a flash and a beep. Its audio is not encoded, because a
     /// coder would delay it.
     pub fn flashing(name: &str) -> Clip {
         let size = "video/x-raw,width=320,height=180,framerate=30/1";
-        let frame = format!(
+        let video = format!(
             "concat name=parts videotestsrc pattern=white num-buffers=3 ! {size} ! parts. \
              videotestsrc pattern=black num-buffers=27 ! {size} ! parts. parts."
         );
@@ -178,15 +178,15 @@ impl Clip {
             tone("0.9", 5),
             tone("0", 45)
         );
-        Clip::of(&format!("{name}.mkv"), "matroskamux", Some(frame), Some(audio))
+        Clip::of(&format!("{name}.mkv"), "matroskamux", Some(video), Some(audio))
     }
 
-    fn of(file: &str, muxer: &str, frame: Option<String>, audio: Option<String>) -> Clip {
+    fn of(file: &str, muxer: &str, video: Option<String>, audio: Option<String>) -> Clip {
         let file = format!("firstmile-{}-{file}", std::process::id());
         let path = std::env::temp_dir().join(file);
         let mut text = format!("{muxer} name=mux ! filesink location=\"{}\" ", path.display());
-        if let Some(frame) = frame {
-            text += &format!("{frame} ! x264enc tune=zerolatency speed-preset=ultrafast ! mux. ");
+        if let Some(video) = video {
+            text += &format!("{video} ! x264enc tune=zerolatency speed-preset=ultrafast ! mux. ");
         }
         if let Some(audio) = audio {
             text += &format!("{audio} ! mux.");

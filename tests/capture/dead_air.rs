@@ -239,7 +239,7 @@ fn a_microphone_that_is_unplugged_becomes_silence_at_a_real_server() {
     // Until the loss is seen and a second more it was unplugged; then it has 3 s.
     assert!(*silence <= 15 + 10 + 30, "the audio came back after {silence} tenths of a second");
     assert!(loud.iter().rev().take(5).any(|loud| *loud), "the audio is back: {runs:?}");
-    assert!(losses(&frames(&record)).is_empty(), "the frame has nothing to do with it");
+    assert!(losses(&frames(&record)).is_empty(), "the video is not affected");
 }
 
 /// Whether there is audio, for each tenth of a second of a record.
@@ -258,7 +258,7 @@ fn loud_tenths(record: &Path) -> Vec<bool> {
 // ── at the start, and as the owner wants it ─────────────────────────────────────────────────────
 
 #[test]
-fn without_a_camera_the_box_starts_only_when_its_owner_said_so() {
+fn without_a_camera_the_box_starts_only_when_its_owner_allows_it() {
     let camera = FakeDevice::camera(30);
     camera.plug(false);
     std::thread::sleep(Duration::from_millis(100));
@@ -279,13 +279,13 @@ fn without_a_camera_the_box_starts_only_when_its_owner_said_so() {
     camera.plug(true);
     taken.wait_for("the camera", |t| t.has(&CaptureEvent::SourceBack(Source::Camera)));
     let back_at = taken.of(Track::Video).len();
-    taken.wait_for("its frames", |t| t.of(Track::Video).len() > back_at + 10);
+    taken.wait_for("its video", |t| t.of(Track::Video).len() > back_at + 10);
     capture.stop();
     assert_eq!(taken.count(Kind::VideoConfig), 1);
 }
 
 #[test]
-fn without_a_microphone_the_box_starts_in_silence_when_its_owner_said_so() {
+fn without_a_microphone_the_box_starts_in_silence_when_its_owner_allows_it() {
     let microphone = FakeDevice::microphone();
     microphone.plug(false);
     std::thread::sleep(Duration::from_millis(100));
@@ -356,14 +356,14 @@ fn the_owner_s_image_is_the_slate_and_a_bad_one_is_named_and_not_used() {
     let look = |slate: PathBuf| Look { slate: Some(slate), ..Look::default() };
     let corner_and_middle = [(20, 50), (500, 500)];
 
-    // A square in the middle of a wide frame, with borders beside it.
+    // A square in the middle of a wide frame, with borders at its sides.
     let square = png(&folder, "square.png", "white", "300x300");
     let (luma, left_out) = seen(absent(), look(square), &corner_and_middle);
     assert_eq!(left_out, [""; 0]);
     assert!(luma[0] < 30 && luma[1] > 220, "{luma:?}");
 
     let text = folder.path().join("text.png");
-    std::fs::write(&text, "no frame").expect("writes");
+    std::fs::write(&text, "no image").expect("writes");
     let cut = folder.path().join("cut.png");
     let whole = std::fs::read(png(&folder, "whole.png", "white", "64x64")).expect("reads");
     std::fs::write(&cut, &whole[..whole.len() / 2]).expect("writes");

@@ -1,4 +1,4 @@
-//! The lip-sync of a programme is measured against the clip that it was made from.
+//! The lip-sync of a recording is measured against the clip that it was made from.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -22,19 +22,19 @@ fn made(folder: &Folder, name: &str, arguments: &[&str], inputs: &[(&str, &Path)
     file
 }
 
-/// A re-encoded copy of a film: smaller, 30 frames a second, frame and audio delayed by so many
+/// A re-encoded copy of a film: smaller, 30 frames a second, video and audio delayed by so many
 /// seconds.
 #[track_caller]
-fn copy(folder: &Folder, name: &str, film: &Path, frame: &str, audio: &str) -> PathBuf {
+fn copy(folder: &Folder, name: &str, film: &Path, video: &str, audio: &str) -> PathBuf {
     let coders =
         "-map 0:v -map 1:a -vf scale=640:360,fps=30 -c:v libx264 -preset veryfast -c:a aac -ac 2";
     let coders: Vec<&str> = coders.split(' ').collect();
-    made(folder, name, &coders, &[(frame, film), (audio, film)])
+    made(folder, name, &coders, &[(video, film), (audio, film)])
 }
 
 #[track_caller]
-fn assert_offset(programme: &Path, film: &Path, expected_ms: f64) {
-    let offset = clip_offset_ms(programme, film).expect("decodes").expect("a measure");
+fn assert_offset(recording: &Path, film: &Path, expected_ms: f64) {
+    let offset = clip_offset_ms(recording, film).expect("decodes").expect("a measure");
     assert!((offset - expected_ms).abs() <= 10.0, "{offset} ms, not {expected_ms} ms");
 }
 
@@ -45,13 +45,13 @@ fn a_delay_of_audio_or_video_is_measured_and_a_mere_copy_has_none() {
     }
     let folder = Folder::new("lip-sync");
     let film = clip::film_clip();
-    for (name, frame, audio, expected_ms) in [
+    for (name, video, audio, expected_ms) in [
         ("same.mp4", "0", "0", 0.0),
         ("same.mkv", "0", "0", 0.0),
         ("late.mp4", "0", "0.1", 100.0),
         ("early.mkv", "0.06", "0", -60.0),
     ] {
-        assert_offset(&copy(&folder, name, &film, frame, audio), &film, expected_ms);
+        assert_offset(&copy(&folder, name, &film, video, audio), &film, expected_ms);
     }
     // What is out of sync in the clip is none of our doing.
     let late = folder.path().join("late.mp4");
@@ -60,7 +60,7 @@ fn a_delay_of_audio_or_video_is_measured_and_a_mere_copy_has_none() {
 }
 
 #[test]
-fn a_clip_of_another_shape_that_was_played_again_and_again_is_recognised() {
+fn a_clip_of_another_shape_that_was_repeated_is_recognised() {
     if !has_or_skip(&["ffmpeg"]) {
         return;
     }
@@ -68,7 +68,7 @@ fn a_clip_of_another_shape_that_was_played_again_and_again_is_recognised() {
     let film = clip::film_clip();
     let square: Vec<&str> = "-vf crop=720:720 -c:v libx264 -preset ultrafast".split(' ').collect();
     let square = made(&folder, "square.mp4", &square, &[("0", &film)]);
-    // Two rounds, with borders beside the frame.
+    // Two rounds, with borders at the sides of the video.
     let twice = "-filter_complex [0:v][0:a][1:v][1:a]concat=n=2:a=1[v][a];[v]pad=1280:720:280:0[w] -map [w] -map [a] \
                  -c:v libx264 -preset ultrafast -ac 2";
     let twice: Vec<&str> = twice.split_whitespace().collect();
@@ -85,10 +85,10 @@ fn what_has_nothing_in_common_or_does_not_move_has_no_offset() {
     let film = clip::film_clip();
     let coders = "-shortest -t 4 -c:v libx264 -preset ultrafast";
     let coders: Vec<&str> = coders.split(' ').collect();
-    let ffmpeg = |name: &str, frame: &str, audio: &str| {
+    let ffmpeg = |name: &str, video: &str, audio: &str| {
         let file = folder.path().join(name);
         let mut ffmpeg = Command::new("ffmpeg");
-        ffmpeg.args(["-nostdin", "-v", "error", "-f", "lavfi", "-i", frame]);
+        ffmpeg.args(["-nostdin", "-v", "error", "-f", "lavfi", "-i", video]);
         ffmpeg.args(["-f", "lavfi", "-i", audio]).args(&coders).arg(&file);
         run(&mut ffmpeg, TIMEOUT).ok();
         file

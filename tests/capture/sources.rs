@@ -43,7 +43,7 @@ fn assert_unbroken(taken: &Taken, capture: &Capture) {
 }
 
 #[test]
-fn a_clip_is_played_again_and_again_without_a_gap() {
+fn a_clip_is_repeated_without_a_gap() {
     let clip = Clip::new("loop", 1, Some(30), true);
     let taken = Taken::default();
     let request = Request {
@@ -63,7 +63,7 @@ fn a_clip_is_played_again_and_again_without_a_gap() {
 }
 
 #[test]
-fn a_clip_of_another_size_and_rate_is_brought_to_ours() {
+fn a_clip_of_another_size_and_rate_is_converted() {
     let clip = Clip::new("slow", 2, Some(10), false);
     let taken = Taken::default();
     let request = Request { camera: CameraSource::File { path: clip.path.clone() }, ..small() };
@@ -114,7 +114,7 @@ fn a_clip_that_cannot_be_played_is_named_with_the_reason() {
 }
 
 #[test]
-fn devices_that_are_not_there_are_named() {
+fn devices_that_are_not_connected_are_named() {
     let taken = Taken::default();
     let device = CameraDevice::Path("/dev/video-of-nobody".into());
     let formats = PictureFormat::USUAL.to_vec();
@@ -154,11 +154,11 @@ fn a_camera_that_is_unplugged_becomes_a_slate_and_comes_back() {
     assert!(capture.stats().slate_frames > 0);
     taken.wait_for("the return", |t| t.has(&BACK_CAMERA));
     let back_at = taken.of(Track::Video).len();
-    taken.wait_for("the frame", |t| t.of(Track::Video).len() > back_at + 5);
+    taken.wait_for("the video", |t| t.of(Track::Video).len() > back_at + 5);
     capture.stop();
     assert_unbroken(&taken, &capture);
     let events = taken.seen_events();
-    assert!(!events.contains(&LOST_MICROPHONE), "the audio has nothing to do with it");
+    assert!(!events.contains(&LOST_MICROPHONE), "the audio is not affected");
     assert_eq!(events.last(), Some(&CaptureEvent::Ended));
 }
 
@@ -220,7 +220,7 @@ fn a_clip_that_vanishes_while_it_plays_is_lost_when_it_ends() {
 }
 
 #[test]
-fn stop_is_prompt_while_a_lost_camera_is_looked_for() {
+fn stop_is_prompt_while_a_lost_camera_is_being_reopened() {
     let taken = Taken::default();
     let camera = CameraSource::Launch {
         launch: "videotestsrc is-live=true num-buffers=5".to_owned(),
@@ -235,7 +235,7 @@ fn stop_is_prompt_while_a_lost_camera_is_looked_for() {
 /// A camera that sends JPEGs, most of them broken in one way or another, as datagrams.
 struct BadWebcam {
     port: u16,
-    sent_broken: Arc<AtomicUsize>,
+    sent_corrupt: Arc<AtomicUsize>,
     _alive: Arc<()>,
 }
 
@@ -244,8 +244,8 @@ impl BadWebcam {
         let probe = UdpSocket::bind("127.0.0.1:0").expect("a port");
         let port = probe.local_addr().expect("an address").port();
         drop(probe);
-        let (sent_broken, alive) = (Arc::new(AtomicUsize::new(0)), Arc::new(()));
-        let (count, watched) = (Arc::clone(&sent_broken), Arc::downgrade(&alive));
+        let (sent_corrupt, alive) = (Arc::new(AtomicUsize::new(0)), Arc::new(()));
+        let (count, watched) = (Arc::clone(&sent_corrupt), Arc::downgrade(&alive));
         let frames = [jpeg(), cut(), overwritten(), without_tables(), jpeg(), noise()];
         thread::spawn(move || {
             let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
@@ -263,7 +263,7 @@ impl BadWebcam {
                 thread::sleep(Duration::from_millis(33));
             }
         });
-        BadWebcam { port, sent_broken, _alive: alive }
+        BadWebcam { port, sent_corrupt, _alive: alive }
     }
 
     fn launch(&self) -> String {
@@ -319,7 +319,7 @@ fn noise() -> Vec<u8> {
 }
 
 #[test]
-fn broken_jpegs_are_left_out_and_counted_and_never_end_the_stream() {
+fn corrupt_jpegs_are_skipped_and_counted_and_never_end_the_stream() {
     let webcam = BadWebcam::start();
     let taken = Taken::default();
     let request = Request {
@@ -327,15 +327,15 @@ fn broken_jpegs_are_left_out_and_counted_and_never_end_the_stream() {
         ..small()
     };
     let capture = Capture::start(request, taken.sink(), taken.events()).expect("starts");
-    let before = (webcam.sent_broken.load(Ordering::Relaxed), capture.stats().frames_corrupt);
+    let before = (webcam.sent_corrupt.load(Ordering::Relaxed), capture.stats().frames_corrupt);
     taken.wait_for("four seconds", |t| t.of(Track::Video).len() > 120);
     let stats = capture.stats();
-    let sent = webcam.sent_broken.load(Ordering::Relaxed) - before.0;
+    let sent = webcam.sent_corrupt.load(Ordering::Relaxed) - before.0;
     let counted = (stats.frames_corrupt - before.1) as usize;
     capture.stop();
-    assert!(sent > 20, "{sent} broken frames were sent");
+    assert!(sent > 20, "{sent} corrupt frames were sent");
     // A few are on their way when either number is read.
-    assert!(counted.abs_diff(sent) <= 8, "{counted} of {sent} broken frames were counted");
+    assert!(counted.abs_diff(sent) <= 8, "{counted} of {sent} corrupt frames were counted");
     assert_unbroken(&taken, &capture);
     assert!(!taken.seen_events().contains(&LOST_CAMERA), "two of six are good enough to go on");
     assert_eq!(stats.slate_frames, 0);

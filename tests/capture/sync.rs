@@ -1,4 +1,4 @@
-//! Audio and frame belong together, measured on what a viewer would decode.
+//! Audio and video stay in sync, measured on what a viewer would decode.
 
 use std::str::FromStr;
 
@@ -62,7 +62,7 @@ fn beeps_ns(frames: &[Frame], level: f32) -> Vec<u64> {
     beeps
 }
 
-/// The times at which the frame turns white, in nanoseconds.
+/// The times at which the video turns white, in nanoseconds.
 fn flashes_ns(frames: &[Frame]) -> Vec<u64> {
     let caps = "video/x-h264, stream-format=(string)avc, alignment=(string)au";
     let decoder = "avdec_h264 ! videoconvert ! video/x-raw,format=GRAY8";
@@ -78,7 +78,7 @@ fn flashes_ns(frames: &[Frame]) -> Vec<u64> {
 }
 
 #[test]
-fn the_beep_is_heard_at_the_full_second_with_each_encoder() {
+fn the_beep_comes_at_the_full_second_with_each_encoder() {
     for encoder in ["avenc_aac", "voaacenc"] {
         let taken = Taken::default();
         let mut request = small();

@@ -75,7 +75,7 @@ fn key_frames_come_at_their_interval_and_when_asked_for() {
     assert_eq!(keys[..3], [1, 16, 31], "every 15 frames, after the configuration");
 }
 
-/// A frame full of moving detail, whose size is what the bitrate allows.
+/// Video full of moving detail, whose size is what the bitrate allows.
 fn full_of_detail() -> CameraSource {
     CameraSource::Launch {
         launch: "videotestsrc is-live=true pattern=zone-plate kx2=40 ky2=40 kt=9 \
@@ -137,7 +137,7 @@ fn the_output_of_each_encoder_follows_a_new_bitrate_within_two_seconds() {
 }
 
 #[test]
-fn a_bitrate_beyond_the_bounds_is_kept_within_them() {
+fn a_bitrate_beyond_the_bounds_is_clamped() {
     let taken = Taken::default();
     let capture = Capture::start(small(), taken.sink(), taken.events()).expect("starts");
     capture.set_bitrate_kbps(u32::MAX);
@@ -147,7 +147,7 @@ fn a_bitrate_beyond_the_bounds_is_kept_within_them() {
 }
 
 #[test]
-fn an_encoder_that_does_not_work_is_passed_over() {
+fn an_encoder_that_does_not_work_is_skipped() {
     let taken = Taken::default();
     let mut request = small();
     request.encoders.video = ["v4l2h264enc", "openh264enc"].map(str::to_owned).to_vec();
@@ -159,7 +159,7 @@ fn an_encoder_that_does_not_work_is_passed_over() {
 }
 
 #[test]
-fn no_working_encoder_is_said_with_each_reason() {
+fn without_a_working_encoder_each_reason_is_reported() {
     let taken = Taken::default();
     let mut request = small();
     request.encoders.video = ["v4l2h264enc", "abacusenc"].map(str::to_owned).to_vec();
@@ -172,7 +172,7 @@ fn no_working_encoder_is_said_with_each_reason() {
 }
 
 #[test]
-fn what_no_capture_can_have_is_refused_with_what_is_allowed() {
+fn a_setting_out_of_range_is_refused_with_what_is_allowed() {
     let taken = Taken::default();
     for (change, what) in [
         ((|r| r.video.width = 321) as fn(&mut firstmile::capture::Request), "width"),

@@ -8,13 +8,13 @@ use std::{env, fs};
 
 use super::run;
 
-/// A frame full of detail in which each moment looks different.
+/// Video full of detail in which each moment looks different.
 const PICTURE: &str =
     "mandelbrot=s=640x360:r=25:start_scale=3:end_scale=0.05:end_pts=132,scale=1280:720";
 /// Speech, which has pauses and no beat that could be mistaken for itself a moment later.
 const SOUND: &str = "flite=text=The box carries the first mile\\, from the camera to the server. \
                      Press the button once\\, and you are on air.";
-/// From the front of the frame, as films have it: five speakers and a sixth for the low tracks.
+/// Audio as films have it: five speakers and a sixth for low frequencies.
 const SPEAKERS: &str = "aresample=48000,pan=5.1|FL=c0|FR=c0|FC=c0|LFE=c0|BL=c0|BR=c0";
 const CODERS: &str = "-t 5.28 -c:v libx264 -preset veryfast -tune fastdecode -bf 2 -b:v 1200k -pix_fmt yuv420p -c:a aac \
                       -threads 1 -f mp4";

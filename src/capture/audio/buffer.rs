@@ -102,32 +102,32 @@ impl AudioBuffer {
         if position > self.start + self.samples_in(CAPTURE_AUDIO_AHEAD_MAX.as_millis() as u64) {
             return;
         }
-        let apart = position as i64 - self.end() as i64;
-        let wrong_by = match times {
-            _ if self.realign => apart,
-            Times::Exact if apart.unsigned_abs() <= self.samples_in(JUMP_MS) => 0,
-            Times::Exact => apart,
-            Times::Device => self.out_of_place(apart, frames),
+        let offset = position as i64 - self.end() as i64;
+        let misplaced_by = match times {
+            _ if self.realign => offset,
+            Times::Exact if offset.unsigned_abs() <= self.samples_in(JUMP_MS) => 0,
+            Times::Exact => offset,
+            Times::Device => self.out_of_place(offset, frames),
         };
-        if wrong_by != 0 {
+        if misplaced_by != 0 {
             self.resampler.restart();
         }
-        let doubled = frames.min(usize::try_from(-wrong_by).unwrap_or(0));
-        let silence = usize::try_from(wrong_by).unwrap_or(0) * self.channels;
+        let repeated = frames.min(usize::try_from(-misplaced_by).unwrap_or(0));
+        let silence = usize::try_from(misplaced_by).unwrap_or(0) * self.channels;
         self.samples.extend(std::iter::repeat_n(0, silence));
-        self.append(times, piece.get(doubled * self.frame_bytes()..).unwrap_or_default());
-        self.realign &= doubled == frames;
-        self.note_lateness(doubled == frames, apart.unsigned_abs());
+        self.append(times, piece.get(repeated * self.frame_bytes()..).unwrap_or_default());
+        self.realign &= repeated == frames;
+        self.note_lateness(repeated == frames, offset.unsigned_abs());
     }
 
     /// Takes the next samples; returns how many of them per channel are silence because they are
     /// missing.
     pub fn read(&mut self, block: &mut [i16]) -> u64 {
-        let there = block.len().min(self.samples.len());
-        for (to, from) in block.iter_mut().zip(self.samples.drain(..there)) {
+        let available = block.len().min(self.samples.len());
+        for (to, from) in block.iter_mut().zip(self.samples.drain(..available)) {
             *to = from;
         }
-        let missing = &mut block[there..];
+        let missing = &mut block[available..];
         missing.fill(0);
         let missing = (missing.len() / self.channels) as u64;
         if missing > 0 {
@@ -138,9 +138,9 @@ impl AudioBuffer {
     }
 
     /// By how many samples the audio of a device is misplaced, if it is.
-    fn out_of_place(&mut self, apart: i64, frames: usize) -> i64 {
+    fn out_of_place(&mut self, offset: i64, frames: usize) -> i64 {
         let rate_hz = self.rate_hz as f64;
-        let jump_s = self.drift.note(apart as f64 / rate_hz, frames as f64 / rate_hz);
+        let jump_s = self.drift.note(offset as f64 / rate_hz, frames as f64 / rate_hz);
         jump_s.map_or(0, |seconds| (seconds * rate_hz) as i64)
     }
 
@@ -299,8 +299,8 @@ mod tests {
                 let due = due.saturating_sub(buffer.start);
                 missing += buffer.read(&mut vec![0; due as usize]);
             }
-            let apart = buffer.end() as i64 - true_position / 1_000;
-            assert!(apart.abs() < 40, "{apart} samples after {second} s");
+            let offset = buffer.end() as i64 - true_position / 1_000;
+            assert!(offset.abs() < 40, "{offset} samples after {second} s");
             assert_eq!(missing, 0, "no silence in second {second}");
         }
         buffer

@@ -6,7 +6,7 @@
 //! drift.
 //!
 //! Times of buffers are late at random, by as much as a thread is not scheduled, and never early. So
-//! the minimum over about a second counts, and lost audio is distinguished from a hiccup by what follows.
+//! the minimum over about a second counts, which also tells lost audio from a hiccup.
 //!
 //! Pure; times are in seconds.
 
@@ -16,7 +16,7 @@ const NATURAL_FREQUENCY: f64 = 0.1;
 /// The minimum over this time, and over the time before it, counts.
 const WINDOW_S: f64 = 0.5;
 /// Beyond this the audio is placed again by its time: samples were lost or repeated.
-const APART_S: f64 = 0.020;
+const JUMP_S: f64 = 0.020;
 /// Greatest drift that is corrected; twice what cards have.
 const DRIFT_MAX: f64 = 2_000e-6;
 /// Greatest correction of the rate while the loop locks: 0.3 % are 5 cents, a difference in pitch
@@ -28,7 +28,7 @@ const MEASURED_AFTER_S: f64 = 60.0;
 /// The control loop.
 #[derive(Debug, Default)]
 pub struct Drift {
-    least: [Option<f64>; 2],
+    minimum: [Option<f64>; 2],
     window_s: f64,
     /// How much longer the audio lasts than its number of samples says, relative.
     integral: f64,
@@ -37,26 +37,26 @@ pub struct Drift {
 }
 
 impl Drift {
-    /// Notes a buffer of `lasts_s` seconds whose time is `apart_s` after the end of the one before.
+    /// Notes a buffer of `lasts_s` seconds whose time is `offset_s` after the end of the one before.
     /// Returns by how much the audio is misplaced, when that is more than drift.
-    pub fn note(&mut self, apart_s: f64, lasts_s: f64) -> Option<f64> {
+    pub fn note(&mut self, offset_s: f64, lasts_s: f64) -> Option<f64> {
         self.measured_s += lasts_s;
         self.window_s += lasts_s;
-        let current = self.least[0].map_or(apart_s, |least| least.min(apart_s));
-        self.least[0] = Some(current);
-        let least = self.least[1].map_or(current, |before| before.min(current));
+        let current = self.minimum[0].map_or(offset_s, |minimum| minimum.min(offset_s));
+        self.minimum[0] = Some(current);
+        let minimum = self.minimum[1].map_or(current, |before| before.min(current));
         // Nothing is early at random, and nothing is late for this long.
         let is_whole = self.window_s >= WINDOW_S;
-        let lost_s = (is_whole && current > APART_S).then_some(current);
-        let jump_s = if apart_s < -APART_S { Some(apart_s) } else { lost_s };
+        let lost_s = (is_whole && current > JUMP_S).then_some(current);
+        let jump_s = if offset_s < -JUMP_S { Some(offset_s) } else { lost_s };
         if jump_s.is_some() {
             self.realign();
             return jump_s;
         }
         if is_whole {
-            (self.least, self.window_s) = ([None, Some(current)], 0.0);
+            (self.minimum, self.window_s) = ([None, Some(current)], 0.0);
         }
-        let error = least.clamp(-APART_S, APART_S);
+        let error = minimum.clamp(-JUMP_S, JUMP_S);
         let change = NATURAL_FREQUENCY.powi(2) * error * lasts_s;
         self.integral = (self.integral + change).clamp(-DRIFT_MAX, DRIFT_MAX);
         let proportional = 2.0 * NATURAL_FREQUENCY * error;
@@ -66,7 +66,7 @@ impl Drift {
 
     /// Forgets the position of the audio, but not how fast the card is.
     pub fn realign(&mut self) {
-        (self.least, self.window_s) = ([None; 2], 0.0);
+        (self.minimum, self.window_s) = ([None; 2], 0.0);
         self.correction = self.integral;
     }
 
@@ -167,8 +167,8 @@ mod tests {
         }
         // The thread that reads the card was not scheduled for 100 ms: ten buffers come at once.
         for late in (0..10).rev() {
-            let apart_s = card.captured_s + f64::from(late) * 0.010 - card.laid_s;
-            assert_eq!(card.drift.note(apart_s, 0.010), None, "{late} buffers are left");
+            let offset_s = card.captured_s + f64::from(late) * 0.010 - card.laid_s;
+            assert_eq!(card.drift.note(offset_s, 0.010), None, "{late} buffers are left");
             card.laid_s += 0.010 * (1.0 + card.drift.correction());
             card.captured_s += 0.010 / (1.0 + card.fast);
         }

@@ -48,6 +48,7 @@ pub struct AudioTrack {
 }
 
 impl AudioTrack {
+    /// The track of a microphone, of the test tone or of silence.
     pub fn new(audio: &AudioSettings, microphone: &MicrophoneSource) -> AudioTrack {
         AudioTrack {
             rate_hz: audio.sample_rate_hz,
@@ -64,6 +65,7 @@ impl AudioTrack {
         }
     }
 
+    /// Starts the track at a media time.
     pub fn start_at(&mut self, media_ns: u64) {
         self.position = self.position_at(media_ns);
         self.buffer.start_at(self.position);
@@ -98,23 +100,23 @@ impl AudioTrack {
             return until_ns;
         }
         // Samples that have not arrived yet usually complete the block when they do.
-        if now_ns < complete_ns && self.is_there() {
+        if now_ns < complete_ns && self.has_arrived() {
             return complete_ns;
         }
         self.overdue_since_ns.map_or(self.due_ns(), |since_ns| since_ns + GRACE_NS)
     }
 
     /// Whether the samples of the next block have arrived.
-    fn is_there(&self) -> bool {
+    fn has_arrived(&self) -> bool {
         !self.from_buffer || self.buffer.end() >= self.end()
     }
 
     /// Whether the next block goes to the encoder now, with or without audio in it.
     fn is_ready(&mut self, now_ns: u64) -> bool {
-        let there = self.is_there();
-        if there || now_ns < self.due_ns() {
+        let arrived = self.has_arrived();
+        if arrived || now_ns < self.due_ns() {
             self.overdue_since_ns = None;
-            return there && now_ns >= self.complete_ns();
+            return arrived && now_ns >= self.complete_ns();
         }
         now_ns >= *self.overdue_since_ns.get_or_insert(now_ns) + GRACE_NS
     }

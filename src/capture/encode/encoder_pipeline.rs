@@ -129,9 +129,9 @@ impl EncoderPipeline {
 
     /// Asks the encoder to make the frame that is pushed next a key frame, because it has nothing in
     /// common with those before.
-    pub fn start_with_key_frame(&self) {
+    pub fn force_key_on_next_frame(&self) {
         if let Some(encoder) = self.video().as_ref() {
-            encoder.start_with_key_frame();
+            encoder.force_key_on_next_frame();
         }
     }
 
@@ -150,6 +150,7 @@ impl EncoderPipeline {
     /// Takes the H.264 encoder out, so that it can be closed on another thread; what it still
     /// delivers is dropped.
     pub fn take_video_encoder(&self) -> Option<VideoEncoder> {
+        // First, so that nothing of it is sent while it is being closed.
         self.setup.output.select_none();
         self.video().take()
     }

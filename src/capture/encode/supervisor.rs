@@ -54,14 +54,14 @@ impl<T: Send + 'static> Restart<T> {
         close: impl FnOnce() + Send + 'static,
         open: impl FnOnce() -> Result<T, String> + Send + 'static,
     ) -> io::Result<Restart<T>> {
-        let (progress, done) = sync_channel(1);
+        let (finished, done) = sync_channel(1);
         let abandoned = Arc::new(AtomicBool::new(false));
         let is_abandoned = Arc::clone(&abandoned);
         threads.spawn("capture-encoder", move |_| {
             close();
             if !is_abandoned.load(Ordering::Acquire) {
                 // Nobody receives it when opening took too long.
-                let _ = progress.send(open());
+                let _ = finished.send(open());
             }
         })?;
         Ok(Restart { done, abandoned, until_ns })
@@ -75,6 +75,7 @@ impl<T> Drop for Restart<T> {
 }
 
 impl EncoderSupervisor {
+    /// Supervises the encoder that a pipeline was started with.
     pub fn new(pipeline: &EncoderPipeline, order: &[String], now_ns: u64) -> EncoderSupervisor {
         let mut watchdog = EncoderWatchdog::default();
         watchdog.started(now_ns);
@@ -115,7 +116,7 @@ impl EncoderSupervisor {
                 }
                 return None;
             }
-            Some(Action::Rebuild { why }) => (why, Some(self.current)),
+            Some(Action::Restart { why }) => (why, Some(self.current)),
             Some(Action::Replace { why }) => {
                 self.replaced.push(self.current.element);
                 (why, self.software_left())
@@ -141,6 +142,8 @@ impl EncoderSupervisor {
         Some(result)
     }
 
+    /// The next software encoder. A hardware one is no replacement, because its driver may be what
+    /// failed.
     fn software_left(&self) -> Option<&'static VideoEncoderSpec> {
         let known = self.order.iter().filter_map(|element| encoders::video(element));
         known

@@ -111,7 +111,7 @@ impl VideoEncoder {
 
     /// Asks it to make the frame that is pushed next a key frame, rather than one that is still
     /// waiting.
-    pub fn start_with_key_frame(&self) {
+    pub fn force_key_on_next_frame(&self) {
         let event = gst_video::DownstreamForceKeyUnitEvent::builder().all_headers(true);
         self.request_key_frame(|| self.frames.send_event(event.build()));
     }

@@ -12,7 +12,7 @@ const PROVEN_NS: u64 = ENCODER_PROVEN.as_nanos() as u64;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Restart it.
-    Rebuild {
+    Restart {
         /// Why.
         why: String,
     },
@@ -64,7 +64,7 @@ impl EncoderWatchdog {
         self.started(now_ns);
         if self.tries < ENCODER_TRIES_MAX {
             self.tries += 1;
-            return Some(Action::Rebuild { why });
+            return Some(Action::Restart { why });
         }
         self.tries = 0;
         Some(Action::Replace { why })
@@ -92,7 +92,7 @@ mod tests {
     fn name(action: Option<Action>) -> &'static str {
         match action {
             None => "fine",
-            Some(Action::Rebuild { .. }) => "rebuild",
+            Some(Action::Restart { .. }) => "restart",
             Some(Action::Replace { .. }) => "replace",
         }
     }
@@ -104,16 +104,16 @@ mod tests {
         for second in 0..20 {
             match watchdog.check(second * SECOND, 0, None, "enc") {
                 None => {}
-                Some(Action::Rebuild { why } | Action::Replace { why }) if actions.is_empty() => {
+                Some(Action::Restart { why } | Action::Replace { why }) if actions.is_empty() => {
                     assert_eq!(why, "enc delivered nothing for 3 s");
-                    actions.push((second, "rebuild"));
+                    actions.push((second, "restart"));
                 }
                 action => actions.push((second, name(action))),
             }
         }
         assert_eq!(
             actions,
-            [(4, "rebuild"), (8, "rebuild"), (12, "rebuild"), (16, "replace")],
+            [(4, "restart"), (8, "restart"), (12, "restart"), (16, "replace")],
             "more than three seconds each"
         );
     }
@@ -126,7 +126,7 @@ mod tests {
         for at_ns in 1..=5 {
             actions.push(name(watchdog.check(at_ns, at_ns, message(), "enc")));
         }
-        assert_eq!(actions, ["rebuild", "rebuild", "rebuild", "replace", "rebuild"]);
+        assert_eq!(actions, ["restart", "restart", "restart", "replace", "restart"]);
     }
 
     #[test]
@@ -135,7 +135,7 @@ mod tests {
         let message = || Some("lost".to_owned());
         for round in 0..10 {
             let now_ns = round * 2 * PROVEN_NS + SECOND;
-            assert_eq!(name(watchdog.check(now_ns, now_ns, message(), "enc")), "rebuild");
+            assert_eq!(name(watchdog.check(now_ns, now_ns, message(), "enc")), "restart");
             let later_ns = now_ns + PROVEN_NS + 1;
             assert_eq!(name(watchdog.check(later_ns, later_ns, None, "enc")), "fine");
         }

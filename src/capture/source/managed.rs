@@ -46,7 +46,7 @@ pub struct ManagedSource {
     /// Its thread is opening it.
     opening_requested: bool,
     jobs: SyncSender<Job>,
-    opened: Receiver<OpenSource>,
+    reopened: Receiver<OpenSource>,
     clock: MediaClock,
     /// Wakes the mixer.
     wake: Notifier,
@@ -74,7 +74,7 @@ impl ManagedSource {
         let roles = roles.into_iter().filter_map(|(has, role)| has.then_some(role)).collect();
         // At most one job to open and two to close are under way.
         let (jobs, pending) = sync_channel(4);
-        let (done, replaced_by) = sync_channel(1);
+        let (done, reopened) = sync_channel(1);
         let (live, clock) = (opener.plan.is_live(), opener.clock.clone());
         let arrivals = arrivals.clone();
         threads.spawn("capture-source", move |stop| {
@@ -89,7 +89,7 @@ impl ManagedSource {
             starts_lost: false,
             opening_requested: false,
             jobs,
-            opened: replaced_by,
+            reopened,
             clock,
             wake: wake.clone(),
         };
@@ -153,7 +153,7 @@ impl ManagedSource {
         if !over || self.lost_until_ns.is_some_and(|until_ns| now_ns < until_ns) {
             return None;
         }
-        let opened = self.opened.try_recv().ok()?;
+        let opened = self.reopened.try_recv().ok()?;
         self.opening_requested = false;
         let origin_ns = self.current.as_ref().map(|current| current.end_ns);
         self.close_current();
@@ -200,16 +200,16 @@ fn run_jobs(
     stop: &StopFlag,
     arrivals: &Notifier,
 ) {
-    for request_opening in jobs {
-        let replaced_by = match request_opening {
+    for job in jobs {
+        let reopened = match job {
             Job::Close(old) => {
                 drop(old);
                 continue;
             }
             Job::Open => open_until_it_succeeds(opener, stop, arrivals),
         };
-        let Some(replaced_by) = replaced_by else { return };
-        if opened.send(replaced_by).is_err() {
+        let Some(reopened) = reopened else { return };
+        if opened.send(reopened).is_err() {
             return;
         }
     }

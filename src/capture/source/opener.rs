@@ -187,7 +187,7 @@ impl OpenSource {
         let inside = Arc::new(Mutex::new(InDecoder::default()));
         let counted = {
             let counters = Arc::clone(counters);
-            move |broken| counters.broken.fetch_add(broken, Ordering::Relaxed)
+            move |corrupt| counters.corrupt.fetch_add(corrupt, Ordering::Relaxed)
         };
         let (entering, count) = (Arc::clone(&inside), counted.clone());
         into.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {

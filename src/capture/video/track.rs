@@ -151,6 +151,7 @@ impl VideoTrack {
         Ok((track, left_out))
     }
 
+    /// Starts the track at the first frame from a media time on.
     pub fn start_at(&mut self, media_ns: u64) {
         self.number = scale(media_ns, self.fps, SECOND_NS);
         if self.pts_ns(self.number) < media_ns {
@@ -285,7 +286,7 @@ impl VideoTrack {
         let is_slate = self.shown.is_none();
         if is_slate != self.slate_on_air {
             self.slate_on_air = is_slate;
-            pipeline.start_with_key_frame();
+            pipeline.force_key_on_next_frame();
         }
         self.shown.as_ref().unwrap_or(&self.slate).copy()
     }
