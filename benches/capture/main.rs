@@ -62,7 +62,7 @@ fn compare(arguments: &Arguments) -> ExitCode {
     );
     println!(
         "Delay: from a frame that the camera has delivered to its access unit in the queue, or at the sink; \
-         it tells something on an otherwise idle machine only"
+         it means something on an otherwise idle machine only"
     );
     let (mut bare, mut ours) = (Vec::new(), Vec::new());
     for round in 0..arguments.runs {

@@ -23,7 +23,7 @@ pub struct Report {
 
 impl Report {
     pub fn to_json(&self) -> String {
-        serde_json::to_string(self).expect("numbers")
+        serde_json::to_string(self).expect("plain figures")
     }
 
     pub fn from_json(text: &str) -> Report {

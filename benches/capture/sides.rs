@@ -106,8 +106,8 @@ fn ours(seconds: u64) -> Report {
         noted.note(track, pts_ns, bytes);
         while reader.try_pop().is_some() {}
     };
-    let said = |event| eprintln!("{event:?}");
-    let capture = Capture::start(encoders::request(), Arc::new(sink), said).expect("starts");
+    let print = |event| eprintln!("{event:?}");
+    let capture = Capture::start(encoders::request(), Arc::new(sink), print).expect("starts");
     let report = outs.watch(seconds, || capture.stats());
     capture.stop();
     report

@@ -14,8 +14,7 @@ use crate::clock::Clock;
 use crate::limits::DEVICE_REOPEN_INTERVAL;
 use crate::panel::Contact;
 
-use super::gpio;
-use super::pin::EdgePin;
+use super::pin::{EdgePin, gpio};
 
 pub use event::{ContactEvent, Started};
 pub use switch::Switch;

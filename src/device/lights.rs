@@ -1,18 +1,19 @@
 //! The lights of the box, on pins, as LEDs of the kernel, or drawn in a terminal.
 
+mod kernel_led;
 mod led;
 
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use embedded_hal::digital::{Error, ErrorKind, ErrorType, OutputPin};
+use embedded_hal::digital::OutputPin;
 
 use crate::board::{self, Fitted};
 use crate::panel::Levels;
 
-use super::gpio::{self, GpioError};
+use super::pin::gpio::{self, GpioError};
 
+use kernel_led::KernelLed;
+pub use kernel_led::NoLight;
 pub use led::Led;
 
 /// Where the kernel shows its lights.
@@ -35,8 +36,8 @@ pub enum LightsError {
     #[error(transparent)]
     Gpio(#[from] GpioError),
     /// the kernel has no such light
-    #[error("the kernel has no light {0} that this user may set; `ls /sys/class/leds` lists them")]
-    Kernel(String),
+    #[error(transparent)]
+    Kernel(#[from] NoLight),
 }
 
 impl Lights {
@@ -104,51 +105,11 @@ impl Drop for Lights {
     }
 }
 
-/// A light of the kernel as a pin: high is full brightness.
-#[derive(Debug)]
-pub struct KernelLed {
-    brightness: PathBuf,
-    full: String,
-}
-
-impl KernelLed {
-    /// The light of that name; it stops showing whatever the kernel showed on it (its trigger).
-    fn open(leds: &Path, name: &str) -> Result<KernelLed, LightsError> {
-        let folder = leds.join(name);
-        let missing = |_| LightsError::Kernel(name.to_owned());
-        let full = fs::read_to_string(folder.join("max_brightness")).map_err(missing)?;
-        fs::write(folder.join("trigger"), "none").map_err(missing)?;
-        Ok(KernelLed { brightness: folder.join("brightness"), full: full.trim().to_owned() })
-    }
-}
-
-/// Why the kernel did not take a brightness.
-#[derive(Debug)]
-pub struct KernelLedError(#[expect(dead_code, reason = "for the log")] io::Error);
-
-impl Error for KernelLedError {
-    fn kind(&self) -> ErrorKind {
-        ErrorKind::Other
-    }
-}
-
-impl ErrorType for KernelLed {
-    type Error = KernelLedError;
-}
-
-impl OutputPin for KernelLed {
-    fn set_low(&mut self) -> Result<(), KernelLedError> {
-        fs::write(&self.brightness, "0").map_err(KernelLedError)
-    }
-
-    fn set_high(&mut self) -> Result<(), KernelLedError> {
-        fs::write(&self.brightness, &self.full).map_err(KernelLedError)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::io::ErrorKind::NotConnected;
+    use std::path::PathBuf;
 
     use embedded_hal_mock::eh1::MockError;
     use embedded_hal_mock::eh1::digital::State::{High, Low};

@@ -5,12 +5,11 @@
 //!
 //! The drivers of lights and buttons ([`Led`], [`button::Switch`]) stand on the traits of
 //! `embedded-hal` and one of our own for edges ([`EdgePin`]), and are tested against mocked pins.
-//! `gpio` is what carries them on Linux.
+//! `pin::gpio` is what carries them on Linux.
 
 pub mod button;
 pub mod control;
 mod folder;
-mod gpio;
 mod lights;
 mod log_ring;
 mod machine;
@@ -25,10 +24,10 @@ pub mod stick;
 pub mod store;
 
 pub use folder::Folder;
-pub use gpio::{CONSUMER, GpioError, LineFound, look_at_line};
 pub use lights::{Led, Lights, LightsError};
 pub use log_ring::LogRing;
 pub use machine::Machine;
+pub use pin::gpio::{CONSUMER, GpioError, LineFound, look_at_line};
 pub use pin::{Edge, EdgePin};
 pub use port::{Port, PortError, PortEvent, try_port};
 pub use restarts::Restarts;

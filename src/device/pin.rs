@@ -1,5 +1,7 @@
 //! What a button asks of a pin beyond `embedded-hal`: edges, each with its time.
 
+pub mod gpio;
+
 use std::time::Duration;
 
 use embedded_hal::digital::{InputPin, PinState};

@@ -1,6 +1,8 @@
 //! The console's port: the terminal, a pseudo-terminal or a serial port, each with a thread that
 //! reads and one that writes, so that a host that does not read holds up nothing.
 
+mod holder;
+
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
@@ -8,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::{fs, process, thread};
+use std::thread;
 
 use nix::pty::openpty;
 use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
@@ -18,6 +20,8 @@ use crate::board;
 use crate::limits::{
     CONSOLE_OUT_LINES_MAX, CONSOLE_READ_TICK, CONSOLE_WRITE_TIMEOUT, DEVICE_REOPEN_INTERVAL,
 };
+
+use holder::holder;
 
 /// Why the console's port cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -238,41 +242,6 @@ fn is_gadget(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("ttyGS"))
 }
 
-/// Where the kernel shows the control groups that systemd makes: alone (v2), or next to others (v1).
-const CONTROL_GROUPS: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/systemd"];
-
-/// Who else uses the port: a login of the system, else a process.
-fn holder(path: &Path) -> Option<String> {
-    let device = path.canonicalize().ok()?;
-    CONTROL_GROUPS
-        .iter()
-        .find_map(|root| getty(Path::new(root), &device))
-        .or_else(|| opener(&device))
-}
-
-/// The unit that offers a login at the port, or has let somebody in there. Its control group is there
-/// as long as it is active, and is visible to services that see no process of another user.
-fn getty(control_groups: &Path, device: &Path) -> Option<String> {
-    let unit = format!("serial-getty@{}.service", device.file_name()?.to_str()?);
-    let slice = r"system.slice/system-serial\x2dgetty.slice";
-    control_groups.join(slice).join(&unit).is_dir().then_some(unit)
-}
-
-/// The other process that has the port open, as far as this user may see.
-fn opener(device: &Path) -> Option<String> {
-    let own = process::id().to_string();
-    fs::read_dir("/proc").ok()?.flatten().find_map(|entry| {
-        let pid = entry.file_name().to_string_lossy().into_owned();
-        if pid == own || !pid.bytes().all(|b| b.is_ascii_digit()) {
-            return None;
-        }
-        let mut open = fs::read_dir(entry.path().join("fd")).ok()?.flatten();
-        open.find(|fd| fs::read_link(fd.path()).is_ok_and(|file| file == device))?;
-        let command = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
-        Some(format!("{} (process {pid})", command.trim()))
-    })
-}
-
 // ── a pseudo-terminal ─────────────────────────────────────────────────────────────────────────
 
 /// A pseudo-terminal in raw mode; its far side stays open in this process, so that a client may come
@@ -306,6 +275,7 @@ mod tests {
     use std::os::unix::fs::symlink;
     use std::sync::mpsc::channel;
     use std::time::Duration;
+    use std::{fs, process};
 
     use super::*;
 
@@ -414,21 +384,6 @@ mod tests {
             thread::sleep(Duration::from_millis(20));
         }
         assert!(reader.join().expect("it reads on") < 1_000 * 4_096);
-    }
-
-    #[test]
-    fn a_login_of_the_system_is_found_by_what_every_service_may_see() {
-        let bench = Bench::new();
-        let slice = bench.folder.join(r"system.slice/system-serial\x2dgetty.slice");
-        fs::create_dir_all(slice.join("serial-getty@ttyS0.service")).unwrap();
-        let found = |tty: &str| getty(&bench.folder, &Path::new("/dev").join(tty));
-        assert_eq!(found("ttyS0").as_deref(), Some("serial-getty@ttyS0.service"));
-        assert_eq!(found("ttyS1"), None);
-        // The service sees its own user's processes alone, but every control group.
-        let unit = include_str!("../../systemd/firstmile.service");
-        assert!(unit.contains("\nProtectProc=invisible\n"));
-        let hides = ["InaccessiblePaths", "TemporaryFileSystem", "ProtectControlGroups=private"];
-        assert!(!hides.iter().any(|hides| unit.contains(hides)), "{unit}");
     }
 
     #[test]

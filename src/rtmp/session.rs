@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use self::{
     acks::{Delivered, Received},
-    publish_sequence::{Progress, PublishSequence, Publishing},
+    publish_sequence::{PublishSequence, Publishing, SequenceProgress},
     wire::Wire,
 };
 pub use self::{
@@ -304,24 +304,24 @@ impl Session {
         }
     }
 
-    fn advance(&mut self, now: Duration, progress: Progress) {
+    fn advance(&mut self, now: Duration, progress: SequenceProgress) {
         match progress {
-            Progress::Stay(sequence) => self.state = SessionState::Sequence(sequence),
-            Progress::Next(sequence) => {
+            SequenceProgress::Stay(sequence) => self.state = SessionState::Sequence(sequence),
+            SequenceProgress::Next(sequence) => {
                 let phase = sequence.phase();
                 self.state = SessionState::Sequence(sequence);
                 self.enter(now, phase);
             }
-            Progress::Moved(sequence) => {
-                self.advance(now, Progress::Next(sequence));
+            SequenceProgress::Moved(sequence) => {
+                self.advance(now, SequenceProgress::Next(sequence));
                 self.report(Event::RestartMedia);
             }
-            Progress::Published(publishing) => {
+            SequenceProgress::Published(publishing) => {
                 self.state = SessionState::Publishing(publishing);
                 self.enter(now, Phase::Publishing);
                 self.report(Event::Accepted);
             }
-            Progress::Failed(kind) => self.fail(kind),
+            SequenceProgress::Failed(kind) => self.fail(kind),
         }
     }
 

@@ -404,7 +404,7 @@ fn named_rtmp(error: &rtmp::Error) -> Cell {
         (ErrorKind::Timeout, _) => "timeout",
         (_, Some(Refusal::KeyBusy)) => "key busy",
         (_, Some(Refusal::KeyRejected)) => "key refused",
-        (_, Some(Refusal::Kicked)) => "taken over",
+        (_, Some(Refusal::Kicked)) => "kicked",
         (_, Some(Refusal::ServerGoingAway)) => "going away",
         (_, Some(Refusal::Other)) => "refused",
         _ => return Cell::Defect(error.to_string()),

@@ -47,12 +47,12 @@ pub struct Reader {
     streams: Vec<Stream>,
     /// Bytes of all unfinished messages.
     unfinished_bytes: usize,
-    stage: Stage,
+    stage: ReaderStage,
     replay: Replay,
 }
 
 #[derive(Clone, Copy)]
-enum Stage {
+enum ReaderStage {
     /// Collecting basic header, message header and, on types 0 to 2, the extended timestamp.
     Header { bytes: [u8; HEADER_BYTES_MAX], len: usize },
     /// After a type 3 header on a stream with an extended timestamp: is it repeated?
@@ -61,7 +61,7 @@ enum Stage {
     Payload { index: usize, left: usize },
 }
 
-const HEADER_START: Stage = Stage::Header { bytes: [0; HEADER_BYTES_MAX], len: 0 };
+const HEADER_START: ReaderStage = ReaderStage::Header { bytes: [0; HEADER_BYTES_MAX], len: 0 };
 
 /// One chunk stream: the header that later ones refer to, and its unfinished message.
 struct Stream {
@@ -140,9 +140,9 @@ impl Reader {
 
     fn step_on(&mut self, input: &mut &[u8]) -> Result<Option<Message>, ChunkError> {
         match self.stage {
-            Stage::Header { bytes, len } => self.header(bytes, len, input),
-            Stage::Repeated { index, matched } => self.repeated(index, matched, input),
-            Stage::Payload { index, left } => self.payload(index, left, input),
+            ReaderStage::Header { bytes, len } => self.header(bytes, len, input),
+            ReaderStage::Repeated { index, matched } => self.repeated(index, matched, input),
+            ReaderStage::Payload { index, left } => self.payload(index, left, input),
         }
     }
 
@@ -160,7 +160,7 @@ impl Reader {
             }
             let count = (wanted - len).min(input.len());
             if count == 0 {
-                self.stage = Stage::Header { bytes, len };
+                self.stage = ReaderStage::Header { bytes, len };
                 return Ok(None);
             }
             input.copy_to_slice(&mut bytes[len..len + count]);
@@ -188,8 +188,8 @@ impl Reader {
         let left = self.chunk_size.min(stream.length - stream.body.len());
         let repeated = format == 3 && stream.extended.is_some();
         self.stage = match repeated {
-            true => Stage::Repeated { index, matched: 0 },
-            false => Stage::Payload { index, left },
+            true => ReaderStage::Repeated { index, matched: 0 },
+            false => ReaderStage::Payload { index, left },
         };
         match repeated || left > 0 {
             true => Ok(None),
@@ -211,7 +211,7 @@ impl Reader {
         let left = self.chunk_size.min(stream.length - stream.body.len());
         while matched < expected.len() {
             let Some(&byte) = input.first() else {
-                self.stage = Stage::Repeated { index, matched };
+                self.stage = ReaderStage::Repeated { index, matched };
                 return Ok(None);
             };
             if byte != expected[matched] {
@@ -222,7 +222,7 @@ impl Reader {
             input.advance(1);
             matched += 1;
         }
-        self.stage = Stage::Payload { index, left };
+        self.stage = ReaderStage::Payload { index, left };
         match left {
             0 => self.payload(index, left, input),
             _ => Ok(None),
@@ -247,7 +247,7 @@ impl Reader {
         input.advance(count);
         self.unfinished_bytes += count;
         if count < left {
-            self.stage = Stage::Payload { index, left: left - count };
+            self.stage = ReaderStage::Payload { index, left: left - count };
             return Ok(None);
         }
         self.stage = HEADER_START;

@@ -55,7 +55,7 @@ pub(super) struct Publishing {
 
 /// Where an answer led.
 #[derive(Debug)]
-pub(super) enum Progress {
+pub(super) enum SequenceProgress {
     /// Nothing: it answers something else.
     Stay(PublishSequence),
     /// The next answer is awaited.
@@ -114,7 +114,12 @@ impl PublishSequence {
     }
 
     /// Takes a command that came on message stream `stream_id`.
-    pub(super) fn take(self, wire: &mut Wire, command: &Command<'_>, stream_id: u32) -> Progress {
+    pub(super) fn take(
+        self,
+        wire: &mut Wire,
+        command: &Command<'_>,
+        stream_id: u32,
+    ) -> SequenceProgress {
         let answer = Answer::of(command);
         match self {
             PublishSequence::Connect(state) => state.take(wire, command, answer),
@@ -125,19 +130,23 @@ impl PublishSequence {
 }
 
 impl AwaitConnect {
-    fn take(self, wire: &mut Wire, command: &Command<'_>, answer: Answer) -> Progress {
+    fn take(self, wire: &mut Wire, command: &Command<'_>, answer: Answer) -> SequenceProgress {
         match answer {
             Answer::Result(transaction::CONNECT) if !is_refusal(command) => {
                 if !self.pipelined {
                     wire.create_stream();
                 }
-                Progress::Next(PublishSequence::Stream(AwaitStream { pipelined: self.pipelined }))
+                SequenceProgress::Next(PublishSequence::Stream(AwaitStream {
+                    pipelined: self.pipelined,
+                }))
             }
             Answer::Result(transaction::CONNECT)
             | Answer::Error(transaction::CONNECT)
-            | Answer::Refused => Progress::Failed(connect_rejected(command, &wire.config.key)),
-            Answer::Started => Progress::Failed(Misbehaviour::EarlyAcceptance.into()),
-            _ => Progress::Stay(PublishSequence::Connect(self)),
+            | Answer::Refused => {
+                SequenceProgress::Failed(connect_rejected(command, &wire.config.key))
+            }
+            Answer::Started => SequenceProgress::Failed(Misbehaviour::EarlyAcceptance.into()),
+            _ => SequenceProgress::Stay(PublishSequence::Connect(self)),
         }
     }
 }
@@ -149,42 +158,42 @@ impl AwaitStream {
         command: &Command<'_>,
         answer: Answer,
         stream_id: u32,
-    ) -> Progress {
+    ) -> SequenceProgress {
         match answer {
             Answer::Result(transaction::CREATE_STREAM) => {
                 match command.arguments.iter().find_map(message_stream_id) {
                     Some(given) => self.created(wire, given),
-                    None => Progress::Failed(Misbehaviour::NoStreamId.into()),
+                    None => SequenceProgress::Failed(Misbehaviour::NoStreamId.into()),
                 }
             }
             // Some servers accept before they answer createStream, and some never answer it. Only the
             // stream that was guessed can be meant: no other is known to either side yet.
             Answer::Started if self.pipelined && stream_id <= STREAM_ID_GUESS => {
-                Progress::Published(Publishing { stream_id: STREAM_ID_GUESS })
+                SequenceProgress::Published(Publishing { stream_id: STREAM_ID_GUESS })
             }
-            Answer::Started => Progress::Failed(Misbehaviour::EarlyAcceptance.into()),
+            Answer::Started => SequenceProgress::Failed(Misbehaviour::EarlyAcceptance.into()),
             Answer::Error(transaction::CREATE_STREAM | transaction::PUBLISH) | Answer::Refused => {
-                Progress::Failed(publish_rejected(command, &wire.config.key))
+                SequenceProgress::Failed(publish_rejected(command, &wire.config.key))
             }
-            _ => Progress::Stay(PublishSequence::Stream(self)),
+            _ => SequenceProgress::Stay(PublishSequence::Stream(self)),
         }
     }
 
-    fn created(self, wire: &mut Wire, stream_id: u32) -> Progress {
+    fn created(self, wire: &mut Wire, stream_id: u32) -> SequenceProgress {
         let pipelined = self.pipelined;
         let start =
             |transaction| PublishSequence::Start(AwaitStart { stream_id, transaction, pipelined });
         if !pipelined {
             wire.publish(transaction::PUBLISH, stream_id);
-            return Progress::Next(start(transaction::PUBLISH));
+            return SequenceProgress::Next(start(transaction::PUBLISH));
         }
         if stream_id == STREAM_ID_GUESS {
-            return Progress::Next(start(transaction::PUBLISH));
+            return SequenceProgress::Next(start(transaction::PUBLISH));
         }
         // Media that waits carries the guessed id; what is already on the wire the server ignores.
         wire.out.cancel_media();
         wire.publish(transaction::PUBLISH_AGAIN, stream_id);
-        Progress::Moved(start(transaction::PUBLISH_AGAIN))
+        SequenceProgress::Moved(start(transaction::PUBLISH_AGAIN))
     }
 }
 
@@ -195,20 +204,20 @@ impl AwaitStart {
         command: &Command<'_>,
         answer: Answer,
         stream_id: u32,
-    ) -> Progress {
+    ) -> SequenceProgress {
         // Answers about the stream that was only guessed no longer count.
         let about_guess = self.stream_id != STREAM_ID_GUESS && stream_id == STREAM_ID_GUESS;
         match answer {
             Answer::Started if !about_guess => {
-                Progress::Published(Publishing { stream_id: self.stream_id })
+                SequenceProgress::Published(Publishing { stream_id: self.stream_id })
             }
             Answer::Refused if !about_guess => {
-                Progress::Failed(publish_rejected(command, &wire.config.key))
+                SequenceProgress::Failed(publish_rejected(command, &wire.config.key))
             }
             Answer::Error(answered) if answered == self.transaction => {
-                Progress::Failed(publish_rejected(command, &wire.config.key))
+                SequenceProgress::Failed(publish_rejected(command, &wire.config.key))
             }
-            _ => Progress::Stay(PublishSequence::Start(self)),
+            _ => SequenceProgress::Stay(PublishSequence::Start(self)),
         }
     }
 }

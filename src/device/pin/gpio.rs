@@ -19,7 +19,7 @@ use nix::time::{ClockId, clock_gettime};
 use crate::board;
 use crate::clock::Clock;
 
-use super::pin::{Edge, EdgePin};
+use super::{Edge, EdgePin};
 
 /// The name under which the kernel shows who holds a line.
 pub const CONSUMER: &str = "firstmile";
