@@ -84,7 +84,7 @@ async fn measured(targets: Vec<Arc<Target>>) -> f64 {
     tokio::time::sleep(LENGTH).await;
     let used = thread_ms() - before;
     for handle in &handles {
-        let dropped = handle.numbers.borrow().queue.dropped.total();
+        let dropped = handle.stats.borrow().queue.dropped.total();
         assert_eq!(dropped, 0, "this machine does not keep up; the figures would mean nothing");
         let close = Order::Close { attempt: 1, how: Close::Polite };
         handle.orders.send(close).await.expect("the task lives");

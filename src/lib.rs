@@ -44,6 +44,10 @@ pub mod pace;
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod status;
 
+// one stream to one server: its connections, and which one takes over
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
+pub mod stream;
+
 // lights and button: which rhythm means what, which press means what
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod panel;
@@ -82,7 +86,7 @@ pub mod clock;
 // Linux devices: lights, button, console port, service manager
 pub mod device;
 
-// one attempt to publish: name, TCP, TLS, RTMP session, orderly close
+// one attempt to publish: name, TCP, TLS, and the bytes of each connection
 pub mod publish;
 
 // the event loop: inputs to the appliance, its actions to the world

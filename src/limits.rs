@@ -124,6 +124,16 @@ pub const DEAD_PATH_TIMEOUT: Duration = Duration::from_millis(4_250);
 pub const RATE_MEASURED_FOR: Duration = Duration::from_secs(2);
 /// How often delivery is looked at while bytes are waiting.
 pub const PROGRESS_TICK: Duration = Duration::from_millis(250);
+/// While acceptance is awaited, and while a connection is being closed, delivery is looked at this
+/// often, so that the light follows at once.
+pub const ACCEPT_LOOK: Duration = Duration::from_millis(20);
+/// What a server wrote before the connection broke has arrived by then.
+pub const LAST_MESSAGE_TIMEOUT: Duration = Duration::from_millis(200);
+/// A server that has shown no progress for this long while a connection is being closed will not
+/// confirm any more than it has.
+pub const CLOSE_QUIET_TIMEOUT: Duration = Duration::from_millis(500);
+/// After the end of a TLS stream that of the TCP connection follows by then.
+pub const HANG_UP_TIMEOUT: Duration = Duration::from_millis(200);
 /// Tags of a file that are due within this time of one another go together, the later ones that much
 /// early: a wake-up costs more than what is sent in it. As long as an access unit of AAC at 48 kHz, so
 /// that each video frame goes with its audio; players buffer ten times as much. A live stream does
@@ -201,6 +211,11 @@ pub const PACE_DROP_WAIT: Duration = Duration::from_millis(800);
 pub const PACE_DROP_INTERVAL: Duration = Duration::from_secs(1);
 /// A connection that carries less than the floor for this long is given up.
 pub const PACE_CRAWL_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// For so long what a lost connection carried is taken for what the next one will carry. To begin too
+/// low costs six seconds of climbing from 1 to 4 Mb/s, to begin too high a second of congestion and a
+/// frozen picture; after some minutes a phone network is another one.
+pub const RESUME_BELIEVED_FOR: Duration = Duration::from_secs(600);
 
 /// Media time of a connection at which it is replaced by a new one, in milliseconds: an hour before
 /// 2^31, where servers begin to read it as negative.

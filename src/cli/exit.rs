@@ -4,6 +4,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use crate::publish::PublishError;
+use crate::stream;
 
 /// What went wrong, as an exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,17 +64,19 @@ impl From<PublishError> for Failure {
     fn from(error: PublishError) -> Failure {
         let code = match &error {
             PublishError::Trust(_) | PublishError::PlainNotAllowed { .. } => Code::Settings,
-            PublishError::Media(_) => Code::Settings,
             PublishError::NameNotFound { .. }
             | PublishError::NoRoute { .. }
             | PublishError::Refused { .. }
-            | PublishError::Timeout { .. }
-            | PublishError::Lost { .. }
-            | PublishError::DeadPath { .. }
-            | PublishError::NotConfirmed { .. }
-            | PublishError::TooSlow => Code::Network,
+            | PublishError::Timeout { .. } => Code::Network,
             PublishError::Certificate { .. } | PublishError::Tls { .. } => Code::Tls,
-            PublishError::Rtmp(_) | PublishError::BadRedirect { .. } => Code::Refused,
+            PublishError::Stream(error) => match error {
+                stream::Error::Media(_) => Code::Settings,
+                stream::Error::Rtmp(_) | stream::Error::BadRedirect { .. } => Code::Refused,
+                stream::Error::Lost { .. }
+                | stream::Error::DeadPath { .. }
+                | stream::Error::NotConfirmed { .. }
+                | stream::Error::TooSlow => Code::Network,
+            },
         };
         Failure::new(code, error)
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
-use crate::publish::{Close, FlvFile, Numbers, publish};
+use crate::publish::{Close, ConnectionStats, FlvFile, publish};
 use crate::rtmp::ConnectOrder;
 
 use super::destination::DestinationArgs;
@@ -77,8 +77,8 @@ pub async fn run(args: PushArgs) -> Result<(), Failure> {
         .map_err(|message| Failure::new(Code::Settings, message))?;
     let close = interrupted();
     let started = clock.now();
-    let numbers = publish(clock, &target, &mut file, &mut |_| {}, close).await?;
-    print(&numbers, clock.now().saturating_sub(started), args.json);
+    let stats = publish(clock, &target, &mut file, &mut |_| {}, close).await?;
+    print(&stats, clock.now().saturating_sub(started), args.json);
     Ok(())
 }
 
@@ -97,12 +97,12 @@ async fn interrupted() -> Close {
     }
 }
 
-fn print(numbers: &Numbers, took: Duration, json: bool) {
+fn print(stats: &ConnectionStats, took: Duration, json: bool) {
     let pushed = Pushed {
-        bytes: numbers.sent_bytes,
+        bytes: stats.sent_bytes,
         seconds: took.as_secs_f64(),
-        acknowledged_bytes: numbers.acknowledged_bytes,
-        messages: numbers.messages,
+        acknowledged_bytes: stats.acknowledged_bytes,
+        messages: stats.messages,
     };
     if json {
         println!("{}", serde_json::json!(pushed));

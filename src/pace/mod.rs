@@ -1,6 +1,6 @@
 //! Congestion: what was observed on the way to a destination, and what that costs.
 //!
-//! Pure room; it sees numbers only, no sockets, encoders or frames. One [`Policy`] watches one
+//! Pure room; it sees figures only, no sockets, encoders or frames. One [`Policy`] watches one
 //! connection and answers with a target bitrate for the encoder and with drops for that
 //! destination's queue; [`combine`] makes one encoder bitrate of the targets of all destinations.
 //!
@@ -14,7 +14,7 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use firstmile::pace::{Decision, Policy, Sample, Settings};
+//! use firstmile::pace::{Decision, Policy, PathSample, Settings};
 //!
 //! let settings =
 //!     Settings { ceiling_kbps: 6_000, floor_kbps: 300, audio_kbps: 128, start_kbps: None };
@@ -27,11 +27,11 @@
 //!     let written_bytes = now.as_millis() as u64 * 757;
 //!     let waiting = written_bytes * 5 / 6;
 //!     let sample =
-//!         Sample { written_bytes, tcp_unacknowledged_bytes: Some(waiting), ..Sample::default() };
+//!         PathSample { written_bytes, tcp_unacknowledged_bytes: Some(waiting), ..PathSample::default() };
 //!     policy.handle(now, sample);
 //!     while let Some(decision) = policy.poll_decision() {
 //!         match decision {
-//!             Decision::SetTarget { kbps, .. } => encoder_kbps = kbps,
+//!             Decision::TargetBitrate { kbps, .. } => encoder_kbps = kbps,
 //!             Decision::Drop(_) | Decision::PauseVideo(_) => {} // for the destination's queue
 //!             Decision::ReconnectAdvised => {}
 //!         }
@@ -44,6 +44,6 @@ mod combine;
 mod policy;
 mod sample;
 
-pub use combine::{Follow, combine};
+pub use combine::{Follow, PathTarget, combine};
 pub use policy::{Because, Decision, Drop, Policy, Settings, State};
-pub use sample::Sample;
+pub use sample::PathSample;

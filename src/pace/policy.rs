@@ -1,8 +1,8 @@
-//! From what was seen to what is done about it.
+//! From what was observed to what is done about it.
 
 use std::time::Duration;
 
-use super::sample::{Sample, Seen, View};
+use super::sample::{Observed, PathSample, View};
 use crate::limits::{
     PACE_CLEAR_DELAY, PACE_CRAWL_TIMEOUT, PACE_DROP_DISPOSABLE_WAIT, PACE_DROP_INTERVAL,
     PACE_DROP_WAIT, PACE_EMERGENCY_DELAY, PACE_GRACE, PACE_HEAVY_DELAY, PACE_HICCUP,
@@ -10,14 +10,14 @@ use crate::limits::{
     PACE_STALL, PACE_STALL_INTERVAL, PACE_TICK,
 };
 
-/// What the policy is told about the stream.
+/// What the policy knows of the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
     /// The set video bitrate, in kbit/s; never exceeded.
     pub ceiling_kbps: u32,
     /// The lowest video bitrate that is worth sending, in kbit/s.
     pub floor_kbps: u32,
-    /// What goes beside the video, in kbit/s.
+    /// What goes with the video, in kbit/s.
     pub audio_kbps: u32,
     /// Where to begin, in kbit/s: what an earlier connection had come to. `None` for the ceiling.
     pub start_kbps: Option<u32>,
@@ -27,7 +27,7 @@ pub struct Settings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
     /// The encoder's video bitrate.
-    SetTarget {
+    TargetBitrate {
         /// In kbit/s, between floor and ceiling.
         kbps: u32,
         /// Why.
@@ -88,7 +88,7 @@ pub enum State {
 
 /// Watches one connection. Make a new one for each.
 ///
-/// The driver takes a [`Sample`] at [`Policy::poll_timeout`] (more often does no harm), hands it to
+/// The driver takes a [`PathSample`] at [`Policy::poll_timeout`] (more often does no harm), hands it to
 /// [`Policy::handle`], and drains [`Policy::poll_decision`].
 #[derive(Debug)]
 pub struct Policy {
@@ -112,14 +112,14 @@ pub struct Policy {
     video_is_paused: bool,
     crawling_since: Option<Duration>,
     next_sample: Duration,
-    told: Pending,
+    pending: Pending,
 }
 
 /// At most one decision of each kind waits; a newer one takes the place of an older.
 #[derive(Debug, Default)]
 struct Pending {
     target: Option<Because>,
-    told_kbps: u64,
+    reported_kbps: u64,
     drop: Option<Drop>,
     pause: Option<bool>,
     reconnect: bool,
@@ -148,7 +148,7 @@ impl Policy {
             video_is_paused: false,
             crawling_since: None,
             next_sample: now + PACE_TICK,
-            told: Pending { told_kbps: target_kbps, ..Pending::default() },
+            pending: Pending { reported_kbps: target_kbps, ..Pending::default() },
         }
     }
 
@@ -182,37 +182,37 @@ impl Policy {
     }
 
     /// Takes a look at the connection.
-    pub fn handle(&mut self, now: Duration, sample: Sample) {
-        let Some(seen) = self.view.take(now, sample) else { return };
+    pub fn handle(&mut self, now: Duration, sample: PathSample) {
+        let Some(observed) = self.view.take(now, sample) else { return };
         self.next_sample = now + PACE_TICK;
         self.started.get_or_insert(now);
-        self.state = self.judge(now, &seen);
+        self.state = self.judge(now, &observed);
         match self.state {
-            State::Clear => self.raise(now, &seen),
+            State::Clear => self.raise(now, &observed),
             State::Hold => {}
-            State::Light | State::Heavy | State::Emergency => self.lower(now, &seen),
-            State::Stalled => self.wait_for_delivery(now, &seen),
+            State::Light | State::Heavy | State::Emergency => self.lower(now, &observed),
+            State::Stalled => self.wait_for_delivery(now, &observed),
         }
-        self.pause_video(&seen);
-        self.relieve_queue(now, sample, &seen);
-        self.watch_crawl(now, &seen);
+        self.pause_video(&observed);
+        self.relieve_queue(now, sample, &observed);
+        self.watch_crawl(now, &observed);
     }
 
     // ── outputs ───────────────────────────────────────────────────────────────────────────────
 
     /// The next thing to do; call until `None` after each input.
     pub fn poll_decision(&mut self) -> Option<Decision> {
-        if let Some(what) = self.told.drop.take() {
+        if let Some(what) = self.pending.drop.take() {
             return Some(Decision::Drop(what));
         }
-        if let Some(paused) = self.told.pause.take() {
+        if let Some(paused) = self.pending.pause.take() {
             return Some(Decision::PauseVideo(paused));
         }
-        if let Some(because) = self.told.target.take() {
-            self.told.told_kbps = self.target_kbps;
-            return Some(Decision::SetTarget { kbps: self.target_kbps(), because });
+        if let Some(because) = self.pending.target.take() {
+            self.pending.reported_kbps = self.target_kbps;
+            return Some(Decision::TargetBitrate { kbps: self.target_kbps(), because });
         }
-        std::mem::take(&mut self.told.reconnect).then_some(Decision::ReconnectAdvised)
+        std::mem::take(&mut self.pending.reconnect).then_some(Decision::ReconnectAdvised)
     }
 
     /// When the next sample is due.
@@ -222,21 +222,22 @@ impl Policy {
 
     // ── inside ────────────────────────────────────────────────────────────────────────────────
 
-    fn judge(&self, now: Duration, seen: &Seen) -> State {
-        if seen.stalled >= PACE_HICCUP && (!seen.is_lumpy || seen.stalled >= PACE_STALL) {
+    fn judge(&self, now: Duration, observed: &Observed) -> State {
+        if observed.stalled >= PACE_HICCUP && (!observed.is_lumpy || observed.stalled >= PACE_STALL)
+        {
             return State::Stalled;
         }
         let begins = self.started.is_none_or(|started| now < started + PACE_GRACE);
-        if begins || seen.flowing < PACE_RECENT_RATE_WINDOW {
+        if begins || observed.flowing < PACE_RECENT_RATE_WINDOW {
             return State::Hold;
         }
-        if seen.delay >= PACE_EMERGENCY_DELAY {
+        if observed.delay >= PACE_EMERGENCY_DELAY {
             State::Emergency
-        } else if seen.recent >= PACE_HEAVY_DELAY {
+        } else if observed.recent >= PACE_HEAVY_DELAY {
             State::Heavy
-        } else if seen.standing >= PACE_LIGHT_DELAY {
+        } else if observed.standing >= PACE_LIGHT_DELAY {
             State::Light
-        } else if seen.standing >= PACE_CLEAR_DELAY || seen.delay >= PACE_HEAVY_DELAY {
+        } else if observed.standing >= PACE_CLEAR_DELAY || observed.delay >= PACE_HEAVY_DELAY {
             State::Hold
         } else {
             State::Clear
@@ -244,44 +245,49 @@ impl Policy {
     }
 
     /// To what the path delivers, less what it takes to drain the delay in some seconds.
-    fn lower(&mut self, now: Duration, seen: &Seen) {
+    fn lower(&mut self, now: Duration, observed: &Observed) {
         self.before_stall_kbps = None;
         let (because, rate_kbps, keep_percent) = match self.state {
-            State::Emergency => (Because::Emergency, seen.recent_kbps, 85),
-            State::Heavy => (Because::Heavy, seen.recent_kbps, 90),
-            _ => (Because::Light, seen.rate_kbps, 96),
+            State::Emergency => (Because::Emergency, observed.recent_kbps, 85),
+            State::Heavy => (Because::Heavy, observed.recent_kbps, 90),
+            _ => (Because::Light, observed.rate_kbps, 96),
         };
-        let is_draining = seen.recent < self.answered || seen.made_kbps < seen.recent_kbps;
+        // What the encoder makes varies from frame to frame. When everything is late already, what it is
+        // asked for must be below the path too.
+        let asked_kbps = self.target_kbps + u64::from(self.settings.audio_kbps);
+        let is_over = self.state == State::Emergency && asked_kbps >= observed.recent_kbps;
+        let makes_less = observed.made_kbps < observed.recent_kbps && !is_over;
+        let is_draining = observed.recent < self.answered || makes_less;
         if now < self.lowered_at + PACE_LOWER_INTERVAL || is_draining {
             return;
         }
-        let drain_percent = 100 - (seen.recent.as_millis() as u64 / 12).clamp(8, 50);
+        let drain_percent = 100 - (observed.recent.as_millis() as u64 / 12).clamp(8, 50);
         let audio_kbps = u64::from(self.settings.audio_kbps);
         let video_kbps = (rate_kbps * drain_percent / 100).saturating_sub(audio_kbps);
         let knee_kbps =
-            if because == Because::Light { rate_kbps.max(seen.gop_kbps) } else { rate_kbps };
+            if because == Because::Light { rate_kbps.max(observed.gop_kbps) } else { rate_kbps };
         self.knee_kbps = Some(knee_kbps.saturating_sub(audio_kbps));
         self.borne = 0;
         self.lowered_at = now;
-        self.answered = seen.recent;
+        self.answered = observed.recent;
         self.set(video_kbps.min(self.target_kbps * keep_percent / 100), because);
     }
 
     /// A stall says nothing about the rate after it, unless it lasts.
-    fn wait_for_delivery(&mut self, now: Duration, seen: &Seen) {
+    fn wait_for_delivery(&mut self, now: Duration, observed: &Observed) {
         let before_kbps = *self.before_stall_kbps.get_or_insert(self.target_kbps);
-        if seen.stalled >= PACE_STALL && now >= self.lowered_at + PACE_STALL_INTERVAL {
+        if observed.stalled >= PACE_STALL && now >= self.lowered_at + PACE_STALL_INTERVAL {
             self.lowered_at = now;
             self.set(self.target_kbps.min(before_kbps) / 2, Because::Stalled);
         }
     }
 
     /// Up in steps: fast below what the path is known to carry, slow around it, fast beyond.
-    fn raise(&mut self, now: Duration, seen: &Seen) {
+    fn raise(&mut self, now: Duration, observed: &Observed) {
         self.answered = Duration::ZERO;
         self.before_stall_kbps = None;
         let quiet_since = self.raised_at.max(self.lowered_at);
-        if now < quiet_since + PACE_RAISE_INTERVAL || seen.recent_kbps == 0 {
+        if now < quiet_since + PACE_RAISE_INTERVAL || observed.recent_kbps == 0 {
             return;
         }
         self.raised_at = now;
@@ -289,9 +295,9 @@ impl Policy {
         let growth_permille = self.growth_permille();
         // What is not used proves nothing: a still picture is no reason to go further. What was
         // delivered in a burst proves that the path carries it.
-        let used_kbps = seen.gop_kbps * 3 / 2;
+        let used_kbps = observed.gop_kbps * 3 / 2;
         let audio_kbps = u64::from(self.settings.audio_kbps);
-        let carried_kbps = (seen.proven_kbps * 8 / 10).saturating_sub(audio_kbps);
+        let carried_kbps = (observed.proven_kbps * 8 / 10).saturating_sub(audio_kbps);
         let wish = (target + (target * growth_permille / 1_000).max(10)).max(carried_kbps);
         self.set(wish.min(used_kbps.max(target)), Because::Probe);
     }
@@ -314,46 +320,46 @@ impl Policy {
     fn set(&mut self, kbps: u64, because: Because) {
         let (floor, ceiling) = (self.settings.floor_kbps.into(), self.settings.ceiling_kbps.into());
         self.target_kbps = kbps.clamp(floor, ceiling);
-        self.told.target = (self.target_kbps != self.told.told_kbps).then_some(because);
+        self.pending.target = (self.target_kbps != self.pending.reported_kbps).then_some(because);
     }
 
     /// Lets sound alone through while what was already sent is late, and no bitrate is low enough.
-    fn pause_video(&mut self, seen: &Seen) {
+    fn pause_video(&mut self, observed: &Observed) {
         let is_at_floor = self.target_kbps() <= self.settings.floor_kbps;
         let pause = match self.video_is_paused {
-            false => is_at_floor && seen.wire_wait >= PACE_DROP_WAIT,
-            true => seen.wire_wait >= PACE_HEAVY_DELAY,
+            false => is_at_floor && observed.wire_wait >= PACE_DROP_WAIT,
+            true => observed.wire_wait >= PACE_HEAVY_DELAY,
         };
         if pause != self.video_is_paused {
             self.video_is_paused = pause;
-            self.told.pause = Some(pause);
+            self.pending.pause = Some(pause);
         }
     }
 
-    fn relieve_queue(&mut self, now: Duration, sample: Sample, seen: &Seen) {
+    fn relieve_queue(&mut self, now: Duration, sample: PathSample, observed: &Observed) {
         let is_fresh = self.dropped_at.is_some_and(|at| now < at + PACE_DROP_INTERVAL);
         if is_fresh || sample.queue_bytes == 0 {
             return;
         }
-        if seen.wait >= PACE_DROP_WAIT && sample.queue_age >= PACE_HEAVY_DELAY {
+        if observed.wait >= PACE_DROP_WAIT && sample.queue_age >= PACE_HEAVY_DELAY {
             self.dropped_at = Some(now);
-            self.told.drop = Some(Drop::ToNextKey);
-        } else if seen.wait >= PACE_DROP_DISPOSABLE_WAIT {
-            self.told.drop = Some(Drop::Disposable);
+            self.pending.drop = Some(Drop::ToNextKey);
+        } else if observed.wait >= PACE_DROP_DISPOSABLE_WAIT {
+            self.pending.drop = Some(Drop::Disposable);
         }
     }
 
-    fn watch_crawl(&mut self, now: Duration, seen: &Seen) {
+    fn watch_crawl(&mut self, now: Duration, observed: &Observed) {
         let floor_kbps = u64::from(self.settings.floor_kbps);
         let is_congested = !matches!(self.state, State::Clear | State::Hold);
-        if !is_congested || self.target_kbps > floor_kbps || seen.gop_kbps >= floor_kbps {
+        if !is_congested || self.target_kbps > floor_kbps || observed.gop_kbps >= floor_kbps {
             self.crawling_since = None;
             return;
         }
         let since = *self.crawling_since.get_or_insert(now);
         if now >= since + PACE_CRAWL_TIMEOUT {
             self.crawling_since = None;
-            self.told.reconnect = true;
+            self.pending.reconnect = true;
         }
     }
 }
@@ -397,14 +403,14 @@ mod tests {
                 if self.now < self.policy.poll_timeout() {
                     continue;
                 }
-                let sample = Sample {
+                let sample = PathSample {
                     written_bytes: self.written,
                     tcp_unacknowledged_bytes: Some(self.written - self.delivered),
-                    ..Sample::default()
+                    ..PathSample::default()
                 };
                 self.policy.handle(self.now, sample);
-                let told = std::iter::from_fn(|| self.policy.poll_decision());
-                self.decisions.extend(told.map(|decision| (self.now, decision)));
+                let decided = std::iter::from_fn(|| self.policy.poll_decision());
+                self.decisions.extend(decided.map(|decision| (self.now, decision)));
             }
         }
     }
@@ -438,7 +444,7 @@ mod tests {
         flow.decisions.clear();
         flow.run(ms(120_000));
         let mut targets = flow.decisions.iter().filter_map(|(_, decision)| match decision {
-            Decision::SetTarget { kbps, .. } => Some(*kbps),
+            Decision::TargetBitrate { kbps, .. } => Some(*kbps),
             _ => None,
         });
         assert!(targets.clone().is_sorted_by(|a, b| a > b), "{:?}", flow.decisions);
@@ -449,7 +455,7 @@ mod tests {
     fn a_still_picture_is_no_reason_to_go_further() {
         let mut policy = Policy::new(ms(0), Settings { start_kbps: Some(1_000), ..SETTINGS });
         for tick in 1..600 {
-            let sample = Sample { written_bytes: tick * 2_500, ..Sample::default() };
+            let sample = PathSample { written_bytes: tick * 2_500, ..PathSample::default() };
             policy.handle(ms(tick * 100), sample);
         }
         assert_eq!(policy.target_kbps(), 1_000, "200 kbit/s are in use");
@@ -459,7 +465,7 @@ mod tests {
     fn a_new_ceiling_holds_at_once() {
         let mut flow = Flow::new(8_000);
         flow.policy.set_ceiling(ms(0), 4_000);
-        let decision = Decision::SetTarget { kbps: 4_000, because: Because::Ceiling };
+        let decision = Decision::TargetBitrate { kbps: 4_000, because: Because::Ceiling };
         assert_eq!(flow.policy.poll_decision(), Some(decision));
         flow.policy.set_ceiling(ms(0), 5_000);
         assert_eq!(flow.policy.target_kbps(), 5_000, "it was at the ceiling");
@@ -493,18 +499,18 @@ mod tests {
 
     #[test]
     fn what_waits_in_the_queue_goes_by_what_refers_to_it() {
-        let waiting = |bytes| Sample {
+        let waiting = |bytes| PathSample {
             queue_age: ms(400),
             queue_bytes: bytes,
             written_bytes: 0,
-            ..Sample::default()
+            ..PathSample::default()
         };
         let decide = |bytes: u64| {
             let mut policy = Policy::new(ms(0), SETTINGS);
             let mut drops = Vec::new();
             for tick in 1..20 {
                 // 1 Mbit/s gets through.
-                let sample = Sample { written_bytes: tick * 12_500, ..waiting(bytes) };
+                let sample = PathSample { written_bytes: tick * 12_500, ..waiting(bytes) };
                 policy.handle(ms(tick * 100), sample);
                 drops.extend(std::iter::from_fn(|| policy.poll_decision()).filter_map(
                     |d| match d {

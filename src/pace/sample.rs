@@ -9,9 +9,10 @@ use crate::limits::{
     RTMP_ACK_WINDOW_BYTES,
 };
 
-/// One look at a connection and its queue. All byte counts are of the connection, in RTMP bytes.
+/// One look at a connection and its queue, from the socket to the encoder's bitrate. All byte counts
+/// are of the connection, in RTMP bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Sample {
+pub struct PathSample {
     /// Media time that waits in the queue, from the oldest to the newest access unit.
     pub queue_age: Duration,
     /// Payload bytes that wait in the queue.
@@ -21,9 +22,13 @@ pub struct Sample {
     /// Bytes handed to the socket since the connection began.
     pub written_bytes: u64,
     /// Of these, the bytes that the peer's kernel has not acknowledged, sent or not (Linux
-    /// `SIOCOUTQ`, `idiag_wqueue`), less those that it has acknowledged selectively (`tcpi_sacked`);
-    /// `None` where the kernel cannot tell.
+    /// `SIOCOUTQ`, `idiag_wqueue`), less those that it has acknowledged selectively (`tcpi_sacked`):
+    /// what waits there behind a lost segment has arrived. `None` where the kernel cannot tell.
     pub tcp_unacknowledged_bytes: Option<u64>,
+    /// Bytes that the peer's kernel has acknowledged without a gap; 0 where the kernel cannot tell.
+    pub tcp_acknowledged_bytes: u64,
+    /// Bytes that it has acknowledged selectively: its program cannot read them yet.
+    pub tcp_sacked_bytes: u64,
     /// Bytes that the server says it has received; `None` while it never has. It ranks above the
     /// kernel, behind which a proxy may swallow what no server reads.
     pub server_acknowledged_bytes: Option<u64>,
@@ -31,9 +36,9 @@ pub struct Sample {
     pub rtt: Option<Duration>,
 }
 
-/// What the samples up to now say.
+/// What the samples so far show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(super) struct Observed {
     /// How late the newest delivered byte was, without the path's own round trip: media in all our
     /// buffers and in the queues of the network.
     pub delay: Duration,
@@ -101,7 +106,7 @@ impl View {
     }
 
     /// Takes a sample in; `None` when the last one is too young for this one to say more.
-    pub fn take(&mut self, now: Duration, sample: Sample) -> Option<Seen> {
+    pub fn take(&mut self, now: Duration, sample: PathSample) -> Option<Observed> {
         let last = *self.points.back()?;
         if now < last.at + PACE_TICK / 2 {
             return None;
@@ -124,7 +129,7 @@ impl View {
         if let Some(newest) = self.points.back_mut() {
             newest.delay = delay;
         }
-        Some(self.seen(now, sample, handed - delivered))
+        Some(self.observed(now, sample, handed - delivered))
     }
 
     fn push(&mut self, point: Point) {
@@ -148,7 +153,7 @@ impl View {
         (now - before.at - part).saturating_sub(self.base.rtt())
     }
 
-    fn seen(&self, now: Duration, sample: Sample, outstanding: u64) -> Seen {
+    fn observed(&self, now: Duration, sample: PathSample, outstanding: u64) -> Observed {
         let delivered = |point: &Point| point.delivered;
         let is_lumpy =
             self.flowed_since.is_some_and(|before| now.saturating_sub(before) < PACE_LUMPS_WITHIN);
@@ -169,7 +174,7 @@ impl View {
             Some(ms) if has_rate => Duration::from_millis(ms),
             _ => age,
         };
-        Seen {
+        Observed {
             delay,
             recent: self.least_delay(now, PACE_RECENT_WINDOW),
             standing: self.least_delay(now, PACE_STANDING_WINDOW),
@@ -212,7 +217,7 @@ struct Acks {
 }
 
 impl Acks {
-    fn delivered(&mut self, sample: Sample) -> u64 {
+    fn delivered(&mut self, sample: PathSample) -> u64 {
         let unacknowledged = sample.tcp_unacknowledged_bytes.unwrap_or(0);
         let by_kernel = sample.written_bytes.saturating_sub(unacknowledged);
         let Some(server) = sample.server_acknowledged_bytes else { return by_kernel };
@@ -264,88 +269,103 @@ mod tests {
     }
 
     /// Samples each tick up to `end_ms`, as `at` of the time in ms says.
-    fn seen(end_ms: u64, at: impl Fn(u64) -> Sample) -> Seen {
+    fn observed(end_ms: u64, at: impl Fn(u64) -> PathSample) -> Observed {
         let mut view = View::new(ms(0));
         let ticks = (100..=end_ms).step_by(100);
         ticks.map(|t| view.take(ms(t), at(t))).last().flatten().unwrap()
     }
 
     /// 100 bytes a millisecond are written; what `delivered` says has arrived.
-    fn flow(delivered: impl Fn(u64) -> u64) -> impl Fn(u64) -> Sample {
-        move |t| Sample {
+    fn flow(delivered: impl Fn(u64) -> u64) -> impl Fn(u64) -> PathSample {
+        move |t| PathSample {
             written_bytes: t * 100,
             tcp_unacknowledged_bytes: Some(t * 100 - delivered(t)),
-            ..Sample::default()
+            ..PathSample::default()
         }
     }
 
     #[test]
     fn a_path_that_keeps_up_shows_its_rate_and_no_delay() {
-        let seen = seen(3_000, flow(|t| t * 100));
-        assert_eq!((seen.rate_kbps, seen.recent_kbps, seen.gop_kbps), (800, 800, 800));
-        assert_eq!((seen.delay, seen.wait, seen.stalled), (ms(0), ms(0), ms(0)));
+        let observed = observed(3_000, flow(|t| t * 100));
+        assert_eq!((observed.rate_kbps, observed.recent_kbps, observed.gop_kbps), (800, 800, 800));
+        assert_eq!((observed.delay, observed.wait, observed.stalled), (ms(0), ms(0), ms(0)));
     }
 
     #[test]
     fn what_lags_behind_is_told_in_time() {
-        let seen = seen(3_000, flow(|t| t.saturating_sub(250) * 100));
-        assert_eq!((seen.delay, seen.standing, seen.rate_kbps), (ms(250), ms(250), 800));
-        assert_eq!(seen.wait, ms(250));
+        let observed = observed(3_000, flow(|t| t.saturating_sub(250) * 100));
+        assert_eq!(
+            (observed.delay, observed.standing, observed.rate_kbps),
+            (ms(250), ms(250), 800)
+        );
+        assert_eq!(observed.wait, ms(250));
     }
 
     #[test]
     fn the_round_trip_of_the_path_is_no_delay() {
         let late = flow(|t| t.saturating_sub(250) * 100);
-        let seen =
-            seen(3_000, |t| Sample { rtt: Some(ms(if t < 500 { 200 } else { 250 })), ..late(t) });
-        assert_eq!(seen.delay, ms(50));
+        let observed = observed(3_000, |t| PathSample {
+            rtt: Some(ms(if t < 500 { 200 } else { 250 })),
+            ..late(t)
+        });
+        assert_eq!(observed.delay, ms(50));
     }
 
     #[test]
     fn a_longer_path_is_taken_for_what_it_is_after_a_while() {
         let late = flow(|t| t.saturating_sub(250) * 100);
-        let seen =
-            seen(25_000, |t| Sample { rtt: Some(ms(if t < 500 { 50 } else { 250 })), ..late(t) });
-        assert_eq!(seen.delay, ms(0));
+        let observed = observed(25_000, |t| PathSample {
+            rtt: Some(ms(if t < 500 { 50 } else { 250 })),
+            ..late(t)
+        });
+        assert_eq!(observed.delay, ms(0));
     }
 
     #[test]
     fn a_stall_grows_by_the_second() {
-        let seen = seen(4_000, flow(|t| t.min(2_000) * 100));
-        assert_eq!((seen.stalled, seen.delay), (ms(2_000), ms(2_000)));
-        assert_eq!((seen.rate_kbps, seen.wait), (0, ms(2_000)), "its age, for want of a rate");
+        let observed = observed(4_000, flow(|t| t.min(2_000) * 100));
+        assert_eq!((observed.stalled, observed.delay), (ms(2_000), ms(2_000)));
+        assert_eq!(
+            (observed.rate_kbps, observed.wait),
+            (0, ms(2_000)),
+            "its age, for want of a rate"
+        );
     }
 
     #[test]
     fn a_stall_longer_than_the_memory_is_still_long() {
-        let seen = seen(60_000, flow(|t| t.min(2_000) * 100));
-        assert_eq!(seen.stalled, ms(58_000));
-        assert!(seen.delay >= ms(5_000));
+        let observed = observed(60_000, flow(|t| t.min(2_000) * 100));
+        assert_eq!(observed.stalled, ms(58_000));
+        assert!(observed.delay >= ms(5_000));
     }
 
     #[test]
     fn a_path_that_delivers_in_lumps_has_the_rate_of_several_of_them() {
         // Half a second nothing, then all that had to wait.
-        let lumps = seen(5_350, flow(|t| t / 500 * 500 * 100));
+        let lumps = observed(5_350, flow(|t| t / 500 * 500 * 100));
         assert!(lumps.is_lumpy, "{lumps:?}");
         assert!((700..=900).contains(&lumps.recent_kbps), "{lumps:?}");
         // One hiccup is no habit.
         let once =
-            seen(5_350, flow(|t| if (4_500..5_000).contains(&t) { 450_000 } else { t * 100 }));
+            observed(5_350, flow(|t| if (4_500..5_000).contains(&t) { 450_000 } else { t * 100 }));
         assert!(!once.is_lumpy, "{once:?}");
     }
 
     #[test]
     fn what_waits_in_the_queue_counts_as_delay() {
         let steady = flow(|t| t * 100);
-        let seen = seen(3_000, |t| Sample { queue_age: ms(400), queue_bytes: 10_000, ..steady(t) });
-        assert_eq!((seen.delay, seen.wait), (ms(400), ms(100)));
+        let observed = observed(3_000, |t| PathSample {
+            queue_age: ms(400),
+            queue_bytes: 10_000,
+            ..steady(t)
+        });
+        assert_eq!((observed.delay, observed.wait), (ms(400), ms(100)));
     }
 
     #[test]
     fn a_server_that_does_not_read_counts_more_than_a_kernel_that_does() {
         let steady = flow(|t| t * 100);
-        let frozen = seen(9_000, |t| Sample {
+        let frozen = observed(9_000, |t| PathSample {
             server_acknowledged_bytes: Some((t.min(2_000) * 100).next_multiple_of(50_000)),
             ..steady(t)
         });
@@ -355,12 +375,12 @@ mod tests {
     #[test]
     fn a_server_that_acknowledges_rarely_is_not_slow() {
         let steady = flow(|t| t * 100);
-        let seen = seen(60_000, |t| Sample {
+        let observed = observed(60_000, |t| PathSample {
             server_acknowledged_bytes: Some(t * 100 / 2_500_000 * 2_500_000)
                 .filter(|acked| *acked > 0),
             ..steady(t)
         });
-        assert_eq!((seen.delay, seen.rate_kbps), (ms(0), 800));
+        assert_eq!((observed.delay, observed.rate_kbps), (ms(0), 800));
     }
 
     #[test]
@@ -375,7 +395,7 @@ mod tests {
     fn counters_that_go_back_do_no_harm() {
         let mut view = View::new(ms(0));
         view.take(ms(100), flow(|t| t * 100)(100));
-        let seen = view.take(ms(200), Sample::default()).unwrap();
-        assert_eq!(seen.rate_kbps, 400);
+        let observed = view.take(ms(200), PathSample::default()).unwrap();
+        assert_eq!(observed.rate_kbps, 400);
     }
 }

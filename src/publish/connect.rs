@@ -22,6 +22,7 @@ use crate::rtmp::url::{Scheme, ServerUrl};
 use super::error::PublishError;
 use super::socket::TcpProbe;
 use super::tls::{self, TlsFault};
+use crate::stream::Error;
 
 /// A connection, what is known of its TCP, and the address of this box that it comes from.
 pub type Connected = (Wire, Option<TcpProbe>, Option<IpAddr>);
@@ -117,9 +118,7 @@ async fn connect_any(host: &str, addresses: &[SocketAddr]) -> Result<TcpStream, 
                 () = tokio::time::sleep(HAPPY_EYEBALLS_DELAY), if more => {}
             }
             if !more && attempts.is_empty() {
-                return Err(failure.unwrap_or_else(|| PublishError::Lost {
-                    why: "no address could be tried".to_owned(),
-                }));
+                return Err(failure.unwrap_or_else(|| lost("no address could be tried")));
             }
         }
     };
@@ -134,8 +133,12 @@ fn tcp_error(address: SocketAddr, error: &io::Error) -> PublishError {
         io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => {
             PublishError::NoRoute { address }
         }
-        _ => PublishError::Lost { why: error.to_string() },
+        _ => lost(error),
     }
+}
+
+fn lost(why: impl ToString) -> PublishError {
+    Error::Lost { why: why.to_string() }.into()
 }
 
 /// No Nagle (it costs round trips against delayed acknowledgements), and little media hidden in the
@@ -169,9 +172,9 @@ fn tls_error(host: &str, error: &io::Error) -> PublishError {
         tls::Failed::Tls(fault) => PublishError::Tls { host, fault },
         tls::Failed::Ended(io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset) => {
             let why = format!("{host} hung up during the TLS handshake; is this an rtmps port?");
-            PublishError::Lost { why }
+            lost(why)
         }
-        tls::Failed::Ended(_) => PublishError::Lost { why: error.to_string() },
+        tls::Failed::Ended(_) => lost(error),
     }
 }
 

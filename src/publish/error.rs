@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::rtmp;
+use crate::{rtmp, stream};
 
 use super::tls::{CertificateFault, TlsFault, TrustError};
 
@@ -64,39 +64,23 @@ pub enum PublishError {
         /// Why.
         fault: TlsFault,
     },
-    /// the RTMP session ended
+    /// the connection that stood is over
     #[error(transparent)]
-    Rtmp(#[from] rtmp::Error),
-    /// the server sends us to a place that cannot be used
-    #[error("the server sends us to a place that cannot be used: {why}")]
-    BadRedirect {
-        /// What is wrong with it.
-        why: String,
-    },
-    /// the connection was lost
-    #[error("the connection was lost ({why})")]
-    Lost {
-        /// What the system said.
-        why: String,
-    },
-    /// the programme has ended, but the server did not confirm all of it
-    #[error(
-        "the server has not confirmed the last {bytes} bytes of the programme; they may be lost"
-    )]
-    NotConfirmed {
-        /// Of the connection, behind the last byte that it has confirmed.
-        bytes: u64,
-    },
-    /// nothing was delivered any more
-    #[error("the path is dead: nothing was delivered for {after_ms} ms")]
-    DeadPath {
-        /// How long bytes had waited, in milliseconds.
-        after_ms: u64,
-    },
-    /// the path carries less than the lowest bitrate
-    #[error("the path carries less than the lowest bitrate; a new connection may fare better")]
-    TooSlow,
-    /// the media could not be read
-    #[error("{0}")]
-    Media(String),
+    Stream(#[from] stream::Error),
+}
+
+impl From<rtmp::Error> for PublishError {
+    fn from(error: rtmp::Error) -> PublishError {
+        PublishError::Stream(error.into())
+    }
+}
+
+impl PublishError {
+    /// What the server refused, where that is why.
+    pub fn refusal(&self) -> Option<rtmp::Refusal> {
+        match self {
+            PublishError::Stream(error) => error.refusal(),
+            _ => None,
+        }
+    }
 }

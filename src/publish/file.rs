@@ -9,12 +9,9 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 
 use crate::clock::{Alarm, Clock};
-use crate::flv::metadata;
 use crate::flv::{Reader, Tag, TagKind};
 use crate::limits::{FILE_AHEAD_BYTES, FILE_TAGS_TOGETHER};
-use crate::rtmp::Session;
-
-use super::drive::{Sent, Source};
+use crate::stream::{Demands, Next, Source};
 
 /// How much of the file is read at once; message bodies share this memory.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -173,42 +170,37 @@ impl FlvFile {
 }
 
 impl Source for FlvFile {
-    const AHEAD_BYTES: usize = FILE_AHEAD_BYTES;
+    fn demands(&self) -> Demands {
+        Demands { ahead_bytes: FILE_AHEAD_BYTES, ..Demands::default() }
+    }
 
-    fn begin(&mut self, _session: &mut Session) {
-        self.started_at = self.started_at.or(self.pace.map(|clock| clock.now()));
+    fn begin(&mut self, now: Duration) {
+        self.started_at.get_or_insert(now);
     }
 
     fn restart(&mut self) {
         self.restarts = true;
     }
 
-    fn send_next(&mut self, session: &mut Session) -> Result<Sent, String> {
+    fn next(&mut self, now: Duration) -> Result<Next, String> {
         if self.restarts {
             self.begin_again()?;
-            self.begin(session);
+            self.started_at = Some(now);
         }
         self.look_ahead();
         let Some((time_ms, tag)) = self.next.take() else {
-            return self.ending.clone().unwrap_or(Ok(())).map(|()| Sent::End);
+            return self.ending.clone().unwrap_or(Ok(())).map(|()| Next::End);
         };
-        if let (Some(clock), Some(due)) = (self.pace, self.due_at(time_ms))
+        if let Some(due) = self.due_at(time_ms)
             && time_ms >= self.together_until_ms
         {
-            if clock.now() < due {
+            if now < due {
                 self.next = Some((time_ms, tag));
-                return Ok(Sent::NothingYet);
+                return Ok(Next::NothingYet);
             }
             self.together_until_ms = time_ms + TOGETHER_MS;
         }
-        match tag.kind {
-            TagKind::Video => session.send_video(time_ms, &[], tag.body),
-            TagKind::Audio => session.send_audio(time_ms, &[], tag.body),
-            TagKind::Script => {
-                session.send_data(time_ms, metadata::without_set_data_frame(tag.body))
-            }
-        }
-        Ok(Sent::Message)
+        Ok(Next::Tag { time_ms, kind: tag.kind, body: tag.body })
     }
 
     async fn ready(&mut self) {
@@ -223,8 +215,6 @@ impl Source for FlvFile {
 mod tests {
     use super::*;
     use crate::flv::writer;
-    use crate::rtmp::{ConnectOrder, SessionConfig};
-    use crate::secret::StreamKey;
 
     const SOUND_MS: [u32; 5] = [0, 21, 43, 64, 85];
     const PICTURES_MS: [u32; 4] = [0, 33, 67, 100];
@@ -243,14 +233,6 @@ mod tests {
         tags.into_iter().map(|(at, _)| at).collect()
     }
 
-    /// A session that takes media at once.
-    fn session() -> Session {
-        let key = StreamKey::parse("key").unwrap();
-        let mut config = SessionConfig::new("rtmp://a.example/live", "live", key);
-        config.order = ConnectOrder::Early;
-        Session::new(Duration::ZERO, config)
-    }
-
     #[tokio::test]
     async fn what_is_due_close_together_goes_together_and_hardly_early() {
         let path = std::env::temp_dir().join(format!("firstmile-pace-{}.flv", std::process::id()));
@@ -258,21 +240,20 @@ mod tests {
         let clock = Clock::start();
         let mut file = FlvFile::open(&path, 1, Some(clock)).unwrap();
         std::fs::remove_file(&path).unwrap();
-        let mut session = session();
-        file.begin(&mut session);
+        file.begin(clock.now());
         let (mut sent, mut waits) = (0, 0);
         loop {
-            match file.send_next(&mut session).unwrap() {
-                Sent::Message => {
+            match file.next(clock.now()).unwrap() {
+                Next::Tag { .. } | Next::Frame(_) => {
                     let due = Duration::from_millis(times_ms[sent].into());
                     assert!(clock.now() + FILE_TAGS_TOGETHER >= due, "{due:?} is too early");
                     sent += 1;
                 }
-                Sent::NothingYet => {
+                Next::NothingYet => {
                     waits += 1;
                     file.ready().await;
                 }
-                Sent::End => break,
+                Next::End => break,
             }
         }
         assert_eq!(sent, times_ms.len());

@@ -8,10 +8,11 @@ use crate::clock::Clock;
 use crate::rtmp::{self, ConnectOrder, Event, Session};
 
 use super::connect::{Wire, connect};
-use super::drive::lost;
-use super::journey::{Journey, Manner};
+use super::drive::why;
+use super::rtmp::Rtmp;
 use super::tls::{self, ServerIdentity};
-use super::{PublishError, Target};
+use super::{PublishError, Target, Way};
+use crate::stream::{Compatibility, ConnectAttempt, Error};
 
 /// A phase that went well.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -46,25 +47,32 @@ pub enum Depth {
 /// Goes through the phases of a connection in the patient order, each timed, and closes. No media is
 /// sent.
 pub async fn preflight(clock: Clock, target: &Target, depth: Depth) -> Preflight {
-    let mut seen = Preflight { phases: Vec::new(), server: None, failure: None };
-    let mut journey = Journey::to(&target.ingest.server, Manner::usual(ConnectOrder::Patient));
+    let mut found = Preflight { phases: Vec::new(), server: None, failure: None };
+    let Way::Rtmp(rtmp) = &target.way;
+    let usual = Compatibility::usual(ConnectOrder::Patient);
+    let mut attempt = ConnectAttempt::to(&rtmp.ingest.server, usual);
     loop {
-        let Err(error) = look(clock, target, &journey, depth, &mut seen).await else {
-            return seen;
+        let ended = match look(clock, rtmp, &attempt, depth, &mut found).await {
+            Ok(()) => return found,
+            Err(PublishError::Stream(error)) => attempt.go_on(error, fastrand::u32(..)),
+            Err(error) => {
+                found.failure = Some(error);
+                return found;
+            }
         };
-        if let Err(error) = journey.go_on(error, fastrand::u32(..)) {
-            seen.failure = Some(error);
-            return seen;
+        if let Err(error) = ended {
+            found.failure = Some(error.into());
+            return found;
         }
     }
 }
 
 async fn look(
     clock: Clock,
-    target: &Target,
-    journey: &Journey,
+    rtmp: &Rtmp,
+    attempt: &ConnectAttempt,
     depth: Depth,
-    seen: &mut Preflight,
+    found: &mut Preflight,
 ) -> Result<(), PublishError> {
     let mut began = clock.now();
     let mut phases = Vec::new();
@@ -73,18 +81,17 @@ async fn look(
         phases.push(Phase { name, took_ms: now.saturating_sub(began).as_millis() as u64 });
         began = now;
     };
-    let connected = connect(&journey.server, &target.tls, &mut done).await;
+    let connected = connect(&attempt.server, &rtmp.tls, &mut done).await;
+    let session = || attempt.session(clock.now(), rtmp.ingest.key.clone(), fastrand::u64(..));
     let ended = match connected {
-        Ok((Wire::Plain(stream), ..)) => {
-            ask(clock, stream, journey.session(clock, target), depth, &mut done).await
-        }
+        Ok((Wire::Plain(stream), ..)) => ask(clock, stream, session(), depth, &mut done).await,
         Ok((Wire::Tls(stream), ..)) => {
-            seen.server = tls::identity(stream.get_ref().1);
-            ask(clock, stream, journey.session(clock, target), depth, &mut done).await
+            found.server = tls::identity(stream.get_ref().1);
+            ask(clock, stream, session(), depth, &mut done).await
         }
         Err(error) => Err(error),
     };
-    seen.phases.append(&mut phases);
+    found.phases.append(&mut phases);
     ended
 }
 
@@ -136,4 +143,8 @@ async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
             () = clock.reach(session.poll_timeout()) => session.handle_timeout(clock.now()),
         }
     }
+}
+
+fn lost(error: std::io::Error) -> PublishError {
+    Error::Lost { why: why(&error) }.into()
 }

@@ -15,6 +15,8 @@ use nix::sys::socket::{
     socket,
 };
 
+use crate::stream::{Kernel, TcpState};
+
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 const NLM_F_REQUEST: u16 = 1;
 const INET_DIAG_INFO: u16 = 2;
@@ -30,22 +32,6 @@ const TCP_INFO_SND_MSS: usize = 16;
 const TCP_INFO_SACKED: usize = 28;
 const TCP_INFO_RTT: usize = 68;
 const TCP_INFO_BYTES_ACKED: usize = 120;
-
-/// What the kernel knows of a TCP connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TcpState {
-    /// Bytes written to the socket that the peer's kernel has not acknowledged.
-    pub unacknowledged_bytes: u32,
-    /// Of these, what the peer's kernel has acknowledged selectively (RFC 2018): it waits there for a
-    /// lost segment before it. To the nearest segment.
-    pub sacked_bytes: u32,
-    /// Bytes that the peer's kernel has acknowledged since the connection began; the SYN counts as one.
-    pub acknowledged_bytes: u64,
-    /// Smoothed round-trip time.
-    pub rtt: Duration,
-    /// The peer has closed its side, and everything that it sent is here.
-    pub peer_has_closed: bool,
-}
 
 /// Asks the kernel about one TCP connection.
 #[derive(Debug)]
@@ -67,6 +53,11 @@ impl TcpProbe {
         connect(netlink.as_raw_fd(), &NetlinkAddr::new(0, 0)).ok()?;
         let probe = TcpProbe { netlink, request: request(local, peer) };
         probe.sample().map(|_| probe)
+    }
+
+    /// What the kernel answers.
+    pub fn ask(&self) -> Kernel {
+        self.sample().map_or(Kernel::Gone, Kernel::Here)
     }
 
     /// The present state; `None` when the connection is gone or the kernel does not answer.

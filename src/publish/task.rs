@@ -1,27 +1,29 @@
-//! The task of one destination: orders in, reports out, one attempt at a time.
-//!
-//! An attempt is one connection, except while a new one takes over from a running one, because the
-//! server asked to move, the media time of the old one has come too far, or the stream is to return
-//! from a backup server: then the new one is accepted, from a key frame, before the old one is closed.
-//! Where a server refuses a second publisher, the old one is closed first.
+//! The task of one destination: orders in, reports out. [`Handover`] decides; here its connections
+//! run.
 
-use std::future::{Future, pending};
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::error::PublishError;
+use super::{Target, publish};
 use crate::clock::Clock;
 use crate::flv::metadata::Metadata;
 use crate::limits::ORDERS_MAX;
-use crate::media::{FanOut, Subscriber};
-use crate::rtmp::Refusal;
+use crate::media::{FanOut, QueueStats, Subscriber};
+use crate::pace::PathSample;
+use crate::stream::{
+    self, Action, Advice, Close, ConnectionId, ConnectionStats, Demands, Ended, Handover, Happened,
+    Media, Next, Progress, Queue, Source,
+};
 
-use super::drive::{Close, Numbers, Progress};
-use super::error::PublishError;
-use super::frames::Frames;
-use super::{Target, publish};
+/// What happened to an attempt.
+pub type What = stream::What<PublishError>;
 
 /// An order to the task of a destination. Orders are carried out in the order given.
 #[derive(Debug)]
@@ -32,7 +34,7 @@ pub enum Order {
         attempt: u64,
         /// Where to.
         target: Arc<Target>,
-        /// What the server is told of the programme.
+        /// What the server is told of the stream.
         metadata: Arc<Metadata>,
     },
     /// Let a connection to this server take over from the running one of this attempt; without effect
@@ -50,6 +52,8 @@ pub enum Order {
         /// How.
         how: Close,
     },
+    /// The settings of the destination have changed: what its path carried says nothing any more.
+    ForgetPath,
 }
 
 /// What the task of a destination reports.
@@ -63,27 +67,13 @@ pub struct Report {
     pub what: What,
 }
 
-/// What happened to an attempt.
-#[derive(Debug)]
-pub enum What {
-    /// The server accepted the stream and media has been acknowledged.
-    Accepted,
-    /// The server of an [`Order::Return`] has the stream.
-    Returned,
-    /// The video bitrate that the path can bear has changed, in kbit/s; more than the set one where
-    /// nothing is known against it.
-    Target(u32),
-    /// The attempt is over: `Ok` after an ordered close.
-    Ended(Result<(), PublishError>),
-}
-
 /// The other end of a destination's task. Dropping it ends the task at once.
 #[derive(Debug)]
 pub struct PublishHandle {
     /// Orders; a full channel means that the task is stuck.
     pub orders: mpsc::Sender<Order>,
-    /// The newest numbers of the running attempt.
-    pub numbers: watch::Receiver<Numbers>,
+    /// The latest counters of the running attempt.
+    pub stats: watch::Receiver<ConnectionStats>,
     /// The highest video bitrate, in kbit/s, for connections that run and that will; 0 for the one
     /// that the server is told in the metadata.
     pub ceiling_kbps: watch::Sender<u32>,
@@ -97,15 +87,25 @@ pub fn spawn(
     reports: mpsc::Sender<Report>,
 ) -> PublishHandle {
     let (orders_tx, orders) = mpsc::channel(ORDERS_MAX);
-    let (numbers_tx, numbers) = watch::channel(Numbers::default());
+    let (stats_tx, stats) = watch::channel(ConnectionStats::default());
     let (ceiling_kbps, ceiling) = watch::channel(0);
     let queue = Arc::new(fan_out.subscribe());
     queue.set_connected(false);
-    let numbers_tx = Arc::new(numbers_tx);
-    let task =
-        Task { clock, destination, fan_out, queue, reports, orders, numbers: numbers_tx, ceiling };
+    let task = Task {
+        clock,
+        destination,
+        fan_out,
+        queue,
+        reports,
+        orders,
+        stats: Arc::new(stats_tx),
+        ceiling,
+        metadata: Arc::default(),
+        handover: Handover::new(),
+        lines: Vec::new(),
+    };
     tokio::spawn(task.run());
-    PublishHandle { orders: orders_tx, numbers, ceiling_kbps }
+    PublishHandle { orders: orders_tx, stats, ceiling_kbps }
 }
 
 struct Task {
@@ -116,264 +116,283 @@ struct Task {
     queue: Arc<Subscriber>,
     reports: mpsc::Sender<Report>,
     orders: mpsc::Receiver<Order>,
-    numbers: Arc<watch::Sender<Numbers>>,
+    stats: Arc<watch::Sender<ConnectionStats>>,
     ceiling: watch::Receiver<u32>,
+    /// Of the attempt that runs.
+    metadata: Arc<Metadata>,
+    handover: Handover<Arc<Target>, PublishError>,
+    /// The connections that run, two at most.
+    lines: Vec<Line>,
 }
-
-/// What the loop of an attempt is told by its connections.
-#[derive(Debug)]
-enum Happened {
-    Accepted,
-    Target(u32),
-    MoveWanted(Option<String>),
-}
-
-type Publishing = Pin<Box<dyn Future<Output = Result<Numbers, PublishError>> + Send>>;
 
 /// One running connection.
-struct Connection {
-    publishing: Publishing,
-    happened: mpsc::Receiver<Happened>,
+struct Line {
+    id: ConnectionId,
+    publishing: Pin<Box<dyn Future<Output = Result<(), PublishError>> + Send>>,
+    /// How it ended; what it reported before goes first.
+    ended: Option<Result<(), PublishError>>,
+    mailbox: Arc<Mutex<Mailbox>>,
     close: Option<oneshot::Sender<Close>>,
-    target: Arc<Target>,
     queue: Arc<Subscriber>,
-    /// Its numbers are those of the destination, for it has the stream.
+    /// Its counters are those of the destination, for it has the stream.
     is_shown: Arc<AtomicBool>,
-    /// What its path can bear, once it has said so.
-    target_kbps: Option<u32>,
-    /// It answers an [`Order::Return`].
-    returns: bool,
-    is_accepted: bool,
 }
 
-impl Connection {
-    fn close(&mut self, how: Close) {
-        if let Some(close) = self.close.take() {
-            let _ = close.send(how);
+/// What a connection has reported and the task has not fetched yet: of each kind the latest, so that
+/// nothing that matters is lost.
+#[derive(Default)]
+struct Mailbox {
+    target_kbps: Option<u32>,
+    accepted: bool,
+    move_wanted: Option<Option<Arc<Target>>>,
+    resume_kbps: Option<u32>,
+}
+
+impl Mailbox {
+    fn next(&mut self) -> Option<Happened<Arc<Target>>> {
+        if let Some(kbps) = self.target_kbps.take() {
+            return Some(Happened::TargetBitrate(kbps));
         }
+        if std::mem::take(&mut self.accepted) {
+            return Some(Happened::Accepted);
+        }
+        self.move_wanted.take().map(Happened::MoveWanted)
     }
 }
 
 /// What a connection did next.
 enum Step {
-    Happened(Happened),
-    Ended(Result<Numbers, PublishError>),
+    Happened(Happened<Arc<Target>>),
+    Ended(Ended<PublishError>),
 }
 
-/// The next step of `connection`; never when there is none.
-async fn step_of(connection: &mut Option<Connection>) -> Step {
-    let Some(Connection { publishing, happened, .. }) = connection else {
-        return pending().await;
-    };
-    tokio::select! {
-        biased;
-        Some(happened) = happened.recv() => Step::Happened(happened),
-        ended = publishing => Step::Ended(ended),
-    }
+/// The next step of a connection, the one that has the stream first; never while there is none. All that
+/// a connection reports is reported while it is polled, so its mailbox needs no waker of its own.
+async fn next_step(lines: &mut [Line]) -> (ConnectionId, Step) {
+    poll_fn(|cx| {
+        for line in &mut *lines {
+            if line.ended.is_none()
+                && let Poll::Ready(result) = line.publishing.as_mut().poll(cx)
+            {
+                line.ended = Some(result);
+            }
+            let mut mailbox = line.mailbox.lock().unwrap_or_else(PoisonError::into_inner);
+            let step = if let Some(happened) = mailbox.next() {
+                Step::Happened(happened)
+            } else if let Some(result) = line.ended.take() {
+                let refusal = result.as_ref().err().and_then(PublishError::refusal);
+                Step::Ended(Ended { result, refusal, resume_kbps: mailbox.resume_kbps })
+            } else {
+                continue;
+            };
+            return Poll::Ready((line.id, step));
+        }
+        Poll::Pending
+    })
+    .await
 }
 
 impl Task {
     async fn run(mut self) {
-        while let Some(order) = self.orders.recv().await {
-            if let Order::Open { attempt, target, metadata } = order {
-                let ended = self.attempt(attempt, target, metadata).await;
-                self.numbers.send_replace(Numbers::default());
-                self.report(attempt, What::Ended(ended)).await;
-            }
-        }
-    }
-
-    async fn report(&self, attempt: u64, what: What) {
-        let _ = self.reports.send(Report { destination: self.destination, attempt, what }).await;
-    }
-
-    async fn attempt(
-        &mut self,
-        attempt: u64,
-        target: Arc<Target>,
-        metadata: Arc<Metadata>,
-    ) -> Result<(), PublishError> {
-        let open = |task: &Task, target| {
-            let connection = task.connect(attempt, target, task.queue.clone(), &metadata);
-            connection.is_shown.store(true, Ordering::Relaxed);
-            Some(connection)
-        };
-        let mut current = open(self, target);
-        let mut successor: Option<Connection> = None;
-        // Where to go once the running connection is closed, at a server that allows only one.
-        let mut afterwards: Option<Arc<Target>> = None;
-        // The running connection is one that an order to return asked for, and nobody was told yet.
-        let mut has_returned = false;
-        // What was reported last of the path; another connection knows better.
-        let mut told_kbps = None;
         loop {
+            while let Some(action) = self.handover.poll_action() {
+                self.perform(action).await;
+            }
             tokio::select! {
                 biased;
-                step = step_of(&mut current) => match step {
+                (id, step) = next_step(&mut self.lines) => match step {
+                    Step::Happened(happened) => {
+                        self.handover.handle(self.clock.now(), id, happened);
+                    }
                     Step::Ended(ended) => {
-                        current = match (successor.take(), afterwards.take()) {
-                            (Some(taken_over), _) => {
-                                self.queue = taken_over.queue.clone();
-                                taken_over.is_shown.store(true, Ordering::Relaxed);
-                                if told_kbps.is_some() {
-                                    let kbps = taken_over.target_kbps.unwrap_or(u32::MAX);
-                                    self.report(attempt, What::Target(kbps)).await;
-                                }
-                                told_kbps = taken_over.target_kbps;
-                                if taken_over.returns && taken_over.is_accepted {
-                                    self.report(attempt, What::Returned).await;
-                                }
-                                has_returned = taken_over.returns && !taken_over.is_accepted;
-                                Some(taken_over)
-                            }
-                            (None, Some(target)) => open(self, target),
-                            (None, None) => return ended.map(|_| ()),
-                        };
-                    }
-                    Step::Happened(Happened::Accepted) => {
-                        if std::mem::take(&mut has_returned) {
-                            self.report(attempt, What::Returned).await;
-                        }
-                        self.report(attempt, What::Accepted).await;
-                    }
-                    Step::Happened(Happened::Target(kbps)) => {
-                        told_kbps = Some(kbps);
-                        self.report(attempt, What::Target(kbps)).await;
-                    }
-                    Step::Happened(Happened::MoveWanted(place)) if successor.is_none() => {
-                        let from = current.as_ref();
-                        successor = from.and_then(|from| self.move_on(attempt, from, place, &metadata));
-                    }
-                    Step::Happened(Happened::MoveWanted(_)) => {}
-                },
-                step = step_of(&mut successor) => match step {
-                    Step::Happened(Happened::Accepted) => {
-                        if let Some(successor) = &mut successor {
-                            successor.is_accepted = true;
-                        }
-                        close(&mut current, Close::HandOver);
-                    }
-                    Step::Happened(Happened::Target(kbps)) => {
-                        if let Some(successor) = &mut successor {
-                            successor.target_kbps = Some(kbps);
-                        }
-                    }
-                    Step::Happened(Happened::MoveWanted(_)) => {}
-                    Step::Ended(ended) => {
-                        let Some(failed) = successor.take() else { continue };
-                        match ended {
-                            Err(error) if is_taken(&error, failed.returns) => {
-                                has_returned = failed.returns;
-                                afterwards = Some(failed.target);
-                                close(&mut current, Close::Polite);
-                            }
-                            Err(error) => tracing::warn!(%error, "the move failed; the stream stays"),
-                            Ok(_) => {}
-                        }
+                        self.lines.retain(|line| line.id != id);
+                        self.handover.handle_ended(self.clock.now(), id, ended);
                     }
                 },
                 order = self.orders.recv() => match order {
-                    Some(Order::Close { attempt: which, how }) if which == attempt => {
-                        afterwards = None;
-                        close(&mut current, how);
-                        close(&mut successor, how);
-                    }
-                    Some(Order::Return { attempt: which, target })
-                        if which == attempt && successor.is_none() && afterwards.is_none() =>
-                    {
-                        let queue = Arc::new(self.fan_out.subscribe());
-                        let connection = self.connect(attempt, target, queue, &metadata);
-                        successor = Some(Connection { returns: true, ..connection });
-                    }
-                    Some(_) => {}
-                    None => return Ok(()),
-                }
+                    Some(order) => self.order(order),
+                    None => return,
+                },
             }
         }
     }
 
-    /// A connection that is to take over from `running`, with a queue of its own.
-    fn move_on(
-        &self,
-        attempt: u64,
-        running: &Connection,
-        place: Option<String>,
-        metadata: &Arc<Metadata>,
-    ) -> Option<Connection> {
-        let target = match place.map(|place| running.target.moved(&place)) {
-            None => running.target.clone(),
-            Some(Ok(moved)) => Arc::new(moved),
-            Some(Err(error)) => {
-                tracing::warn!(%error, "the stream stays");
-                return None;
+    fn order(&mut self, order: Order) {
+        let now = self.clock.now();
+        match order {
+            Order::Open { attempt, target, metadata } => {
+                if !self.handover.is_running() {
+                    self.metadata = metadata;
+                    self.handover.handle_open(now, attempt, target);
+                }
             }
-        };
-        Some(self.connect(attempt, target, Arc::new(self.fan_out.subscribe()), metadata))
+            Order::Return { attempt, target } => self.handover.handle_return(now, attempt, target),
+            Order::Close { attempt, how } => self.handover.handle_close(attempt, how),
+            Order::ForgetPath => self.handover.forget_path(),
+        }
+    }
+
+    async fn perform(&mut self, action: Action<Arc<Target>, PublishError>) {
+        match action {
+            Action::Connect { id, target, queue, start_kbps } => {
+                let queue = match queue {
+                    Queue::Standing => self.queue.clone(),
+                    Queue::Fresh => Arc::new(self.fan_out.subscribe()),
+                };
+                let line = self.connect(id, target, queue, start_kbps);
+                self.lines.push(line);
+            }
+            Action::Close { id, how } => {
+                let close = self.line(id).and_then(|line| line.close.take());
+                close.map(|close| close.send(how));
+            }
+            Action::Show { id } => {
+                if let Some(line) = self.line(id) {
+                    line.is_shown.store(true, Ordering::Relaxed);
+                    self.queue = line.queue.clone();
+                }
+            }
+            Action::Report { attempt, what } => {
+                if matches!(what, What::Ended(_)) {
+                    self.stats.send_replace(ConnectionStats::default());
+                }
+                let destination = self.destination;
+                let _ = self.reports.send(Report { destination, attempt, what }).await;
+            }
+        }
+    }
+}
+
+impl Task {
+    fn line(&mut self, id: ConnectionId) -> Option<&mut Line> {
+        self.lines.iter_mut().find(|line| line.id == id)
     }
 
     fn connect(
         &self,
-        attempt: u64,
+        id: ConnectionId,
         target: Arc<Target>,
         queue: Arc<Subscriber>,
-        metadata: &Arc<Metadata>,
-    ) -> Connection {
-        let (close_tx, close_rx) = oneshot::channel();
-        let (happened_tx, happened) = mpsc::channel(ORDERS_MAX);
-        let numbers = self.numbers.clone();
+        start_kbps: Option<u32>,
+    ) -> Line {
+        let (close, closing) = oneshot::channel();
+        let mailbox = Arc::new(Mutex::new(Mailbox::default()));
         let is_shown = Arc::new(AtomicBool::new(false));
-        let shows = is_shown.clone();
+        let (told, shown, stats) = (mailbox.clone(), is_shown.clone(), self.stats.clone());
+        let attempt = self.handover.attempt();
+        let mut media =
+            Steered::new(queue.clone(), self.metadata.clone(), self.ceiling.clone(), start_kbps);
         let clock = self.clock;
-        let mut frames = Frames::new(queue.clone(), metadata.clone(), self.ceiling.clone());
-        let to = target.clone();
         let publishing = async move {
             let mut report = |progress| {
-                let happened = match progress {
-                    Progress::Numbers(now) => {
-                        if shows.load(Ordering::Relaxed) {
-                            numbers.send_replace(Numbers { attempt, ..now });
-                        }
-                        return;
-                    }
-                    Progress::Accepted => Happened::Accepted,
-                    Progress::Target(kbps) => Happened::Target(kbps),
-                    Progress::MoveWanted(place) => Happened::MoveWanted(place),
-                };
-                if happened_tx.try_send(happened).is_err() {
-                    tracing::debug!("more news than the task takes");
+                if let Progress::Stats(now) = progress
+                    && shown.load(Ordering::Relaxed)
+                {
+                    stats.send_replace(ConnectionStats { attempt, ..now });
                 }
+                take_up(
+                    &mut told.lock().unwrap_or_else(PoisonError::into_inner),
+                    &target,
+                    progress,
+                );
             };
-            let close = async { close_rx.await.unwrap_or(Close::Abort) };
-            publish(clock, &to, &mut frames, &mut report, close).await
+            let close = async { closing.await.unwrap_or(Close::Abort) };
+            publish(clock, &target, &mut media, &mut report, close).await.map(|_| ())
         };
-        let close = Some(close_tx);
-        Connection {
-            publishing: Box::pin(publishing),
-            happened,
-            close,
-            target,
-            queue,
-            is_shown,
-            target_kbps: None,
-            returns: false,
-            is_accepted: false,
+        let (publishing, close) = (Box::pin(publishing), Some(close));
+        Line { id, publishing, ended: None, mailbox, close, queue, is_shown }
+    }
+}
+
+fn take_up(mailbox: &mut Mailbox, target: &Arc<Target>, progress: Progress) {
+    match progress {
+        Progress::TargetBitrate(kbps) => mailbox.target_kbps = Some(kbps),
+        Progress::Accepted => mailbox.accepted = true,
+        Progress::MoveWanted(None) => mailbox.move_wanted = Some(Some(target.clone())),
+        Progress::MoveWanted(Some(place)) => match target.moved(&place) {
+            Ok(moved) => mailbox.move_wanted = Some(Some(Arc::new(moved))),
+            Err(error) => tracing::warn!(%error, "the stream stays"),
+        },
+        Progress::Warning(warning) => tracing::warn!("{warning}"),
+        Progress::Stats(stats) => mailbox.resume_kbps = stats.resume_kbps,
+    }
+}
+
+/// Media that follows the set bitrate while it changes.
+struct Steered {
+    media: Media,
+    ceiling: watch::Receiver<u32>,
+    /// The one that the server is told of.
+    metadata_kbps: u32,
+}
+
+impl Steered {
+    fn new(
+        queue: Arc<Subscriber>,
+        metadata: Arc<Metadata>,
+        mut ceiling: watch::Receiver<u32>,
+        start_kbps: Option<u32>,
+    ) -> Steered {
+        let metadata_kbps = metadata.video_kbps;
+        let ceiling_kbps = ceiling_kbps(&mut ceiling, metadata_kbps);
+        let media = Media::new(queue, metadata, ceiling_kbps, start_kbps);
+        Steered { media, ceiling, metadata_kbps }
+    }
+}
+
+fn ceiling_kbps(ceiling: &mut watch::Receiver<u32>, metadata_kbps: u32) -> u32 {
+    match *ceiling.borrow_and_update() {
+        0 => metadata_kbps,
+        kbps => kbps,
+    }
+}
+
+impl Source for Steered {
+    fn demands(&self) -> Demands {
+        self.media.demands()
+    }
+
+    fn metadata(&self) -> Option<&Metadata> {
+        self.media.metadata()
+    }
+
+    fn connected(&mut self, now: Duration) {
+        self.media.connected(now);
+    }
+
+    fn begin(&mut self, now: Duration) {
+        self.media.begin(now);
+    }
+
+    fn restart(&mut self) {
+        self.media.restart();
+    }
+
+    fn next(&mut self, now: Duration) -> Result<Next, String> {
+        self.media.next(now)
+    }
+
+    fn queue(&self) -> QueueStats {
+        self.media.queue()
+    }
+
+    fn observe(&mut self, now: Duration, sample: &PathSample) -> Advice {
+        if self.ceiling.has_changed().unwrap_or(false) {
+            let kbps = ceiling_kbps(&mut self.ceiling, self.metadata_kbps);
+            self.media.set_ceiling(now, kbps);
         }
+        self.media.observe(now, sample)
     }
-}
 
-fn close(connection: &mut Option<Connection>, how: Close) {
-    if let Some(connection) = connection {
-        connection.close(how);
+    fn start_kbps(&self) -> Option<u32> {
+        self.media.start_kbps()
     }
-}
 
-/// Whether the server refused because the running connection holds the key. A first server that the
-/// stream is to `return` to must say so plainly: the running one is not closed on a guess.
-fn is_taken(error: &PublishError, returns: bool) -> bool {
-    let PublishError::Rtmp(error) = error else { return false };
-    match error.refusal() {
-        Some(Refusal::KeyBusy) => true,
-        Some(Refusal::KeyRejected | Refusal::Other) => !returns,
-        _ => false,
+    fn resume_kbps(&self) -> Option<u32> {
+        self.media.resume_kbps()
+    }
+
+    async fn ready(&mut self) {
+        self.media.ready().await;
     }
 }

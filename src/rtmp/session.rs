@@ -115,7 +115,7 @@ impl Session {
             bytes_queued: self.wire.out.queued(),
             bytes_sent: self.wire.out.taken(),
             bytes_acknowledged: self.delivered.bytes(),
-            ack_seen: self.delivered.any(),
+            acknowledges: self.delivered.any(),
             ack_stride_bytes: self.delivered.stride(),
             bytes_received: self.received.bytes(),
         }

@@ -134,6 +134,7 @@ pub struct View {
 }
 
 pub use keeper::Kept;
+pub use outcome::end_kind;
 
 /// The channel into the loop.
 pub fn inputs() -> (mpsc::Sender<Input>, mpsc::Receiver<Input>) {

@@ -5,13 +5,12 @@ use crate::capture::{self, CaptureError};
 use crate::publish::{CertificateFault, PublishError};
 use crate::rtmp::{self, ErrorKind, Refusal};
 use crate::status::DueTo;
+use crate::stream;
 
 /// What the appliance's policy makes of an error.
-pub(super) fn end_kind(error: &PublishError) -> EndKind {
+pub fn end_kind(error: &PublishError) -> EndKind {
     match error {
-        PublishError::Trust(_) | PublishError::PlainNotAllowed { .. } | PublishError::Media(_) => {
-            EndKind::BadDestination
-        }
+        PublishError::Trust(_) | PublishError::PlainNotAllowed { .. } => EndKind::BadDestination,
         PublishError::NameNotFound { .. }
         | PublishError::NoRoute { .. }
         | PublishError::Refused { .. } => EndKind::Unreachable,
@@ -22,12 +21,15 @@ pub(super) fn end_kind(error: &PublishError) -> EndKind {
             EndKind::Certificate { not_yet_valid }
         }
         PublishError::Tls { .. } => EndKind::Certificate { not_yet_valid: false },
-        PublishError::Lost { .. }
-        | PublishError::DeadPath { .. }
-        | PublishError::NotConfirmed { .. }
-        | PublishError::TooSlow => EndKind::Lost,
-        PublishError::BadRedirect { .. } => EndKind::Rejected,
-        PublishError::Rtmp(error) => rtmp_end_kind(error),
+        PublishError::Stream(error) => match error {
+            stream::Error::Media(_) => EndKind::BadDestination,
+            stream::Error::Lost { .. }
+            | stream::Error::DeadPath { .. }
+            | stream::Error::NotConfirmed { .. }
+            | stream::Error::TooSlow => EndKind::Lost,
+            stream::Error::BadRedirect { .. } => EndKind::Rejected,
+            stream::Error::Rtmp(error) => rtmp_end_kind(error),
+        },
     }
 }
 

@@ -30,6 +30,7 @@ use crate::device::button::ContactEvent;
 use crate::device::network_manager::NOT_SET;
 use crate::limits::{CONSOLE_BAUD, EVENTS_MAX, NUMBERS_INTERVAL, REPROBE_INTERVAL};
 use crate::media::FanOut;
+use crate::pace::PathTarget;
 use crate::panel::{Blinker, Button, Contact};
 use crate::publish::{PublishHandle, Report};
 use crate::status::{About, DueTo, EndNote};
@@ -100,8 +101,8 @@ struct Running {
     settings: Destination,
     revision: u64,
     handle: PublishHandle,
-    /// The video bitrate that its path can bear, in kbit/s; `None` while it is not live.
-    target_kbps: Option<u32>,
+    /// The target bitrate of its path.
+    path: PathTarget,
 }
 
 impl Runner {

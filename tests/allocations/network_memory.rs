@@ -5,10 +5,9 @@
 use std::time::Duration;
 
 use crate::world::link::Uplink;
-use crate::world::pilots::Ours;
+use crate::world::ours::Ours;
 use crate::world::{Network, World, ms, secs};
 use crate::{ALLOCATOR, alone};
-use firstmile::pace::Settings;
 
 /// Bytes of the heap that are in use.
 fn heap_bytes() -> usize {
@@ -16,9 +15,8 @@ fn heap_bytes() -> usize {
     stats.bytes_allocated - stats.bytes_deallocated
 }
 
-fn ours(ceiling_kbps: u32) -> Box<Ours> {
-    let settings = Settings { ceiling_kbps, floor_kbps: 300, audio_kbps: 128, start_kbps: None };
-    Box::new(Ours::new(settings))
+fn ours(ceiling_kbps: u32) -> Ours {
+    Ours::new(ceiling_kbps, 128)
 }
 
 /// The most that was in use over this time, looked at ten times a second.

@@ -8,11 +8,12 @@ use crate::support::pki::{Flaw, Pki};
 use crate::{ALLOCATOR, alone};
 use bytes::Bytes;
 use firstmile::clock::Clock;
+use firstmile::flv::TagKind;
 use firstmile::publish::tls::Policy;
-use firstmile::publish::{Close, Sent, Source, Target, publish};
-use firstmile::rtmp::Session;
+use firstmile::publish::{Close, Target, publish};
 use firstmile::rtmp::url::{Ingest, ServerUrl};
 use firstmile::secret::StreamKey;
+use firstmile::stream::{Next, Source};
 use stats_alloc::{Region, Stats};
 
 /// Video and audio, each frame written on its own, as in a live stream.
@@ -34,31 +35,28 @@ const VIDEO_FRAMES: u64 = 30;
 const MESSAGES: u64 = 30 + 47;
 
 impl Source for LiveStream {
-    fn begin(&mut self, _session: &mut Session) {}
-
     fn restart(&mut self) {}
 
-    fn send_next(&mut self, session: &mut Session) -> Result<Sent, String> {
+    fn next(&mut self, _now: Duration) -> Result<Next, String> {
         if !std::mem::take(&mut self.due) {
-            return Ok(Sent::NothingYet);
+            return Ok(Next::NothingYet);
         }
         match self.sent {
             UNCOUNTED => self.region = Some(Region::new(ALLOCATOR)),
             n if n == UNCOUNTED + COUNTED => {
                 self.counted = self.region.as_ref().map(Region::change);
-                return Ok(Sent::End);
+                return Ok(Next::End);
             }
             _ => {}
         }
         let time_ms = self.sent * 1_000 / MESSAGES;
         // Spread evenly: a video frame whenever their share reaches the next whole number.
-        if self.sent * VIDEO_FRAMES % MESSAGES < VIDEO_FRAMES {
-            session.send_video(time_ms, &[0x27, 1, 0, 0, 0], self.video.clone());
-        } else {
-            session.send_audio(time_ms, &[0xAF, 1], self.audio.clone());
-        }
+        let (kind, body) = match self.sent * VIDEO_FRAMES % MESSAGES < VIDEO_FRAMES {
+            true => (TagKind::Video, self.video.clone()),
+            false => (TagKind::Audio, self.audio.clone()),
+        };
         self.sent += 1;
-        Ok(Sent::Message)
+        Ok(Next::Tag { time_ms, kind, body })
     }
 
     async fn ready(&mut self) {

@@ -11,11 +11,12 @@ use bytes::Buf;
 use firstmile::clock::Clock;
 use firstmile::flv::TagKind;
 use firstmile::publish::{
-    Close, Numbers, Progress, PublishError, Sent, Source, Target, publish, tls::Policy,
+    Close, ConnectionStats, Progress, PublishError, Target, publish, tls::Policy,
 };
 use firstmile::rtmp::url::{Ingest, ServerUrl};
 use firstmile::rtmp::{self, Event, Session, SessionConfig};
 use firstmile::secret::StreamKey;
+use firstmile::stream::{Next, Source};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -67,7 +68,7 @@ impl Messages {
         Messages { left, then, next: None, sent: Vec::new() }
     }
 
-    fn next(&mut self) -> Option<Message> {
+    fn next_message(&mut self) -> Option<Message> {
         if let Some(message) = self.left.pop_front() {
             return Some(message);
         }
@@ -83,23 +84,21 @@ impl Messages {
 }
 
 impl Source for Messages {
-    fn begin(&mut self, _session: &mut Session) {}
-
     fn restart(&mut self) {
         let sent = std::mem::take(&mut self.sent);
         sent.into_iter().rev().for_each(|message| self.left.push_front(message));
     }
 
-    fn send_next(&mut self, session: &mut Session) -> Result<Sent, String> {
-        match self.next() {
+    fn next(&mut self, _now: Duration) -> Result<Next, String> {
+        match self.next_message() {
             Some(message) => {
                 self.sent.push(message.clone());
-                send(session, message);
+                let Message { time_ms, kind, body } = message;
+                Ok(Next::Tag { time_ms, kind, body })
             }
-            None if self.then == Then::End => return Ok(Sent::End),
-            None => return Ok(Sent::NothingYet),
+            None if self.then == Then::End => Ok(Next::End),
+            None => Ok(Next::NothingYet),
         }
-        Ok(Sent::Message)
     }
 
     async fn ready(&mut self) {
@@ -143,7 +142,7 @@ impl Attempt {
         &self,
         source: &mut Messages,
         close: impl Future<Output = Close>,
-    ) -> Result<Numbers, PublishError> {
+    ) -> Result<ConnectionStats, PublishError> {
         let mut report = |progress| {
             if progress == Progress::Accepted {
                 let _ = self.accepted.send_replace(true);
@@ -163,7 +162,7 @@ pub fn publish_all(
     address: &Address,
     key: &StreamKey,
     messages: &[Message],
-) -> Result<Numbers, PublishError> {
+) -> Result<ConnectionStats, PublishError> {
     let mut source = Messages::new(messages, Then::End);
     wait(Attempt::new(address, key).publish(&mut source, pending()))
 }

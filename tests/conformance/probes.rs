@@ -4,10 +4,13 @@ use std::future::pending;
 use std::time::{Duration, Instant};
 
 use firstmile::clock::Clock;
-use firstmile::publish::{Close, Depth, Numbers, PublishError, Target, preflight, tls::Policy};
+use firstmile::publish::{
+    Close, ConnectionStats, Depth, PublishError, Target, preflight, tls::Policy,
+};
 use firstmile::rtmp::url::{Ingest, ServerUrl};
 use firstmile::rtmp::{self, ConnectOrder, ErrorKind, Event, Refusal, SessionConfig, Warning};
 use firstmile::secret::StreamKey;
+use firstmile::stream::Error;
 
 use crate::client::{
     Attempt, DriveError, Driven, Messages, Then, drive, drive_silently, publish_all, wait,
@@ -205,7 +208,7 @@ impl Rig<'_> {
         let ended = publish_all(&address, &key, &self.clips.first);
         let _ = self.server.received("acknowledged");
         match ended {
-            Ok(Numbers { acknowledged_bytes: Some(1..), .. }) => Cell::Ok,
+            Ok(ConnectionStats { acknowledged_bytes: Some(1..), .. }) => Cell::Ok,
             Ok(_) => Cell::Named("never".to_owned()),
             Err(error) => named(&error),
         }
@@ -293,7 +296,7 @@ impl Rig<'_> {
     }
 
     /// Is live for a moment: some servers accept before they refuse.
-    fn live(&self, address: &Address, key: &StreamKey) -> Result<Numbers, PublishError> {
+    fn live(&self, address: &Address, key: &StreamKey) -> Result<ConnectionStats, PublishError> {
         let attempt = Attempt::new(address, key);
         let mut source = Messages::new(&self.clips.first, Then::GoOn);
         wait(attempt.publish(&mut source, async {
@@ -384,9 +387,9 @@ impl Rig<'_> {
 /// connection comes first is chance, so all are one.
 fn named(error: &PublishError) -> Cell {
     match error {
-        PublishError::Rtmp(error) => named_rtmp(error),
-        PublishError::Lost { .. } => Cell::Named("closed".to_owned()),
-        PublishError::DeadPath { .. } => Cell::Named("dead path".to_owned()),
+        PublishError::Stream(Error::Rtmp(error)) => named_rtmp(error),
+        PublishError::Stream(Error::Lost { .. }) => Cell::Named("closed".to_owned()),
+        PublishError::Stream(Error::DeadPath { .. }) => Cell::Named("dead path".to_owned()),
         other => Cell::Defect(other.to_string()),
     }
 }

@@ -2,23 +2,15 @@
 
 use std::time::Duration;
 
-use firstmile::pace::Settings;
-
 use crate::world::link::Uplink;
-use crate::world::pilots::Ours;
+use crate::world::ours::Ours;
 use crate::world::{Network, Told, World, ms, secs};
 
 const SET_KBPS: u32 = 6_000;
 const AUDIO_KBPS: u32 = 128;
 
 fn world(seed: u64, uplink: Uplink) -> World {
-    let settings = Settings {
-        ceiling_kbps: SET_KBPS,
-        floor_kbps: 300,
-        audio_kbps: AUDIO_KBPS,
-        start_kbps: None,
-    };
-    World::live(seed, Network::new(uplink), Box::new(Ours::new(settings)))
+    World::live(seed, Network::new(uplink), Ours::new(SET_KBPS, AUDIO_KBPS))
 }
 
 fn stepping(steps: &[(Duration, u64)]) -> Uplink {
@@ -32,7 +24,7 @@ fn targets(world: &mut World, length: Duration) -> Vec<u32> {
     let ticks = 0..length.as_millis() / 100;
     let sample = |_| {
         world.run_for(ms(100));
-        world.pilot.target_kbps()
+        world.target_kbps()
     };
     ticks.map(sample).collect()
 }

@@ -6,12 +6,11 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use firstmile::pace::Settings;
-
 use crate::links::Row;
-use crate::world::pilots::{Belacoder, ObsBitrate, ObsDrop, Ours, Pilot};
+use crate::world::ours::Ours;
+use crate::world::pilots::{Belacoder, ObsBitrate, ObsDrop, Pilot};
 use crate::world::viewer::USEFUL;
-use crate::world::{Network, World, secs};
+use crate::world::{Network, Sender, World, secs};
 
 const SET_KBPS: u32 = 6_000;
 const AUDIO_KBPS: u32 = 128;
@@ -32,23 +31,18 @@ struct Cell {
     recovered: Option<Duration>,
 }
 
-fn pilot(policy: &str) -> Box<dyn Pilot> {
-    let settings = Settings {
-        ceiling_kbps: SET_KBPS,
-        floor_kbps: 300,
-        audio_kbps: AUDIO_KBPS,
-        start_kbps: None,
-    };
-    match policy {
-        "ours" => Box::new(Ours::new(settings)),
+fn sender(policy: &str) -> Sender {
+    let pilot: Box<dyn Pilot> = match policy {
+        "ours" => return Ours::new(SET_KBPS, AUDIO_KBPS).into(),
         "obs-bitrate" => Box::new(ObsBitrate::new(SET_KBPS, AUDIO_KBPS)),
         "obs-drop" => Box::new(ObsDrop::new(SET_KBPS)),
         _ => Box::new(Belacoder::new(SET_KBPS)),
-    }
+    };
+    pilot.into()
 }
 
 fn run(row: &Row, policy: &str) -> Cell {
-    let mut world = World::live(3, Network::new(row.uplink.clone()), pilot(policy));
+    let mut world = World::live(3, Network::new(row.uplink.clone()), sender(policy));
     world.run_to(WARM_UP);
     world.viewer.begin();
     world.run_to(row.length);
@@ -119,6 +113,8 @@ const HEAD: &str = "\
 # used: decodable media that arrived within 2 s, of what link and set bitrate allow, in percent.
 # p50, p95, max: delay of video from encoder to server, in ms. Of what never arrives there is none.
 # shown, lost: video frames that could be decoded at the server, and all others.
+# step-6-1-6, mobile and mobile-2 are one trace each, whose 95th percentile swings by a tenth with the
+# phase of a look; over 16 traces like mobile it is 545 ms for ours.
 # frozen: the picture stood still, in s. recovers: s from the relief to 90 % of the set bitrate.
 link         policy        used    p50    p95    max  shown   lost  frozen recovers
 ";
@@ -140,7 +136,8 @@ fn cells() -> Vec<(&'static str, Vec<Cell>)> {
 /// Where another policy is better than ours in one of both, and at what price.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("steady-1M", "use", "obs-bitrate fills the link from a queue of more than a second"),
-    ("outages", "use", "obs-drop comes back at the full bitrate, and its delay is a third longer"),
+    ("sawtooth", "use", "obs-drop keeps the bitrate, and its picture stands still for 43 seconds"),
+    ("mobile", "delay", "belacoder sends two thirds as much"),
     ("outages", "delay", "belacoder comes back at its least bitrate and sends half as much"),
     (
         "stalls",
@@ -205,4 +202,53 @@ fn the_table_is_as_reviewed() {
         std::fs::write(&path, &text).expect("the table is written");
     }
     assert!(text == read_table(), "FIRSTMILE_BLESS=1 writes this table:\n{text}");
+}
+
+/// The code of a file of the simulated world, without comments.
+fn code_of(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support").join(name);
+    let text = std::fs::read_to_string(path).expect("a file of the world");
+    text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect()
+}
+
+/// Ours is the product: what it waits for, drops, or asks of the encoder is written in `src` alone.
+#[test]
+fn the_simulated_world_has_no_figure_and_no_loop_of_its_own_for_ours() {
+    let ours = code_of("ours.rs");
+    assert!(ours.contains("struct Ours"), "{ours}");
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let mut words = ours.split(|c: char| !is_word(c));
+    let figure = words.find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+    assert_eq!(figure, None, "a figure in ours.rs");
+    for (file, others) in
+        [("ours.rs", &["loop {", "while ", "for "][..]), ("world.rs", &[]), ("line.rs", &[])]
+    {
+        let code = code_of(file);
+        let decides = [
+            "pace::Policy",
+            "Settings",
+            "Delivery",
+            "Window",
+            "GopQueue",
+            "Timeline",
+            "_kbps:",
+            "PACE_",
+            "drop_",
+            "pause_video",
+        ];
+        for named in decides.iter().chain(others) {
+            // A field that holds what was asked for decides nothing.
+            let allowed = [
+                "target_kbps: u32",
+                "target_kbps: Option",
+                "ceiling_kbps: u32",
+                "audio_kbps: u32",
+                "resume_kbps: Option",
+                "start_kbps: Option",
+                "video_kbps: ceiling_kbps",
+            ];
+            let code = allowed.iter().fold(code.clone(), |code, field| code.replace(field, ""));
+            assert!(!code.contains(named), "{file} names {named}");
+        }
+    }
 }

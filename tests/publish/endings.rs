@@ -8,13 +8,14 @@ use crate::support::flv_file::write_flv_file;
 use crate::support::scripted::{Leave, Scripted, Treatment};
 use bytes::Bytes;
 use firstmile::clock::Clock;
+use firstmile::flv::TagKind;
 use firstmile::limits::STOP_TIMEOUT;
-use firstmile::publish::{Close, FlvFile, Numbers, PublishError, Sent, Source, publish};
-use firstmile::rtmp::Session;
+use firstmile::publish::{Close, ConnectionStats, FlvFile, PublishError, publish};
 use firstmile::sim::ingest::session::Policy;
+use firstmile::stream::{Error, Next, Source};
 
 /// Pushes `seconds` of 1 Mbit/s, unpaced, to a server that treats it so.
-async fn push(seconds: u32, treatment: Treatment) -> Result<Numbers, PublishError> {
+async fn push(seconds: u32, treatment: Treatment) -> Result<ConnectionStats, PublishError> {
     let server = Scripted::start(vec![treatment]).await;
     let folder = Folder::new("endings");
     let path = folder.path().join("programme.flv");
@@ -34,14 +35,16 @@ fn leaving_after(videos: u64, how: Leave, policy: Policy) -> Treatment {
 #[tokio::test]
 async fn a_short_programme_that_was_not_read_to_its_end_is_lost() {
     let ended = push(1, leaving_after(15, Leave::Close, Policy::default())).await;
-    assert!(matches!(ended, Err(PublishError::NotConfirmed { .. })), "{ended:?}");
+    assert!(matches!(ended, Err(PublishError::Stream(Error::NotConfirmed { .. }))), "{ended:?}");
 }
 
 /// The server has acknowledged the first second, as it was asked to; the rest lies in its kernel.
 #[tokio::test]
 async fn what_the_server_has_not_acknowledged_when_it_closes_is_lost() {
     let ended = push(2, leaving_after(45, Leave::Close, Policy::default())).await;
-    let Err(PublishError::NotConfirmed { bytes }) = ended else { panic!("{ended:?}") };
+    let Err(PublishError::Stream(Error::NotConfirmed { bytes })) = ended else {
+        panic!("{ended:?}")
+    };
     assert!((10_000..150_000).contains(&bytes), "{bytes} bytes");
 }
 
@@ -49,7 +52,7 @@ async fn what_the_server_has_not_acknowledged_when_it_closes_is_lost() {
 async fn a_server_that_never_acknowledges_and_closes_with_unread_bytes_has_lost_them() {
     let mute = Policy { acknowledges: false, ..Policy::default() };
     let ended = push(2, leaving_after(45, Leave::Close, mute)).await;
-    assert!(matches!(ended, Err(PublishError::NotConfirmed { .. })), "{ended:?}");
+    assert!(matches!(ended, Err(PublishError::Stream(Error::NotConfirmed { .. }))), "{ended:?}");
 }
 
 #[tokio::test]
@@ -66,13 +69,11 @@ async fn all_is_well_where_everything_was_read_acknowledged_or_not() {
 struct Flood;
 
 impl Source for Flood {
-    fn begin(&mut self, _session: &mut Session) {}
-
     fn restart(&mut self) {}
 
-    fn send_next(&mut self, session: &mut Session) -> Result<Sent, String> {
-        session.send_video(0, &[0x17, 1, 0, 0, 0], Bytes::from_static(&[0; 32 * 1024]));
-        Ok(Sent::Message)
+    fn next(&mut self, _now: Duration) -> Result<Next, String> {
+        let body = Bytes::from_static(&[0x17; 32 * 1024]);
+        Ok(Next::Tag { time_ms: 0, kind: TagKind::Video, body })
     }
 
     async fn ready(&mut self) {}

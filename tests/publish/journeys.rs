@@ -6,11 +6,13 @@ use std::time::Duration;
 use crate::support::scripted::{Scripted, Treatment};
 use bytes::Bytes;
 use firstmile::clock::Clock;
+use firstmile::flv::TagKind;
 use firstmile::publish::{
-    Close, Depth, FlvFile, Numbers, PublishError, Sent, Source, Target, preflight, publish,
+    Close, ConnectionStats, Depth, FlvFile, PublishError, Target, preflight, publish,
 };
-use firstmile::rtmp::{ConnectOrder, Session};
+use firstmile::rtmp::ConnectOrder;
 use firstmile::sim::ingest::session::{Policy, Refuse};
+use firstmile::stream::{Next, Source};
 use md5::{Digest, Md5};
 
 fn vector() -> PathBuf {
@@ -19,7 +21,7 @@ fn vector() -> PathBuf {
     flv.into_iter().find(|path| path.extension().is_some_and(|e| e == "flv")).expect("an FLV file")
 }
 
-async fn push(target: &Target) -> Result<Numbers, PublishError> {
+async fn push(target: &Target) -> Result<ConnectionStats, PublishError> {
     let clock = Clock::start();
     let mut file = FlvFile::open(&vector(), 1, None).unwrap();
     let never = std::future::pending::<Close>();
@@ -184,17 +186,15 @@ async fn a_server_that_asks_for_user_and_password_is_answered_in_its_own_way() {
 struct Trickle(u64);
 
 impl Source for Trickle {
-    fn begin(&mut self, _session: &mut Session) {}
-
     fn restart(&mut self) {}
 
-    fn send_next(&mut self, session: &mut Session) -> Result<Sent, String> {
+    fn next(&mut self, _now: Duration) -> Result<Next, String> {
         self.0 += 1;
         if self.0.is_multiple_of(2) {
-            return Ok(Sent::NothingYet);
+            return Ok(Next::NothingYet);
         }
-        session.send_video(self.0, &[0x17, 1, 0, 0, 0], Bytes::from_static(&[0; 500]));
-        Ok(Sent::Message)
+        let body = Bytes::from_static(&[0x17; 505]);
+        Ok(Next::Tag { time_ms: self.0, kind: TagKind::Video, body })
     }
 
     async fn ready(&mut self) {}

@@ -176,7 +176,7 @@ async fn a_stream_returns_from_its_backup_from_a_key_frame_before_the_backup_is_
     backup.until(|met| met[0].closed).await;
     assert!(!backup.met()[0].unpublished, "the stream is not over");
     assert_eq!(first.met()[0].first_video_was_config, Some(true));
-    let told = *live.handle.numbers.borrow_and_update();
+    let told = *live.handle.stats.borrow_and_update();
     assert_eq!(told.attempt, 1);
     live.stop().await;
     first.until(|met| met[0].unpublished).await;

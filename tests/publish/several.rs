@@ -103,10 +103,10 @@ async fn of_eight_destinations_one_that_never_reads_costs_the_other_seven_no_fra
     for (number, server) in servers.iter().enumerate().filter(|(number, _)| *number != 3) {
         // The configuration is a message of its own.
         server.until(|met| met[0].video == 151 && met[0].audio == 151).await;
-        let dropped = handles[number].numbers.borrow().queue.dropped.total();
+        let dropped = handles[number].stats.borrow().queue.dropped.total();
         assert_eq!(dropped, 0, "destination {number}");
     }
-    let frozen = *handles[3].numbers.borrow();
+    let frozen = *handles[3].stats.borrow();
     assert!(video(&servers[3]) < 60, "it does not read");
     assert!(frozen.queue.dropped.total() > 0 || frozen.attempt == 0, "{frozen:?}");
     // The frozen one stops in time, too.
@@ -138,5 +138,5 @@ async fn a_destination_that_comes_stops_or_is_removed_is_not_noticed_by_the_othe
     servers[2].until(|met| met[0].closed).await;
     servers[3].until(|met| met[0].video >= 26).await;
     assert_eq!(servers[3].met()[0].first_video_was_config, Some(true));
-    assert_eq!(joined.numbers.borrow().queue.dropped.total(), 0);
+    assert_eq!(joined.stats.borrow().queue.dropped.total(), 0);
 }

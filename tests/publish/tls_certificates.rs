@@ -13,13 +13,11 @@ use crate::support::pki::{Issued, signed_by_algorithm};
 use crate::support::tls::{RTMP_HELLO_BYTES, Speaks, accept, answer, loopback, pin_of, serve};
 use firstmile::clock::Clock;
 use firstmile::publish::tls::Policy;
-use firstmile::publish::{
-    CertificateFault as Fault, PublishError, Sent, Source, Target, TlsFault, publish,
-};
-use firstmile::rtmp::Session;
+use firstmile::publish::{CertificateFault as Fault, PublishError, Target, TlsFault, publish};
 use firstmile::rtmp::url::{Ingest, ServerUrl};
 use firstmile::secret::StreamKey;
 use firstmile::spki_pin::SpkiPin;
+use firstmile::stream::{Error, Next, Source};
 use rcgen::{
     BasicConstraints, CrlDistributionPoint, CustomExtension, ExtendedKeyUsagePurpose,
     GeneralSubtree, IsCa, KeyPair, NameConstraints, SanType, date_time_ymd,
@@ -33,10 +31,9 @@ const CANARY: &str = "canary-7Qx9";
 struct NoMedia;
 
 impl Source for NoMedia {
-    fn begin(&mut self, _session: &mut Session) {}
     fn restart(&mut self) {}
-    fn send_next(&mut self, _session: &mut Session) -> Result<Sent, String> {
-        Ok(Sent::NothingYet)
+    fn next(&mut self, _now: Duration) -> Result<Next, String> {
+        Ok(Next::NothingYet)
     }
     async fn ready(&mut self) {
         pending().await
@@ -147,7 +144,7 @@ impl Case {
         });
         let bytes = received.application.len();
         let as_expected = match (&self.expect, &error) {
-            (Accepted, PublishError::Rtmp(_) | PublishError::Lost { .. }) => {
+            (Accepted, PublishError::Stream(Error::Rtmp(_) | Error::Lost { .. })) => {
                 bytes == RTMP_HELLO_BYTES && received.application[0] == 3
             }
             (Certificate(is), PublishError::Certificate { fault, .. }) => bytes == 0 && is(fault),
@@ -530,8 +527,7 @@ fn a_server_without_tls_has_an_error_of_its_own_and_gets_no_rtmp() {
     let nothing_in_common: Is =
         |e| matches!(e, PublishError::Tls { fault: TlsFault::NothingInCommon, .. });
     let not_tls: Is = |e| matches!(e, PublishError::Tls { fault: TlsFault::NotTls, .. });
-    let hung_up: Is =
-        |e| matches!(e, PublishError::Lost { why } if why.contains("during the TLS handshake"));
+    let hung_up: Is = |e| matches!(e, PublishError::Stream(Error::Lost { why }) if why.contains("during the TLS handshake"));
     let rows: [(&str, Vec<u8>, Is); 9] = [
         ("TLS 1.1", hello_of_tls11, nothing_in_common),
         ("alert protocol_version", alert(70), nothing_in_common),
@@ -544,7 +540,7 @@ fn a_server_without_tls_has_an_error_of_its_own_and_gets_no_rtmp() {
         ("a mail server", b"220 mail.example ESMTP\r\n".to_vec(), not_tls),
         ("hangs up", Vec::new(), hung_up),
         ("half a record", vec![0x16, 0x03, 0x03, 0x40, 0x00, 0x02, 0x00], |e| {
-            matches!(e, PublishError::Lost { .. } | PublishError::Tls { .. })
+            matches!(e, PublishError::Stream(Error::Lost { .. }) | PublishError::Tls { .. })
         }),
     ];
     for (name, bytes, is) in rows {

@@ -162,7 +162,7 @@ fn delivery_is_known_from_acknowledgements() {
     (0..100).for_each(|n| crate::pair::send(&mut pair.client, &video(n * 33, 25_000)));
     pair.run_for(Duration::from_secs(1));
     let stats = pair.client.stats();
-    assert!(stats.ack_seen);
+    assert!(stats.acknowledges);
     assert_eq!(stats.bytes_sent, stats.bytes_queued);
     let behind = stats.bytes_sent - stats.bytes_acknowledged;
     assert!(behind <= u64::from(RTMP_ACK_WINDOW_BYTES), "{stats:?}");
@@ -178,7 +178,7 @@ fn a_server_that_never_acknowledges_is_recognized() {
     pair.run_to(LONG);
     assert_eq!(pair.received().len(), 100);
     let stats = pair.client.stats();
-    assert_eq!((stats.ack_seen, stats.bytes_acknowledged), (false, 0));
+    assert_eq!((stats.acknowledges, stats.bytes_acknowledged), (false, 0));
 }
 
 #[test]

@@ -183,24 +183,21 @@ impl Tcp {
 
     // ── the sender's socket ───────────────────────────────────────────────────────────────────
 
-    /// Takes what there is room for: short writes. Returns how much.
-    pub fn write(&mut self, out: &mut Outbound) -> u64 {
-        let before = self.written;
-        while out.has_remaining() {
-            let room = self.room();
-            if room == 0 {
-                break;
-            }
-            let mut slices = [IoSlice::new(&[]); 16];
-            let filled = out.chunks_vectored(&mut slices);
-            let mut bytes = Vec::with_capacity(slices[..filled].iter().map(|s| s.len()).sum());
-            slices[..filled].iter().for_each(|slice| bytes.extend_from_slice(slice));
-            bytes.truncate(room as usize);
-            out.advance(bytes.len());
-            self.written += bytes.len() as u64;
-            self.stream.push_back(bytes.into());
+    /// Takes what there is room for of what waits in `out`: a short write. Returns how much.
+    pub fn write(&mut self, out: &Outbound) -> usize {
+        let room = self.room() as usize;
+        if room == 0 || !out.has_remaining() {
+            return 0;
         }
-        self.written - before
+        let mut slices = [IoSlice::new(&[]); 16];
+        let filled = out.chunks_vectored(&mut slices);
+        let mut bytes = Vec::with_capacity(slices[..filled].iter().map(|s| s.len()).sum());
+        slices[..filled].iter().for_each(|slice| bytes.extend_from_slice(slice));
+        bytes.truncate(room);
+        let length = bytes.len();
+        self.written += length as u64;
+        self.stream.push_back(bytes.into());
+        length
     }
 
     fn room(&self) -> u64 {

@@ -1,6 +1,6 @@
-//! Who steers a stream through congestion: our own queue and policy, and others to compare with.
+//! Others who steer a stream through congestion, to compare with.
 //!
-//! The others are made anew from what is published about them; they keep the socket settings and the
+//! They are made from what is published about them, and keep the socket settings and the
 //! queue discipline that belong to them:
 //!
 //! - *OBS, dynamic bitrate* (OBS Studio 32, `plugins/obs-outputs/rtmp-stream.c`): the socket keeps its
@@ -23,8 +23,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use firstmile::limits::{RTMP_OUT_LIVE_BYTES, TCP_NOTSENT_LOWAT_BYTES};
-use firstmile::media::{Bounds, Frame, GopQueue, Kind, Track};
-use firstmile::pace::{self, Decision, Policy, Sample, Settings};
+use firstmile::media::{Bounds, Frame, GopQueue, Kind, QueueStats, Track};
+use firstmile::pace::PathSample;
 
 fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -37,8 +37,14 @@ pub struct Waiting {
     pub bytes: u64,
 }
 
+impl From<QueueStats> for Waiting {
+    fn from(stats: QueueStats) -> Waiting {
+        Waiting { age: stats.span, bytes: stats.bytes as u64 }
+    }
+}
+
 /// Queue and control of one destination.
-pub trait Pilot {
+pub trait Pilot: Send {
     /// `TCP_NOTSENT_LOWAT` of the socket.
     fn lowat(&self) -> Option<u64>;
     /// Bytes in the session from which no further frame is taken out of the queue.
@@ -50,89 +56,14 @@ pub trait Pilot {
     fn pop(&mut self) -> Option<Frame>;
     fn waiting(&self) -> Waiting;
     fn target_kbps(&self) -> u32;
-    fn next_look(&self) -> Duration;
-    /// Takes a look; `unacknowledged` counts bytes that were acknowledged selectively too. Whether the
-    /// connection should be given up.
-    fn look(&mut self, now: Duration, sample: Sample, unacknowledged: u64) -> bool;
+    /// How often it looks.
+    fn look_every(&self) -> Duration {
+        ms(20)
+    }
+    /// Takes a look; `unacknowledged` counts bytes that were acknowledged selectively too.
+    fn look(&mut self, _now: Duration, _sample: &PathSample, _unacknowledged: u64) {}
     /// Frames dropped: disposable, other video, sound.
     fn dropped(&self) -> [u64; 3];
-}
-
-// ── ours ─────────────────────────────────────────────────────────────────────────────────────
-
-pub struct Ours {
-    queue: GopQueue,
-    pub policy: Policy,
-    settings: Settings,
-}
-
-impl Ours {
-    pub fn new(settings: Settings) -> Ours {
-        let policy = Policy::new(Duration::ZERO, settings);
-        let mut queue = GopQueue::default();
-        queue.set_connected(false);
-        Ours { queue, policy, settings }
-    }
-}
-
-impl Pilot for Ours {
-    fn lowat(&self) -> Option<u64> {
-        Some(TCP_NOTSENT_LOWAT_BYTES.into())
-    }
-
-    fn ahead_bytes(&self) -> usize {
-        RTMP_OUT_LIVE_BYTES
-    }
-
-    fn set_connected(&mut self, now: Duration, connected: bool) {
-        if connected {
-            self.queue.restart();
-            let start_kbps = Some(self.policy.resume_kbps());
-            self.policy = Policy::new(now, Settings { start_kbps, ..self.settings });
-        }
-        self.queue.set_connected(connected);
-    }
-
-    fn push(&mut self, frame: Frame) -> bool {
-        self.queue.push(frame).wants_key
-    }
-
-    fn pop(&mut self) -> Option<Frame> {
-        self.queue.pop()
-    }
-
-    fn waiting(&self) -> Waiting {
-        let stats = self.queue.stats();
-        Waiting { age: stats.span, bytes: stats.bytes as u64 }
-    }
-
-    fn target_kbps(&self) -> u32 {
-        self.policy.target_kbps()
-    }
-
-    fn next_look(&self) -> Duration {
-        self.policy.poll_timeout()
-    }
-
-    fn look(&mut self, now: Duration, sample: Sample, _unacknowledged: u64) -> bool {
-        self.policy.handle(now, sample);
-        let mut reconnect = false;
-        while let Some(decision) = self.policy.poll_decision() {
-            match decision {
-                Decision::SetTarget { .. } => {}
-                Decision::Drop(pace::Drop::Disposable) => drop(self.queue.drop_disposable()),
-                Decision::Drop(pace::Drop::ToNextKey) => drop(self.queue.drop_to_next_key()),
-                Decision::PauseVideo(paused) => drop(self.queue.pause_video(paused)),
-                Decision::ReconnectAdvised => reconnect = true,
-            }
-        }
-        reconnect
-    }
-
-    fn dropped(&self) -> [u64; 3] {
-        let dropped = self.queue.stats().dropped;
-        [dropped.video_disposable, dropped.video_delta + dropped.video_key, dropped.audio]
-    }
 }
 
 // ── a plain queue with OBS's drops ───────────────────────────────────────────────────────────
@@ -261,14 +192,6 @@ impl Pilot for ObsDrop {
         self.kbps
     }
 
-    fn next_look(&self) -> Duration {
-        Duration::MAX
-    }
-
-    fn look(&mut self, _now: Duration, _sample: Sample, _unacknowledged: u64) -> bool {
-        false
-    }
-
     fn dropped(&self) -> [u64; 3] {
         self.queue.dropped
     }
@@ -281,7 +204,6 @@ pub struct ObsBitrate {
     kbps: u32,
     /// Bytes written, by time, of the last two seconds.
     writes: VecDeque<(Duration, u64)>,
-    next_look: Duration,
     raise_at: Option<Duration>,
     before_raise: Option<u32>,
 }
@@ -294,7 +216,6 @@ impl ObsBitrate {
             audio_kbps,
             kbps: set_kbps,
             writes: VecDeque::new(),
-            next_look: Duration::ZERO,
             raise_at: None,
             before_raise: None,
         }
@@ -318,12 +239,11 @@ impl Pilot for ObsBitrate {
         1
     }
 
-    fn set_connected(&mut self, now: Duration, connected: bool) {
+    fn set_connected(&mut self, _now: Duration, connected: bool) {
         self.queue.set_connected(connected);
         self.kbps = self.set_kbps;
         self.raise_at = None;
         self.writes.clear();
-        self.next_look = now;
     }
 
     fn push(&mut self, frame: Frame) -> bool {
@@ -343,13 +263,8 @@ impl Pilot for ObsBitrate {
         self.kbps
     }
 
-    fn next_look(&self) -> Duration {
-        self.next_look
-    }
-
     /// It looks with every packet; so often that is the same.
-    fn look(&mut self, now: Duration, sample: Sample, _unacknowledged: u64) -> bool {
-        self.next_look = now + Duration::from_millis(20);
+    fn look(&mut self, now: Duration, sample: &PathSample, _unacknowledged: u64) {
         self.writes.push_back((now, sample.written_bytes));
         while self.writes.front().is_some_and(|(at, _)| *at + Duration::from_secs(2) < now) {
             self.writes.pop_front();
@@ -361,7 +276,7 @@ impl Pilot for ObsBitrate {
             let kbps = match self.before_raise.take() {
                 _ if rate_kbps < self.kbps => (rate_kbps / 100 * 100).max(50),
                 Some(before_raise) => before_raise,
-                None => return false,
+                None => return,
             };
             self.kbps = self.kbps.min(kbps);
             self.writes.clear();
@@ -371,7 +286,6 @@ impl Pilot for ObsBitrate {
             self.kbps = (self.kbps + self.set_kbps / 10).min(self.set_kbps);
             self.raise_at = Some(now + Duration::from_secs(4));
         }
-        false
     }
 
     fn dropped(&self) -> [u64; 3] {
@@ -385,7 +299,6 @@ pub struct Belacoder {
     queue: GopQueue,
     max_kbps: f64,
     kbps: f64,
-    next_look: Duration,
     next_up: Duration,
     next_down: Duration,
     previous_rtt: f64,
@@ -409,7 +322,6 @@ impl Belacoder {
             queue,
             max_kbps: max_kbps.into(),
             kbps: BELACODER_MIN_KBPS,
-            next_look: Duration::ZERO,
             next_up: Duration::ZERO,
             next_down: Duration::ZERO,
             previous_rtt: 300.0,
@@ -433,10 +345,10 @@ impl Pilot for Belacoder {
         RTMP_OUT_LIVE_BYTES
     }
 
-    fn set_connected(&mut self, now: Duration, connected: bool) {
+    fn set_connected(&mut self, _now: Duration, connected: bool) {
         if connected {
             self.queue.restart();
-            (self.next_look, self.rtt, self.kbps) = (now, 0.0, BELACODER_MIN_KBPS);
+            (self.rtt, self.kbps) = (0.0, BELACODER_MIN_KBPS);
         }
         self.queue.set_connected(connected);
     }
@@ -450,21 +362,15 @@ impl Pilot for Belacoder {
     }
 
     fn waiting(&self) -> Waiting {
-        let stats = self.queue.stats();
-        Waiting { age: stats.span, bytes: stats.bytes as u64 }
+        self.queue.stats().into()
     }
 
     fn target_kbps(&self) -> u32 {
         self.kbps as u32
     }
 
-    fn next_look(&self) -> Duration {
-        self.next_look
-    }
-
     /// `update_bitrate`, with all that is not acknowledged as its send buffer in packets.
-    fn look(&mut self, now: Duration, sample: Sample, unacknowledged: u64) -> bool {
-        self.next_look = now + Duration::from_millis(20);
+    fn look(&mut self, now: Duration, sample: &PathSample, unacknowledged: u64) {
         let rtt = sample.rtt.unwrap_or_default().as_secs_f64() * 1e3;
         let buffer = (unacknowledged + sample.unsent_bytes + sample.queue_bytes) as f64 / 1_316.0;
 
@@ -503,7 +409,6 @@ impl Pilot for Belacoder {
             self.next_up = now + ms(500);
         }
         self.kbps = self.kbps.clamp(BELACODER_MIN_KBPS, self.max_kbps);
-        false
     }
 
     fn dropped(&self) -> [u64; 3] {

@@ -1,16 +1,22 @@
 //! A whole sender in a simulated world, under virtual time and from a seed.
 //!
-//! Real are the appliance, the RTMP session, the queue, the time line, the judgement of delivery, the
-//! policy, and the protocol half of the ingest server, to which real bytes travel. Simulated are the
-//! encoder (`encoder.rs`), the kernel's TCP and the uplink (`link.rs`), name look-up, TCP connect and
-//! TLS as so many round trips, and an owner who presses the button once.
+//! Real is everything of ours that decides: the appliance, the hand-over, the connection with session,
+//! time line and judgement of delivery, the media with queue and policy (`ours.rs`); and the protocol
+//! half of the ingest server, to which real bytes travel. Simulated are the encoder (`encoder.rs`), the
+//! kernel's TCP and the uplink (`link.rs`), name look-up, TCP connect and TLS as so many round trips,
+//! and an owner who presses the button once. The senders that ours is compared with have queues and
+//! policies of their own (`pilots.rs`) on the same connection.
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 #[path = "encoder.rs"]
 pub mod encoder;
+#[path = "line.rs"]
+pub mod line;
 #[path = "link.rs"]
 pub mod link;
+#[path = "ours.rs"]
+pub mod ours;
 #[path = "pilots.rs"]
 pub mod pilots;
 #[path = "viewer.rs"]
@@ -19,26 +25,23 @@ pub mod viewer;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
+use bytes::Buf;
 use firstmile::appliance::{
     Action, Appliance, DestinationId, EndKind, Event, LinkChange, PipelineEvent, PipelineOrder,
     Presence, PublishEvent, PublishOrder, Setup, Source, Target,
 };
-use firstmile::limits::{
-    DNS_TIMEOUT, HAPPY_EYEBALLS_DELAY, PROGRESS_TICK, STOP_TIMEOUT, TCP_TIMEOUT, TLS_TIMEOUT,
-};
-use firstmile::media::{Timeline, Track};
-use firstmile::pace::Sample;
+use firstmile::limits::{DNS_TIMEOUT, HAPPY_EYEBALLS_DELAY, TCP_TIMEOUT, TLS_TIMEOUT};
 use firstmile::panel::Gesture;
-use firstmile::publish::{Delivery, Observation, Window};
-use firstmile::rtmp::{self, ErrorKind, Refusal, Session, SessionConfig};
-use firstmile::secret::StreamKey;
-use firstmile::sim::ingest::session::{IngestConfig, IngestEvent, IngestSession, Policy, Refuse};
+use firstmile::publish::{CertificateFault, PublishError};
+use firstmile::run::end_kind;
+use firstmile::sim::ingest::session::{Policy, Refuse};
 use firstmile::status::Mode;
-use firstmile::{flv, rtmp::message::Kind};
+use firstmile::stream::{self, Close, ConnectionId, Ended, Handover, Happened, Progress, What};
 
 use encoder::Encoder;
-use link::{Tcp, Uplink};
+use line::{Line, Media, Stage, Wire};
+use link::Uplink;
+use ours::Ours;
 use pilots::Pilot;
 use viewer::Viewer;
 
@@ -106,45 +109,60 @@ impl Network {
 pub enum Told {
     Opened(u64),
     Accepted(u64),
+    /// A connection ended, during this phase.
+    Closed(&'static str),
     /// An attempt ended, during this phase.
     Ended(EndKind, &'static str),
     Mode(Mode),
     Target(u32),
 }
 
-/// An attempt to publish.
-struct Attempt {
-    number: u64,
-    stage: Stage,
+/// Who sends.
+pub enum Sender {
+    Ours(Ours),
+    Other(Box<dyn Pilot>),
 }
 
-enum Stage {
-    /// The phase with this name ends then, so.
-    Phase {
-        name: &'static str,
-        until: Duration,
-        then: Result<(), EndKind>,
-    },
-    Rtmp(Box<Connection>),
+impl From<Ours> for Sender {
+    fn from(ours: Ours) -> Sender {
+        Sender::Ours(ours)
+    }
 }
 
-/// A connection that stands.
-struct Connection {
-    tcp: Tcp,
-    session: Session,
-    server: IngestSession,
-    down: VecDeque<(Duration, Bytes)>,
-    timeline: Timeline,
-    delivery: Delivery,
-    /// Where in the stream each frame ends, with when it was pushed.
-    ends: VecDeque<(u64, Duration, Track)>,
-    next_check: Duration,
-    window: Window,
-    publish_started: bool,
-    accepted: bool,
-    stop_by: Option<Duration>,
-    /// What the server did to the connection, and when the client learns of it.
-    broken: Option<(Duration, EndKind)>,
+impl From<Box<dyn Pilot>> for Sender {
+    fn from(pilot: Box<dyn Pilot>) -> Sender {
+        Sender::Other(pilot)
+    }
+}
+
+impl Sender {
+    fn lowat(&self) -> Option<u64> {
+        match self {
+            Sender::Ours(ours) => Some(ours.lowat()),
+            Sender::Other(pilot) => pilot.lowat(),
+        }
+    }
+
+    fn push(&mut self, frame: firstmile::media::Frame) -> bool {
+        match self {
+            Sender::Ours(ours) => ours.push(frame),
+            Sender::Other(pilot) => pilot.push(frame),
+        }
+    }
+
+    fn target_kbps(&self) -> u32 {
+        match self {
+            Sender::Ours(ours) => ours.target_kbps(),
+            Sender::Other(pilot) => pilot.target_kbps(),
+        }
+    }
+
+    fn waiting_bytes(&self) -> u64 {
+        match self {
+            Sender::Ours(ours) => ours.waiting_bytes(),
+            Sender::Other(pilot) => pilot.waiting().bytes,
+        }
+    }
 }
 
 pub struct World {
@@ -152,7 +170,11 @@ pub struct World {
     pub network: Network,
     pub appliance: Appliance,
     pub encoder: Option<Encoder>,
-    pub pilot: Box<dyn Pilot>,
+    sender: Sender,
+    handover: Handover<(), PublishError>,
+    lines: Vec<Line>,
+    /// The phase in which a connection ended last.
+    ended_during: &'static str,
     pub viewer: Viewer,
     pub told: Vec<(Duration, Told)>,
     pub delivered_bytes: u64,
@@ -170,7 +192,6 @@ pub struct World {
     fps: u32,
     soon: VecDeque<Event>,
     opened: u64,
-    attempt: Option<Attempt>,
     key_held_until: Duration,
     seed: u64,
     mode: Mode,
@@ -179,20 +200,24 @@ pub struct World {
 
 impl World {
     /// A box that goes live at once.
-    pub fn live(seed: u64, network: Network, pilot: Box<dyn Pilot>) -> World {
+    pub fn live(seed: u64, network: Network, sender: impl Into<Sender>) -> World {
         let setup = Setup {
             seed,
             start_without_camera: false,
             start_without_microphone: false,
             was_live: false,
         };
-        let target_kbps = pilot.target_kbps();
+        let sender = sender.into();
+        let target_kbps = sender.target_kbps();
         let mut world = World {
             now: Duration::ZERO,
             network,
             appliance: Appliance::new(Duration::ZERO, setup),
             encoder: None,
-            pilot,
+            sender,
+            handover: Handover::new(),
+            lines: Vec::new(),
+            ended_during: "",
             viewer: Viewer::default(),
             told: Vec::new(),
             delivered_bytes: 0,
@@ -206,7 +231,6 @@ impl World {
             fps: 30,
             soon: VecDeque::new(),
             opened: 0,
-            attempt: None,
             key_held_until: Duration::ZERO,
             seed,
             mode: Mode::Booting,
@@ -253,10 +277,15 @@ impl World {
         self.opened
     }
 
+    /// The encoder's bitrate.
+    pub fn target_kbps(&self) -> u32 {
+        self.sender.target_kbps()
+    }
+
     /// Bytes in queue and session.
     pub fn held_bytes(&mut self) -> u64 {
-        let ahead = self.connection().map_or(0, |c| c.session.transmit().remaining() as u64);
-        self.pilot.waiting().bytes + ahead
+        let ahead = self.wire().map_or(0, |wire| wire.connection.transmit().remaining() as u64);
+        self.sender.waiting_bytes() + ahead
     }
 
     fn note(&mut self, told: Told) {
@@ -269,8 +298,8 @@ impl World {
 
     /// Changes the uplink, also under a connection that stands.
     pub fn set_uplink(&mut self, uplink: Uplink) {
-        if let Some(connection) = self.connection() {
-            connection.tcp.set_uplink(uplink.clone());
+        for wire in self.lines.iter_mut().filter_map(Line::wire) {
+            wire.tcp.set_uplink(uplink.clone());
         }
         self.network.uplink = uplink;
     }
@@ -283,8 +312,8 @@ impl World {
     /// The server closes (`ClosedByServer`) or resets (`Lost`) the connection.
     pub fn server_breaks(&mut self, kind: EndKind) {
         let at = self.now + self.network.uplink.delay;
-        if let Some(connection) = self.connection() {
-            connection.broken = Some((at, kind));
+        if let Some(wire) = self.wire() {
+            wire.broken = Some((at, kind == EndKind::ClosedByServer));
         }
     }
 
@@ -292,9 +321,9 @@ impl World {
     /// finds that it comes from an address that is gone.
     pub fn address_changes(&mut self) {
         let (now, uplink) = (self.now, self.network.uplink.clone());
-        if let Some(connection) = self.connection() {
-            connection.tcp.set_uplink(Uplink { holes: vec![(now, Duration::MAX)], ..uplink });
-            let attempt = self.attempt.as_ref().map_or(0, |attempt| attempt.number);
+        if let Some(wire) = self.wire() {
+            wire.tcp.set_uplink(Uplink { holes: vec![(now, Duration::MAX)], ..uplink });
+            let attempt = self.handover.attempt();
             self.tell(Event::Stranded { dest: DESTINATION, attempt });
         }
         self.tell(Event::Link(LinkChange::Changed));
@@ -302,16 +331,26 @@ impl World {
 
     /// The server's program hangs, or goes on.
     pub fn set_frozen(&mut self, frozen: bool) {
-        if let Some(connection) = self.connection() {
-            connection.tcp.frozen = frozen;
+        if let Some(wire) = self.wire() {
+            wire.tcp.frozen = frozen;
         }
     }
 
-    fn connection(&mut self) -> Option<&mut Connection> {
-        match &mut self.attempt.as_mut()?.stage {
-            Stage::Rtmp(connection) => Some(connection),
-            Stage::Phase { .. } => None,
+    /// The server asks to move to another connection at the same place.
+    pub fn server_asks_to_move(&mut self) {
+        if let Some(wire) = self.wire() {
+            wire.server.request_reconnect(None);
         }
+    }
+
+    /// How many connections stand or are being made.
+    pub fn connections(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// The connection that stands first.
+    fn wire(&mut self) -> Option<&mut Wire> {
+        self.lines.iter_mut().find_map(Line::wire)
     }
 
     // ── time ──────────────────────────────────────────────────────────────────────────────────
@@ -345,10 +384,11 @@ impl World {
 
     fn next_moment(&self) -> Duration {
         let mut next = self.appliance.poll_timeout().unwrap_or(Duration::MAX);
-        match self.attempt.as_ref().map(|attempt| &attempt.stage) {
-            Some(Stage::Rtmp(_)) => next = next.min(self.now + self.step),
-            Some(Stage::Phase { until, .. }) => next = next.min(*until),
-            None => {}
+        for line in &self.lines {
+            next = next.min(match line.stage {
+                Stage::Rtmp(_) => self.now + self.step,
+                Stage::Phase { until, .. } => until,
+            });
         }
         if let Some(encoder) = self.encoder.as_ref().filter(|_| !self.no_media) {
             next = next.min(encoder.due());
@@ -357,7 +397,7 @@ impl World {
     }
 
     fn encode(&mut self) {
-        let target_kbps = self.pilot.target_kbps();
+        let target_kbps = self.sender.target_kbps();
         if target_kbps != self.target_kbps {
             self.target_kbps = target_kbps;
             self.note(Told::Target(target_kbps));
@@ -365,7 +405,7 @@ impl World {
         let Some(encoder) = self.encoder.as_mut().filter(|_| !self.no_media) else { return };
         while let Some(frame) = encoder.next(self.now, target_kbps) {
             self.viewer.pushed(&frame);
-            if self.pilot.push(frame) {
+            if self.sender.push(frame) {
                 encoder.force_key();
             }
         }
@@ -384,12 +424,19 @@ impl World {
             while let Some(action) = self.appliance.poll_action() {
                 match action {
                     Action::Pipeline(order) => self.pipeline(order),
-                    Action::Publish(PublishOrder::Open { attempt, .. }) => self.open(attempt),
+                    Action::Publish(PublishOrder::Open { attempt, .. }) => {
+                        assert!(!self.handover.is_running(), "at most one publish is open");
+                        self.opened += 1;
+                        self.note(Told::Opened(attempt));
+                        self.handover.handle_open(self.now, attempt, ());
+                    }
                     Action::Publish(PublishOrder::Close { attempt, polite, .. }) => {
-                        self.close(attempt, polite);
+                        let how = if polite { Close::Polite } else { Close::Abort };
+                        self.handover.handle_close(attempt, how);
                     }
                     _ => {}
                 }
+                self.hand_over();
             }
             let Some(event) = self.soon.pop_front() else { break };
             self.appliance.handle(self.now, event);
@@ -400,6 +447,52 @@ impl World {
         }
     }
 
+    /// Does what the hand-over wants done.
+    fn hand_over(&mut self) {
+        while let Some(action) = self.handover.poll_action() {
+            match action {
+                stream::Action::Connect { id, queue, start_kbps, .. } => {
+                    let media = match &self.sender {
+                        Sender::Ours(ours) => Media::Ours(Box::new(ours.media(queue, start_kbps))),
+                        Sender::Other(_) => Media::Other { has_begun: false },
+                    };
+                    let stage = self.first_phase();
+                    self.lines.push(Line::new(id, media, stage));
+                }
+                stream::Action::Close { id, how } => self.close(id, how),
+                stream::Action::Show { id } => {
+                    let line = self.lines.iter().find(|line| line.id == id);
+                    if let (Sender::Ours(ours), Some(Line { media: Media::Ours(media), .. })) =
+                        (&mut self.sender, line)
+                    {
+                        ours.show(media);
+                    }
+                }
+                stream::Action::Report { attempt, what } => self.report(attempt, what),
+            }
+        }
+    }
+
+    fn report(&mut self, attempt: u64, what: What<PublishError>) {
+        if let Sender::Ours(ours) = &mut self.sender {
+            ours.handle(&what);
+        }
+        let what = match what {
+            What::Accepted => {
+                self.note(Told::Accepted(attempt));
+                PublishEvent::Accepted
+            }
+            What::Returned => PublishEvent::Returned,
+            What::TargetBitrate(_) => return,
+            What::Ended(ended) => {
+                let kind = ended.err().map_or(EndKind::Stopped, |error| end_kind(&error));
+                self.note(Told::Ended(kind, self.ended_during));
+                PublishEvent::Ended { kind, message: self.ended_during.to_owned() }
+            }
+        };
+        self.soon.push_back(Event::Publish { dest: DESTINATION, attempt, what });
+    }
+
     fn pipeline(&mut self, order: PipelineOrder) {
         match order {
             PipelineOrder::Start { run } | PipelineOrder::Restart { run } => {
@@ -407,7 +500,7 @@ impl World {
                 self.encoder = Some(self.new_encoder());
                 self.first_key_told = self.no_media;
                 for config in Encoder::configs() {
-                    self.pilot.push(config);
+                    self.sender.push(config);
                 }
                 self.soon.push_back(Event::Pipeline { run, what: PipelineEvent::Playing });
                 if self.no_media {
@@ -437,69 +530,92 @@ impl World {
         }
     }
 
-    fn open(&mut self, number: u64) {
-        assert!(self.attempt.is_none(), "at most one publish is open");
-        self.opened += 1;
-        self.note(Told::Opened(number));
+    fn first_phase(&self) -> Stage {
         let (wait, then) = match self.network.name {
-            _ if !self.network.carrier => (ms(1), Err(EndKind::Unreachable)),
+            _ if !self.network.carrier => (ms(1), Err(unreachable())),
             Name::Found if self.network.uplink.is_dead(self.now) => {
-                (DNS_TIMEOUT, Err(EndKind::Timeout))
+                (DNS_TIMEOUT, Err(timeout("name")))
             }
             Name::Found => (self.network.uplink.delay * 2, Ok(())),
-            Name::Refused => (self.network.uplink.delay * 2, Err(EndKind::Unreachable)),
-            Name::Silent => (DNS_TIMEOUT, Err(EndKind::Timeout)),
+            Name::Refused => (self.network.uplink.delay * 2, Err(unreachable())),
+            Name::Silent => (DNS_TIMEOUT, Err(timeout("name"))),
         };
-        self.attempt = Some(Attempt { number, stage: phase("name", self.now + wait, then) });
+        phase("name", self.now + wait, then)
     }
 
-    fn close(&mut self, number: u64, polite: bool) {
-        let now = self.now;
-        if self.attempt.as_ref().is_none_or(|attempt| attempt.number != number) {
-            return;
-        }
-        match self.connection() {
-            Some(connection) if polite => {
-                connection.stop_by = Some(now + STOP_TIMEOUT);
-                connection.session.stop(now);
+    fn close(&mut self, id: ConnectionId, how: Close) {
+        let Some(line) = self.lines.iter_mut().find(|line| line.id == id) else { return };
+        match line.wire() {
+            // A connection takes its order before the destination takes its next one.
+            Some(wire) => {
+                wire.connection.handle_close(self.now, how);
+                self.drive(id);
             }
-            _ => self.end(EndKind::Stopped, "close"),
+            None => self.end(id, "close", Ok(()), None),
         }
     }
 
-    fn end(&mut self, kind: EndKind, during: &'static str) {
-        let Some(attempt) = self.attempt.take() else { return };
-        if let Stage::Rtmp(connection) = &attempt.stage {
-            self.written_bytes += connection.tcp.written();
-            self.pilot.set_connected(self.now, false);
+    /// A connection is over; the next one of its attempt is made where there is one to make.
+    fn end(
+        &mut self,
+        id: ConnectionId,
+        during: &'static str,
+        ended: Result<(), PublishError>,
+        resume_kbps: Option<u32>,
+    ) {
+        let Some(at) = self.lines.iter().position(|line| line.id == id) else { return };
+        if let Some(wire) = self.lines[at].wire() {
+            self.written_bytes += wire.tcp.written();
             self.viewer.disconnected();
             // A server that is not told keeps the key until it gives the publisher up.
             let untold = self.network.uplink.is_dead(self.now) || !self.network.carrier;
-            if connection.publish_started && untold {
+            if wire.is_publishing && untold {
                 self.key_held_until = self.now + self.network.holds_key_for;
             }
         }
-        self.note(Told::Ended(kind, during));
-        let message = during.to_owned();
-        let what = PublishEvent::Ended { kind, message };
-        let attempt = attempt.number;
-        self.soon.push_back(Event::Publish { dest: DESTINATION, attempt, what });
+        if let Sender::Other(pilot) = &mut self.sender {
+            pilot.set_connected(self.now, false);
+        }
+        self.note(Told::Closed(during));
+        let result = match ended {
+            Err(PublishError::Stream(error)) => match self.lines[at].go_on(error) {
+                Ok(()) => {
+                    self.lines[at].stage = self.first_phase();
+                    return;
+                }
+                Err(error) => Err(error.into()),
+            },
+            ended => ended,
+        };
+        self.lines.remove(at);
+        self.ended_during = during;
+        let refusal = result.as_ref().err().and_then(PublishError::refusal);
+        self.handover.handle_ended(self.now, id, Ended { result, refusal, resume_kbps });
+        self.hand_over();
     }
 
-    // ── an attempt under way ──────────────────────────────────────────────────────────────────
+    // ── connections under way ─────────────────────────────────────────────────────────────────
 
     fn attend(&mut self) {
-        match self.attempt.as_ref().map(|attempt| &attempt.stage) {
-            Some(Stage::Phase { name, until, then }) if *until <= self.now => match *then {
-                Err(kind) => self.end(kind, name),
-                Ok(()) => self.next_phase(name),
-            },
-            Some(Stage::Rtmp(_)) => self.drive(),
-            _ => {}
+        let ids: Vec<ConnectionId> = self.lines.iter().map(|line| line.id).collect();
+        for id in ids {
+            let now = self.now;
+            let Some(line) = self.lines.iter_mut().find(|line| line.id == id) else { continue };
+            match &mut line.stage {
+                Stage::Phase { name, until, then } if *until <= now => {
+                    let (name, then) = (*name, std::mem::replace(then, Ok(())));
+                    match then {
+                        Err(error) => self.end(id, name, Err(error), None),
+                        Ok(()) => self.next_phase(id, name),
+                    }
+                }
+                Stage::Rtmp(_) => self.drive(id),
+                Stage::Phase { .. } => {}
+            }
         }
     }
 
-    fn next_phase(&mut self, done: &'static str) {
+    fn next_phase(&mut self, id: ConnectionId, done: &'static str) {
         let (now, network) = (self.now, &self.network);
         let rtt = network.uplink.delay * 2;
         let is_dead = network.uplink.is_dead(now);
@@ -508,246 +624,95 @@ impl World {
                 let race = HAPPY_EYEBALLS_DELAY * network.dead_addresses + rtt;
                 match () {
                     () if is_dead || race > TCP_TIMEOUT => {
-                        phase("TCP", now + TCP_TIMEOUT, Err(EndKind::Timeout))
+                        phase("TCP", now + TCP_TIMEOUT, Err(timeout("TCP")))
                     }
-                    () if !network.listens => phase("TCP", now + race, Err(EndKind::Unreachable)),
+                    () if !network.listens => phase("TCP", now + race, Err(unreachable())),
                     () => phase("TCP", now + race, Ok(())),
                 }
             }
             "TCP" if is_dead || !network.speaks_tls => {
-                phase("TLS", now + TLS_TIMEOUT, Err(EndKind::Timeout))
+                phase("TLS", now + TLS_TIMEOUT, Err(timeout("TLS")))
             }
             "TCP" if !network.certificate_is_good => {
-                let kind = EndKind::Certificate { not_yet_valid: false };
-                phase("TLS", now + rtt, Err(kind))
+                let (host, fault) = (HOST.to_owned(), CertificateFault::UnknownIssuer);
+                phase("TLS", now + rtt, Err(PublishError::Certificate { host, fault }))
             }
             "TCP" => phase("TLS", now + rtt, Ok(())),
-            _ => Stage::Rtmp(Box::new(self.connect())),
+            _ => {
+                let mut policy = network.policy.clone();
+                if now < self.key_held_until {
+                    policy.refuse_publish = network.refuse.clone();
+                }
+                let (uplink, lowat) = (network.uplink.clone(), self.sender.lowat());
+                if let Sender::Other(pilot) = &mut self.sender {
+                    pilot.set_connected(now, true);
+                }
+                let Some(line) = self.lines.iter_mut().find(|line| line.id == id) else { return };
+                line.connect(now, uplink, lowat, policy, self.seed);
+                return;
+            }
         };
-        if let Some(attempt) = &mut self.attempt {
-            attempt.stage = stage;
+        if let Some(line) = self.lines.iter_mut().find(|line| line.id == id) {
+            line.stage = stage;
         }
     }
 
-    fn connect(&mut self) -> Connection {
-        let key = StreamKey::parse("live-key").expect("a key");
-        let mut config = SessionConfig::new("rtmps://server.example/live", "live", key);
-        config.seed = self.seed;
-        let mut policy = self.network.policy.clone();
-        if self.now < self.key_held_until {
-            policy.refuse_publish = self.network.refuse.clone();
-        }
-        let server = IngestConfig { policy, seed: self.seed, ..IngestConfig::default() };
-        let number = self.attempt.as_ref().map_or(0, |attempt| attempt.number);
-        self.pilot.set_connected(self.now, true);
-        if let Some(encoder) = &mut self.encoder {
-            encoder.force_key();
-        }
-        Connection {
-            tcp: Tcp::new(
-                self.now,
-                self.network.uplink.clone(),
-                self.pilot.lowat(),
-                self.seed ^ number,
-            ),
-            session: Session::new(self.now, config),
-            server: IngestSession::new(self.now, server),
-            down: VecDeque::new(),
-            timeline: Timeline::new(),
-            delivery: Delivery::new(self.now),
-            ends: VecDeque::new(),
-            next_check: self.now,
-            window: Window::new(self.now),
-            publish_started: false,
-            accepted: false,
-            stop_by: None,
-            broken: None,
-        }
-    }
-
-    fn drive(&mut self) {
+    fn drive(&mut self, id: ConnectionId) {
         let now = self.now;
-        let Some(Attempt { number, stage: Stage::Rtmp(connection) }) = &mut self.attempt else {
-            return;
+        let Some(line) = self.lines.iter_mut().find(|line| line.id == id) else { return };
+        let pilot = match &mut self.sender {
+            Sender::Ours(_) => None,
+            Sender::Other(pilot) => Some(pilot),
         };
-        let number = *number;
-        let uplink = &self.network.uplink;
-        connection.carry(now, uplink, &mut self.viewer, &mut self.delivered_bytes);
-        let mut ended = connection.fill(now, &mut *self.pilot, &mut self.viewer);
-        if connection.stop_by.is_none() && ended.is_none() {
-            ended = connection.look(now, &mut *self.pilot);
+        let (viewer, delivered) = (&mut self.viewer, &mut self.delivered_bytes);
+        line.drive(now, &self.network.uplink, pilot, viewer, delivered);
+        let mut resume_kbps = None;
+        while let Some(progress) = line.wire().and_then(|wire| wire.connection.poll_progress()) {
+            let happened = match progress {
+                Progress::TargetBitrate(kbps) => Happened::TargetBitrate(kbps),
+                Progress::Accepted => Happened::Accepted,
+                Progress::MoveWanted(_) => Happened::MoveWanted(None),
+                Progress::Stats(stats) => {
+                    resume_kbps = stats.resume_kbps;
+                    continue;
+                }
+                Progress::Warning(_) => continue,
+            };
+            self.handover.handle(now, id, happened);
         }
-        if let Some((at, kind)) = connection.broken
-            && at <= now
-        {
-            ended = Some((kind, "publishing"));
+        let ended = line.wire().and_then(|wire| wire.connection.poll_end());
+        if let Some(ended) = ended {
+            let during = ended.as_ref().err().map_or("stop", phase_name);
+            let ended = ended.map(|_| ()).map_err(PublishError::from);
+            self.end(id, during, ended, resume_kbps);
         }
-        let is_stopped = connection.stop_by.is_some_and(|by| now >= by);
-        let was_accepted = connection.accepted;
-        connection.accepted |= connection.publish_started && connection.delivery.media_delivered();
-        if connection.accepted && !was_accepted {
-            self.note(Told::Accepted(number));
-            let what = PublishEvent::Accepted;
-            self.soon.push_back(Event::Publish { dest: DESTINATION, attempt: number, what });
-        }
-        if is_stopped {
-            self.end(EndKind::Stopped, "stop");
-        } else if let Some((kind, during)) = ended {
-            self.end(kind, during);
-        }
+        self.hand_over();
     }
 }
 
-fn phase(name: &'static str, until: Duration, then: Result<(), EndKind>) -> Stage {
+const HOST: &str = "server.example";
+
+fn phase(name: &'static str, until: Duration, then: Result<(), PublishError>) -> Stage {
     Stage::Phase { name, until, then }
 }
 
-type End = Option<(EndKind, &'static str)>;
-
-impl Connection {
-    /// Moves bytes both ways.
-    fn carry(&mut self, now: Duration, uplink: &Uplink, viewer: &mut Viewer, delivered: &mut u64) {
-        self.tcp.step(now);
-        while let Some(bytes) = self.tcp.read() {
-            *delivered += bytes.len() as u64;
-            self.server.handle_input(now, &bytes);
-        }
-        while let Some(event) = self.server.poll_event() {
-            if let IngestEvent::Message { kind, body, .. } = event
-                && kind != Kind::Data
-            {
-                viewer.received(now, kind, &body);
-            }
-        }
-        let out = self.server.transmit();
-        if out.has_remaining() && !self.tcp.frozen {
-            let bytes = out.copy_to_bytes(out.remaining());
-            // What is lost on the way down comes again when the path is back.
-            let from = match uplink.is_dead(now) {
-                true => uplink.alive_from(now) + ms(200),
-                false => now,
-            };
-            self.down.push_back((from + uplink.delay, bytes));
-        }
-        while self.down.front().is_some_and(|(at, _)| *at <= now) {
-            let Some((_, bytes)) = self.down.pop_front() else { break };
-            self.session.handle_input(now, &bytes);
-        }
-    }
-
-    /// Hands frames to the session and bytes to the socket, as long as both take them.
-    fn fill(&mut self, now: Duration, pilot: &mut dyn Pilot, viewer: &mut Viewer) -> End {
-        self.session.handle_timeout(now);
-        loop {
-            if let Some(end) = self.take_events() {
-                return Some(end);
-            }
-            let wants_media = self.session.may_stream() && self.stop_by.is_none();
-            while wants_media && self.session.transmit().remaining() < pilot.ahead_bytes() {
-                let Some(frame) = pilot.pop() else { break };
-                let stamp = self.timeline.stamp(&frame);
-                let head = flv::head(&frame, stamp.composition_time_ms);
-                let (track, is_config) = (frame.track(), frame.kind.is_config());
-                let pushed = Duration::from_nanos(frame.dts_ns);
-                match track {
-                    Track::Video => {
-                        self.session.send_video(stamp.dts_ms, head.as_slice(), frame.payload);
-                    }
-                    Track::Audio => {
-                        self.session.send_audio(stamp.dts_ms, head.as_slice(), frame.payload);
-                    }
-                }
-                let end = self.session.stats().bytes_queued;
-                self.delivery.first_media_ends_at(end);
-                if !is_config {
-                    self.ends.push_back((end, pushed, track));
-                }
-            }
-            if self.tcp.write(self.session.transmit()) == 0 {
-                break;
-            }
-        }
-        let sent = self.tcp.written() - self.tcp.unsent();
-        while self.ends.front().is_some_and(|(end, ..)| *end <= sent) {
-            let Some((_, pushed, track)) = self.ends.pop_front() else { break };
-            viewer.sent(track, now.saturating_sub(pushed));
-        }
-        None
-    }
-
-    fn take_events(&mut self) -> End {
-        while let Some(event) = self.session.poll_event() {
-            match event {
-                rtmp::Event::Accepted => self.publish_started = true,
-                rtmp::Event::Stopped => return Some((EndKind::Stopped, "stop")),
-                rtmp::Event::Ended(error) => return Some((end_kind(&error), phase_name(&error))),
-                _ => {}
-            }
-        }
-        None
-    }
-
-    /// Looks at delivery, as the publish task does, and lets the pilot look.
-    fn look(&mut self, now: Duration, pilot: &mut dyn Pilot) -> End {
-        let stats = self.session.stats();
-        let acknowledged_bytes = stats.ack_seen.then_some(stats.bytes_acknowledged);
-        let unacknowledged = self.tcp.unacknowledged();
-        let missing = unacknowledged - self.tcp.selectively_acknowledged();
-        if now >= self.next_check || self.publish_started && !self.accepted {
-            self.next_check = now + PROGRESS_TICK;
-            let window = self.session.acknowledgement_window();
-            if let Some(window) = self.window.observe(now, self.tcp.written(), window) {
-                self.session.ask_for_acknowledgements(window);
-            }
-            let seen = Observation {
-                written_bytes: self.tcp.written(),
-                waiting_bytes: self.session.transmit().remaining(),
-                acknowledged_bytes,
-                window_bytes: self.session.acknowledgement_window(),
-                tcp_unacknowledged_bytes: Some(missing as u32),
-                tcp_acknowledged_bytes: self.tcp.written() - missing,
-            };
-            if self.delivery.observe(now, seen).is_some() {
-                return Some((EndKind::Lost, "publishing"));
-            }
-        }
-        if now < pilot.next_look() || !self.publish_started {
-            return None;
-        }
-        let waiting = pilot.waiting();
-        let sample = Sample {
-            queue_age: waiting.age,
-            queue_bytes: waiting.bytes,
-            unsent_bytes: self.session.transmit().remaining() as u64,
-            written_bytes: self.tcp.written(),
-            tcp_unacknowledged_bytes: Some(missing),
-            server_acknowledged_bytes: acknowledged_bytes,
-            rtt: Some(self.tcp.rtt()),
-        };
-        pilot.look(now, sample, unacknowledged).then_some((EndKind::Lost, "crawl"))
-    }
+fn timeout(phase: &'static str) -> PublishError {
+    PublishError::Timeout { host: HOST.to_owned(), phase }
 }
 
-/// What the publish task makes of a session's end.
-fn end_kind(error: &rtmp::Error) -> EndKind {
-    match (&error.kind, error.refusal()) {
-        (ErrorKind::ClosedByServer, _) => EndKind::ClosedByServer,
-        (ErrorKind::Timeout, _) => EndKind::Timeout,
-        (_, Some(Refusal::KeyRejected)) => EndKind::KeyRefused,
-        (_, Some(Refusal::KeyBusy)) => EndKind::Busy,
-        (_, Some(Refusal::Kicked)) => EndKind::Kicked,
-        (_, Some(_)) => EndKind::Rejected,
-        _ => EndKind::Lost,
-    }
+fn unreachable() -> PublishError {
+    PublishError::NoRoute { address: ([192, 0, 2, 1], 443).into() }
 }
 
-fn phase_name(error: &rtmp::Error) -> &'static str {
+fn phase_name(error: &stream::Error) -> &'static str {
+    use firstmile::rtmp::Phase;
+    let stream::Error::Rtmp(error) = error else { return "publishing" };
     match error.during {
-        rtmp::Phase::Handshake => "handshake",
-        rtmp::Phase::Connect => "connect",
-        rtmp::Phase::CreateStream => "createStream",
-        rtmp::Phase::Publish => "publish",
-        rtmp::Phase::Publishing => "publishing",
-        rtmp::Phase::Stopping => "stop",
+        Phase::Handshake => "handshake",
+        Phase::Connect => "connect",
+        Phase::CreateStream => "createStream",
+        Phase::Publish => "publish",
+        Phase::Publishing => "publishing",
+        Phase::Stopping => "stop",
     }
 }

@@ -24,6 +24,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("pace", &["limits"]),
     ("rtmp", &["limits", "secret"]),
     ("status", &[]),
+    ("stream", &["rtmp", "flv", "media", "pace", "secret", "limits"]),
     ("panel", &["limits"]),
     ("console", &["status", "spelling", "limits", "secret"]),
     ("typed_toml", &["spelling", "limits"]),
@@ -33,7 +34,10 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("child", &["limits"]),
     ("capture", &["child", "media", "board", "limits"]),
-    ("publish", &["clock", "rtmp", "flv", "media", "pace", "secret", "spki_pin", "limits"]),
+    (
+        "publish",
+        &["stream", "clock", "rtmp", "flv", "media", "pace", "secret", "spki_pin", "limits"],
+    ),
     (
         "device",
         &["child", "clock", "board", "panel", "status", "console", "config", "secret", "limits"],

@@ -65,7 +65,7 @@ pub struct Stats {
     /// more.
     pub bytes_acknowledged: u64,
     /// Whether the server acknowledges at all.
-    pub ack_seen: bool,
+    pub acknowledges: bool,
     /// How many bytes the longer one of the last two acknowledgements covered.
     pub ack_stride_bytes: u64,
     /// Bytes that came from the server.

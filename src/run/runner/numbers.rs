@@ -7,7 +7,7 @@ use super::{Runner, Running};
 use crate::appliance::DestinationId;
 use crate::capture::{self, CaptureStats};
 use crate::console::Reply;
-use crate::publish::Numbers;
+use crate::publish::ConnectionStats;
 use crate::run::keeper::{Order as KeepOrder, Wish};
 use crate::status::{ChannelStats, DropStats, EncoderStats, LevelStats, Mode, SendStats, Status};
 
@@ -80,7 +80,7 @@ impl Runner {
         let of_encoder = (encoder.target_kbps, encoder.actual_kbps);
         self.rates.encoder = Some(encoder);
         for (id, running) in &self.destinations {
-            let numbers = *running.handle.numbers.borrow();
+            let numbers = *running.handle.stats.borrow();
             let rate = self.rates.destinations.entry(*id).or_default();
             let (sent, acknowledged) = (numbers.sent_bytes, acknowledged_bytes(&numbers));
             // A new connection begins at nothing.
@@ -93,7 +93,7 @@ impl Runner {
             };
         }
         let connected = |(id, running): (&DestinationId, &Running)| {
-            let is_connected = running.handle.numbers.borrow().attempt != 0;
+            let is_connected = running.handle.stats.borrow().attempt != 0;
             is_connected.then(|| (*id, self.send_numbers(*id, running)))
         };
         let numbers: Vec<_> = self.destinations.iter().filter_map(connected).collect();
@@ -102,12 +102,12 @@ impl Runner {
     }
 
     fn send_numbers(&self, id: DestinationId, running: &Running) -> SendStats {
-        let numbers = *running.handle.numbers.borrow();
+        let numbers = *running.handle.stats.borrow();
         let rate = self.rates.destinations.get(&id).copied().unwrap_or_default();
         let (queue, dropped) = (numbers.queue, numbers.queue.dropped);
         let acknowledged_bytes = acknowledged_bytes(&numbers);
         SendStats {
-            target_kbps: running.target_kbps.unwrap_or(self.ceiling_kbps),
+            target_kbps: running.path.live_kbps().unwrap_or(self.ceiling_kbps),
             sent_kbps: rate.sent_kbps,
             acknowledged_kbps: rate.acknowledged_kbps,
             frames_sent: numbers.messages,
@@ -147,7 +147,7 @@ impl Runner {
 }
 
 /// What has arrived, by the server's word or, where it gives none, by TCP's.
-fn acknowledged_bytes(numbers: &Numbers) -> u64 {
+fn acknowledged_bytes(numbers: &ConnectionStats) -> u64 {
     let by_tcp = || {
         let in_flight = numbers.in_flight_bytes.map_or(0, u64::from);
         numbers.sent_bytes.saturating_sub(in_flight)

@@ -73,7 +73,7 @@ impl Runner {
                 || interfaces.iter().any(|i| i.addresses.contains(&address.to_string()))
         };
         let connected = self.destinations.iter().filter_map(|(id, running)| {
-            let numbers = running.handle.numbers.borrow();
+            let numbers = running.handle.stats.borrow();
             let is_gone = numbers.local_address.is_some_and(|address| !has(&address));
             is_gone.then_some((*id, numbers.attempt))
         });
@@ -85,19 +85,15 @@ impl Runner {
 
     pub(super) fn handle_report(&mut self, report: Report) {
         let dest = DestinationId(report.destination);
-        match report.what {
-            What::Target(kbps) => {
-                return self.set_target(dest, Some(kbps.min(self.ceiling_kbps)));
-            }
-            // What an earlier connection could bear says nothing about this one.
-            What::Accepted => self.set_target(dest, Some(self.request.video.bitrate_kbps)),
-            What::Ended(_) => self.set_target(dest, None),
-            What::Returned => {}
+        let ceiling_kbps = self.ceiling_kbps;
+        if let Some(running) = self.destinations.get_mut(&dest) {
+            report.what.steer(&mut running.path, ceiling_kbps);
         }
+        self.steer_encoder();
         let what = match report.what {
             What::Accepted => PublishEvent::Accepted,
             What::Returned => PublishEvent::Returned,
-            What::Target(_) => return,
+            What::TargetBitrate(_) => return,
             What::Ended(Ok(())) => {
                 PublishEvent::Ended { kind: EndKind::Stopped, message: String::new() }
             }
@@ -111,23 +107,12 @@ impl Runner {
         self.drop_gone();
     }
 
-    /// What the path of a destination can bear; `None` when it is not live.
-    fn set_target(&mut self, dest: DestinationId, kbps: Option<u32>) {
-        if let Some(running) = self.destinations.get_mut(&dest) {
-            running.target_kbps = kbps;
-        }
-        self.steer_encoder();
-    }
-
     /// The highest bitrate of the picture is another one from now on.
     pub(super) fn set_ceiling(&mut self) {
         let ceiling_kbps = self.request.video.bitrate_kbps;
         for running in self.destinations.values_mut() {
             running.handle.ceiling_kbps.send_replace(ceiling_kbps);
-            // A path without trouble says nothing until it has some.
-            if running.target_kbps == Some(self.ceiling_kbps) {
-                running.target_kbps = Some(ceiling_kbps);
-            }
+            running.path.handle_ceiling(self.ceiling_kbps, ceiling_kbps);
         }
         self.ceiling_kbps = ceiling_kbps;
         self.steer_encoder();
@@ -136,9 +121,9 @@ impl Runner {
     /// One encode has one bitrate, that which the setting makes of all paths.
     pub(super) fn steer_encoder(&self) {
         let in_order = self.order.iter().filter_map(|id| self.destinations.get(id));
-        let targets = in_order.map(|running| running.target_kbps);
+        let paths = in_order.map(|running| running.path);
         let follow = self.settings.video.follow;
-        let wanted_kbps = pace::combine(follow, self.request.video.bitrate_kbps, targets);
+        let wanted_kbps = pace::combine(follow, self.request.video.bitrate_kbps, paths);
         if let Some(capture) = self.capture.running()
             && capture.stats().bitrate_kbps != wanted_kbps
         {

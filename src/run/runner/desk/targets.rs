@@ -4,7 +4,8 @@ use crate::appliance::{DestinationId, Event, Target as ApplianceTarget};
 use crate::config::{self, Partial};
 use crate::console::{ClientId, Reply};
 use crate::device::network_manager::{NOT_SET, NetworkManager};
-use crate::publish;
+use crate::pace::PathTarget;
+use crate::publish::{self, Order};
 use crate::run::keeper::{Order as KeepOrder, Wish};
 use crate::run::runner::{Runner, Running};
 use crate::run::{Destination, Input, Kept, plan};
@@ -161,6 +162,9 @@ impl Runner {
             Some((id, running)) => {
                 running.settings = wanted;
                 running.revision += 1;
+                running.path.forget();
+                // A task that does not take it is stuck, which the next order finds.
+                let _ = running.handle.orders.try_send(Order::ForgetPath);
                 *id
             }
             None => self.begin_destination(wanted),
@@ -172,7 +176,8 @@ impl Runner {
         self.next_id = self.next_id.wrapping_add(1);
         let handle = publish::spawn(self.clock, id.0, self.fan_out.clone(), self.reports.clone());
         handle.ceiling_kbps.send_replace(self.request.video.bitrate_kbps);
-        self.destinations.insert(id, Running { settings, revision: 0, handle, target_kbps: None });
+        let path = PathTarget::default();
+        self.destinations.insert(id, Running { settings, revision: 0, handle, path });
         id
     }
 

@@ -1,6 +1,6 @@
 //! Delivered, not written: whether the peer still takes what we send.
 //!
-//! Decides on numbers alone. A socket swallows megabytes of a stream that nobody reads any more, so
+//! A socket swallows megabytes of a stream that nobody reads any more, so
 //! a write that succeeded says nothing; what counts is what the peer has acknowledged. RTMP
 //! acknowledgements come from the server program itself and rank first; the kernel's TCP
 //! acknowledgements show a cut path where a server never sends any.
@@ -10,23 +10,7 @@ use std::time::Duration;
 use crate::limits::{
     DEAD_PATH_TIMEOUT, RATE_MEASURED_FOR, RTMP_ACK_WINDOW_BYTES, RTMP_ACK_WINDOW_BYTES_MIN,
 };
-
-/// One look at the connection.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Observation {
-    /// RTMP bytes handed to the socket since the connection began.
-    pub written_bytes: u64,
-    /// RTMP bytes waiting for the socket.
-    pub waiting_bytes: usize,
-    /// RTMP bytes that the server says it has received; `None` until it has said so once.
-    pub acknowledged_bytes: Option<u64>,
-    /// The window at which it was asked to say so.
-    pub window_bytes: u32,
-    /// TCP bytes that the peer's kernel has not acknowledged; `None` where the kernel cannot tell.
-    pub tcp_unacknowledged_bytes: Option<u32>,
-    /// TCP bytes that the peer's kernel has acknowledged.
-    pub tcp_acknowledged_bytes: u64,
-}
+use crate::pace::PathSample;
 
 /// Judges delivery over time.
 ///
@@ -93,37 +77,40 @@ impl Program {
     fn silent_for(
         &mut self,
         now: Duration,
-        seen: &Observation,
+        sample: &PathSample,
+        window_bytes: u32,
         kernel_stuck: Duration,
     ) -> Duration {
-        let acknowledged = seen.acknowledged_bytes.unwrap_or(0);
+        let acknowledged = sample.server_acknowledged_bytes.unwrap_or(0);
         if acknowledged != self.acknowledged {
             self.strides = [self.strides[1], acknowledged - self.acknowledged];
             self.acknowledged = acknowledged;
-            self.kernel_then = seen.tcp_acknowledged_bytes;
+            self.kernel_then = sample.tcp_acknowledged_bytes;
             self.silent_since = now;
         }
-        if seen.written_bytes != self.written {
+        if sample.written_bytes != self.written {
             // After a rest there was nothing to say anything about.
             if now.saturating_sub(self.written_at) > REST {
                 self.silent_since = now;
             }
-            self.written = seen.written_bytes;
+            self.written = sample.written_bytes;
             self.written_at = now;
         }
-        let is_silent = seen.acknowledged_bytes.is_some() && self.is_in_debt(seen, kernel_stuck);
+        let has_spoken = sample.server_acknowledged_bytes.is_some();
+        let is_silent = has_spoken && self.is_in_debt(sample, window_bytes, kernel_stuck);
         if is_silent { now.saturating_sub(self.silent_since) } else { Duration::ZERO }
     }
 
-    fn is_in_debt(&self, seen: &Observation, kernel_stuck: Duration) -> bool {
-        let stride = self.strides[0].max(self.strides[1]).max(seen.window_bytes.into());
+    fn is_in_debt(&self, sample: &PathSample, window_bytes: u32, kernel_stuck: Duration) -> bool {
+        let stride = self.strides[0].max(self.strides[1]).max(window_bytes.into());
         let debt = stride + stride / 2;
-        if seen.written_bytes.saturating_sub(self.acknowledged) <= debt {
+        if sample.written_bytes.saturating_sub(self.acknowledged) <= debt {
             return false;
         }
-        // What is still on a slow path it cannot acknowledge, as long as the path moves.
-        let kernel_tells = seen.tcp_unacknowledged_bytes.is_some();
-        let arrived = seen.tcp_acknowledged_bytes.saturating_sub(self.kernel_then);
+        // What is still on a slow path it cannot acknowledge, as long as the path moves; nor what waits in
+        // its kernel behind a lost segment.
+        let kernel_tells = sample.tcp_unacknowledged_bytes.is_some();
+        let arrived = sample.tcp_acknowledged_bytes.saturating_sub(self.kernel_then);
         !kernel_tells || arrived > debt || kernel_stuck >= REST
     }
 }
@@ -184,22 +171,27 @@ impl Delivery {
         self.media_delivered
     }
 
-    /// Takes a look; `Some(stuck)` when nothing has been delivered for [`DEAD_PATH_TIMEOUT`] although
+    /// Takes a look; the server was asked to acknowledge each `window_bytes`. `Some(stuck)` when nothing has been delivered for [`DEAD_PATH_TIMEOUT`] although
     /// something should have been.
-    pub fn observe(&mut self, now: Duration, seen: Observation) -> Option<Duration> {
+    pub fn observe(
+        &mut self,
+        now: Duration,
+        sample: &PathSample,
+        window_bytes: u32,
+    ) -> Option<Duration> {
         if let Some(end) = self.first_media_end {
-            let by_server = seen.acknowledged_bytes.is_some_and(|acked| acked >= end);
-            let by_kernel = seen.written_bytes >= end
-                && seen.tcp_unacknowledged_bytes.is_none_or(|waiting| waiting == 0);
+            let by_server = sample.server_acknowledged_bytes.is_some_and(|acked| acked >= end);
+            let by_kernel = sample.written_bytes >= end
+                && sample.tcp_unacknowledged_bytes.is_none_or(|waiting| waiting == 0);
             self.media_delivered |= by_server || by_kernel;
         }
         let kernel = self.kernel.stuck_for(
             now,
-            seen.tcp_acknowledged_bytes,
-            seen.tcp_unacknowledged_bytes.is_some_and(|waiting| waiting > 0),
+            sample.tcp_acknowledged_bytes + sample.tcp_sacked_bytes,
+            sample.tcp_unacknowledged_bytes.is_some_and(|waiting| waiting > 0),
         );
-        let writer = self.writer.stuck_for(now, seen.written_bytes, seen.waiting_bytes > 0);
-        let program = self.program.silent_for(now, &seen, kernel);
+        let writer = self.writer.stuck_for(now, sample.written_bytes, sample.unsent_bytes > 0);
+        let program = self.program.silent_for(now, sample, window_bytes, kernel);
         let stuck = kernel.max(writer).max(program);
         (stuck >= DEAD_PATH_TIMEOUT).then_some(stuck)
     }
@@ -210,11 +202,16 @@ mod tests {
     use super::*;
 
     /// Runs `seconds` of looks, four a second, and says when the path was declared dead.
-    fn dead_after(seconds: u64, mut at: impl FnMut(f64) -> Observation) -> Option<f64> {
+    /// The server was asked to acknowledge each `window_bytes`.
+    fn dead_after(
+        seconds: u64,
+        window_bytes: u32,
+        mut at: impl FnMut(f64) -> PathSample,
+    ) -> Option<f64> {
         let mut delivery = Delivery::new(Duration::ZERO);
         (0..seconds * 4).find_map(|tick| {
             let now = Duration::from_millis(tick * 250);
-            delivery.observe(now, at(now.as_secs_f64())).map(|_| now.as_secs_f64())
+            delivery.observe(now, &at(now.as_secs_f64()), window_bytes).map(|_| now.as_secs_f64())
         })
     }
 
@@ -225,7 +222,7 @@ mod tests {
         kbps: f64,
         window: f64,
         hidden: f64,
-    ) -> impl FnMut(f64) -> Observation {
+    ) -> impl FnMut(f64) -> PathSample {
         move |t| {
             let sent = |t: f64| t * kbps * 125.0;
             let read = sent(t.min(freeze));
@@ -233,13 +230,13 @@ mod tests {
             // Of what is hidden, half fits into the peer's kernel and half waits in ours.
             let arrived = taken.min(read + hidden / 2.0);
             let acknowledged = ((read / window).floor() * window) as u64;
-            Observation {
+            PathSample {
                 written_bytes: taken as u64,
-                waiting_bytes: (sent(t) - taken) as usize,
-                acknowledged_bytes: (acknowledged > 0).then_some(acknowledged),
-                window_bytes: (window as u32).min(RTMP_ACK_WINDOW_BYTES),
-                tcp_unacknowledged_bytes: Some((taken - arrived) as u32),
+                unsent_bytes: (sent(t) - taken) as u64,
+                server_acknowledged_bytes: (acknowledged > 0).then_some(acknowledged),
+                tcp_unacknowledged_bytes: Some((taken - arrived) as u64),
                 tcp_acknowledged_bytes: arrived as u64,
+                ..PathSample::default()
             }
         }
     }
@@ -257,8 +254,9 @@ mod tests {
                         (kbps * 125.0 * RATE_MEASURED_FOR.as_secs_f64()) as u64,
                         RTMP_ACK_WINDOW_BYTES,
                     );
-                    let window = asked.unwrap_or(RTMP_ACK_WINDOW_BYTES).into();
-                    let dead = dead_after(40, frozen_at(freeze, kbps, window, hidden));
+                    let window = asked.unwrap_or(RTMP_ACK_WINDOW_BYTES);
+                    let frozen = frozen_at(freeze, kbps, window.into(), hidden);
+                    let dead = dead_after(40, window, frozen);
                     let after = dead.map(|dead| dead - freeze);
                     assert!(
                         after.is_some_and(|after| (2.0..=5.0).contains(&after)),
@@ -273,7 +271,7 @@ mod tests {
     fn a_server_with_a_large_window_of_its_own_is_not_dead_between_its_words() {
         for kbps in [400.0, 3_000.0, 6_000.0] {
             let alive = frozen_at(f64::INFINITY, kbps, 2_500_000.0, 0.0);
-            assert_eq!(dead_after(300, alive), None, "{kbps}");
+            assert_eq!(dead_after(300, RTMP_ACK_WINDOW_BYTES, alive), None, "{kbps}");
         }
     }
 
@@ -283,17 +281,36 @@ mod tests {
         let window = f64::from(RTMP_ACK_WINDOW_BYTES);
         let slow = |t: f64| {
             let arrived = t * 20e3;
-            Observation {
+            PathSample {
                 written_bytes: (arrived + 400e3) as u64,
-                waiting_bytes: 100_000,
-                window_bytes: RTMP_ACK_WINDOW_BYTES,
-                acknowledged_bytes: (arrived > window)
+                unsent_bytes: 100_000,
+                server_acknowledged_bytes: (arrived > window)
                     .then_some(((arrived / window).floor() * window) as u64),
                 tcp_unacknowledged_bytes: Some(400_000),
                 tcp_acknowledged_bytes: arrived as u64,
+                ..PathSample::default()
             }
         };
-        assert_eq!(dead_after(120, slow), None);
+        assert_eq!(dead_after(120, RTMP_ACK_WINDOW_BYTES, slow), None);
+    }
+
+    #[test]
+    fn a_server_is_not_blamed_for_what_waits_behind_a_lost_segment() {
+        // From 10 s on all arrives but one segment, which is repaired after 6 s.
+        let window = 50_000;
+        let lossy = |t: f64| {
+            let sent = (t * 50e3) as u64;
+            let read = if (10.0..16.0).contains(&t) { 500_000 } else { sent };
+            PathSample {
+                written_bytes: sent,
+                server_acknowledged_bytes: Some(read / window * window),
+                tcp_unacknowledged_bytes: Some(u64::from(read < sent) * 1_448),
+                tcp_acknowledged_bytes: read,
+                tcp_sacked_bytes: (sent - read).saturating_sub(1_448),
+                ..PathSample::default()
+            }
+        };
+        assert_eq!(dead_after(30, window as u32, lossy), None);
     }
 
     #[test]
@@ -303,47 +320,49 @@ mod tests {
             let sent = t.min(10.0) * 50e3;
             let burst = if t >= 30.0 { 300e3 } else { 0.0 };
             let late = if t >= 32.0 { burst } else { 0.0 };
-            Observation {
+            PathSample {
                 written_bytes: (sent + burst) as u64,
-                acknowledged_bytes: (sent > 0.0).then_some((sent + late) as u64),
-                window_bytes: RTMP_ACK_WINDOW_BYTES,
-                tcp_unacknowledged_bytes: Some((burst - late) as u32),
+                server_acknowledged_bytes: (sent > 0.0).then_some((sent + late) as u64),
+                tcp_unacknowledged_bytes: Some((burst - late) as u64),
                 tcp_acknowledged_bytes: (sent + late) as u64,
-                waiting_bytes: 0,
+                ..PathSample::default()
             }
         };
-        assert_eq!(dead_after(60, rested), None);
+        assert_eq!(dead_after(60, RTMP_ACK_WINDOW_BYTES, rested), None);
     }
 
     #[test]
     fn a_cut_path_is_noticed_by_the_kernels_acknowledgements_alone() {
-        let dead = dead_after(40, |t| Observation {
+        let dead = dead_after(40, 0, |t| PathSample {
             written_bytes: (t * 50_000.0) as u64,
             tcp_unacknowledged_bytes: Some(if t < 10.0 { 0 } else { 1 }),
             tcp_acknowledged_bytes: (t.min(10.0) * 50_000.0) as u64,
-            ..Observation::default()
+            ..PathSample::default()
         });
         assert!((14.0..=15.0).contains(&dead.unwrap()), "{dead:?}");
     }
 
     #[test]
     fn a_stream_that_has_nothing_to_send_is_not_dead() {
-        assert_eq!(dead_after(60, |_| Observation::default()), None);
+        assert_eq!(dead_after(60, 0, |_| PathSample::default()), None);
     }
 
     #[test]
     fn a_slow_server_that_keeps_acknowledging_is_not_dead() {
-        let slow = |t: f64| Observation {
-            window_bytes: RTMP_ACK_WINDOW_BYTES,
+        let slow = |t: f64| PathSample {
             written_bytes: 4_000_000,
-            waiting_bytes: 100_000,
-            acknowledged_bytes: Some((t / 4.0) as u64 * 10_000),
+            unsent_bytes: 100_000,
+            server_acknowledged_bytes: Some((t / 4.0) as u64 * 10_000),
             tcp_unacknowledged_bytes: Some(1_000),
             tcp_acknowledged_bytes: (t * 2.0) as u64,
+            ..PathSample::default()
         };
         // The writer stands still, but only because the peer is slow: give it moving bytes.
         assert_eq!(
-            dead_after(60, |t| Observation { written_bytes: 4_000_000 + t as u64, ..slow(t) }),
+            dead_after(60, RTMP_ACK_WINDOW_BYTES, |t| PathSample {
+                written_bytes: 4_000_000 + t as u64,
+                ..slow(t)
+            }),
             None
         );
     }
@@ -352,15 +371,15 @@ mod tests {
     fn media_counts_as_delivered_only_when_the_peer_acknowledged_it() {
         let mut delivery = Delivery::new(Duration::ZERO);
         delivery.first_media_ends_at(5_000);
-        let written = Observation {
+        let written = PathSample {
             written_bytes: 6_000,
             tcp_unacknowledged_bytes: Some(6_000),
-            ..Observation::default()
+            ..PathSample::default()
         };
-        delivery.observe(Duration::ZERO, written);
+        delivery.observe(Duration::ZERO, &written, 0);
         assert!(!delivery.media_delivered());
-        delivery
-            .observe(Duration::ZERO, Observation { acknowledged_bytes: Some(5_000), ..written });
+        let acknowledged = PathSample { server_acknowledged_bytes: Some(5_000), ..written };
+        delivery.observe(Duration::ZERO, &acknowledged, 0);
         assert!(delivery.media_delivered());
     }
 }

@@ -1,35 +1,36 @@
-//! One attempt may need several connections: a server sends us elsewhere, asks for a password, or
-//! does not take commands that are sent ahead. Decides what follows; touches nothing.
+//! One attempt may need several connections: a server redirects us, asks for a password, or does not
+//! take commands that are sent ahead.
 
-use crate::clock::Clock;
+use std::time::Duration;
+
 use crate::limits::{AUTH_ROUNDS_MAX, REDIRECTS_MAX};
 use crate::rtmp::url::{Scheme, ServerUrl};
 use crate::rtmp::{self, ConnectOrder, ErrorKind, Session, SessionConfig};
+use crate::secret::StreamKey;
 
-use super::Target;
-use super::error::PublishError;
+use super::error::Error;
 
-/// How a server is asked.
+/// How much of what is newer than RTMP 1.0 a server is asked with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Manner {
+pub struct Compatibility {
     /// How much is sent ahead.
     pub order: ConnectOrder,
     /// Whether `connect` speaks of Enhanced RTMP.
     pub enhanced: bool,
 }
 
-impl Manner {
+impl Compatibility {
     /// As much as most servers understand, in this order.
-    pub fn usual(order: ConnectOrder) -> Manner {
-        Manner { order, enhanced: true }
+    pub fn usual(order: ConnectOrder) -> Compatibility {
+        Compatibility { order, enhanced: true }
     }
 
     /// What to leave out at a server that broke in this way; `None` when that would not help.
-    fn humbler(self, ended: &rtmp::Error) -> Option<Manner> {
+    fn fall_back(self, ended: &rtmp::Error) -> Option<Compatibility> {
         let ahead = self.order != ConnectOrder::Patient && ended.may_dislike_pipelining();
         let enhanced = self.enhanced && ended.may_dislike_enhancements();
         // At `connect` it may have been either: both are left out, so that one more connection does.
-        (ahead || enhanced).then_some(Manner {
+        (ahead || enhanced).then_some(Compatibility {
             order: if ahead { ConnectOrder::Patient } else { self.order },
             enhanced: self.enhanced && !enhanced,
         })
@@ -38,23 +39,23 @@ impl Manner {
 
 /// Where one attempt stands between its connections.
 #[derive(Debug, Clone)]
-pub(super) struct Journey {
+pub struct ConnectAttempt {
     /// The server to connect to next.
     pub server: ServerUrl,
     /// How to ask it.
-    pub manner: Manner,
+    pub compatibility: Compatibility,
     /// Answer to a challenge, appended to `app` and `tcUrl`.
     suffix: String,
     redirects: u32,
     auth_rounds: u32,
 }
 
-impl Journey {
+impl ConnectAttempt {
     /// An attempt that begins at `server`.
-    pub fn to(server: &ServerUrl, manner: Manner) -> Journey {
-        Journey {
+    pub fn to(server: &ServerUrl, compatibility: Compatibility) -> ConnectAttempt {
+        ConnectAttempt {
             server: server.clone(),
-            manner,
+            compatibility,
             suffix: String::new(),
             redirects: 0,
             auth_rounds: 0,
@@ -71,24 +72,23 @@ impl Journey {
         format!("{}{}", self.server.tc_url(), self.suffix)
     }
 
-    /// The session of the next connection.
-    pub fn session(&self, clock: Clock, target: &Target) -> Session {
-        let key = target.ingest.key.clone();
+    /// The session of the next connection, which stands.
+    pub fn session(&self, now: Duration, key: StreamKey, seed: u64) -> Session {
         let config = SessionConfig {
-            order: self.manner.order,
-            enhanced: self.manner.enhanced,
-            seed: fastrand::u64(..),
+            order: self.compatibility.order,
+            enhanced: self.compatibility.enhanced,
+            seed,
             ..SessionConfig::new(&self.tc_url(), &self.app(), key)
         };
-        Session::new(clock.now(), config)
+        Session::new(now, config)
     }
 
     /// Takes the end of a connection; `Ok` when another one is worth making now.
     ///
     /// # Errors
     /// Why the attempt is over.
-    pub fn go_on(&mut self, error: PublishError, nonce: u32) -> Result<(), PublishError> {
-        let PublishError::Rtmp(ended) = &error else {
+    pub fn go_on(&mut self, error: Error, nonce: u32) -> Result<(), Error> {
+        let Error::Rtmp(ended) = &error else {
             return Err(error);
         };
         match &ended.kind {
@@ -98,13 +98,13 @@ impl Journey {
             }
             ErrorKind::AuthRequired(_) => self.authenticate(error, nonce),
             _ => {
-                self.manner = self.manner.humbler(ended).ok_or(error)?;
+                self.compatibility = self.compatibility.fall_back(ended).ok_or(error)?;
                 Ok(())
             }
         }
     }
 
-    fn redirect(&mut self, place: &str, error: PublishError) -> Result<(), PublishError> {
+    fn redirect(&mut self, place: &str, error: Error) -> Result<(), Error> {
         if self.redirects >= REDIRECTS_MAX {
             return Err(error);
         }
@@ -114,10 +114,10 @@ impl Journey {
         Ok(())
     }
 
-    fn authenticate(&mut self, error: PublishError, nonce: u32) -> Result<(), PublishError> {
+    fn authenticate(&mut self, error: Error, nonce: u32) -> Result<(), Error> {
         let answer = match (&error, &self.server.login) {
             (
-                PublishError::Rtmp(rtmp::Error { kind: ErrorKind::AuthRequired(asked), .. }),
+                Error::Rtmp(rtmp::Error { kind: ErrorKind::AuthRequired(asked), .. }),
                 Some(login),
             ) if self.auth_rounds < AUTH_ROUNDS_MAX => {
                 asked.answer(&self.server.app, &login.user, login.reveal_password(), nonce)
@@ -138,8 +138,8 @@ impl Journey {
 /// The place that a server at `here` names, absolute or relative (RFC 3986 section 4.2).
 ///
 /// # Errors
-/// [`PublishError::BadRedirect`] when it cannot be understood, or would leave TLS.
-pub(super) fn moved(here: &ServerUrl, place: &str) -> Result<ServerUrl, PublishError> {
+/// [`Error::BadRedirect`] when it cannot be understood, or would leave TLS.
+pub fn moved(here: &ServerUrl, place: &str) -> Result<ServerUrl, Error> {
     let absolute = match place {
         _ if place.contains("://") => place.to_owned(),
         _ if place.starts_with("//") => format!("{}:{place}", here.scheme),
@@ -151,10 +151,10 @@ pub(super) fn moved(here: &ServerUrl, place: &str) -> Result<ServerUrl, PublishE
         }
     };
     let mut there = ServerUrl::parse(&absolute)
-        .map_err(|error| PublishError::BadRedirect { why: error.to_string() })?;
+        .map_err(|error| Error::BadRedirect { why: error.to_string() })?;
     if here.scheme == Scheme::Rtmps && there.scheme != Scheme::Rtmps {
         let why = "it would leave TLS".to_owned();
-        return Err(PublishError::BadRedirect { why });
+        return Err(Error::BadRedirect { why });
     }
     if there.login.is_none() && here.same_server(&there) {
         there.login = here.login.clone();
@@ -168,17 +168,17 @@ mod tests {
     use crate::rtmp::auth::Challenge;
     use crate::rtmp::{Phase, Redirect};
 
-    const USUAL: Manner = Manner { order: ConnectOrder::Conforming, enhanced: true };
+    const USUAL: Compatibility = Compatibility { order: ConnectOrder::Conforming, enhanced: true };
 
     fn server(url: &str) -> ServerUrl {
         ServerUrl::parse(url).unwrap()
     }
 
-    fn ended(during: Phase, pipelined: bool, kind: ErrorKind) -> PublishError {
-        PublishError::Rtmp(rtmp::Error { during, pipelined, kind })
+    fn ended(during: Phase, pipelined: bool, kind: ErrorKind) -> Error {
+        Error::Rtmp(rtmp::Error { during, pipelined, kind })
     }
 
-    fn redirect(to: &str) -> PublishError {
+    fn redirect(to: &str) -> Error {
         let kind = ErrorKind::ConnectRejected {
             code: "NetConnection.Connect.Rejected".to_owned(),
             description: String::new(),
@@ -202,62 +202,68 @@ mod tests {
 
     #[test]
     fn a_redirect_never_leaves_tls() {
-        let mut journey = Journey::to(&server("rtmps://a.example/live"), USUAL);
-        let error = journey.go_on(redirect("rtmp://a.example/live"), 1).unwrap_err();
+        let mut attempt = ConnectAttempt::to(&server("rtmps://a.example/live"), USUAL);
+        let error = attempt.go_on(redirect("rtmp://a.example/live"), 1).unwrap_err();
         assert!(error.to_string().contains("leave TLS"), "{error}");
     }
 
     #[test]
     fn a_server_that_redirects_in_a_circle_is_given_up() {
-        let mut journey = Journey::to(&server("rtmps://a.example/live"), USUAL);
-        let rounds = (0..100).take_while(|_| journey.go_on(redirect("/live"), 1).is_ok()).count();
+        let mut attempt = ConnectAttempt::to(&server("rtmps://a.example/live"), USUAL);
+        let rounds = (0..100).take_while(|_| attempt.go_on(redirect("/live"), 1).is_ok()).count();
         assert_eq!(rounds, REDIRECTS_MAX as usize);
     }
 
     #[test]
     fn a_server_that_breaks_on_commands_sent_ahead_is_tried_patiently_once() {
-        let mut journey = Journey::to(&server("rtmps://a.example/live"), USUAL);
+        let mut attempt = ConnectAttempt::to(&server("rtmps://a.example/live"), USUAL);
         let closed = || ended(Phase::Connect, true, ErrorKind::ClosedByServer);
-        assert!(journey.go_on(closed(), 1).is_ok());
-        assert_eq!(journey.manner, Manner { order: ConnectOrder::Patient, enhanced: false });
-        assert!(journey.go_on(closed(), 1).is_err());
+        assert!(attempt.go_on(closed(), 1).is_ok());
+        assert_eq!(
+            attempt.compatibility,
+            Compatibility { order: ConnectOrder::Patient, enhanced: false }
+        );
+        assert!(attempt.go_on(closed(), 1).is_err());
     }
 
     #[test]
-    fn a_server_that_took_connect_and_breaks_later_is_still_told_of_enhanced_rtmp() {
-        let mut journey = Journey::to(&server("rtmps://a.example/live"), USUAL);
+    fn a_server_that_took_connect_and_breaks_later_still_hears_of_enhanced_rtmp() {
+        let mut attempt = ConnectAttempt::to(&server("rtmps://a.example/live"), USUAL);
         let closed = ended(Phase::CreateStream, true, ErrorKind::ClosedByServer);
-        assert!(journey.go_on(closed, 1).is_ok());
-        assert_eq!(journey.manner, Manner { order: ConnectOrder::Patient, enhanced: true });
+        assert!(attempt.go_on(closed, 1).is_ok());
+        assert_eq!(
+            attempt.compatibility,
+            Compatibility { order: ConnectOrder::Patient, enhanced: true }
+        );
     }
 
     #[test]
     fn a_server_that_breaks_on_enhanced_rtmp_is_tried_once_without() {
-        let patient = Manner { order: ConnectOrder::Patient, enhanced: true };
-        let mut journey = Journey::to(&server("rtmps://a.example/live"), patient);
+        let patient = Compatibility { order: ConnectOrder::Patient, enhanced: true };
+        let mut attempt = ConnectAttempt::to(&server("rtmps://a.example/live"), patient);
         let closed = || ended(Phase::Connect, false, ErrorKind::ClosedByServer);
-        assert!(journey.go_on(closed(), 1).is_ok());
-        assert!(!journey.manner.enhanced);
-        assert!(journey.go_on(closed(), 1).is_err());
+        assert!(attempt.go_on(closed(), 1).is_ok());
+        assert!(!attempt.compatibility.enhanced);
+        assert!(attempt.go_on(closed(), 1).is_err());
     }
 
     #[test]
     fn a_connection_that_was_lost_while_live_is_not_tried_again_here() {
-        let mut journey = Journey::to(&server("rtmps://a.example/live"), USUAL);
+        let mut attempt = ConnectAttempt::to(&server("rtmps://a.example/live"), USUAL);
         let closed = ended(Phase::Publishing, false, ErrorKind::ClosedByServer);
-        assert!(journey.go_on(closed, 1).is_err());
+        assert!(attempt.go_on(closed, 1).is_err());
     }
 
     #[test]
     fn a_challenge_is_answered_with_the_login_of_the_address_and_only_so_often() {
         let asks = || {
-            let said = "[ code=403 need auth; authmod=adobe ] : ";
-            ended(Phase::Connect, true, ErrorKind::AuthRequired(Challenge::parse(said).unwrap()))
+            let message = "[ code=403 need auth; authmod=adobe ] : ";
+            ended(Phase::Connect, true, ErrorKind::AuthRequired(Challenge::parse(message).unwrap()))
         };
-        let mut nobody = Journey::to(&server("rtmps://a.example/live"), USUAL);
+        let mut nobody = ConnectAttempt::to(&server("rtmps://a.example/live"), USUAL);
         assert!(nobody.go_on(asks(), 1).is_err());
 
-        let mut anna = Journey::to(&server("rtmps://anna:pw@a.example/live"), USUAL);
+        let mut anna = ConnectAttempt::to(&server("rtmps://anna:pw@a.example/live"), USUAL);
         anna.go_on(asks(), 1).unwrap();
         assert_eq!(anna.app(), "live?authmod=adobe&user=anna");
         assert_eq!(anna.tc_url(), "rtmps://a.example/live?authmod=adobe&user=anna");

@@ -1,0 +1,580 @@
+//! One connection over a byte stream, from the first byte of RTMP to the orderly close.
+
+use core::net::IpAddr;
+use std::time::Duration;
+
+use bytes::Buf;
+
+use super::closing::{Closing, Ending};
+use super::delivery::{Delivery, Window};
+use super::error::Error;
+use super::source::{Close, Demands, Next, Source};
+use super::stats::ConnectionStats;
+use crate::flv;
+use crate::flv::TagKind;
+use crate::flv::metadata::{self, Field, Metadata};
+use crate::limits::{
+    ACCEPT_LOOK, LAST_MESSAGE_TIMEOUT, ROLL_OVER_AT_MS, STOP_TIMEOUT, SUCCESSOR_RETRY,
+};
+use crate::media::{Frame, Timeline, Track};
+use crate::pace::PathSample;
+use crate::rtmp::amf0::Value;
+use crate::rtmp::{self, Event, Outbound, Session};
+
+/// What the kernel knows of a TCP connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TcpState {
+    /// Bytes written to the socket that the peer's kernel has not acknowledged.
+    pub unacknowledged_bytes: u32,
+    /// Of these, what the peer's kernel has acknowledged selectively (RFC 2018): it waits there for a
+    /// lost segment before it. To the nearest segment.
+    pub sacked_bytes: u32,
+    /// Bytes that the peer's kernel has acknowledged since the connection began; the SYN counts as one.
+    pub acknowledged_bytes: u64,
+    /// Smoothed round-trip time.
+    pub rtt: Duration,
+    /// The peer has closed its side, and everything that it sent is here.
+    pub peer_has_closed: bool,
+}
+
+/// What the kernel answers when it is asked about a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kernel {
+    /// It cannot be asked.
+    Unknown,
+    /// There is no such connection any more.
+    Gone,
+    /// The present state.
+    Here(TcpState),
+}
+
+impl Kernel {
+    /// The present state, where there is one.
+    pub fn state(self) -> Option<TcpState> {
+        match self {
+            Kernel::Here(state) => Some(state),
+            Kernel::Unknown | Kernel::Gone => None,
+        }
+    }
+}
+
+/// What a connection reports while it lasts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// The target bitrate of the video, in kbit/s.
+    TargetBitrate(u32),
+    /// The server accepted the stream and media has been acknowledged.
+    Accepted,
+    /// Another connection should take over: at this place if the server named one (Enhanced RTMP v2,
+    /// `ReconnectRequest`), else at the same.
+    MoveWanted(Option<String>),
+    /// Something worth telling that does not end the connection.
+    Warning(rtmp::Warning),
+    /// The counters, at each look and at the end.
+    Stats(ConnectionStats),
+}
+
+/// What was not fetched yet: of each kind the latest, so that it is bounded and nothing that matters
+/// is lost.
+#[derive(Debug, Default)]
+struct Mailbox {
+    target_kbps: Option<u32>,
+    accepted: bool,
+    move_wanted: Option<Option<String>>,
+    warning: Option<rtmp::Warning>,
+    stats: bool,
+}
+
+/// One connection that stands. The shell (or a simulated network) calls [`Connection::advance`] after
+/// each `handle_*` and at [`Connection::poll_timeout`], fetches [`Connection::poll_progress`] and
+/// [`Connection::poll_end`], and carries bytes: from [`Connection::transmit`], to
+/// [`Connection::handle_input`].
+#[derive(Debug)]
+pub struct Connection {
+    pub(super) session: Session,
+    timeline: Timeline,
+    /// Media time of the connection.
+    time_ms: u64,
+    delivery: Delivery,
+    window: Window,
+    pub(super) stats: ConnectionStats,
+    /// Where in what is sent the last media message ends.
+    pub(super) media_end: u64,
+    /// How many bytes an acknowledgement spoke for before the stream was ended.
+    pub(super) ack_stride_bytes: u64,
+    demands: Demands,
+    next_look: Duration,
+    next_move: Duration,
+    is_known_to_source: bool,
+    begun: bool,
+    pub(super) publish_started: bool,
+    pub(super) accepted: bool,
+    source_ended: bool,
+    /// Nothing that was written waits inside of TLS.
+    flushed: bool,
+    pub(super) stage: Stage,
+    /// The server has closed its side while the stream was being ended.
+    hung_up: bool,
+    /// When an ordered stop must be through; `None` where the source has ended by itself.
+    pub(super) stop_by: Option<Duration>,
+    mailbox: Mailbox,
+    ended: Option<Result<(), Error>>,
+}
+
+#[derive(Debug)]
+pub(super) enum Stage {
+    /// From the handshake on.
+    Publishing,
+    /// The stream is being ended; what waits is still written.
+    Stopping,
+    /// All is written.
+    Closing(Closing),
+    /// The connection broke while writing: what the server wrote before that is still read.
+    Broken {
+        by: Duration,
+        why: String,
+        is_read: bool,
+    },
+    Over,
+}
+
+impl Connection {
+    /// A connection that stands now, and comes from `local_address`.
+    pub fn new(now: Duration, session: Session, local_address: Option<IpAddr>) -> Connection {
+        Connection {
+            session,
+            timeline: Timeline::new(),
+            time_ms: 0,
+            delivery: Delivery::new(now),
+            window: Window::new(now),
+            stats: ConnectionStats { local_address, ..ConnectionStats::default() },
+            media_end: 0,
+            ack_stride_bytes: 0,
+            demands: Demands::default(),
+            next_look: now,
+            next_move: now,
+            is_known_to_source: false,
+            begun: false,
+            publish_started: false,
+            accepted: false,
+            source_ended: false,
+            flushed: true,
+            stage: Stage::Publishing,
+            hung_up: false,
+            stop_by: None,
+            mailbox: Mailbox::default(),
+            ended: None,
+        }
+    }
+
+    // ── getters ───────────────────────────────────────────────────────────────────────────────
+
+    /// Whether the server accepted the stream and media has been acknowledged.
+    pub fn is_accepted(&self) -> bool {
+        self.accepted
+    }
+
+    /// Whether the source should be waited for.
+    pub fn wants_media(&mut self) -> bool {
+        self.session.may_stream()
+            && matches!(self.stage, Stage::Publishing)
+            && !self.source_ended
+            && self.session.transmit().remaining() < self.demands.ahead_bytes
+    }
+
+    /// Whether an order to close is still of use.
+    pub fn may_be_closed(&self) -> bool {
+        self.stop_by.is_none() && matches!(self.stage, Stage::Publishing | Stage::Stopping)
+    }
+
+    /// Whether the write side of the byte stream is to be closed now.
+    pub fn wants_shutdown(&self) -> bool {
+        matches!(&self.stage, Stage::Closing(closing) if closing.wants_shutdown())
+    }
+
+    /// Whether what was written waits inside of TLS.
+    pub fn wants_flush(&self) -> bool {
+        !self.flushed && self.may_write()
+    }
+
+    /// Whether [`Connection::transmit`] may still be written.
+    pub fn may_write(&self) -> bool {
+        match &self.stage {
+            Stage::Publishing | Stage::Stopping => true,
+            Stage::Closing(closing) => closing.may_write(),
+            Stage::Broken { .. } | Stage::Over => false,
+        }
+    }
+
+    // ── inputs ────────────────────────────────────────────────────────────────────────────────
+
+    /// Bytes from the server.
+    pub fn handle_input(&mut self, now: Duration, bytes: &[u8]) {
+        self.session.handle_input(now, bytes);
+    }
+
+    /// The server has closed its side.
+    pub fn handle_eof(&mut self, now: Duration) {
+        match &mut self.stage {
+            Stage::Publishing => self.session.handle_eof(now),
+            Stage::Stopping => {
+                self.hung_up = true;
+                self.session.handle_eof(now);
+            }
+            Stage::Closing(closing) => closing.handle_eof(now),
+            Stage::Broken { is_read, .. } => *is_read = true,
+            Stage::Over => {}
+        }
+    }
+
+    /// So many bytes of [`Connection::transmit`] were written; whether all of what was written has left
+    /// TLS.
+    pub fn handle_written(&mut self, length: usize, flushed: bool) {
+        self.session.transmit().advance(length);
+        self.stats.sent_bytes += length as u64;
+        self.flushed = flushed;
+    }
+
+    /// What was written has left TLS.
+    pub fn handle_flushed(&mut self) {
+        self.flushed = true;
+    }
+
+    /// The write side is closed.
+    pub fn handle_shutdown(&mut self) {
+        if let Stage::Closing(closing) = &mut self.stage {
+            closing.handle_shutdown();
+        }
+    }
+
+    /// Reading or writing failed. A server that refuses and closes leaves unread what was sent ahead,
+    /// which resets the connection: writing then fails although the reason is there to be read, and only
+    /// reading tells it.
+    pub fn handle_broken(&mut self, now: Duration, how: Ending, why: &str) {
+        match &mut self.stage {
+            Stage::Publishing | Stage::Stopping => {
+                let (by, why) = (now + LAST_MESSAGE_TIMEOUT, why.to_owned());
+                self.stage = Stage::Broken { by, why, is_read: false };
+            }
+            Stage::Closing(closing) => closing.handle_broken(how),
+            Stage::Broken { is_read, .. } => *is_read = true,
+            Stage::Over => {}
+        }
+    }
+
+    /// The connection is to be closed.
+    pub fn handle_close(&mut self, now: Duration, how: Close) {
+        if !self.may_be_closed() {
+            return;
+        }
+        match how {
+            Close::Abort => self.end(Ok(())),
+            Close::HandOver => {
+                self.stage = Stage::Stopping;
+                self.stop_by = Some(now + STOP_TIMEOUT);
+            }
+            Close::Polite => {
+                self.stop_by = Some(now + STOP_TIMEOUT);
+                self.stop(now);
+            }
+        }
+    }
+
+    /// Goes on as far as it can now: call after each input, write and wait. `kernel` is asked when the
+    /// path is looked at.
+    pub fn advance<S: Source>(
+        &mut self,
+        now: Duration,
+        source: &mut S,
+        kernel: impl Fn() -> Kernel,
+    ) {
+        if !self.is_known_to_source {
+            self.is_known_to_source = true;
+            self.demands = source.demands();
+            source.connected(now);
+        }
+        if matches!(self.stage, Stage::Publishing | Stage::Stopping)
+            && let Err(error) = self.publish(now, source, &kernel)
+        {
+            self.end(Err(error));
+        }
+        if matches!(self.stage, Stage::Closing(_)) {
+            self.close_gracefully(now, &kernel);
+        }
+        if matches!(&self.stage, Stage::Broken { by, is_read, .. } if *is_read || now >= *by) {
+            self.conclude_broken(now);
+        }
+    }
+
+    // ── outputs ───────────────────────────────────────────────────────────────────────────────
+
+    /// What is to be written.
+    pub fn transmit(&mut self) -> &mut Outbound {
+        self.session.transmit()
+    }
+
+    /// What is to be reported next.
+    pub fn poll_progress(&mut self) -> Option<Progress> {
+        if let Some(kbps) = self.mailbox.target_kbps.take() {
+            return Some(Progress::TargetBitrate(kbps));
+        }
+        if std::mem::take(&mut self.mailbox.accepted) {
+            return Some(Progress::Accepted);
+        }
+        if let Some(place) = self.mailbox.move_wanted.take() {
+            return Some(Progress::MoveWanted(place));
+        }
+        if let Some(warning) = self.mailbox.warning.take() {
+            return Some(Progress::Warning(warning));
+        }
+        std::mem::take(&mut self.mailbox.stats).then_some(Progress::Stats(self.stats))
+    }
+
+    /// How it ended, once.
+    pub fn poll_end(&mut self) -> Option<Result<ConnectionStats, Error>> {
+        Some(self.ended.take()?.map(|()| self.stats))
+    }
+
+    /// When [`Connection::advance`] is to be called at the latest.
+    pub fn poll_timeout(&self) -> Duration {
+        match &self.stage {
+            Stage::Publishing | Stage::Stopping => {
+                // The next frame is hardly ever far, and a look then costs no wake-up of its own.
+                let look_by = self.next_look + self.demands.look / 8;
+                let others = [self.session.poll_timeout(), self.stop_by];
+                others.into_iter().flatten().fold(look_by, Duration::min)
+            }
+            Stage::Closing(closing) => closing.poll_timeout(),
+            Stage::Broken { by, .. } => *by,
+            Stage::Over => Duration::MAX,
+        }
+    }
+
+    // ── inside ────────────────────────────────────────────────────────────────────────────────
+
+    fn publish<S: Source>(
+        &mut self,
+        now: Duration,
+        source: &mut S,
+        kernel: &impl Fn() -> Kernel,
+    ) -> Result<(), Error> {
+        if self.stop_by.is_some_and(|by| now >= by) {
+            self.end(Ok(()));
+            return Ok(());
+        }
+        self.session.handle_timeout(now);
+        self.take_events(source)?;
+        self.fill(now, source)?;
+        self.look(now, source, kernel)?;
+        let is_stopping = matches!(self.stage, Stage::Stopping);
+        let sent_all = self.session.transmit().is_empty() && self.flushed;
+        // A source that ends before the server has answered may still be refused.
+        if sent_all && self.source_ended && self.publish_started && !is_stopping {
+            self.stop(now);
+            self.take_events(source)?;
+        } else if is_stopping && (sent_all || self.hung_up) {
+            self.stage = Stage::Closing(Closing::begin(now, self.hung_up));
+        }
+        Ok(())
+    }
+
+    fn take_events<S: Source>(&mut self, source: &mut S) -> Result<(), Error> {
+        let is_stopping = matches!(self.stage, Stage::Stopping);
+        while let Some(event) = self.session.poll_event() {
+            match event {
+                Event::Accepted => {
+                    self.publish_started = true;
+                    self.next_look = Duration::ZERO;
+                }
+                Event::RestartMedia => {
+                    source.restart();
+                    (self.begun, self.source_ended) = (false, false);
+                }
+                // After a stop the server may close as it likes.
+                Event::Ended(_) if is_stopping => {}
+                Event::Ended(error) => return Err(error.into()),
+                Event::ReconnectRequest { tc_url, description } => {
+                    tracing::debug!(description, "the server asks to move");
+                    self.mailbox.move_wanted = Some(tc_url);
+                }
+                Event::Warning(warning) => self.mailbox.warning = Some(warning),
+                other => tracing::debug!(?other, "session"),
+            }
+        }
+        Ok(())
+    }
+
+    fn fill<S: Source>(&mut self, now: Duration, source: &mut S) -> Result<(), Error> {
+        while self.wants_media() {
+            if !self.begun {
+                self.begun = true;
+                self.begin(now, source);
+            }
+            match source.next(now).map_err(Error::Media)? {
+                Next::Frame(frame) => self.send_frame(frame),
+                Next::Tag { time_ms, kind, body } => match kind {
+                    TagKind::Video => self.session.send_video(time_ms, &[], body),
+                    TagKind::Audio => self.session.send_audio(time_ms, &[], body),
+                    TagKind::Script => {
+                        self.session.send_data(time_ms, metadata::without_set_data_frame(body));
+                    }
+                },
+                Next::NothingYet => break,
+                Next::End => {
+                    self.source_ended = true;
+                    break;
+                }
+            }
+            self.stats.messages += 1;
+            self.media_end = self.stats.sent_bytes + self.session.transmit().remaining() as u64;
+            self.delivery.first_media_ends_at(self.media_end);
+        }
+        Ok(())
+    }
+
+    /// Media may go: what the server learns before it, and with which bitrate it begins.
+    fn begin<S: Source>(&mut self, now: Duration, source: &mut S) {
+        source.begin(now);
+        if let Some(kbps) = source.start_kbps() {
+            self.report_target(kbps);
+        }
+        if let Some(metadata) = source.metadata() {
+            send_metadata(&mut self.session, metadata);
+        }
+    }
+
+    /// RTMP's own time: milliseconds since the connection's first frame, and the head of an FLV tag.
+    fn send_frame(&mut self, frame: Frame) {
+        let stamp = self.timeline.stamp(&frame);
+        self.time_ms = stamp.dts_ms;
+        let head = flv::head(&frame, stamp.composition_time_ms);
+        match frame.track() {
+            Track::Video => {
+                self.session.send_video(stamp.dts_ms, head.as_slice(), frame.payload);
+            }
+            Track::Audio => {
+                self.session.send_audio(stamp.dts_ms, head.as_slice(), frame.payload);
+            }
+        }
+    }
+
+    /// Looks at delivery when it is time to, and reports.
+    fn look<S: Source>(
+        &mut self,
+        now: Duration,
+        source: &mut S,
+        kernel: &impl Fn() -> Kernel,
+    ) -> Result<(), Error> {
+        // A short stream may be through before the next look; whether it arrived is to be seen.
+        let awaits_media = self.publish_started && !self.accepted;
+        let all_written = awaits_media && self.session.transmit().is_empty();
+        if now < self.next_look && !all_written {
+            return Ok(());
+        }
+        let sample = self.sample(source, kernel);
+        let window_bytes = self.session.acknowledgement_window();
+        if let Some(window) = self.window.observe(now, self.stats.sent_bytes, window_bytes) {
+            self.session.ask_for_acknowledgements(window);
+        }
+        if let Some(stuck) = self.delivery.observe(now, &sample, window_bytes) {
+            return Err(Error::DeadPath { after_ms: stuck.as_millis() as u64 });
+        }
+        if awaits_media && self.delivery.media_delivered() {
+            self.accept();
+        }
+        let advice = source.observe(now, &sample);
+        if let Some(kbps) = advice.target_kbps {
+            self.report_target(kbps);
+        }
+        self.stats.resume_kbps = source.resume_kbps().filter(|_| self.accepted);
+        if advice.reconnect {
+            return Err(Error::TooSlow);
+        }
+        let awaits_media = self.publish_started && !self.accepted;
+        self.next_look = now + if awaits_media { ACCEPT_LOOK } else { self.demands.look };
+        self.mailbox.stats = true;
+        if self.time_ms >= ROLL_OVER_AT_MS && now >= self.next_move {
+            self.next_move = now + SUCCESSOR_RETRY;
+            self.mailbox.move_wanted.get_or_insert(None);
+        }
+        Ok(())
+    }
+
+    /// What is known of the path now.
+    fn sample<S: Source>(&mut self, source: &S, kernel: &impl Fn() -> Kernel) -> PathSample {
+        let acknowledged = self.stats.acknowledged_bytes;
+        self.note_acknowledged();
+        let is_silent = !self.accepted || acknowledged == self.stats.acknowledged_bytes;
+        let asks = self.demands.minds_the_path || is_silent;
+        let tcp = if asks { kernel().state() } else { None };
+        self.stats.in_flight_bytes = tcp.map(|tcp| tcp.unacknowledged_bytes);
+        self.stats.rtt_us = tcp.map(|tcp| tcp.rtt.as_micros() as u64);
+        self.stats.queue = source.queue();
+        // What waits behind a lost segment has arrived: on a slow path the repair takes seconds.
+        let missing = |tcp: TcpState| tcp.unacknowledged_bytes.saturating_sub(tcp.sacked_bytes);
+        PathSample {
+            queue_age: self.stats.queue.span,
+            queue_bytes: self.stats.queue.bytes as u64,
+            unsent_bytes: self.session.transmit().remaining() as u64,
+            written_bytes: self.stats.sent_bytes,
+            tcp_unacknowledged_bytes: tcp.map(|tcp| missing(tcp).into()),
+            tcp_acknowledged_bytes: tcp.map_or(0, |tcp| tcp.acknowledged_bytes),
+            tcp_sacked_bytes: tcp.map_or(0, |tcp| tcp.sacked_bytes.into()),
+            server_acknowledged_bytes: self.stats.acknowledged_bytes,
+            rtt: tcp.map(|tcp| tcp.rtt),
+        }
+    }
+
+    fn report_target(&mut self, kbps: u32) {
+        self.stats.target_kbps = Some(kbps);
+        self.mailbox.target_kbps = Some(kbps);
+    }
+
+    pub(super) fn accept(&mut self) {
+        self.accepted = true;
+        self.mailbox.accepted = true;
+    }
+
+    pub(super) fn note_acknowledged(&mut self) {
+        let stats = self.session.stats();
+        self.stats.acknowledged_bytes = stats.acknowledges.then_some(stats.bytes_acknowledged);
+    }
+
+    fn stop(&mut self, now: Duration) {
+        self.stage = Stage::Stopping;
+        self.ack_stride_bytes = self.session.stats().ack_stride_bytes;
+        self.session.stop(now);
+    }
+
+    /// The server's own message says more than that the connection broke.
+    fn conclude_broken(&mut self, now: Duration) {
+        let Stage::Broken { why, .. } = &mut self.stage else { return };
+        let why = std::mem::take(why);
+        if !self.publish_started {
+            self.session.handle_eof(now);
+        }
+        let mut events = std::iter::from_fn(|| self.session.poll_event());
+        let ended = events.find_map(|event| match event {
+            Event::Ended(error) => Some(error),
+            _ => None,
+        });
+        self.end(Err(ended.map_or(Error::Lost { why }, Error::from)));
+    }
+
+    pub(super) fn end(&mut self, ended: Result<(), Error>) {
+        self.stage = Stage::Over;
+        self.mailbox.stats = true;
+        self.ended = Some(ended);
+    }
+}
+
+fn send_metadata(session: &mut Session, metadata: &Metadata) {
+    session.send_metadata(metadata.fields().map(|(name, field)| {
+        let value = match field {
+            Field::Number(number) => Value::Number(number),
+            Field::Bool(truth) => Value::Boolean(truth),
+            Field::Text(text) => Value::String(text.into()),
+        };
+        (name, value)
+    }));
+}

@@ -1,0 +1,626 @@
+//! One destination and its connections: which of them has the stream, and when another one takes over.
+//!
+//! An attempt is one connection, except while a new one takes over from a running one, because the
+//! server asked to move, the media time of the old one has come too far, or the stream is to return
+//! from a backup server: then the new one is accepted, from a key frame, before the old one is closed.
+//! Where a server refuses a second publisher, the old one is closed first.
+//!
+//! What the path carried is remembered over connections and attempts, for [`RESUME_BELIEVED_FOR`]: the
+//! uplink is mostly what is slow, and it is the same one at the next connection.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::source::Close;
+use crate::limits::RESUME_BELIEVED_FOR;
+use crate::pace::PathTarget;
+use crate::rtmp::Refusal;
+
+/// A connection of this destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u64);
+
+/// Where the frames of a connection come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Queue {
+    /// The destination's own queue, which fills while no attempt runs too, so that the next one begins
+    /// with a key frame at hand.
+    Standing,
+    /// One of its own, next to that of the running connection.
+    Fresh,
+}
+
+/// What to do. `T` is where a connection goes, `E` why one ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Action<T, E> {
+    /// Connect and publish.
+    Connect {
+        /// The new connection.
+        id: ConnectionId,
+        /// Where to.
+        target: T,
+        /// Where its frames come from.
+        queue: Queue,
+        /// The video bitrate to begin with, in kbit/s; `None` for the ceiling.
+        start_kbps: Option<u32>,
+    },
+    /// Close it.
+    Close {
+        /// Which one.
+        id: ConnectionId,
+        /// How.
+        how: Close,
+    },
+    /// It has the stream: its counters are those of the destination, and its queue the standing one.
+    Show {
+        /// Which one.
+        id: ConnectionId,
+    },
+    /// Report what happened to an attempt.
+    Report {
+        /// Its number.
+        attempt: u64,
+        /// What happened.
+        what: What<E>,
+    },
+}
+
+/// What happened to an attempt.
+#[derive(Debug, PartialEq, Eq)]
+pub enum What<E> {
+    /// The server accepted the stream and media has been acknowledged.
+    Accepted,
+    /// The server that the stream was to return to has it.
+    Returned,
+    /// The target bitrate of the video, in kbit/s: more than the set one where nothing is known against
+    /// it. The last one before the end of an attempt is what the next attempt begins with.
+    TargetBitrate(u32),
+    /// The attempt is over: `Ok` after an ordered close.
+    Ended(Result<(), E>),
+}
+
+impl<E> What<E> {
+    /// What it means for the encoder's bitrate.
+    pub fn steer(&self, path: &mut PathTarget, ceiling_kbps: u32) {
+        match self {
+            What::TargetBitrate(kbps) => path.handle_target((*kbps).min(ceiling_kbps)),
+            What::Accepted => path.handle_accepted(ceiling_kbps),
+            What::Ended(Ok(())) => path.forget(),
+            What::Ended(Err(_)) => path.handle_lost(),
+            What::Returned => {}
+        }
+    }
+}
+
+/// What a connection reports to its destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Happened<T> {
+    /// See [`What::TargetBitrate`].
+    TargetBitrate(u32),
+    /// See [`What::Accepted`].
+    Accepted,
+    /// Another connection should take over: at this place, or at the same.
+    MoveWanted(Option<T>),
+}
+
+/// How a connection ended.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Ended<E> {
+    /// `Ok` after an ordered close.
+    pub result: Result<(), E>,
+    /// What the server refused, where that is why.
+    pub refusal: Option<Refusal>,
+    /// What the next connection should begin with, in kbit/s; `None` unless media was delivered.
+    pub resume_kbps: Option<u32>,
+}
+
+/// The connections of one destination.
+#[derive(Debug)]
+pub struct Handover<T, E> {
+    /// The attempt that runs.
+    running: Option<Running<T>>,
+    next_id: u64,
+    /// What the path carried when a connection ended, and when that was.
+    resume: Option<(u32, Duration)>,
+    actions: VecDeque<Action<T, E>>,
+}
+
+#[derive(Debug)]
+struct Running<T> {
+    attempt: u64,
+    current: Line<T>,
+    successor: Option<Line<T>>,
+    /// Where to go once the running connection is closed, at a server that allows only one.
+    afterwards: Option<T>,
+    /// The current connection answers an order to return, and that was not reported yet.
+    has_returned: bool,
+    /// What was reported last of the path; another connection knows better.
+    reported_kbps: Option<u32>,
+    /// The owner has ended the stream.
+    is_stopped: bool,
+}
+
+/// A connection that runs.
+#[derive(Debug)]
+struct Line<T> {
+    id: ConnectionId,
+    target: T,
+    target_kbps: Option<u32>,
+    /// It answers an order to return.
+    returns: bool,
+    is_accepted: bool,
+    is_closing: bool,
+}
+
+impl<T: Clone, E> Default for Handover<T, E> {
+    fn default() -> Handover<T, E> {
+        Handover::new()
+    }
+}
+
+impl<T: Clone, E> Handover<T, E> {
+    /// A destination without connections.
+    pub fn new() -> Handover<T, E> {
+        Handover { running: None, next_id: 0, resume: None, actions: VecDeque::new() }
+    }
+
+    /// Whether an attempt runs.
+    pub fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// The number of the attempt that runs; 0 while none does.
+    pub fn attempt(&self) -> u64 {
+        self.running.as_ref().map_or(0, |running| running.attempt)
+    }
+
+    // ── orders ────────────────────────────────────────────────────────────────────────────────
+
+    /// Begin this attempt; without effect while another one runs.
+    pub fn handle_open(&mut self, now: Duration, attempt: u64, target: T) {
+        if self.running.is_some() {
+            return;
+        }
+        let current = self.connect(now, target, Queue::Standing, None);
+        self.running = Some(Running {
+            attempt,
+            current,
+            successor: None,
+            afterwards: None,
+            has_returned: false,
+            reported_kbps: None,
+            is_stopped: false,
+        });
+    }
+
+    /// Let a connection to this server take over from the running one of this attempt; without effect
+    /// when another attempt runs, or another connection is taking over already.
+    pub fn handle_return(&mut self, now: Duration, attempt: u64, target: T) {
+        let Some(running) = self.running_as(attempt) else { return };
+        if running.successor.is_some() || running.afterwards.is_some() {
+            return;
+        }
+        self.succeed(now, target, true);
+    }
+
+    /// End this attempt; without effect when another one runs.
+    pub fn handle_close(&mut self, attempt: u64, how: Close) {
+        let Some(running) = self.running_as(attempt) else { return };
+        running.afterwards = None;
+        running.is_stopped |= how == Close::Polite;
+        self.close_current(how);
+        self.close_successor(how);
+    }
+
+    /// What is known of the path is of another one: the settings have changed.
+    pub fn forget_path(&mut self) {
+        self.resume = None;
+    }
+
+    // ── what connections report ───────────────────────────────────────────────────────────────
+
+    /// Something happened to a connection.
+    pub fn handle(&mut self, now: Duration, id: ConnectionId, happened: Happened<T>) {
+        let Some(running) = &mut self.running else { return };
+        if running.current.id == id {
+            self.handle_current(now, happened);
+        } else if let Some(successor) = &mut running.successor
+            && successor.id == id
+        {
+            match happened {
+                Happened::TargetBitrate(kbps) => successor.target_kbps = Some(kbps),
+                Happened::Accepted => {
+                    successor.is_accepted = true;
+                    self.close_current(Close::HandOver);
+                }
+                Happened::MoveWanted(_) => {}
+            }
+        }
+    }
+
+    fn handle_current(&mut self, now: Duration, happened: Happened<T>) {
+        let Some(running) = &mut self.running else { return };
+        match happened {
+            Happened::TargetBitrate(kbps) => {
+                running.current.target_kbps = Some(kbps);
+                self.report_target(kbps);
+            }
+            Happened::Accepted => {
+                running.current.is_accepted = true;
+                if std::mem::take(&mut running.has_returned) {
+                    self.report(What::Returned);
+                }
+                self.report(What::Accepted);
+            }
+            Happened::MoveWanted(_) if running.successor.is_some() => {}
+            Happened::MoveWanted(place) => {
+                let target = place.unwrap_or_else(|| running.current.target.clone());
+                self.succeed(now, target, false);
+            }
+        }
+    }
+
+    /// A connection is over.
+    pub fn handle_ended(&mut self, now: Duration, id: ConnectionId, ended: Ended<E>) {
+        let Some(running) = &mut self.running else { return };
+        if let Some(kbps) = ended.resume_kbps {
+            self.resume = Some((kbps, now));
+        }
+        if running.current.id == id {
+            self.end_current(now, ended);
+        } else if running.successor.as_ref().is_some_and(|successor| successor.id == id) {
+            self.end_successor(&ended);
+        }
+    }
+
+    fn end_current(&mut self, now: Duration, ended: Ended<E>) {
+        let Some(running) = &mut self.running else { return };
+        if let Some(next) = running.successor.take() {
+            let (returns, is_accepted) = (next.returns, next.is_accepted);
+            let (id, target_kbps) = (next.id, next.target_kbps);
+            running.afterwards = None;
+            running.has_returned = returns && !is_accepted;
+            running.current = next;
+            let was_reported = std::mem::take(&mut running.reported_kbps).is_some();
+            self.actions.push_back(Action::Show { id });
+            if was_reported || target_kbps.is_some() {
+                self.report_target(target_kbps.unwrap_or(u32::MAX));
+            }
+            if returns && is_accepted {
+                self.report(What::Returned);
+            }
+        } else if let Some(target) = running.afterwards.take() {
+            let next = self.connect(now, target, Queue::Standing, None);
+            if let Some(running) = &mut self.running {
+                running.current = next;
+            }
+        } else {
+            self.end(now, ended.result);
+        }
+    }
+
+    fn end_successor(&mut self, ended: &Ended<E>) {
+        let Some(running) = &mut self.running else { return };
+        let Some(failed) = running.successor.take() else { return };
+        if ended.result.is_err() && is_taken(ended.refusal, failed.returns) {
+            running.has_returned = failed.returns;
+            running.afterwards = Some(failed.target);
+            self.close_current(Close::Polite);
+        }
+    }
+
+    fn end(&mut self, now: Duration, result: Result<(), E>) {
+        let Some(running) = &self.running else { return };
+        if running.is_stopped {
+            // The next one is another broadcast.
+            self.resume = None;
+        } else if let Some(kbps) = self.believed_kbps(now)
+            && running.reported_kbps != Some(kbps)
+        {
+            self.report_target(kbps);
+        }
+        self.report(What::Ended(result));
+        self.running = None;
+    }
+
+    // ── outputs ───────────────────────────────────────────────────────────────────────────────
+
+    /// The next thing to do; call until `None` after each input.
+    pub fn poll_action(&mut self) -> Option<Action<T, E>> {
+        self.actions.pop_front()
+    }
+
+    // ── inside ────────────────────────────────────────────────────────────────────────────────
+
+    fn running_as(&mut self, attempt: u64) -> Option<&mut Running<T>> {
+        self.running.as_mut().filter(|running| running.attempt == attempt)
+    }
+
+    fn connect(
+        &mut self,
+        now: Duration,
+        target: T,
+        queue: Queue,
+        running_kbps: Option<u32>,
+    ) -> Line<T> {
+        let id = ConnectionId(self.next_id);
+        self.next_id += 1;
+        let start_kbps = running_kbps.or(self.believed_kbps(now));
+        self.actions.push_back(Action::Connect { id, target: target.clone(), queue, start_kbps });
+        if queue == Queue::Standing {
+            self.actions.push_back(Action::Show { id });
+        }
+        let (returns, is_accepted, is_closing) = (false, false, false);
+        Line { id, target, target_kbps: None, returns, is_accepted, is_closing }
+    }
+
+    /// A connection that is to take over from the running one begins with what that one has come to.
+    fn succeed(&mut self, now: Duration, target: T, returns: bool) {
+        let running_kbps = self.running.as_ref().and_then(|running| running.current.target_kbps);
+        let next = self.connect(now, target, Queue::Fresh, running_kbps);
+        if let Some(running) = &mut self.running {
+            running.successor = Some(Line { returns, ..next });
+        }
+    }
+
+    fn believed_kbps(&self, now: Duration) -> Option<u32> {
+        let (kbps, at) = self.resume?;
+        (now < at + RESUME_BELIEVED_FOR).then_some(kbps)
+    }
+
+    fn close_current(&mut self, how: Close) {
+        if let Some(running) = &mut self.running {
+            close(&mut self.actions, &mut running.current, how);
+        }
+    }
+
+    fn close_successor(&mut self, how: Close) {
+        if let Some(successor) = self.running.as_mut().and_then(|r| r.successor.as_mut()) {
+            close(&mut self.actions, successor, how);
+        }
+    }
+
+    fn report_target(&mut self, kbps: u32) {
+        if let Some(running) = &mut self.running {
+            running.reported_kbps = Some(kbps);
+        }
+        self.report(What::TargetBitrate(kbps));
+    }
+
+    fn report(&mut self, what: What<E>) {
+        if let Some(running) = &self.running {
+            self.actions.push_back(Action::Report { attempt: running.attempt, what });
+        }
+    }
+}
+
+fn close<T, E>(actions: &mut VecDeque<Action<T, E>>, line: &mut Line<T>, how: Close) {
+    if !std::mem::replace(&mut line.is_closing, true) {
+        actions.push_back(Action::Close { id: line.id, how });
+    }
+}
+
+/// Whether the server refused because the running connection holds the key. A first server that the
+/// stream is to `return` to must say so plainly: the running one is not closed on a guess.
+fn is_taken(refusal: Option<Refusal>, returns: bool) -> bool {
+    match refusal {
+        Some(Refusal::KeyBusy) => true,
+        Some(Refusal::KeyRejected | Refusal::Other) => !returns,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Destination = Handover<&'static str, &'static str>;
+
+    const NOW: Duration = Duration::from_secs(100);
+
+    fn id(number: u64) -> ConnectionId {
+        ConnectionId(number)
+    }
+
+    fn actions(of: &mut Destination) -> Vec<Action<&'static str, &'static str>> {
+        std::iter::from_fn(|| of.poll_action()).collect()
+    }
+
+    fn reported(what: What<&'static str>) -> Action<&'static str, &'static str> {
+        Action::Report { attempt: 1, what }
+    }
+
+    fn connect(
+        number: u64,
+        target: &'static str,
+        queue: Queue,
+        start_kbps: Option<u32>,
+    ) -> Action<&'static str, &'static str> {
+        Action::Connect { id: id(number), target, queue, start_kbps }
+    }
+
+    fn lost(resume_kbps: Option<u32>) -> Ended<&'static str> {
+        Ended { result: Err("lost"), refusal: None, resume_kbps }
+    }
+
+    fn closed(resume_kbps: Option<u32>) -> Ended<&'static str> {
+        Ended { result: Ok(()), refusal: None, resume_kbps }
+    }
+
+    /// Attempt 1 has connection 0 at "first", which is accepted.
+    fn live() -> Destination {
+        let mut destination = Destination::new();
+        destination.handle_open(NOW, 1, "first");
+        destination.handle(NOW, id(0), Happened::Accepted);
+        let done = actions(&mut destination);
+        let expected = [
+            connect(0, "first", Queue::Standing, None),
+            Action::Show { id: id(0) },
+            reported(What::Accepted),
+        ];
+        assert_eq!(done, expected);
+        destination
+    }
+
+    #[test]
+    fn a_move_closes_the_old_connection_when_the_new_one_is_accepted() {
+        let mut destination = live();
+        destination.handle(NOW, id(0), Happened::MoveWanted(Some("there")));
+        assert_eq!(actions(&mut destination), [connect(1, "there", Queue::Fresh, None)]);
+        destination.handle(NOW, id(0), Happened::MoveWanted(None));
+        assert_eq!(actions(&mut destination), [], "one is taking over already");
+        destination.handle(NOW, id(1), Happened::Accepted);
+        let close = Action::Close { id: id(0), how: Close::HandOver };
+        assert_eq!(actions(&mut destination), [close]);
+        destination.handle_ended(NOW, id(0), closed(None));
+        let done = actions(&mut destination);
+        assert_eq!(done, [Action::Show { id: id(1) }], "nobody upstairs has to know");
+        destination.handle_close(1, Close::Polite);
+        destination.handle_ended(NOW, id(1), closed(None));
+        let close = Action::Close { id: id(1), how: Close::Polite };
+        assert_eq!(actions(&mut destination), [close, reported(What::Ended(Ok(())))]);
+    }
+
+    #[test]
+    fn a_server_that_allows_only_one_connection_gets_the_second_after_the_first() {
+        let mut destination = live();
+        destination.handle(NOW, id(0), Happened::MoveWanted(None));
+        let refusal = Some(Refusal::KeyBusy);
+        let refused = Ended { result: Err("busy"), refusal, resume_kbps: None };
+        destination.handle_ended(NOW, id(1), refused);
+        destination.handle_ended(NOW, id(0), closed(None));
+        destination.handle(NOW, id(2), Happened::Accepted);
+        let expected = [
+            connect(1, "first", Queue::Fresh, None),
+            Action::Close { id: id(0), how: Close::Polite },
+            connect(2, "first", Queue::Standing, None),
+            Action::Show { id: id(2) },
+            reported(What::Accepted),
+        ];
+        assert_eq!(actions(&mut destination), expected);
+    }
+
+    #[test]
+    fn a_return_closes_nothing_on_a_guess() {
+        for (refusal, closes) in
+            [(Refusal::KeyBusy, true), (Refusal::KeyRejected, false), (Refusal::Other, false)]
+        {
+            let mut destination = live();
+            destination.handle_return(NOW, 1, "home");
+            let refusal = Some(refusal);
+            let refused = Ended { result: Err("refused"), refusal, resume_kbps: None };
+            destination.handle_ended(NOW, id(1), refused);
+            let done = actions(&mut destination);
+            let has_closed = done.iter().any(|action| matches!(action, Action::Close { .. }));
+            assert_eq!(has_closed, closes, "{refusal:?}");
+        }
+    }
+
+    #[test]
+    fn a_return_is_reported_when_the_first_server_has_the_stream_and_only_for_its_attempt() {
+        let mut destination = live();
+        destination.handle_return(NOW, 7, "home");
+        assert_eq!(actions(&mut destination), []);
+        destination.handle_return(NOW, 1, "home");
+        destination.handle(NOW, id(1), Happened::Accepted);
+        destination.handle_ended(NOW, id(0), closed(None));
+        let done = actions(&mut destination);
+        assert_eq!(done.last(), Some(&reported(What::Returned)));
+        assert!(!done.contains(&reported(What::Accepted)), "{done:?}");
+    }
+
+    #[test]
+    fn a_connection_that_is_lost_while_its_successor_connects_leaves_the_stream_to_it() {
+        let mut destination = live();
+        destination.handle(NOW, id(0), Happened::MoveWanted(None));
+        destination.handle_ended(NOW, id(0), lost(Some(900)));
+        destination.handle(NOW, id(1), Happened::Accepted);
+        let done = actions(&mut destination);
+        assert_eq!(done[1..], [Action::Show { id: id(1) }, reported(What::Accepted)]);
+    }
+
+    #[test]
+    fn a_stop_in_the_middle_of_a_move_closes_both_and_reports_one_end() {
+        let mut destination = live();
+        destination.handle(NOW, id(0), Happened::MoveWanted(None));
+        destination.handle_close(1, Close::Polite);
+        destination.handle_close(1, Close::Polite);
+        destination.handle_ended(NOW, id(1), closed(None));
+        destination.handle_ended(NOW, id(0), closed(None));
+        let expected = [
+            connect(1, "first", Queue::Fresh, None),
+            Action::Close { id: id(0), how: Close::Polite },
+            Action::Close { id: id(1), how: Close::Polite },
+            reported(What::Ended(Ok(()))),
+        ];
+        assert_eq!(actions(&mut destination), expected);
+    }
+
+    #[test]
+    fn what_the_path_carried_is_what_the_next_attempt_begins_with_for_a_while() {
+        for (later, start_kbps) in [
+            (Duration::ZERO, Some(900)),
+            (RESUME_BELIEVED_FOR - Duration::from_secs(1), Some(900)),
+            (RESUME_BELIEVED_FOR, None),
+        ] {
+            let mut destination = live();
+            destination.handle(NOW, id(0), Happened::TargetBitrate(450));
+            destination.handle_ended(NOW, id(0), lost(Some(900)));
+            let expected = [
+                reported(What::TargetBitrate(450)),
+                reported(What::TargetBitrate(900)),
+                reported(What::Ended(Err("lost"))),
+            ];
+            assert_eq!(actions(&mut destination), expected);
+            destination.handle_open(NOW + later, 2, "first");
+            let begun = actions(&mut destination);
+            assert_eq!(begun[0], connect(1, "first", Queue::Standing, start_kbps));
+        }
+    }
+
+    #[test]
+    fn an_attempt_in_vain_neither_changes_nor_prolongs_what_is_believed_of_the_path() {
+        let mut destination = live();
+        destination.handle_ended(NOW, id(0), lost(Some(900)));
+        let half = RESUME_BELIEVED_FOR / 2;
+        destination.handle_open(NOW + half, 2, "first");
+        destination.handle_ended(NOW + half, id(1), lost(None));
+        destination.handle_open(NOW + half, 3, "backup");
+        destination.handle_ended(NOW + half, id(2), lost(None));
+        destination.handle_open(NOW + RESUME_BELIEVED_FOR, 4, "first");
+        let starts = actions(&mut destination).into_iter().filter_map(|action| match action {
+            Action::Connect { start_kbps, .. } => Some(start_kbps),
+            _ => None,
+        });
+        assert_eq!(starts.collect::<Vec<_>>(), [Some(900), Some(900), None]);
+    }
+
+    #[test]
+    fn a_stop_by_the_owner_and_other_settings_forget_the_path() {
+        let mut stopped = live();
+        stopped.handle_close(1, Close::Polite);
+        stopped.handle_ended(NOW, id(0), closed(Some(900)));
+        let mut changed = live();
+        changed.handle_ended(NOW, id(0), lost(Some(900)));
+        changed.forget_path();
+        for mut destination in [stopped, changed] {
+            actions(&mut destination);
+            destination.handle_open(NOW, 2, "first");
+            let begun = actions(&mut destination);
+            assert_eq!(begun[0], connect(1, "first", Queue::Standing, None));
+        }
+    }
+
+    #[test]
+    fn a_connection_that_takes_over_begins_with_the_bitrate_of_the_running_one() {
+        let mut destination = live();
+        destination.handle(NOW, id(0), Happened::TargetBitrate(1_200));
+        destination.handle_return(NOW, 1, "home");
+        let done = actions(&mut destination);
+        assert_eq!(done[1], connect(1, "home", Queue::Fresh, Some(1_200)));
+        destination.handle(NOW, id(1), Happened::TargetBitrate(1_200));
+        destination.handle(NOW, id(1), Happened::Accepted);
+        destination.handle_ended(NOW, id(0), closed(Some(1_200)));
+        assert!(actions(&mut destination).contains(&reported(What::TargetBitrate(1_200))));
+    }
+}

@@ -1,0 +1,38 @@
+//! One stream to one server: what goes out, what came back, and what takes over from it.
+//!
+//! Pure room. [`Connection`] is one connection over a byte stream, from the first byte of RTMP to the
+//! orderly close; [`Handover`] is one destination with all its connections, of which one has the
+//! stream; [`ConnectAttempt`] decides which connection follows one that was sent elsewhere. Each takes
+//! `now` and what happened, and answers with what to do and when to be called again. The sockets are
+//! the shell's (`publish`); the simulated networks of the tests drive the same code.
+//!
+//! The cut between queue and wire is [`Source`]: a source hands over frames and learns how the path
+//! is, and each way to a server stamps them for itself. The room promises that
+//! - *accepted* means that the server accepted the stream **and** acknowledged media;
+//! - a path on which nothing is delivered is given up after
+//!   [`DEAD_PATH_TIMEOUT`](crate::limits::DEAD_PATH_TIMEOUT);
+//! - an ordered stop is through within [`STOP_TIMEOUT`](crate::limits::STOP_TIMEOUT);
+//! - unpublish is sent on a deliberate stop only;
+//! - after a lost connection the next one begins with the bitrate that the path carried;
+//! - nothing that must be reported is lost, however late it is fetched.
+
+mod attempt;
+mod closing;
+mod connection;
+mod delivery;
+mod error;
+mod graceful;
+mod handover;
+mod media;
+mod source;
+mod stats;
+
+pub use attempt::{Compatibility, ConnectAttempt, moved};
+pub use closing::Ending;
+pub use connection::{Connection, Kernel, Progress, TcpState};
+pub use delivery::{Delivery, Window};
+pub use error::Error;
+pub use handover::{Action, ConnectionId, Ended, Handover, Happened, Queue, What};
+pub use media::Media;
+pub use source::{Advice, Close, Demands, Next, Source};
+pub use stats::ConnectionStats;
