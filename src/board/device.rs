@@ -123,7 +123,7 @@ fn is_port(text: &str) -> bool {
 /// A form in which a camera may deliver its picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum PictureFormat {
+pub enum VideoFormat {
     /// Not compressed.
     Raw,
     /// One JPEG a picture; decoded here.
@@ -132,21 +132,18 @@ pub enum PictureFormat {
     H264,
 }
 
-impl PictureFormat {
+impl VideoFormat {
     /// All of them, by the names that a profile uses.
-    pub const ALL: [(&'static str, PictureFormat); 3] = [
-        ("raw", PictureFormat::Raw),
-        ("mjpeg", PictureFormat::Mjpeg),
-        ("h264", PictureFormat::H264),
-    ];
+    pub const ALL: [(&'static str, VideoFormat); 3] =
+        [("raw", VideoFormat::Raw), ("mjpeg", VideoFormat::Mjpeg), ("h264", VideoFormat::H264)];
 
     /// What a camera is asked for unless the profile says otherwise, best first.
-    pub const USUAL: [PictureFormat; 2] = [PictureFormat::Raw, PictureFormat::Mjpeg];
+    pub const USUAL: [VideoFormat; 2] = [VideoFormat::Raw, VideoFormat::Mjpeg];
 }
 
-impl fmt::Display for PictureFormat {
+impl fmt::Display for VideoFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = PictureFormat::ALL.iter().find(|(_, format)| format == self);
+        let name = VideoFormat::ALL.iter().find(|(_, format)| format == self);
         f.write_str(name.map_or("", |(name, _)| name))
     }
 }

@@ -27,7 +27,7 @@ mod source;
 mod table;
 mod wiring;
 
-pub use device::{CameraDevice, MicrophoneDevice, PictureFormat};
+pub use device::{CameraDevice, MicrophoneDevice, VideoFormat};
 pub use embedded::{embedded, names};
 pub use error::ProfileError;
 pub use profile::{

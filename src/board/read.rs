@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::device::PictureFormat;
+use super::device::VideoFormat;
 use super::keys::Keys;
 use super::profile::{
     Audio, Button, Console, EncoderOrder, Fitted, Key, Led, Lights, Line, Place, Profile, Pull,
@@ -54,7 +54,7 @@ impl Keys {
             },
             "launch" => CameraSource::Launch {
                 launch: self.get("camera.launch"),
-                passthrough: self.formats() == [PictureFormat::H264],
+                passthrough: self.formats() == [VideoFormat::H264],
             },
             _ => CameraSource::TestPattern,
         }
@@ -64,10 +64,10 @@ impl Keys {
         self.get::<String>(name).into()
     }
 
-    fn formats(&self) -> Vec<PictureFormat> {
+    fn formats(&self) -> Vec<VideoFormat> {
         match self.has("camera.formats") {
             true => self.list("camera.formats"),
-            false => PictureFormat::USUAL.to_vec(),
+            false => VideoFormat::USUAL.to_vec(),
         }
     }
 

@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use serde::Serialize;
 
-use super::device::{CameraDevice, MicrophoneDevice, PictureFormat};
+use super::device::{CameraDevice, MicrophoneDevice, VideoFormat};
 
 /// Where the picture comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -22,7 +22,7 @@ pub enum CameraSource {
         /// Which one.
         device: CameraDevice,
         /// What it may deliver, best first; never empty.
-        formats: Vec<PictureFormat>,
+        formats: Vec<VideoFormat>,
     },
     /// A camera of libcamera: a sensor on the board's own ribbon connector.
     Libcamera {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use super::device::{CameraDevice, MicrophoneDevice, PictureFormat};
+use super::device::{CameraDevice, MicrophoneDevice, VideoFormat};
 use crate::limits::{
     BOARD_HEADER_PINS_MAX, CAPTURE_AUDIO_KBPS_MAX, CAPTURE_AUDIO_KBPS_MIN, CAPTURE_FPS_MAX,
     CAPTURE_HEIGHT_MAX, CAPTURE_KEYFRAME_INTERVAL_MS_MAX, CAPTURE_KEYFRAME_INTERVAL_MS_MIN,
@@ -38,7 +38,7 @@ text_types! {
         /// Of [`Form::Microphone`].
         Microphone(MicrophoneDevice),
         /// Of [`Form::Format`].
-        Format(PictureFormat),
+        Format(VideoFormat),
     }
 }
 
@@ -69,7 +69,7 @@ impl typed_toml::Form for Form {
                 Some(Text::Microphone(MicrophoneDevice::parse(text).map_err(ValueError::new)?))
             }
             Form::Format => {
-                let known = PictureFormat::ALL.iter().find(|(name, _)| *name == text);
+                let known = VideoFormat::ALL.iter().find(|(name, _)| *name == text);
                 known.map(|(_, format)| Text::Format(*format))
             }
             Form::Chip if text.contains("gpiochip") || text.contains('/') => None,

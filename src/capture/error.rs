@@ -60,7 +60,7 @@ pub enum CaptureError {
         allowed: String,
     },
     /// the slate cannot be drawn
-    #[error("the slate cannot be drawn: {0}; correct board/pictures/slate.toml and build again")]
+    #[error("the slate cannot be drawn: {0}; correct board/graphics/slate.toml and build again")]
     Slate(String),
     /// GStreamer failed in a way that no setting causes
     #[error("GStreamer failed: {0}; run with GST_DEBUG=3 to learn more")]

@@ -59,7 +59,7 @@ impl Mixer {
 
     /// The reason, when it was not the stop that ended it.
     fn run_until_stopped(&mut self) -> Option<String> {
-        let mut first_key_seen = false;
+        let mut first_key_reported = false;
         let mut notified = 0;
         let mut passthrough = Passthrough::default();
         let mut supervisor =
@@ -88,8 +88,8 @@ impl Mixer {
             }
             let microphone = source_of(&mut self.sources, Source::Microphone);
             self.audio.push_due(now_ns, microphone, &self.pipeline, &self.counters);
-            if !first_key_seen && self.counters.key_frames.load(Ordering::Relaxed) > 0 {
-                first_key_seen = true;
+            if !first_key_reported && self.counters.key_frames.load(Ordering::Relaxed) > 0 {
+                first_key_reported = true;
                 (self.events)(CaptureEvent::FirstKey);
             }
             let failed =

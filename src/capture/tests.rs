@@ -97,7 +97,7 @@ fn assert_one_session(ran: &Ran, frames: &[Frame], configurations: usize) {
 }
 
 #[test]
-fn an_encoder_that_fails_is_set_up_anew_and_then_replaced_while_the_session_goes_on() {
+fn an_encoder_that_fails_is_restarted_and_then_replaced_while_the_session_goes_on() {
     let ran = start(&FAILS, &["x264enc", "openh264enc"]);
     let frames = ran.until_another_works();
     assert_one_session(&ran, &frames, 2);

@@ -128,10 +128,10 @@ impl Notifier {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// Waits for that long, until there are more notifications than `seen`, or until the stop;
+    /// Waits for that long, until there are more notifications than `counted`, or until the stop;
     /// `true` when it is time to end.
-    pub(super) fn wait(&self, at_most: Duration, seen: u64) -> bool {
-        self.shared.wait_until(at_most, |state| state.stopped || self.count() != seen);
+    pub(super) fn wait(&self, at_most: Duration, counted: u64) -> bool {
+        self.shared.wait_until(at_most, |state| state.stopped || self.count() != counted);
         self.shared.lock().stopped
     }
 }
@@ -202,13 +202,13 @@ mod tests {
     fn a_notification_is_not_lost_and_ends_one_wait() {
         let (threads, long) = (Threads::default(), Duration::from_secs(60));
         let wake = threads.notifier();
-        let seen = wake.count();
+        let counted = wake.count();
         wake.notify();
-        assert!(!wake.wait(long, seen), "it came before the wait, and is no stop");
-        let (seen, notifying) = (wake.count(), wake.clone());
-        assert!(!wake.wait(Duration::from_millis(1), seen), "it ended one wait");
+        assert!(!wake.wait(long, counted), "it came before the wait, and is no stop");
+        let (counted, notifying) = (wake.count(), wake.clone());
+        assert!(!wake.wait(Duration::from_millis(1), counted), "it ended one wait");
         threads.spawn("notifying", move |_| notifying.notify()).expect("a thread");
-        assert!(!wake.wait(long, seen), "it comes during the wait");
+        assert!(!wake.wait(long, counted), "it comes during the wait");
         threads.stop();
         assert!(wake.wait(long, wake.count()));
     }

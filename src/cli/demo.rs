@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use crate::appliance::LinkChange;
-use crate::board::{CameraDevice, MicrophoneDevice, PictureFormat, Profile};
+use crate::board::{CameraDevice, MicrophoneDevice, Profile, VideoFormat};
 use crate::capture::{self, CameraSource, MicrophoneSource};
 use crate::clock::Clock;
 use crate::device::{Lights, LogRing, Machine, ServiceManager};
@@ -161,7 +161,7 @@ fn request(profile: &Profile, args: &DemoArgs) -> Result<capture::Request, Failu
         "test" => CameraSource::TestPattern,
         device if device.starts_with("/dev/") => {
             let device = CameraDevice::Path(PathBuf::from(device));
-            CameraSource::V4l2 { device, formats: PictureFormat::USUAL.to_vec() }
+            CameraSource::V4l2 { device, formats: VideoFormat::USUAL.to_vec() }
         }
         file => CameraSource::File { path: PathBuf::from(file) },
     };

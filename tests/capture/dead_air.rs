@@ -67,14 +67,14 @@ fn until_frames(appliance: &Appliance, more: usize) {
         line.rsplit_once(" frames").and_then(|(rest, _)| rest.rsplit(' ').next()?.parse().ok())
     };
     let first: usize = frames(&appliance.ctl("status").stdout).unwrap_or(0);
-    appliance.until_told("more frames", |status| {
+    appliance.until_status_shows("more frames", |status| {
         frames(status).is_some_and(|now: usize| now >= first + more)
     });
 }
 
 fn until_source(appliance: &Appliance, source: &str, state: &str) {
     let wanted = format!("{source:12} {state}");
-    appliance.until_told(&wanted, |status| status.contains(&wanted));
+    appliance.until_status_shows(&wanted, |status| status.contains(&wanted));
 }
 
 /// What a decoder makes of a record: nothing to complain about, no gap, one configuration.
@@ -124,11 +124,12 @@ fn frames(record: &Path) -> Vec<(Shown, bool)> {
     ffmpeg.args(["-vf", "crop=ih:ih,scale=16:16,format=gray,showinfo=checksum=0"]);
     ffmpeg.args(["-fps_mode", "passthrough", "-f", "rawvideo", "-v", "info", "-"]);
     let output = ffmpeg.output().expect("ffmpeg");
-    let said = String::from_utf8_lossy(&output.stderr);
-    let keys = said.lines().filter(|line| line.contains("Parsed_showinfo") && line.contains(" n:"));
+    let message = String::from_utf8_lossy(&output.stderr);
+    let keys =
+        message.lines().filter(|line| line.contains("Parsed_showinfo") && line.contains(" n:"));
     let keys: Vec<bool> = keys.map(|line| line.contains("iskey:1")).collect();
     let frames: Vec<Shown> = output.stdout.chunks_exact(256).map(shown).collect();
-    assert_eq!(frames.len(), keys.len(), "{said}");
+    assert_eq!(frames.len(), keys.len(), "{message}");
     frames.into_iter().zip(keys).collect()
 }
 
@@ -370,8 +371,10 @@ fn the_owner_s_image_is_the_slate_and_a_bad_one_is_named_and_not_used() {
     for bad in [text, cut, folder.path().join("nowhere.png")] {
         let (luma, left_out) = seen(absent(), look(bad.clone()), &corner_and_middle);
         assert!(luma[0] < 60, "the drawn slate: {luma:?}");
-        let [said] = left_out.as_slice() else { panic!("{left_out:?}") };
-        assert!(said.contains("slate.picture") && said.contains(bad.to_str().unwrap_or_default()));
+        let [message] = left_out.as_slice() else { panic!("{left_out:?}") };
+        assert!(
+            message.contains("slate.picture") && message.contains(bad.to_str().unwrap_or_default())
+        );
     }
 }
 

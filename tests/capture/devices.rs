@@ -10,13 +10,13 @@ fn the_report_says_of_each_encoder_whether_and_why_not() {
     let mut profile = Profile::named("sim").expect("embedded");
     profile.encoders.video = ["abacusenc", "openh264enc", "x264enc"].map(str::to_owned).to_vec();
     let report = devices(&Request::from(&profile)).expect("a report");
-    let told: Vec<_> = report
+    let reported: Vec<_> = report
         .video_encoders
         .iter()
         .map(|encoder| (&*encoder.element, encoder.why_not.as_deref()))
         .collect();
     assert_eq!(
-        told,
+        reported,
         [
             ("abacusenc", Some("is not an encoder that firstmile knows")),
             ("openh264enc", None),

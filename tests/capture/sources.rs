@@ -13,7 +13,7 @@ use std::{
 
 use crate::common::{Clip, Taken, small};
 use firstmile::{
-    board::{CameraDevice, MicrophoneDevice, PictureFormat},
+    board::{CameraDevice, MicrophoneDevice, VideoFormat},
     capture::{
         CameraSource, Capture, CaptureError, CaptureEvent, MicrophoneSource, Request, Source,
     },
@@ -106,8 +106,11 @@ fn a_clip_that_cannot_be_played_is_named_with_the_reason() {
         let taken = Taken::default();
         let error = Capture::start(request, taken.sink(), taken.events()).expect_err(path);
         assert!(matches!(error, CaptureError::FileUnreadable { .. }), "{error:?}");
-        let said = error.to_string();
-        assert!(said.contains(path) && said.contains(reason) && !said.contains('\n'), "{said}");
+        let message = error.to_string();
+        assert!(
+            message.contains(path) && message.contains(reason) && !message.contains('\n'),
+            "{message}"
+        );
         assert!(taken.seen_events().is_empty());
     }
     std::fs::remove_file(text).expect("removes");
@@ -117,7 +120,7 @@ fn a_clip_that_cannot_be_played_is_named_with_the_reason() {
 fn devices_that_are_not_connected_are_named() {
     let taken = Taken::default();
     let device = CameraDevice::Path("/dev/video-of-nobody".into());
-    let formats = PictureFormat::USUAL.to_vec();
+    let formats = VideoFormat::USUAL.to_vec();
     let request = Request { camera: CameraSource::V4l2 { device, formats }, ..small() };
     let error = Capture::start(request, taken.sink(), taken.events()).expect_err("no camera");
     assert!(matches!(&error, CaptureError::NoCamera { device, .. } if device.ends_with("nobody")));
@@ -392,7 +395,7 @@ fn a_camera_of_h264_is_passed_through_and_its_slate_has_parameters_of_its_own() 
 #[test]
 fn a_camera_whose_h264_has_no_key_frame_is_refused_with_the_reason() {
     let taken = Taken::default();
-    // What comes after the first key frame, for ever.
+    // What comes after the first key frame, without end.
     let text = "videotestsrc is-live=true ! video/x-raw,width=160,height=120,framerate=30/1 \
                 ! x264enc tune=zerolatency key-int-max=100000 option-string=scenecut=0 \
                 ! h264parse ! identity drop-buffer-flags=header";
@@ -401,8 +404,8 @@ fn a_camera_whose_h264_has_no_key_frame_is_refused_with_the_reason() {
         ..small()
     };
     let error = Capture::start(request, taken.sink(), taken.events()).expect_err("no key frame");
-    let said = error.to_string();
-    assert!(said.contains("no key frame for") || said.contains("no data for"), "{said}");
+    let message = error.to_string();
+    assert!(message.contains("no key frame for") || message.contains("no data for"), "{message}");
 }
 
 /// A camera whose frames come as datagrams, so that it can freeze.

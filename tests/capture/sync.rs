@@ -142,7 +142,7 @@ fn card(true_rate_hz: u32) -> MicrophoneSource {
 
 /// `FIRSTMILE_SOAK_SECONDS` makes it longer; `make soak` is ten minutes.
 #[test]
-fn a_sound_card_one_per_mille_off_stays_within_20_ms() {
+fn an_audio_device_one_per_mille_off_stays_within_20_ms() {
     let asked = std::env::var("FIRSTMILE_SOAK_SECONDS").ok();
     let seconds = asked.and_then(|text| text.parse().ok()).unwrap_or(12);
     for (true_rate_hz, expected_ppm) in [(48_048, 1_000), (47_952, -1_000)] {

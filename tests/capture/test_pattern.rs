@@ -166,9 +166,9 @@ fn without_a_working_encoder_each_reason_is_reported() {
     let error = Capture::start(request, taken.sink(), taken.events()).expect_err("no encoder");
     let CaptureError::NoEncoder { what: "H.264", tried } = &error else { panic!("{error:?}") };
     assert_eq!(tried.len(), 2);
-    let said = error.to_string();
-    assert!(said.contains("v4l2h264enc: ") && said.contains("abacusenc: "), "{said}");
-    assert!(!said.contains('\n'));
+    let message = error.to_string();
+    assert!(message.contains("v4l2h264enc: ") && message.contains("abacusenc: "), "{message}");
+    assert!(!message.contains('\n'));
 }
 
 #[test]

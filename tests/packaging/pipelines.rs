@@ -6,7 +6,7 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use firstmile::{
-    board::{self, CameraDevice, MicrophoneDevice, PictureFormat, Profile},
+    board::{self, CameraDevice, MicrophoneDevice, Profile, VideoFormat},
     capture::{
         CameraSource, MicrophoneSource, PipelineDescription, Request, SourcePlan, SourceSpec,
         audio_encoder_names, choose_mode, encoder_pipelines, offers, source_pipeline,
@@ -19,7 +19,7 @@ const CAMERAS: [&str; 4] = ["webcam", "hdmi-dongle", "hdmi-receiver", "vivid"];
 
 /// The candidates of a source if its devices were connected, each with a title.
 fn specs_of(plan: SourcePlan, request: &Request) -> Vec<(String, SourceSpec)> {
-    let cameras = |formats: &[PictureFormat]| {
+    let cameras = |formats: &[VideoFormat]| {
         CAMERAS.map(|name| {
             let caps = fs::read_to_string(format!("tests/cameras/{name}.caps")).expect("caps");
             let offers = offers(caps.trim_end().trim_end_matches(';')).expect("caps");
@@ -30,7 +30,7 @@ fn specs_of(plan: SourcePlan, request: &Request) -> Vec<(String, SourceSpec)> {
     };
     match plan {
         SourcePlan::V4l2 { formats, .. } => cameras(&formats).to_vec(),
-        SourcePlan::Hdmi { .. } => cameras(&[PictureFormat::Raw])[2..3].to_vec(),
+        SourcePlan::Hdmi { .. } => cameras(&[VideoFormat::Raw])[2..3].to_vec(),
         SourcePlan::Alsa(_) => {
             vec![(
                 "source, sound card".to_owned(),

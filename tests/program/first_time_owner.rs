@@ -154,7 +154,7 @@ fn after_a_broadcast_that_reached_nobody_the_next_one_begins_with_itself() {
     send_to(&nobody);
     appliance.ctl("live").ok();
     appliance.until_status("retrying");
-    appliance.until_told("some seconds of it", |status| {
+    appliance.until_status_shows("some seconds of it", |status| {
         let encoder = status.lines().find(|line| line.starts_with("encoder"));
         let made = encoder.and_then(|line| line.split_once(" frames by "));
         let made = made.and_then(|(before, _)| before.rsplit(' ').next()?.parse().ok());
@@ -183,11 +183,11 @@ fn a_bitrate_that_is_set_while_the_encoder_is_being_opened_holds_up_to_what_the_
     appliance.stick(&stick(&server, KEY)).0.ok();
     appliance.ctl("live").ok();
     appliance.ctl("set video.bitrate_kbps 210").ok();
-    appliance.until_told("the new bitrate", |status| status.contains(" of 210 kb/s"));
+    appliance.until_status_shows("the new bitrate", |status| status.contains(" of 210 kb/s"));
 
     let told = appliance.ctl("set video.bitrate_kbps 20000").ok().stdout;
     assert!(told.contains("limited to 6000 kb/s by this board"), "{told}");
-    appliance.until_told("the board's most", |status| status.contains(" of 6000 kb/s"));
+    appliance.until_status_shows("the board's most", |status| status.contains(" of 6000 kb/s"));
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn a_box_that_does_not_know_all_its_settings_leaves_its_connections_as_they_are(
     let broken = "version = 1\n[wifi]\nssid = \"hall\"\nhiden = true\n";
     fs::write(folder.path().join("none.toml"), broken).expect("a file");
     let appliance = Appliance::start_in(folder, &[("PATH", &manager.path())]);
-    appliance.until_told("its settings", |status| status.contains("wifi.hiden"));
+    appliance.until_status_shows("its settings", |status| status.contains("wifi.hiden"));
     std::thread::sleep(Duration::from_secs(1));
     assert_eq!(manager.told(), "", "nmcli is not even asked");
     assert_eq!(manager.connections(), "firstmile-wifi\n");

@@ -264,7 +264,7 @@ fn a_key_is_found_nowhere_but_in_its_own_file() {
 
     appliance.ctl("live").ok();
     appliance.until_status("live");
-    appliance.until_told("refusal and babble", |status| {
+    appliance.until_status_shows("refusal and babble", |status| {
         let failed =
             |name: &str| status.lines().any(|l| l.starts_with(name) && l.contains("failure"));
         failed("echo") && failed("babble") && failed("fixed")

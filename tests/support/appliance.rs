@@ -168,14 +168,14 @@ impl Appliance {
     /// Waits until the status says one of these states (`a|b`), and gives the status.
     #[track_caller]
     pub fn until_status(&self, states: &str) -> String {
-        self.until_told(states, |status| {
+        self.until_status_shows(states, |status| {
             states.split('|').any(|state| status.starts_with(&format!("state        {state} for")))
         })
     }
 
     /// Waits until the status is as wanted.
     #[track_caller]
-    pub fn until_told(&self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
+    pub fn until_status_shows(&self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
         let mut last = String::new();
         let found = eventually(PATIENCE, || {
             last = self.ctl("status").stdout;

@@ -9,10 +9,10 @@ use std::{env, fs};
 use super::run;
 
 /// Video full of detail in which each moment looks different.
-const PICTURE: &str =
+const VIDEO: &str =
     "mandelbrot=s=640x360:r=25:start_scale=3:end_scale=0.05:end_pts=132,scale=1280:720";
 /// Speech, which has pauses and no beat that could be mistaken for itself a moment later.
-const SOUND: &str = "flite=text=The box carries the first mile\\, from the camera to the server. \
+const AUDIO: &str = "flite=text=The box carries the first mile\\, from the camera to the server. \
                      Press the button once\\, and you are on air.";
 /// Audio as films have it: five speakers and a sixth for low frequencies.
 const SPEAKERS: &str = "aresample=48000,pan=5.1|FL=c0|FR=c0|FC=c0|LFE=c0|BL=c0|BR=c0";
@@ -24,10 +24,10 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 /// channels. Made once, and kept in the user's cache.
 #[track_caller]
 pub fn film_clip() -> PathBuf {
-    let mut recipe = DefaultHasher::new();
-    (PICTURE, SOUND, SPEAKERS, CODERS).hash(&mut recipe);
+    let mut inputs = DefaultHasher::new();
+    (VIDEO, AUDIO, SPEAKERS, CODERS).hash(&mut inputs);
     let cache = cache_folder();
-    let clip = cache.join(format!("film-{:016x}.mp4", recipe.finish()));
+    let clip = cache.join(format!("film-{:016x}.mp4", inputs.finish()));
     if !clip.is_file() {
         fs::create_dir_all(&cache).unwrap_or_else(|e| panic!("{}: {e}", cache.display()));
         make(&clip);
@@ -35,7 +35,7 @@ pub fn film_clip() -> PathBuf {
     clip
 }
 
-/// The same film as an FLV file, without encoding anything anew.
+/// The same film as an FLV file, without encoding anything again.
 #[track_caller]
 pub fn film_as_flv(folder: &Path) -> PathBuf {
     let file = folder.join("film.flv");
@@ -57,8 +57,8 @@ pub fn cache_folder() -> PathBuf {
 fn make(clip: &Path) {
     let unfinished = clip.with_extension(std::process::id().to_string());
     let mut ffmpeg = Command::new("ffmpeg");
-    ffmpeg.args(["-nostdin", "-v", "error", "-y", "-f", "lavfi", "-i", PICTURE]);
-    ffmpeg.args(["-f", "lavfi", "-i", SOUND, "-af", SPEAKERS]);
+    ffmpeg.args(["-nostdin", "-v", "error", "-y", "-f", "lavfi", "-i", VIDEO]);
+    ffmpeg.args(["-f", "lavfi", "-i", AUDIO, "-af", SPEAKERS]);
     ffmpeg.args(CODERS.split_whitespace()).arg(&unfinished);
     run(&mut ffmpeg, TIMEOUT).ok();
     fs::rename(&unfinished, clip).expect("a film in the cache");

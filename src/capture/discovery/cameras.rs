@@ -9,7 +9,7 @@ use super::{
     modes::{Format, ModeChoice, Offer, Rate, choose_mode},
 };
 use crate::{
-    board::{CameraDevice, PictureFormat},
+    board::{CameraDevice, VideoFormat},
     capture::request::VideoSettings,
     limits::CAPTURE_OFFERS_MAX,
 };
@@ -27,7 +27,7 @@ pub struct CameraCandidate {
 /// The cameras that match, in the order in which they are tried. Asks their drivers, which may hang.
 pub fn candidates(
     device: &CameraDevice,
-    formats: &[PictureFormat],
+    formats: &[VideoFormat],
     video: &VideoSettings,
 ) -> Vec<CameraCandidate> {
     let mut nodes = video_nodes(Path::new("/"));
@@ -50,7 +50,7 @@ pub type Offered = Vec<(PathBuf, Vec<Offer>)>;
 pub fn judge(
     node: VideoNode,
     offered: &Offered,
-    formats: &[PictureFormat],
+    formats: &[VideoFormat],
     video: &VideoSettings,
 ) -> CameraCandidate {
     let offers = offered.iter().find(|(path, _)| *path == node.node).map(|(_, offers)| offers);

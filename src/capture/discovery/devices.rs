@@ -12,7 +12,7 @@ use super::{
     modes::{Mode, RejectedMode},
 };
 use crate::{
-    board::{CameraDevice, PictureFormat},
+    board::{CameraDevice, VideoFormat},
     capture::{
         encode::{
             KnownBug,
@@ -177,8 +177,8 @@ fn cameras(
 ) -> Vec<CameraReport> {
     let (device, formats) = match wanted {
         CameraSource::V4l2 { device, formats } => (Some(device), formats.as_slice()),
-        CameraSource::Hdmi { device, .. } => (Some(device), &[PictureFormat::Raw][..]),
-        _ => (None, &PictureFormat::USUAL[..]),
+        CameraSource::Hdmi { device, .. } => (Some(device), &[VideoFormat::Raw][..]),
+        _ => (None, &VideoFormat::USUAL[..]),
     };
     let mut found: Vec<_> = video_nodes(root)
         .into_iter()
@@ -302,7 +302,7 @@ mod tests {
 
     fn wanted(device: &str) -> CameraSource {
         let device = CameraDevice::parse(device).expect("well formed");
-        CameraSource::V4l2 { device, formats: PictureFormat::USUAL.to_vec() }
+        CameraSource::V4l2 { device, formats: VideoFormat::USUAL.to_vec() }
     }
 
     /// Two cameras, of which the one at a USB port also has a node for its metadata.
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_without_devices_is_told_what_was_looked_for_and_what_to_plug_in() {
+    fn without_devices_the_report_says_what_was_looked_for_and_what_to_plug_in() {
         let root = Tree::new("empty");
         let found = cameras(&root.0, &wanted("auto"), &VideoSettings::of_720p(), &Vec::new());
         let advice = camera_advice(&wanted("auto"), &found).expect("advice");

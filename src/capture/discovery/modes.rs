@@ -10,7 +10,7 @@ use std::{cmp::Reverse, fmt, ops::RangeInclusive};
 
 use serde::{Serialize, Serializer};
 
-use crate::{board::PictureFormat, capture::request::VideoSettings};
+use crate::{board::VideoFormat, capture::request::VideoSettings};
 
 /// A frame rate, as a fraction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,11 +48,11 @@ pub enum Format {
 }
 
 impl Format {
-    fn format(&self) -> Option<PictureFormat> {
+    fn format(&self) -> Option<VideoFormat> {
         match self {
-            Format::Raw(_) => Some(PictureFormat::Raw),
-            Format::Mjpeg => Some(PictureFormat::Mjpeg),
-            Format::H264 => Some(PictureFormat::H264),
+            Format::Raw(_) => Some(VideoFormat::Raw),
+            Format::Mjpeg => Some(VideoFormat::Mjpeg),
+            Format::H264 => Some(VideoFormat::H264),
             Format::Other(_) => None,
         }
     }
@@ -161,7 +161,7 @@ pub struct ModeChoice {
 pub fn choose_mode(
     offers: &[Offer],
     wanted: &VideoSettings,
-    formats: &[PictureFormat],
+    formats: &[VideoFormat],
 ) -> ModeChoice {
     let mut usable: Vec<(Rank, Mode)> = Vec::new();
     let mut rejected = Vec::new();
@@ -214,7 +214,7 @@ fn nearest(offer: &Offer, wanted: &VideoSettings) -> Option<Mode> {
     })
 }
 
-fn unusable(mode: &Mode, wanted: &VideoSettings, formats: &[PictureFormat]) -> Option<String> {
+fn unusable(mode: &Mode, wanted: &VideoSettings, formats: &[VideoFormat]) -> Option<String> {
     let Some(format) = mode.format.format() else {
         return Some(match &mode.format {
             Format::Other(name) if name.contains("bayer") => {
@@ -227,7 +227,7 @@ fn unusable(mode: &Mode, wanted: &VideoSettings, formats: &[PictureFormat]) -> O
         return Some(format!("camera.formats does not name {format}"));
     }
     let same_size = (mode.width, mode.height) == (wanted.width, wanted.height);
-    if format == PictureFormat::H264 && !same_size {
+    if format == VideoFormat::H264 && !same_size {
         let VideoSettings { width, height, .. } = wanted;
         return Some(format!("H.264 is passed through unchanged, so it must be {width}x{height}"));
     }
@@ -245,7 +245,7 @@ struct Rank {
 }
 
 impl Rank {
-    fn of(mode: &Mode, wanted: &VideoSettings, formats: &[PictureFormat]) -> Rank {
+    fn of(mode: &Mode, wanted: &VideoSettings, formats: &[VideoFormat]) -> Rank {
         let pixels = u64::from(mode.width) * u64::from(mode.height);
         let wanted_pixels = u64::from(wanted.width) * u64::from(wanted.height);
         let rate = mode.rate.per_1000_s();
@@ -318,7 +318,7 @@ mod tests {
         offer(Format::Raw("YUY2".to_owned()), width, height, rates)
     }
 
-    fn chosen(offers: &[Offer], formats: &[PictureFormat]) -> String {
+    fn chosen(offers: &[Offer], formats: &[VideoFormat]) -> String {
         let choice = choose_mode(offers, &VideoSettings::of_720p(), formats);
         assert_eq!(choice.rejected.len() + usize::from(choice.chosen.is_some()), offers.len());
         assert!(choice.rejected.iter().all(|mode| !mode.why.is_empty()), "{choice:?}");
@@ -327,7 +327,7 @@ mod tests {
 
     #[test]
     fn the_mode_that_keeps_most_of_the_video_is_used() {
-        let usual = &PictureFormat::USUAL;
+        let usual = &VideoFormat::USUAL;
         let jpeg = |w, h, rates: &[u32]| offer(Format::Mjpeg, w, h, rates);
         for (offers, expected) in [
             // A webcam on USB 2: raw is slow at full size.
@@ -352,7 +352,7 @@ mod tests {
 
     #[test]
     fn h264_is_used_where_the_profile_allows_it_and_the_size_is_the_wanted_one() {
-        let formats = [PictureFormat::H264, PictureFormat::Mjpeg];
+        let formats = [VideoFormat::H264, VideoFormat::Mjpeg];
         let h264 = |w, h| offer(Format::H264, w, h, &[30]);
         let jpeg = offer(Format::Mjpeg, 1280, 720, &[30]);
         assert_eq!(chosen(&[jpeg.clone(), h264(1280, 720)], &formats), "H.264 1280x720 at 30");
@@ -373,9 +373,9 @@ mod tests {
     fn a_range_of_sizes_and_rates_gives_what_is_wanted() {
         let mut free = yuy2(0, 0, &[1, 60]);
         (free.width, free.height, free.any_between) = (16..=3840, 16..=2160, true);
-        assert_eq!(chosen(&[free.clone()], &PictureFormat::USUAL), "YUY2 1280x720 at 30");
+        assert_eq!(chosen(&[free.clone()], &VideoFormat::USUAL), "YUY2 1280x720 at 30");
         (free.width, free.height) = (16..=640, 16..=480);
-        assert_eq!(chosen(&[free], &PictureFormat::USUAL), "YUY2 640x480 at 30");
+        assert_eq!(chosen(&[free], &VideoFormat::USUAL), "YUY2 640x480 at 30");
     }
 
     #[test]
@@ -383,7 +383,7 @@ mod tests {
         let mut ntsc = yuy2(1280, 720, &[]);
         ntsc.rates = vec![Rate { frames: 30_000, seconds: 1_001 }];
         let jpeg = offer(Format::Mjpeg, 1280, 720, &[30]);
-        let reported = chosen(&[jpeg, ntsc], &PictureFormat::USUAL);
+        let reported = chosen(&[jpeg, ntsc], &VideoFormat::USUAL);
         assert_eq!(reported, "YUY2 1280x720 at 29.97");
     }
 
@@ -400,7 +400,7 @@ mod tests {
             yuy2(1280, 720, &[60]),
             offer(Format::Other("video/x-bayer".to_owned()), 1280, 720, &[30]),
         ];
-        let choice = choose_mode(&offers, &VideoSettings::of_720p(), &PictureFormat::USUAL);
+        let choice = choose_mode(&offers, &VideoSettings::of_720p(), &VideoFormat::USUAL);
         let reported: Vec<String> =
             choice.rejected.iter().map(|r| format!("{}: {}", r.mode, r.why)).collect();
         assert_eq!(

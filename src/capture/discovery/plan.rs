@@ -9,7 +9,7 @@ use super::{
     modes::{Format, Mode},
 };
 use crate::{
-    board::{CameraDevice, MicrophoneDevice, PictureFormat},
+    board::{CameraDevice, MicrophoneDevice, VideoFormat},
     capture::{
         error::CaptureError,
         request::{CameraSource, MicrophoneSource, Request, VideoSettings},
@@ -24,7 +24,7 @@ pub enum SourcePlan {
         /// Which one.
         device: CameraDevice,
         /// The formats that are allowed, best first.
-        formats: Vec<PictureFormat>,
+        formats: Vec<VideoFormat>,
     },
     /// An HDMI input that is set up and searched for each time it is opened.
     Hdmi {
@@ -135,7 +135,7 @@ impl SourcePlan {
             SourcePlan::V4l2 { device, formats } => cameras(device, formats, video),
             SourcePlan::Hdmi { device, subdevice, edid } => {
                 match hdmi::prepare(device, subdevice.as_deref(), edid.as_deref()) {
-                    Ok(()) => cameras(device, &[PictureFormat::Raw], video),
+                    Ok(()) => cameras(device, &[VideoFormat::Raw], video),
                     Err(why) => SourceCandidates { usable: Vec::new(), rejected: vec![why] },
                 }
             }
@@ -235,7 +235,7 @@ impl SourceSpec {
 
 fn cameras(
     device: &CameraDevice,
-    formats: &[PictureFormat],
+    formats: &[VideoFormat],
     video: &VideoSettings,
 ) -> SourceCandidates {
     let mut found = SourceCandidates::default();
@@ -255,8 +255,8 @@ fn cameras(
         }
     }
     // A camera whose H.264 has no key frames may still work in another format.
-    let others: Vec<PictureFormat> =
-        formats.iter().copied().filter(|format| *format != PictureFormat::H264).collect();
+    let others: Vec<VideoFormat> =
+        formats.iter().copied().filter(|format| *format != VideoFormat::H264).collect();
     if !raw_too.is_empty() && !others.is_empty() {
         let again = candidates(device, &others, video);
         found.usable.extend(again.into_iter().filter_map(|candidate| {

@@ -45,7 +45,7 @@ pub fn source_pipeline(
         SourceSpec::Libcamera(name) => libcamera(name.as_deref(), video),
         SourceSpec::Argus(sensor) => argus(*sensor, video),
         SourceSpec::Alsa(device) => {
-            return description.chain(audio_tail(sound_card(device), live, audio));
+            return description.chain(audio_tail(alsa(device), live, audio));
         }
         SourceSpec::CameraLaunch(text) | SourceSpec::MicrophoneLaunch(text) => {
             let head = Chain::default().text(text.clone());
@@ -122,7 +122,7 @@ fn argus(sensor: u32, video: &VideoSettings) -> Chain {
 /// The card must not be the clock: one that stops would stop the video. Each buffer has the time at
 /// which it was captured, from the driver or else from when it is read; the audio track corrects the
 /// drift that these times show.
-fn sound_card(device: &str) -> Chain {
+fn alsa(device: &str) -> Chain {
     Chain::default().element(
         "alsasrc",
         &[("device", device), ("provide-clock", "false"), ("slave-method", "re-timestamp")],

@@ -222,17 +222,17 @@ fn open_until_it_succeeds(
     arrivals: &Notifier,
 ) -> Option<OpenSource> {
     let mut retry = Retry::default();
-    let mut seen = arrivals.count();
+    let mut counted = arrivals.count();
     loop {
         match opener.open(|| stop.is_set()) {
             Ok(opened) => return Some(opened),
             Err(error) => tracing::debug!(%error, "source not open yet"),
         }
-        if arrivals.wait(retry.next(), seen) {
+        if arrivals.wait(retry.next(), counted) {
             return None;
         }
-        if arrivals.count() != seen {
-            seen = arrivals.count();
+        if arrivals.count() != counted {
+            counted = arrivals.count();
             retry.device_event();
         }
     }

@@ -1,4 +1,4 @@
-//! The frame that replaces a lost camera, drawn from `board/pictures/slate.toml`.
+//! The frame that replaces a lost camera, drawn from `board/graphics/slate.toml`.
 //!
 //! Pure.
 
@@ -10,7 +10,7 @@ use super::{
 };
 
 /// The design of the slate.
-const EMBEDDED: &str = include_str!("../../../board/pictures/slate.toml");
+const EMBEDDED: &str = include_str!("../../../board/graphics/slate.toml");
 /// Free space next to text and signs, left and right together, in thousandths of the width.
 const MARGIN: usize = 100;
 

@@ -82,7 +82,7 @@ impl TestPattern {
     }
 }
 
-/// Noise that rows are copied from, because random numbers for every frame would cost too much.
+/// Noise that rows are copied from, because random numbers for each frame would cost too much.
 const NOISE_BYTES: usize = 4_096;
 
 /// George Marsaglia's xorshift; the state must not be zero.
