@@ -72,6 +72,10 @@ pub mod board;
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod appliance;
 
+// settings, destinations, services and consoles: the machine that the event loop drives
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
+pub mod control;
+
 // Shell rooms.
 
 // GStreamer: sources, encoders, the copy into `Bytes`

@@ -214,7 +214,7 @@ pub const PACE_CRAWL_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// For so long what a lost connection carried is taken for what the next one will carry. To begin too
 /// low costs six seconds of climbing from 1 to 4 Mb/s, to begin too high a second of congestion and a
-/// frozen picture; after some minutes a phone network is another one.
+/// frozen frame; after some minutes a phone network is another one.
 pub const RESUME_BELIEVED_FOR: Duration = Duration::from_secs(600);
 
 /// Media time of a connection at which it is replaced by a new one, in milliseconds: an hour before
@@ -277,7 +277,7 @@ pub const DESTINATIONS_HELD_MAX: usize = 2 * DESTINATIONS_MAX;
 pub const ACTIONS_MAX: usize = 4 * DESTINATIONS_HELD_MAX + 16;
 
 /// How often statistics are taken while the capture runs.
-pub const NUMBERS_INTERVAL: Duration = Duration::from_secs(1);
+pub const STATS_INTERVAL: Duration = Duration::from_secs(1);
 
 // ── channels ──────────────────────────────────────────────────────────────────────────────────
 
@@ -289,10 +289,10 @@ pub const CAPTURE_NOTES_MAX: usize = 8;
 pub const ORDERS_MAX: usize = 4;
 /// Lines waiting for a console that does not read.
 pub const CONSOLE_OUT_LINES_MAX: usize = 32;
-/// Clients of the control socket at once.
-pub const CONTROL_CLIENTS_MAX: usize = 4;
-/// Consoles that may watch changes: every control client and the serial line.
-pub const WATCHERS_MAX: usize = CONTROL_CLIENTS_MAX + 1;
+/// Clients of the control socket at once: as many may ask when all that may watch do.
+pub const CONTROL_CLIENTS_MAX: usize = 2 * WATCHERS_MAX;
+/// Clients that may watch changes.
+pub const WATCHERS_MAX: usize = 4;
 
 // ── devices ───────────────────────────────────────────────────────────────────────────────────
 
@@ -318,8 +318,13 @@ pub const PIN_WAIT_FIRST: Duration = Duration::from_secs(2);
 pub const PIN_WAIT_MAX: Duration = Duration::from_secs(60);
 /// A console where nobody types for this long asks for the PIN again.
 pub const PIN_IDLE: Duration = Duration::from_secs(600);
-/// Bytes that may be typed while a PIN is checked.
-pub const CONSOLE_HELD_BYTES_MAX: usize = CONSOLE_LINE_BYTES_MAX;
+/// Bytes that may be typed while a command is carried out or a PIN is checked: a pasted block of
+/// settings, or four of the longest lines.
+pub const CONSOLE_TYPED_AHEAD_BYTES_MAX: usize = 4 * CONSOLE_LINE_BYTES_MAX;
+/// Requests of one client that may wait for the one before.
+pub const CLIENT_REQUESTS_MAX: usize = 16;
+/// A request that waits longer than this for the store is answered, and the next one goes on.
+pub const STORE_PATIENCE: Duration = Duration::from_secs(10);
 /// Unasked output of the console uses at most one part in this many of the line: at 115,200 baud
 /// 5,760 bytes a second, so that answers find room too.
 pub const CONSOLE_UNASKED_SHARE: u32 = 2;
@@ -350,9 +355,11 @@ pub const BLACK_BOX_KEEP_INTERVAL: Duration = Duration::from_secs(300);
 /// From one try to the next to persist the live state, while the storage is full or broken.
 pub const LIVE_STATE_RETRY_INTERVAL: Duration = Duration::from_secs(2);
 /// Changes of settings waiting for a slow disk.
-pub const KEEPER_ORDERS_MAX: usize = 16;
+pub const STORE_REQUESTS_MAX: usize = 16;
 /// From a client's connection to its whole request, and from an answer to its being taken.
 pub const CONTROL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often a client that has closed its sending side is looked at, whether it is still there.
+pub const CONTROL_HALF_CLOSED_LOOK: Duration = Duration::from_secs(1);
 /// Wait after a client of the control socket that could not be let in.
 pub const CONTROL_ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// A client's request: a line and a key.

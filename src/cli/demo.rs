@@ -21,7 +21,7 @@ use crate::limits::BUTTON_HOLD;
 use crate::publish::Target;
 use crate::publish::tls::Policy;
 use crate::rtmp::url::{Ingest, ServerUrl};
-use crate::run::{self as box_loop, Destination, Hands, Input, Memory, Setup};
+use crate::run::{self as box_loop, Destination, Devices, Input, Memory, Setup};
 use crate::secret::StreamKey;
 use crate::sim::ingest::Server;
 use crate::sim::terminal::{Key, Terminal};
@@ -55,7 +55,7 @@ pub async fn run(args: DemoArgs) -> Result<(), Failure> {
     let _ = inputs.send(Input::Clock(status::Clock::Trusted)).await;
     let (view, watched) = watch::channel(None);
     let running =
-        box_loop::run(clock, setup, hands(terminal.clone()), (inputs.clone(), received), view);
+        box_loop::run(clock, setup, devices(terminal.clone()), (inputs.clone(), received), view);
     let director = Director { clock, inputs, watched, server: &server.server };
     let directing = async {
         match &terminal {
@@ -127,12 +127,7 @@ async fn start_server(clock: Clock, folder: &Path) -> Result<OwnServer, Failure>
         Ingest::from_server_and_key(address, key).map_err(|error| failed(error.to_string()))?;
     let policy = Policy { ca_file: Some(ca_file), ..Policy::default() };
     let target = Target::new(ingest, &policy, false)?;
-    let destination = Destination {
-        name: "demo".to_owned(),
-        target: Some(Arc::new(target)),
-        backup: None,
-        made_of: None,
-    };
+    let destination = Destination { name: "demo".to_owned(), target: Arc::new(target) };
     Ok(OwnServer { server, destination })
 }
 
@@ -147,12 +142,7 @@ fn own_server(args: &DemoArgs) -> Result<Option<Destination>, Failure> {
         .map_err(|error| unusable(&error))?;
     let policy = Policy { ca_file: args.ca_file.clone(), ..Policy::default() };
     let target = Target::new(ingest, &policy, args.allow_plain)?;
-    Ok(Some(Destination {
-        name: "yours".to_owned(),
-        target: Some(Arc::new(target)),
-        backup: None,
-        made_of: None,
-    }))
+    Ok(Some(Destination { name: "yours".to_owned(), target: Arc::new(target) }))
 }
 
 fn request(profile: &Profile, args: &DemoArgs) -> Result<capture::Request, Failure> {
@@ -185,9 +175,9 @@ fn request(profile: &Profile, args: &DemoArgs) -> Result<capture::Request, Failu
     Ok(request)
 }
 
-fn hands(terminal: Option<Terminal>) -> Hands {
+fn devices(terminal: Option<Terminal>) -> Devices {
     let console = terminal.clone();
-    Hands {
+    Devices {
         lights: Lights::Drawn(Box::new(move |levels| {
             if let Some(terminal) = &terminal {
                 terminal.lights(levels);

@@ -17,7 +17,7 @@ use crate::device::{
     Folder, Lights, Machine, Port, PortEvent, Restarts, ServiceManager, Sources, button, control,
     network, restarts,
 };
-use crate::run::{self as box_loop, Hands, Input, Memory, Setup};
+use crate::run::{self as box_loop, Devices, Input, Memory, Setup};
 use crate::{board, config, limits, status};
 
 use super::board::BoardArgs;
@@ -74,7 +74,7 @@ pub async fn run(args: RunArgs) -> Result<(), Failure> {
     button::watch(&profile.button, clock, is_power_up, move |event| {
         let _ = contacts.blocking_send(Input::Contact(event));
     });
-    let hands = Hands {
+    let devices = Devices {
         lights,
         console: Box::new(move |bytes| console.send(bytes)),
         manager: ServiceManager::at(
@@ -90,7 +90,7 @@ pub async fn run(args: RunArgs) -> Result<(), Failure> {
     let setup = Setup { request, destinations: Vec::new(), memory, machine, profile };
     tokio::spawn(end_on_signal(inputs.clone()));
     let (view, _) = watch::channel(None);
-    match box_loop::run(clock, setup, hands, (inputs, received), view).await {
+    match box_loop::run(clock, setup, devices, (inputs, received), view).await {
         0 => {
             restarts.iter().for_each(|restarts| restarts.forget());
             Ok(())
@@ -165,7 +165,7 @@ fn remember(args: &RunArgs) -> Memory {
     Memory { sources, stored, is_whole, was_live: store.was_live(), store: Some(store) }
 }
 
-fn listen() -> Option<mpsc::Receiver<control::Heard>> {
+fn listen() -> Option<mpsc::Receiver<control::SocketEvent>> {
     let path = control::path(env::var("RUNTIME_DIRECTORY").ok().as_deref());
     control::listen(&path)
         .inspect_err(|error| {

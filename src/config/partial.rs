@@ -74,6 +74,16 @@ impl Partial {
         Ok(self.values.remove(&name.parse()?).is_some())
     }
 
+    /// What this source says about one setting.
+    pub fn value(&self, path: &SettingPath) -> Option<&Value> {
+        self.values.get(path)
+    }
+
+    /// Whether this source says anything about a destination.
+    pub fn names(&self, destination: &str) -> bool {
+        self.destinations.iter().any(|known| known == destination)
+    }
+
     /// Sets the key of a destination, as it comes from its own file or was typed without echo.
     ///
     /// # Errors

@@ -236,6 +236,12 @@ impl ParseError {
     pub fn shows_secret(&self) -> bool {
         matches!(self.problem, Problem::KeyShown | Problem::SecretShown { .. })
     }
+
+    /// Whether the line resembles no command, so that it may be a key that was typed in the wrong
+    /// place and does not belong into the history.
+    pub fn may_be_secret(&self) -> bool {
+        matches!(self.problem, Problem::Unknown { nearest: None })
+    }
 }
 
 /// The words of a line that are still to be parsed, each with its column.

@@ -34,5 +34,5 @@ pub use command::{
 pub use line::{Input, LineEditor};
 pub use rate::Allowance;
 pub use reply::{ClientId, MACHINE_VERSION, Reply, ReplyMode, prompt};
-pub use session::{Said, Session};
+pub use session::{Secret, Session, SessionEvent};
 pub use table::{COMMANDS, SECRETS};

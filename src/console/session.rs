@@ -12,33 +12,62 @@ use super::rate::Allowance;
 use super::reply::{Reply, prompt};
 use super::text;
 use crate::limits::{
-    CONSOLE_HELD_BYTES_MAX, CONSOLE_LINE_BYTES_MAX, PIN_IDLE, PIN_TRIES_FREE, PIN_WAIT_FIRST,
-    PIN_WAIT_MAX,
+    CONSOLE_LINE_BYTES_MAX, CONSOLE_TYPED_AHEAD_BYTES_MAX, PIN_IDLE, PIN_TRIES_FREE,
+    PIN_WAIT_FIRST, PIN_WAIT_MAX,
 };
 use crate::status::{About, Change, Mode};
 
-/// What somebody at the terminal wants done.
+/// What happened at the terminal.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Said {
-    /// A command.
+pub enum SessionEvent {
+    /// A command was typed.
     Command(Command),
-    /// The secret that was asked for with [`Session::ask`].
+    /// The secret that was asked for with [`Session::ask`] was typed.
     Secret {
-        /// The setting that it is for.
-        setting: String,
+        /// What it is for.
+        of: Secret,
         /// What was typed.
         value: Typed,
     },
-    /// A PIN is to be judged: [`Session::judged`] says what came of it.
+    /// A PIN is to be checked: [`Session::pin_checked`] takes the result.
     Pin(Typed),
-    /// Nobody is there any more who should be told of changes.
+    /// ^C while an answer is waited for: whoever typed it does not want to wait.
+    Interrupted,
+    /// Nobody is there any more who watches changes.
     Left,
 }
 
+/// What is typed without being shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Secret {
+    /// The stream key of a destination.
+    Key {
+        /// Its name.
+        destination: String,
+    },
+    /// A setting: one of [`SECRETS`](super::SECRETS).
+    Setting {
+        /// Its name.
+        name: &'static str,
+    },
+}
+
+impl Secret {
+    /// What it is called when it is asked for.
+    pub fn question(&self) -> String {
+        match self {
+            Secret::Key { destination } => format!("stream key of {destination}"),
+            Secret::Setting { name } => (*name).to_owned(),
+        }
+    }
+}
+
 /// The terminal. Drive it so: [`Session::open`] when the port opens, [`Session::feed`] for each byte
-/// and [`Session::poll_said`] until `None` after each, [`Session::reply`] and [`Session::change`] as
+/// and [`Session::poll_event`] until `None` after each, [`Session::reply`] and [`Session::change`] as
 /// answers and changes come, [`Session::take_output`] after anything, and
-/// [`Session::handle_timeout`] at [`Session::poll_timeout`].
+/// [`Session::handle_timeout`] at [`Session::poll_timeout`]. While [`Session::set_waiting`] holds,
+/// what is typed waits too and is neither echoed nor understood: it may answer a question that is
+/// still to come. [`Session::go_on`] then goes on with it.
 #[derive(Debug)]
 pub struct Session {
     editor: LineEditor,
@@ -49,16 +78,33 @@ pub struct Session {
     has_pin: bool,
     wrong_pins: u32,
     no_pin_before: Duration,
-    /// The setting whose value is being asked for.
-    asks: Option<String>,
+    /// What is being asked for.
+    asks: Option<Secret>,
     typed_at: Duration,
     allowance: Allowance,
     /// Changes that the allowance had no room for.
     not_shown: u32,
     out: Vec<u8>,
-    said: VecDeque<Said>,
-    /// Typed while a PIN is judged.
-    held: Zeroizing<Vec<u8>>,
+    events: VecDeque<SessionEvent>,
+    /// A command is being carried out.
+    waiting: bool,
+    /// Typed while a command is carried out or a PIN is checked.
+    typed_ahead: Zeroizing<Vec<u8>>,
+    /// How much of that has been used since.
+    ahead_at: usize,
+    lost: Lost,
+    /// The rest of a line that has lost its beginning is left out.
+    swallows: bool,
+}
+
+/// What of the bytes typed ahead there was no room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lost {
+    Nothing,
+    /// Lines, and what comes next begins a new one.
+    Lines,
+    /// The beginning of the line that is being typed.
+    InLine,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,13 +113,15 @@ enum Stage {
     Asleep,
     /// The PIN is asked for.
     Locked,
-    /// The PIN that was typed is being judged.
-    Judging,
+    /// The PIN that was typed is being checked.
+    CheckingPin,
     Open,
 }
 
 const ASK_PIN: &str = "PIN (not shown): ";
 const FORGOTTEN: &str = "factory-reset";
+/// ^C.
+const INTERRUPT: u8 = 0x03;
 
 impl Session {
     /// A terminal on a line of this speed; silent until it is opened.
@@ -92,12 +140,16 @@ impl Session {
             allowance: Allowance::of_baud(baud),
             not_shown: 0,
             out: Vec::new(),
-            said: VecDeque::new(),
-            held: Zeroizing::default(),
+            events: VecDeque::new(),
+            waiting: false,
+            typed_ahead: Zeroizing::default(),
+            ahead_at: 0,
+            lost: Lost::Nothing,
+            swallows: false,
         }
     }
 
-    // ── what it is told ─────────────────────────────────────────────────────────────────────
+    // ── how things stand ─────────────────────────────────────────────────────────────────────
 
     /// Somebody new may be there. With `greet` they are greeted at once; without, the terminal stays
     /// silent until Enter is pressed, as a port should whose far end may be a program that probes
@@ -129,10 +181,20 @@ impl Session {
     /// is let in.
     pub fn set_has_pin(&mut self, has_pin: bool) {
         self.has_pin = has_pin;
-        if !has_pin && matches!(self.stage, Stage::Locked | Stage::Judging) {
+        if !has_pin && matches!(self.stage, Stage::Locked | Stage::CheckingPin) {
             self.let_in();
             self.prompt();
         }
+    }
+
+    /// A command is being carried out, or no longer is.
+    pub fn set_waiting(&mut self, waiting: bool) {
+        self.waiting = waiting;
+    }
+
+    /// Whether what is typed waits.
+    pub fn is_waiting(&self) -> bool {
+        self.waiting || self.stage == Stage::CheckingPin
     }
 
     /// Answers are written for a program from now on, or for people.
@@ -150,12 +212,17 @@ impl Session {
     /// Takes one byte.
     pub fn feed(&mut self, now: Duration, byte: u8) {
         self.typed_at = now;
-        if self.stage == Stage::Judging {
-            if self.held.len() < CONSOLE_HELD_BYTES_MAX {
-                self.held.push(byte);
-            }
+        if self.is_waiting() {
+            return self.type_ahead(byte);
+        }
+        if self.swallows {
+            self.swallows = !is_line_end(byte);
             return;
         }
+        self.take_byte(now, byte);
+    }
+
+    fn take_byte(&mut self, now: Duration, byte: u8) {
         let mut echo = Vec::new();
         let input = self.editor.feed(byte, &mut echo);
         if !self.machine && self.stage != Stage::Asleep {
@@ -165,12 +232,73 @@ impl Session {
         match self.stage {
             Stage::Asleep => self.input_asleep(input),
             Stage::Locked => self.input_locked(now, input),
-            Stage::Judging | Stage::Open => self.input_open(input),
+            Stage::CheckingPin | Stage::Open => self.input_open(input),
         }
+    }
+
+    fn type_ahead(&mut self, byte: u8) {
+        if byte == INTERRUPT {
+            self.forget_typed_ahead();
+            if self.waiting {
+                self.events.push_back(SessionEvent::Interrupted);
+            }
+            return;
+        }
+        if self.typed_ahead.capacity() == 0 {
+            // Never reallocated, so that no copy stays behind.
+            self.typed_ahead.reserve_exact(CONSOLE_TYPED_AHEAD_BYTES_MAX);
+        }
+        if self.lost == Lost::Nothing && self.typed_ahead.len() == CONSOLE_TYPED_AHEAD_BYTES_MAX {
+            // A line is carried out whole or not at all.
+            let whole = self.typed_ahead.iter().rposition(|byte| is_line_end(*byte));
+            let whole = whole.map_or(0, |at| at + 1);
+            self.typed_ahead[whole..].zeroize();
+            self.typed_ahead.truncate(whole);
+            self.lost = Lost::InLine;
+        }
+        match self.lost {
+            Lost::Nothing => self.typed_ahead.push(byte),
+            _ if is_line_end(byte) => self.lost = Lost::Lines,
+            _ => self.lost = Lost::InLine,
+        }
+    }
+
+    /// Goes on with what was typed ahead, by one byte; `false` when there is nothing more, or it
+    /// has to wait again.
+    pub fn go_on(&mut self, now: Duration) -> bool {
+        if self.is_waiting() {
+            return false;
+        }
+        if let Some(byte) = self.typed_ahead.get(self.ahead_at).copied() {
+            self.ahead_at += 1;
+            self.take_byte(now, byte);
+            return true;
+        }
+        self.typed_ahead.zeroize();
+        self.ahead_at = 0;
+        if self.lost != Lost::Nothing {
+            self.swallows = self.lost == Lost::InLine;
+            self.lost = Lost::Nothing;
+            let most = CONSOLE_TYPED_AHEAD_BYTES_MAX;
+            let why = format!("more than {most} bytes were typed ahead; what followed is lost");
+            self.reply(&Reply::error(why));
+        }
+        false
+    }
+
+    fn forget_typed_ahead(&mut self) {
+        self.typed_ahead.zeroize();
+        self.ahead_at = 0;
+        self.lost = Lost::Nothing;
+        self.swallows = false;
     }
 
     fn input_asleep(&mut self, input: Input) {
         self.wake();
+        if self.has_pin {
+            // It may be the PIN.
+            self.editor.forget_line();
+        }
         // Whoever begins with a command is answered, unless there is a PIN.
         if self.stage == Stage::Open
             && !matches!(&input, Input::Line(line) if line.trim().is_empty())
@@ -183,17 +311,17 @@ impl Session {
     fn input_open(&mut self, input: Input) {
         match input {
             Input::Line(line) => match parse(&line) {
-                Ok(Some(command)) => self.said.push_back(Said::Command(command)),
+                Ok(Some(command)) => self.events.push_back(SessionEvent::Command(command)),
                 Ok(None) => self.prompt(),
                 Err(error) => {
-                    if error.shows_secret() {
+                    if error.shows_secret() || error.may_be_secret() {
                         self.editor.forget_line();
                     }
                     self.reply(&Reply::from(error));
                 }
             },
             Input::Secret(value) => match self.asks.take() {
-                Some(setting) => self.said.push_back(Said::Secret { setting, value }),
+                Some(of) => self.events.push_back(SessionEvent::Secret { of, value }),
                 None => self.prompt(),
             },
             Input::TooLong => {
@@ -219,7 +347,7 @@ impl Session {
             [] => self.ask_pin(),
             [FORGOTTEN, "yes"] => {
                 let reset = Service::FactoryReset { sure: true };
-                self.said.push_back(Said::Command(Command::Serve(reset)));
+                self.events.push_back(SessionEvent::Command(Command::Serve(reset)));
                 self.ask_pin();
             }
             [FORGOTTEN, ..] => self.reply(&Reply::text([
@@ -231,24 +359,22 @@ impl Session {
                 self.reply(&Reply::error(format!("too many wrong PINs; wait {wait_s} s")));
             }
             _ => {
-                self.stage = Stage::Judging;
-                self.said.push_back(Said::Pin(typed));
+                self.stage = Stage::CheckingPin;
+                self.events.push_back(SessionEvent::Pin(typed));
             }
         }
     }
 
-    /// Whether the PIN was right. What was typed meanwhile is given back, to be fed again.
-    #[must_use]
-    pub fn judged(&mut self, now: Duration, right: bool) -> Zeroizing<Vec<u8>> {
-        let held = std::mem::take(&mut self.held);
-        if self.stage != Stage::Judging {
-            return held;
+    /// Whether the PIN was right.
+    pub fn pin_checked(&mut self, now: Duration, right: bool) {
+        if self.stage != Stage::CheckingPin {
+            return;
         }
         if right {
             self.wrong_pins = 0;
             self.let_in();
             self.prompt();
-            return held;
+            return;
         }
         self.wrong_pins = self.wrong_pins.saturating_add(1);
         self.stage = Stage::Locked;
@@ -261,19 +387,19 @@ impl Session {
         self.reply(&Reply::error(
             "that is not the PIN; whoever has forgotten it may type `factory-reset` instead",
         ));
-        held
     }
 
-    /// The next thing that somebody wants done.
-    pub fn poll_said(&mut self) -> Option<Said> {
-        self.said.pop_front()
+    /// What happened next.
+    pub fn poll_event(&mut self) -> Option<SessionEvent> {
+        self.events.pop_front()
     }
 
     // ── what is shown ───────────────────────────────────────────────────────────────────────
 
-    /// Asks for the value of a setting that is not to be seen.
-    pub fn ask(&mut self, question: &str, setting: &str) {
-        self.asks = Some(setting.to_owned());
+    /// Asks for something that is not to be seen.
+    pub fn ask(&mut self, of: Secret) {
+        let question = of.question();
+        self.asks = Some(of);
         let mut shown = Vec::new();
         self.editor.ask_secret(&format!("{question} (not shown): "), &mut shown);
         if self.machine {
@@ -297,7 +423,7 @@ impl Session {
         if self.stage != Stage::Open {
             return;
         }
-        self.tell_not_shown(now);
+        self.report_not_shown(now);
         let shown = self.rendered(reply);
         if self.not_shown > 0 || !self.show_unasked(now, shown) {
             self.not_shown = self.not_shown.saturating_add(1);
@@ -332,15 +458,15 @@ impl Session {
             self.out.extend_from_slice(b"nobody types; press Enter to go on\r\n");
             self.leave();
         } else if self.not_shown > 0 && now >= self.allowance.full_at() {
-            self.tell_not_shown(now);
+            self.report_not_shown(now);
         }
     }
 
-    fn tell_not_shown(&mut self, now: Duration) {
+    fn report_not_shown(&mut self, now: Duration) {
         if self.not_shown > 0 {
-            let told = format!("… {} changes not shown; see `status`", self.not_shown);
-            let told = self.rendered(&Reply::Changed(Change::Note { message: told }));
-            if self.show_unasked(now, told) {
+            let message = format!("… {} changes not shown; see `status`", self.not_shown);
+            let shown = self.rendered(&Reply::Changed(Change::Note { message }));
+            if self.show_unasked(now, shown) {
                 self.not_shown = 0;
             }
         }
@@ -374,7 +500,7 @@ impl Session {
     fn prompt(&mut self) {
         match self.stage {
             Stage::Locked => self.ask_pin(),
-            Stage::Asleep | Stage::Judging => {}
+            Stage::Asleep | Stage::CheckingPin => {}
             Stage::Open if self.machine => {}
             Stage::Open => {
                 self.editor.set_prompt(&self.prompt_text());
@@ -410,15 +536,20 @@ impl Session {
 
     fn leave(&mut self) {
         if self.stage != Stage::Asleep {
-            self.said.push_back(Said::Left);
+            self.events.push_back(SessionEvent::Left);
         }
         self.stage = Stage::Asleep;
         self.machine = false;
         self.asks = None;
         self.not_shown = 0;
-        self.held.zeroize();
+        self.waiting = false;
+        self.forget_typed_ahead();
         self.editor.forget_all();
     }
+}
+
+fn is_line_end(byte: u8) -> bool {
+    matches!(byte, b'\r' | b'\n')
 }
 
 fn print(lines: Vec<String>, out: &mut Vec<u8>) {

@@ -1,19 +1,21 @@
 //! The control socket: `firstmile ctl` asks here what a console asks at the serial line.
 //!
-//! A Unix socket that only its owner may open. A client sends one line, for `key` and its like the secret as a second
-//! one, and closes its sending side; it gets one line of JSON for each reply, and the end. A client
-//! that does not read is cut off.
+//! A Unix socket that only its owner may open. A client sends two lines: the command, and the secret
+//! that belongs to it or nothing. It gets one line of JSON for each reply, and the end. A client that
+//! does not read is cut off, and one that closes the connection is gone at once.
 
 use std::fs::{self, Permissions};
 use std::io::{self, BufRead, BufReader, Write};
-use std::net::Shutdown;
+use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream as BlockingStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::unix::ReadHalf;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{sleep, timeout};
@@ -21,8 +23,8 @@ use zeroize::Zeroizing;
 
 use crate::console::{ClientId, Reply, Typed};
 use crate::limits::{
-    CONSOLE_OUT_LINES_MAX, CONTROL_ACCEPT_RETRY, CONTROL_CLIENTS_MAX, CONTROL_REQUEST_BYTES_MAX,
-    CONTROL_TIMEOUT,
+    CONSOLE_OUT_LINES_MAX, CONTROL_ACCEPT_RETRY, CONTROL_CLIENTS_MAX, CONTROL_HALF_CLOSED_LOOK,
+    CONTROL_REQUEST_BYTES_MAX, CONTROL_TIMEOUT,
 };
 
 /// The socket's name in the service's runtime folder.
@@ -30,9 +32,9 @@ const NAME: &str = "control";
 /// The runtime folder where the service manager names none.
 const RUNTIME_FOLDER: &str = "/run/firstmile";
 
-/// What comes over the socket.
+/// What happens at the socket.
 #[derive(Debug)]
-pub enum Heard {
+pub enum SocketEvent {
     /// A client asks.
     Asked {
         /// Who.
@@ -49,7 +51,7 @@ pub enum Heard {
 }
 
 /// One reply as a client gets it.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Answer {
     /// Whether what was asked for is done.
     pub ok: bool,
@@ -80,7 +82,7 @@ pub fn path(runtime_folder: Option<&str>) -> PathBuf {
 ///
 /// # Errors
 /// When the socket cannot be made, or another run of the program answers at it.
-pub fn listen(path: &Path) -> io::Result<mpsc::Receiver<Heard>> {
+pub fn listen(path: &Path) -> io::Result<mpsc::Receiver<SocketEvent>> {
     if BlockingStream::connect(path).is_ok() {
         return Err(io::Error::new(io::ErrorKind::AddrInUse, "another firstmile is running"));
     }
@@ -93,12 +95,12 @@ pub fn listen(path: &Path) -> io::Result<mpsc::Receiver<Heard>> {
     }
     let listener = UnixListener::bind(path)?;
     fs::set_permissions(path, Permissions::from_mode(0o600))?;
-    let (heard, received) = mpsc::channel(CONTROL_CLIENTS_MAX);
-    tokio::spawn(accept(listener, heard));
+    let (events, received) = mpsc::channel(CONTROL_CLIENTS_MAX);
+    tokio::spawn(accept(listener, events));
     Ok(received)
 }
 
-async fn accept(listener: UnixListener, heard: mpsc::Sender<Heard>) {
+async fn accept(listener: UnixListener, events: mpsc::Sender<SocketEvent>) {
     let places = Arc::new(Semaphore::new(CONTROL_CLIENTS_MAX));
     let mut client = 0_u32;
     loop {
@@ -118,12 +120,12 @@ async fn accept(listener: UnixListener, heard: mpsc::Sender<Heard>) {
         };
         // 0 is the serial line.
         client = client.checked_add(1).unwrap_or(1);
-        let (from, heard) = (ClientId(client), heard.clone());
+        let (from, events) = (ClientId(client), events.clone());
         tokio::spawn(async move {
-            if let Err(error) = serve(stream, from, &heard).await {
+            if let Err(error) = serve(stream, from, &events).await {
                 tracing::debug!(client = from.0, %error, "a client of the control socket is gone");
             }
-            let _ = heard.send(Heard::Gone(from)).await;
+            let _ = events.send(SocketEvent::Gone(from)).await;
             drop(place);
         });
     }
@@ -142,23 +144,62 @@ fn line_of(answer: &Answer) -> Vec<u8> {
 async fn serve(
     mut stream: UnixStream,
     from: ClientId,
-    heard: &mpsc::Sender<Heard>,
+    events: &mpsc::Sender<SocketEvent>,
 ) -> io::Result<()> {
-    let mut request = Zeroizing::new(Vec::with_capacity(CONTROL_REQUEST_BYTES_MAX + 1));
-    let bound = CONTROL_REQUEST_BYTES_MAX as u64 + 1;
-    timeout(CONTROL_TIMEOUT, (&mut stream).take(bound).read_to_end(&mut request)).await??;
+    let request = timeout(CONTROL_TIMEOUT, read_request(&mut stream)).await??;
     let (line, secret) = match understand(&request) {
         Ok(understood) => understood,
         Err(why) => return write(stream, &Answer::from(&Reply::error(why))).await,
     };
     let (answers, mut queue) = mpsc::channel(CONSOLE_OUT_LINES_MAX);
-    if heard.send(Heard::Asked { from, line, secret, answers }).await.is_err() {
+    if events.send(SocketEvent::Asked { from, line, secret, answers }).await.is_err() {
         return Ok(());
     }
-    while let Some(answer) = queue.recv().await {
-        timeout(CONTROL_TIMEOUT, stream.write_all(&line_of(&answer))).await??;
+    let (mut reader, mut writer) = stream.split();
+    loop {
+        tokio::select! {
+            answer = queue.recv() => match answer {
+                Some(answer) => {
+                    timeout(CONTROL_TIMEOUT, writer.write_all(&line_of(&answer))).await??;
+                }
+                None => return Ok(()),
+            },
+            () = closed(&mut reader) => return Ok(()),
+        }
     }
-    Ok(())
+}
+
+/// Lines of a request: the command and its secret, which may be empty.
+const REQUEST_LINES: usize = 2;
+
+fn lines_of(request: &[u8]) -> usize {
+    request.iter().filter(|byte| **byte == b'\n').count()
+}
+
+/// Reads both lines, or up to the end of what the client sends, or one byte more than the bound.
+async fn read_request(stream: &mut UnixStream) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut request = Zeroizing::new(Vec::with_capacity(CONTROL_REQUEST_BYTES_MAX + 1));
+    let bound = CONTROL_REQUEST_BYTES_MAX as u64 + 1;
+    let mut limited = stream.take(bound);
+    while lines_of(&request) < REQUEST_LINES && limited.read_buf(&mut *request).await? > 0 {}
+    Ok(request)
+}
+
+/// Returns when the client has closed the connection; what else it sends is not looked at. Who has
+/// closed only the sending side still wants the answers.
+async fn closed(reader: &mut ReadHalf<'_>) {
+    let mut ignored = [0; 64];
+    while matches!(reader.read(&mut ignored).await, Ok(length) if length > 0) {}
+    while !is_hung_up(reader.as_ref()) {
+        sleep(CONTROL_HALF_CLOSED_LOOK).await;
+    }
+}
+
+fn is_hung_up(stream: &UnixStream) -> bool {
+    let mut sides = [PollFd::new(stream.as_fd(), PollFlags::empty())];
+    let looked = poll(&mut sides, PollTimeout::ZERO);
+    let found = sides[0].revents().unwrap_or(PollFlags::POLLHUP);
+    looked.is_err() || found.contains(PollFlags::POLLHUP)
 }
 
 /// The line and the secret of a request.
@@ -188,7 +229,6 @@ pub fn ask(
     let mut request = Zeroizing::new(String::with_capacity(line.len() + secret.len() + 2));
     [line, "\n", secret, "\n"].iter().for_each(|piece| request.push_str(piece));
     stream.write_all(request.as_bytes())?;
-    stream.shutdown(Shutdown::Write)?;
     let lines = BufReader::new(stream).lines();
     Ok(lines.map(|line| serde_json::from_str(&line?).map_err(io::Error::other)))
 }

@@ -19,14 +19,12 @@ use crate::child;
 use crate::config::{Addressing, Wifi, Wired};
 use crate::limits::{NETWORK_RETRY_INTERVAL, NMCLI_TIMEOUT, WPA_ITERATIONS};
 use crate::secret::Passphrase;
+use crate::status::NetworkManaged;
 
 /// The connection of the wired network.
 pub const WIRED: &str = "firstmile-wired";
 /// The connection of the wireless network.
 pub const WIFI: &str = "firstmile-wifi";
-
-/// What is said of the network's settings while there are none.
-pub const NOT_SET: &str = "the system's own; none are set here";
 
 const NOT_INSTALLED: &str = "nmcli is not installed";
 
@@ -42,14 +40,16 @@ pub struct NetworkManager {
 }
 
 impl NetworkManager {
-    /// Starts the thread; `told` is called on it with what has become of each order, and again when
+    /// Starts the thread; `report` is called on it with what became of each order, and again when
     /// another try ends otherwise than the one before.
     ///
     /// # Errors
     /// When there is no thread for it.
-    pub fn start(told: impl FnMut(String) + Send + 'static) -> io::Result<NetworkManager> {
+    pub fn start(
+        report: impl FnMut(NetworkManaged) + Send + 'static,
+    ) -> io::Result<NetworkManager> {
         let (orders, newest) = newest();
-        let work = move || serve(&newest, NETWORK_RETRY_INTERVAL, hand_over, told);
+        let work = move || serve(&newest, NETWORK_RETRY_INTERVAL, hand_over, report);
         thread::Builder::new().name("network".to_owned()).spawn(work)?;
         Ok(NetworkManager { orders })
     }
@@ -105,8 +105,8 @@ impl Newest {
 fn serve(
     newest: &Newest,
     retry_interval: Duration,
-    mut hand_over: impl FnMut(&Order) -> Result<String, String>,
-    mut told: impl FnMut(String),
+    mut hand_over: impl FnMut(&Order) -> Result<NetworkManaged, String>,
+    mut report: impl FnMut(NetworkManaged),
 ) {
     let (mut failed, mut last) = (None, None);
     loop {
@@ -118,19 +118,18 @@ fn serve(
         let Some(order) = newer.or_else(|| failed.take()) else { continue };
         let outcome = hand_over(&order);
         if last.as_ref() != Some(&outcome) {
-            let said = outcome.clone();
-            told(said.unwrap_or_else(|why| format!("not managed here: {why}")));
+            report(outcome.clone().unwrap_or_else(NetworkManaged::Failed));
         }
         failed = outcome.is_err().then_some(order);
         last = failed.is_some().then_some(outcome);
     }
 }
 
-fn hand_over((wired, wifi): &Order) -> Result<String, String> {
+fn hand_over((wired, wifi): &Order) -> Result<NetworkManaged, String> {
     let is_set = wired.is_set() || wifi.ssid.is_some();
     let running = match nmcli(["--terse", "--fields", "RUNNING", "general"], None) {
         // What is not there has nothing of ours.
-        Err(why) if !is_set && why == NOT_INSTALLED => return Ok(NOT_SET.to_owned()),
+        Err(why) if !is_set && why == NOT_INSTALLED => return Ok(NetworkManaged::NotSet),
         running => running?,
     };
     if running.trim() != "running" {
@@ -148,38 +147,38 @@ fn hand_over((wired, wifi): &Order) -> Result<String, String> {
         .iter()
         .filter_map(|(name, is_set, outcome)| (*is_set && outcome.is_ok()).then_some(*name))
         .collect();
-    let mut told = Vec::new();
+    let mut done_so = Vec::new();
     if !handed.is_empty() {
-        told.push(format!("{} handed to NetworkManager", handed.join(" and ")));
+        done_so.push(format!("{} handed to NetworkManager", handed.join(" and ")));
     }
     let mut whole = true;
     for (name, _, outcome) in done {
         match outcome {
-            Ok(notes) => told.extend(notes),
+            Ok(notes) => done_so.extend(notes),
             Err(why) => {
                 whole = false;
-                told.push(format!("{name} is not: {why}"));
+                done_so.push(format!("{name} is not: {why}"));
             }
         }
     }
-    if told.is_empty() {
+    if done_so.is_empty() {
         let had_ours = exists(WIRED) || exists(WIFI);
-        let said = if had_ours { "the system's own; ours are taken back" } else { NOT_SET };
-        return Ok(said.to_owned());
+        return Ok(if had_ours { NetworkManaged::Removed } else { NetworkManaged::NotSet });
     }
-    if whole { Ok(told.join("; ")) } else { Err(told.join("; ")) }
+    let message = done_so.join("; ");
+    if whole { Ok(NetworkManaged::Applied(message)) } else { Err(message) }
 }
 
 fn put_wired(wired: &Wired, exists: bool) -> Result<Vec<String>, String> {
     if !wired.is_set() {
-        return take_back(WIRED, exists);
+        return remove_connection(WIRED, exists);
     }
     let mut properties = addresses(&wired.addressing);
     put(WIRED, exists, "ethernet", wired.interface.as_deref(), &mut properties)?;
     Ok(up(WIRED).into_iter().collect())
 }
 
-fn take_back(id: &str, exists: bool) -> Result<Vec<String>, String> {
+fn remove_connection(id: &str, exists: bool) -> Result<Vec<String>, String> {
     if exists {
         nmcli(["connection", "delete", "id", id], None)?;
     }
@@ -187,7 +186,7 @@ fn take_back(id: &str, exists: bool) -> Result<Vec<String>, String> {
 }
 
 fn put_wifi(wifi: &Wifi, mut exists: bool) -> Result<Vec<String>, String> {
-    let Some(ssid) = &wifi.ssid else { return take_back(WIFI, exists) };
+    let Some(ssid) = &wifi.ssid else { return remove_connection(WIFI, exists) };
     let mut notes = Vec::new();
     if let Some(country) = &wifi.country {
         let set = set_country(country);
@@ -241,7 +240,7 @@ fn put(
     nmcli(arguments, None).map(|_| ())
 }
 
-/// Addresses as properties; what is empty takes back what was there before.
+/// Addresses as properties; what is empty removes what was there before.
 fn addresses(addressing: &Addressing) -> Vec<(String, String)> {
     let mut properties = Vec::new();
     for (family, is_v6) in [("ipv4", false), ("ipv6", true)] {
@@ -345,9 +344,9 @@ mod tests {
                 return Err("NetworkManager is not running".to_owned());
             }
             orders = None;
-            Ok("Wi-Fi handed to NetworkManager".to_owned())
+            Ok(NetworkManaged::Applied("Wi-Fi handed to NetworkManager".to_owned()))
         };
-        serve(&newest, Duration::from_millis(1), taken, |said| told.push(said));
+        serve(&newest, Duration::from_millis(1), taken, |what| told.push(what.to_string()));
         assert_eq!(tries, 4);
         let failed = "not managed here: NetworkManager is not running";
         assert_eq!(told, [failed, "Wi-Fi handed to NetworkManager"]);
@@ -365,7 +364,7 @@ mod tests {
             }
             Err("nmcli is not installed".to_owned())
         };
-        serve(&newest, Duration::from_secs(3_600), refused, |said| told.push(said));
+        serve(&newest, Duration::from_secs(3_600), refused, |what| told.push(what.to_string()));
         assert_eq!(names, ["hall", "studio"]);
         assert_eq!(told, ["not managed here: nmcli is not installed"; 2]);
     }
@@ -380,7 +379,7 @@ mod tests {
             if let Some(orders) = orders.take() {
                 (0..100).for_each(|count| orders.put(order(&format!("hall-{count}"))));
             }
-            Ok(String::new())
+            Ok(NetworkManaged::NotSet)
         };
         serve(&newest, Duration::from_secs(3_600), slow, |_| {});
         assert_eq!(names, ["first", "hall-99"]);

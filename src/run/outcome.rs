@@ -1,10 +1,13 @@
-//! How an attempt ended, in the words of the appliance's policy and of the exit code.
+//! What capture and publishing report, in the words of the machine.
 
-use crate::appliance::{EndKind, PipelineFault, Source};
-use crate::capture::{self, CaptureError};
-use crate::publish::{CertificateFault, PublishError};
+use crate::appliance::{DestinationId, EndKind, PipelineEvent, PipelineFault, Presence, Source};
+use crate::capture::{self, CaptureError, Fault};
+use crate::control::{
+    CaptureEvent, ConnectionCounters, Event, PublishFailure, PublishReport, SourceLook,
+};
+use crate::publish::{CertificateFault, ConnectionStats, PublishError, Report, What};
 use crate::rtmp::{self, ErrorKind, Refusal};
-use crate::status::DueTo;
+use crate::status::{DropStats, DueTo};
 use crate::stream;
 
 /// What the appliance's policy makes of an error.
@@ -49,7 +52,7 @@ fn rtmp_end_kind(error: &rtmp::Error) -> EndKind {
 }
 
 /// Whom an error is due to.
-pub(super) fn due_to(error: &PublishError) -> DueTo {
+fn due_to(error: &PublishError) -> DueTo {
     match end_kind(error) {
         EndKind::BadDestination => DueTo::Settings,
         EndKind::Certificate { .. } => DueTo::Tls,
@@ -58,8 +61,82 @@ pub(super) fn due_to(error: &PublishError) -> DueTo {
     }
 }
 
+/// A report of a publish task.
+pub(super) fn publish_event(report: Report) -> Event {
+    let what = match report.what {
+        What::Accepted => PublishReport::Accepted,
+        What::Returned => PublishReport::Returned,
+        What::TargetBitrate(kbps) => PublishReport::TargetBitrate(kbps),
+        What::Ended(ended) => PublishReport::Ended(ended.map_err(|error| failure(&error))),
+    };
+    let dest = DestinationId(report.destination);
+    Event::Publish { dest, attempt: report.attempt, what }
+}
+
+/// Why an attempt has ended.
+pub(super) fn failure(error: &PublishError) -> PublishFailure {
+    PublishFailure { kind: end_kind(error), message: error.to_string(), due_to: due_to(error) }
+}
+
+/// The counters of a connection.
+pub(super) fn counters(stats: &ConnectionStats) -> ConnectionCounters {
+    let (queue, dropped) = (stats.queue, stats.queue.dropped);
+    ConnectionCounters {
+        sent_bytes: stats.sent_bytes,
+        acknowledged_bytes: stats.acknowledged_bytes,
+        in_flight_bytes: stats.in_flight_bytes.map(u64::from),
+        frames_sent: stats.messages,
+        dropped: DropStats {
+            video_disposable: dropped.video_disposable,
+            video_delta: dropped.video_delta,
+            video_key: dropped.video_key,
+            audio: dropped.audio,
+        },
+        queue_ms: queue.span.as_millis() as u64,
+        queue_bytes: queue.bytes as u64,
+        rtt_ms: stats.rtt_us.map(|us| (us / 1_000) as u32),
+    }
+}
+
+/// An event of a running capture.
+pub(super) fn capture_event(event: capture::CaptureEvent) -> CaptureEvent {
+    use capture::CaptureEvent as From;
+    match event {
+        From::Playing => CaptureEvent::Pipeline(PipelineEvent::Playing),
+        From::FirstKey => CaptureEvent::Pipeline(PipelineEvent::FirstKey),
+        From::SourceLost(of) => CaptureEvent::Source(source(of), Presence::Lost),
+        From::SourceBack(of) => CaptureEvent::Source(source(of), Presence::Back),
+        From::LeftOut { message } => CaptureEvent::LeftOut(message),
+        // A lost source is reported as such; it ends nothing.
+        From::Error { fault: Fault::Source(of), message } => {
+            CaptureEvent::SourceFailed(format!("{of:?} failed: {message}"))
+        }
+        From::Error { fault: Fault::Encoder, message } => {
+            let fault = PipelineFault::Encoder;
+            CaptureEvent::Pipeline(PipelineEvent::Error { fault, message })
+        }
+        From::Ended => CaptureEvent::Pipeline(PipelineEvent::Ended),
+    }
+}
+
+/// Whether the sources of a request are there.
+pub(super) fn look(request: &capture::Request) -> SourceLook {
+    let mut missing = None;
+    let mut presence = |source| match request.check_presence(source) {
+        Ok(()) if request.presence_is_unknown(source) => Presence::Unsure,
+        Ok(()) => Presence::Back,
+        Err(error) => {
+            missing = Some(error.to_string());
+            Presence::Lost
+        }
+    };
+    let camera = presence(capture::Source::Camera);
+    let microphone = presence(capture::Source::Microphone);
+    SourceLook { camera, microphone, missing }
+}
+
 /// The appliance's name for a source.
-pub(super) fn source(source: capture::Source) -> Source {
+fn source(source: capture::Source) -> Source {
     match source {
         capture::Source::Camera => Source::Camera,
         capture::Source::Microphone => Source::Microphone,

@@ -4,20 +4,22 @@ use std::sync::Arc;
 
 use crate::capture;
 use crate::config::{self, Settings};
-use crate::publish::Target;
+use crate::flv::metadata::Metadata;
 use crate::publish::tls::Policy;
+use crate::publish::{PublishError, Target};
 
-use super::Destination;
-
-/// What to capture: the board's own, with the settings on top.
-pub(super) fn request(board: &capture::Request, settings: &Settings) -> capture::Request {
+/// What to capture: the board's own, with the settings on top, at this bitrate of the video in kbit/s.
+pub(super) fn request(
+    board: &capture::Request,
+    settings: &Settings,
+    video_kbps: u32,
+) -> capture::Request {
     let mut request = board.clone();
     let put = |field: &mut u32, value: Option<u32>| *field = value.unwrap_or(*field);
     put(&mut request.video.width, settings.video.width);
     put(&mut request.video.height, settings.video.height);
     put(&mut request.video.fps, settings.video.fps);
-    put(&mut request.video.bitrate_kbps, settings.video.bitrate_kbps);
-    request.video.bitrate_kbps = request.video.bitrate_kbps.min(board.video.bitrate_max_kbps);
+    request.video.bitrate_kbps = video_kbps;
     put(&mut request.video.keyframe_interval_ms, settings.video.keyframe_interval_ms);
     put(&mut request.audio.bitrate_kbps, settings.audio.bitrate_kbps);
     put(&mut request.audio.channels, settings.audio.channels);
@@ -35,30 +37,34 @@ pub(super) fn request(board: &capture::Request, settings: &Settings) -> capture:
     request
 }
 
-/// A destination. One that lacks something, or cannot be used, waits for better settings; what is
-/// wrong with it is told in the log.
-pub(super) fn destination(from: &config::Destination) -> Destination {
-    let name = from.name.clone();
+/// What a server is told of the stream.
+pub(super) fn metadata(request: &capture::Request) -> Metadata {
+    let (video, audio) = (&request.video, &request.audio);
+    Metadata {
+        width: video.width,
+        height: video.height,
+        fps: f64::from(video.fps),
+        video_kbps: video.bitrate_kbps,
+        audio_kbps: audio.bitrate_kbps,
+        audio_sample_rate_hz: audio.sample_rate_hz,
+        audio_channels: audio.channels,
+        encoder: concat!("firstmile ", env!("CARGO_PKG_VERSION")).to_owned(),
+    }
+}
+
+type Prepared = Option<Result<Arc<Target>, Arc<PublishError>>>;
+
+/// The servers of a destination, the first and the backup one; none where an address or the key is
+/// missing.
+pub(super) fn targets(from: &config::Destination) -> (Prepared, Prepared) {
     let policy = Policy {
         ca_file: from.ca_file.clone(),
         pinned_key: from.pinned_key,
         strict: from.strict_tls,
     };
-    let made = |ingest| {
-        Target::new(ingest, &policy, from.allow_plain)
-            .inspect_err(|error| tracing::warn!(destination = name, "{error}"))
-            .ok()
-            .map(Arc::new)
-    };
-    let target = match from.ingest() {
-        Ok(ingest) => made(ingest),
-        Err(config::NotReady::NoKey | config::NotReady::NoAddress) => None,
-        Err(error) => {
-            tracing::warn!(destination = name, "{error}");
-            None
-        }
-    };
-    // What is missing is told above already.
-    let backup = from.backup_ingest().ok().flatten().and_then(made);
-    Destination { name: from.name.clone(), target, backup, made_of: Some(from.clone()) }
+    let prepared =
+        |ingest| Target::new(ingest, &policy, from.allow_plain).map(Arc::new).map_err(Arc::new);
+    let first = from.ingest().ok().map(prepared);
+    let backup = from.backup_ingest().ok().flatten().map(prepared);
+    (first, backup)
 }

@@ -1,6 +1,8 @@
 //! What is true about the world around the box.
 
-use serde::Serialize;
+use std::fmt;
+
+use serde::{Serialize, Serializer};
 
 /// What is true about the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -44,8 +46,8 @@ pub struct Network {
     pub link: Link,
     /// Whether the time of day can be trusted.
     pub clock: Clock,
-    /// What has become of the settings of the network.
-    pub managed: String,
+    /// What became of the settings of the network.
+    pub managed: NetworkManaged,
 }
 
 /// One network interface.
@@ -57,6 +59,37 @@ pub struct Interface {
     pub up: bool,
     /// Its addresses.
     pub addresses: Vec<String>,
+}
+
+/// What became of the settings of the network.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub enum NetworkManaged {
+    /// None are set, and NetworkManager has none of ours.
+    #[default]
+    NotSet,
+    /// None are set any more, and ours were removed there.
+    Removed,
+    /// They were handed over; in words.
+    Applied(String),
+    /// They were not, or not all of them; in words.
+    Failed(String),
+}
+
+impl fmt::Display for NetworkManaged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NetworkManaged::NotSet => f.write_str("the system's own; none are set here"),
+            NetworkManaged::Removed => f.write_str("the system's own; ours are removed"),
+            NetworkManaged::Applied(message) => f.write_str(message),
+            NetworkManaged::Failed(message) => write!(f, "not managed here: {message}"),
+        }
+    }
+}
+
+impl Serialize for NetworkManaged {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 /// How far the import of a USB stick is.

@@ -18,7 +18,7 @@ pub use answer::{About, Checked, CheckedServer, Phase, SettingLine};
 pub use black_box::{BlackBox, PastEvent, PastSample, PastStats};
 pub use change::Change;
 pub use end::{DueTo, EndNote};
-pub use facts::{Clock, Facts, Interface, Link, Network, StickImport};
+pub use facts::{Clock, Facts, Interface, Link, Network, NetworkManaged, StickImport};
 pub use mode::{DestinationState, Mode, Server};
 pub use report::{DestinationStatus, LastEnd, Status};
 pub use stats::{ChannelStats, DropStats, EncoderStats, LevelStats, SendStats};

@@ -1,5 +1,8 @@
 //! What the box decides, told as stories, from any seed, and after a power cut at any moment.
 
 mod any_seed;
+mod control_stories;
 mod power_loss;
+mod requests;
+mod rig;
 mod stories;

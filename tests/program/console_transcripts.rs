@@ -3,9 +3,10 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::support::appliance::Appliance;
-use crate::support::{Folder, one_at_a_time};
+use crate::support::{Folder, eventually, one_at_a_time};
 
 /// One exchange: what is sent, and what must come then.
 #[derive(Debug, Default)]
@@ -185,10 +186,21 @@ fn one_destination_at_a_time_is_checked_and_devices_are_looked_for_once() {
     appliance.types("key hall\r", "(not shown): ");
     appliance.types("abcd-efgh\r", "tag ");
     let from = appliance.said().len();
-    appliance.types("check hall\rcheck\r", "error: still checking hall");
+    appliance.sends(b"check hall\r");
+    // Somebody else is not kept waiting for it.
+    let other = eventually(Duration::from_secs(3), || {
+        let told = appliance.ctl("check hall");
+        (told.stdout + &told.stderr).contains("still checking hall").then_some(())
+    });
+    assert!(other.is_some(), "{}", appliance.log());
     let said = appliance.until_said(from, |said| said.contains("no answer from 127.0.0.1"));
     assert_eq!(said.matches("no answer").count(), 1, "{said}");
-    appliance.types("devices\rdevices\r", "error: still looking for devices");
+    // What is typed meanwhile waits for its turn; ^C gives the answer up.
+    let from = appliance.said().len();
+    appliance.sends(b"check hall\rabout\r");
+    appliance.sends(b"\x03");
+    let said = appliance.until_said(from, |said| said.contains("interrupted"));
+    assert!(said.contains("error: interrupted"), "{said}");
     // Either may be asked for again when it was answered.
     drop(silent);
     appliance.types("check hall\r", "refuses connections");

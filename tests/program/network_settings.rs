@@ -66,7 +66,7 @@ fn what_nobody_has_set_any_more_is_taken_back_at_the_start_and_nothing_else_is()
     let left = eventually(PATIENCE, || (manager.connections() == "office\n").then_some(()));
     assert!(left.is_some(), "{}\n{}", manager.connections(), appliance.log());
     let told = || appliance.ctl("network").stdout;
-    let taken = eventually(PATIENCE, || told().contains("ours are taken back").then_some(()));
+    let taken = eventually(PATIENCE, || told().contains("ours are removed").then_some(()));
     assert!(taken.is_some(), "{}", told());
 }
 

@@ -17,17 +17,26 @@ fn session() -> Session {
 }
 
 /// Types, and gives what is wanted and what is shown.
-fn types(session: &mut Session, now: Duration, text: &str) -> (Vec<Said>, String) {
+fn types(session: &mut Session, now: Duration, text: &str) -> (Vec<SessionEvent>, String) {
     let mut said = Vec::new();
     for byte in text.bytes() {
         session.feed(now, byte);
-        said.extend(std::iter::from_fn(|| session.poll_said()));
+        said.extend(std::iter::from_fn(|| session.poll_event()));
     }
     (said, String::from_utf8(session.take_output()).unwrap())
 }
 
-fn pin(text: &str) -> Said {
-    Said::Pin(Typed::from(text))
+/// Goes on with what was typed ahead, and gives what is wanted.
+fn goes_on(session: &mut Session, now: Duration) -> Vec<SessionEvent> {
+    let mut events = Vec::new();
+    while session.go_on(now) {
+        events.extend(std::iter::from_fn(|| session.poll_event()));
+    }
+    events
+}
+
+fn pin(text: &str) -> SessionEvent {
+    SessionEvent::Pin(Typed::from(text))
 }
 
 #[test]
@@ -48,7 +57,7 @@ fn a_line_typed_before_the_greeting_is_carried_out() {
     let mut session = session();
     session.open(MS, false);
     let (said, _) = types(&mut session, MS, "status\r");
-    assert_eq!(said, [Said::Command(Command::Status)]);
+    assert_eq!(said, [SessionEvent::Command(Command::Status)]);
 }
 
 #[test]
@@ -59,15 +68,15 @@ fn without_the_pin_nothing_is_done_but_a_factory_reset() {
     let (said, shown) = types(&mut session, MS, "live\r");
     assert_eq!(said, [pin("live")], "taken for a PIN");
     assert!(shown.ends_with("PIN (not shown): \r\n"), "{shown:?}");
-    assert!(session.judged(MS, false).is_empty());
+    session.pin_checked(MS, false);
     let (said, shown) = types(&mut session, MS, "factory-reset\r");
     assert!(said.is_empty() && shown.contains("`factory-reset yes`"), "{shown}");
     let (said, _) = types(&mut session, MS, "factory-reset yes\r");
     let reset = Command::Serve(Service::FactoryReset { sure: true });
-    assert_eq!(said, [Said::Command(reset)]);
+    assert_eq!(said, [SessionEvent::Command(reset)]);
     session.set_has_pin(false);
     let (said, shown) = types(&mut session, MS, "live\r");
-    assert_eq!(said, [Said::Command(Command::Live)]);
+    assert_eq!(said, [SessionEvent::Command(Command::Live)]);
     assert!(shown.contains("(ready)> "), "{shown:?}");
 }
 
@@ -79,12 +88,12 @@ fn the_right_pin_lets_in_and_what_was_typed_meanwhile_counts() {
     let (said, shown) = types(&mut session, MS, "4711\rstatus\r");
     assert_eq!(said, [pin("4711")]);
     assert!(!shown.contains("4711") && !shown.contains("status"), "{shown:?}");
-    let held = session.judged(MS, true);
-    let (said, _) = types(&mut session, MS, std::str::from_utf8(&held).unwrap());
-    assert_eq!(said, [Said::Command(Command::Status)]);
+    session.pin_checked(MS, true);
+    let said = goes_on(&mut session, MS);
+    assert_eq!(said, [SessionEvent::Command(Command::Status)]);
     // The next one who comes is asked again.
     session.open(MS, true);
-    assert_eq!(session.poll_said(), Some(Said::Left));
+    assert_eq!(session.poll_event(), Some(SessionEvent::Left));
     assert_eq!(types(&mut session, MS, "status\r").0, [pin("status")]);
 }
 
@@ -102,17 +111,17 @@ fn wrong_pins_cost_ever_longer_waits_and_the_right_one_ends_them() {
             waited += 1;
         }
         waits.push(waited);
-        let _ = session.judged(now, false);
+        session.pin_checked(now, false);
     }
     assert_eq!(waits, [0, 0, 0, 0, 2, 4, 8, 16, 32, 60, 60, 60]);
     let (_, shown) = types(&mut session, now, "4711\r");
     assert!(shown.contains("wait 60 s"), "{shown}");
     now += PIN_WAIT_MAX;
     assert_eq!(types(&mut session, now, "4711\r").0, [pin("4711")]);
-    let _ = session.judged(now, true);
+    session.pin_checked(now, true);
     session.open(now, true);
     types(&mut session, now, "0000\r");
-    let _ = session.judged(now, false);
+    session.pin_checked(now, false);
     assert_eq!(types(&mut session, now, "0000\r").0, [pin("0000")], "it starts anew");
 }
 
@@ -122,11 +131,11 @@ fn a_terminal_that_was_left_alone_asks_again_and_forgets_what_was_typed() {
     session.set_has_pin(true);
     session.open(MS, true);
     types(&mut session, MS, "4711\r");
-    let _ = session.judged(MS, true);
+    session.pin_checked(MS, true);
     types(&mut session, MS, "set box.name left-behind\r");
     let at = session.poll_timeout().expect("an idle time");
     session.handle_timeout(at);
-    assert_eq!(session.poll_said(), Some(Said::Left));
+    assert_eq!(session.poll_event(), Some(SessionEvent::Left));
     session.take_output();
     let (said, shown) = types(&mut session, at, "\x1b[A\r");
     assert!(said.is_empty() && shown.contains("PIN") && !shown.contains("left-behind"));
@@ -168,4 +177,54 @@ fn a_flood_of_changes_never_fills_the_line_and_is_told_in_the_end() {
         assert!(!last[told..].contains("the network"), "as the last thing");
         assert_eq!(session.poll_timeout(), None);
     }
+}
+
+#[test]
+fn what_is_typed_while_a_command_is_carried_out_waits_and_then_answers_its_question() {
+    let mut session = session();
+    session.open(MS, true);
+    session.set_waiting(true);
+    let (events, shown) = types(&mut session, MS, "key tube\rcanary\rstatus\r");
+    assert!(events.is_empty() && !shown.contains("tube"), "{events:?} {shown:?}");
+    session.set_waiting(false);
+    let mut events = Vec::new();
+    while session.go_on(MS) {
+        for event in std::iter::from_fn(|| session.poll_event()).collect::<Vec<_>>() {
+            if let SessionEvent::Command(Command::Serve(Service::Key { .. })) = event {
+                session.ask(Secret::Key { destination: "tube".to_owned() });
+            }
+            events.push(event);
+        }
+    }
+    assert_eq!(events.len(), 3, "{events:?}");
+    assert!(matches!(&events[1], SessionEvent::Secret { value, .. } if **value.0 == *"canary"));
+    assert_eq!(events[2], SessionEvent::Command(Command::Status));
+    assert!(!String::from_utf8(session.take_output()).unwrap().contains("canary"));
+}
+
+#[test]
+fn of_more_than_can_be_typed_ahead_whole_lines_are_carried_out_and_the_loss_is_reported() {
+    let mut session = session();
+    session.open(MS, true);
+    session.set_waiting(true);
+    let line = "set box.name stage\r";
+    let most = CONSOLE_TYPED_AHEAD_BYTES_MAX / line.len();
+    types(&mut session, MS, &line.repeat(most + 2));
+    types(&mut session, MS, "factory-");
+    session.set_waiting(false);
+    assert_eq!(goes_on(&mut session, MS).len(), most);
+    let (events, shown) = types(&mut session, MS, "reset yes\rstatus\r");
+    assert_eq!(events, [SessionEvent::Command(Command::Status)], "no half of a line");
+    assert!(shown.contains("what followed is lost"), "{shown}");
+}
+
+#[test]
+fn an_interrupt_while_a_command_is_carried_out_is_reported_and_forgets_what_was_typed_ahead() {
+    let mut session = session();
+    session.open(MS, true);
+    session.set_waiting(true);
+    let (events, _) = types(&mut session, MS, "stop\r\x03");
+    assert_eq!(events, [SessionEvent::Interrupted]);
+    session.set_waiting(false);
+    assert!(goes_on(&mut session, MS).is_empty());
 }

@@ -1,6 +1,6 @@
-//! The black box: what was told and what was measured in the last minutes, in bounded memory.
+//! The black box: what was reported and what was measured in the last minutes, in bounded memory.
 //!
-//! Decides nothing and touches nothing: it is told, and asked.
+//! What it holds is bounded, and allocated once.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -55,16 +55,16 @@ impl Recorder {
         }
     }
 
-    /// Something was told.
-    pub fn note(&mut self, now: Duration, said: &str) {
+    /// Something was reported.
+    pub fn note(&mut self, now: Duration, message: &str) {
         if self.events.len() >= BLACK_BOX_EVENTS_MAX {
             self.events.pop_front();
         }
-        let mut end = said.len().min(BLACK_BOX_EVENT_BYTES_MAX);
-        while !said.is_char_boundary(end) {
+        let mut end = message.len().min(BLACK_BOX_EVENT_BYTES_MAX);
+        while !message.is_char_boundary(end) {
             end -= 1;
         }
-        self.events.push_back((now, said[..end].to_owned()));
+        self.events.push_back((now, message[..end].to_owned()));
         self.forget_old(now);
     }
 
@@ -78,16 +78,16 @@ impl Recorder {
         let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
         let (encoder_target_kbps, encoder_kbps) = encoder_kbps;
         let mut sample = Sample { at: now, encoder_target_kbps, encoder_kbps, ..Sample::default() };
-        for (place, (id, numbers)) in sample.destinations.iter_mut().zip(destinations) {
+        for (place, (id, figures)) in sample.destinations.iter_mut().zip(destinations) {
             *place = Some(Of {
                 id,
-                target_kbps: numbers.target_kbps,
-                sent_kbps: numbers.sent_kbps,
-                acknowledged_kbps: numbers.acknowledged_kbps,
-                queue_ms: small(numbers.queue_ms),
-                unacknowledged_bytes: small(numbers.unacknowledged_bytes),
-                frames_dropped: small(numbers.frames_dropped),
-                rtt_ms: numbers.rtt_ms,
+                target_kbps: figures.target_kbps,
+                sent_kbps: figures.sent_kbps,
+                acknowledged_kbps: figures.acknowledged_kbps,
+                queue_ms: small(figures.queue_ms),
+                unacknowledged_bytes: small(figures.unacknowledged_bytes),
+                frames_dropped: small(figures.frames_dropped),
+                rtt_ms: figures.rtt_ms,
             });
         }
         if self.samples.len() >= BLACK_BOX_SAMPLES_MAX {
@@ -133,7 +133,7 @@ impl Recorder {
         };
         BlackBox {
             events: events
-                .map(|(at, said)| PastEvent { ago_ms: ago_ms(*at), message: said.clone() })
+                .map(|(at, message)| PastEvent { ago_ms: ago_ms(*at), message: message.clone() })
                 .collect(),
             samples: samples
                 .map(|sample| PastSample {
@@ -162,7 +162,7 @@ mod tests {
     use super::*;
     use crate::status::DropStats;
 
-    const NUMBERS: SendStats = SendStats {
+    const FIGURES: SendStats = SendStats {
         target_kbps: 4_000,
         sent_kbps: 3_000,
         acknowledged_kbps: 2_900,
@@ -187,7 +187,7 @@ mod tests {
         let before = held(&recorder);
         let long = "ä".repeat(10_000);
         for second in 0..24 * 3_600 {
-            let destinations = (0..20).map(|id| (DestinationId(id), &NUMBERS));
+            let destinations = (0..20).map(|id| (DestinationId(id), &FIGURES));
             recorder.sample(secs(second), (4_000, 3_900), destinations);
             recorder.note(secs(second), &long);
         }

@@ -1,7 +1,7 @@
 //! Where the capture is. Opening and closing devices takes as long as their drivers like, and a
 //! device is opened by one at a time: the next run is opened when the one before is closed.
 //!
-//! Pure: it is told what was ordered and what the drivers answered, and says what to do.
+//! It takes what was ordered and what the drivers answered, and says what to do.
 
 use std::time::Duration;
 
@@ -9,25 +9,25 @@ use crate::limits::CAPTURE_STOP_TIMEOUT;
 
 /// What to do with the devices.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Act<C> {
+pub(super) enum Act {
     /// Open them for this run.
     Open { run: u64 },
     /// Close them.
-    Close { run: u64, capture: C },
+    Close { run: u64 },
     /// This run holds none any more.
     Ended { run: u64 },
 }
 
-/// The capture `C`, and the run that has it or is to have it.
+/// The run that has the devices or is to have them.
 #[derive(Debug)]
-pub(super) struct Slot<C> {
-    state: State<C>,
+pub(super) struct Slot {
+    state: State,
     /// The run that closes its devices, and until when that is waited for.
     closing: Option<(u64, Duration)>,
 }
 
 #[derive(Debug)]
-enum State<C> {
+enum State {
     Off,
     /// To be opened for this run when the one before is closed; `wanted` turns false when the box
     /// thinks better of it meanwhile.
@@ -42,12 +42,11 @@ enum State<C> {
     },
     On {
         run: u64,
-        capture: C,
     },
 }
 
-impl<C> Slot<C> {
-    pub(super) fn new() -> Slot<C> {
+impl Slot {
+    pub(super) fn new() -> Slot {
         Slot { state: State::Off, closing: None }
     }
 
@@ -55,24 +54,14 @@ impl<C> Slot<C> {
         matches!(self.state, State::Off)
     }
 
-    /// The capture that runs.
-    pub(super) fn running(&self) -> Option<&C> {
-        match &self.state {
-            State::On { capture, .. } => Some(capture),
-            _ => None,
-        }
-    }
-
-    pub(super) fn take(&mut self) -> Option<C> {
-        match std::mem::replace(&mut self.state, State::Off) {
-            State::On { capture, .. } => Some(capture),
-            _ => None,
-        }
+    /// A run has them.
+    pub(super) fn is_on(&self) -> bool {
+        matches!(self.state, State::On { .. })
     }
 
     /// This run is to have the devices.
     #[must_use]
-    pub(super) fn start(&mut self, now: Duration, run: u64) -> Option<Act<C>> {
+    pub(super) fn start(&mut self, now: Duration, run: u64) -> Option<Act> {
         match &mut self.state {
             // What is being opened now is closed again as soon as it is open.
             State::Opening { newest, wanted } => (*newest, *wanted) = (run, true),
@@ -83,7 +72,7 @@ impl<C> Slot<C> {
 
     /// Nobody is to have them any more.
     #[must_use]
-    pub(super) fn stop(&mut self, now: Duration) -> Option<Act<C>> {
+    pub(super) fn stop(&mut self, now: Duration) -> Option<Act> {
         match std::mem::replace(&mut self.state, State::Off) {
             State::Off => None,
             State::Waiting { run, .. } => {
@@ -94,35 +83,27 @@ impl<C> Slot<C> {
                 self.state = State::Opening { newest, wanted: false };
                 None
             }
-            State::On { run, capture } => Some(self.close(now, run, capture)),
+            State::On { run } => Some(self.close(now, run)),
         }
     }
 
     /// They were opened for this run, or could not be.
     #[must_use]
-    pub(super) fn opened(
-        &mut self,
-        now: Duration,
-        run: u64,
-        capture: Option<C>,
-    ) -> [Option<Act<C>>; 2] {
+    pub(super) fn opened(&mut self, now: Duration, run: u64, is_open: bool) -> [Option<Act>; 2] {
         let State::Opening { newest, wanted } = self.state else { return [None, None] };
         self.state = State::Off;
-        let first = match capture {
-            Some(capture) if run == newest && wanted => {
-                self.state = State::On { run, capture };
-                return [None, None];
-            }
-            Some(capture) => self.close(now, run, capture),
-            None => Act::Ended { run },
-        };
+        if is_open && run == newest && wanted {
+            self.state = State::On { run };
+            return [None, None];
+        }
+        let first = if is_open { self.close(now, run) } else { Act::Ended { run } };
         let next = if wanted && run != newest { self.start(now, newest) } else { None };
         [Some(first), next]
     }
 
     /// This run has closed its devices.
     #[must_use]
-    pub(super) fn closed(&mut self, now: Duration, run: u64) -> [Option<Act<C>>; 2] {
+    pub(super) fn closed(&mut self, now: Duration, run: u64) -> [Option<Act>; 2] {
         self.closing = self.closing.filter(|(closing, _)| *closing != run);
         [Some(Act::Ended { run }), self.go_on(now)]
     }
@@ -135,7 +116,7 @@ impl<C> Slot<C> {
 
     /// Goes on when nothing is in the way, or has been for too long.
     #[must_use]
-    pub(super) fn go_on(&mut self, now: Duration) -> Option<Act<C>> {
+    pub(super) fn go_on(&mut self, now: Duration) -> Option<Act> {
         let State::Waiting { run, wanted } = self.state else { return None };
         if self.closing.is_some_and(|(_, until)| now < until) {
             return None;
@@ -149,9 +130,9 @@ impl<C> Slot<C> {
         Some(Act::Ended { run })
     }
 
-    fn close(&mut self, now: Duration, run: u64, capture: C) -> Act<C> {
+    fn close(&mut self, now: Duration, run: u64) -> Act {
         self.closing = Some((run, now + CAPTURE_STOP_TIMEOUT));
-        Act::Close { run, capture }
+        Act::Close { run }
     }
 }
 
@@ -163,18 +144,18 @@ mod tests {
     const LATER: Duration = NOW.saturating_add(CAPTURE_STOP_TIMEOUT);
 
     /// A slot whose run 1 captures.
-    fn on_air() -> Slot<&'static str> {
+    fn on_air() -> Slot {
         let mut slot = Slot::new();
         assert_eq!(slot.start(NOW, 1), Some(Act::Open { run: 1 }));
-        assert_eq!(slot.opened(NOW, 1, Some("first")), [None, None]);
-        assert_eq!(slot.running(), Some(&"first"));
+        assert_eq!(slot.opened(NOW, 1, true), [None, None]);
+        assert!(slot.is_on());
         slot
     }
 
     /// The same in the middle of a restart.
-    fn restarting() -> Slot<&'static str> {
+    fn restarting() -> Slot {
         let mut slot = on_air();
-        assert_eq!(slot.stop(NOW), Some(Act::Close { run: 1, capture: "first" }));
+        assert_eq!(slot.stop(NOW), Some(Act::Close { run: 1 }));
         assert_eq!(slot.start(NOW, 2), None, "the devices are still held");
         slot
     }
@@ -182,11 +163,11 @@ mod tests {
     #[test]
     fn a_restart_opens_the_devices_when_the_run_before_has_closed_them() {
         let mut slot = restarting();
-        assert!(!slot.is_off() && slot.running().is_none());
+        assert!(!slot.is_off() && !slot.is_on());
         let [ended, open] = slot.closed(NOW, 1);
         assert_eq!((ended, open), (Some(Act::Ended { run: 1 }), Some(Act::Open { run: 2 })));
-        assert_eq!(slot.opened(NOW, 2, Some("second")), [None, None]);
-        assert_eq!((slot.running(), slot.poll_timeout()), (Some(&"second"), None));
+        assert_eq!(slot.opened(NOW, 2, true), [None, None]);
+        assert_eq!((slot.is_on(), slot.poll_timeout()), (true, None));
     }
 
     #[test]
@@ -197,7 +178,7 @@ mod tests {
         assert_eq!(slot.go_on(LATER), Some(Act::Open { run: 2 }));
         assert_eq!(slot.poll_timeout(), None);
         assert_eq!(slot.closed(LATER, 1), [Some(Act::Ended { run: 1 }), None], "it let go at last");
-        assert_eq!(slot.opened(LATER, 2, Some("second")), [None, None]);
+        assert_eq!(slot.opened(LATER, 2, true), [None, None]);
     }
 
     #[test]
@@ -214,24 +195,24 @@ mod tests {
         let mut slot = Slot::new();
         assert_eq!(slot.start(NOW, 1), Some(Act::Open { run: 1 }));
         assert_eq!((slot.stop(NOW), slot.start(NOW, 2)), (None, None));
-        let close = Act::Close { run: 1, capture: "first" };
-        assert_eq!(slot.opened(NOW, 1, Some("first")), [Some(close), None]);
+        let close = Act::Close { run: 1 };
+        assert_eq!(slot.opened(NOW, 1, true), [Some(close), None]);
         let [_, open] = slot.closed(NOW, 1);
         assert_eq!(open, Some(Act::Open { run: 2 }));
         assert_eq!(slot.stop(NOW), None);
-        let close = Act::Close { run: 2, capture: "second" };
-        assert_eq!(slot.opened(NOW, 2, Some("second")), [Some(close), None]);
+        let close = Act::Close { run: 2 };
+        assert_eq!(slot.opened(NOW, 2, true), [Some(close), None]);
         assert_eq!(slot.closed(NOW, 2), [Some(Act::Ended { run: 2 }), None]);
     }
 
     #[test]
     fn a_run_that_could_not_be_opened_has_ended_and_the_next_begins_at_once() {
-        let mut slot = Slot::<&str>::new();
+        let mut slot = Slot::new();
         assert_eq!(slot.start(NOW, 1), Some(Act::Open { run: 1 }));
         assert_eq!(slot.start(NOW, 2), None);
         let acts = [Some(Act::Ended { run: 1 }), Some(Act::Open { run: 2 })];
-        assert_eq!(slot.opened(NOW, 1, None), acts);
-        assert_eq!(slot.opened(NOW, 2, None), [Some(Act::Ended { run: 2 }), None]);
+        assert_eq!(slot.opened(NOW, 1, false), acts);
+        assert_eq!(slot.opened(NOW, 2, false), [Some(Act::Ended { run: 2 }), None]);
         assert!(slot.is_off());
     }
 }

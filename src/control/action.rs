@@ -1,0 +1,133 @@
+//! What the machine wants done.
+
+use std::sync::Arc;
+
+use super::store::StoreRequest;
+use crate::appliance::{DestinationId, Notify, PublishOrder};
+use crate::config::{self, Settings, Wifi, Wired};
+use crate::console::{ClientId, Reply, Typed};
+use crate::secret::ConsolePin;
+
+/// One action. Actions are done in the order they are given.
+#[derive(Debug)]
+pub enum Action {
+    /// Write to the terminal at the box's port.
+    Terminal(Vec<u8>),
+    /// Answer a client of the control socket.
+    Answer {
+        /// Whom.
+        to: ClientId,
+        /// What.
+        reply: Reply,
+        /// Nothing follows: the connection ends.
+        last: bool,
+    },
+    /// Write to the log.
+    Log(Level, String),
+    /// Hand this to the store; [`Event::Stored`](super::Event::Stored) answers it. The next one comes
+    /// after that.
+    Store(StoreRequest),
+    /// Check a PIN, which takes a while; [`Event::PinChecked`](super::Event::PinChecked) answers it.
+    CheckPin {
+        /// The right one.
+        pin: ConsolePin,
+        /// What was typed.
+        typed: Typed,
+    },
+    /// Hand the network's settings over; [`Event::NetworkManaged`](super::Event::NetworkManaged) says
+    /// what became of them.
+    Network {
+        /// The wired network.
+        wired: Wired,
+        /// The wireless network.
+        wifi: Wifi,
+    },
+    /// Do something that takes a while; [`Event::JobDone`](super::Event::JobDone) answers it.
+    Job {
+        /// Comes back with the answer.
+        request: u64,
+        /// What.
+        job: Job,
+    },
+    /// Restart the machine.
+    Reboot,
+    /// Look whether camera and microphone are there; [`Event::Sources`](super::Event::Sources)
+    /// answers it.
+    LookForSources(Arc<Settings>),
+    /// Forget the media of the last broadcast: a new one begins.
+    BeginBroadcast,
+    /// Open the devices for this run; [`Event::CaptureOpened`](super::Event::CaptureOpened) answers it.
+    OpenCapture {
+        /// Its number.
+        run: u64,
+        /// With these settings.
+        settings: Arc<Settings>,
+        /// At this bitrate of the video, in kbit/s.
+        video_kbps: u32,
+    },
+    /// Close the devices of this run; [`Event::CaptureClosed`](super::Event::CaptureClosed) answers it.
+    CloseCapture {
+        /// Its number.
+        run: u64,
+    },
+    /// The running encoder's bitrate, in kbit/s.
+    SetBitrate(u32),
+    /// There is a new destination.
+    AddDestination {
+        /// Its number.
+        dest: DestinationId,
+        /// Its name.
+        name: String,
+    },
+    /// Address, key or trust of a destination are other ones from now on.
+    Retarget {
+        /// Its number.
+        dest: DestinationId,
+        /// Its settings.
+        to: Box<config::Destination>,
+    },
+    /// Nothing more of this destination is wanted.
+    RemoveDestination {
+        /// Its number.
+        dest: DestinationId,
+    },
+    /// For the publish task of a destination.
+    Publish(PublishOrder),
+    /// The highest bitrate of the video, in kbit/s, for all connections.
+    Ceiling(u32),
+    /// Read all counters; [`Event::Counted`](super::Event::Counted) answers it.
+    Count,
+    /// For the service manager.
+    Notify(Notify),
+    /// Tell the service manager that the box is alive.
+    Alive,
+    /// The last action: end the process with this code.
+    Exit(u8),
+}
+
+/// Something that takes a while, or that only the shell knows.
+#[derive(Debug)]
+pub enum Job {
+    /// Try both servers of a destination.
+    Check {
+        /// Its number.
+        dest: DestinationId,
+        /// Its name.
+        name: String,
+    },
+    /// Look for cameras, microphones and encoders.
+    Devices(Arc<Settings>),
+    /// Read the last lines of the log.
+    Log,
+}
+
+/// How much a line of the log matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// As it should be.
+    Info,
+    /// Worth a look.
+    Warn,
+    /// Something is broken.
+    Error,
+}

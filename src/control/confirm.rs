@@ -1,0 +1,169 @@
+//! What is answered when the store has answered: success only where what was asked for is in force.
+
+use super::settings::{InForce, Layer};
+use super::store::StoreFailure;
+use crate::config::Settings;
+use crate::config::schema::{Applies, SettingPath, Value};
+use crate::console::Reply;
+use crate::secret::StreamKey;
+
+/// What was asked for.
+#[derive(Debug)]
+pub(super) enum Confirm {
+    /// A setting.
+    Set { path: SettingPath },
+    /// A setting is to be removed.
+    Unset { path: SettingPath },
+    /// A stream key, and how it may be shown.
+    Key { path: SettingPath, key: StreamKey, shown: String },
+    /// A destination is to be removed.
+    RemoveDestination { name: String },
+    /// The settings were to be read again.
+    Reload,
+    /// A factory reset.
+    Reset,
+    /// Nothing is answered; the log has it when it fails.
+    Nothing { what: &'static str },
+}
+
+/// Who waits for the store's answer, and how it is confirmed.
+#[derive(Debug)]
+pub(super) struct Pending {
+    /// The request of a client that waits for it.
+    pub request: Option<u64>,
+    pub confirm: Confirm,
+}
+
+/// How the box stood and stands.
+pub(super) struct Standing<'a> {
+    pub before: &'a Settings,
+    pub now: &'a InForce,
+    pub on_air: bool,
+    pub bitrate_max_kbps: u32,
+}
+
+impl Confirm {
+    pub fn reply(&self, standing: &Standing<'_>, failure: Option<&StoreFailure>) -> Reply {
+        match failure {
+            Some(why) => Reply::error(self.refusal(standing, why)),
+            None => Reply::text([self.success(standing)]),
+        }
+    }
+
+    fn refusal(&self, standing: &Standing<'_>, why: &StoreFailure) -> String {
+        match (self, why) {
+            (Confirm::Unset { path }, StoreFailure::NotSet) => match standing.now.other_layer(path)
+            {
+                Some(layer) => {
+                    format!("{path} comes from {} and cannot be reset here", layer.name())
+                }
+                None => format!("{path} was not set"),
+            },
+            (Confirm::RemoveDestination { name }, StoreFailure::NotSet) => {
+                match standing.now.layer_naming(name) {
+                    Some(layer) => format!(
+                        "{name} comes from {} and cannot be removed here; `set \
+                         destination.{name}.enabled false` disables it",
+                        layer.name()
+                    ),
+                    None => no_destination(name),
+                }
+            }
+            (_, why) => why.to_string(),
+        }
+    }
+
+    fn success(&self, standing: &Standing<'_>) -> String {
+        let now = standing.now;
+        match self {
+            Confirm::Set { path } if !now.is_in_force(path) => without_effect(path, now),
+            Confirm::Set { path } => {
+                let mut parts = vec![format!("{path} is set")];
+                parts.extend(standing.when(path));
+                parts.extend(standing.limit(path));
+                parts.extend(standing.key_left(path));
+                parts.join("; ")
+            }
+            Confirm::Unset { path } => match now.other_layer(path) {
+                Some(layer) => {
+                    let value = now.shown(path);
+                    format!("{path} is no longer set here; {} sets it to {value}", layer.name())
+                }
+                None => format!("{path} is reset to its default"),
+            },
+            Confirm::Key { path, key, shown } => {
+                let name = path.destination().unwrap_or_default();
+                match now.destination(name).and_then(|d| d.key.as_ref()) {
+                    Some(used) if used == key => format!("{path} is set: {shown}"),
+                    _ => without_effect(path, now),
+                }
+            }
+            Confirm::RemoveDestination { name } => match now.layer_naming(name) {
+                Some(layer) => format!(
+                    "what was stored of {name} is removed; {name} itself comes from {} and stays",
+                    layer.name()
+                ),
+                None => format!("{name} is removed"),
+            },
+            Confirm::Reload => "the settings are read".to_owned(),
+            Confirm::Reset => "all settings and keys are erased".to_owned(),
+            Confirm::Nothing { .. } => String::new(),
+        }
+    }
+}
+
+impl Standing<'_> {
+    /// When it takes effect, if not at once.
+    fn when(&self, path: &SettingPath) -> Option<String> {
+        match path.setting().applies {
+            Applies::NextBroadcast if self.on_air => {
+                Some("it takes effect at the next broadcast".to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    /// What the board makes of it.
+    fn limit(&self, path: &SettingPath) -> Option<String> {
+        let is_video_bitrate = path.setting().name == "video.bitrate_kbps";
+        let most_kbps = self.bitrate_max_kbps;
+        match self.now.stored.value(path) {
+            Some(Value::Number(kbps)) if is_video_bitrate && *kbps > most_kbps => {
+                Some(format!("limited to {most_kbps} kb/s by this board"))
+            }
+            _ => None,
+        }
+    }
+
+    /// What has become of the key of a destination with another address.
+    fn key_left(&self, path: &SettingPath) -> Option<String> {
+        let name = path.destination()?;
+        let has_key = |settings: &Settings| {
+            settings.destinations.iter().any(|d| d.name == name && d.key.is_some())
+        };
+        match (has_key(self.before), has_key(&self.now.settings)) {
+            (true, false) => Some(format!(
+                "its stream key was given for another server and is not sent to this one; \
+                 `key {name}` sets a new one"
+            )),
+            (false, false) if path.setting().name == "destination.url" => {
+                Some(format!("`key {name}` sets its stream key"))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn without_effect(path: &SettingPath, now: &InForce) -> String {
+    match now.other_layer(path) {
+        Some(layer) if layer == Layer::Credentials => {
+            format!("{path} is stored, but without effect: {} sets it", layer.name())
+        }
+        _ => format!("{path} is stored, but without effect; `show` says what is in force"),
+    }
+}
+
+/// There is none of this name.
+pub(super) fn no_destination(name: &str) -> String {
+    format!("there is no destination {name}; `destination add` makes one")
+}

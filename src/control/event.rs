@@ -1,0 +1,221 @@
+//! What happens to the machine.
+
+use core::net::IpAddr;
+use std::time::Duration;
+
+use super::settings::Layers;
+use super::stats::Counters;
+use super::store::StoreOutcome;
+use crate::appliance::{
+    DestinationId, EndKind, LinkChange, PipelineEvent, PipelineFault, Presence, Source,
+};
+use crate::config::Partial;
+use crate::console::{ClientId, Typed};
+use crate::panel::Contact;
+use crate::status::{About, Checked, Clock, DueTo, Interface, NetworkManaged};
+use crate::stream;
+
+/// What the box knows when it starts.
+#[derive(Debug)]
+pub struct Setup {
+    /// Seed of the jitter of all waits.
+    pub seed: u64,
+    /// Makes the tags of keys mean nothing outside this run.
+    pub salt: [u8; 16],
+    /// Product, board and machine.
+    pub about: About,
+    /// The speed of the terminal's line.
+    pub baud: u32,
+    /// How long a contact bounces.
+    pub debounce_ms: u16,
+    /// What the board says about video.
+    pub video: BoardVideo,
+    /// The sources of settings that do not change while the box runs.
+    pub layers: Layers,
+    /// What is stored.
+    pub stored: Partial,
+    /// Every source was read: what none of them sets, nobody has set.
+    pub is_whole: bool,
+    /// The box was live when the power went.
+    pub was_live: bool,
+    /// There is a place to store settings.
+    pub can_store: bool,
+    /// A service manager has started this program.
+    pub has_manager: bool,
+    /// Destinations that no setting names.
+    pub fixed: Vec<String>,
+    /// The network interfaces as they are.
+    pub interfaces: Vec<Interface>,
+    /// How often the service manager wants to hear that the box is alive.
+    pub alive_interval: Option<Duration>,
+}
+
+/// What the board says about video, where no setting says otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BoardVideo {
+    /// Highest bitrate of a stream, in kbit/s.
+    pub bitrate_kbps: u32,
+    /// The most that this board is asked for, in kbit/s.
+    pub bitrate_max_kbps: u32,
+}
+
+/// Everything that can happen.
+#[derive(Debug)]
+pub enum Event {
+    /// Devices, consoles and the store are connected.
+    Booted,
+    /// A button's contact closed or opened, or was found so.
+    Contact {
+        /// Whose.
+        contact: Contact,
+        /// When.
+        at: Duration,
+        /// It is closed.
+        pressed: bool,
+        /// It has been so since the box was switched on.
+        at_power_up: bool,
+    },
+    /// The terminal was opened; whoever was there before is gone.
+    TerminalOpened {
+        /// Whoever is there is greeted at once.
+        greet: bool,
+    },
+    /// Bytes typed at the terminal.
+    Typed(Vec<u8>),
+    /// Whether the PIN was right.
+    PinChecked(bool),
+    /// A client of the control socket asks.
+    Asked {
+        /// Who.
+        from: ClientId,
+        /// The line.
+        line: String,
+        /// The secret that came with it.
+        secret: Option<Typed>,
+    },
+    /// A client of the control socket is gone.
+    Gone(ClientId),
+    /// The network is so from now on.
+    Network {
+        /// What happened to the link.
+        link: LinkChange,
+        /// The interfaces; `None` where nobody watches them.
+        interfaces: Option<Vec<Interface>>,
+        /// The connections that there are.
+        connected: Vec<Connected>,
+    },
+    /// The clock is so from now on.
+    Clock(Clock),
+    /// What became of the network's settings.
+    NetworkManaged(NetworkManaged),
+    /// What became of a request to the store.
+    Stored(StoreOutcome),
+    /// A job is done.
+    JobDone {
+        /// The number that came with it.
+        request: u64,
+        /// What came of it.
+        result: JobResult,
+    },
+    /// Whether camera and microphone are there.
+    Sources(SourceLook),
+    /// The devices of a run are open, or why not.
+    CaptureOpened {
+        /// Its number.
+        run: u64,
+        /// Why not.
+        failure: Option<(PipelineFault, String)>,
+    },
+    /// A run holds no device any more.
+    CaptureClosed {
+        /// Its number.
+        run: u64,
+    },
+    /// A running capture reports.
+    Capture {
+        /// The number of its run.
+        run: u64,
+        /// What.
+        what: CaptureEvent,
+    },
+    /// An attempt to publish reports.
+    Publish {
+        /// Where.
+        dest: DestinationId,
+        /// The attempt's number.
+        attempt: u64,
+        /// What.
+        what: PublishReport,
+    },
+    /// The task of a destination takes no orders.
+    Stuck {
+        /// Which.
+        dest: DestinationId,
+    },
+    /// The counters as they are.
+    Counted(Counters),
+    /// The system asks the box to end.
+    Terminate,
+}
+
+/// A connection, and where it comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connected {
+    /// Of which destination.
+    pub dest: DestinationId,
+    /// Of which attempt.
+    pub attempt: u64,
+    /// The box's address at it.
+    pub local_address: IpAddr,
+}
+
+/// What a look for camera and microphone has shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceLook {
+    /// The camera.
+    pub camera: Presence,
+    /// The microphone.
+    pub microphone: Presence,
+    /// The one that is not there, in words.
+    pub missing: Option<String>,
+}
+
+/// What a running capture reports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CaptureEvent {
+    /// For the appliance.
+    Pipeline(PipelineEvent),
+    /// A source is lost or back.
+    Source(Source, Presence),
+    /// Something that the owner asked for is not done; the stream goes on without it.
+    LeftOut(String),
+    /// A source failed, in its own words; it is looked for again.
+    SourceFailed(String),
+}
+
+/// What an attempt to publish reports.
+pub type PublishReport = stream::What<PublishFailure>;
+
+/// Why an attempt to publish has ended against our will.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishFailure {
+    /// What the appliance makes of it.
+    pub kind: EndKind,
+    /// From the server or the system.
+    pub message: String,
+    /// Whom that was due to.
+    pub due_to: DueTo,
+}
+
+/// What came of a job.
+#[derive(Debug)]
+pub enum JobResult {
+    /// Of a check.
+    Checked(Checked),
+    /// Of a look for devices: as data, and in lines.
+    Devices(serde_json::Value, Vec<String>),
+    /// The last lines of the log.
+    Log(Vec<String>),
+    /// It could not be done.
+    Failed(String),
+}

@@ -1,0 +1,110 @@
+//! Requests: one at a time for each client, in their order.
+
+use std::time::Duration;
+
+use super::Control;
+use crate::appliance::{By, Event as Happening};
+use crate::console::{self, ClientId, Command, Reply, Typed};
+use crate::control::clients::{Asked, Awaits, Request, TERMINAL};
+use crate::control::progress::Progress;
+use crate::limits::STORE_PATIENCE;
+
+impl Control {
+    /// A client of the control socket asks.
+    pub(super) fn asked(
+        &mut self,
+        now: Duration,
+        from: ClientId,
+        line: &str,
+        secret: Option<Typed>,
+    ) {
+        match console::parse(line) {
+            Ok(Some(command)) => self.request(now, from, Asked::Command(command), secret),
+            Ok(None) => self.answer(from, Reply::error("no command was given")),
+            Err(error) => self.answer(from, Reply::from(error)),
+        }
+    }
+
+    /// Carries out what a client has asked for, as far as nothing has to be waited for.
+    pub(super) fn carry_on(&mut self, now: Duration, from: ClientId) {
+        while let Some((number, request)) = self.clients.begin(from) {
+            let awaits = match self.execute(now, from, number, request) {
+                Progress::Answered(reply) => {
+                    self.clients.end(number);
+                    self.answer(from, reply);
+                    continue;
+                }
+                Progress::Asked => {
+                    self.clients.end(number);
+                    continue;
+                }
+                Progress::Store => Awaits::Store(now + STORE_PATIENCE),
+                Progress::Job => Awaits::Job,
+            };
+            self.clients.awaits(from, awaits);
+        }
+        if from == TERMINAL {
+            self.session.set_waiting(self.clients.is_waiting(TERMINAL));
+        }
+    }
+
+    /// Answers a request that has waited, and goes on with the next one of its client. Whether
+    /// anybody still waited for it.
+    pub(super) fn finish(&mut self, now: Duration, request: u64, reply: Reply) -> bool {
+        let Some(client) = self.clients.end(request) else { return false };
+        if client == TERMINAL {
+            self.session.set_waiting(false);
+        }
+        self.answer(client, reply);
+        self.carry_on(now, client);
+        if client == TERMINAL {
+            self.terminal_goes_on(now);
+        }
+        true
+    }
+
+    fn execute(
+        &mut self,
+        now: Duration,
+        from: ClientId,
+        number: u64,
+        request: Request,
+    ) -> Progress {
+        let command = match request.what {
+            Asked::Command(command) => command,
+            Asked::Secret { of, value } => return self.put_secret(number, &of, value),
+        };
+        let reply = match command {
+            Command::Help { about } => Reply::Text { lines: console::help(about) },
+            Command::Status => Reply::Status(Box::new(self.status(now))),
+            Command::Live => self.decided(now, Happening::GoLive { by: By::Console }),
+            Command::Stop => self.decided(now, Happening::Stop { by: By::Console }),
+            Command::Watch => self.watch(from),
+            Command::DestinationList => {
+                let disabled = self.in_force.settings.destinations.iter().filter(|d| !d.enabled);
+                let disabled = disabled.map(|d| d.name.clone()).collect();
+                Reply::Destinations { destinations: self.status(now).destinations, disabled }
+            }
+            Command::About => Reply::About(self.session.about().clone()),
+            Command::Serve(service) => {
+                return self.serve(now, from, number, service, request.secret);
+            }
+        };
+        Progress::Answered(reply)
+    }
+
+    /// What the appliance answers at once.
+    fn decided(&mut self, now: Duration, event: Happening) -> Reply {
+        self.tell(now, event);
+        let ending = || Reply::error("the system is ending");
+        self.outcome.take().unwrap_or_else(ending)
+    }
+
+    fn watch(&mut self, from: ClientId) -> Reply {
+        match self.clients.toggle_watch(from) {
+            Some(true) => Reply::text(["every change is shown; `watch` again ends it"]),
+            Some(false) => Reply::text(["changes are no longer shown"]),
+            None => Reply::error("too many consoles watch already"),
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Everything that the box decides besides its modes: settings, destinations, services, consoles.
+//!
+//! Pure room. It owns the appliance, the terminal at the box's port, buttons and lights, and is the one
+//! machine that the event loop drives. It promises that the requests of one client are carried out
+//! and answered in their order, one at a time, whatever the store takes, while other clients go on;
+//! that success is reported when the store has confirmed it and the setting is in force, and otherwise why
+//! it is not; that whether the box is to be live is written as soon as the store can; and that what
+//! waits is bounded. It knows nothing of threads, sockets, files or GStreamer.
+//!
+//! Drive it so: [`Control::handle`] for each event, [`Control::handle_timeout`] at
+//! [`Control::poll_timeout`]; after each, and after [`Control::new`], do what
+//! [`Control::poll_action`] gives until `None`.
+
+mod action;
+mod black_box;
+mod capture;
+mod capture_slot;
+mod clients;
+mod confirm;
+mod destinations;
+mod event;
+mod machine;
+mod network;
+mod progress;
+mod settings;
+mod stats;
+mod store;
+
+pub use action::{Action, Job, Level};
+pub use event::{
+    BoardVideo, CaptureEvent, Connected, Event, JobResult, PublishFailure, PublishReport, Setup,
+    SourceLook,
+};
+pub use machine::{Control, View};
+pub use settings::Layers;
+pub use stats::{CaptureCounters, ConnectionCounters, Counters};
+pub use store::{Change, StoreFailure, StoreOutcome, StoreRequest};

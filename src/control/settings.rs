@@ -1,0 +1,101 @@
+//! The layers that the settings in force are made of.
+
+use std::sync::Arc;
+
+use crate::config::schema::{SettingPath, Value};
+use crate::config::{self, Partial, Settings};
+
+/// The sources of settings besides the store; they do not change while the box runs.
+#[derive(Debug, Default)]
+pub struct Layers {
+    /// The integrator's file, weaker than the store.
+    pub integrator: Partial,
+    /// What the service manager fixes, stronger than the store.
+    pub credentials: Partial,
+    /// What was left out and why, one line for each source.
+    pub faults: Vec<String>,
+}
+
+/// A layer that a setting can come from, besides the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Layer {
+    Integrator,
+    Credentials,
+}
+
+/// The settings in force, and what they come from.
+#[derive(Debug)]
+pub(super) struct InForce {
+    pub layers: Layers,
+    pub stored: Partial,
+    pub settings: Arc<Settings>,
+}
+
+impl InForce {
+    pub fn new(layers: Layers, stored: Partial) -> InForce {
+        let settings = Arc::new(effective(&layers, &stored));
+        InForce { layers, stored, settings }
+    }
+
+    /// What is stored is so from now on.
+    pub fn store(&mut self, stored: Partial) {
+        self.settings = Arc::new(effective(&self.layers, &stored));
+        self.stored = stored;
+    }
+
+    /// The layer besides the store that says something about a setting, the strongest first.
+    pub fn other_layer(&self, path: &SettingPath) -> Option<Layer> {
+        if self.layers.credentials.value(path).is_some() {
+            Some(Layer::Credentials)
+        } else if self.layers.integrator.value(path).is_some() {
+            Some(Layer::Integrator)
+        } else {
+            None
+        }
+    }
+
+    /// The layer besides the store that names a destination.
+    pub fn layer_naming(&self, destination: &str) -> Option<Layer> {
+        if self.layers.integrator.names(destination) {
+            Some(Layer::Integrator)
+        } else if self.layers.credentials.names(destination) {
+            Some(Layer::Credentials)
+        } else {
+            None
+        }
+    }
+
+    /// Whether what is stored of a setting is what the box does.
+    pub fn is_in_force(&self, path: &SettingPath) -> bool {
+        let Some(stored) = self.stored.value(path) else { return false };
+        match self.settings.to_partial().value(path) {
+            Some(value) => value == stored,
+            // What equals the default is left out.
+            None => path.setting().fallback_value().as_ref() == Some(stored),
+        }
+    }
+
+    /// The value in force, as it may be shown.
+    pub fn shown(&self, path: &SettingPath) -> String {
+        let settings = self.settings.to_partial();
+        let value = settings.value(path).map(Value::to_string);
+        value.unwrap_or_else(|| path.setting().fallback.to_string())
+    }
+
+    pub fn destination(&self, name: &str) -> Option<&config::Destination> {
+        self.settings.destinations.iter().find(|known| known.name == name)
+    }
+}
+
+impl Layer {
+    pub fn name(self) -> &'static str {
+        match self {
+            Layer::Integrator => "the integrator's file",
+            Layer::Credentials => "a credential of the service manager",
+        }
+    }
+}
+
+fn effective(layers: &Layers, stored: &Partial) -> Settings {
+    config::merge(&[layers.integrator.clone(), stored.clone(), layers.credentials.clone()])
+}

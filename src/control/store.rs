@@ -1,0 +1,194 @@
+//! Requests to the store: one at a time, in their order; whether the box is to be live goes first.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::config::Partial;
+use crate::console::Typed;
+use crate::limits::{LIVE_STATE_RETRY_INTERVAL, STORE_REQUESTS_MAX};
+
+/// Something for the store.
+#[derive(Debug)]
+pub enum StoreRequest {
+    /// Change the settings, all of it or nothing.
+    Change(Change),
+    /// Read the settings again.
+    Read,
+    /// Erase settings, keys and everything else.
+    Reset,
+    /// Whether the box is to be live after a power cut.
+    PersistLive(bool),
+    /// The last minutes, without secrets, as JSON.
+    BlackBox(String),
+}
+
+/// A change of the stored settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// A setting is to have this value.
+    Set {
+        /// Its name.
+        name: String,
+        /// The value as it was typed.
+        value: Typed,
+    },
+    /// A setting, or all of a destination, is to be removed.
+    Unset {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// Why a change is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreFailure {
+    /// The setting was not stored.
+    NotSet,
+    /// In words.
+    Other(String),
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub struct StoreOutcome {
+    /// What is stored from now on, when that is known.
+    pub stored: Option<Partial>,
+    /// Why the request failed, if it did. After a reset that has left something behind both are set.
+    pub failure: Option<StoreFailure>,
+}
+
+impl Change {
+    /// Carries the change out.
+    ///
+    /// # Errors
+    /// Why it is refused; nothing is changed then.
+    pub fn apply(&self, partial: &mut Partial) -> Result<(), StoreFailure> {
+        let refused = |error: &dyn std::fmt::Display| StoreFailure::Other(error.to_string());
+        match self {
+            Change::Set { name, value } => {
+                partial.set(name, &value.0).map_err(|error| refused(&error))
+            }
+            Change::Unset { name } => match partial.unset(name) {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(StoreFailure::NotSet),
+                Err(error) => Err(refused(&error)),
+            },
+        }
+    }
+}
+
+impl std::fmt::Display for StoreFailure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            StoreFailure::NotSet => f.write_str("it was not set here"),
+            StoreFailure::Other(why) => f.write_str(why),
+        }
+    }
+}
+
+/// What waits for the store, each with who waits for it (`P`), and whether the box is to be live.
+#[derive(Debug)]
+pub(super) struct StoreQueue<P> {
+    under_way: Option<UnderWay<P>>,
+    waiting: VecDeque<(StoreRequest, P)>,
+    can_store: bool,
+    live: LiveState,
+}
+
+#[derive(Debug)]
+enum UnderWay<P> {
+    Request(P),
+    Live(bool),
+}
+
+/// Whether the box is to be live, until that is written: the latest value counts.
+#[derive(Debug, Default)]
+struct LiveState {
+    unwritten: Option<bool>,
+    /// The last try to write it failed; when it is tried again.
+    retry_at: Option<Duration>,
+}
+
+/// What an outcome was of.
+#[derive(Debug)]
+pub(super) enum Done<P> {
+    /// A request.
+    Request(P, StoreOutcome),
+    /// The live state could not be written, for the first time in a row.
+    LiveUnwritten(String),
+    /// It is written after all.
+    LiveWritten,
+    /// Nothing to report.
+    Nothing,
+}
+
+impl<P> StoreQueue<P> {
+    pub fn new(can_store: bool) -> StoreQueue<P> {
+        StoreQueue {
+            under_way: None,
+            waiting: VecDeque::new(),
+            can_store,
+            live: LiveState::default(),
+        }
+    }
+
+    /// Queues a request.
+    pub fn push(&mut self, request: StoreRequest, pending: P) -> Result<(), &'static str> {
+        if !self.can_store {
+            return Err("this box has no place to store settings");
+        }
+        if self.waiting.len() >= STORE_REQUESTS_MAX {
+            return Err("the disk does not keep up; try again");
+        }
+        self.waiting.push_back((request, pending));
+        Ok(())
+    }
+
+    /// The box is to be live after a power cut, or not.
+    pub fn persist_live(&mut self, live: bool) {
+        if self.can_store {
+            self.live.unwritten = Some(live);
+        }
+    }
+
+    /// The next request for the store, when it has none.
+    pub fn poll(&mut self, now: Duration) -> Option<StoreRequest> {
+        if self.under_way.is_some() {
+            return None;
+        }
+        if let Some(live) = self.live.unwritten
+            && self.live.retry_at.is_none_or(|at| now >= at)
+        {
+            self.under_way = Some(UnderWay::Live(live));
+            return Some(StoreRequest::PersistLive(live));
+        }
+        let (request, pending) = self.waiting.pop_front()?;
+        self.under_way = Some(UnderWay::Request(pending));
+        Some(request)
+    }
+
+    /// The store has answered.
+    pub fn answered(&mut self, now: Duration, outcome: StoreOutcome) -> Done<P> {
+        match (self.under_way.take(), &outcome.failure) {
+            (None, _) => Done::Nothing,
+            (Some(UnderWay::Request(pending)), _) => Done::Request(pending, outcome),
+            (Some(UnderWay::Live(live)), None) => {
+                self.live.unwritten = self.live.unwritten.filter(|latest| *latest != live);
+                match self.live.retry_at.take() {
+                    Some(_) => Done::LiveWritten,
+                    None => Done::Nothing,
+                }
+            }
+            (Some(UnderWay::Live(_)), Some(why)) => {
+                let is_first = self.live.retry_at.is_none();
+                self.live.retry_at = Some(now + LIVE_STATE_RETRY_INTERVAL);
+                if is_first { Done::LiveUnwritten(why.to_string()) } else { Done::Nothing }
+            }
+        }
+    }
+
+    /// When [`StoreQueue::poll`] may give something that it did not give before.
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        self.live.retry_at.filter(|_| self.under_way.is_none() && self.live.unwritten.is_some())
+    }
+}

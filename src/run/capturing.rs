@@ -1,0 +1,169 @@
+//! The capture, as the loop drives it: opened and closed on the blocking pool, its events left in a
+//! mailbox.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::{Notify, mpsc};
+use tokio::task::spawn_blocking;
+
+use super::mailbox::Mailbox;
+use super::{Input, outcome, plan};
+use crate::capture::{self, Capture, CaptureError, CaptureEvent, CaptureStats};
+use crate::config::Settings;
+use crate::control::{CaptureCounters, Event, JobResult, SourceLook};
+use crate::flv::metadata::Metadata;
+use crate::media::FanOut;
+use crate::status::{ChannelStats, LevelStats};
+
+pub(super) struct Capturing {
+    /// What the board itself would capture.
+    board: capture::Request,
+    inputs: mpsc::Sender<Input>,
+    fan_out: FanOut,
+    key_wanted: Arc<Notify>,
+    mailbox: Arc<Mailbox>,
+    /// Those that hold devices, by their runs; of several the last one counts.
+    running: BTreeMap<u64, Capture>,
+}
+
+impl Capturing {
+    pub(super) fn new(board: capture::Request, inputs: mpsc::Sender<Input>) -> Capturing {
+        Capturing {
+            board,
+            inputs,
+            fan_out: FanOut::new(),
+            key_wanted: Arc::new(Notify::new()),
+            mailbox: Arc::new(Mailbox::default()),
+            running: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn fan_out(&self) -> FanOut {
+        self.fan_out.clone()
+    }
+
+    pub(super) fn begin_broadcast(&self) {
+        self.fan_out.begin_anew();
+    }
+
+    /// Whether camera and microphone are there.
+    pub(super) fn look(&self, settings: &Settings) -> SourceLook {
+        let request = plan::request(&self.board, settings, self.board.video.bitrate_kbps);
+        outcome::look(&request)
+    }
+
+    pub(super) fn look_for_devices(
+        &self,
+        settings: &Settings,
+    ) -> impl FnOnce() -> JobResult + Send + 'static {
+        let request = plan::request(&self.board, settings, self.board.video.bitrate_kbps);
+        move || match capture::devices(&request) {
+            Ok(report) => {
+                let lines = report.to_string().lines().map(str::to_owned).collect();
+                // It is made of structs, texts and numbers.
+                JobResult::Devices(serde_json::to_value(report).unwrap_or_default(), lines)
+            }
+            Err(error) => JobResult::Failed(error.to_string()),
+        }
+    }
+
+    /// Opening devices takes time, so it happens on the blocking pool. Gives what a server is told of
+    /// the stream.
+    pub(super) fn open(&self, run: u64, settings: &Settings, video_kbps: u32) -> Metadata {
+        let request = plan::request(&self.board, settings, video_kbps);
+        let metadata = plan::metadata(&request);
+        let (fan_out, key_wanted) = (self.fan_out.clone(), self.key_wanted.clone());
+        let sink: capture::FrameSink = Arc::new(move |frame| {
+            if fan_out.publish(frame) {
+                key_wanted.notify_one();
+            }
+        });
+        let (inputs, mailbox) = (self.inputs.clone(), self.mailbox.clone());
+        spawn_blocking(move || {
+            let started = Capture::start(request, sink, move |event| mailbox.put(run, event));
+            // Nobody receives any more when the box is ending.
+            let _ = inputs.blocking_send(Input::CaptureStarted(run, started));
+        });
+        metadata
+    }
+
+    pub(super) fn started(&mut self, run: u64, started: Result<Capture, CaptureError>) -> Event {
+        let failure = match started {
+            Ok(capture) => {
+                self.running.insert(run, capture);
+                None
+            }
+            Err(error) => Some((outcome::start_fault(&error), error.to_string())),
+        };
+        Event::CaptureOpened { run, failure }
+    }
+
+    /// Closing devices takes time, so it happens on the blocking pool.
+    pub(super) fn close(&mut self, run: u64) {
+        let capture = self.running.remove(&run);
+        let inputs = self.inputs.clone();
+        spawn_blocking(move || {
+            drop(capture);
+            let _ = inputs.blocking_send(Input::Done(Event::CaptureClosed { run }));
+        });
+    }
+
+    /// The process ends when the devices are free.
+    pub(super) async fn end(&mut self) {
+        let running = std::mem::take(&mut self.running);
+        let _ = spawn_blocking(move || drop(running)).await;
+    }
+
+    pub(super) fn set_bitrate_kbps(&self, kbps: u32) {
+        self.newest().iter().for_each(|capture| capture.set_bitrate_kbps(kbps));
+    }
+
+    pub(super) fn force_key_frame(&self) {
+        self.newest().iter().for_each(|capture| capture.force_key_frame());
+    }
+
+    fn newest(&self) -> Option<&Capture> {
+        self.running.values().next_back()
+    }
+
+    pub(super) async fn arrived(&self) {
+        self.mailbox.arrived().await;
+    }
+
+    pub(super) async fn key_wanted(&self) {
+        self.key_wanted.notified().await;
+    }
+
+    pub(super) fn next_event(&self) -> Option<(u64, CaptureEvent)> {
+        self.mailbox.next()
+    }
+
+    pub(super) fn counters(&self) -> Option<CaptureCounters> {
+        let stats = self.newest()?.stats();
+        let levels = levels(&stats);
+        Some(CaptureCounters {
+            video_bytes: stats.video_bytes,
+            video_frames: stats.video_frames,
+            encoder: stats.video_encoder,
+            target_kbps: stats.bitrate_kbps,
+            restarts: stats.encoder_restarts,
+            frames_broken: stats.frames_corrupt,
+            frames_skipped: stats.frames_skipped,
+            levels,
+        })
+    }
+}
+
+fn levels(stats: &CaptureStats) -> LevelStats {
+    let channel = |level: &capture::ChannelLevel| ChannelStats {
+        peak_dbfs: level.peak_dbfs,
+        rms_dbfs: level.rms_dbfs,
+    };
+    LevelStats {
+        channels: stats.levels.channels.iter().map(channel).collect(),
+        silent_for_ms: stats.levels.silent_for_ms,
+        black_for_ms: stats.levels.black_for_ms,
+        microphone_drift_ppm: stats.microphone_drift_ppm,
+    }
+}

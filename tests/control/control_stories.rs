@@ -1,0 +1,167 @@
+//! What owner, stick and programs ask for, and what becomes of it, told as stories.
+//!
+//! Each file in `tests/stories/control` is a script and its transcript in one, as in `stories.rs`:
+//! lines with a time are what happens, the `->` lines under them are what the box does about it, and
+//! `(time)` stands for what it does by itself before the next of them. `FIRSTMILE_BLESS=1` writes the
+//! transcripts again; the diff is then reviewed.
+//!
+//! What can happen: `boot`, `A> COMMAND` and `A> key NAME << SECRET` (client A of the control socket),
+//! `type TEXT` at the terminal (`\r` for Enter, `\x03` for ^C), `store takes 500 ms`, `store hangs`,
+//! `store is full`, `store works`, `stick TOML` (its import stores this; then it says `reload`),
+//! `press`, `hold`, `first key`, `NAME accepts`, `NAME can carry 2000`, `NAME is lost`, `checked NAME`,
+//! `A leaves`, `wait`; ` ; ` joins several. `before:` lines stand first: `integrator TOML`,
+//! `credentials TOML`, `credential-key NAME KEY`, `stored TOML`, `no store`. `\n` ends a line of TOML.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use firstmile::console::ClientId;
+use firstmile::control::{Event, PublishReport};
+
+use crate::rig::{Before, Rig, Temper, lost};
+
+#[test]
+fn every_story_of_requests_goes_as_it_is_told() {
+    let mut wrong = String::new();
+    let stories = stories();
+    assert!(stories.len() >= 5, "the stories are in tests/stories/control");
+    for path in stories {
+        let told = std::fs::read_to_string(&path).expect("a story is a text file");
+        let goes = retell(&told).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+        if told == goes {
+            continue;
+        }
+        if std::env::var_os("FIRSTMILE_BLESS").is_some() {
+            std::fs::write(&path, goes).expect("a story can be written");
+            continue;
+        }
+        let first = told.lines().zip(goes.lines()).find(|(a, b)| a != b);
+        let _ = writeln!(wrong, "{}:\n  {first:?}\n{goes}", path.display());
+    }
+    assert!(wrong.is_empty(), "FIRSTMILE_BLESS=1 accepts these, after a look:\n{wrong}");
+}
+
+fn stories() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stories/control");
+    let entries = std::fs::read_dir(folder).expect("tests/stories/control");
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("readable").path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "txt"));
+    paths.sort();
+    paths
+}
+
+/// Plays the script of a story and writes the story as it goes.
+fn retell(story: &str) -> Result<String, String> {
+    let mut before = Before::default();
+    let mut text = String::new();
+    let mut remarks = String::new(); // they belong to the line that follows them
+    let mut rig: Option<Rig> = None;
+    for line in story.lines() {
+        let trimmed = line.trim_start();
+        if trimmed.starts_with("->") || trimmed == "(time)" {
+            continue; // the transcript, written again below
+        }
+        if trimmed.is_empty() || trimmed.starts_with('#') {
+            let _ = writeln!(remarks, "{line}");
+        } else if let Some(what) = line.strip_prefix("before: ") {
+            prepare(&mut before, what)?;
+            let _ = writeln!(remarks, "{line}");
+        } else {
+            let (time, stimuli) = line.split_once("s ").ok_or(format!("no time: {line}"))?;
+            let at: f64 = time.trim().parse().map_err(|_| format!("no time: {line}"))?;
+            let rig = rig.get_or_insert_with(|| Rig::new(&before));
+            rig.advance_to(Duration::from_secs_f64(at));
+            let by_itself = transcribed(rig);
+            if !by_itself.is_empty() {
+                let _ = write!(text, "          (time)\n{by_itself}");
+            }
+            let _ = writeln!(text, "{}{line}", std::mem::take(&mut remarks));
+            for stimulus in stimuli.split(" ; ") {
+                happen(rig, stimulus.trim())?;
+                text.push_str(&transcribed(rig));
+            }
+        }
+    }
+    Ok(text + &remarks)
+}
+
+fn transcribed(rig: &mut Rig) -> String {
+    rig.take_transcript()
+        .lines()
+        .map(|line| format!("          -> {}\n", line.trim_end()))
+        .collect()
+}
+
+fn prepare(before: &mut Before, what: &str) -> Result<(), String> {
+    let (first, rest) = what.split_once(' ').unwrap_or((what, ""));
+    match (first, unescaped(rest)) {
+        ("integrator", toml) => before.integrator.push_str(&toml),
+        ("credentials", toml) => before.credentials.push_str(&toml),
+        ("stored", toml) => before.stored.push_str(&toml),
+        ("credential-key", named) => {
+            let (name, key) = named.split_once(' ').ok_or("credential-key NAME KEY")?;
+            before.credential_keys.push((name.to_owned(), key.to_owned()));
+        }
+        ("no", store) if store == "store" => before.no_store = true,
+        _ => return Err(format!("unknown: {what}")),
+    }
+    Ok(())
+}
+
+fn unescaped(text: &str) -> String {
+    text.replace("\\n", "\n").replace("\\r", "\r").replace("\\x03", "\x03")
+}
+
+fn happen(rig: &mut Rig, stimulus: &str) -> Result<(), String> {
+    if let Some((client, line)) = stimulus.split_once("> ").filter(|(c, _)| c.len() == 1) {
+        let (line, secret) = match line.split_once(" << ") {
+            Some((line, secret)) => (line, Some(secret)),
+            None => (line, None),
+        };
+        rig.asks(client_number(client), line, secret);
+        return Ok(());
+    }
+    if let Some(name) = stimulus.strip_suffix(" accepts") {
+        rig.reports(name, PublishReport::Accepted);
+        return Ok(());
+    }
+    if let Some(name) = stimulus.strip_suffix(" is lost") {
+        rig.reports(name, lost("broken pipe"));
+        return Ok(());
+    }
+    if let Some(client) = stimulus.strip_suffix(" leaves") {
+        rig.happens(Event::Gone(ClientId(client_number(client))));
+        return Ok(());
+    }
+    if let Some((name, kbps)) = stimulus.split_once(" can carry ") {
+        let kbps = kbps.parse().map_err(|_| format!("no bitrate: {stimulus}"))?;
+        rig.reports(name, PublishReport::TargetBitrate(kbps));
+        return Ok(());
+    }
+    let (first, rest) = stimulus.split_once(' ').unwrap_or((stimulus, ""));
+    match (first, rest) {
+        ("boot", _) => rig.boot(),
+        ("type", text) => rig.types(&unescaped(text)),
+        ("stick", toml) => rig.imports(&unescaped(toml)),
+        ("store", "hangs") => rig.temper = Temper::Hangs,
+        ("store", "is full") => rig.temper = Temper::Full,
+        ("store", "works") => rig.temper = Temper::Takes(Duration::from_millis(20)),
+        ("store", how) => {
+            let ms = how.strip_prefix("takes ").and_then(|how| how.strip_suffix(" ms"));
+            let ms = ms.and_then(|ms| ms.parse().ok()).ok_or(format!("what is {stimulus}?"))?;
+            rig.temper = Temper::Takes(Duration::from_millis(ms));
+        }
+        ("press", _) => rig.press_for(Duration::from_millis(150)),
+        ("hold", _) => rig.press_for(Duration::from_millis(2_200)),
+        ("first", "key") => rig.first_key(),
+        ("checked", name) => rig.checked(name),
+        ("wait", _) => {}
+        _ => return Err(format!("what is \"{stimulus}\"?")),
+    }
+    Ok(())
+}
+
+fn client_number(letter: &str) -> u32 {
+    letter.bytes().next().map_or(1, |byte| u32::from(byte.wrapping_sub(b'A')) + 1)
+}

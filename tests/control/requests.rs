@@ -1,0 +1,261 @@
+//! Requests of consoles, sticks and programs: in their order, answered once, and with success only
+//! where what was asked for is in force.
+
+use std::time::Duration;
+
+use firstmile::console::{self, ClientId, Reply};
+use firstmile::control::{JobResult, PublishReport};
+use firstmile::limits::{CLIENT_REQUESTS_MAX, STORE_PATIENCE, WATCHERS_MAX};
+use firstmile::status::Mode;
+
+use crate::rig::{Before, Rig, Temper};
+
+const A: &str = "[[destination]]\nname = \"a\"\nurl = \"rtmps://a.example/live\"\n";
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+fn answers(rig: &Rig, client: u32) -> Vec<String> {
+    let replies = rig.answers.get(&ClientId(client)).cloned().unwrap_or_default();
+    replies.iter().flat_map(Reply::render_text).collect()
+}
+
+/// A box that is live at `a`.
+fn live() -> Rig {
+    let mut rig = Rig::started(&Before { stored: A.to_owned(), ..Before::default() });
+    rig.asks(1, "key a", Some("canary-k3y"));
+    rig.advance(ms(100));
+    rig.asks(1, "live", None);
+    rig.first_key();
+    rig.reports("a", PublishReport::Accepted);
+    rig.advance(ms(100));
+    assert_eq!(rig.control.mode(), Mode::Live);
+    rig.answers.clear();
+    rig
+}
+
+#[test]
+fn the_requests_of_one_client_are_answered_in_their_order_and_others_are_not_kept_waiting() {
+    let mut rig = Rig::started(&Before::default());
+    rig.temper = Temper::Takes(ms(500));
+    rig.asks(1, "set box.name first", None);
+    rig.asks(1, "show box.name", None);
+    rig.asks(2, "show box.name", None);
+    assert_eq!(answers(&rig, 1), [""; 0], "nothing is claimed yet");
+    assert!(answers(&rig, 2)[0].contains("firstmile"), "{:?}", answers(&rig, 2));
+    rig.advance(ms(600));
+    let told = answers(&rig, 1);
+    assert!(told[0] == "box.name is set" && told[1].contains("first"), "{told:?}");
+}
+
+#[test]
+fn more_requests_than_may_wait_are_refused_in_words() {
+    let mut rig = Rig::started(&Before::default());
+    rig.temper = Temper::Hangs;
+    for n in 0..CLIENT_REQUESTS_MAX + 2 {
+        rig.asks(1, &format!("set box.name n{n}"), None);
+    }
+    assert_eq!(answers(&rig, 1), ["error: too many requests wait; try again"]);
+}
+
+#[test]
+fn twenty_pasted_lines_are_carried_out_in_their_order_however_slow_the_store() {
+    let mut rig = Rig::started(&Before::default());
+    rig.temper = Temper::Takes(ms(400));
+    let block: String = (0..20).map(|n| format!("set box.name name-{n}\r")).collect();
+    rig.types(&block);
+    rig.advance(Duration::from_secs(9));
+    let set: Vec<_> = rig.transcript.iter().filter(|line| line.contains("is set")).collect();
+    assert_eq!(set.len(), 20, "{:?}", rig.transcript);
+    assert!(rig.control.status(rig.now).note.is_none());
+    rig.types("show box.name\r");
+    assert!(rig.take_transcript().contains("name-19"));
+}
+
+#[test]
+fn a_pasted_key_answers_its_question_and_is_never_shown() {
+    let mut rig = Rig::started(&Before::default());
+    rig.temper = Temper::Takes(ms(400));
+    rig.types("destination add a rtmps://a.example/live\rkey a\rcanary-k3y\rlive\r");
+    rig.advance(Duration::from_secs(2));
+    let told = rig.take_transcript();
+    assert!(!told.contains("canary") && told.contains("10 characters"), "{told}");
+    assert!(told.contains("going live"), "{told}");
+    rig.types("\x1b[A\x1b[A\x1b[A\r");
+    assert!(!rig.take_transcript().contains("canary"));
+}
+
+#[test]
+fn a_store_that_hangs_is_reported_and_does_not_lock_its_client_out() {
+    let mut rig = Rig::started(&Before::default());
+    rig.temper = Temper::Hangs;
+    rig.types("set box.name late\rstatus\r");
+    rig.advance(STORE_PATIENCE + ms(1));
+    let told = rig.take_transcript();
+    assert!(told.contains("error: the disk has not stored this in time"), "{told}");
+    assert!(told.contains("state        "), "the next command is carried out: {told}");
+    rig.temper = Temper::Takes(ms(1));
+    rig.advance(ms(10));
+    assert!(rig.take_transcript().contains("journal: box.name is set"));
+}
+
+#[test]
+fn what_cannot_be_stored_is_not_in_force() {
+    let mut rig = Rig::started(&Before::default());
+    rig.temper = Temper::Full;
+    rig.asks(1, "set box.name full", None);
+    rig.advance(ms(10));
+    assert!(answers(&rig, 1)[0].starts_with("error: the change was not stored"));
+    rig.asks(2, "show box.name", None);
+    assert!(!answers(&rig, 2)[0].contains("full"));
+    let mut rig = Rig::started(&Before { no_store: true, ..Before::default() });
+    rig.asks(1, "set box.name none", None);
+    assert_eq!(answers(&rig, 1), ["error: this box has no place to store settings"]);
+}
+
+#[test]
+fn success_says_what_is_in_force_and_otherwise_what_prevails() {
+    let before = Before {
+        integrator: format!("[video]\nfps = 25\n{A}"),
+        credential_keys: vec![("a".to_owned(), "of-the-system".to_owned())],
+        ..Before::default()
+    };
+    let mut rig = Rig::started(&before);
+    let mut asks = |line: &str, secret: Option<&str>| {
+        rig.answers.clear();
+        rig.asks(1, line, secret);
+        rig.advance(ms(100));
+        answers(&rig, 1).join("; ")
+    };
+    let key = asks("key a", Some("of-the-owner"));
+    assert!(key.contains("stored, but without effect: a credential"), "{key}");
+    assert_eq!(
+        asks("unset video.fps", None),
+        "error: video.fps comes from the integrator's file and cannot be reset here"
+    );
+    assert_eq!(asks("set video.fps 30", None), "video.fps is set");
+    assert_eq!(
+        asks("unset video.fps", None),
+        "video.fps is no longer set here; the integrator's file sets it to 25"
+    );
+    let removed = asks("destination remove a", None);
+    assert!(removed.contains("itself comes from") && removed.contains("stays"), "{removed}");
+    let again = asks("destination remove a", None);
+    assert!(again.starts_with("error: a comes from the integrator's file"), "{again}");
+    let limited = asks("set video.bitrate_kbps 20000", None);
+    assert_eq!(limited, "video.bitrate_kbps is set; limited to 6000 kb/s by this board");
+    assert!(asks("set video.fpps 30", None).contains("did you mean"));
+    assert!(asks("set video.fps none", None).starts_with("error: video.fps "));
+}
+
+#[test]
+fn a_setting_that_waits_for_the_next_broadcast_says_so_while_live() {
+    let mut rig = live();
+    rig.asks(1, "set video.fps 25", None);
+    rig.advance(ms(100));
+    assert_eq!(answers(&rig, 1), ["video.fps is set; it takes effect at the next broadcast"]);
+}
+
+#[test]
+fn a_lower_bitrate_reaches_the_running_encoder_once() {
+    let mut rig = live();
+    rig.asks(1, "set video.bitrate_kbps 1500", None);
+    assert_eq!(rig.bitrates, [0; 0], "not before it is stored");
+    rig.advance(ms(2_000));
+    assert_eq!(rig.bitrates, [1_500]);
+    rig.reports("a", PublishReport::TargetBitrate(1_500));
+    rig.reports("a", PublishReport::TargetBitrate(900));
+    rig.reports("a", PublishReport::TargetBitrate(900));
+    assert_eq!(rig.bitrates, [1_500, 900]);
+}
+
+#[test]
+fn a_client_watches_until_it_says_otherwise_or_leaves() {
+    let mut rig = Rig::started(&Before::default());
+    for client in 1..20 {
+        rig.asks(client, "watch", None);
+    }
+    let watches = |rig: &Rig| (1..20).filter(|n| !rig.over.contains(&ClientId(*n))).count();
+    assert_eq!(watches(&rig), WATCHERS_MAX);
+    rig.happens(firstmile::control::Event::Gone(ClientId(1)));
+    rig.asks(19, "watch", None);
+    assert!(!rig.over.contains(&ClientId(19)), "a place became free");
+    rig.asks(2, "watch", None);
+    assert!(rig.over.contains(&ClientId(2)));
+}
+
+#[test]
+fn every_command_of_the_console_is_answered_once_to_whoever_asked() {
+    let starts: [&dyn Fn() -> Rig; 3] =
+        [&|| Rig::new(&Before::default()), &|| Rig::started(&Before::default()), &live];
+    for start in starts {
+        for entry in console::COMMANDS {
+            let mut rig = start();
+            rig.asks(3, entry.example, Some("4711"));
+            rig.advance(ms(500));
+            if entry.name == "check" || entry.name == "destination test" {
+                continue; // its answer is a job's, below
+            }
+            let told = rig.answers.get(&ClientId(3)).map_or(0, Vec::len);
+            let is_job = rig.transcript.iter().any(|line| line.starts_with("job: "));
+            assert_eq!(told, usize::from(!is_job), "{} in {:?}", entry.name, rig.control.mode());
+        }
+    }
+}
+
+#[test]
+fn a_job_is_waited_for_by_its_client_alone_and_runs_once_at_a_time() {
+    let mut rig = live();
+    rig.asks(1, "check a", None);
+    rig.asks(1, "about", None);
+    rig.asks(2, "check a", None);
+    assert_eq!(answers(&rig, 2), ["error: still checking a"]);
+    assert_eq!(answers(&rig, 1), [""; 0]);
+    rig.checked("a");
+    assert_eq!(rig.answers[&ClientId(1)].len(), 2);
+    rig.asks(2, "check a", None);
+    rig.job_comes_to(JobResult::Failed("no route".to_owned()));
+    assert_eq!(answers(&rig, 2).last().map(String::as_str), Some("error: no route"));
+}
+
+// Shows F28.
+#[test]
+fn a_live_state_that_cannot_be_written_is_written_as_soon_as_it_can_and_the_latest_value_wins() {
+    let mut rig = live();
+    assert_eq!(rig.live_written, Some(true));
+    rig.temper = Temper::Full;
+    rig.asks(1, "stop", None);
+    rig.advance(ms(100));
+    let note = rig.control.status(rig.now).note;
+    assert!(note.is_some_and(|note| note.starts_with("could not save the live state")));
+    rig.asks(1, "live", None);
+    rig.asks(1, "stop", None);
+    rig.advance(Duration::from_secs(10));
+    assert_eq!(rig.live_written, Some(true), "what was written before is still there");
+    rig.temper = Temper::Takes(ms(20));
+    rig.advance(Duration::from_secs(3));
+    assert_eq!(rig.live_written, Some(false));
+    assert_eq!(rig.control.status(rig.now).note, None);
+}
+
+#[test]
+fn a_live_state_is_written_before_changes_that_wait_for_a_slow_store() {
+    let mut rig = live();
+    rig.temper = Temper::Takes(ms(1_000));
+    for client in 4..8 {
+        rig.asks(client, &format!("set box.name n{client}"), None);
+    }
+    rig.asks(1, "stop", None);
+    rig.advance(ms(2_100));
+    assert_eq!(rig.live_written, Some(false));
+}
+
+#[test]
+fn an_address_of_another_server_does_not_get_the_key_and_that_is_said() {
+    let mut rig = live();
+    rig.asks(1, "destination set a rtmps://elsewhere.example/live", None);
+    rig.advance(ms(100));
+    let told = answers(&rig, 1).join("\n");
+    assert!(told.contains("was given for another server and is not sent to this one"), "{told}");
+}

@@ -1,0 +1,462 @@
+//! The machine of `control` with a simulated store, simulated devices and clients, for stories and
+//! for any seed.
+//!
+//! The store keeps what it is given, takes as long as it is told to, and can be full or hang. Devices
+//! answer at once: camera and microphone are there, a capture that is opened is open. A connection
+//! that is closed has closed. Everything else happens when the test says so.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use firstmile::appliance::{
+    DestinationId, LinkChange, Notify, PipelineEvent, Presence, PublishOrder,
+};
+use firstmile::config::{Partial, parse};
+use firstmile::console::{ClientId, Reply, Typed};
+use firstmile::control::{
+    Action, BoardVideo, CaptureEvent, Change, Control, Event, Job, JobResult, Layers, Level,
+    PublishFailure, PublishReport, Setup, SourceLook, StoreFailure, StoreOutcome, StoreRequest,
+};
+use firstmile::panel::Contact;
+use firstmile::status::{About, Checked, Clock, DueTo, Server};
+
+/// What a test may set before the box starts.
+#[derive(Default)]
+pub struct Before {
+    /// The integrator's file, as TOML.
+    pub integrator: String,
+    /// The settings of the service manager, as TOML.
+    pub credentials: String,
+    /// Keys that the service manager fixes, with their destinations.
+    pub credential_keys: Vec<(String, String)>,
+    /// What is stored, as TOML.
+    pub stored: String,
+    /// Nothing can be stored.
+    pub no_store: bool,
+    /// The box was live when the power went.
+    pub was_live: bool,
+}
+
+/// How the simulated store behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Temper {
+    /// It takes this long for each request.
+    Takes(Duration),
+    /// It answers nothing until it is of another temper.
+    Hangs,
+    /// It refuses every change.
+    Full,
+}
+
+pub struct Rig {
+    pub now: Duration,
+    pub control: Control,
+    pub temper: Temper,
+    /// What the store holds.
+    pub stored: Partial,
+    /// The last live state that was written.
+    pub live_written: Option<bool>,
+    under_way: Option<(StoreRequest, Duration)>,
+    /// What happens by itself, soon.
+    soon: VecDeque<Event>,
+    names: BTreeMap<DestinationId, String>,
+    attempts: BTreeMap<DestinationId, u64>,
+    /// The run whose devices are open.
+    pub run: Option<u64>,
+    /// Clients that were answered for good.
+    pub over: BTreeSet<ClientId>,
+    /// Answers by client, in their order.
+    pub answers: BTreeMap<ClientId, Vec<Reply>>,
+    /// Bitrates that the encoder was told.
+    pub bitrates: Vec<u32>,
+    shown: String,
+    /// What happened, a line each.
+    pub transcript: Vec<String>,
+    pub exited: Option<u8>,
+    next_job: Option<u64>,
+}
+
+impl Rig {
+    pub fn new(before: &Before) -> Rig {
+        let read = |name: &str, text: &str| match text {
+            "" => Partial::default(),
+            text => {
+                parse(name, &format!("version = 1\n{text}")).expect("settings that can be read")
+            }
+        };
+        let mut credentials = read("credential", &before.credentials);
+        for (name, key) in &before.credential_keys {
+            credentials.set(&format!("destination.{name}.key"), key).expect("a key");
+        }
+        let stored = read("store", &before.stored);
+        let setup = Setup {
+            seed: 7,
+            salt: [7; 16],
+            about: About {
+                product: "firstmile",
+                version: "0",
+                board: "story".to_owned(),
+                name: None,
+                machine: None,
+                serial_number: None,
+            },
+            baud: 115_200,
+            debounce_ms: 0,
+            video: BoardVideo { bitrate_kbps: 4_000, bitrate_max_kbps: 6_000 },
+            layers: Layers {
+                integrator: read("integrator", &before.integrator),
+                credentials,
+                faults: Vec::new(),
+            },
+            stored: stored.clone(),
+            is_whole: true,
+            was_live: before.was_live,
+            can_store: !before.no_store,
+            has_manager: true,
+            fixed: Vec::new(),
+            interfaces: Vec::new(),
+            alive_interval: None,
+        };
+        let control = Control::new(Duration::ZERO, setup);
+        let mut rig = Rig {
+            now: Duration::ZERO,
+            control,
+            temper: Temper::Takes(Duration::from_millis(20)),
+            stored,
+            live_written: None,
+            under_way: None,
+            soon: VecDeque::new(),
+            names: BTreeMap::new(),
+            attempts: BTreeMap::new(),
+            run: None,
+            over: BTreeSet::new(),
+            answers: BTreeMap::new(),
+            bitrates: Vec::new(),
+            shown: String::new(),
+            transcript: Vec::new(),
+            exited: None,
+            next_job: None,
+        };
+        rig.perform_all();
+        rig
+    }
+
+    /// A box that is up, with network and clock, and somebody at its terminal.
+    pub fn started(before: &Before) -> Rig {
+        let mut rig = Rig::new(before);
+        rig.boot();
+        rig.transcript.clear();
+        rig
+    }
+
+    pub fn boot(&mut self) {
+        self.happens(Event::Booted);
+        let (link, interfaces, connected) = (LinkChange::Up, None, Vec::new());
+        self.happens(Event::Network { link, interfaces, connected });
+        self.happens(Event::Clock(Clock::Trusted));
+        self.happens(Event::TerminalOpened { greet: true });
+    }
+
+    // ── what happens ──────────────────────────────────────────────────────────────────────────
+
+    pub fn happens(&mut self, event: Event) {
+        self.control.handle(self.now, event);
+        self.perform_all();
+    }
+
+    /// A client of the control socket asks; it may be one that asked before.
+    pub fn asks(&mut self, from: u32, line: &str, secret: Option<&str>) {
+        let from = ClientId(from);
+        self.over.remove(&from);
+        self.happens(Event::Asked { from, line: line.to_owned(), secret: secret.map(Typed::from) });
+    }
+
+    /// Bytes at the terminal; `\r` ends a line.
+    pub fn types(&mut self, text: &str) {
+        self.happens(Event::Typed(text.as_bytes().to_vec()));
+    }
+
+    pub fn press_for(&mut self, long: Duration) {
+        let contact = |at, pressed| Event::Contact {
+            contact: Contact::GoLive,
+            at,
+            pressed,
+            at_power_up: false,
+        };
+        self.happens(contact(self.now, true));
+        self.advance(long);
+        self.happens(contact(self.now, false));
+        self.advance(Duration::from_millis(1));
+    }
+
+    pub fn first_key(&mut self) {
+        if let Some(run) = self.run {
+            let what = CaptureEvent::Pipeline(PipelineEvent::FirstKey);
+            self.happens(Event::Capture { run, what });
+        }
+    }
+
+    /// The current attempt of a destination reports.
+    pub fn reports(&mut self, name: &str, what: PublishReport) {
+        let dest = self.dest(name).expect("a destination that is known");
+        let attempt = self.attempts.get(&dest).copied().unwrap_or_default();
+        self.happens(Event::Publish { dest, attempt, what });
+    }
+
+    fn dest(&self, name: &str) -> Option<DestinationId> {
+        self.names.iter().find(|(_, known)| *known == name).map(|(dest, _)| *dest)
+    }
+
+    /// The job that was begun last comes to this.
+    pub fn job_comes_to(&mut self, result: JobResult) {
+        let request = self.next_job.take().expect("a job");
+        self.happens(Event::JobDone { request, result });
+    }
+
+    pub fn checked(&mut self, name: &str) {
+        let checked = Checked { name: name.to_owned(), servers: Vec::new() };
+        self.job_comes_to(JobResult::Checked(checked));
+    }
+
+    /// Another process changes the store, as the import of a stick does.
+    pub fn imports(&mut self, toml: &str) {
+        let text = format!("version = 1\n{toml}");
+        self.stored.import(&parse("stick", &text).expect("settings that can be read"));
+    }
+
+    // ── time ──────────────────────────────────────────────────────────────────────────────────
+
+    pub fn advance(&mut self, by: Duration) {
+        self.advance_to(self.now + by);
+    }
+
+    /// Lets timers run out, and the store work, until `end`.
+    pub fn advance_to(&mut self, end: Duration) {
+        loop {
+            let store = self.under_way.as_ref().and_then(|(_, at)| self.ready_at(*at));
+            let timer = self.control.poll_timeout();
+            let Some(at) = store.into_iter().chain(timer).min().filter(|at| *at <= end) else {
+                self.now = self.now.max(end);
+                return;
+            };
+            self.now = self.now.max(at);
+            if store.is_some_and(|store| store <= self.now) {
+                self.store_answers();
+            } else {
+                self.control.handle_timeout(self.now);
+                self.perform_all();
+                let next = self.control.poll_timeout();
+                assert!(next.is_none_or(|next| next > self.now), "a timer that spins: {next:?}");
+            }
+        }
+    }
+
+    fn ready_at(&self, begun: Duration) -> Option<Duration> {
+        match self.temper {
+            Temper::Takes(long) => Some(begun + long),
+            Temper::Full => Some(begun),
+            Temper::Hangs => None,
+        }
+    }
+
+    fn store_answers(&mut self) {
+        let Some((request, _)) = self.under_way.take() else { return };
+        let full = (self.temper == Temper::Full).then(|| {
+            let why = "the change was not stored, and the settings are as before: no space left";
+            StoreFailure::Other(why.to_owned())
+        });
+        let outcome = match (request, full) {
+            (StoreRequest::Read, _) => {
+                StoreOutcome { stored: Some(self.stored.clone()), failure: None }
+            }
+            (_, Some(failure)) => StoreOutcome { stored: None, failure: Some(failure) },
+            (StoreRequest::Change(change), None) => self.change(&change),
+            (StoreRequest::Reset, None) => {
+                self.stored = Partial::default();
+                StoreOutcome { stored: Some(self.stored.clone()), failure: None }
+            }
+            (StoreRequest::PersistLive(live), None) => {
+                self.live_written = Some(live);
+                StoreOutcome { stored: None, failure: None }
+            }
+            (StoreRequest::BlackBox(_), None) => StoreOutcome { stored: None, failure: None },
+        };
+        self.happens(Event::Stored(outcome));
+    }
+
+    fn change(&mut self, change: &Change) -> StoreOutcome {
+        let mut partial = self.stored.clone();
+        let changed = change.apply(&mut partial).and_then(|()| {
+            partial.hash_pin([7; 16]);
+            partial.check().map_err(|why| StoreFailure::Other(why.to_string()))
+        });
+        match changed {
+            Ok(()) => {
+                self.stored = partial.clone();
+                StoreOutcome { stored: Some(partial), failure: None }
+            }
+            Err(why) => StoreOutcome { stored: None, failure: Some(why) },
+        }
+    }
+
+    // ── actions ───────────────────────────────────────────────────────────────────────────────
+
+    fn perform_all(&mut self) {
+        loop {
+            while let Some(action) = self.control.poll_action() {
+                self.perform(action);
+            }
+            // As the loop does after each turn; the lights' next change is a deadline too.
+            self.control.lights(self.now);
+            let Some(event) = self.soon.pop_front() else { return };
+            self.control.handle(self.now, event);
+        }
+    }
+
+    fn say(&mut self, line: impl Into<String>) {
+        self.transcript.push(line.into());
+    }
+
+    fn name(&self, dest: DestinationId) -> String {
+        self.names.get(&dest).cloned().unwrap_or_else(|| format!("number {}", dest.0))
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::Terminal(bytes) => self.show(&bytes),
+            Action::Answer { to, reply, last } => {
+                for line in reply.render_text() {
+                    self.say(format!("client {}: {line}", to.0));
+                }
+                assert!(!self.over.contains(&to), "client {} is answered after its end", to.0);
+                self.answers.entry(to).or_default().push(reply);
+                if last {
+                    self.over.insert(to);
+                }
+            }
+            Action::Log(Level::Info, line) => self.say(format!("journal: {line}")),
+            Action::Log(_, line) => self.say(format!("journal, a warning: {line}")),
+            Action::Store(request) => {
+                assert!(self.under_way.is_none(), "the store has one request at a time");
+                self.say(format!("store: {}", in_words(&request)));
+                self.under_way = Some((request, self.now));
+            }
+            Action::CheckPin { pin, typed } => {
+                self.soon.push_back(Event::PinChecked(pin.admits(&typed.0)));
+            }
+            Action::Network { wired, wifi } if wired.is_set() || wifi.ssid.is_some() => {
+                self.say("network: settings handed over");
+            }
+            Action::Network { .. } => {}
+            Action::Job { request, job } => self.begin(request, &job),
+            Action::Reboot => self.say("reboot"),
+            Action::LookForSources(_) => {
+                let (camera, microphone) = (Presence::Back, Presence::Back);
+                let look = SourceLook { camera, microphone, missing: None };
+                self.soon.push_back(Event::Sources(look));
+            }
+            Action::BeginBroadcast | Action::Count | Action::Alive => {}
+            Action::OpenCapture { run, video_kbps, settings } => {
+                let fps =
+                    settings.video.fps.map_or(String::new(), |fps| format!(", {fps} frames/s"));
+                self.say(format!("capture: open run {run} at {video_kbps} kb/s{fps}"));
+                self.run = Some(run);
+                self.soon.push_back(Event::CaptureOpened { run, failure: None });
+            }
+            Action::CloseCapture { run } => {
+                self.say(format!("capture: close run {run}"));
+                self.run = None;
+                self.soon.push_back(Event::CaptureClosed { run });
+            }
+            Action::SetBitrate(kbps) => {
+                self.bitrates.push(kbps);
+                self.say(format!("encoder: {kbps} kb/s"));
+            }
+            Action::AddDestination { dest, name } => {
+                self.names.insert(dest, name);
+            }
+            Action::Retarget { .. } | Action::Ceiling(_) => {}
+            Action::RemoveDestination { dest } => {
+                self.names.remove(&dest);
+            }
+            Action::Publish(order) => self.publish(order),
+            Action::Notify(Notify::Status(_)) => {}
+            Action::Notify(Notify::Ready) => self.say("service manager: ready"),
+            Action::Notify(Notify::Stopping) => self.say("service manager: stopping"),
+            Action::Exit(code) => {
+                self.say(format!("exit {code}"));
+                self.exited = Some(code);
+            }
+        }
+    }
+
+    fn begin(&mut self, request: u64, job: &Job) {
+        self.next_job = Some(request);
+        match job {
+            Job::Check { name, .. } => self.say(format!("job: check {name}")),
+            Job::Devices(_) => self.say("job: look for devices"),
+            Job::Log => {
+                let result = JobResult::Log(vec!["a line of the log".to_owned()]);
+                self.soon.push_back(Event::JobDone { request, result });
+            }
+        }
+    }
+
+    fn publish(&mut self, order: PublishOrder) {
+        match order {
+            PublishOrder::Open { dest, attempt, server } => {
+                self.attempts.insert(dest, attempt);
+                let at = match server {
+                    Server::First => "",
+                    Server::Backup => " at the backup server",
+                };
+                self.say(format!("publish {}: open attempt {attempt}{at}", self.name(dest)));
+            }
+            PublishOrder::Return { dest, attempt } => {
+                self.say(format!("publish {}: return attempt {attempt}", self.name(dest)));
+            }
+            PublishOrder::Close { dest, attempt, .. } => {
+                self.say(format!("publish {}: close attempt {attempt}", self.name(dest)));
+                let what = PublishReport::Ended(Ok(()));
+                self.soon.push_back(Event::Publish { dest, attempt, what });
+            }
+        }
+    }
+
+    /// Whole lines of the terminal, without what moves the cursor.
+    fn show(&mut self, bytes: &[u8]) {
+        self.shown.push_str(&String::from_utf8_lossy(bytes));
+        while let Some((line, rest)) = self.shown.split_once("\r\n") {
+            let line = line.rsplit("\r\u{1b}[K").next().unwrap_or(line).to_owned();
+            self.shown = rest.to_owned();
+            self.say(format!("terminal: {line}"));
+        }
+    }
+
+    /// Everything that happened since this was asked last, as one text.
+    pub fn take_transcript(&mut self) -> String {
+        let mut text = String::new();
+        for line in self.transcript.drain(..) {
+            let _ = writeln!(text, "{line}");
+        }
+        text
+    }
+}
+
+/// A failure of an attempt.
+pub fn lost(message: &str) -> PublishReport {
+    let (kind, due_to) = (firstmile::appliance::EndKind::Lost, DueTo::Network);
+    PublishReport::Ended(Err(PublishFailure { kind, message: message.to_owned(), due_to }))
+}
+
+fn in_words(request: &StoreRequest) -> String {
+    match request {
+        StoreRequest::Change(Change::Set { name, .. }) => format!("set {name}"),
+        StoreRequest::Change(Change::Unset { name }) => format!("unset {name}"),
+        StoreRequest::Read => "read".to_owned(),
+        StoreRequest::Reset => "reset".to_owned(),
+        StoreRequest::PersistLive(live) => format!("persist live: {live}"),
+        StoreRequest::BlackBox(_) => "black box".to_owned(),
+    }
+}
