@@ -76,3 +76,88 @@ fn the_manual_lists_every_setting_and_when_it_takes_effect() {
     assert!(settings.destinations.iter().all(|d| d.ingest().is_ok()));
     assert!(example.starts_with(&format!("version = {VERSION}\n")));
 }
+
+/// The documents for people, with the folders that their links start from.
+fn documents() -> Vec<(String, String)> {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let docs = fs::read_dir(format!("{root}/docs")).unwrap();
+    let mut paths: Vec<String> = docs
+        .map(|entry| format!("docs/{}", entry.unwrap().file_name().to_string_lossy()))
+        .filter(|path| path.ends_with(".md"))
+        .collect();
+    paths.extend(["README.md", "board/README.md", "yocto-layer/README.md"].map(str::to_owned));
+    let read = |path: String| (fs::read_to_string(format!("{root}/{path}")).unwrap(), path);
+    paths.into_iter().map(read).map(|(text, path)| (path, text)).collect()
+}
+
+/// The words that follow `program` at the beginning of lines of code: in blocks and in spans, which are
+/// what every second backtick begins.
+fn words_after<'a>(text: &'a str, program: &str) -> Vec<&'a str> {
+    let lines = text.split('`').skip(1).step_by(2).flat_map(str::lines);
+    let rests = lines.filter_map(|line| {
+        line.strip_prefix("sudo ").unwrap_or(line).strip_prefix(program)?.strip_prefix(' ')
+    });
+    let is_word = |word: &&str| word.starts_with(|c: char| c.is_ascii_lowercase());
+    rests.filter_map(|rest| rest.split(' ').next()).filter(is_word).collect()
+}
+
+#[test]
+fn every_command_and_every_make_target_of_the_documents_exists() {
+    let makefile = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Makefile")).unwrap();
+    let command = firstmile::cli::command();
+    let mut count = 0;
+    for (path, text) in documents() {
+        for target in words_after(&text, "make") {
+            assert!(makefile.contains(&format!("\n{target}: ")), "{path}: make {target}");
+            count += 1;
+        }
+        for name in words_after(&text, "firstmile") {
+            // `demo` is left out of the firmware.
+            let exists = name == "demo" || command.find_subcommand(name).is_some();
+            assert!(exists, "{path}: firstmile {name}");
+            count += 1;
+        }
+    }
+    assert!(count > 30, "{count} commands are found in the documents");
+}
+
+#[test]
+fn every_link_between_the_documents_leads_to_a_file() {
+    let mut count = 0;
+    for (path, text) in documents() {
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let file = link.split('#').next().unwrap_or_default();
+            if file.is_empty() || link.contains("://") {
+                continue;
+            }
+            let target = format!("{}/{folder}/{file}", env!("CARGO_MANIFEST_DIR"));
+            assert!(fs::exists(&target).unwrap(), "{path}: {link}");
+            count += 1;
+        }
+    }
+    assert!(count > 10, "{count} links are found in the documents");
+}
+
+/// The name by which a heading is linked to.
+fn anchor(heading: &str) -> String {
+    let kept = heading.to_lowercase();
+    kept.chars()
+        .filter(|c| c.is_alphanumeric() || " -".contains(*c))
+        .collect::<String>()
+        .replace(' ', "-")
+}
+
+#[test]
+fn every_link_into_the_readme_leads_to_a_heading() {
+    let readme = include_str!("../../README.md");
+    let headings = readme.lines().filter(|line| line.starts_with("##"));
+    let anchors: Vec<String> =
+        headings.map(|line| anchor(line.trim_start_matches('#').trim())).collect();
+    let links: Vec<&str> =
+        readme.split("](#").skip(1).filter_map(|r| r.split(')').next()).collect();
+    assert!(links.len() > 4, "{links:?}");
+    for link in links {
+        assert!(anchors.iter().any(|anchor| anchor == link), "#{link}: {anchors:?}");
+    }
+}
