@@ -1,12 +1,12 @@
-//! Writes what a package holds beside the program: manual pages, shell completions, the licences of
-//! everything that is linked in, and a list of it (CycloneDX). All of it is made from the source and its
-//! lock file, without a network.
+//! Writes what a package contains besides the program: manual pages, shell completions, the licences
+//! of everything that is linked in, and a list of it (CycloneDX). All of it is made from the source and
+//! its lock file, without network access.
 //!
 //! ```text
 //! cargo run --no-default-features --example paperwork -- FOLDER [TARGET]
 //! ```
 //!
-//! The features are those of the program described: packages hold one without the demo.
+//! Build it with the features of the program that it describes: packages contain one without the demo.
 
 mod dependencies;
 mod licences;
@@ -19,12 +19,13 @@ use std::{env, fs};
 
 use dependencies::Dependencies;
 
-/// The machine that most boxes are.
+/// What most boxes are.
 const TARGET: &str = "aarch64-unknown-linux-gnu";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = env::args().skip(1);
-    let folder = PathBuf::from(arguments.next().ok_or("say where to: paperwork FOLDER [TARGET]")?);
+    let folder =
+        PathBuf::from(arguments.next().ok_or("the folder is missing: paperwork FOLDER [TARGET]")?);
     let target = arguments.next().unwrap_or_else(|| TARGET.to_owned());
     fs::create_dir_all(&folder)?;
     manual::pages(&folder.join("man"))?;

@@ -1,4 +1,4 @@
-//! Manual pages and completions: of the command line, and of the console's command table.
+//! Manual pages and shell completions, from the command line and the console's command table.
 
 use std::error::Error;
 use std::fs;
@@ -28,7 +28,7 @@ fn console_page() -> String {
     )]);
     page.control("SH", ["DESCRIPTION"]);
     page.text([roman(
-        "Commands are typed at the board's serial port, or said on the box itself with firstmile ctl. \
+        "Type commands at the board's serial port, or send them on the box itself with firstmile ctl. \
          Tab completes, and the arrow keys bring back earlier lines. A stream key is asked for without \
          echo and never shown.",
     )]);
@@ -52,14 +52,14 @@ fn capital(sentence: &str) -> String {
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
-/// For the shells that Debian has; `firstmile ctl` completes what the console understands.
+/// For bash, zsh and fish; `firstmile ctl` completes the console's commands.
 pub fn completions(folder: &Path) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(folder)?;
-    let mut said: Vec<&str> =
+    let mut commands: Vec<&str> =
         console::COMMANDS.iter().filter_map(|entry| entry.name.split(' ').next()).collect();
-    said.dedup();
+    commands.dedup();
     let mut command = cli::command().mut_subcommand("ctl", |ctl| {
-        ctl.mut_arg("command", |arg| arg.value_parser(PossibleValuesParser::new(said)))
+        ctl.mut_arg("command", |arg| arg.value_parser(PossibleValuesParser::new(commands)))
     });
     for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
         generate_to(shell, &mut command, "firstmile", folder)?;
