@@ -269,6 +269,21 @@ fn every_room_of_the_table_is_there() {
 }
 
 #[test]
+fn the_map_of_the_house_has_every_room_and_every_test_binary() {
+    let page = fs::read_to_string(root().join("docs/architecture.md")).expect("the page");
+    let pure = pure_rooms(&fs::read_to_string(root().join("src/lib.rs")).expect("the list"));
+    let rooms = MAY_SEE.iter().map(|(room, _)| *room).filter(|room| *room != "main");
+    let rows = rooms.map(|room| match pure.contains(room) {
+        true => format!("| `{room}` | ● |"),
+        false => format!("| `{room}` | |"),
+    });
+    let binaries = files("tests", &["/main.rs"]);
+    let binaries = binaries.iter().map(|file| format!("| `{}` |", file.room()));
+    let missing = rows.chain(binaries).filter(|row| !page.contains(row.as_str()));
+    assert_none(missing.map(|row| format!("docs/architecture.md: there is no row {row}")));
+}
+
+#[test]
 fn pure_rooms_keep_away_from_the_world() {
     let sources = sources();
     let lib = sources.iter().find(|f| f.path == "lib.rs").expect("src/lib.rs");
