@@ -21,7 +21,7 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// The allocator counts for every thread of the process, so one test runs at a time, and begins when
+/// The allocator counts the calls of all threads of the process, so one test runs at a time, and begins when
 /// the harness has reported the one before.
 fn alone() -> MutexGuard<'static, ()> {
     let turn = support::one_at_a_time();

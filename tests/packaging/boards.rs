@@ -103,7 +103,7 @@ fn the_readme_names_every_profile() {
 
 #[test]
 fn mistakes_are_answered_with_file_line_and_key() {
-    for (from, to, said) in [
+    for (from, to, message) in [
         ("fps = 30", "fsp = 30", "mine.toml:11:1: video.fsp: does not exist; did you mean fps?"),
         ("[encoder]", "[encoders]", "mine.toml:18:2: encoders: does not exist"),
         ("fps = 30", "fps = \"30\"", "mine.toml:11:7: video.fps: must be a whole number from"),
@@ -128,7 +128,7 @@ fn mistakes_are_answered_with_file_line_and_key() {
         ("compatible", "inherit = \"none.toml\"\ncompatible", "mine.toml:2:11: inherit: names"),
     ] {
         let error = with(from, to).expect_err(to).to_string();
-        assert!(error.contains(said), "{error}\nshould say: {said}");
+        assert!(error.contains(message), "{error}\nshould contain: {message}");
     }
     let chip = "\"cdev\"\nchip = \"gpiochip0\"\nline = 1\nactive_low = true\ndebounce_ms = 9";
     let error = with("\"keys\"", chip).expect_err("a number").to_string();
@@ -137,7 +137,7 @@ fn mistakes_are_answered_with_file_line_and_key() {
 }
 
 #[test]
-fn all_mistakes_of_a_profile_and_its_parent_are_told_each_in_its_own_file() {
+fn all_mistakes_of_a_profile_and_its_parent_are_reported_each_in_its_own_file() {
     let base =
         WHOLE.replace("fps = 30", "fps = 99").replace("baud", "").replace("[audio]", "[audoi]");
     let child = "inherit = \"base.toml\"\ncompatible = [\"a,b\"]\n[video]\nwidth = 1\n\
@@ -159,13 +159,13 @@ base.toml:15:2: audoi: does not exist; did you mean audio?";
 #[test]
 fn what_a_parent_that_is_missing_or_broken_may_say_is_not_reported_as_missing() {
     let child = "inherit = \"base.toml\"\ncompatible = [\"a,b\"]\ndescription = \"x\"\n";
-    for (parent, said) in [
+    for (parent, message) in [
         (None, "child.toml:1:11: inherit: names base.toml, which does not exist"),
         (Some("[video]\nfps = = 3\n".to_owned()), "base.toml:2:"),
     ] {
         let error = Profile::load(child, "child", |_| parent.clone()).expect_err("no parent");
         let error = error.to_string();
-        assert!(error.starts_with(said) && !error.contains("is missing"), "{error}");
+        assert!(error.starts_with(message) && !error.contains("is missing"), "{error}");
     }
 }
 
@@ -178,8 +178,8 @@ fn a_gpio_line_has_one_user() {
     };
     assert!(load(&lights(17, 22)).is_ok());
     let error = load(&lights(17, 17)).expect_err("shared").to_string();
-    let said = "lights.status.line: is the GPIO line that lights.live.line uses already";
-    assert!(error.contains(said), "{error}");
+    let message = "lights.status.line: is the GPIO line that lights.live.line uses already";
+    assert!(error.contains(message), "{error}");
     let button = format!("\"cdev\"\n{}debounce_ms = 30", line(17));
     let error = load(&lights(17, 22).replace("\"keys\"", &button)).expect_err("shared");
     assert!(error.to_string().contains(": button.line: is the GPIO line"), "{error}");
@@ -202,11 +202,11 @@ fn a_line_is_found_by_its_name_or_by_its_place() {
         let whole = Button::Cdev { line, debounce_ms: 30, pull: None, reset: None };
         assert_eq!(button(text), Ok(whole), "{text}");
     }
-    let said = |text| button(text).expect_err(text).to_string();
+    let message = |text| button(text).expect_err(text).to_string();
     assert!(
-        said("").contains("button.chip: is missing: the label of the GPIO chip, or a line_name")
+        message("").contains("button.chip: is missing: the label of the GPIO chip, or a line_name")
     );
-    assert!(said("line_name = \"GPIO27\"\nline = 27").contains("button.chip: is missing"));
+    assert!(message("line_name = \"GPIO27\"\nline = 27").contains("button.chip: is missing"));
 }
 
 #[test]
@@ -255,7 +255,7 @@ fn a_recessed_reset_button_is_a_line_or_a_key_next_to_the_button() {
     assert_eq!(go_live, key("/dev/input/event0", 167));
     assert_eq!(reset, Some(key("/dev/input/event0", 408)), "by default of the same device");
 
-    for (text, said) in [
+    for (text, message) in [
         (cdev.replace("\"B\"", "\"A\""), "button.reset.line_name: is the GPIO line that"),
         (
             input.replace("408", "167"),
@@ -264,8 +264,8 @@ fn a_recessed_reset_button_is_a_line_or_a_key_next_to_the_button() {
         (cdev.replace("\"up\"", "\"sideways\""), "button.pull: must be one of up, down, none"),
         ("\"keys\"\n[button.reset]\ncode = 1".to_owned(), "button.reset.code: has no meaning"),
     ] {
-        let error = with("\"keys\"", &text).expect_err(said).to_string();
-        assert!(error.contains(said), "{error}");
+        let error = with("\"keys\"", &text).expect_err(message).to_string();
+        assert!(error.contains(message), "{error}");
     }
 }
 
@@ -391,8 +391,8 @@ fn a_board_with_one_light_of_the_kernel_is_one_file_and_no_rust() {
     let firstmile = |arguments: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_firstmile"));
         let output = command.args(arguments).current_dir(&folder).output().expect("runs");
-        let said = [output.stdout, output.stderr].concat();
-        (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+        let shown = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8_lossy(&shown).into_owned())
     };
     let (code, wiring) = firstmile(&["board", "wiring", "--board", "acme.toml"]);
     assert!(code == Some(0) && wiring.contains("light: the kernel's `acme:red:live`"), "{wiring}");

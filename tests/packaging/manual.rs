@@ -10,7 +10,7 @@ use firstmile::panel::manual::table_markdown;
 const BEGIN: &str = "<!-- lights: begin (generated from src/panel, checked by a test) -->\n";
 const END: &str = "<!-- lights: end -->";
 
-/// `FIRSTMILE_BLESS=1` writes the table anew.
+/// `FIRSTMILE_BLESS=1` writes the table again.
 #[test]
 fn the_table_of_lights_in_the_readme_is_what_the_lights_do() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
@@ -22,10 +22,10 @@ fn the_table_of_lights_in_the_readme_is_what_the_lights_do() {
         fs::write(path, format!("{before}{BEGIN}{made}{END}{after}")).unwrap();
         return;
     }
-    assert_eq!(found, made, "run the test with FIRSTMILE_BLESS=1 to write the table anew");
+    assert_eq!(found, made, "run the test with FIRSTMILE_BLESS=1 to write the table again");
 }
 
-/// `FIRSTMILE_BLESS=1` writes the drawing anew.
+/// `FIRSTMILE_BLESS=1` writes the drawing again.
 #[test]
 fn the_wiring_in_the_manual_is_that_of_the_profile() {
     const BEGIN: &str =
@@ -40,7 +40,7 @@ fn the_wiring_in_the_manual_is_that_of_the_profile() {
         fs::write(path, format!("{before}{BEGIN}{made}{END}{after}")).unwrap();
         return;
     }
-    assert_eq!(found, made, "run the test with FIRSTMILE_BLESS=1 to write the drawing anew");
+    assert_eq!(found, made, "run the test with FIRSTMILE_BLESS=1 to write the drawing again");
 }
 
 /// `FIRSTMILE_BLESS=1` writes the table again.

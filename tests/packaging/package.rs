@@ -58,8 +58,8 @@ impl System {
         for unit in ours() {
             let unit = unit.replace("@.", "@sda1.");
             let output = self.analyze(&["verify", "--man=no", &unit]);
-            let said = String::from_utf8_lossy(&output.stderr);
-            assert!(output.status.success() && said.is_empty(), "{unit}: {said}");
+            let message = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success() && message.is_empty(), "{unit}: {message}");
         }
     }
 }
@@ -114,8 +114,8 @@ fn the_service_is_closed_to_what_it_does_not_need() {
         let threshold = format!("--threshold={EXPOSURE_MAX_TENTHS}");
         let output =
             system.analyze(&["security", "--offline=true", "--no-pager", &threshold, unit]);
-        let said = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success(), "{unit}: {said}");
+        let message = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{unit}: {message}");
     }
 }
 
@@ -128,9 +128,9 @@ fn only_the_importer_may_mount() {
     assert!(unit("firstmile-import@.service").contains("\nPrivateMounts=yes\n"));
 }
 
-/// Runs the command of `firstmile-country.service` on a wish: what `iw` is told, and whether it ends
+/// Runs the command of `firstmile-country.service` on a request: what `iw` is run with, and whether it ends
 /// well.
-fn country_set_for(wish: &[u8], has_iw: bool) -> (String, Output) {
+fn country_set_for(request: &[u8], has_iw: bool) -> (String, Output) {
     let unit = fs::read_to_string("systemd/firstmile-country.service").expect("the unit");
     let command = unit.lines().find_map(|line| line.strip_prefix("ExecStart=/bin/sh -c '"));
     let command = command.and_then(|command| command.strip_suffix('\'')).expect("one quoted word");
@@ -138,11 +138,11 @@ fn country_set_for(wish: &[u8], has_iw: bool) -> (String, Output) {
     let folder = System(std::env::temp_dir().join(name));
     let path = |name: &str| folder.0.join(name);
     fs::create_dir_all(path("bin")).expect("a folder");
-    fs::write(path("country"), wish).expect("a wish");
+    fs::write(path("country"), request).expect("a request");
     symlink("/bin/rm", path("bin/rm")).expect("a link");
     if has_iw {
         let iw = path("bin").join("iw");
-        fs::write(&iw, format!("#!/bin/sh\necho \"$*\" >{}\n", path("told").display()))
+        fs::write(&iw, format!("#!/bin/sh\necho \"$*\" >{}\n", path("arguments").display()))
             .expect("a script");
         fs::set_permissions(&iw, fs::Permissions::from_mode(0o755)).expect("its own file");
     }
@@ -151,20 +151,22 @@ fn country_set_for(wish: &[u8], has_iw: bool) -> (String, Output) {
         .replace("/run/firstmile/country", &path("country").display().to_string())
         .replace("$$", "$");
     let ended = Command::new("/bin/sh").args(["-c", &command]).env("PATH", path("bin")).output();
-    assert!(!path("country").exists(), "the wish is taken away, or it would be asked for again");
-    (fs::read_to_string(path("told")).unwrap_or_default(), ended.expect("a shell"))
+    assert!(!path("country").exists(), "the request is removed, or it would be served again");
+    (fs::read_to_string(path("arguments")).unwrap_or_default(), ended.expect("a shell"))
 }
 
 #[test]
-fn a_country_that_is_wished_for_is_set_and_nothing_else_is() {
-    let (told, ended) = country_set_for(b"DE\n", true);
+fn a_country_that_is_requested_is_set_and_nothing_else_is() {
+    let (arguments, ended) = country_set_for(b"DE\n", true);
     assert!(ended.status.success());
-    assert_eq!(told, "reg set DE\n");
-    for wish in [&b"de\n"[..], b"", b"\n", b"DEU\n", b"D E\n", b"D;\n", b"$(id)\n", b"\xc3\x84\n"] {
-        let (told, ended) = country_set_for(wish, true);
-        assert!(!ended.status.success() && told.is_empty(), "{wish:?}: {told}");
-        let said = String::from_utf8_lossy(&ended.stderr);
-        assert_eq!(said, "not a country code\n");
+    assert_eq!(arguments, "reg set DE\n");
+    for request in
+        [&b"de\n"[..], b"", b"\n", b"DEU\n", b"D E\n", b"D;\n", b"$(id)\n", b"\xc3\x84\n"]
+    {
+        let (arguments, ended) = country_set_for(request, true);
+        assert!(!ended.status.success() && arguments.is_empty(), "{request:?}: {arguments}");
+        let message = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(message, "not a country code\n");
     }
 }
 
@@ -172,15 +174,15 @@ fn a_country_that_is_wished_for_is_set_and_nothing_else_is() {
 fn a_country_without_the_program_that_sets_it_fails_in_the_journal() {
     let (_, ended) = country_set_for(b"DE\n", false);
     assert!(!ended.status.success());
-    let said = String::from_utf8_lossy(&ended.stderr);
-    assert!(said.contains("iw: not found"), "{said}");
+    let message = String::from_utf8_lossy(&ended.stderr);
+    assert!(message.contains("iw: not found"), "{message}");
 }
 
 #[test]
 fn a_killed_box_is_started_again_for_ever_and_a_silent_one_is_killed() {
     let unit = fs::read_to_string("systemd/firstmile.service").expect("the unit");
     for line in ["Type=notify", "Restart=always", "StartLimitIntervalSec=0", "WatchdogSec=8"] {
-        assert!(unit.lines().any(|said| said == line), "{line}");
+        assert!(unit.lines().any(|found| found == line), "{line}");
     }
 }
 
@@ -226,15 +228,15 @@ fn the_service_and_nobody_else_may_change_the_network_by_network_manager() {
     // polkit before 0.106 reads another language, and must hear the same.
     assert!(package.contains("\"var/lib/polkit-1/localauthority/10-vendor.d/firstmile.pkla\""));
     let local = fs::read_to_string("debian/firstmile.pkla").expect("the same for old polkits");
-    let said = |key: &str| local.lines().find_map(|line| line.strip_prefix(key));
-    assert_eq!(said("Identity=unix-user:"), Some(user));
+    let value = |key: &str| local.lines().find_map(|line| line.strip_prefix(key));
+    assert_eq!(value("Identity=unix-user:"), Some(user));
     let quoted = rules.split('"').filter(|word| word.starts_with("org.freedesktop."));
     assert_eq!(
-        said("Action=").expect("actions").split(';').collect::<Vec<_>>(),
+        value("Action=").expect("actions").split(';').collect::<Vec<_>>(),
         quoted.collect::<Vec<_>>()
     );
     // A service is in no session, which is neither an active nor an inactive one.
-    assert_eq!(said("ResultAny="), Some("yes"));
+    assert_eq!(value("ResultAny="), Some("yes"));
 }
 
 /// What the package's last script does in a system of its own, and what it tells `nmcli`.
@@ -247,8 +249,9 @@ fn after_removal(step: &str) -> (System, String) {
         system.file(&format!("{connections}/{name}.nmconnection"), "[wifi-security]\n");
     }
     system.file("var/lib/firstmile/settings.a", "");
-    let told = system.0.join("told");
-    system.file("path/nmcli", &format!("#!/bin/sh\necho \"$*\" >>{}\nexit 8\n", told.display()));
+    let arguments = system.0.join("arguments");
+    system
+        .file("path/nmcli", &format!("#!/bin/sh\necho \"$*\" >>{}\nexit 8\n", arguments.display()));
     let nmcli = system.0.join("path/nmcli");
     fs::set_permissions(&nmcli, fs::Permissions::from_mode(0o755)).expect("its own file");
     symlink("/bin/rm", system.0.join("path/rm")).expect("a link");
@@ -259,21 +262,21 @@ fn after_removal(step: &str) -> (System, String) {
     let mut shell = Command::new("/bin/sh");
     let ended = shell.args(["-c", &script, "postrm", step]).env("PATH", root + "/path").status();
     assert!(ended.expect("a shell").success());
-    let told = fs::read_to_string(told).unwrap_or_default();
-    (system, told)
+    let arguments = fs::read_to_string(arguments).unwrap_or_default();
+    (system, arguments)
 }
 
 #[test]
 fn a_purge_takes_the_service_s_networks_with_it_and_no_others() {
-    let (system, told) = after_removal("purge");
+    let (system, arguments) = after_removal("purge");
     assert!(!system.0.join("var/lib/firstmile").exists());
     for id in ["firstmile-wired", "firstmile-wifi"] {
-        assert!(told.contains(&format!("connection delete id {id}\n")), "{told}");
+        assert!(arguments.contains(&format!("connection delete id {id}\n")), "{arguments}");
     }
     let left = names(&system.0.join("etc/NetworkManager/system-connections"));
     assert_eq!(left, ["office.nmconnection"], "though NetworkManager does not run");
-    let (system, told) = after_removal("remove");
+    let (system, arguments) = after_removal("remove");
     assert!(system.0.join("var/lib/firstmile/settings.a").exists());
-    assert_eq!(told, "");
+    assert_eq!(arguments, "");
     assert_eq!(names(&system.0.join("etc/NetworkManager/system-connections")).len(), 3);
 }

@@ -9,8 +9,8 @@ use firstmile::media::{Frame, Kind, Timeline, Track};
 
 const FILE: &[u8] = include_bytes!("../vectors/x264-aac.flv");
 
-/// Presentation and decoding time in ms of the first pictures, by `ffprobe -show_packets`.
-const PICTURES_MS: [(u64, u64); 17] = [
+/// Presentation and decoding time in ms of the first video frames, by `ffprobe -show_packets`.
+const VIDEO_MS: [(u64, u64); 17] = [
     (67, 0),
     (167, 34),
     (100, 67),
@@ -29,8 +29,8 @@ const PICTURES_MS: [(u64, u64); 17] = [
     (568, 501),
     (668, 534),
 ];
-/// Decoding time in ms of the first sounds, likewise.
-const SOUNDS_MS: [u64; 8] = [46, 67, 88, 110, 131, 152, 174, 195];
+/// Decoding time in ms of the first audio frames, likewise.
+const AUDIO_MS: [u64; 8] = [46, 67, 88, 110, 131, 152, 174, 195];
 
 fn tags(pieces: impl Iterator<Item = Bytes>) -> Result<Vec<Tag>, FlvError> {
     let mut reader = Reader::new();
@@ -79,16 +79,16 @@ fn written_again_the_file_is_the_same_to_the_byte() {
 
 #[test]
 fn times_and_key_frames_are_those_that_ffprobe_shows() {
-    let pictures = of_kind(&[Kind::VideoKey, Kind::VideoDelta]);
-    assert_eq!(pictures.len(), 30);
-    for (frame, (pts_ms, dts_ms)) in pictures.iter().zip(PICTURES_MS) {
+    let video = of_kind(&[Kind::VideoKey, Kind::VideoDelta]);
+    assert_eq!(video.len(), 30);
+    for (frame, (pts_ms, dts_ms)) in video.iter().zip(VIDEO_MS) {
         assert_eq!((frame.pts_ns, frame.dts_ns), (pts_ms * 1_000_000, dts_ms * 1_000_000));
     }
-    let keys = pictures.iter().enumerate().filter(|(_, frame)| frame.kind == Kind::VideoKey);
+    let keys = video.iter().enumerate().filter(|(_, frame)| frame.kind == Kind::VideoKey);
     assert_eq!(keys.map(|(at, _)| at).collect::<Vec<_>>(), [0, 15]);
-    let sounds = of_kind(&[Kind::Audio]);
-    assert_eq!(sounds.len(), 48);
-    for (frame, dts_ms) in sounds.iter().zip(SOUNDS_MS) {
+    let audio = of_kind(&[Kind::Audio]);
+    assert_eq!(audio.len(), 48);
+    for (frame, dts_ms) in audio.iter().zip(AUDIO_MS) {
         assert_eq!(frame.dts_ns, dts_ms * 1_000_000);
     }
 }
@@ -117,7 +117,7 @@ fn sent_again_every_body_and_every_time_is_the_same() {
         if frame.track() == Track::Video {
             assert_eq!(body, tag.body);
         } else {
-            // FFmpeg marks this sound as mono; for AAC the specification wants stereo said.
+            // FFmpeg marks this audio as mono; for AAC the specification wants it marked as stereo.
             assert_eq!((body[0], &body[1..]), (0xAF, &tag.body[1..]));
         }
         assert_eq!(stamp.wire_ms(), tag.timestamp_ms);

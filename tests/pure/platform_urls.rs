@@ -91,14 +91,14 @@ fn nothing_that_is_shown_contains_the_key_or_the_password() {
 }
 
 #[test]
-fn no_damaged_address_is_told_back_or_ends_in_a_panic() {
+fn no_damaged_address_is_shown_or_ends_in_a_panic() {
     let mut refused = 0;
     let mut check = |text: &str, key: &str| {
-        let told = [
+        let results = [
             ServerUrl::parse(text).map(|s| format!("{s} {s:?} {}", s.tc_url().len())),
             Ingest::from_combined(text).map(|i| format!("{i:?}")),
         ];
-        for error in told.iter().filter_map(|t| t.as_ref().err()) {
+        for error in results.iter().filter_map(|t| t.as_ref().err()) {
             refused += 1;
             assert!(!format!("{error} {error:?}").contains(key), "{text}: {error}");
         }

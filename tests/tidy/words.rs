@@ -78,7 +78,6 @@ const NOT_YET: &[&str] = &[
     "src/media",
     "src/pace",
     "src/publish",
-    "src/rtmp",
     "src/run",
     "src/status",
     "tests/allocations",

@@ -32,7 +32,7 @@ fn read(reader: &mut Reader, input: &[u8], size: usize) -> Result<Vec<Message>, 
     Ok(messages)
 }
 
-/// The same result for every way of cutting the input.
+/// The same result, however the input is cut.
 fn read_hex(text: &str) -> Result<Vec<Message>, ChunkError> {
     let bytes = hex(text);
     let whole = read(&mut Reader::new(Bounds::default()), &bytes, usize::MAX);
