@@ -38,12 +38,12 @@ box-check: ## build the packages, install one into a clean Debian, run the ARM b
 	.ci/deb-check "$$(ls -t target/debian/*_amd64.deb | head -n 1)"
 	.ci/cross-check
 
-deny: ## licences and doubles of what is linked in, against deny.toml
+deny: ## licences and duplicate versions of what is linked in, against deny.toml
 	.ci/setup build
 	$(CARGO) fetch --locked --quiet # with what other systems would use, which cargo-deny wants to see
 	PATH="$$(.ci/tool cargo-deny):$$PATH" cargo deny --offline --locked check licenses bans sources
 
-yocto-crates: ## the Yocto recipe's list of crates anew, after Cargo.lock changed
+yocto-crates: ## write the Yocto recipe's list of crates again, after Cargo.lock changed
 	FIRSTMILE_BLESS=1 $(CARGO) test --locked --test packaging the_recipe_fetches_the_crates
 
 conformance: ## our client against real servers, probe by probe; writes docs/conformance.md, some 3 minutes
@@ -55,7 +55,7 @@ fuzz: ## throw bytes at everything that reads bytes (FUZZ_SECONDS for each of FU
 	.ci/setup build
 	FUZZ_SECONDS="$(FUZZ_SECONDS)" FUZZ_TARGETS="$(FUZZ_TARGETS)" .ci/fuzz
 
-soak: ## sound and picture for ten minutes each with a sound card that is 1 per mille fast and slow
+soak: ## audio and video for ten minutes each with a sound card that is 1 per mille fast and slow
 	.ci/setup test
 	FIRSTMILE_SOAK_SECONDS=600 $(CARGO) test --locked --test capture one_per_mille -- --nocapture
 
@@ -63,15 +63,15 @@ bench: ## what chunks, AMF0, FLV and a session cost, compared with the run befor
 	.ci/setup build
 	$(CARGO) bench --locked --bench wire
 
-bench-destinations: ## what each further destination costs beside the first; half a minute
+bench-destinations: ## what each further destination costs besides the first; half a minute
 	.ci/setup build
 	$(CARGO) bench --locked --bench destinations
 
-bench-capture: ## capture beside the bare pipeline with the same encoders; some 4 minutes
+bench-capture: ## capture compared with the bare pipeline with the same encoders; some 4 minutes
 	.ci/setup demo
 	$(CARGO) bench --locked --bench capture -- $(CAPTURE)
 
-bench-peers: ## publishing beside ffmpeg, rtmp2sink and the least it can cost; some 6 minutes
+bench-peers: ## publishing compared with ffmpeg, rtmp2sink and the least it can cost; some 6 minutes
 	.ci/setup bench
 	$(CARGO) bench --locked --bench peers -- $(PEERS)
 
