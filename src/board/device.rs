@@ -1,5 +1,5 @@
 //! How a profile names a camera or a microphone: by what stays the same after replugging, never by
-//! a number that the kernel gives out anew.
+//! a number that the kernel assigns at each start.
 
 use std::{fmt, path::PathBuf};
 
@@ -120,13 +120,13 @@ fn is_port(text: &str) -> bool {
     text.split_once('-').is_some_and(|(bus, ports)| number(bus) && ports.split('.').all(number))
 }
 
-/// A form in which a camera may deliver its picture.
+/// A form in which a camera may deliver its frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum VideoFormat {
     /// Not compressed.
     Raw,
-    /// One JPEG a picture; decoded here.
+    /// One JPEG a frame; decoded here.
     Mjpeg,
     /// H.264; passed through as it is, so that its bitrate is the camera's.
     H264,
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sound_card_is_never_named_by_its_number() {
+    fn a_card_is_never_named_by_its_number() {
         for text in ["auto", "usb:3-1", "default", "plughw:CARD=Device", "hw:Device,0"] {
             assert_eq!(MicrophoneDevice::parse(text).map(|d| d.to_string()).as_deref(), Ok(text));
         }

@@ -4,7 +4,7 @@ use super::embedded::{embedded, names};
 use super::error::ProfileError;
 use super::keys::Keys;
 use super::profile::Profile;
-use super::table::{Form, OWN, PROFILE, Text};
+use super::table::{Form, PROFILE, Text};
 use crate::limits::BOARD_INHERIT_DEPTH_MAX;
 use crate::typed_toml::{Document, Mistakes, Value};
 
@@ -78,7 +78,7 @@ fn add_parents(document: &mut Document<Form>, resolver: &impl Fn(&str) -> Option
         document.mistakes.extend(parent.mistakes);
         document.is_broken |= parent.is_broken;
         for found in parent.found {
-            let is_own = OWN.iter().any(|own| own.name == found.entry.name);
+            let is_own = PROFILE.head.iter().any(|own| own.name == found.entry.name);
             if !is_own && document.get(found.entry.name).is_none() {
                 document.found.push(found);
             }

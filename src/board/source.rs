@@ -1,4 +1,4 @@
-//! Where picture and sound come from: what a profile names, and what a capture is asked for.
+//! Where video and audio come from: what a profile names, and what a capture is asked for.
 
 use std::{fmt, path::PathBuf};
 
@@ -6,11 +6,11 @@ use serde::Serialize;
 
 use super::device::{CameraDevice, MicrophoneDevice, VideoFormat};
 
-/// Where the picture comes from.
+/// Where the video comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "source", rename_all = "kebab-case")]
 pub enum CameraSource {
-    /// A drawn, moving picture with a running clock and a flash at each full second.
+    /// A drawn, moving test pattern with a running clock and a flash at each full second.
     TestPattern,
     /// A clip, played in a loop at its own speed.
     File {
@@ -34,7 +34,7 @@ pub enum CameraSource {
         /// Its number, from 0; it follows the device tree.
         sensor: u32,
     },
-    /// An HDMI input: a Video4Linux2 device that is told what to offer to the source and that
+    /// An HDMI input: a Video4Linux2 device that is given what to offer to the source and that
     /// follows the source's timings.
     Hdmi {
         /// Which one.
@@ -54,17 +54,17 @@ pub enum CameraSource {
     },
 }
 
-/// Where the sound comes from.
+/// Where the audio comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "source", rename_all = "kebab-case")]
 pub enum MicrophoneSource {
-    /// A quiet hum with a beep at each full second, together with the test picture's flash.
+    /// A quiet hum with a beep at each full second, together with the test pattern's flash.
     Tone,
     /// Silence; servers want an audio track even then.
     Silence,
-    /// The sound of the camera's clip.
+    /// The audio of the camera's clip.
     CameraFile,
-    /// A sound file or the sound of a clip, played in a loop.
+    /// An audio file or the audio of a clip, played in a loop.
     File {
         /// The file.
         path: PathBuf,
@@ -84,7 +84,7 @@ pub enum MicrophoneSource {
 impl fmt::Display for CameraSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            CameraSource::TestPattern => f.write_str("the test picture"),
+            CameraSource::TestPattern => f.write_str("the test pattern"),
             CameraSource::File { path } => write!(f, "the clip {}", path.display()),
             CameraSource::V4l2 { device, .. } => write!(f, "{device}"),
             CameraSource::Libcamera { name: None } => f.write_str("the first camera of libcamera"),
@@ -100,7 +100,7 @@ impl fmt::Display for MicrophoneSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             MicrophoneSource::Tone => f.write_str("the tone"),
-            MicrophoneSource::CameraFile => f.write_str("the sound of the clip"),
+            MicrophoneSource::CameraFile => f.write_str("the audio of the clip"),
             MicrophoneSource::File { path } => write!(f, "the file {}", path.display()),
             MicrophoneSource::Silence => f.write_str("silence"),
             MicrophoneSource::Alsa { device } => write!(f, "{device}"),

@@ -125,7 +125,7 @@ macro_rules! button {
 }
 
 /// Keys that describe one file and are not handed down to those that inherit from it.
-pub(super) const OWN: &[Entry] = &[
+const OWN: &[Entry] = &[
     key("inherit", LINE, "the file that this one inherits from"),
     key("compatible", LINES, "a profile says which machines it fits"),
     key("description", LINE, "one line for people"),
@@ -133,8 +133,8 @@ pub(super) const OWN: &[Entry] = &[
 
 /// All keys of a profile.
 pub(super) const PROFILE: Table<Form> = Table {
+    head: OWN,
     groups: &[
-        OWN,
         SOURCES,
         TRACKS,
         &[key("lights.backend", Kind::Choice(&["terminal", "cdev", "sysfs", "none"]), "")],

@@ -30,7 +30,7 @@ impl Profile {
         text
     }
 
-    /// What the board needs once, as told to people.
+    /// What the board needs once, for people.
     pub fn setup_steps(&self) -> Vec<String> {
         let service = self.setup.service.as_ref().map(|file| {
             format!(
@@ -61,11 +61,11 @@ impl Profile {
             Some(pin) => format!("{} (pin {pin})", name(line)),
             None => name(line),
         };
-        let mut told: Vec<String> = Vec::new();
+        let mut connections: Vec<String> = Vec::new();
         let weak = self.wiring.as_ref().is_some_and(|wiring| wiring.weak);
         for (table, line) in self.lines() {
             let other = self.other_end(line);
-            told.push(match table {
+            connections.push(match table {
                 _ if weak && table.starts_with("lights") => format!(
                     "{}: {} ── gate of an N-channel transistor, source to ground; 3.3 V ── \
                      {RESISTOR_OHM} Ω ──▷|── drain",
@@ -81,10 +81,10 @@ impl Profile {
                 _ => format!("{}: {} ── {RESISTOR_OHM} Ω ──▷|── {other}", role(table), at(line)),
             });
         }
-        told.extend(self.without_lines());
-        told.push(format!("console: {}", self.console_text()));
-        told.push(format!("camera: {}", camera(&self.camera)));
-        told
+        connections.extend(self.without_lines());
+        connections.push(format!("console: {}", self.console_text()));
+        connections.push(format!("camera: {}", camera(&self.camera)));
+        connections
     }
 
     /// Lights and buttons that are no GPIO lines.
@@ -165,7 +165,7 @@ fn name(line: &Line) -> String {
 
 fn camera(camera: &CameraSource) -> String {
     match camera {
-        CameraSource::TestPattern => "a drawn test picture".to_owned(),
+        CameraSource::TestPattern => "a drawn test pattern".to_owned(),
         CameraSource::File { path } => format!("the clip {}", path.display()),
         CameraSource::V4l2 { device, .. } => format!("USB or other Video4Linux2 camera, {device}"),
         CameraSource::Libcamera { name } => {
@@ -177,7 +177,7 @@ fn camera(camera: &CameraSource) -> String {
     }
 }
 
-/// Two rows of pins, with what is connected beside them.
+/// Two rows of pins, with what is connected next to them.
 fn draw(text: &mut String, wiring: &Wiring, labels: &[(u32, String)]) {
     let label = |pin: u32| {
         labels.iter().find(|(at, _)| *at == pin).map(|(_, label)| label.as_str()).unwrap_or("")
@@ -241,7 +241,7 @@ LIVE light: A (pin 3) ── 330 Ω ──▷|── ground (pin 5)
 STATUS light: 3.3 V (pin 1) ──▷|── 330 Ω ── B (pin 4)
 button: C (pin 6) ── contact ── ground (pin 5)
 console: the terminal that started the program
-camera: a drawn test picture
+camera: a drawn test pattern
 
 Once, before the first start:
  1. say yes
@@ -257,7 +257,7 @@ Once, before the first start:
 
     #[test]
     fn a_pin_is_on_the_header_and_has_one_use() {
-        for (from, to, said) in [
+        for (from, to, expected) in [
             ("pin = 6", "pin = 7", "mine.toml:13:15: button.pin: is 7, must be a pin from 1 to 6"),
             ("pin = 6", "pin = 5", "button.pin: is pin 5, which wiring.ground uses already"),
             (
@@ -271,7 +271,7 @@ Once, before the first start:
         ] {
             let error = Profile::load(&BOARD.replace(from, to), "mine", super::super::embedded);
             let error = error.expect_err(to).to_string();
-            assert!(error.contains(said), "{error}\nshould say: {said}");
+            assert!(error.contains(expected), "{error}\nshould say: {expected}");
         }
     }
 }

@@ -36,13 +36,14 @@ pub mod schema;
 mod settings;
 mod stick;
 mod text;
-mod view;
 
-pub use network::{Addressing, Wifi, Wired};
+pub use network::Addressing;
 pub use parse::{ConfigErrors, Problem, parse, parse_bytes};
 pub use partial::{Partial, SetError};
-pub use schema::{Applies, PathError, SettingPath};
-pub use settings::{Audio, Destination, NotReady, Overlay, Settings, Video, export, merge, render};
+pub use schema::{
+    Applies, Audio, Destination, Overlay, PathError, SettingPath, Video, Wifi, Wired,
+};
+pub use settings::{NotReady, Settings, export, merge, render};
 
 pub use stick::Stick;
 

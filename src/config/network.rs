@@ -1,34 +1,6 @@
-//! How the box gets onto a network: the values of `[network]` and `[wifi]`.
+//! The addresses of a network: what `[network]` and `[wifi]` have in common.
 
-use super::schema::{DHCP, dns_servers};
-use super::view::View;
-use crate::secret::Passphrase;
-
-/// The wired network, as far as the owner says anything about it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wired {
-    /// The interface; any wired one otherwise.
-    pub interface: Option<String>,
-    /// Its addresses.
-    pub addressing: Addressing,
-}
-
-/// The wireless network.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wifi {
-    /// Its name; without one there is no wireless network.
-    pub ssid: Option<String>,
-    /// Its passphrase; an open network has none.
-    pub passphrase: Option<Passphrase>,
-    /// The country code, two letters (ISO 3166-1); it decides which radio rules apply.
-    pub country: Option<String>,
-    /// The network does not announce its name.
-    pub hidden: bool,
-    /// The interface; any wireless one otherwise.
-    pub interface: Option<String>,
-    /// Its addresses.
-    pub addressing: Addressing,
-}
+use super::schema::form::{DHCP, Get, Held, dns_servers};
 
 /// Where an interface's addresses come from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,33 +13,9 @@ pub struct Addressing {
     pub dns: Vec<String>,
 }
 
-impl Wired {
-    pub(super) fn new(of: View<'_>) -> Wired {
-        Wired { interface: of.get("network.interface"), addressing: Addressing::new(of, "network") }
-    }
-
-    /// Whether the owner says anything about it.
-    pub fn is_set(&self) -> bool {
-        *self != Wired::default()
-    }
-}
-
-impl Wifi {
-    pub(super) fn new(of: View<'_>) -> Wifi {
-        Wifi {
-            ssid: of.get("wifi.ssid"),
-            passphrase: of.get("wifi.passphrase"),
-            country: of.get("wifi.country"),
-            hidden: of.get("wifi.hidden").unwrap_or_default(),
-            interface: of.get("wifi.interface"),
-            addressing: Addressing::new(of, "wifi"),
-        }
-    }
-}
-
 impl Addressing {
-    fn new(of: View<'_>, section: &str) -> Addressing {
-        let text = |key| of.get::<String>(&format!("{section}.{key}"));
+    pub(super) fn read(get: Get<'_>, section: &str) -> Addressing {
+        let text = |key| Option::<String>::held(get(&format!("{section}.{key}")));
         let dns = text("dns").unwrap_or_default();
         Addressing {
             address: text("address").filter(|address| address != DHCP),

@@ -197,14 +197,15 @@ impl Partial {
         destination: Option<&str>,
     ) -> impl Iterator<Item = (&'static Setting, Option<&Value>)> {
         let of_destination = destination.is_some();
-        let all = SETTINGS.iter().filter(move |s| (s.section() == DESTINATION) == of_destination);
+        let all =
+            SETTINGS.entries().filter(move |s| (s.section() == DESTINATION) == of_destination);
         let all = all.filter(|setting| setting.name != DESTINATION_NAME);
         all.map(move |setting| (setting, self.values.get(&SettingPath::of(destination, setting))))
     }
 
     /// What this says about a setting, of a destination or of the box.
     pub(super) fn get(&self, destination: Option<&str>, name: &str) -> Option<&Value> {
-        let setting = SETTINGS.iter().find(|setting| setting.name == name)?;
+        let setting = SETTINGS.find(name)?;
         self.values.get(&SettingPath::of(destination, setting))
     }
 

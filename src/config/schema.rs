@@ -2,14 +2,16 @@
 //!
 //! Files, the console's `set` and `show`, and the manual are all read from [`SETTINGS`].
 
-mod form;
+pub(super) mod form;
 mod path;
 mod table;
 
-pub(super) use self::form::{DHCP, dns_servers};
 pub use self::form::{Form, Text};
 pub use self::path::{PathError, SettingPath};
-pub use self::table::{DESTINATION, SETTINGS, Setting, VERSION};
+pub use self::table::{
+    Audio, DESTINATION, Destination, Overlay, SETTINGS, Setting, VERSION, Values, Video, Wifi,
+    Wired,
+};
 pub(super) use self::table::{FILE, STICK};
 pub use crate::typed_toml::{Applies, Fallback, ValueError};
 
@@ -24,8 +26,8 @@ mod tests {
 
     #[test]
     fn every_range_takes_its_ends_and_nothing_beyond() {
-        let mut seen = 0;
-        for setting in SETTINGS {
+        let mut checked = 0;
+        for setting in SETTINGS.entries() {
             if let Kind::Number { min, max, step, .. } = setting.kind {
                 for taken in [min, max] {
                     let value = setting.kind.read(&taken.to_string());
@@ -36,15 +38,15 @@ mod tests {
                     assert!(error.to_string().contains(&format!("from {min} to {max}")));
                 }
                 assert!(step == 1 || setting.kind.read(&(min + 1).to_string()).is_err());
-                seen += 1;
+                checked += 1;
             }
         }
-        assert_eq!(seen, 7);
+        assert_eq!(checked, 7);
     }
 
     #[test]
     fn fallbacks_are_values_or_words_for_people() {
-        for setting in SETTINGS {
+        for setting in SETTINGS.entries() {
             match (setting.fallback, setting.kind) {
                 (Fallback::Value(value), kind) => {
                     assert!(kind.read(value).is_ok(), "{}", setting.name);

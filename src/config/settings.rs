@@ -1,109 +1,38 @@
 //! What holds: all sources together, as types that the other rooms use.
 
-use std::path::PathBuf;
+use std::ops::Deref;
 
-use super::network::{Wifi, Wired};
+use super::network::Addressing;
 use super::partial::Partial;
-use super::schema::{SettingPath, Value};
-use super::view::View;
-#[cfg(doc)]
-use crate::limits::DESTINATIONS_MAX;
-use crate::pace::Follow;
+use super::schema::form::{Get, Text};
+use super::schema::{
+    Audio, Destination, Overlay, SETTINGS, SettingPath, Value, Values, Video, Wifi, Wired,
+};
 use crate::rtmp::url::{Ingest, Scheme, ServerUrl, UrlError};
-use crate::secret::{ConsolePin, StreamKey};
-use crate::spki_pin::SpkiPin;
 
 /// The settings that hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// What the box calls itself.
-    pub name: String,
-    /// Go live with the slate when there is no camera.
-    pub start_without_camera: bool,
-    /// Go live with silence when there is no microphone.
-    pub start_without_microphone: bool,
-    /// Go live again at start-up if the box was live before.
-    pub resume_live: bool,
-    /// The video.
-    pub video: Video,
-    /// The audio.
-    pub audio: Audio,
-    /// The image that is shown in place of a lost camera; `None` for the drawn one.
-    pub slate_picture: Option<PathBuf>,
-    /// What is drawn over the video.
-    pub overlay: Overlay,
-    /// The PIN of the serial console.
-    pub console_pin: Option<ConsolePin>,
-    /// The wired network.
-    pub wired: Wired,
-    /// The wireless network.
-    pub wifi: Wifi,
-    /// Where to, at most [`DESTINATIONS_MAX`].
-    pub destinations: Vec<Destination>,
+    values: Values,
     /// Names of destinations beyond the bound, when several sources have more together.
     pub left_out: Vec<String>,
-    /// All of this but what is the default, as one source.
+    /// The same as one source, without what is the default anyway.
     effective: Partial,
 }
 
-/// The video; what is `None` is up to the board's profile.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Video {
-    /// Width in pixels, even.
-    pub width: Option<u32>,
-    /// Height in pixels, even.
-    pub height: Option<u32>,
-    /// Frames a second.
-    pub fps: Option<u32>,
-    /// Highest bitrate, in kb/s.
-    pub bitrate_kbps: Option<u32>,
-    /// Time from one keyframe to the next, in milliseconds.
-    pub keyframe_interval_ms: Option<u32>,
-    /// The destination that controls adaptive bitrate.
-    pub follow: Follow,
+impl Deref for Settings {
+    type Target = Values;
+
+    fn deref(&self) -> &Values {
+        &self.values
+    }
 }
 
-/// The audio; what is `None` is up to the board's profile.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Audio {
-    /// Bitrate, in kb/s.
-    pub bitrate_kbps: Option<u32>,
-    /// 1 or 2.
-    pub channels: Option<u32>,
-}
-
-/// What is drawn over the video; nothing by default.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Overlay {
-    /// The time of day.
-    pub clock: bool,
-    /// A line of text.
-    pub text: Option<String>,
-    /// A PNG image.
-    pub logo: Option<PathBuf>,
-}
-
-/// One place to publish to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Destination {
-    /// Its name at the console.
-    pub name: String,
-    /// The server.
-    pub url: Option<ServerUrl>,
-    /// The server to use while that one fails; it gets the same key.
-    pub backup_url: Option<ServerUrl>,
-    /// The stream key.
-    pub key: Option<StreamKey>,
-    /// Certificates of the authority that this server is checked against.
-    pub ca_file: Option<PathBuf>,
-    /// The key that this server must have.
-    pub pinned_key: Option<SpkiPin>,
-    /// Offer only the TLS that NIST SP 800-52r2 approves.
-    pub strict_tls: bool,
-    /// Allow unencrypted RTMP.
-    pub allow_plain: bool,
-    /// Whether going live includes it.
-    pub enabled: bool,
+impl Wired {
+    /// Whether the owner says anything about it.
+    pub fn is_set(&self) -> bool {
+        *self != Wired::default()
+    }
 }
 
 /// Why a destination cannot be published to.
@@ -194,56 +123,28 @@ pub fn export(settings: &Settings) -> String {
 }
 
 impl Settings {
-    /// The one place where settings get their types.
     fn new(effective: Partial, left_out: Vec<String>) -> Settings {
-        let of = View { effective: &effective, destination: None };
-        Settings {
-            name: of.get("box.name").unwrap_or_default(),
-            start_without_camera: of.flag("box.start_without_camera"),
-            start_without_microphone: of.flag("box.start_without_microphone"),
-            resume_live: of.flag("box.resume_live"),
-            video: Video {
-                width: of.get("video.width"),
-                height: of.get("video.height"),
-                fps: of.get("video.fps"),
-                bitrate_kbps: of.get("video.bitrate_kbps"),
-                keyframe_interval_ms: of.get("video.keyframe_interval_ms"),
-                follow: of.get("video.follow").unwrap_or_default(),
-            },
-            audio: Audio {
-                bitrate_kbps: of.get("audio.bitrate_kbps"),
-                channels: of.get("audio.channels"),
-            },
-            slate_picture: of.get("slate.picture"),
-            overlay: Overlay {
-                clock: of.flag("overlay.clock"),
-                text: of.get("overlay.text"),
-                logo: of.get("overlay.logo"),
-            },
-            console_pin: of.get("console.pin"),
-            wired: Wired::new(of),
-            wifi: Wifi::new(of),
-            destinations: effective
-                .destinations()
-                .iter()
-                .map(|name| {
-                    let of = View { effective: &effective, destination: Some(name) };
-                    Destination {
-                        name: name.clone(),
-                        url: of.get("destination.url"),
-                        backup_url: of.get("destination.backup_url"),
-                        key: of.get("destination.key"),
-                        ca_file: of.get("destination.ca_file"),
-                        pinned_key: of.get("destination.pinned_key"),
-                        strict_tls: of.flag("destination.strict_tls"),
-                        allow_plain: of.flag("destination.allow_plain"),
-                        enabled: of.flag("destination.enabled"),
-                    }
-                })
-                .collect(),
-            left_out,
-            effective,
-        }
+        let value = |destination: Option<&str>, name: &str| match (destination, name) {
+            (Some(destination), "destination.name") => {
+                Some(Value::Text(Text::Line(destination.to_owned())))
+            }
+            _ => {
+                let set = effective.get(destination, name).cloned();
+                set.or_else(|| SETTINGS.find(name)?.fallback_value())
+            }
+        };
+        let get: Get<'_> = &|name| value(None, name);
+        let destinations = effective.destinations().iter();
+        let values = Values::read(
+            get,
+            Video::read(get),
+            Audio::read(get),
+            Overlay::read(get),
+            Wired::read(get, Addressing::read(get, "network")),
+            Wifi::read(get, Addressing::read(get, "wifi")),
+            destinations.map(|name| Destination::read(&|key| value(Some(name), key))).collect(),
+        );
+        Settings { values, left_out, effective }
     }
 
     /// The settings that differ from their defaults, as one source.

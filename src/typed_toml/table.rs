@@ -45,7 +45,9 @@ pub enum Applies {
 /// The keys of one sort of file.
 #[derive(Debug, Clone, Copy)]
 pub struct Table<F: 'static> {
-    /// The keys, in groups, in the order in which people are shown them.
+    /// The keys that say something about the file itself.
+    pub head: &'static [Entry<F>],
+    /// All others, in groups, in the order in which people are shown them.
     pub groups: &'static [&'static [Entry<F>]],
     /// Tables that stand in the file once for each of several things: `[[destination]]`.
     pub lists: &'static [&'static str],
@@ -94,7 +96,7 @@ impl fmt::Display for Applies {
 impl<F: Form> Table<F> {
     /// All keys, in their order.
     pub fn entries(&self) -> impl Iterator<Item = &'static Entry<F>> {
-        self.groups.iter().flat_map(|group| group.iter())
+        self.head.iter().chain(self.groups.iter().copied().flatten())
     }
 
     /// One key by its full name.

@@ -31,18 +31,16 @@ const fn entry(name: &'static str, kind: Kind<Word>) -> Entry<Word> {
 }
 
 const TABLE: Table<Word> = Table {
-    groups: &[
-        &[entry("title", Kind::Text(Word))],
-        &[
-            entry("clock.shown", Kind::Flag),
-            entry("clock.face.hours", Kind::Choice(&["twelve", "all"])),
-            entry("clock.face.size", Kind::Number { min: 2, max: 8, step: 2, unit: "" }),
-            entry("clock.pins", Kind::Numbers { min: 1, max: 40 }),
-            entry("clock.names", Kind::Texts(Word)),
-            entry("clock.words", Kind::Texts(Word)),
-            entry("alarm.name", Kind::Text(Word)),
-        ],
-    ],
+    head: &[entry("title", Kind::Text(Word))],
+    groups: &[&[
+        entry("clock.shown", Kind::Flag),
+        entry("clock.face.hours", Kind::Choice(&["twelve", "all"])),
+        entry("clock.face.size", Kind::Number { min: 2, max: 8, step: 2, unit: "" }),
+        entry("clock.pins", Kind::Numbers { min: 1, max: 40 }),
+        entry("clock.names", Kind::Texts(Word)),
+        entry("clock.words", Kind::Texts(Word)),
+        entry("alarm.name", Kind::Text(Word)),
+    ]],
     lists: &["alarm"],
 };
 

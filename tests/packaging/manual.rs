@@ -49,7 +49,7 @@ fn the_manual_lists_every_setting_and_when_it_takes_effect() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/settings.md");
     let manual = fs::read_to_string(path).unwrap();
     let table: Vec<String> = SETTINGS
-        .iter()
+        .entries()
         .map(|setting| {
             let Setting { name, kind, fallback, applies, help } = setting;
             format!("| `{name}` | {help} | {kind} | {fallback} | {applies} |")

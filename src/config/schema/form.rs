@@ -168,6 +168,34 @@ impl Form {
     }
 }
 
+/// The value of a setting by its name; where nobody sets it the default, if it has one.
+pub(in crate::config) type Get<'a> = &'a dyn Fn(&str) -> Option<typed_toml::Value<Text>>;
+
+/// How a type of the table comes from a value, or from none.
+pub(in crate::config) trait Held {
+    /// What holds.
+    fn held(value: Option<typed_toml::Value<Text>>) -> Self;
+}
+
+impl<T: TryFrom<typed_toml::Value<Text>>> Held for Option<T> {
+    fn held(value: Option<typed_toml::Value<Text>>) -> Option<T> {
+        T::try_from(value?).ok()
+    }
+}
+
+macro_rules! held_always {
+    ($($type:ty),*) => {$(
+        impl Held for $type {
+            fn held(value: Option<typed_toml::Value<Text>>) -> $type {
+                Option::held(value).unwrap_or_default()
+            }
+        }
+    )*};
+}
+
+// Their entries have a value that holds when nobody sets them.
+held_always!(bool, String, Follow);
+
 /// An address that a host may have.
 fn host(text: &str) -> Option<IpAddr> {
     let address: IpAddr = text.parse().ok()?;

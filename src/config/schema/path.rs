@@ -6,10 +6,7 @@ use std::str::FromStr;
 
 use super::form::Form;
 use super::table::{DESTINATION, SETTINGS, Setting};
-use crate::typed_toml::{Kind, Table, ValueError};
-
-/// Without the keys that say something about a file.
-const SETTINGS_ONLY: Table<Form> = Table { groups: &[SETTINGS], lists: &[] };
+use crate::typed_toml::{Kind, ValueError};
 
 /// One setting of the box, or of one destination.
 #[derive(Debug, Clone)]
@@ -92,19 +89,19 @@ impl FromStr for SettingPath {
             Some((name, key)) => (Some(name), key),
             None => (Some(rest), ""),
         };
-        if section.is_empty() || !SETTINGS_ONLY.is_section(section) {
-            let nearest = SETTINGS_ONLY.nearest(section, "");
+        if section.is_empty() || !SETTINGS.is_section(section) {
+            let nearest = SETTINGS.nearest(section, "");
             // The whole name, where the rest of it is right.
             let whole = nearest.map(|section| format!("{section}.{rest}"));
-            let whole = whole.filter(|whole| SETTINGS_ONLY.find(whole).is_some());
+            let whole = whole.filter(|whole| SETTINGS.find(whole).is_some());
             let nearest = whole.or_else(|| nearest.map(str::to_owned));
             return Err(PathError::Unknown { nearest });
         }
         // The name of a destination is no setting of it: it is how its settings are found.
-        let setting = SETTINGS_ONLY.find(&format!("{section}.{key}"));
+        let setting = SETTINGS.find(&format!("{section}.{key}"));
         let Some(setting) = setting.filter(|s| s.kind != Kind::Text(Form::Name)) else {
             let named = if destination.is_some() { ".NAME" } else { "" };
-            let nearest = SETTINGS_ONLY.nearest(key, section);
+            let nearest = SETTINGS.nearest(key, section);
             let nearest = nearest.map(|key| format!("{section}{named}.{key}"));
             return Err(PathError::Unknown { nearest });
         };
