@@ -13,7 +13,7 @@ pub enum Action {
     Publish(PublishOrder),
     /// For the lights.
     Show(Indication),
-    /// For the journal, and for everybody who watches.
+    /// For the journal, and for all that watch.
     Report(Change),
     /// What came of an [`Event::GoLive`](super::Event::GoLive): one for each.
     WentLive(GoLive),

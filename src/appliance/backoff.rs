@@ -29,7 +29,7 @@ pub(super) fn after(kind: EndKind, failures: u32, clock: Clock, rng: &mut fastra
         | EndKind::Stopped => doubled(BACKOFF_FIRST, failures, BACKOFF_MAX),
         EndKind::Rejected => doubled(BACKOFF_FIRST, failures, REJECTED_WAIT_MAX),
         EndKind::KeyRefused => KEY_REFUSED_WAIT,
-        // The clock cuts this wait; the cap is for a box that is never told the time.
+        // The clock cuts this wait; the cap is for a box that never learns the time.
         EndKind::Certificate { not_yet_valid: true } if clock == Clock::Untrusted => {
             CERTIFICATE_WAIT_MAX
         }

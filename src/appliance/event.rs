@@ -206,7 +206,7 @@ pub enum PublishEvent {
     Ended {
         /// How.
         kind: EndKind,
-        /// What the server or the system said.
+        /// From the server or the system.
         message: String,
     },
 }

@@ -83,7 +83,7 @@ pub(super) enum Known {
     /// It was never reported.
     Unknown,
     There,
-    /// It is said to be there, but could not be opened or was lost: only a try can tell.
+    /// It is reported to be there, but could not be opened or was lost: only a try can tell.
     Failed,
     Gone,
 }

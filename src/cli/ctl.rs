@@ -47,7 +47,7 @@ pub fn run(args: &CtlArgs) -> Result<(), Failure> {
             format!("no box answers at {}: {error}; is the service running?", path.display());
         Failure::new(Code::Failed, message)
     };
-    let answers = control::ask(&path, &line, secret.as_ref()).map_err(lost)?;
+    let answers = control::ask(&path, &line, secret.as_ref(), None).map_err(lost)?;
     let mut refused = None;
     for answer in answers {
         let answer = answer.map_err(lost)?;

@@ -2,13 +2,16 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 
-use crate::config::{ConfigErrors, Stick};
+use crate::config::{ConfigErrors, Partial, Stick};
 use crate::device::stick::{RESULT_FILE, SETTINGS_FILE, StickError, StickFolder};
 use crate::device::store::Store;
 use crate::device::{Folder, control};
+
+use crate::limits::{CONTROL_TIMEOUT, STORE_PATIENCE};
 
 use super::exit::{Code, Failure};
 
@@ -25,6 +28,9 @@ pub struct ImportArgs {
     #[arg(long, value_name = "SOCKET")]
     socket: Option<PathBuf>,
 }
+
+/// The running box reports itself when its storage takes longer than its patience.
+const PATIENCE: Duration = STORE_PATIENCE.saturating_add(CONTROL_TIMEOUT);
 
 /// Runs the subcommand.
 ///
@@ -43,17 +49,18 @@ pub fn run(args: &ImportArgs) -> Result<(), Failure> {
         }
         other => other,
     };
-    notify(&socket, "stick working");
+    // The lights are a courtesy; what matters is the result.
+    let _ = notify(&socket, "stick working");
     let imported = bytes
         .map_err(|error| vec![error.to_string()])
         .and_then(|bytes| Stick::parse(SETTINGS_FILE, &bytes).map_err(|errors| lines(&errors)))
-        .and_then(|found| import(&found, &args.state).map(|()| found));
+        .and_then(|found| import(&found, &args.state).map(|lost| (found, lost)));
     stick.unlock();
     let outcome = match imported {
-        Ok(found) => {
-            notify(&socket, "reload");
-            Ok(accepted(&stick, &found))
-        }
+        Ok((found, lost)) => match notify(&socket, "reload") {
+            Ok(()) => Ok(accepted(&stick, &found, &lost)),
+            Err(why) => Err(vec![format!("stored, but the running box did not apply it: {why}")]),
+        },
         Err(why) => Err(why),
     };
     let (Ok(result) | Err(result)) = &outcome;
@@ -65,7 +72,7 @@ pub fn run(args: &ImportArgs) -> Result<(), Failure> {
     }
     // Unmounted before the lights show that it may be pulled out.
     drop(stick);
-    notify(&socket, &format!("stick {word}"));
+    let _ = notify(&socket, &format!("stick {word}"));
     match outcome {
         Ok(result) => {
             result.iter().for_each(|line| println!("{line}"));
@@ -79,29 +86,43 @@ fn lines(errors: &ConfigErrors) -> Vec<String> {
     errors.to_string().lines().map(str::to_owned).collect()
 }
 
-/// Stores the settings of the stick, and reads them back.
-fn import(found: &Stick, state: &Path) -> Result<(), Vec<String>> {
+/// Stores the settings of the stick, and reads them back. Gives the destinations that lost their stream
+/// key, because it was given for another server than the stick names.
+fn import(found: &Stick, state: &Path) -> Result<Vec<String>, Vec<String>> {
     let failed = |error: &dyn std::fmt::Display| vec![error.to_string()];
     let folder = Folder::open(state).map_err(|error| {
         failed(&format!("the folder {} cannot be used: {error}", state.display()))
     })?;
     let mut store = Store::new(folder);
+    let with_key = |partial: &Partial| partial.keys().map(|(name, _)| name.to_owned()).collect();
+    let mut before: Vec<String> = Vec::new();
     let stored = store
         .update(|partial| {
+            before = with_key(partial);
             partial.import(&found.partial);
             Ok(())
         })
         .map_err(|error| failed(&error))?;
     match store.read() {
-        Ok(read) if read.partial == stored.partial => Ok(()),
+        Ok(read) if read.partial == stored.partial => {
+            let after = with_key(&read.partial);
+            before.retain(|name| !after.contains(name));
+            Ok(before)
+        }
         Ok(_) => Err(failed(&"the storage does not return what was written to it")),
         Err(error) => Err(failed(&error)),
     }
 }
 
 /// The result for an accepted stick, after its keys were erased if its owner wants that.
-fn accepted(stick: &StickFolder, found: &Stick) -> Vec<String> {
+fn accepted(stick: &StickFolder, found: &Stick, lost_keys: &[String]) -> Vec<String> {
     let mut result = vec!["settings applied".to_owned()];
+    result.extend(lost_keys.iter().map(|name| {
+        format!(
+            "the stream key of {name} was given for another server and is removed; `key {name}` \
+             sets a new one"
+        )
+    }));
     let secrets = found.partial.secret_count();
     let what =
         if found.partial.keys().count() > 0 { "the stream key" } else { "a passphrase or PIN" };
@@ -119,11 +140,16 @@ fn accepted(stick: &StickFolder, found: &Stick) -> Vec<String> {
     result
 }
 
-/// Notifies a running box; one that does not run reads its settings when it starts.
-fn notify(socket: &Path, line: &str) {
-    if let Ok(answers) = control::ask(socket, line, None) {
-        for answer in answers.flatten().filter(|answer| !answer.ok) {
-            println!("the running box answers: {}", answer.lines.join(" "));
+/// Notifies a running box; one that does not run reads its settings when it starts. What it refuses is
+/// the error.
+fn notify(socket: &Path, line: &str) -> Result<(), String> {
+    let Ok(answers) = control::ask(socket, line, None, Some(PATIENCE)) else { return Ok(()) };
+    for answer in answers {
+        match answer {
+            Ok(answer) if answer.ok => {}
+            Ok(answer) => return Err(answer.lines.join(" ")),
+            Err(error) => return Err(format!("it does not answer: {error}")),
         }
     }
+    Ok(())
 }

@@ -18,6 +18,15 @@ pub struct Partial {
     destinations: Vec<String>,
 }
 
+/// What becomes of a secret that was given before its server or network was named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unbound {
+    /// Nobody knows which one it was given for.
+    IsDropped,
+    /// Its source leaves that to others.
+    Stays,
+}
+
 /// Another value of one of these drops others that were meant for the one before.
 const DROPS: [&str; 3] = ["wifi.ssid", "destination.url", "destination.backup_url"];
 /// By it the settings of a destination are found.
@@ -54,7 +63,7 @@ impl Partial {
         let Setting { name, kind, .. } = path.setting();
         let value = kind.read(text).map_err(|error| SetError::Value { name, error })?;
         path.destination().map_or(Ok(()), |name| self.add_destination(name))?;
-        self.change(path, value);
+        self.change(path, value, Unbound::IsDropped);
         Ok(())
     }
 
@@ -138,8 +147,19 @@ impl Partial {
         }
     }
 
-    /// Puts a later source over this one: what it says holds from now on.
+    /// Adds a file to what is stored: what it says applies from now on. A secret that was stored without
+    /// the server or network that it is for does not go to the one that the file names.
     pub fn import(&mut self, later: &Partial) {
+        self.put_over(later, Unbound::IsDropped);
+    }
+
+    /// Puts a stronger source over this one. A secret without a server or network of its own source is
+    /// for whichever the other one names.
+    pub(super) fn overlay(&mut self, later: &Partial) {
+        self.put_over(later, Unbound::Stays);
+    }
+
+    fn put_over(&mut self, later: &Partial, unbound: Unbound) {
         for name in &later.destinations {
             if !self.destinations.contains(name) {
                 self.destinations.push(name.clone());
@@ -149,7 +169,7 @@ impl Partial {
         // which is the order of their names turned round.
         for (path, value) in later.values.iter().rev() {
             if DROPS.contains(&path.setting().name) {
-                self.change(path.clone(), value.clone());
+                self.change(path.clone(), value.clone(), unbound);
             }
         }
         self.values.extend(later.values.iter().map(|(path, value)| (path.clone(), value.clone())));
@@ -244,17 +264,20 @@ impl Partial {
 
     /// Sets one value. What was given for one server or network is not handed to another: a new
     /// server's address drops the key, the consent to unencrypted RTMP, the authority, the pin and
-    /// the backup; a new backup server drops the key; a new network drops the passphrase.
-    fn change(&mut self, path: SettingPath, value: Value) {
+    /// the backup; a new backup server drops the key; a new network drops the passphrase. So does the
+    /// first one after the secret, where `unbound` says so.
+    fn change(&mut self, path: SettingPath, value: Value, unbound: Unbound) {
         let destination = path.destination();
         let address = |name: &str| match self.get(destination, name) {
             Some(Value::Text(Text::Address(address))) => Some(address),
             _ => None,
         };
         let dropped: &[&str] = match (path.setting().name, &value) {
-            ("wifi.ssid", new) if self.values.get(&path).is_some_and(|old| old != new) => {
-                &["wifi.passphrase"]
-            }
+            ("wifi.ssid", new) => match self.values.get(&path) {
+                Some(old) if old != new => &["wifi.passphrase"],
+                None if unbound == Unbound::IsDropped => &["wifi.passphrase"],
+                _ => &[],
+            },
             ("destination.url", Value::Text(Text::Address(new)))
                 if address("destination.url").is_some_and(|old| !new.same_server(old)) =>
             {
@@ -265,6 +288,11 @@ impl Partial {
                     "destination.pinned_key",
                     "destination.backup_url",
                 ]
+            }
+            ("destination.url", _)
+                if address("destination.url").is_none() && unbound == Unbound::IsDropped =>
+            {
+                &["destination.key"]
             }
             ("destination.backup_url", Value::Text(Text::Address(new)))
                 if !["destination.url", "destination.backup_url"]

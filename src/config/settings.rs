@@ -93,7 +93,7 @@ impl Destination {
 /// for one server (key, consent, authority) is not handed to another server that a later one names.
 pub fn merge(sources: &[Partial]) -> Settings {
     let mut all = Partial::default();
-    sources.iter().for_each(|source| all.import(source));
+    sources.iter().for_each(|source| all.overlay(source));
     let left_out = all.keep_what_holds();
     Settings::new(all, left_out)
 }

@@ -11,7 +11,7 @@ use crate::status::StickImport;
 /// What somebody at a console asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// What can be said here, or what one command does.
+    /// The commands, or what one command does.
     Help {
         /// The name of the command that is asked about; one of [`COMMANDS`].
         about: Option<&'static str>,
@@ -76,7 +76,7 @@ pub enum Service {
         /// Its name; the only one where none is given.
         name: Option<String>,
     },
-    /// Set another setting that is never typed where it can be seen.
+    /// Set another setting that is never typed where everybody can read it.
     SetSecret {
         /// Its name: one of [`SECRETS`](super::SECRETS).
         name: &'static str,
@@ -88,7 +88,7 @@ pub enum Service {
     },
     /// Cameras, microphones and encoders.
     Devices,
-    /// How loud the sound is.
+    /// How loud the audio is.
     Levels,
     /// The settings as a file, without the keys.
     Export,
@@ -102,12 +102,12 @@ pub enum Service {
     BlackBox,
     /// Forget all settings and keys.
     FactoryReset {
-        /// It was said twice.
+        /// It was confirmed.
         sure: bool,
     },
-    /// Start the machine anew.
+    /// Restart the machine.
     Reboot {
-        /// It was said twice.
+        /// It was confirmed.
         sure: bool,
     },
     /// How replies are written here.
@@ -218,11 +218,11 @@ impl fmt::Display for ParseError {
             }
             Problem::Missing { what } => write!(f, "{what} must follow here"),
             Problem::KeyShown => f.write_str(
-                "a stream key is not typed here, where it can be seen; `key NAME` asks for it",
+                "a stream key is not typed here, where everybody can read it; `key NAME` asks for it",
             ),
             Problem::SecretShown { name } => write!(
                 f,
-                "it is not typed here, where it can be seen; `set {name}` alone asks for it"
+                "it is not typed here, where everybody can read it; `set {name}` alone asks for it"
             ),
             Problem::TooMany => f.write_str("this command takes no further argument"),
         }
@@ -479,7 +479,7 @@ mod tests {
         let cases = [
             (
                 "set console.pin 4711",
-                "column 17: it is not typed here, where it can be seen; `set console.pin` alone asks for it",
+                "column 17: it is not typed here, where everybody can read it; `set console.pin` alone asks for it",
             ),
             ("statsu", "column 1: there is no such command; did you mean `status`?"),
             ("  lvie", "column 3: there is no such command; did you mean `live`?"),
@@ -519,8 +519,8 @@ mod tests {
         for name in SECRETS {
             let command = Command::Serve(Service::SetSecret { name });
             assert_eq!(parse(&format!("set {name}")), Ok(Some(command)));
-            let told = error(&format!("set {name} canary"));
-            assert!(!told.contains("canary") && told.contains("not typed here"), "{told}");
+            let message = error(&format!("set {name} canary"));
+            assert!(!message.contains("canary") && message.contains("not typed here"), "{message}");
         }
         let key = Command::Serve(Service::Key { name: Some("a".to_owned()) });
         assert_eq!(parse("set destination.a.key"), Ok(Some(key)));
@@ -528,8 +528,8 @@ mod tests {
 
     #[test]
     fn a_key_is_refused_where_it_can_be_seen() {
-        let told = error("set destination.a.key canary");
-        assert!(told.contains("`key NAME`") && !told.contains("canary"), "{told}");
+        let message = error("set destination.a.key canary");
+        assert!(message.contains("`key NAME`") && !message.contains("canary"), "{message}");
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub enum Input {
     Line(String),
     /// A secret that was asked for with [`LineEditor::ask_secret`].
     Secret(Typed),
-    /// The line is longer than [`CONSOLE_LINE_BYTES_MAX`], or the secret than any may be; told once,
+    /// The line is longer than [`CONSOLE_LINE_BYTES_MAX`], or the secret than any may be; reported once,
     /// the rest of it is swallowed.
     TooLong,
     /// ^C: the line, or the question for a secret, was given up.

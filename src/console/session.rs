@@ -396,7 +396,7 @@ impl Session {
 
     // ── what is shown ───────────────────────────────────────────────────────────────────────
 
-    /// Asks for something that is not to be seen.
+    /// Asks for something that is not to be shown.
     pub fn ask(&mut self, of: Secret) {
         let question = of.question();
         self.asks = Some(of);

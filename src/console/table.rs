@@ -263,7 +263,7 @@ pub static COMMANDS: &[Entry] = &[
     },
 ];
 
-/// Settings besides stream keys that are never typed where they can be seen.
+/// Settings besides stream keys that are never typed where everybody can read them.
 pub const SECRETS: [&str; 2] = ["console.pin", "wifi.passphrase"];
 
 fn serve(words: Words<'_>, service: Service) -> Result<Command, ParseError> {

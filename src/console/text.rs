@@ -211,10 +211,10 @@ fn destination_lines(destination: &DestinationStatus) -> Vec<String> {
     }
     let mut lines = vec![format!("{:12} {}", destination.name, words.join(", "))];
     if let Some(end) = &destination.last_end {
-        let said =
+        let message =
             if end.message.is_empty() { String::new() } else { format!(": {}", end.message) };
         lines.push(format!(
-            "{:12}   last disconnect {} ago: {}{said}",
+            "{:12}   last disconnect {} ago: {}{message}",
             "",
             seconds(end.ago_ms),
             end.kind
@@ -273,7 +273,7 @@ fn black_box_lines(past: &BlackBox) -> Vec<String> {
         ));
         let line = |d: &PastStats| {
             let rtt = d.rtt_ms.map_or(String::new(), |ms| format!(", round trip {ms} ms"));
-            let said = format!(
+            let message = format!(
                 "{}  {}: {} kb/s sent, {} acknowledged, target {}, {} ms waiting, {} bytes on \
                  the way, {} dropped{rtt}",
                 ago(sample.ago_ms),
@@ -285,7 +285,7 @@ fn black_box_lines(past: &BlackBox) -> Vec<String> {
                 d.unacknowledged_bytes,
                 d.frames_dropped,
             );
-            (sample.ago_ms, said)
+            (sample.ago_ms, message)
         };
         lines.extend(sample.destinations.iter().map(line));
     }

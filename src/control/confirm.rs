@@ -135,8 +135,19 @@ impl Standing<'_> {
         }
     }
 
-    /// What has become of the key of a destination with another address.
+    /// What became of the secret of a destination with another address, or of another network.
     fn key_left(&self, path: &SettingPath) -> Option<String> {
+        let has_passphrase = |settings: &Settings| settings.wifi.passphrase.is_some();
+        if path.setting().name == "wifi.ssid"
+            && has_passphrase(self.before)
+            && !has_passphrase(&self.now.settings)
+        {
+            return Some(
+                "the passphrase was given for another network and is not used for this one; \
+                 `set wifi.passphrase` sets a new one"
+                    .to_owned(),
+            );
+        }
         let name = path.destination()?;
         let has_key = |settings: &Settings| {
             settings.destinations.iter().any(|d| d.name == name && d.key.is_some())

@@ -255,7 +255,9 @@ impl Control {
     /// State and figures at `now`.
     pub fn status(&self, now: Duration) -> Status {
         let mut status = self.appliance.status(now);
-        status.settings_faults.clone_from(&self.in_force.layers.faults);
+        let in_force = &self.in_force;
+        let faults = in_force.layers.faults.iter().chain(&in_force.held_back);
+        status.settings_faults = faults.cloned().collect();
         status.note.clone_from(&self.note);
         if self.capture.is_on() {
             status.encoder.clone_from(&self.rates.encoder);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::config::schema::{SettingPath, Value};
+use crate::config::schema::{SettingPath, Text, Value};
 use crate::config::{self, Partial, Settings};
 
 /// The sources of settings besides the store; they do not change while the box runs.
@@ -29,17 +29,20 @@ pub(super) struct InForce {
     pub layers: Layers,
     pub stored: Partial,
     pub settings: Arc<Settings>,
+    /// Keys that are not used, and why, a line each.
+    pub held_back: Vec<String>,
 }
 
 impl InForce {
     pub fn new(layers: Layers, stored: Partial) -> InForce {
-        let settings = Arc::new(effective(&layers, &stored));
-        InForce { layers, stored, settings }
+        let (settings, held_back) = effective(&layers, &stored);
+        InForce { layers, stored, settings: Arc::new(settings), held_back }
     }
 
     /// What is stored is so from now on.
     pub fn store(&mut self, stored: Partial) {
-        self.settings = Arc::new(effective(&self.layers, &stored));
+        let (settings, held_back) = effective(&self.layers, &stored);
+        (self.settings, self.held_back) = (Arc::new(settings), held_back);
         self.stored = stored;
     }
 
@@ -96,6 +99,52 @@ impl Layer {
     }
 }
 
-fn effective(layers: &Layers, stored: &Partial) -> Settings {
-    config::merge(&[layers.integrator.clone(), stored.clone(), layers.credentials.clone()])
+/// The settings of all layers together, and what of them is not used. A key that the service manager
+/// fixes is for the server that the integrator names, and is not sent to another one that is stored.
+fn effective(layers: &Layers, stored: &Partial) -> (Settings, Vec<String>) {
+    let Layers { integrator, credentials, .. } = layers;
+    let merged = |credentials: &Partial| {
+        config::merge(&[integrator.clone(), stored.clone(), credentials.clone()])
+    };
+    let settings = merged(credentials);
+    let (mut usable, mut held_back) = (credentials.clone(), Vec::new());
+    for destination in &settings.destinations {
+        let name = |key: &str| format!("destination.{}.{key}", destination.name);
+        let meant = name("url").parse().ok().and_then(|path| integrator.value(&path).cloned());
+        let (Some(Value::Text(Text::Address(meant))), Some(url)) = (meant, &destination.url) else {
+            continue;
+        };
+        if !url.same_server(&meant) && usable.unset(&name("key")).is_ok_and(|was_set| was_set) {
+            held_back.push(format!(
+                "destination {}: the key of the service manager is for {meant} and is not sent to {url}",
+                destination.name
+            ));
+        }
+    }
+    if held_back.is_empty() { (settings, held_back) } else { (merged(&usable), held_back) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn partial(toml: &str) -> Partial {
+        config::parse("test", &format!("version = 1\n{toml}")).expect("settings")
+    }
+
+    #[test]
+    fn a_key_of_the_service_manager_goes_to_the_server_of_the_integrator_alone() {
+        let integrator = "[[destination]]\nname = \"a\"\nurl = \"rtmps://a.example/live\"\n";
+        let mut credentials = Partial::default();
+        credentials.set("destination.a.key", "of-the-system").expect("a key");
+        let layers = Layers { integrator: partial(integrator), credentials, faults: Vec::new() };
+        let elsewhere = integrator.replace("a.example", "evil.example");
+        let mut in_force = InForce::new(layers, Partial::default());
+        assert!(in_force.settings.destinations[0].key.is_some() && in_force.held_back.is_empty());
+        in_force.store(partial(&elsewhere));
+        assert!(in_force.settings.destinations[0].key.is_none());
+        assert!(in_force.held_back[0].contains("is not sent to rtmps://evil.example"));
+        in_force.store(Partial::default());
+        assert!(in_force.settings.destinations[0].key.is_some());
+    }
 }

@@ -11,6 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream as BlockingStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::{Deserialize, Serialize};
@@ -215,7 +216,7 @@ fn understand(request: &[u8]) -> Result<(String, Option<Typed>), String> {
     Ok((line.trim().to_owned(), secret))
 }
 
-/// Asks a running box and gives its answers as they come.
+/// Asks a running box and gives its answers as they come, each within `patience` if there is one.
 ///
 /// # Errors
 /// When no box listens at `path`, or the connection breaks.
@@ -223,8 +224,10 @@ pub fn ask(
     path: &Path,
     line: &str,
     secret: Option<&Typed>,
+    patience: Option<Duration>,
 ) -> io::Result<impl Iterator<Item = io::Result<Answer>> + use<>> {
     let mut stream = BlockingStream::connect(path)?;
+    stream.set_read_timeout(patience)?;
     let secret = secret.map_or("", |secret| secret.0.as_str());
     let mut request = Zeroizing::new(String::with_capacity(line.len() + secret.len() + 2));
     [line, "\n", secret, "\n"].iter().for_each(|piece| request.push_str(piece));

@@ -24,7 +24,7 @@ const ROUTES: [(&str, ReadRoute); 2] =
     [("/proc/net/route", route_v4), ("/proc/net/ipv6_route", route_v6)];
 /// A line of such a list, if it is a route worth knowing.
 type ReadRoute = fn(&str) -> Option<String>;
-/// Where systemd-timesyncd keeps its word, and the file that says that the clock is set.
+/// Where systemd-timesyncd keeps its state, and the file that says that the clock is set.
 const TIMESYNC: &str = "/run/systemd/timesync";
 const SYNCHRONIZED: &str = "/run/systemd/timesync/synchronized";
 
@@ -93,15 +93,15 @@ fn route_v6(line: &str) -> Option<String> {
     leads_on.then(|| [interface, to, gateway, metric, prefix].join(" "))
 }
 
-/// Tells the interfaces now and after each change of them or of the routes, on a thread of its own.
-/// Where the kernel gives no word of changes, they are told once.
+/// Gives the interfaces now and after each change of them or of the routes, on a thread of its own.
+/// Where the kernel does not report changes, they are given once.
 pub fn watch(mut changed: impl FnMut(Vec<Interface>) + Send + 'static) {
     let body = move || {
         let kernel = subscribe();
-        let mut told = (interfaces(), routes());
-        changed(told.0.clone());
+        let mut known = (interfaces(), routes());
+        changed(known.0.clone());
         let Ok(kernel) = kernel else {
-            tracing::warn!("the kernel gives no word of network changes");
+            tracing::warn!("the kernel does not report network changes");
             return;
         };
         // What a message says does not matter: the interfaces are looked at again. Messages lost in
@@ -111,14 +111,14 @@ pub fn watch(mut changed: impl FnMut(Vec<Interface>) + Send + 'static) {
             match recv(kernel.as_raw_fd(), &mut message, MsgFlags::empty()) {
                 Ok(_) | Err(nix::errno::Errno::ENOBUFS | nix::errno::Errno::EINTR) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "the kernel gives no more word of network changes");
+                    tracing::warn!(%error, "the kernel reports no more network changes");
                     return;
                 }
             }
             let now = (interfaces(), routes());
-            if now != told {
-                told = now;
-                changed(told.0.clone());
+            if now != known {
+                known = now;
+                changed(known.0.clone());
             }
         }
     };

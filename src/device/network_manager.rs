@@ -62,28 +62,28 @@ impl NetworkManager {
 
 /// Both ends of a place for one order.
 fn newest() -> (Orders, Newest) {
-    let (news, told) = sync_channel(1);
+    let (arrival, reported) = sync_channel(1);
     let place = Arc::default();
-    (Orders { place: Arc::clone(&place), news }, Newest { place, told })
+    (Orders { place: Arc::clone(&place), arrival }, Newest { place, reported })
 }
 
 struct Orders {
     place: Arc<Mutex<Option<Order>>>,
-    news: SyncSender<()>,
+    arrival: SyncSender<()>,
 }
 
 impl Orders {
     /// Puts an order in the place of the one that still waits.
     fn put(&self, order: Order) {
         *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Some(order);
-        // News that nobody has heard yet stand for this order too.
-        let _ = self.news.try_send(());
+        // A notice that nobody has read yet stands for this order too.
+        let _ = self.arrival.try_send(());
     }
 }
 
 struct Newest {
     place: Arc<Mutex<Option<Order>>>,
-    told: Receiver<()>,
+    reported: Receiver<()>,
 }
 
 impl Newest {
@@ -95,8 +95,8 @@ impl Newest {
     /// Waits until there is an order; for ever without a `timeout`. It may be taken already.
     fn wait(&self, timeout: Option<Duration>) -> Result<(), RecvTimeoutError> {
         match timeout {
-            Some(timeout) => self.told.recv_timeout(timeout),
-            None => self.told.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(timeout) => self.reported.recv_timeout(timeout),
+            None => self.reported.recv().map_err(|_| RecvTimeoutError::Disconnected),
         }
     }
 }
@@ -337,7 +337,7 @@ mod tests {
     fn what_is_not_taken_is_handed_over_again_and_told_once() {
         let (orders, newest) = newest();
         orders.put(order("hall"));
-        let (mut orders, mut tries, mut told) = (Some(orders), 0, Vec::new());
+        let (mut orders, mut tries, mut reported) = (Some(orders), 0, Vec::new());
         let taken = |_: &Order| {
             tries += 1;
             if tries < 4 {
@@ -346,17 +346,17 @@ mod tests {
             orders = None;
             Ok(NetworkManaged::Applied("Wi-Fi handed to NetworkManager".to_owned()))
         };
-        serve(&newest, Duration::from_millis(1), taken, |what| told.push(what.to_string()));
+        serve(&newest, Duration::from_millis(1), taken, |what| reported.push(what.to_string()));
         assert_eq!(tries, 4);
         let failed = "not managed here: NetworkManager is not running";
-        assert_eq!(told, [failed, "Wi-Fi handed to NetworkManager"]);
+        assert_eq!(reported, [failed, "Wi-Fi handed to NetworkManager"]);
     }
 
     #[test]
     fn newer_settings_take_the_place_of_those_that_failed_and_are_told_anew() {
         let (orders, newest) = newest();
         orders.put(order("hall"));
-        let (mut orders, mut names, mut told) = (Some(orders), Vec::new(), Vec::new());
+        let (mut orders, mut names, mut reported) = (Some(orders), Vec::new(), Vec::new());
         let refused = |(_, wifi): &Order| {
             names.push(wifi.ssid.clone().unwrap_or_default());
             if let Some(orders) = orders.take() {
@@ -364,9 +364,9 @@ mod tests {
             }
             Err("nmcli is not installed".to_owned())
         };
-        serve(&newest, Duration::from_secs(3_600), refused, |what| told.push(what.to_string()));
+        serve(&newest, Duration::from_secs(3_600), refused, |what| reported.push(what.to_string()));
         assert_eq!(names, ["hall", "studio"]);
-        assert_eq!(told, ["not managed here: nmcli is not installed"; 2]);
+        assert_eq!(reported, ["not managed here: nmcli is not installed"; 2]);
     }
 
     #[test]

@@ -56,16 +56,16 @@ impl ServiceManager {
 }
 
 /// The file in the runtime folder that asks for a restart of the machine (`firstmile-reboot.path`).
-const REBOOT_WISH: &str = "reboot";
+const REBOOT_REQUEST: &str = "reboot";
 /// The file there that asks for the radio rules of the country in it (`firstmile-country.path`).
-const COUNTRY_WISH: &str = "country";
+const COUNTRY_REQUEST: &str = "country";
 
 /// Asks for a restart of the machine. Only root may ask the service manager itself; the service's own
-/// user leaves a wish for a unit that may. Blocks until it has been said.
+/// user leaves a request for a unit that may. Blocks until that is done.
 pub fn reboot() {
     let asked = match geteuid().is_root() {
         true => run("systemctl", &["--no-block", "reboot"]),
-        false => wish(REBOOT_WISH, ""),
+        false => request(REBOOT_REQUEST, ""),
     };
     if let Err(why) = asked {
         tracing::error!(why, "a restart cannot be asked for");
@@ -73,16 +73,16 @@ pub fn reboot() {
 }
 
 /// Asks for the radio rules of a country, two letters (ISO 3166-1). Only who may administer the
-/// network may set them; the service's own user leaves a wish for a unit that may.
+/// network may set them; the service's own user leaves a request for a unit that may.
 pub(super) fn set_country(country: &str) -> Result<(), String> {
     match geteuid().is_root() {
         true => run("iw", &["reg", "set", country]),
-        false => wish(COUNTRY_WISH, &format!("{country}\n")),
+        false => request(COUNTRY_REQUEST, &format!("{country}\n")),
     }
 }
 
-/// Leaves a wish in the runtime folder.
-fn wish(name: &str, text: &str) -> Result<(), String> {
+/// Leaves a request in the runtime folder.
+fn request(name: &str, text: &str) -> Result<(), String> {
     let folders = env::var("RUNTIME_DIRECTORY").unwrap_or_default();
     let folder = folders.split(':').next().filter(|folder| !folder.is_empty());
     leave(Path::new(folder.ok_or("there is no RUNTIME_DIRECTORY for it")?), name, text)
@@ -90,9 +90,9 @@ fn wish(name: &str, text: &str) -> Result<(), String> {
 
 /// Leaves a file in a folder. It is there as a whole, or not at all.
 fn leave(folder: &Path, name: &str, text: &str) -> Result<(), String> {
-    let (new, wish) = (folder.join(format!("{name}.new")), folder.join(name));
-    let left = fs::write(&new, text).and_then(|()| fs::rename(&new, &wish));
-    left.map_err(|error| format!("{}: {error}", wish.display()))
+    let (new, request) = (folder.join(format!("{name}.new")), folder.join(name));
+    let left = fs::write(&new, text).and_then(|()| fs::rename(&new, &request));
+    left.map_err(|error| format!("{}: {error}", request.display()))
 }
 
 fn run(program: &str, arguments: &[&str]) -> Result<(), String> {
@@ -125,21 +125,21 @@ mod tests {
     }
 
     #[test]
-    fn a_wish_is_left_whole_where_the_unit_that_grants_it_looks() {
-        let folder = env::temp_dir().join(format!("firstmile-wish-{}", std::process::id()));
+    fn a_request_is_left_whole_where_the_unit_that_grants_it_looks() {
+        let folder = env::temp_dir().join(format!("firstmile-request-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        leave(&folder, COUNTRY_WISH, "DE\n").unwrap();
+        leave(&folder, COUNTRY_REQUEST, "DE\n").unwrap();
         let names: Vec<_> =
             fs::read_dir(&folder).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert_eq!(names, ["country"]);
         assert_eq!(fs::read_to_string(folder.join("country")).unwrap(), "DE\n");
         fs::remove_dir_all(&folder).unwrap();
-        assert!(leave(&folder, COUNTRY_WISH, "DE\n").unwrap_err().contains("country: "));
-        for (wish, unit) in [
-            (COUNTRY_WISH, include_str!("../../systemd/firstmile-country.path")),
-            (REBOOT_WISH, include_str!("../../systemd/firstmile-reboot.path")),
+        assert!(leave(&folder, COUNTRY_REQUEST, "DE\n").unwrap_err().contains("country: "));
+        for (request, unit) in [
+            (COUNTRY_REQUEST, include_str!("../../systemd/firstmile-country.path")),
+            (REBOOT_REQUEST, include_str!("../../systemd/firstmile-reboot.path")),
         ] {
-            assert!(unit.contains(&format!("PathExists=/run/firstmile/{wish}\n")), "{unit}");
+            assert!(unit.contains(&format!("PathExists=/run/firstmile/{request}\n")), "{unit}");
         }
     }
 

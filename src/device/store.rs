@@ -205,7 +205,7 @@ impl<D: Disk> Store<D> {
         }
     }
 
-    /// Whether the box was live when it was last said so; not if nobody ever said.
+    /// Whether the box was live when that was last persisted; not if it never was.
     pub fn was_live(&self) -> bool {
         let bytes = self.disk.read(LIVE_STATE, RECORD_BYTES_MAX).ok().flatten();
         bytes.as_deref().and_then(|bytes| record::decode(bytes)).is_some_and(|(_, t)| t == "live")

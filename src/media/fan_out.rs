@@ -77,7 +77,7 @@ impl FanOut {
 
     /// A new broadcast begins: what waits of the one before, see [`GopQueue::forget`], is sent to
     /// nobody.
-    pub fn begin_anew(&self) {
+    pub fn restart(&self) {
         let mut hub = lock(&self.hub);
         hub.configs = Configs::default();
         for lane in &hub.lanes {
@@ -214,7 +214,7 @@ mod tests {
             }
         };
         broadcast(1_000);
-        fan_out.begin_anew();
+        fan_out.restart();
         assert!(!is_ready(&idle) && !is_ready(&cut_off));
         assert_eq!(fan_out.latest_configs(), Configs::default());
 

@@ -44,7 +44,7 @@ impl Capturing {
     }
 
     pub(super) fn begin_broadcast(&self) {
-        self.fan_out.begin_anew();
+        self.fan_out.restart();
     }
 
     /// Whether camera and microphone are there.
@@ -68,8 +68,8 @@ impl Capturing {
         }
     }
 
-    /// Opening devices takes time, so it happens on the blocking pool. Gives what a server is told of
-    /// the stream.
+    /// Opening devices takes time, so it happens on the blocking pool. Gives the metadata
+    /// for servers.
     pub(super) fn open(&self, run: u64, settings: &Settings, video_kbps: u32) -> Metadata {
         let request = plan::request(&self.board, settings, video_kbps);
         let metadata = plan::metadata(&request);

@@ -75,8 +75,8 @@ mod tests {
     use super::*;
     use crate::capture::{Fault, Source};
 
-    fn error(said: &str) -> CaptureEvent {
-        CaptureEvent::Error { fault: Fault::Encoder, message: said.to_owned() }
+    fn error(message: &str) -> CaptureEvent {
+        CaptureEvent::Error { fault: Fault::Encoder, message: message.to_owned() }
     }
 
     fn read(mailbox: &Mailbox) -> Vec<(u64, CaptureEvent)> {

@@ -113,7 +113,7 @@ pub fn inputs() -> (mpsc::Sender<Input>, mpsc::Receiver<Input>) {
     mpsc::channel(EVENTS_MAX)
 }
 
-/// Runs the box until it is told to end; gives the exit code.
+/// Runs the box until it is to end; gives the exit code.
 pub async fn run(
     clock: Clock,
     setup: Setup,

@@ -37,7 +37,7 @@ pub(super) fn request(
     request
 }
 
-/// What a server is told of the stream.
+/// The metadata that a server gets.
 pub(super) fn metadata(request: &capture::Request) -> Metadata {
     let (video, audio) = (&request.video, &request.audio);
     Metadata {

@@ -91,7 +91,7 @@ impl Publishing {
         }
     }
 
-    /// What servers are told of the stream from now on.
+    /// The metadata that servers get from now on.
     pub(super) fn describe(&mut self, metadata: Metadata) {
         self.metadata = Arc::new(metadata);
     }

@@ -126,11 +126,11 @@ impl Runner {
 
     fn handle_input(&mut self, input: Input) {
         let event = match input {
-            Input::Contact(seen) => Event::Contact {
-                contact: seen.contact,
-                at: seen.at,
-                pressed: seen.pressed,
-                at_power_up: seen.at_power_up,
+            Input::Contact(event) => Event::Contact {
+                contact: event.contact,
+                at: event.at,
+                pressed: event.pressed,
+                at_power_up: event.at_power_up,
             },
             Input::ConsoleOpened { greet } => Event::TerminalOpened { greet },
             Input::Typed(bytes) => Event::Typed(bytes),

@@ -63,7 +63,7 @@ pub struct DestinationStatus {
 pub struct LastEnd {
     /// The kind, in words.
     pub kind: &'static str,
-    /// What the server or the system said.
+    /// From the server or the system.
     pub message: String,
     /// How long ago, in milliseconds.
     pub ago_ms: u64,

@@ -1,6 +1,7 @@
 //! What the box decides, told as stories, from any seed, and after a power cut at any moment.
 
 mod any_seed;
+mod any_seed_requests;
 mod control_stories;
 mod power_loss;
 mod requests;

@@ -259,3 +259,48 @@ fn an_address_of_another_server_does_not_get_the_key_and_that_is_said() {
     let told = answers(&rig, 1).join("\n");
     assert!(told.contains("was given for another server and is not sent to this one"), "{told}");
 }
+
+#[test]
+fn a_stored_key_does_not_go_to_a_server_or_network_that_it_was_not_given_for() {
+    // The address is taken away and another one set.
+    let mut rig = live();
+    for line in ["unset destination.a.url", "destination set a rtmps://evil.example/live"] {
+        rig.asks(1, line, None);
+        rig.advance(ms(100));
+    }
+    rig.asks(2, "show destination.a.key", None);
+    assert!(answers(&rig, 2)[0].contains("none"), "{:?} {:?}", answers(&rig, 1), answers(&rig, 2));
+    // The integrator names the server, the owner typed the key, and a stick names another server.
+    let before = Before { integrator: A.to_owned(), ..Before::default() };
+    let mut rig = Rig::started(&before);
+    rig.asks(1, "key a", Some("of-the-owner"));
+    rig.advance(ms(100));
+    rig.imports(&A.replace("a.example", "evil.example"));
+    rig.asks(1, "reload", None);
+    rig.advance(ms(100));
+    rig.asks(2, "show destination.a.key", None);
+    assert!(answers(&rig, 2)[0].contains("none"), "{:?}", answers(&rig, 2));
+    // The same with a key of the service manager.
+    let credential_keys = vec![("a".to_owned(), "of-the-system".to_owned())];
+    let mut rig = Rig::started(&Before { integrator: A.to_owned(), credential_keys, ..before });
+    rig.asks(1, "destination set a rtmps://evil.example/live", None);
+    rig.advance(ms(100));
+    rig.asks(1, "live", None);
+    assert!(answers(&rig, 1)[1].starts_with("error: no destination with a stream key"));
+    let faults = rig.control.status(rig.now).settings_faults;
+    assert!(faults[0].contains("is not sent to rtmps://evil.example"), "{faults:?}");
+    // A passphrase and another network.
+    let mut rig = Rig::started(&Before::default());
+    rig.asks(1, "set wifi.ssid hall", None);
+    rig.asks(1, "set wifi.passphrase", Some("correct horse"));
+    rig.asks(1, "unset wifi.ssid", None);
+    rig.asks(1, "set wifi.ssid evil", None);
+    rig.advance(ms(500));
+    rig.asks(2, "show wifi.passphrase", None);
+    assert!(answers(&rig, 2)[0].contains("none"), "{:?} {:?}", answers(&rig, 1), answers(&rig, 2));
+    assert!(
+        answers(&rig, 1)[3].contains("was given for another network"),
+        "{:?}",
+        answers(&rig, 1)
+    );
+}

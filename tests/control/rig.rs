@@ -75,6 +75,8 @@ pub struct Rig {
     pub transcript: Vec<String>,
     pub exited: Option<u8>,
     next_job: Option<u64>,
+    /// Settings that were stored at some time, as `NAME = VALUE`.
+    history: BTreeSet<String>,
 }
 
 impl Rig {
@@ -137,6 +139,7 @@ impl Rig {
             transcript: Vec::new(),
             exited: None,
             next_job: None,
+            history: BTreeSet::new(),
         };
         rig.perform_all();
         rig
@@ -202,6 +205,16 @@ impl Rig {
         let dest = self.dest(name).expect("a destination that is known");
         let attempt = self.attempts.get(&dest).copied().unwrap_or_default();
         self.happens(Event::Publish { dest, attempt, what });
+    }
+
+    /// Whether a destination of this name is known.
+    pub fn knows(&self, name: &str) -> bool {
+        self.dest(name).is_some()
+    }
+
+    /// Whether a setting had this value in the store at some time: `NAME = VALUE`.
+    pub fn was_stored(&self, what: &str) -> bool {
+        self.history.contains(what)
     }
 
     fn dest(&self, name: &str) -> Option<DestinationId> {
@@ -293,6 +306,9 @@ impl Rig {
         });
         match changed {
             Ok(()) => {
+                if let Change::Set { name, value } = change {
+                    self.history.insert(format!("{name} = {}", value.0.as_str()));
+                }
                 self.stored = partial.clone();
                 StoreOutcome { stored: Some(partial), failure: None }
             }

@@ -144,7 +144,7 @@ fn assert_the_audio_is_unbroken(nginx: &Nginx) {
 /// The box's status of its first destination.
 fn status_of_first(appliance: &Appliance, at: Duration) -> Look {
     let socket = control::path(appliance.folder.path().to_str());
-    let mut answers = control::ask(&socket, "status", None).expect("the box answers");
+    let mut answers = control::ask(&socket, "status", None, None).expect("the box answers");
     let status: Value = answers.next().expect("an answer").expect("of JSON").data;
     let destination = &status["destinations"][0];
     let number = |name: &str| destination["stats"][name].as_u64().unwrap_or(0);

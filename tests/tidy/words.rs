@@ -72,14 +72,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
 /// What is not converted: folders and files, without their endings.
 const NOT_YET: &[&str] = &[
     "docs/faults",
-    "src/appliance",
-    "src/console",
     "src/device",
     "src/media",
     "src/pace",
     "src/publish",
-    "src/run",
-    "src/status",
     "tests/allocations",
     "tests/board",
     "tests/console",

@@ -210,7 +210,7 @@ fn the_first_server_is_looked_at_more_and_more_rarely_until_it_holds() {
 }
 
 #[test]
-fn an_attempt_that_hangs_when_the_network_changes_is_made_anew_at_most_once_a_second() {
+fn an_attempt_that_hangs_when_the_network_changes_is_made_again_at_most_once_a_second() {
     let mut rig = Rig::connecting();
     while rig.now < Duration::from_secs(10) {
         rig.with(|destination, context| destination.network_changed(context));

@@ -54,7 +54,7 @@ struct Finding {
 /// [`Code::Device`] when something is missing or does not work.
 pub fn run(args: &CheckArgs) -> Result<(), Failure> {
     let profile = args.board.profile()?;
-    let running = control::ask(&super::super::ctl::default_socket(), "status", None).is_ok();
+    let running = control::ask(&super::super::ctl::default_socket(), "status", None, None).is_ok();
     let mut findings = lines(&profile);
     findings.extend(port(&profile.console, running));
     findings.extend(kernel_devices(&profile));

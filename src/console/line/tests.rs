@@ -187,7 +187,7 @@ fn a_secret_can_be_given_up_and_may_be_too_long() {
 }
 
 #[test]
-fn an_overlong_line_is_told_once_and_swallowed_to_its_end() {
+fn an_overlong_line_is_reported_once_and_swallowed_to_its_end() {
     let mut editor = LineEditor::new();
     let mut bytes = vec![b'x'; 1_000_000];
     bytes.extend_from_slice(b"\rlive\r");

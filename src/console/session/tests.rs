@@ -18,12 +18,12 @@ fn session() -> Session {
 
 /// Types, and gives what is wanted and what is shown.
 fn types(session: &mut Session, now: Duration, text: &str) -> (Vec<SessionEvent>, String) {
-    let mut said = Vec::new();
+    let mut events = Vec::new();
     for byte in text.bytes() {
         session.feed(now, byte);
-        said.extend(std::iter::from_fn(|| session.poll_event()));
+        events.extend(std::iter::from_fn(|| session.poll_event()));
     }
-    (said, String::from_utf8(session.take_output()).unwrap())
+    (events, String::from_utf8(session.take_output()).unwrap())
 }
 
 /// Goes on with what was typed ahead, and gives what is wanted.
@@ -44,8 +44,8 @@ fn a_gadget_is_silent_until_enter_and_then_greets() {
     let mut session = session();
     session.open(MS, false);
     session.change(MS, &Reply::text(["noise"]));
-    let (said, shown) = types(&mut session, MS, "AT+GCAP");
-    assert_eq!((said.len(), shown.as_str()), (0, ""));
+    let (events, shown) = types(&mut session, MS, "AT+GCAP");
+    assert_eq!((events.len(), shown.as_str()), (0, ""));
     let (_, shown) = types(&mut session, MS, "\x15\r");
     let greeting = "firstmile 1.2.3 on sim\r\nname         stage\r\nIt is ready: `live` goes on \
                     air.\r\n`help` lists all commands.\r\n\r\x1b[Kstage (ready)> ";
@@ -56,8 +56,8 @@ fn a_gadget_is_silent_until_enter_and_then_greets() {
 fn a_line_typed_before_the_greeting_is_carried_out() {
     let mut session = session();
     session.open(MS, false);
-    let (said, _) = types(&mut session, MS, "status\r");
-    assert_eq!(said, [SessionEvent::Command(Command::Status)]);
+    let (events, _) = types(&mut session, MS, "status\r");
+    assert_eq!(events, [SessionEvent::Command(Command::Status)]);
 }
 
 #[test]
@@ -65,18 +65,18 @@ fn without_the_pin_nothing_is_done_but_a_factory_reset() {
     let mut session = session();
     session.set_has_pin(true);
     session.open(MS, true);
-    let (said, shown) = types(&mut session, MS, "live\r");
-    assert_eq!(said, [pin("live")], "taken for a PIN");
+    let (events, shown) = types(&mut session, MS, "live\r");
+    assert_eq!(events, [pin("live")], "taken for a PIN");
     assert!(shown.ends_with("PIN (not shown): \r\n"), "{shown:?}");
     session.pin_checked(MS, false);
-    let (said, shown) = types(&mut session, MS, "factory-reset\r");
-    assert!(said.is_empty() && shown.contains("`factory-reset yes`"), "{shown}");
-    let (said, _) = types(&mut session, MS, "factory-reset yes\r");
+    let (events, shown) = types(&mut session, MS, "factory-reset\r");
+    assert!(events.is_empty() && shown.contains("`factory-reset yes`"), "{shown}");
+    let (events, _) = types(&mut session, MS, "factory-reset yes\r");
     let reset = Command::Serve(Service::FactoryReset { sure: true });
-    assert_eq!(said, [SessionEvent::Command(reset)]);
+    assert_eq!(events, [SessionEvent::Command(reset)]);
     session.set_has_pin(false);
-    let (said, shown) = types(&mut session, MS, "live\r");
-    assert_eq!(said, [SessionEvent::Command(Command::Live)]);
+    let (events, shown) = types(&mut session, MS, "live\r");
+    assert_eq!(events, [SessionEvent::Command(Command::Live)]);
     assert!(shown.contains("(ready)> "), "{shown:?}");
 }
 
@@ -85,12 +85,12 @@ fn the_right_pin_lets_in_and_what_was_typed_meanwhile_counts() {
     let mut session = session();
     session.set_has_pin(true);
     session.open(MS, true);
-    let (said, shown) = types(&mut session, MS, "4711\rstatus\r");
-    assert_eq!(said, [pin("4711")]);
+    let (events, shown) = types(&mut session, MS, "4711\rstatus\r");
+    assert_eq!(events, [pin("4711")]);
     assert!(!shown.contains("4711") && !shown.contains("status"), "{shown:?}");
     session.pin_checked(MS, true);
-    let said = goes_on(&mut session, MS);
-    assert_eq!(said, [SessionEvent::Command(Command::Status)]);
+    let events = goes_on(&mut session, MS);
+    assert_eq!(events, [SessionEvent::Command(Command::Status)]);
     // The next one who comes is asked again.
     session.open(MS, true);
     assert_eq!(session.poll_event(), Some(SessionEvent::Left));
@@ -122,7 +122,7 @@ fn wrong_pins_cost_ever_longer_waits_and_the_right_one_ends_them() {
     session.open(now, true);
     types(&mut session, now, "0000\r");
     session.pin_checked(now, false);
-    assert_eq!(types(&mut session, now, "0000\r").0, [pin("0000")], "it starts anew");
+    assert_eq!(types(&mut session, now, "0000\r").0, [pin("0000")], "it starts again");
 }
 
 #[test]
@@ -137,8 +137,8 @@ fn a_terminal_that_was_left_alone_asks_again_and_forgets_what_was_typed() {
     session.handle_timeout(at);
     assert_eq!(session.poll_event(), Some(SessionEvent::Left));
     session.take_output();
-    let (said, shown) = types(&mut session, at, "\x1b[A\r");
-    assert!(said.is_empty() && shown.contains("PIN") && !shown.contains("left-behind"));
+    let (events, shown) = types(&mut session, at, "\x1b[A\r");
+    assert!(events.is_empty() && shown.contains("PIN") && !shown.contains("left-behind"));
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn a_terminal_without_a_pin_needs_no_timer() {
 }
 
 #[test]
-fn a_flood_of_changes_never_fills_the_line_and_is_told_in_the_end() {
+fn a_flood_of_changes_never_fills_the_line_and_is_reported_in_the_end() {
     for machine in [false, true] {
         let mut session = session();
         session.open(MS, true);
@@ -161,8 +161,8 @@ fn a_flood_of_changes_never_fills_the_line_and_is_told_in_the_end() {
         for ms in 0..12_000_u32 {
             let now = ms * MS;
             if ms < 10_000 {
-                let said = format!("the network went away for the {ms}th time");
-                session.change(now, &Reply::Changed(Change::Note { message: said }));
+                let message = format!("the network went away for the {ms}th time");
+                session.change(now, &Reply::Changed(Change::Note { message }));
             }
             if session.poll_timeout().is_some_and(|at| now >= at) {
                 session.handle_timeout(now);
@@ -173,8 +173,8 @@ fn a_flood_of_changes_never_fills_the_line_and_is_told_in_the_end() {
         }
         assert!(seconds.iter().all(|bytes| *bytes <= 11_520), "{seconds:?}");
         assert!(seconds[..10].iter().all(|bytes| *bytes > 1_000), "{seconds:?}");
-        let told = last.rfind("changes not shown").expect("what was left out is told");
-        assert!(!last[told..].contains("the network"), "as the last thing");
+        let shown_at = last.rfind("changes not shown").expect("what was left out is reported");
+        assert!(!last[shown_at..].contains("the network"), "as the last thing");
         assert_eq!(session.poll_timeout(), None);
     }
 }
