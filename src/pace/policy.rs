@@ -104,6 +104,8 @@ pub struct Policy {
     borne: u32,
     /// The target before a stall, which says nothing about the rate after it.
     before_stall_kbps: Option<u64>,
+    /// What was delivered of the video over two seconds, at the last look without a stall.
+    carried_kbps: u64,
     raised_at: Duration,
     lowered_at: Duration,
     /// The delay that the last lowering answered.
@@ -141,6 +143,7 @@ impl Policy {
             knee_kbps: None,
             borne: 0,
             before_stall_kbps: None,
+            carried_kbps: 0,
             raised_at: now,
             lowered_at: now,
             answered: Duration::ZERO,
@@ -159,11 +162,12 @@ impl Policy {
         u32::try_from(self.target_kbps).unwrap_or(u32::MAX)
     }
 
-    /// Where a connection after this one should begin, in kbit/s: a stall at the end of this one says
-    /// nothing about the next.
+    /// Where a connection after this one should begin, in kbit/s. A stall at the end of this one says
+    /// nothing about the next, nor does how the target fell while it was not yet known for one.
     pub fn resume_kbps(&self) -> u32 {
-        let resume_kbps = self.before_stall_kbps.map_or(self.target_kbps, |before| before * 9 / 10);
-        u32::try_from(resume_kbps.max(self.target_kbps)).unwrap_or(u32::MAX)
+        let before_kbps = self.before_stall_kbps.map(|before| before.max(self.carried_kbps));
+        let resume_kbps = before_kbps.map_or(0, |before| before * 9 / 10).max(self.target_kbps);
+        u32::try_from(resume_kbps).unwrap_or(u32::MAX).min(self.settings.ceiling_kbps)
     }
 
     /// What the policy thinks of the path.
@@ -186,6 +190,10 @@ impl Policy {
         let Some(observed) = self.view.take(now, sample) else { return };
         self.next_sample = now + PACE_TICK;
         self.started.get_or_insert(now);
+        if observed.stalled < PACE_HICCUP {
+            let audio_kbps = u64::from(self.settings.audio_kbps);
+            self.carried_kbps = observed.gop_kbps.saturating_sub(audio_kbps);
+        }
         self.state = self.judge(now, &observed);
         match self.state {
             State::Clear => self.raise(now, &observed),
@@ -449,6 +457,20 @@ mod tests {
         });
         assert!(targets.clone().is_sorted_by(|a, b| a > b), "{:?}", flow.decisions);
         assert_eq!(targets.next_back(), Some(300));
+    }
+
+    #[test]
+    fn what_the_path_carried_outlasts_a_stall_and_how_the_target_fell_into_it() {
+        for (path_kbps, carried_kbps) in [(8_000, 6_000), (1_000, 872)] {
+            let mut flow = Flow::new(path_kbps);
+            flow.run(ms(30_000));
+            flow.path_kbps = 0;
+            flow.run(ms(4_000));
+            let (target, resume) = (flow.policy.target_kbps(), flow.policy.resume_kbps());
+            assert!(target <= carried_kbps / 2, "{target}");
+            let around = carried_kbps * 7 / 10..=carried_kbps;
+            assert!(around.contains(&resume), "{resume} of {carried_kbps}");
+        }
     }
 
     #[test]

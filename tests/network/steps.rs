@@ -114,3 +114,44 @@ fn a_hiccup_costs_little_bitrate_for_seconds_only() {
         assert_eq!(world.viewer.broken, 0);
     }
 }
+
+/// The bitrate over an outage of `length` on a link of `link_kbps`: before, and at each tenth of a second
+/// from five seconds before its end to five seconds after.
+fn around_an_outage(seed: u64, link_kbps: u64, length: Duration) -> (u32, Vec<u32>) {
+    let uplink = Uplink { holes: vec![(secs(40), secs(40) + length)], ..Uplink::steady(link_kbps) };
+    let mut world = world(seed, uplink);
+    world.run_to(secs(40));
+    let before = world.target_kbps();
+    world.run_to(secs(40) + length - secs(5));
+    let around = targets(&mut world, secs(10));
+    world.run_for(secs(20));
+    assert!(world.is_live() && world.attempts() >= 2, "{length:?}: {}", world.attempts());
+    assert_eq!(world.viewer.broken, 0);
+    (before, around)
+}
+
+#[test]
+fn after_an_outage_the_stream_begins_with_what_the_path_carried_and_is_encoded_so_before() {
+    for (seed, length) in (0..).zip([8, 20, 60, 300].map(secs)) {
+        let (before, around) = around_an_outage(seed, 1_000, length);
+        let most = around.iter().max().copied().unwrap_or(0);
+        assert!(most <= before * 13 / 10, "{length:?}: {before} kbit/s, then {around:?}");
+        // Before the end of the outage a connection may still be stalled, and its target halved.
+        let least = around[around.len() / 2..].iter().min().copied().unwrap_or(0);
+        assert!(least >= before / 2, "{length:?}: a stall says nothing about the rate: {around:?}");
+    }
+}
+
+#[test]
+fn a_server_that_asks_to_move_gets_a_second_connection_before_the_first_one_closes() {
+    let mut world = world(1, Uplink::steady(8_000));
+    world.run_to(secs(20));
+    world.server_asks_to_move();
+    let both = world.run_until(secs(2), |world| world.connections() == 2);
+    assert!(both.is_some(), "the new connection is made next to the old one");
+    let one = world.run_until(secs(5), |world| world.connections() == 1);
+    assert!(one.is_some(), "the old one is closed");
+    world.run_for(secs(10));
+    assert!(world.is_live() && world.attempts() == 1, "it is the same attempt");
+    assert_eq!(world.target_kbps(), SET_KBPS);
+}

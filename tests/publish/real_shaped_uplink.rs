@@ -157,6 +157,14 @@ fn status_of_first(appliance: &Appliance, at: Duration) -> Look {
     }
 }
 
+/// What the encoder is asked for, in kbit/s, by its own line in the status: a second old.
+fn encoder_kbps(appliance: &Appliance) -> u64 {
+    let socket = control::path(appliance.folder.path().to_str());
+    let mut answers = control::ask(&socket, "status", None).expect("the box answers");
+    let status: Value = answers.next().expect("an answer").expect("of JSON").data;
+    status["encoder"]["target_kbps"].as_u64().unwrap_or(0)
+}
+
 /// A server with the authority that vouches for it, and a link of 6 Mbit/s to it.
 fn server_behind_a_link_or_skip() -> Option<(Pki, Nginx, ShapedLink)> {
     if !has_or_skip(&["ffprobe"]) {
@@ -197,6 +205,51 @@ fn real_a_link_that_turns_slow_and_good_and_is_cut_keeps_the_stream_close_to_rea
     appliance.ctl("stop").ok();
     appliance.until_status("ready");
     assert_the_audio_is_unbroken(&nginx);
+}
+
+#[test]
+fn real_a_stream_that_comes_back_begins_with_what_the_link_carried_before() {
+    const CEILING_KBPS: u64 = 4_000;
+    const LINK_KBPS: u64 = 1_000;
+    let _turn = one_at_a_time();
+    let Some((pki, _nginx, link)) = server_behind_a_link_or_skip() else { return };
+    link.set_kbps(LINK_KBPS);
+    let appliance = Appliance::start(&[]);
+    let settings = format!(
+        "version = 1\n[video]\nwidth = 640\nheight = 360\nfps = 30\nbitrate_kbps = {CEILING_KBPS}\n\
+         [audio]\nbitrate_kbps = {AUDIO_KBPS}\n\
+         [[destination]]\nname = \"main\"\nurl = \"rtmps://localhost:{}/live\"\n\
+         ca_file = \"{}\"\nkey = \"{KEY}\"\n",
+        link.port,
+        pki.ca_file().display()
+    );
+    appliance.stick(&settings).0.ok();
+    appliance.ctl("live").ok();
+    let began = Instant::now();
+    let mut rig = Rig::new(|| status_of_first(&appliance, began.elapsed()));
+    rig.until(s(30), |look| look.is_live && look.target_kbps < LINK_KBPS).expect("it gives way");
+    rig.until(s(20), |look| look.target_kbps > LINK_KBPS * 6 / 10).expect("it finds the rate");
+    let before = rig.watch(s(3)).iter().map(|look| look.target_kbps).max().expect("looks");
+
+    link.set_kbps(0);
+    rig.until(s(20), |look| !look.is_live).expect("the cut is noticed");
+    let noticed = began.elapsed();
+    thread::sleep(s(14)); // with what it took to notice, some 20 s
+    let waiting = encoder_kbps(&appliance);
+    link.set_kbps(LINK_KBPS);
+    let back = rig.until(s(20), |look| look.is_live);
+    let after = rig.watch(s(5));
+    let (most, encoder) =
+        (after.iter().map(|look| look.target_kbps).max().unwrap_or(0), encoder_kbps(&appliance));
+    eprintln!(
+        "before the cut {before} kbit/s; noticed at {noticed:?}; encoded meanwhile {waiting}; \
+         live {back:?} after its end, then at most {most}, encoder {encoder}"
+    );
+    assert!(back.is_some(), "never live again");
+    let bound = before.max(LINK_KBPS - AUDIO_KBPS) * 13 / 10;
+    assert!(most <= bound && encoder <= bound && waiting <= bound, "bound {bound}");
+    appliance.ctl("stop").ok();
+    appliance.until_status("ready");
 }
 
 /// The drawn demo in a terminal of its own.
