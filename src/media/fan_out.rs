@@ -26,9 +26,9 @@ struct Hub {
 /// The newest codec configuration of each track.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Configs {
-    /// Of the picture, once the encoder has said it.
+    /// Of the video, once the encoder has made it.
     pub video: Option<Frame>,
-    /// Of the sound, once the encoder has said it.
+    /// Of the audio, once the encoder has made it.
     pub audio: Option<Frame>,
 }
 

@@ -5,9 +5,9 @@ use bytes::Bytes;
 /// Which of the two tracks a frame belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Track {
-    /// The picture.
+    /// Frames of the camera.
     Video,
-    /// The sound.
+    /// What the microphone hears.
     Audio,
 }
 

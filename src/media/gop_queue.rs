@@ -39,13 +39,13 @@ pub struct PushOutcome {
 /// - The first video of a connection is configuration, then a key frame. A changed configuration
 ///   comes before the first frame coded with it, whatever was dropped in between.
 /// - After any loss video goes on with a key frame; only frames that no other refers to go alone.
-/// - Sound is lost last: video goes first, a whole GOP at a time, the oldest first. Sound is
+/// - Audio is lost last: video goes first, a whole GOP at a time, the oldest first. Audio is
 ///   dropped only when it breaks a bound by itself.
 /// - Per track, order is the order of pushes.
 ///
-/// A connection starts with the newest key frame that waits, or else with the next one; sound that
-/// is older than that key frame is skipped, and sound that was pushed earlier but is not older
-/// follows it. A stream is taken as sound only until its first video configuration: then sound
+/// A connection starts with the newest key frame that waits, or else with the next one; audio that
+/// is older than that key frame is skipped, and audio that was pushed earlier but is not older
+/// follows it. A stream is taken as audio only until its first video configuration: then audio
 /// flows at once, and a new connection starts with the next access unit. Access units pushed
 /// before the configuration of their track are skipped, since nobody could decode them.
 ///
@@ -64,9 +64,9 @@ pub struct GopQueue {
     awaiting_key: bool,
     /// So are key frames.
     video_paused: bool,
-    /// Media time of the last wish for a key frame since the last key frame.
+    /// Media time of the last request for a key frame since the last key frame.
     asked_ns: Option<u64>,
-    /// Sound older than this is older than the key frame the connection started with.
+    /// Audio older than this is older than the key frame the connection started with.
     audio_from_ns: Option<u64>,
     dropped: Drops,
     skipped: u64,
@@ -225,7 +225,7 @@ impl GopQueue {
     }
 
     /// Takes no video in until it is called with `false`, and drops what waits of it: the path carries
-    /// the sound and no more. Video goes on with a key frame, which the next push of video asks for.
+    /// the audio and no more. Video goes on with a key frame, which the next push of video asks for.
     pub fn pause_video(&mut self, paused: bool) -> Drops {
         self.video_paused = paused;
         if !paused {
@@ -270,7 +270,7 @@ impl GopQueue {
 
     /// The configuration to send before the next frame, which is of `track`. A connection starts
     /// with both, so that the server knows early what it gets; later on each comes right before
-    /// the frame that needs it, since a player may start its decoder anew at once.
+    /// the frame that needs it, since a player may restart its decoder at once.
     fn take_due_config(&mut self, track: Track) -> Option<Frame> {
         match track {
             _ if !self.started => {
@@ -281,7 +281,7 @@ impl GopQueue {
         }
     }
 
-    /// Drops until every bound holds: video by GOPs, the oldest first, then sound.
+    /// Drops until every bound holds: video by GOPs, the oldest first, then audio.
     fn hold_bounds(&mut self) -> Drops {
         let mut drops = Drops::default();
         loop {
@@ -317,7 +317,7 @@ impl GopQueue {
         self.align_audio();
     }
 
-    /// Before the start, skips sound that is older than the key frame to start with.
+    /// Before the start, skips audio that is older than the key frame to start with.
     fn align_audio(&mut self) {
         if self.started {
             return;

@@ -14,7 +14,7 @@ pub struct Drops {
     pub video_delta: u64,
     /// Key frames.
     pub video_key: u64,
-    /// Sound.
+    /// Audio.
     pub audio: u64,
 }
 

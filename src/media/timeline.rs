@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn sound_has_no_composition_time() {
+    fn audio_has_no_composition_time() {
         let mut timeline = Timeline::new();
         assert_eq!(timeline.stamp(&frame(Kind::Audio, 0, 21 * MS)), Stamp::default());
     }

@@ -7,7 +7,7 @@
 //! It promises that
 //! - delay is judged by what was *delivered*; what was only written counts as waiting;
 //! - the bitrate goes first, then frames that no other refers to, then video up to the next key
-//!   frame; sound is never asked to go;
+//!   frame; audio is never asked to go;
 //! - a path that delivers nothing is never a reason to send more;
 //! - the target stays between floor and ceiling, and a new ceiling holds at once;
 //! - a connection that crawls below the floor is given up in favour of a new one, not endured.

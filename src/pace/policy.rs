@@ -181,8 +181,8 @@ impl Policy {
     pub fn set_ceiling(&mut self, _now: Duration, kbps: u32) {
         let was_at_ceiling = self.target_kbps() >= self.settings.ceiling_kbps;
         self.settings.ceiling_kbps = kbps.max(self.settings.floor_kbps);
-        let wish = if was_at_ceiling { kbps.into() } else { self.target_kbps };
-        self.set(wish, Because::Ceiling);
+        let wanted_kbps = if was_at_ceiling { kbps.into() } else { self.target_kbps };
+        self.set(wanted_kbps, Because::Ceiling);
     }
 
     /// Takes a look at the connection.
@@ -301,13 +301,13 @@ impl Policy {
         self.raised_at = now;
         let target = self.target_kbps;
         let growth_permille = self.growth_permille();
-        // What is not used proves nothing: a still picture is no reason to go further. What was
+        // What is not used proves nothing: a still scene is no reason to go further. What was
         // delivered in a burst proves that the path carries it.
         let used_kbps = observed.gop_kbps * 3 / 2;
         let audio_kbps = u64::from(self.settings.audio_kbps);
         let carried_kbps = (observed.proven_kbps * 8 / 10).saturating_sub(audio_kbps);
-        let wish = (target + (target * growth_permille / 1_000).max(10)).max(carried_kbps);
-        self.set(wish.min(used_kbps.max(target)), Because::Probe);
+        let wanted_kbps = (target + (target * growth_permille / 1_000).max(10)).max(carried_kbps);
+        self.set(wanted_kbps.min(used_kbps.max(target)), Because::Probe);
     }
 
     /// Fast below what the path is known to carry, slowly around it, and beyond it faster with the
@@ -331,7 +331,7 @@ impl Policy {
         self.pending.target = (self.target_kbps != self.pending.reported_kbps).then_some(because);
     }
 
-    /// Lets sound alone through while what was already sent is late, and no bitrate is low enough.
+    /// Lets audio alone through while what was already sent is late, and no bitrate is low enough.
     fn pause_video(&mut self, observed: &Observed) {
         let is_at_floor = self.target_kbps() <= self.settings.floor_kbps;
         let pause = match self.video_is_paused {
@@ -474,7 +474,7 @@ mod tests {
     }
 
     #[test]
-    fn a_still_picture_is_no_reason_to_go_further() {
+    fn a_still_scene_is_no_reason_to_go_further() {
         let mut policy = Policy::new(ms(0), Settings { start_kbps: Some(1_000), ..SETTINGS });
         for tick in 1..600 {
             let sample = PathSample { written_bytes: tick * 2_500, ..PathSample::default() };
@@ -495,7 +495,7 @@ mod tests {
         flow.run(ms(20_000));
         let before = flow.policy.target_kbps();
         flow.policy.set_ceiling(flow.now, 6_000);
-        assert_eq!(flow.policy.target_kbps(), before, "the path decides, not the wish");
+        assert_eq!(flow.policy.target_kbps(), before, "the path decides, not what is set");
     }
 
     #[test]

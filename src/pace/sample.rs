@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lags_behind_is_told_in_time() {
+    fn what_lags_behind_is_measured_in_time() {
         let observed = observed(3_000, flow(|t| t.saturating_sub(250) * 100));
         assert_eq!(
             (observed.delay, observed.standing, observed.rate_kbps),

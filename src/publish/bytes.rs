@@ -104,5 +104,5 @@ fn poll_write<S: AsyncWrite + Unpin>(
 
 /// Slices of one `writev`: at our chunk size some 128 KiB, twice of what TLS takes at once.
 const WRITE_SLICES: usize = 64;
-/// What is no longer than this, as sound is, is copied into one slice: for several, TLS allocates.
+/// What is no longer than this, as audio is, is copied into one slice: for several, TLS allocates.
 const GATHERED_BYTES: usize = 1_024;

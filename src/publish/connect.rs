@@ -35,7 +35,7 @@ pub enum Wire {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// Told the name of each phase as it is done.
+/// Called with the name of each phase as it is done.
 pub type Steps<'a> = dyn FnMut(&'static str) + Send + 'a;
 
 /// Resolves, connects and, for `rtmps`, completes the TLS handshake; `done` hears of each phase.

@@ -25,7 +25,7 @@ pub enum PublishError {
     NameNotFound {
         /// The name.
         host: String,
-        /// What the resolver said.
+        /// In the words of the resolver.
         why: String,
     },
     /// there is no route to the server

@@ -216,12 +216,12 @@ mod tests {
     use super::*;
     use crate::flv::writer;
 
-    const SOUND_MS: [u32; 5] = [0, 21, 43, 64, 85];
-    const PICTURES_MS: [u32; 4] = [0, 33, 67, 100];
+    const AUDIO_MS: [u32; 5] = [0, 21, 43, 64, 85];
+    const VIDEO_MS: [u32; 4] = [0, 33, 67, 100];
 
-    fn programme(path: &Path) -> Vec<u32> {
-        let mut tags: Vec<(u32, TagKind)> = SOUND_MS.map(|at| (at, TagKind::Audio)).to_vec();
-        tags.extend(PICTURES_MS.map(|at| (at, TagKind::Video)));
+    fn short_file(path: &Path) -> Vec<u32> {
+        let mut tags: Vec<(u32, TagKind)> = AUDIO_MS.map(|at| (at, TagKind::Audio)).to_vec();
+        tags.extend(VIDEO_MS.map(|at| (at, TagKind::Video)));
         tags.sort_by_key(|(at, _)| *at);
         let mut bytes = writer::header(true, true).to_vec();
         for (at, kind) in &tags {
@@ -236,7 +236,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_due_close_together_goes_together_and_hardly_early() {
         let path = std::env::temp_dir().join(format!("firstmile-pace-{}.flv", std::process::id()));
-        let times_ms = programme(&path);
+        let times_ms = short_file(&path);
         let clock = Clock::start();
         let mut file = FlvFile::open(&path, 1, Some(clock)).unwrap();
         std::fs::remove_file(&path).unwrap();

@@ -34,7 +34,7 @@ pub enum Order {
         attempt: u64,
         /// Where to.
         target: Arc<Target>,
-        /// What the server is told of the stream.
+        /// What the server learns of the stream.
         metadata: Arc<Metadata>,
     },
     /// Let a connection to this server take over from the running one of this attempt; without effect
@@ -75,7 +75,7 @@ pub struct PublishHandle {
     /// The latest counters of the running attempt.
     pub stats: watch::Receiver<ConnectionStats>,
     /// The highest video bitrate, in kbit/s, for connections that run and that will; 0 for the one
-    /// that the server is told in the metadata.
+    /// that the server learns from the metadata.
     pub ceiling_kbps: watch::Sender<u32>,
 }
 
@@ -278,7 +278,7 @@ impl Task {
         let (close, closing) = oneshot::channel();
         let mailbox = Arc::new(Mutex::new(Mailbox::default()));
         let is_shown = Arc::new(AtomicBool::new(false));
-        let (told, shown, stats) = (mailbox.clone(), is_shown.clone(), self.stats.clone());
+        let (kept, shown, stats) = (mailbox.clone(), is_shown.clone(), self.stats.clone());
         let attempt = self.handover.attempt();
         let mut media =
             Steered::new(queue.clone(), self.metadata.clone(), self.ceiling.clone(), start_kbps);
@@ -291,7 +291,7 @@ impl Task {
                     stats.send_replace(ConnectionStats { attempt, ..now });
                 }
                 take_up(
-                    &mut told.lock().unwrap_or_else(PoisonError::into_inner),
+                    &mut kept.lock().unwrap_or_else(PoisonError::into_inner),
                     &target,
                     progress,
                 );
@@ -322,7 +322,7 @@ fn take_up(mailbox: &mut Mailbox, target: &Arc<Target>, progress: Progress) {
 struct Steered {
     media: Media,
     ceiling: watch::Receiver<u32>,
-    /// The one that the server is told of.
+    /// The one that the server learns of.
     metadata_kbps: u32,
 }
 

@@ -44,7 +44,7 @@ fn a_sender_holds_less_than_eight_mebibytes_when_stalled_and_no_more_after_a_day
 /// The server takes nothing any more; each connection is given up and the next one stalls too.
 fn most_when_stalled() -> usize {
     let mut world = World::live(1, Network::new(Uplink::steady(9_000)), ours(8_000));
-    world.is_told = false;
+    world.is_noted = false;
     world.run_to(secs(20));
     let mut stalled = Uplink::steady(8_000);
     stalled.rate_kbps = vec![(Duration::ZERO, 0)];
@@ -67,7 +67,7 @@ fn first_and_last_hour_of_a_day() -> (usize, usize) {
     uplink.period = Some(secs(600));
     let (hour, day) = (secs(3_600), secs(24 * 3_600));
     let mut world = World::live(1, Network::new(uplink), ours(800)).with_fps(2);
-    (world.step, world.is_told) = (ms(100), false);
+    (world.step, world.is_noted) = (ms(100), false);
     world.run_to(hour);
     world.viewer.begin();
     let first = most_over(&mut world, hour);

@@ -14,7 +14,7 @@ use firstmile::status::Mode;
 
 use crate::world::link::Uplink;
 use crate::world::ours::Ours;
-use crate::world::{Name, Network, Told, World, ms, secs};
+use crate::world::{Name, Network, Notice, World, ms, secs};
 
 /// Of the audio, in kbit/s.
 const AUDIO_KBPS: u32 = 128;
@@ -36,33 +36,33 @@ fn room() -> Network {
 fn live(seed: u64, network: Network) -> World {
     let mut world = small(seed, network);
     world.run_to(secs(20));
-    assert!(world.is_live(), "{:?}", world.told);
+    assert!(world.is_live(), "{:?}", world.notices);
     world
 }
 
-fn is_accepted(told: &Told) -> bool {
-    matches!(told, Told::Accepted(_))
+fn is_accepted(notice: &Notice) -> bool {
+    matches!(notice, Notice::Accepted(_))
 }
 
 /// How long after `since` media was accepted again.
 #[track_caller]
 fn live_after(world: &World, since: Duration) -> Duration {
     let live = world.when(since, is_accepted);
-    live.unwrap_or_else(|| panic!("never live again: {:?}", world.told)) - since
+    live.unwrap_or_else(|| panic!("never live again: {:?}", world.notices)) - since
 }
 
 /// How long after `since` an attempt ended, how, and in which phase.
 #[track_caller]
 fn ended_after(world: &World, since: Duration) -> (Duration, EndKind, &'static str) {
-    let ended = world.told.iter().find_map(|(at, told)| match told {
-        Told::Ended(kind, phase) if *at >= since => Some((*at - since, *kind, *phase)),
+    let ended = world.notices.iter().find_map(|(at, notice)| match notice {
+        Notice::Ended(kind, phase) if *at >= since => Some((*at - since, *kind, *phase)),
         _ => None,
     });
     ended.expect("an attempt ended")
 }
 
 fn opened(world: &World) -> Vec<Duration> {
-    let opened = world.told.iter().filter(|(_, told)| matches!(told, Told::Opened(_)));
+    let opened = world.notices.iter().filter(|(_, notice)| matches!(notice, Notice::Opened(_)));
     opened.map(|(at, _)| *at).collect()
 }
 
@@ -144,10 +144,10 @@ fn f03_ninety_days_without_a_path_and_then_live_within_fifteen_seconds() {
     let mut world = live(5, Network::new(uplink));
     world.run_for(secs(10));
     world.set_media(false);
-    world.is_told = false;
+    world.is_noted = false;
     world.run_to(back - secs(10));
     assert!(world.attempts() > 90 * 24 * 3_600 / 13, "it never gives up: {}", world.attempts());
-    world.is_told = true;
+    world.is_noted = true;
     world.set_media(true);
     world.run_to(back + secs(20));
     assert!(live_after(&world, back) <= secs(15));
@@ -168,7 +168,7 @@ fn f04_a_cable_that_is_plugged_in_again_is_live_within_three_seconds() {
         world.viewer.last_useful = Duration::ZERO;
         world.run_for(secs(3));
         assert!(world.is_live(), "pulled for {length:?}");
-        assert!(world.viewer.last_useful > back, "pulled for {length:?}: no picture yet");
+        assert!(world.viewer.last_useful > back, "pulled for {length:?}: no frame yet");
         assert_never_broken(&world);
     }
 }
@@ -188,7 +188,7 @@ fn f05_a_new_address_drops_the_old_connection_at_once_and_is_live_within_three_s
     }
 }
 
-/// Whatever phase of an attempt hangs when the network changes, the attempt is made anew.
+/// Whatever phase of an attempt hangs when the network changes, the attempt is made again.
 #[test]
 fn f05_a_changed_network_does_not_wait_for_an_attempt_that_hangs() {
     let silent = |phase| Network {
@@ -221,7 +221,7 @@ fn f05_a_changed_network_does_not_wait_for_an_attempt_that_hangs() {
 }
 
 #[test]
-fn f06_a_name_that_is_not_found_is_told_within_six_seconds_and_tried_for_ever() {
+fn f06_a_name_that_is_not_found_is_reported_within_six_seconds_and_tried_again_and_again() {
     for (name, kind) in [(Name::Silent, EndKind::Timeout), (Name::Refused, EndKind::Unreachable)] {
         let mut world = small(1, Network { name, ..room() });
         world.run_to(secs(600));
@@ -262,12 +262,12 @@ fn f08_a_slow_link_is_answered_within_a_second_and_a_half_and_nothing_waits_for_
         let (mut world, step) = stepped(seed, 6_000, 1_000);
         world.viewer.begin();
         world.run_to(step + secs(60));
-        let below = |told: &Told| matches!(told, Told::Target(kbps) if *kbps + 128 < 1_000);
+        let below = |notice: &Notice| matches!(notice, Notice::Target(kbps) if *kbps + 128 < 1_000);
         let answered = world.when(step, below).expect("the target falls") - step;
         assert!(answered <= ms(1_500), "seed {seed}: {answered:?}");
         let held = world.viewer.held_video.max().max(world.viewer.held_audio.max());
         assert!(held <= secs(2), "seed {seed}: {held:?}");
-        assert_eq!(world.viewer.audio_gaps, 0, "seed {seed}: the sound is broken");
+        assert_eq!(world.viewer.audio_gaps, 0, "seed {seed}: the audio is broken");
         assert_never_broken(&world);
     }
 }
@@ -280,14 +280,14 @@ fn f09_a_link_that_returns_is_used_within_thirty_seconds_and_then_steadily() {
         // What is set leaves the link a tenth of room; the path itself never asks for less.
         let mut world = World::live(seed, Network::new(uplink), ours(5_000));
         world.run_to(secs(70));
-        let used = |told: &Told| matches!(told, Told::Target(kbps) if *kbps >= 4_500);
+        let used = |notice: &Notice| matches!(notice, Notice::Target(kbps) if *kbps >= 4_500);
         world.run_to(secs(190));
         let after = world.when(secs(70), used).expect("the target rises") - secs(70);
         assert!(after <= secs(30), "seed {seed}: {after:?}");
-        let later = world.told.iter().filter(|(at, _)| *at > secs(70) + after);
+        let later = world.notices.iter().filter(|(at, _)| *at > secs(70) + after);
         let targets: Vec<u32> = later
-            .filter_map(|(_, told)| match told {
-                Told::Target(kbps) => Some(*kbps),
+            .filter_map(|(_, notice)| match notice {
+                Notice::Target(kbps) => Some(*kbps),
                 _ => None,
             })
             .collect();
@@ -309,7 +309,7 @@ fn f10_a_standing_queue_in_the_network_is_noticed_within_two_seconds() {
         world.set_uplink(narrow);
         world.viewer.begin();
         world.run_for(secs(60));
-        let below = |told: &Told| matches!(told, Told::Target(kbps) if *kbps < 4_000);
+        let below = |notice: &Notice| matches!(notice, Notice::Target(kbps) if *kbps < 4_000);
         let after = world.when(step, below).expect("the target falls") - step;
         assert!(after <= secs(2), "seed {seed}: {after:?}");
         assert!(world.viewer.video.max() <= secs(2), "seed {seed}: {:?}", world.viewer.video.max());
@@ -317,15 +317,15 @@ fn f10_a_standing_queue_in_the_network_is_noticed_within_two_seconds() {
 }
 
 #[test]
-fn f11_a_link_below_the_least_bitrate_carries_sound_without_a_gap_and_recovers_by_itself() {
+fn f11_a_link_below_the_least_bitrate_carries_audio_without_a_gap_and_recovers_by_itself() {
     for seed in 0..10 {
         let (mut world, step) = stepped(seed, 2_000, 250);
         world.run_for(secs(10));
         world.viewer.begin();
         world.run_to(step + secs(45));
-        let sound = world.viewer.audio_received;
-        assert!(sound >= 34 * 46, "seed {seed}: {sound} of some 1640 access units");
-        assert_eq!(world.viewer.audio_gaps, 0, "seed {seed}: the sound is broken");
+        let audio = world.viewer.audio_received;
+        assert!(audio >= 34 * 46, "seed {seed}: {audio} of some 1640 access units");
+        assert_eq!(world.viewer.audio_gaps, 0, "seed {seed}: the audio is broken");
         assert!(world.peak_bytes <= 2 << 20, "seed {seed}: {} bytes", world.peak_bytes);
         world.set_uplink(Uplink::steady(8_000));
         world.run_for(secs(30));
@@ -352,7 +352,7 @@ fn f12_a_server_that_falls_silent_in_any_phase_is_given_up_in_time_and_by_name()
     ] {
         let mut world = small(1, network);
         world.run_to(secs(45));
-        let closed = |told: &Told| *told == Told::Closed(phase);
+        let closed = |notice: &Notice| *notice == Notice::Closed(phase);
         let after = world.when(Duration::ZERO, closed).expect("the phase ends");
         assert!(after <= bound + secs(1), "{phase}: {after:?}");
         // A server that dislikes how it is asked may be silent too: it is asked once more, with less.
@@ -364,7 +364,7 @@ fn f12_a_server_that_falls_silent_in_any_phase_is_given_up_in_time_and_by_name()
 }
 
 #[test]
-fn f13_a_bad_certificate_is_told_at_once_and_tried_again_with_patience() {
+fn f13_a_bad_certificate_is_reported_at_once_and_tried_again_with_patience() {
     let mut world = small(1, Network { certificate_is_good: false, ..room() });
     world.run_to(secs(1));
     let (after, kind, during) = ended_after(&world, Duration::ZERO);
@@ -382,7 +382,7 @@ fn f13_a_bad_certificate_is_told_at_once_and_tried_again_with_patience() {
 }
 
 #[test]
-fn f14_a_wrong_key_is_told_within_two_seconds_and_not_hammered() {
+fn f14_a_wrong_key_is_reported_within_two_seconds_and_not_hammered() {
     let refuse = Refuse {
         code: "NetStream.Publish.Denied".to_owned(),
         description: "invalid stream key".to_owned(),
@@ -400,7 +400,7 @@ fn f14_a_wrong_key_is_told_within_two_seconds_and_not_hammered() {
         assert!(apart >= KEY_REFUSED_WAIT * 8 / 10, "{apart:?}");
         assert!(apart <= KEY_REFUSED_WAIT * 12 / 10 + secs(1), "{apart:?}");
     }
-    let lives = world.told.iter().any(|(_, told)| *told == Told::Mode(Mode::Live));
+    let lives = world.notices.iter().any(|(_, notice)| *notice == Notice::Mode(Mode::Live));
     assert!(!lives, "a refused stream is not live");
 }
 
@@ -417,7 +417,7 @@ fn f15_a_key_that_the_server_still_holds_is_taken_within_fifteen_seconds_of_its_
         world.run_for(held + secs(40));
         let (given_up, ..) = ended_after(&world, secs(20));
         let freed = secs(20) + given_up + held;
-        let busy = |told: &Told| matches!(told, Told::Ended(EndKind::Busy, "publish"));
+        let busy = |notice: &Notice| matches!(notice, Notice::Ended(EndKind::Busy, "publish"));
         assert!(world.when(secs(20), busy).is_some(), "the key was busy");
         assert!(world.when(secs(20), is_accepted).is_some_and(|at| at >= freed));
         assert!(live_after(&world, freed) <= secs(15), "held for {held:?}");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::world::link::Uplink;
 use crate::world::ours::Ours;
-use crate::world::{Network, Told, World, ms, secs};
+use crate::world::{Network, Notice, World, ms, secs};
 
 const SET_KBPS: u32 = 6_000;
 const AUDIO_KBPS: u32 = 128;
@@ -38,8 +38,7 @@ fn a_step_down_of_any_height_is_answered_within_a_second_and_a_half() {
             world.run_to(step);
             world.viewer.begin();
             world.run_to(step + secs(20));
-            let below =
-                |told: &Told| matches!(told, Told::Target(kbps) if u64::from(*kbps) < to_kbps);
+            let below = |notice: &Notice| matches!(notice, Notice::Target(kbps) if u64::from(*kbps) < to_kbps);
             let after = world.when(step, below).expect("the target falls") - step;
             assert!(after <= ms(1_500), "to {to_kbps}, seed {seed}: {after:?}");
             let held = world.viewer.held_video.max().max(world.viewer.held_audio.max());
@@ -55,7 +54,8 @@ fn a_step_up_is_used_to_nine_tenths_within_thirty_seconds() {
         let steps = [(secs(0), 6_000), (secs(30), from_kbps), (secs(60), 6_000)];
         let mut world = world(seed, stepping(&steps));
         world.run_to(secs(60));
-        let used = |told: &Told| matches!(told, Told::Target(kbps) if *kbps >= SET_KBPS * 9 / 10);
+        let used =
+            |notice: &Notice| matches!(notice, Notice::Target(kbps) if *kbps >= SET_KBPS * 9 / 10);
         world.run_to(secs(95));
         let after = world.when(secs(60), used).map(|at| at - secs(60));
         assert!(after.is_some_and(|after| after <= secs(30)), "from {from_kbps}: {after:?}");

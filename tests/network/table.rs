@@ -1,6 +1,6 @@
 //! How our policy and others get a live stream over bad uplinks: a table, reviewed as a diff.
 //!
-//! `FIRSTMILE_BLESS=1 cargo test --test network table` writes the table anew.
+//! `FIRSTMILE_BLESS=1 cargo test --test network table` writes the table again.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -109,13 +109,13 @@ fn table(cells: &[(&'static str, Vec<Cell>)]) -> String {
 }
 
 const HEAD: &str = "\
-# 150 simulated seconds each, after 30 that do not count; set bitrate 6000 kbit/s and 128 kbit/s of sound.
+# 150 simulated seconds each, after 30 that do not count; set bitrate 6000 kbit/s and 128 kbit/s of audio.
 # used: decodable media that arrived within 2 s, of what link and set bitrate allow, in percent.
 # p50, p95, max: delay of video from encoder to server, in ms. Of what never arrives there is none.
 # shown, lost: video frames that could be decoded at the server, and all others.
 # step-6-1-6, mobile and mobile-2 are one trace each, whose 95th percentile swings by a tenth with the
 # phase of a look; over 16 traces like mobile it is 545 ms for ours.
-# frozen: the picture stood still, in s. recovers: s from the relief to 90 % of the set bitrate.
+# frozen: the video stood still, in s. recovers: s from the relief to 90 % of the set bitrate.
 link         policy        used    p50    p95    max  shown   lost  frozen recovers
 ";
 
@@ -136,7 +136,7 @@ fn cells() -> Vec<(&'static str, Vec<Cell>)> {
 /// Where another policy is better than ours in one of both, and at what price.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("steady-1M", "use", "obs-bitrate fills the link from a queue of more than a second"),
-    ("sawtooth", "use", "obs-drop keeps the bitrate, and its picture stands still for 43 seconds"),
+    ("sawtooth", "use", "obs-drop keeps the bitrate, and its video stands still for 43 seconds"),
     ("mobile", "delay", "belacoder sends two thirds as much"),
     ("outages", "delay", "belacoder comes back at its least bitrate and sends half as much"),
     (
@@ -145,7 +145,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "obs-drop never lowers the bitrate; ours does for three seconds after a stall",
     ),
     ("stalls", "delay", "belacoder stays near its least bitrate and sends a seventh as much"),
-    ("lossy", "use", "obs-drop keeps the socket full, and its picture stands still for a minute"),
+    ("lossy", "use", "obs-drop keeps the socket full, and its video stands still for a minute"),
 ];
 
 /// Of the reviewed table: for each link, use in percent and 95th percentile of the delay in ms of each

@@ -1,4 +1,4 @@
-//! What an ended programme says is what has arrived: a server that leaves before it has read
+//! What is reported of an ended stream is what has arrived: a server that leaves before it has read
 //! everything is no success.
 
 use std::time::Duration;
@@ -18,7 +18,7 @@ use firstmile::stream::{Error, Next, Source};
 async fn push(seconds: u32, treatment: Treatment) -> Result<ConnectionStats, PublishError> {
     let server = Scripted::start(vec![treatment]).await;
     let folder = Folder::new("endings");
-    let path = folder.path().join("programme.flv");
+    let path = folder.path().join("stream.flv");
     write_flv_file(&path, seconds, 1_000);
     let mut file = FlvFile::open(&path, 1, None).unwrap();
     let (target, mut unheard) = (server.target("live"), |_| {});
@@ -33,7 +33,7 @@ fn leaving_after(videos: u64, how: Leave, policy: Policy) -> Treatment {
 
 /// The server has taken the first half second, and has not yet owed an acknowledgement.
 #[tokio::test]
-async fn a_short_programme_that_was_not_read_to_its_end_is_lost() {
+async fn a_short_stream_that_was_not_read_to_its_end_is_lost() {
     let ended = push(1, leaving_after(15, Leave::Close, Policy::default())).await;
     assert!(matches!(ended, Err(PublishError::Stream(Error::NotConfirmed { .. }))), "{ended:?}");
 }
@@ -65,7 +65,7 @@ async fn all_is_well_where_everything_was_read_acknowledged_or_not() {
     }
 }
 
-/// More pictures than any socket takes.
+/// More frames than any socket takes.
 struct Flood;
 
 impl Source for Flood {

@@ -78,9 +78,9 @@ fn any_frames_come_back_from_a_file_cut_anywhere() {
     }
 }
 
-/// HEVC with HDR metadata and late pictures beside Opus, then everything that is carried without
+/// HEVC with HDR metadata and late frames next to Opus, then everything that is carried without
 /// being understood. `enhanced-rtmp-v2`, "Enhanced Video" and "Enhanced Audio".
-fn programme() -> Vec<Tag> {
+fn stream() -> Vec<Tag> {
     let (video, audio, script) = (TagKind::Video, TagKind::Audio, TagKind::Script);
     let mut tags = vec![
         tag(script, 0, b"\x02\x00\x0aonMetaData\x08\x00\x00\x00\x00\x00\x00\x09"),
@@ -94,9 +94,9 @@ fn programme() -> Vec<Tag> {
             n if n % 2 == 0 => b"\xA3hvc1",
             _ => b"\xA1hvc1\x00\x00\x28",
         };
-        let mut picture = video_head.to_vec();
-        picture.extend((0..5_000).map(|at| (at * 7 + n) as u8)); // more than a chunk
-        tags.push(tag(video, n * 40, &picture));
+        let mut frame = video_head.to_vec();
+        frame.extend((0..5_000).map(|at| (at * 7 + n) as u8)); // more than a chunk
+        tags.push(tag(video, n * 40, &frame));
         tags.push(tag(audio, n * 40, b"\x91Opus\xFC\xFF\xFE"));
         tags.push(tag(audio, n * 40 + 20, b"\x97\x02\x00\x01\x00\x01Opus\xFC\xFF\xFE"));
     }
@@ -143,8 +143,8 @@ async fn pushed(tags: &[Tag]) -> (firstmile::sim::ingest::Summary, Vec<u8>) {
 
 #[tokio::test]
 async fn hevc_and_opus_arrive_as_they_are_in_the_file() {
-    let (summary, recorded) = pushed(&programme()).await;
-    assert!(recorded == file(&programme()), "not the same to the byte");
+    let (summary, recorded) = pushed(&stream()).await;
+    assert!(recorded == file(&stream()), "not the same to the byte");
     assert_eq!((summary.video_frames, summary.key_frames, summary.audio_frames), (50, 2, 100));
     assert_eq!(summary.faults, [""; 0]);
 }

@@ -3,9 +3,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod attempts;
 mod endings;
 mod enhanced_rtmp;
-mod journeys;
 mod moves;
 mod real_delivery;
 mod real_nginx_publish;

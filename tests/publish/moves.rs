@@ -13,7 +13,7 @@ use firstmile::sim::ingest::session::{Policy, Refuse};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-/// Pictures and sound at thirty times real speed, a key frame each second of media; once 2 s were sent,
+/// Video and audio at thirty times real speed, a key frame each second of media; once 2 s were sent,
 /// the media clock is `later_ms` on, as if the box had been live for so long.
 fn encoder(fan_out: FanOut, later_ms: u64) -> JoinHandle<()> {
     tokio::spawn(async move {
@@ -97,7 +97,7 @@ async fn the_new_connection_is_live_before_the_old_one_closes() {
     end.until(|met| met.first().is_some_and(|met| met.video > 10)).await;
     begin.until(|met| met[0].closed).await;
     assert_eq!(end.met()[0].first_video_was_config, Some(true));
-    // The old server is not told that the stream is over, because it is not.
+    // The old server does not hear that the stream is over, because it is not.
     assert!(!begin.met()[0].unpublished);
     assert!(live.reports.try_recv().is_err(), "nobody upstairs has to know");
     live.stop().await;
@@ -150,7 +150,7 @@ async fn where_a_second_publisher_is_refused_the_first_one_leaves_before() {
     let met = server.met();
     assert!(met[0].unpublished && met[0].closed, "{met:?}");
     assert_eq!(met[2].first_video_was_config, Some(true));
-    assert!(matches!(live.next_report().await, What::Accepted), "it is accepted anew");
+    assert!(matches!(live.next_report().await, What::Accepted), "it is accepted again");
     live.stop().await;
 }
 
@@ -176,8 +176,8 @@ async fn a_stream_returns_from_its_backup_from_a_key_frame_before_the_backup_is_
     backup.until(|met| met[0].closed).await;
     assert!(!backup.met()[0].unpublished, "the stream is not over");
     assert_eq!(first.met()[0].first_video_was_config, Some(true));
-    let told = *live.handle.stats.borrow_and_update();
-    assert_eq!(told.attempt, 1);
+    let stats = *live.handle.stats.borrow_and_update();
+    assert_eq!(stats.attempt, 1);
     live.stop().await;
     first.until(|met| met[0].unpublished).await;
 }
@@ -214,7 +214,7 @@ async fn servers_that_share_a_key_are_changed_one_after_the_other() {
     live.return_to(&first).await;
     assert!(matches!(live.next_report().await, What::Returned));
     assert!(backup.met()[0].unpublished, "only then the key is free");
-    assert!(matches!(live.next_report().await, What::Accepted), "it is accepted anew");
+    assert!(matches!(live.next_report().await, What::Accepted), "it is accepted again");
     live.stop().await;
 }
 

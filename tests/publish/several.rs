@@ -11,7 +11,7 @@ use firstmile::media::{Codec, FanOut, Frame, Kind};
 use firstmile::publish::{Close, Order, PublishHandle, Report, What, spawn};
 use tokio::sync::mpsc;
 
-/// 6 Mbit/s at 25 pictures a second.
+/// 6 Mbit/s at 25 frames a second.
 const VIDEO_BYTES: usize = 30_000;
 const FRAME: Duration = Duration::from_millis(40);
 
@@ -35,10 +35,10 @@ impl Encoder {
         self.fan_out.publish(Frame { kind, codec, pts_ns: time_ns, dts_ns: time_ns, payload });
     }
 
-    /// So many pictures, each with its sound, as fast as a camera would make them.
-    async fn encode(&mut self, pictures: u64) {
+    /// So many video frames, each with its audio, as fast as a camera would make them.
+    async fn encode(&mut self, frames: u64) {
         let mut ticks = tokio::time::interval(FRAME);
-        for _ in 0..pictures {
+        for _ in 0..frames {
             ticks.tick().await;
             let kind =
                 if self.number.is_multiple_of(25) { Kind::VideoKey } else { Kind::VideoDelta };

@@ -55,7 +55,7 @@ pub struct Wire {
     down: VecDeque<(Duration, Bytes)>,
     /// Where in the stream each frame ends, with when it was pushed.
     ends: VecDeque<(u64, Duration, Track)>,
-    /// The server has been told of the stream.
+    /// The server has been notice of the stream.
     pub is_publishing: bool,
     is_shut: bool,
     /// The server closes, or else resets, and when the client learns of it.

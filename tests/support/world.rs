@@ -106,7 +106,7 @@ impl Network {
 
 /// What happened, for tests to ask about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told {
+pub enum Notice {
     Opened(u64),
     Accepted(u64),
     /// A connection ended, during this phase.
@@ -176,7 +176,7 @@ pub struct World {
     /// The phase in which a connection ended last.
     ended_during: &'static str,
     pub viewer: Viewer,
-    pub told: Vec<(Duration, Told)>,
+    pub notices: Vec<(Duration, Notice)>,
     pub delivered_bytes: u64,
     /// The most that queue and session ever held.
     pub peak_bytes: u64,
@@ -186,9 +186,9 @@ pub struct World {
     /// How far time moves at once while a connection stands; short against the path.
     pub step: Duration,
     /// Whether what happens is written down.
-    pub is_told: bool,
+    pub is_noted: bool,
     run: u64,
-    first_key_told: bool,
+    first_key_noted: bool,
     fps: u32,
     soon: VecDeque<Event>,
     opened: u64,
@@ -219,15 +219,15 @@ impl World {
             lines: Vec::new(),
             ended_during: "",
             viewer: Viewer::default(),
-            told: Vec::new(),
+            notices: Vec::new(),
             delivered_bytes: 0,
             peak_bytes: 0,
             written_bytes: 0,
             no_media: false,
             step: ms(5),
-            is_told: true,
+            is_noted: true,
             run: 0,
-            first_key_told: false,
+            first_key_noted: false,
             fps: 30,
             soon: VecDeque::new(),
             opened: 0,
@@ -265,8 +265,8 @@ impl World {
     // ── questions ─────────────────────────────────────────────────────────────────────────────
 
     /// When this happened first, at or after `since`.
-    pub fn when(&self, since: Duration, what: impl Fn(&Told) -> bool) -> Option<Duration> {
-        self.told.iter().find(|(at, told)| *at >= since && what(told)).map(|(at, _)| *at)
+    pub fn when(&self, since: Duration, what: impl Fn(&Notice) -> bool) -> Option<Duration> {
+        self.notices.iter().find(|(at, notice)| *at >= since && what(notice)).map(|(at, _)| *at)
     }
 
     pub fn is_live(&self) -> bool {
@@ -288,9 +288,9 @@ impl World {
         self.sender.waiting_bytes() + ahead
     }
 
-    fn note(&mut self, told: Told) {
-        if self.is_told {
-            self.told.push((self.now, told));
+    fn note(&mut self, notice: Notice) {
+        if self.is_noted {
+            self.notices.push((self.now, notice));
         }
     }
 
@@ -400,7 +400,7 @@ impl World {
         let target_kbps = self.sender.target_kbps();
         if target_kbps != self.target_kbps {
             self.target_kbps = target_kbps;
-            self.note(Told::Target(target_kbps));
+            self.note(Notice::Target(target_kbps));
         }
         let Some(encoder) = self.encoder.as_mut().filter(|_| !self.no_media) else { return };
         while let Some(frame) = encoder.next(self.now, target_kbps) {
@@ -411,8 +411,8 @@ impl World {
         }
         let held = self.held_bytes();
         self.peak_bytes = self.peak_bytes.max(held);
-        if !self.first_key_told {
-            self.first_key_told = true;
+        if !self.first_key_noted {
+            self.first_key_noted = true;
             self.tell(Event::Pipeline { run: self.run, what: PipelineEvent::FirstKey });
         }
     }
@@ -427,7 +427,7 @@ impl World {
                     Action::Publish(PublishOrder::Open { attempt, .. }) => {
                         assert!(!self.handover.is_running(), "at most one publish is open");
                         self.opened += 1;
-                        self.note(Told::Opened(attempt));
+                        self.note(Notice::Opened(attempt));
                         self.handover.handle_open(self.now, attempt, ());
                     }
                     Action::Publish(PublishOrder::Close { attempt, polite, .. }) => {
@@ -443,7 +443,7 @@ impl World {
         }
         if self.mode != self.appliance.mode() {
             self.mode = self.appliance.mode();
-            self.note(Told::Mode(self.mode));
+            self.note(Notice::Mode(self.mode));
         }
     }
 
@@ -479,14 +479,14 @@ impl World {
         }
         let what = match what {
             What::Accepted => {
-                self.note(Told::Accepted(attempt));
+                self.note(Notice::Accepted(attempt));
                 PublishEvent::Accepted
             }
             What::Returned => PublishEvent::Returned,
             What::TargetBitrate(_) => return,
             What::Ended(ended) => {
                 let kind = ended.err().map_or(EndKind::Stopped, |error| end_kind(&error));
-                self.note(Told::Ended(kind, self.ended_during));
+                self.note(Notice::Ended(kind, self.ended_during));
                 PublishEvent::Ended { kind, message: self.ended_during.to_owned() }
             }
         };
@@ -498,7 +498,7 @@ impl World {
             PipelineOrder::Start { run } | PipelineOrder::Restart { run } => {
                 self.run = run;
                 self.encoder = Some(self.new_encoder());
-                self.first_key_told = self.no_media;
+                self.first_key_noted = self.no_media;
                 for config in Encoder::configs() {
                     self.sender.push(config);
                 }
@@ -567,7 +567,7 @@ impl World {
         if let Some(wire) = self.lines[at].wire() {
             self.written_bytes += wire.tcp.written();
             self.viewer.disconnected();
-            // A server that is not told keeps the key until it gives the publisher up.
+            // A server that is not notice keeps the key until it gives the publisher up.
             let untold = self.network.uplink.is_dead(self.now) || !self.network.carrier;
             if wire.is_publishing && untold {
                 self.key_held_until = self.now + self.network.holds_key_for;
@@ -576,7 +576,7 @@ impl World {
         if let Sender::Other(pilot) = &mut self.sender {
             pilot.set_connected(self.now, false);
         }
-        self.note(Told::Closed(during));
+        self.note(Notice::Closed(during));
         let result = match ended {
             Err(PublishError::Stream(error)) => match self.lines[at].go_on(error) {
                 Ok(()) => {

@@ -1,4 +1,4 @@
-//! Days of the calendar, for what is said of certificates.
+//! Days of the calendar, for what is reported of certificates.
 
 use std::fmt;
 

@@ -52,7 +52,7 @@ pub enum CertificateFault {
     },
     /// it bears no name at all
     #[error(
-        "it bears no subject alternative name, and a common name does not count; the server's owner must have it issued anew"
+        "it bears no subject alternative name, and a common name does not count; the server's owner must have it issued again"
     )]
     NoName,
     /// nobody this box trusts has issued it
@@ -62,7 +62,7 @@ pub enum CertificateFault {
     UnknownIssuer,
     /// the server's key is not the pinned one
     #[error(
-        "the server's key is {presented} and not the pinned one; set pinned_key anew only if the server's owner says that the key was changed"
+        "the server's key is {presented} and not the pinned one; replace pinned_key only if the server's owner says that the key was changed"
     )]
     WrongKey {
         /// The key that the server has.
@@ -70,7 +70,7 @@ pub enum CertificateFault {
     },
     /// its issuer has lost the trust of those who keep the lists
     #[error(
-        "it was revoked or its issuer is distrusted; the server's owner must have it issued anew"
+        "it was revoked or its issuer is distrusted; the server's owner must have it issued again"
     )]
     Revoked,
     /// it is not meant for a server
@@ -85,7 +85,7 @@ pub enum CertificateFault {
     OfAuthority,
     /// its issuer was not allowed to issue it
     #[error(
-        "an issuer in its chain was not allowed to issue it ({why}); the server's owner must have it issued anew"
+        "an issuer in its chain was not allowed to issue it ({why}); the server's owner must have it issued again"
     )]
     NotAllowed {
         /// What the issuer was not allowed to.
@@ -98,12 +98,12 @@ pub enum CertificateFault {
     NotItsKey,
     /// it is signed in a way that is not accepted
     #[error(
-        "it is signed in a way that is not safe any more or that this box does not know; the server's owner must have it issued anew with RSA or ECDSA and SHA-256"
+        "it is signed in a way that is not safe any more or that this box does not know; the server's owner must have it issued again with RSA or ECDSA and SHA-256"
     )]
     WeakSignature,
     /// it is malformed or demands what this box does not know
     #[error(
-        "it is malformed or demands what this box does not know; the server's owner must have it issued anew"
+        "it is malformed or demands what this box does not know; the server's owner must have it issued again"
     )]
     Malformed,
 }
@@ -120,19 +120,19 @@ pub enum TlsFault {
     )]
     NothingInCommon,
     /// the server refused the handshake
-    #[error("it refused the handshake ({said}); check the server address")]
+    #[error("it refused the handshake ({message}); check the server address")]
     Refused {
         /// The server's alert.
-        said: String,
+        message: String,
     },
     /// the server's name cannot stand in a certificate
     #[error("no certificate can be issued for this name; check the server address")]
     NameImpossible,
     /// the server breaks the rules of TLS
-    #[error("it breaks the rules of TLS ({said}); something in between may be interfering")]
+    #[error("it breaks the rules of TLS ({message}); something in between may be interfering")]
     Misbehaved {
         /// Which rule.
-        said: String,
+        message: String,
     },
 }
 
@@ -171,9 +171,9 @@ fn tls_fault(error: &Error) -> TlsFault {
         | Error::AlertReceived(
             Alert::ProtocolVersion | Alert::HandshakeFailure | Alert::InsufficientSecurity,
         ) => TlsFault::NothingInCommon,
-        Error::AlertReceived(alert) => TlsFault::Refused { said: format!("{alert:?}") },
+        Error::AlertReceived(alert) => TlsFault::Refused { message: format!("{alert:?}") },
         other => TlsFault::Misbehaved {
-            said: printable(&other.to_string()).chars().take(SERVER_TEXT_CHARS_MAX).collect(),
+            message: printable(&other.to_string()).chars().take(SERVER_TEXT_CHARS_MAX).collect(),
         },
     }
 }
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_was_never_set_is_told_from_a_certificate_of_the_future() {
+    fn a_clock_that_was_never_set_is_no_certificate_of_the_future() {
         let not_before = at(1_800_000_000);
         let judged = |seconds| {
             certificate_fault(&CertificateError::NotValidYetContext {
@@ -274,12 +274,12 @@ mod tests {
             judged(CLOCK_EARLIEST.as_secs() - 1),
             CertificateFault::ClockNotSet { .. }
         ));
-        let said = judged(1_799_000_000).to_string();
+        let message = judged(1_799_000_000).to_string();
         assert!(
-            said.starts_with(
+            message.starts_with(
                 "it or its issuer is valid from 2027-01-15, and this box's clock says 2027-01-03;"
             ),
-            "{said}"
+            "{message}"
         );
     }
 

@@ -61,7 +61,7 @@ pub enum TrustError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// In the words of the system.
         why: String,
     },
     /// the CA file holds no certificate
@@ -133,7 +133,7 @@ fn roots_of_file(path: &Path) -> Result<RootCertStore, TrustError> {
 fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
     let about = std::fs::metadata(path).map_err(|error| error.to_string())?;
     if !about.is_file() {
-        return Err("it is no file".to_owned()); // to open a pipe would wait for ever
+        return Err("it is no file".to_owned()); // to open a pipe would wait without end
     }
     let file = File::open(path).map_err(|error| error.to_string())?;
     let mut pem = Vec::new();

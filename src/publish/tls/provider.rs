@@ -39,7 +39,7 @@ static STRICT_SIGNATURES: LazyLock<WebPkiSupportedAlgorithms> = LazyLock::new(||
     let is_left_out = |id| left_out.iter().any(|a| a.signature_alg_id() == id);
     let all = every.all.iter().filter(|a| !is_left_out(a.signature_alg_id()));
     let mapping = every.mapping.iter().filter(|(scheme, _)| *scheme != SignatureScheme::ED25519);
-    // The library wants lists that live as long as the programme; this runs once.
+    // The library wants lists that live as long as the process; this runs once.
     WebPkiSupportedAlgorithms {
         all: all.copied().collect::<Vec<_>>().leak(),
         mapping: mapping.copied().collect::<Vec<_>>().leak(),

@@ -158,7 +158,7 @@ fn the_client_hello_is_the_one_that_was_reviewed() {
 }
 
 #[test]
-fn an_address_in_numbers_is_not_told_to_the_server_as_a_name() {
+fn an_address_in_numbers_is_not_sent_to_the_server_as_a_name() {
     let (policy, _file) = trusting_a_file(false);
     let named = client_hello(&policy, true, "live.example");
     assert!(named.contains("server_name\n    \"live.example\"\n"));

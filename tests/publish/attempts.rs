@@ -172,11 +172,11 @@ async fn a_server_that_asks_for_user_and_password_is_answered_in_its_own_way() {
         push(&server.target_as("anna:secret@", "live")).await.unwrap();
         let met = server.met();
         assert_eq!(met.len(), 3, "{authmod}: asked who, asked to prove it, accepted");
-        let said = met[2].app.strip_prefix(&format!("live?authmod={authmod}&user=anna&"));
-        let said = said.unwrap_or_else(|| panic!("{}", met[2].app));
+        let sent = met[2].app.strip_prefix(&format!("live?authmod={authmod}&user=anna&"));
+        let sent = sent.unwrap_or_else(|| panic!("{}", met[2].app));
         match authmod {
-            "llnw" => assert!(said.ends_with(&format!("&response={}", llnw_response(said)))),
-            _ => assert!(said.contains("&response=") && said.ends_with("&opaque=rzsD7A==")),
+            "llnw" => assert!(sent.ends_with(&format!("&response={}", llnw_response(sent)))),
+            _ => assert!(sent.contains("&response=") && sent.ends_with("&opaque=rzsD7A==")),
         }
     }
 }
@@ -202,7 +202,7 @@ impl Source for Trickle {
 
 /// The server needs a thread of its own to close between a look for input and a write.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_reason_is_told_although_the_connection_broke_while_media_was_written() {
+async fn a_reason_is_reported_although_the_connection_broke_while_media_was_written() {
     let refuse = Refuse {
         code: "NetStream.Publish.BadName".to_owned(),
         description: "already publishing".to_owned(),
