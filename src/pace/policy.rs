@@ -140,7 +140,7 @@ impl Policy {
             view: View::new(now),
             state: State::Clear,
             target_kbps,
-            knee_kbps: None,
+            knee_kbps: settings.start_kbps.map(u64::from),
             borne: 0,
             before_stall_kbps: None,
             carried_kbps: 0,

@@ -237,8 +237,9 @@ fn real_a_stream_that_comes_back_begins_with_what_the_link_carried_before() {
     thread::sleep(s(14)); // with what it took to notice, some 20 s
     let waiting = encoder_kbps(&appliance);
     link.set_kbps(LINK_KBPS);
+    let returned = Instant::now();
     let back = rig.until(s(20), |look| look.is_live);
-    let after = rig.watch(s(5));
+    let after = rig.watch(s(5).saturating_sub(returned.elapsed()).max(s(1)));
     let (most, encoder) =
         (after.iter().map(|look| look.target_kbps).max().unwrap_or(0), encoder_kbps(&appliance));
     eprintln!(
