@@ -160,7 +160,7 @@ fn status_of_first(appliance: &Appliance, at: Duration) -> Look {
 /// What the encoder is asked for, in kbit/s, by its own line in the status: a second old.
 fn encoder_kbps(appliance: &Appliance) -> u64 {
     let socket = control::path(appliance.folder.path().to_str());
-    let mut answers = control::ask(&socket, "status", None).expect("the box answers");
+    let mut answers = control::ask(&socket, "status", None, None).expect("the box answers");
     let status: Value = answers.next().expect("an answer").expect("of JSON").data;
     status["encoder"]["target_kbps"].as_u64().unwrap_or(0)
 }

@@ -73,7 +73,6 @@ const ELSEWHERE: &[(&str, &str)] = &[
 const NOT_YET: &[&str] = &[
     "docs/faults",
     "src/device",
-    "tests/allocations",
     "tests/board",
     "tests/console",
     "tests/control",
