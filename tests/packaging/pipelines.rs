@@ -94,7 +94,7 @@ fn the_pipelines_of_each_kind_of_source_are_as_reviewed() {
         (
             "source-clip-and-audio-file",
             clip(),
-            MicrophoneSource::File { path: "/media/sound.flac".into() },
+            MicrophoneSource::File { path: "/media/audio.flac".into() },
         ),
         (
             "source-launch",

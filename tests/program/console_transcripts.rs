@@ -1,5 +1,5 @@
 //! What the console sends and takes, byte for byte, on a real pseudo-terminal with the real program:
-//! each file in `tests/console/` is one terminal session (the form is told in `lines.txt`).
+//! each file in `tests/console/` is one terminal session (the form is described in `lines.txt`).
 
 use std::fs;
 use std::path::Path;
@@ -82,19 +82,20 @@ fn matches(text: &str, expected: &str) -> Option<usize> {
 #[track_caller]
 fn play(file: &str, appliance: &mut Appliance) {
     let text = fs::read_to_string(Path::new("tests/console").join(file)).expect("a transcript");
-    let mut seen = appliance.said().len();
+    let mut matched = appliance.console_output().len();
     for Exchange { line, sent, expected } in read(&text) {
         appliance.sends(&sent);
-        let told = appliance.until_said(seen, |said| matches(said, &expected).is_some());
-        match matches(&told, &expected) {
-            Some(length) => seen += length,
+        let shown =
+            appliance.until_console_shows(matched, |shown| matches(shown, &expected).is_some());
+        match matches(&shown, &expected) {
+            Some(length) => matched += length,
             None => panic!(
-                "{file}:{line}:\n sent     {:?}\n expected {expected:?}\n came     {told:?}",
+                "{file}:{line}:\n sent     {:?}\n expected {expected:?}\n came     {shown:?}",
                 String::from_utf8_lossy(&sent)
             ),
         }
     }
-    let rest = &appliance.said()[seen..];
+    let rest = &appliance.console_output()[matched..];
     assert_eq!(rest, "", "{file}: something more came");
 }
 
@@ -122,8 +123,11 @@ fn secrets_are_asked_for_and_never_echoed() {
     let _turn = one_at_a_time();
     let mut appliance = Appliance::start(&[]);
     play("secrets.txt", &mut appliance);
-    let said = appliance.said();
-    assert!(!said.contains("efgh") && !said.contains("4711") && !said.contains("words"), "{said}");
+    let shown = appliance.console_output();
+    assert!(
+        !shown.contains("efgh") && !shown.contains("4711") && !shown.contains("words"),
+        "{shown}"
+    );
     appliance.end();
 }
 
@@ -161,11 +165,11 @@ fn a_million_bytes_without_a_line_end_and_any_noise_leave_the_console_usable() {
     let noise: Vec<u8> = (0..20_000).map(|_| rng.u8(..)).filter(|b| *b != b'\t').collect();
     appliance.sends(&noise);
     // Echo that nobody reads fast enough is left out, and the first answers with it.
-    let from = appliance.said().len();
+    let from = appliance.console_output().len();
     let mut tries = 0;
-    while !appliance.said()[from..].contains("serves nothing but to be echoed") {
+    while !appliance.console_output()[from..].contains("serves nothing but to be echoed") {
         tries += 1;
-        assert!(tries < 100, "{}", appliance.said().len());
+        assert!(tries < 100, "{}", appliance.console_output().len());
         appliance.sends(b"\x03\x03\r");
         std::thread::sleep(std::time::Duration::from_millis(200));
         appliance.sends(b"serves nothing but to be echoed");
@@ -185,22 +189,23 @@ fn one_destination_at_a_time_is_checked_and_devices_are_looked_for_once() {
     appliance.types(&format!("destination add hall rtmps://127.0.0.1:{port}/live\r"), "is set");
     appliance.types("key hall\r", "(not shown): ");
     appliance.types("abcd-efgh\r", "tag ");
-    let from = appliance.said().len();
+    let from = appliance.console_output().len();
     appliance.sends(b"check hall\r");
     // Somebody else is not kept waiting for it.
     let other = eventually(Duration::from_secs(3), || {
-        let told = appliance.ctl("check hall");
-        (told.stdout + &told.stderr).contains("still checking hall").then_some(())
+        let reply = appliance.ctl("check hall");
+        (reply.stdout + &reply.stderr).contains("still checking hall").then_some(())
     });
     assert!(other.is_some(), "{}", appliance.log());
-    let said = appliance.until_said(from, |said| said.contains("no answer from 127.0.0.1"));
-    assert_eq!(said.matches("no answer").count(), 1, "{said}");
+    let shown =
+        appliance.until_console_shows(from, |shown| shown.contains("no answer from 127.0.0.1"));
+    assert_eq!(shown.matches("no answer").count(), 1, "{shown}");
     // What is typed meanwhile waits for its turn; ^C gives the answer up.
-    let from = appliance.said().len();
+    let from = appliance.console_output().len();
     appliance.sends(b"check hall\rabout\r");
     appliance.sends(b"\x03");
-    let said = appliance.until_said(from, |said| said.contains("interrupted"));
-    assert!(said.contains("error: interrupted"), "{said}");
+    let shown = appliance.until_console_shows(from, |shown| shown.contains("interrupted"));
+    assert!(shown.contains("error: interrupted"), "{shown}");
     // Either may be asked for again when it was answered.
     drop(silent);
     appliance.types("check hall\r", "refuses connections");

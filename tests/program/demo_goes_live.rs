@@ -1,4 +1,4 @@
-//! `firstmile demo`: one command, and a whole programme is at a server.
+//! `firstmile demo`: one command, and a whole broadcast is at a server.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ fn demo(folder: &Path, arguments: &str) -> Value {
     outcome
 }
 
-/// What must hold of every programme of `seconds` at 30 pictures a second.
+/// What must hold of every broadcast of `seconds` at 30 frames a second.
 #[track_caller]
 fn assert_whole(outcome: &Value, seconds: f64) {
     let number = |key: &str| outcome[key].as_f64().unwrap_or_else(|| panic!("{key}: {outcome}"));
@@ -39,7 +39,7 @@ fn assert_whole(outcome: &Value, seconds: f64) {
 }
 
 #[test]
-fn demo_the_test_picture_reaches_the_server_whole_and_in_sync() {
+fn demo_the_test_pattern_reaches_the_server_whole_and_in_sync() {
     let _turn = one_at_a_time();
     if !has_or_skip(&["ffmpeg", "ffprobe"]) {
         return;
@@ -65,7 +65,7 @@ fn demo_a_film_clip_reaches_the_server_whole_and_in_sync() {
 }
 
 #[test]
-fn demo_without_sound_still_sends_an_audio_track() {
+fn demo_without_a_microphone_still_sends_an_audio_track() {
     let _turn = one_at_a_time();
     if !has_or_skip(&["ffmpeg", "ffprobe"]) {
         return;

@@ -25,12 +25,12 @@ fn fails(arguments: &str, code: i32, words: &[&str]) {
     );
     let ended = firstmile_ends(folder.path(), arguments);
     assert_eq!(ended.status.code(), Some(code), "{arguments}: {}", ended.stderr);
-    let said = ended.stderr.trim_end();
-    assert_eq!(said.lines().count(), 1, "{arguments}: {said}");
+    let output = ended.stderr.trim_end();
+    assert_eq!(output.lines().count(), 1, "{arguments}: {output}");
     for word in words {
-        assert!(said.contains(word), "{arguments}: {said:?} lacks {word:?}");
+        assert!(output.contains(word), "{arguments}: {output:?} lacks {word:?}");
     }
-    assert!(!said.contains("canary"), "the key is shown: {said}");
+    assert!(!output.contains("canary"), "the key is shown: {output}");
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn a_box_whose_settings_have_a_mistake_runs_without_them_and_says_so_wherever_it
         assert!(json.contains(word), "{json}");
         assert!(machine.contains(word), "{machine}");
         assert!(log.lines().any(|l| l.contains("ERROR") && l.contains(word)), "{log}");
-        assert!(![&status, &json, &machine, &log].iter().any(|said| said.contains("canary")));
+        assert!(![&status, &json, &machine, &log].iter().any(|output| output.contains("canary")));
     }
     appliance.types("set video.fps 25\r", "video.fps is set");
     assert!(!appliance.ctl("show box.name").stdout.contains("stage"), "nothing of the file holds");

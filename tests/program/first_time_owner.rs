@@ -27,7 +27,7 @@ fn stick(server: &Ingest, key: &str) -> String {
 
 fn assert_received(server: &Ingest) {
     let reports = server.reports();
-    assert_eq!(reports.len(), 1, "one programme");
+    assert_eq!(reports.len(), 1, "one broadcast");
     assert!(reports[0].ended, "the box took its leave");
 }
 
@@ -42,15 +42,15 @@ fn an_empty_box_gets_its_key_over_the_serial_line_and_goes_live() {
     let ca = server.ca_file.display().to_string();
     appliance.types(&format!("set destination.tube.ca_file {ca}\r"), "ca_file is set");
     appliance.types("key tu\t\r", "(not shown): ");
-    let told = appliance.types(&format!("{KEY}\r"), "firstmile (ready)> ");
-    assert!(told.contains("20 characters, tag "), "{told}");
+    let reply = appliance.types(&format!("{KEY}\r"), "firstmile (ready)> ");
+    assert!(reply.contains("20 characters, tag "), "{reply}");
     appliance.types("live\r", "going live");
     appliance.until_status("live");
     let shown = appliance.types("show destination\r", "destination.tube.enabled");
     assert!(shown.contains("set, 20 characters"), "{shown}");
     appliance.types("stop\r", "ending the broadcast");
     appliance.until_status("ready");
-    assert!(!appliance.said().contains(KEY), "the key was shown");
+    assert!(!appliance.console_output().contains(KEY), "the key was shown");
     appliance.end();
     assert_received(&server);
 }
@@ -115,7 +115,7 @@ fn a_box_that_was_live_stays_off_air_after_a_power_cut_where_its_owner_wants_tha
 }
 
 #[test]
-fn a_wrong_key_is_told_and_corrected() {
+fn a_wrong_key_is_reported_and_corrected() {
     let _turn = one_at_a_time();
     let (server, _folder) = server();
     let mut appliance = Appliance::start(&[]);
@@ -123,11 +123,11 @@ fn a_wrong_key_is_told_and_corrected() {
     appliance.press();
     let status = appliance.until_status("retrying");
     assert!(status.contains("key refused") || status.contains("refuse"), "{status}");
-    let told = appliance.ctl_key("tube", KEY);
-    assert!(told.contains("20 characters"), "{told}");
+    let reply = appliance.ctl_key("tube", KEY);
+    assert!(reply.contains("20 characters"), "{reply}");
     appliance.until_status("live");
     let everything =
-        format!("{}{}{}", appliance.log(), appliance.said(), appliance.ctl("log").stdout);
+        format!("{}{}{}", appliance.log(), appliance.console_output(), appliance.ctl("log").stdout);
     assert!(!everything.contains("k3y-"), "a key was shown:\n{everything}");
     appliance.ctl("stop").ok();
     appliance.until_status("ready");
@@ -171,7 +171,7 @@ fn after_a_broadcast_that_reached_nobody_the_next_one_begins_with_itself() {
     appliance.until_status("ready");
     let packets = probe::packets(&server.reports()[0].file);
     assert!(packets.in_order && packets.first_is_key, "{packets:?}");
-    assert!(packets.start_offset_ms.abs() < 100.0, "old sound was sent: {packets:?}");
+    assert!(packets.start_offset_ms.abs() < 100.0, "old audio was sent: {packets:?}");
     assert!(packets.end_offset_ms.abs() < 200.0, "{packets:?}");
 }
 
@@ -185,8 +185,8 @@ fn a_bitrate_that_is_set_while_the_encoder_is_being_opened_holds_up_to_what_the_
     appliance.ctl("set video.bitrate_kbps 210").ok();
     appliance.until_status_shows("the new bitrate", |status| status.contains(" of 210 kb/s"));
 
-    let told = appliance.ctl("set video.bitrate_kbps 20000").ok().stdout;
-    assert!(told.contains("limited to 6000 kb/s by this board"), "{told}");
+    let reply = appliance.ctl("set video.bitrate_kbps 20000").ok().stdout;
+    assert!(reply.contains("limited to 6000 kb/s by this board"), "{reply}");
     appliance.until_status_shows("the board's most", |status| status.contains(" of 6000 kb/s"));
 }
 
@@ -205,13 +205,13 @@ fn a_destination_is_tried_at_both_of_its_servers_before_anything_goes_on_air() {
     assert!(appliance.ctl_key("tube", KEY).contains("tag "));
     let both = appliance.ctl("check tube");
     assert!(!both.status.success(), "{}", both.stdout);
-    let said = both.stdout + &both.stderr;
-    let (first, backup) = said.split_once(&nobody).unwrap_or_else(|| panic!("{said}"));
+    let reply = both.stdout + &both.stderr;
+    let (first, backup) = reply.split_once(&nobody).unwrap_or_else(|| panic!("{reply}"));
     assert!(
         first.contains(&server.url()) && first.contains("server OK; stream key not tested"),
-        "{said}"
+        "{reply}"
     );
-    assert!(backup.contains("refuses connections") && !said.contains(KEY), "{said}");
+    assert!(backup.contains("refuses connections") && !reply.contains(KEY), "{reply}");
     assert!(server.reports().is_empty(), "nothing went on air");
 }
 
@@ -234,13 +234,13 @@ fn a_factory_reset_forgets_everything() {
 #[test]
 fn a_program_at_the_serial_line_reads_blocks() {
     let mut appliance = Appliance::start(&[]);
-    let told = appliance.types("mode machine\r", "\r\n\r\n");
-    assert!(told.contains("ACK\r\nreply: mode\r\nmode: machine\r\nversion: 2\r\n"), "{told}");
-    let told = appliance.types("status\r", "\r\n\r\n");
-    assert!(told.starts_with("ACK\r\nreply: status\r\n"), "no echo, no prompt: {told:?}");
-    assert!(told.contains("\r\nmode: needs_setup\r\n"), "{told}");
-    let told = appliance.types("nonsense\r", "\r\n\r\n");
-    assert!(told.starts_with("NACK\r\nreply: error\r\n"), "{told:?}");
+    let reply = appliance.types("mode machine\r", "\r\n\r\n");
+    assert!(reply.contains("ACK\r\nreply: mode\r\nmode: machine\r\nversion: 2\r\n"), "{reply}");
+    let reply = appliance.types("status\r", "\r\n\r\n");
+    assert!(reply.starts_with("ACK\r\nreply: status\r\n"), "no echo, no prompt: {reply:?}");
+    assert!(reply.contains("\r\nmode: needs_setup\r\n"), "{reply}");
+    let reply = appliance.types("nonsense\r", "\r\n\r\n");
+    assert!(reply.starts_with("NACK\r\nreply: error\r\n"), "{reply:?}");
     appliance.types("mode text\r", "firstmile (needs setup)> ");
     appliance.end();
 }

@@ -16,7 +16,7 @@ const FILE: &str = "firstmile.toml";
 const RESULT: &str = "firstmile-result.txt";
 const CANARY: &str = "canary-7Qx9-stick";
 
-/// A stick and a box beside it.
+/// A stick and a box next to it.
 struct Desk {
     folder: Folder,
 }
@@ -141,7 +141,7 @@ refusals! {
     a_version_of_the_future: |d| d.put("version = 99\n"), ["version", "1 is"];
     no_version: |d| d.put("[video]\nfps = 25\n"), ["version = 1"];
     a_setting_out_of_range: |d| d.put(good("[video]\nfps = 25000\n")), ["firstmile.toml:3:7", "1 to 60"];
-    one_mistake_beside_good_settings: |d| d.put(good("[video]\nwidth = 1280\nhieght = 720\n")), ["hieght", "height"];
+    one_mistake_among_good_settings: |d| d.put(good("[video]\nwidth = 1280\nhieght = 720\n")), ["hieght", "height"];
     a_stick_cut_in_the_middle_of_its_key: |d| {
         let text = good("");
         d.put(&text[..text.len() - 8]);
@@ -158,7 +158,7 @@ refusals! {
     }, ["more than 8 destinations"];
     brackets_without_end: |d| d.put(format!("version = 1\nx = {}", "[".repeat(60_000))), ["firstmile.toml:2"];
     the_same_destination_twice: |d| d.put(good("") + "[[destination]]\nname = \"yt\"\n"), ["same name"];
-    a_wish_that_is_no_flag: |d| d.put(good("erase_key = \"yes\"\n")), ["erase_key", "true or false"];
+    a_request_that_is_no_flag: |d| d.put(good("erase_key = \"yes\"\n")), ["erase_key", "true or false"];
     an_unreadable_folder_instead_of_a_stick: |d| {
         fs::remove_dir(d.folder.path().join("stick")).unwrap();
     }, ["cannot be read"];
@@ -193,7 +193,7 @@ fn a_stick_that_is_not_for_the_box_is_left_alone() {
 }
 
 #[test]
-fn the_twin_of_a_mac_beside_the_file_does_not_matter() {
+fn the_twin_of_a_mac_next_to_the_file_does_not_matter() {
     let desk = Desk::new();
     fs::write(desk.stick("._firstmile.toml"), [0, 5, 22, 7]).unwrap();
     desk.put(good(""));
@@ -220,8 +220,8 @@ fn a_stick_says_each_mistake_with_its_line() {
     desk.put(good("[video]\nfps = 0\nhieght = 720\n"));
     desk.import();
     let result = desk.result();
-    for told in ["refused", "firstmile.toml:3:7: video.fps", "firstmile.toml:4:1: video.hieght"] {
-        assert!(result.contains(told), "{result}");
+    for error in ["refused", "firstmile.toml:3:7: video.fps", "firstmile.toml:4:1: video.hieght"] {
+        assert!(result.contains(error), "{result}");
     }
 }
 
@@ -239,14 +239,14 @@ fn the_key_is_erased_from_the_stick_when_its_owner_wants_that() {
 }
 
 #[test]
-fn the_key_stays_on_the_stick_otherwise_and_that_is_said() {
+fn the_key_stays_on_the_stick_otherwise_and_that_is_reported() {
     let desk = accepted(good(""));
     assert_eq!(fs::read_to_string(desk.stick(FILE)).unwrap(), good(""));
     assert!(desk.result().contains("still contains the stream key"), "{}", desk.result());
 }
 
 #[test]
-fn a_passphrase_and_a_pin_are_erased_like_a_key_or_their_stay_is_said() {
+fn a_passphrase_and_a_pin_are_erased_like_a_key_or_their_stay_is_reported() {
     let text =
         "[console]\npin = \"90210\"\n[wifi]\nssid = \"hall\"\npassphrase = \"canary-7Qx9\"\n";
     let desk = Desk::new();

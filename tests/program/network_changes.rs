@@ -1,4 +1,4 @@
-//! The kernel's word of a changed network, heard in a network namespace of the test's own.
+//! The kernel's report of a changed network, received in a network namespace of the test's own.
 
 use std::env;
 use std::process::Command;
@@ -24,28 +24,28 @@ fn enter(test: &str) {
     let mut inside = Command::new("unshare");
     inside.args(["--user", "--map-root-user", "--net"]).arg(own).args(["--exact", test]);
     let done = inside.args(["--nocapture"]).env(INSIDE, "1").output().expect("unshare");
-    let told = String::from_utf8_lossy(&done.stderr);
-    if told.contains("unshare: ") && env::var_os("CI").is_none() {
-        eprintln!("not tested: {told}");
+    let errors = String::from_utf8_lossy(&done.stderr);
+    if errors.contains("unshare: ") && env::var_os("CI").is_none() {
+        eprintln!("not tested: {errors}");
         return;
     }
-    assert!(done.status.success(), "{told}");
+    assert!(done.status.success(), "{errors}");
     let report = String::from_utf8_lossy(&done.stdout);
     assert!(report.contains("1 passed"), "{report}");
 }
 
 struct Watched {
-    told: mpsc::Receiver<Vec<Interface>>,
+    reported: mpsc::Receiver<Vec<Interface>>,
 }
 
 impl Watched {
-    /// What is told last of all that follows from `change`.
+    /// What is reported last of all that follows from `change`.
     #[track_caller]
     fn after(&self, change: &[&str]) -> Vec<Interface> {
         change.iter().for_each(|arguments| ip(arguments));
-        let first = self.told.recv_timeout(Duration::from_secs(10));
+        let first = self.reported.recv_timeout(Duration::from_secs(10));
         let mut last = first.unwrap_or_else(|_| panic!("no word of {change:?}"));
-        while let Ok(next) = self.told.recv_timeout(QUIET) {
+        while let Ok(next) = self.reported.recv_timeout(QUIET) {
             last = next;
         }
         last
@@ -58,15 +58,15 @@ fn addresses(interfaces: &[Interface]) -> Vec<&str> {
 }
 
 #[test]
-fn carrier_address_and_route_are_told_without_being_asked_for() {
+fn carrier_address_and_route_are_reported_without_being_asked_for() {
     if env::var_os(INSIDE).is_none() {
         return enter(
-            "network_changes::carrier_address_and_route_are_told_without_being_asked_for",
+            "network_changes::carrier_address_and_route_are_reported_without_being_asked_for",
         );
     }
-    let (tell, told) = mpsc::channel();
-    network::watch(move |interfaces| tell.send(interfaces).expect("is waited for"));
-    let watched = Watched { told };
+    let (report, reported) = mpsc::channel();
+    network::watch(move |interfaces| report.send(interfaces).expect("is waited for"));
+    let watched = Watched { reported };
     assert_eq!(watched.after(&[]), [], "nothing but the loopback");
 
     let plugged = watched.after(&[
@@ -90,5 +90,8 @@ fn carrier_address_and_route_are_told_without_being_asked_for() {
     assert_eq!(network::link(&unplugged), Link::Down);
     let back = watched.after(&["link set far9 up"]);
     assert_eq!(network::link(&back), Link::Up);
-    assert!(watched.told.recv_timeout(QUIET).is_err(), "a network at rest is not told again");
+    assert!(
+        watched.reported.recv_timeout(QUIET).is_err(),
+        "a network at rest is not reported again"
+    );
 }

@@ -1,4 +1,4 @@
-//! The network's settings on their way to NetworkManager: what was said last holds, and nothing of the
+//! The network's settings on their way to NetworkManager: the latest settings apply, and nothing of the
 //! box's own stays there that nobody set.
 
 use std::fs;
@@ -21,19 +21,19 @@ fn what_is_wrong_with_the_wired_network_does_not_keep_wifi_from_being_joined() {
     appliance.types("set wifi.country DE\r", "is set");
     appliance.types("set wifi.ssid hall\r", "is set");
     let network = || appliance.ctl("network").stdout;
-    let both = |said: &String| {
-        said.contains("Wi-Fi handed to NetworkManager")
-            && said.contains("wired is not: Error: no such interface")
+    let both = |status: &String| {
+        status.contains("Wi-Fi handed to NetworkManager")
+            && status.contains("wired is not: Error: no such interface")
     };
-    let said = eventually(Duration::from_secs(40), || Some(network()).filter(both));
-    assert!(said.is_some(), "{}", network());
-    let told = manager.told();
-    assert!(told.contains("connection up id firstmile-wifi"), "{told}");
-    // Root sets it itself; the service's own user leaves a wish for firstmile-country.path.
-    let wished = fs::read_to_string(appliance.folder.path().join("country"));
+    let status = eventually(Duration::from_secs(40), || Some(network()).filter(both));
+    assert!(status.is_some(), "{}", network());
+    let calls = manager.calls();
+    assert!(calls.contains("connection up id firstmile-wifi"), "{calls}");
+    // Root sets it itself; the service's own user leaves a request to firstmile-country.path.
+    let requested = fs::read_to_string(appliance.folder.path().join("country"));
     match nix::unistd::geteuid().is_root() {
-        true => assert!(told.contains("iw reg set DE\n"), "{told}"),
-        false => assert_eq!(wished.expect("a wish"), "DE\n"),
+        true => assert!(calls.contains("iw reg set DE\n"), "{calls}"),
+        false => assert_eq!(requested.expect("a request"), "DE\n"),
     }
 }
 
@@ -49,12 +49,12 @@ fn of_settings_in_quick_succession_none_is_lost_to_a_slow_manager() {
     }
     appliance.types("set network.gateway 192.0.2.254\r", "is set");
     let last = eventually(PATIENCE, || {
-        let told = manager.told();
+        let calls = manager.calls();
         let wired = |line: &&str| line.contains("firstmile-wired") && line.contains("ipv4.");
-        let last = told.lines().rfind(wired)?;
+        let last = calls.lines().rfind(wired)?;
         (last.contains("192.0.2.12/24") && last.contains("192.0.2.254")).then_some(())
     });
-    assert!(last.is_some(), "{}\n{}", manager.told(), appliance.log());
+    assert!(last.is_some(), "{}\n{}", manager.calls(), appliance.log());
 }
 
 #[test]
@@ -65,9 +65,9 @@ fn what_nobody_has_set_any_more_is_taken_back_at_the_start_and_nothing_else_is()
     let appliance = Appliance::start(&[("PATH", &manager.path())]);
     let left = eventually(PATIENCE, || (manager.connections() == "office\n").then_some(()));
     assert!(left.is_some(), "{}\n{}", manager.connections(), appliance.log());
-    let told = || appliance.ctl("network").stdout;
-    let taken = eventually(PATIENCE, || told().contains("ours are removed").then_some(()));
-    assert!(taken.is_some(), "{}", told());
+    let status = || appliance.ctl("network").stdout;
+    let taken = eventually(PATIENCE, || status().contains("ours are removed").then_some(()));
+    assert!(taken.is_some(), "{}", status());
 }
 
 #[test]
@@ -76,8 +76,8 @@ fn a_box_that_has_nothing_at_network_manager_says_nothing_of_it() {
     let manager = NetworkManager::new();
     manager.has("office\n");
     let appliance = Appliance::start(&[("PATH", &manager.path())]);
-    let looked = eventually(PATIENCE, || manager.told().contains("connection show").then_some(()));
-    assert!(looked.is_some(), "{}", manager.told());
+    let looked = eventually(PATIENCE, || manager.calls().contains("connection show").then_some(()));
+    assert!(looked.is_some(), "{}", manager.calls());
     assert!(appliance.ctl("network").stdout.contains("none are set here"));
     assert!(!appliance.log().contains("network settings:"), "{}", appliance.log());
     assert_eq!(manager.connections(), "office\n");
@@ -94,6 +94,6 @@ fn a_box_that_does_not_know_all_its_settings_leaves_its_connections_as_they_are(
     let appliance = Appliance::start_in(folder, &[("PATH", &manager.path())]);
     appliance.until_status_shows("its settings", |status| status.contains("wifi.hiden"));
     std::thread::sleep(Duration::from_secs(1));
-    assert_eq!(manager.told(), "", "nmcli is not even asked");
+    assert_eq!(manager.calls(), "", "nmcli is not even asked");
     assert_eq!(manager.connections(), "firstmile-wifi\n");
 }

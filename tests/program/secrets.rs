@@ -80,7 +80,7 @@ fn babbling_server(key: String) -> String {
 const PIN: &str = "7340918265";
 
 /// Everything that the box shows to anybody.
-fn everything_said(appliance: &mut Appliance) -> String {
+fn everything_shown(appliance: &mut Appliance) -> String {
     let mut all = String::new();
     for command in [
         "status",
@@ -110,7 +110,7 @@ fn everything_said(appliance: &mut Appliance) -> String {
     appliance.types("mode machine\r", "\r\n\r\n");
     appliance.types("show\r", "\r\n\r\n");
     appliance.types("mode text\r", "> ");
-    all.push_str(&appliance.said());
+    all.push_str(&appliance.console_output());
     all.push_str(&appliance.log());
     for file in ["cmdline", "environ", "comm", "limits"] {
         all.push_str(&String::from_utf8_lossy(&appliance.proc(file)));
@@ -175,11 +175,11 @@ impl Seen {
 
 #[test]
 fn what_a_process_shows_to_all_others_is_seen_by_the_watch() {
-    let watch = Watch::start(&["told-to-all"]);
-    let mut told =
-        Command::new("sleep").arg("20").env("TOLD", "told-to-all").spawn().expect("runs");
+    let watch = Watch::start(&["shown-to-all"]);
+    let mut child =
+        Command::new("sleep").arg("20").env("SHOWN", "shown-to-all").spawn().expect("runs");
     thread::sleep(Duration::from_millis(500));
-    told.kill().and_then(|()| told.wait()).expect("our own child");
+    child.kill().and_then(|()| child.wait()).expect("our own child");
     let seen = watch.end();
     assert!(seen.leaks.contains("environ of sleep"), "{:?}", seen.leaks);
 }
@@ -271,16 +271,16 @@ fn a_key_is_found_nowhere_but_in_its_own_file() {
     });
     let status = appliance.ctl("status").stdout;
     assert!(status.contains("••••"), "the server's words are shown with dots: {status}");
-    let said = everything_said(&mut appliance);
-    assert!(said.len() > 100_000, "everything talks: {} bytes", said.len());
-    let told = manager.told();
-    assert!(told.contains("802-11-wireless.ssid hall"), "{told}");
-    assert!(!said.contains(PIN) && !told.contains(PIN), "the PIN is shown");
+    let shown = everything_shown(&mut appliance);
+    assert!(shown.len() > 100_000, "everything talks: {} bytes", shown.len());
+    let calls = manager.calls();
+    assert!(calls.contains("802-11-wireless.ssid hall"), "{calls}");
+    assert!(!shown.contains(PIN) && !calls.contains(PIN), "the PIN is shown");
     for (what, text) in [
-        ("the box", &said),
+        ("the box", &shown),
         ("the import", &imported.stdout),
         ("the result", &result),
-        ("the arguments of nmcli", &told),
+        ("the arguments of nmcli", &calls),
     ] {
         if let Some(at) = text.find(CANARY) {
             let from = text[..at].rfind('\n').unwrap_or(0);
@@ -313,7 +313,7 @@ fn a_key_is_found_nowhere_but_in_its_own_file() {
 #[ignore = "panics; started by another test"]
 fn panics_with_a_key_in_its_words() {
     firstmile::cli::crash::end_on_panic();
-    panic!("the server said {}", key("panic"));
+    panic!("the server answered {}", key("panic"));
 }
 
 #[test]
@@ -324,8 +324,8 @@ fn a_panic_tells_its_place_and_not_its_words() {
         .stdin(Stdio::null())
         .output()
         .expect("runs");
-    let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8_lossy(&said);
-    assert!(said.contains("a defect at tests/program/secrets.rs:"), "{said}");
-    assert!(!said.contains(CANARY), "{said}");
+    let output = [output.stdout, output.stderr].concat();
+    let output = String::from_utf8_lossy(&output);
+    assert!(output.contains("a defect at tests/program/secrets.rs:"), "{output}");
+    assert!(!output.contains(CANARY), "{output}");
 }

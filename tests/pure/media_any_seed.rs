@@ -37,8 +37,8 @@ impl Label {
     }
 }
 
-/// Makes pictures and sound like a real encoder: each delta frame refers to the reference frame
-/// before it, configuration changes only at a key frame, sound may run ahead of the picture.
+/// Makes video and audio like a real encoder: each delta frame refers to the reference frame
+/// before it, configuration changes only at a key frame, audio may run ahead of the video.
 #[derive(Default)]
 struct Encoder {
     number: u32,
@@ -150,12 +150,12 @@ impl Decoder {
     }
 
     fn hear(&mut self, frame: &Frame, label: Label) {
-        assert_eq!(self.audio_config, Some(label.config), "sound without its configuration");
-        assert!(label.number > self.last_audio, "sound out of order");
+        assert_eq!(self.audio_config, Some(label.config), "audio without its configuration");
+        assert!(label.number > self.last_audio, "audio out of order");
         let is_first = self.last_audio == 0;
         self.last_audio = label.number;
         if is_first && self.start_ns.is_some_and(|start_ns| frame.dts_ns < start_ns) {
-            panic!("sound older than the key frame the connection started with");
+            panic!("audio older than the key frame the connection started with");
         }
     }
 }
@@ -208,7 +208,7 @@ impl World {
     }
 
     fn push_video(&mut self) {
-        // An encoder hears a wish late, or not at all.
+        // An encoder receives a request late, or not at all.
         let must_be_key = self.wants_key && self.rng.u8(0..4) == 0;
         for frame in self.encoder.video(&mut self.rng, must_be_key) {
             self.push(frame);

@@ -2,8 +2,8 @@
 
 use firstmile::media::{Codec, FanOut, Frame, Kind};
 
-fn sound(kind: Kind, dts_ns: u64) -> Frame {
-    Frame { kind, codec: Codec::Aac, pts_ns: dts_ns, dts_ns, payload: "sound".into() }
+fn audio(kind: Kind, dts_ns: u64) -> Frame {
+    Frame { kind, codec: Codec::Aac, pts_ns: dts_ns, dts_ns, payload: "audio".into() }
 }
 
 #[tokio::test]
@@ -12,9 +12,9 @@ async fn a_reader_that_waits_sees_or_counts_every_frame_of_another_thread() {
     let fan_out = FanOut::new();
     let subscriber = fan_out.subscribe();
     let encoder = std::thread::spawn(move || {
-        fan_out.publish(sound(Kind::AudioConfig, 0));
+        fan_out.publish(audio(Kind::AudioConfig, 0));
         for n in 0..FRAMES {
-            fan_out.publish(sound(Kind::Audio, n * 1_000));
+            fan_out.publish(audio(Kind::Audio, n * 1_000));
             if n % 100 == 0 {
                 std::thread::yield_now();
             }

@@ -1,6 +1,6 @@
 //! What a destination's queue promises, in a small notation: `V1` and `A1` are configurations of
-//! picture and sound (version 1), `K`, `d`, `b` and `a` are a key frame, a delta frame, a
-//! disposable frame and sound, each with its time in ms.
+//! video and audio (version 1), `K`, `d`, `b` and `a` are a key frame, a delta frame, a
+//! disposable frame and audio, each with its time in ms.
 
 use std::time::Duration;
 
@@ -44,10 +44,10 @@ fn word(frame: &Frame) -> String {
     format!("{letter}{number}")
 }
 
-/// Pushes all; gives the words at which a key frame was wished for.
+/// Pushes all; gives the words at which a key frame was requested.
 fn push(queue: &mut GopQueue, words: &str) -> String {
-    let wishes = words.split_whitespace().filter(|word| queue.push(frame(word)).wants_key);
-    wishes.collect::<Vec<_>>().join(" ")
+    let requests = words.split_whitespace().filter(|word| queue.push(frame(word)).wants_key);
+    requests.collect::<Vec<_>>().join(" ")
 }
 
 fn pop(queue: &mut GopQueue, count: usize) -> String {
@@ -99,10 +99,10 @@ fn a_frame_is_never_sent_without_its_configuration() {
 }
 
 #[test]
-fn at_the_start_sound_older_than_the_key_frame_is_skipped() {
+fn at_the_start_audio_older_than_the_key_frame_is_skipped() {
     let mut queue = GopQueue::default();
     push(&mut queue, "V1 A1 a0 a21 a42 a64 a85");
-    assert_eq!(pop_all(&mut queue), "", "sound waits for the picture");
+    assert_eq!(pop_all(&mut queue), "", "audio waits for the video");
     push(&mut queue, "K50");
     assert_eq!(pop_all(&mut queue), "V1 A1 K50 a64 a85");
     assert_eq!(queue.stats().skipped, 3);
@@ -110,7 +110,7 @@ fn at_the_start_sound_older_than_the_key_frame_is_skipped() {
 }
 
 #[test]
-fn sound_that_is_late_at_the_start_is_skipped_and_flows_from_the_key_frame_on() {
+fn audio_that_is_late_at_the_start_is_skipped_and_flows_from_the_key_frame_on() {
     let mut queue = GopQueue::default();
     push(&mut queue, "V1 A1 K50");
     assert_eq!(pop_all(&mut queue), "V1 A1 K50");
@@ -119,14 +119,14 @@ fn sound_that_is_late_at_the_start_is_skipped_and_flows_from_the_key_frame_on() 
 }
 
 #[test]
-fn sound_alone_flows_at_once() {
+fn audio_alone_flows_at_once() {
     let mut queue = GopQueue::default();
     push(&mut queue, "A1 a0 a21");
     assert_eq!(pop_all(&mut queue), "A1 a0 a21");
 }
 
 #[test]
-fn a_picture_that_joins_sound_starts_with_its_key_frame_and_does_not_stop_the_sound() {
+fn a_video_that_joins_audio_starts_with_its_key_frame_and_does_not_stop_the_audio() {
     let mut queue = GopQueue::default();
     push(&mut queue, "A1 a0");
     assert_eq!(pop_all(&mut queue), "A1 a0");
@@ -135,7 +135,7 @@ fn a_picture_that_joins_sound_starts_with_its_key_frame_and_does_not_stop_the_so
 }
 
 #[test]
-fn a_picture_alone_needs_no_sound() {
+fn a_video_alone_needs_no_audio() {
     let mut queue = GopQueue::default();
     push(&mut queue, "V1 K0 d33 K66");
     assert_eq!(pop_all(&mut queue), "V1 K0 d33 K66");
@@ -214,7 +214,7 @@ fn a_new_connection_waits_for_a_key_frame_when_no_whole_gop_is_left() {
     push(&mut queue, "V1 A1 K0 a0 d33 a21");
     assert_eq!(pop(&mut queue, 3), "V1 A1 K0");
     queue.restart();
-    assert_eq!(push(&mut queue, "a42 d66 d100 a100"), "d66", "one wish for a key frame");
+    assert_eq!(push(&mut queue, "a42 d66 d100 a100"), "d66", "one request for a key frame");
     assert_eq!(pop_all(&mut queue), "");
     push(&mut queue, "K133 a121 a142");
     assert_eq!(pop_all(&mut queue), "V1 A1 K133 a142");
@@ -247,7 +247,7 @@ fn without_a_connection_a_long_gop_does_not_outgrow_the_bounds() {
 }
 
 #[test]
-fn sound_alone_starts_anew_with_the_next_access_unit() {
+fn audio_alone_starts_again_with_the_next_access_unit() {
     let mut queue = GopQueue::default();
     push(&mut queue, "A1 a0 a21 a42");
     queue.restart();
@@ -275,7 +275,7 @@ fn saying_twice_that_a_connection_begins_changes_nothing() {
 // ── bounds ────────────────────────────────────────────────────────────────────────────────────
 
 #[test]
-fn when_full_the_oldest_gop_goes_whole_and_its_sound_stays() {
+fn when_full_the_oldest_gop_goes_whole_and_its_audio_stays() {
     let mut queue = bounded(8);
     push(&mut queue, "V1 A1 K0");
     assert_eq!(pop_all(&mut queue), "V1 A1 K0");
@@ -287,7 +287,7 @@ fn when_full_the_oldest_gop_goes_whole_and_its_sound_stays() {
 }
 
 #[test]
-fn after_a_loss_video_goes_on_with_a_key_frame_and_sound_goes_on() {
+fn after_a_loss_video_goes_on_with_a_key_frame_and_audio_goes_on() {
     let mut queue = bounded(4);
     push(&mut queue, "V1 A1 K0");
     assert_eq!(pop_all(&mut queue), "V1 A1 K0");
@@ -300,18 +300,18 @@ fn after_a_loss_video_goes_on_with_a_key_frame_and_sound_goes_on() {
 }
 
 #[test]
-fn the_wish_for_a_key_frame_is_repeated_when_it_was_not_heard() {
+fn the_request_for_a_key_frame_is_repeated_when_it_was_not_met() {
     let mut queue = bounded(2);
     push(&mut queue, "V1 K0");
     assert_eq!(pop_all(&mut queue), "V1 K0");
     assert_eq!(FORCE_KEY_AGAIN, Duration::from_secs(1));
-    let wishes = push(&mut queue, "d33 d66 d100 d133 d1099 d1100 d1133 d2099 d2100 K2133 d2166");
-    assert_eq!(wishes, "d100 d1100 d2100");
+    let requests = push(&mut queue, "d33 d66 d100 d133 d1099 d1100 d1133 d2099 d2100 K2133 d2166");
+    assert_eq!(requests, "d100 d1100 d2100");
     assert_eq!(pop_all(&mut queue), "K2133 d2166");
 }
 
 #[test]
-fn each_loss_and_each_connection_wishes_for_a_key_frame_of_its_own() {
+fn each_loss_and_each_connection_asks_for_a_key_frame_of_its_own() {
     let mut queue = bounded(2);
     push(&mut queue, "V1 K0");
     assert_eq!(pop_all(&mut queue), "V1 K0");
@@ -321,7 +321,7 @@ fn each_loss_and_each_connection_wishes_for_a_key_frame_of_its_own() {
 }
 
 #[test]
-fn sound_is_dropped_last_and_only_when_it_breaks_a_bound_by_itself() {
+fn audio_is_dropped_last_and_only_when_it_breaks_a_bound_by_itself() {
     let mut queue = bounded(5);
     push(&mut queue, "V1 A1 K0");
     assert_eq!(pop_all(&mut queue), "V1 A1 K0");
@@ -431,13 +431,13 @@ fn without_a_key_frame_that_waits_video_goes_on_with_the_next_one() {
 }
 
 #[test]
-fn paused_video_lets_the_sound_through_and_goes_on_with_a_key_frame() {
+fn paused_video_lets_the_audio_through_and_goes_on_with_a_key_frame() {
     let mut queue = GopQueue::default();
     push(&mut queue, "V1 A1 K0");
     assert_eq!(pop_all(&mut queue), "V1 A1 K0");
     push(&mut queue, "d33 a33 K66");
     assert_eq!(queue.pause_video(true), Drops { video_delta: 1, video_key: 1, ..Drops::default() });
-    assert_eq!(push(&mut queue, "a66 d100 K1500 d1533 V2 K2500 a2500"), "", "no wish meanwhile");
+    assert_eq!(push(&mut queue, "a66 d100 K1500 d1533 V2 K2500 a2500"), "", "no request meanwhile");
     assert_eq!(pop_all(&mut queue), "a33 a66 a2500");
     queue.pause_video(false);
     assert_eq!(push(&mut queue, "d2533 d2566 K2600 d2633"), "d2533");

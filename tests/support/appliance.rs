@@ -25,7 +25,7 @@ pub struct Appliance {
     pub folder: Folder,
     button: File,
     console: File,
-    said: Arc<Mutex<String>>,
+    console_output: Arc<Mutex<String>>,
     log: Arc<Mutex<String>>,
 }
 
@@ -72,8 +72,8 @@ impl Appliance {
             .unwrap_or_else(|| panic!("no console:\n{}", log.lock().expect("no panic")));
         let console =
             OpenOptions::new().read(true).write(true).open(&port).expect("the console's far side");
-        let said = collect(console.try_clone().expect("a second handle"));
-        let appliance = Appliance { child, folder, button: both, console, said, log };
+        let console_output = collect(console.try_clone().expect("a second handle"));
+        let appliance = Appliance { child, folder, button: both, console, console_output, log };
         appliance.until_status("needs setup|ready|starting|live|retrying|fault");
         appliance
     }
@@ -81,13 +81,15 @@ impl Appliance {
     /// Types at the console, and waits for these words after that.
     #[track_caller]
     pub fn types(&mut self, text: &str, until: &str) -> String {
-        let from = self.said().len();
+        let from = self.console_output().len();
         self.console.write_all(text.as_bytes()).expect("the console takes it");
-        let heard = eventually(PATIENCE, || {
-            let said = self.said()[from..].to_owned();
-            said.contains(until).then_some(said)
+        let found = eventually(PATIENCE, || {
+            let shown = self.console_output()[from..].to_owned();
+            shown.contains(until).then_some(shown)
         });
-        heard.unwrap_or_else(|| panic!("no {until:?} after {text:?}: {:?}", &self.said()[from..]))
+        found.unwrap_or_else(|| {
+            panic!("no {until:?} after {text:?}: {:?}", &self.console_output()[from..])
+        })
     }
 
     /// Sends bytes to the console.
@@ -97,14 +99,14 @@ impl Appliance {
 
     /// Waits until what the console showed from `from` on is as wanted, and gives it; gives what
     /// there is when it never is.
-    pub fn until_said(&self, from: usize, wanted: impl Fn(&str) -> bool) -> String {
-        let said = || self.said()[from..].to_owned();
-        eventually(PATIENCE, || Some(said()).filter(|said| wanted(said))).unwrap_or_else(said)
+    pub fn until_console_shows(&self, from: usize, wanted: impl Fn(&str) -> bool) -> String {
+        let shown = || self.console_output()[from..].to_owned();
+        eventually(PATIENCE, || Some(shown()).filter(|shown| wanted(shown))).unwrap_or_else(shown)
     }
 
     /// Everything that the console showed.
-    pub fn said(&self) -> String {
-        self.said.lock().expect("no panic").clone()
+    pub fn console_output(&self) -> String {
+        self.console_output.lock().expect("no panic").clone()
     }
 
     /// Everything that went to standard error and output.

@@ -1,4 +1,4 @@
-//! An `nmcli` that takes everything and keeps what it is told.
+//! An `nmcli` that takes everything and keeps what it was asked for.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::Folder;
 
-/// Its arguments and environment go to `told`, its standard input to `heard`, and the names of its
+/// Its arguments and environment go to `calls`, its standard input to `heard`, and the names of its
 /// connections are in `connections`; as the real one, it keeps its lines in its user's home.
 pub struct NetworkManager {
     folder: Folder,
@@ -18,8 +18,8 @@ impl NetworkManager {
         let nmcli = format!(
             r#"#!/bin/sh
 cd "{}" || exit 1
-printf '%s\n' "$*" >> told
-env >> told
+printf '%s\n' "$*" >> calls
+env >> calls
 [ ! -e slow ] || sleep 1
 case "$*" in
     *"RUNNING general"*) echo running ;;
@@ -43,7 +43,7 @@ exit 0
 "#,
             folder.path().display()
         );
-        let iw = format!("#!/bin/sh\necho iw \"$*\" >> {}/told\n", folder.path().display());
+        let iw = format!("#!/bin/sh\necho iw \"$*\" >> {}/calls\n", folder.path().display());
         executable(&folder.path().join("nmcli"), &nmcli);
         executable(&folder.path().join("iw"), &iw);
         NetworkManager { folder }
@@ -76,8 +76,8 @@ exit 0
     }
 
     /// Arguments and environment of all calls.
-    pub fn told(&self) -> String {
-        self.get("told")
+    pub fn calls(&self) -> String {
+        self.get("calls")
     }
 
     /// What it read from its standard input.

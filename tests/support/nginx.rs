@@ -24,7 +24,7 @@ pub struct Nginx {
 const MODULES: [&str; 2] = ["ngx_stream_module.so", "ngx_rtmp_module.so"];
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Starts a server with this certificate; `None`, with the reason said, where nginx or one of its
+/// Starts a server with this certificate; `None`, with the reason shown, where nginx or one of its
 /// modules is not installed.
 pub fn nginx_or_skip(identity: &Identity) -> Option<Nginx> {
     nginx_with_or_skip(identity, "")
@@ -46,9 +46,9 @@ pub fn nginx_with_or_skip(identity: &Identity, directives: &str) -> Option<Nginx
 
 /// Where this nginx looks for its modules.
 fn modules_folder(program: &Path) -> PathBuf {
-    let said = Command::new(program).arg("-V").output().expect("nginx runs").stderr;
-    let said = String::from_utf8_lossy(&said);
-    let folder = said.split_whitespace().find_map(|word| word.strip_prefix("--modules-path="));
+    let shown = Command::new(program).arg("-V").output().expect("nginx runs").stderr;
+    let shown = String::from_utf8_lossy(&shown);
+    let folder = shown.split_whitespace().find_map(|word| word.strip_prefix("--modules-path="));
     PathBuf::from(folder.unwrap_or("/usr/lib/nginx/modules"))
 }
 
@@ -59,7 +59,7 @@ impl Nginx {
         for _ in 0..5 {
             match Nginx::try_start(program, modules, identity, directives) {
                 Ok(nginx) => return nginx,
-                Err(said) => log = said,
+                Err(shown) => log = shown,
             }
         }
         panic!("nginx does not start:\n{log}");

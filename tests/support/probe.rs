@@ -31,17 +31,17 @@ pub struct Packets {
     pub video: usize,
     pub audio: usize,
     pub key_frames: usize,
-    /// Whether decoding can start at the first picture.
+    /// Whether decoding can start at the first frame.
     pub first_is_key: bool,
     /// Whether decoding times go on from each access unit to the next, in each track.
     pub in_order: bool,
-    /// Longest time between two pictures, in milliseconds.
+    /// Longest time between two frames, in milliseconds.
     pub largest_video_gap_ms: f64,
-    /// Longest time between two pieces of sound, in milliseconds.
+    /// Longest time between two audio packets, in milliseconds.
     pub largest_audio_gap_ms: f64,
-    /// Sound minus picture at the beginning, in milliseconds.
+    /// Audio minus video at the beginning, in milliseconds.
     pub start_offset_ms: f64,
-    /// Sound minus picture at the end, in milliseconds.
+    /// Audio minus video at the end, in milliseconds.
     pub end_offset_ms: f64,
 }
 
@@ -51,9 +51,9 @@ pub fn packets(file: &Path) -> Packets {
     let mut ffprobe = Command::new("ffprobe");
     ffprobe.args(["-v", "error", "-of", "json", "-show_entries"]);
     ffprobe.arg("packet=codec_type,pts_time,dts_time,flags").arg(file);
-    let said = run(&mut ffprobe, TIMEOUT).ok().stdout;
-    let said: Value = serde_json::from_str(&said).expect("ffprobe speaks JSON");
-    let (video, audio) = (Track::of(&said, "video"), Track::of(&said, "audio"));
+    let shown = run(&mut ffprobe, TIMEOUT).ok().stdout;
+    let shown: Value = serde_json::from_str(&shown).expect("ffprobe speaks JSON");
+    let (video, audio) = (Track::of(&shown, "video"), Track::of(&shown, "audio"));
     Packets {
         video: video.times_ms.len(),
         audio: audio.times_ms.len(),
@@ -74,8 +74,8 @@ struct Track {
 }
 
 impl Track {
-    fn of(said: &Value, kind: &str) -> Track {
-        let packets = said["packets"].as_array().expect("a list of packets");
+    fn of(shown: &Value, kind: &str) -> Track {
+        let packets = shown["packets"].as_array().expect("a list of packets");
         let ours = packets.iter().filter(|packet| packet["codec_type"] == kind);
         let times_ms = ours.clone().filter_map(|packet| {
             let time = packet["dts_time"].as_str().or(packet["pts_time"].as_str())?;

@@ -1,4 +1,4 @@
-//! A server on loopback that treats each connection as told: the sans-IO ingest session over plain
+//! A server on loopback that treats each connection as configured: the sans-IO ingest session over plain
 //! TCP, so that a test decides what each publisher meets.
 
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,4 @@
-//! TLS servers on the loopback that remember what they were told.
+//! TLS servers on the loopback that remember what they received.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};

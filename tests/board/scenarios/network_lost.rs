@@ -95,7 +95,7 @@ fn a_bad_uplink_costs_bitrate_and_not_the_broadcast() {
     board.until_lights(LIVE);
     server.receives(40_000);
     let status = board.until("live");
-    assert!(is_less(&status) && status.contains(", 0 sound)"), "{status}");
+    assert!(is_less(&status) && status.contains(", 0 audio)"), "{status}");
     board.sh(&format!("tc qdisc del {interface} root"));
     let is_as_set = |output: &str| encoder_target_kbps(output) == Some(set_kbps);
     board.until_status("the bitrate that is set", is_as_set);

@@ -48,7 +48,7 @@ fn a_box_whose_clock_is_wrong_waits_for_the_time_and_then_goes_live() {
     board.set_clock(SystemTime::UNIX_EPOCH + Duration::from_secs(86_400));
     board.start_box();
     board.provision(&server);
-    board.until_status("not trusted", |output| output.contains("clock        not trusted"));
+    board.until_status("no time", |output| output.contains("clock        not synchronized"));
     board.press();
     board.until("retrying");
     board.until_lights(Indication::Retrying { because: Because::Certificate });

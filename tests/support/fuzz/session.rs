@@ -42,8 +42,8 @@ fn with_handshake(flag: bool, bytes: &[u8]) -> Vec<u8> {
 }
 
 #[track_caller]
-fn assert_secret(told: &str) {
-    assert!(!told.contains(CANARY_STEM), "the key is in {told}");
+fn assert_secret(text: &str) {
+    assert!(!text.contains(CANARY_STEM), "the key is in {text}");
 }
 
 // ── publisher ────────────────────────────────────────────────────────────────────────────────
@@ -126,7 +126,7 @@ impl Publisher {
         self.write(usize::MAX);
         self.session.handle_eof(self.now);
         self.check();
-        assert!(self.ended, "the connection is closed and nothing was said");
+        assert!(self.ended, "the connection is closed and nothing is reported");
         check_written(&self.wire, self.order);
     }
 
@@ -285,7 +285,7 @@ pub fn ingest(data: &[u8]) -> bool {
         server.check(&mut busy);
         let greeted = server.wire.len() + busy.transmit().remaining() > 2 * PACKET_BYTES;
         match rng.u8(..64) {
-            0..3 if !greeted => {} // nothing can be said before the handshake
+            0..3 if !greeted => {} // nothing can be sent before the handshake
             0 => busy.ping(server.now),
             1 => busy.request_reconnect((seed & 2 != 0).then_some("rtmp://b.example/live")),
             2 if seed & 0x30 == 0 => busy.kick(),
@@ -296,7 +296,7 @@ pub fn ingest(data: &[u8]) -> bool {
     }
     busy.handle_eof(server.now);
     server.check(&mut busy);
-    assert!(server.ended, "the connection is closed and nothing was said");
+    assert!(server.ended, "the connection is closed and nothing is reported");
     server.write(&mut busy, usize::MAX);
     if let Some(mut chunks) = server.wire.get(1 + 2 * PACKET_BYTES..) {
         read_all(&mut chunks);

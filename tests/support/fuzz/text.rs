@@ -68,9 +68,9 @@ pub fn settings(data: &[u8]) -> bool {
             assert!((1..=SETTINGS_ERRORS_MAX).contains(&errors.errors.len()));
             let lines = data.iter().filter(|&&byte| byte == b'\n').count() + 1;
             assert!(errors.errors.iter().all(|e| (1..=lines).contains(&e.place.line)));
-            let told = errors.to_string();
-            assert!(!told.contains(CANARY), "{told}");
-            assert!(told.lines().count() <= SETTINGS_ERRORS_MAX + 1, "{told}");
+            let message = errors.to_string();
+            assert!(!message.contains(CANARY), "{message}");
+            assert!(message.lines().count() <= SETTINGS_ERRORS_MAX + 1, "{message}");
             return false;
         }
     };
@@ -117,10 +117,10 @@ pub fn board(data: &[u8]) -> bool {
     let profile = match Profile::load(text, "self", resolver) {
         Ok(profile) => profile,
         Err(error) => {
-            let told = error.to_string();
-            let lines = told.lines().count();
-            assert!((1..=SETTINGS_ERRORS_MAX + 1).contains(&lines), "{told}");
-            assert!(!told.lines().any(str::is_empty), "{told}");
+            let message = error.to_string();
+            let lines = message.lines().count();
+            assert!((1..=SETTINGS_ERRORS_MAX + 1).contains(&lines), "{message}");
+            assert!(!message.lines().any(str::is_empty), "{message}");
             return false;
         }
     };
@@ -160,7 +160,7 @@ pub fn console(data: &[u8]) -> bool {
             }
             SAY_SOMETHING => screen.show(|echo| {
                 editor.erase(echo);
-                echo.extend_from_slice(b"said\r\n");
+                echo.extend_from_slice(b"line\r\n");
                 editor.redraw(echo);
             }),
             CHANGE_PROMPT => {

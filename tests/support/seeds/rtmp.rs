@@ -293,7 +293,7 @@ const ORDERS: [(&str, ConnectOrder, u8); 3] = [
     ("conforming", ConnectOrder::Conforming, 2),
 ];
 
-/// A conversation; gives what the server and what the publisher said after the handshake.
+/// A conversation; gives what the server and what the publisher sent after the handshake.
 fn talk(
     order: ConnectOrder,
     policy: Policy,
@@ -305,12 +305,12 @@ fn talk(
         (Session::new(now, client(order)), IngestSession::new(now, server));
     let (mut down, mut up) = (Vec::new(), Vec::new());
     for round in 0..12 {
-        let said = taken(client.transmit());
-        server.handle_input(now, &said);
-        up.extend(said);
-        let said = taken(server.transmit());
-        client.handle_input(now, &said);
-        down.extend(said);
+        let sent = taken(client.transmit());
+        server.handle_input(now, &sent);
+        up.extend(sent);
+        let sent = taken(server.transmit());
+        client.handle_input(now, &sent);
+        down.extend(sent);
         while client.poll_event().is_some() {}
         while server.poll_event().is_some() {}
         if round == 8 {
@@ -357,8 +357,8 @@ pub fn session() -> Vec<Made> {
         let (mut writer, mut out) = (Writer::new(), Outbound::default());
         writer.announce_chunk_size(&mut out, 4_096);
         writer.command(&mut out, 1, body);
-        let said = taken(&mut out);
-        seeds.push(made(format!("accepted-then-{name}"), [&[6, 2], &accepted[..], &said].concat()));
+        let sent = taken(&mut out);
+        seeds.push(made(format!("accepted-then-{name}"), [&[6, 2], &accepted[..], &sent].concat()));
     }
     for (name, type_id, body) in [
         ("tiny-window", type_id::WINDOW_ACK_SIZE, &[0, 0, 0, 1][..]),
@@ -368,8 +368,8 @@ pub fn session() -> Vec<Made> {
     ] {
         let (mut writer, mut out) = (Writer::new(), Outbound::default());
         (0..20).for_each(|_| writer.control(&mut out, type_id, body));
-        let said = taken(&mut out);
-        seeds.push(made(name, [&[6, 11], &accepted[..], &said].concat()));
+        let sent = taken(&mut out);
+        seeds.push(made(name, [&[6, 11], &accepted[..], &sent].concat()));
     }
     seeds.push(made("http", b"\x02\x01HTTP/1.1 400 Bad Request\r\n\r\n"));
     seeds

@@ -123,7 +123,7 @@ pub fn console() -> Vec<Made> {
         ("secret-empty", format!("{ask}\rstop\r")),
         ("secret-too-long", format!("{ask}{}\rstop\r", "k".repeat(1_030))),
         ("secret-over-a-line", format!("stat{ask}abc\rstatus\r")),
-        ("said-while-typing", format!("sta{say}tus\r{say}{say}\r")),
+        ("message-while-typing", format!("sta{say}tus\r{say}{say}\r")),
         ("prompt-changes-while-typing", format!("sta{prompt}tus\x1b[D\x1b[Dx\r")),
         ("too-long", format!("{}\rstatus\r", "x".repeat(4_100))),
         ("long-line-recalled", format!("{}\r\x1b[A\x01\x1b[3~\r", "y".repeat(600))),

@@ -19,10 +19,10 @@ def flags(encoder):
 
 def accepted(d):
     """The encoders whose every licence flag is accepted, by name or by the whole of `commercial`."""
-    said = (d.getVar("LICENSE_FLAGS_ACCEPTED") or "").split()
-    if "commercial" in said:
+    entries = (d.getVar("LICENSE_FLAGS_ACCEPTED") or "").split()
+    if "commercial" in entries:
         return " ".join(ENCODERS)
-    return " ".join(e for e in ENCODERS if all(flag in said for flag in flags(e)))
+    return " ".join(e for e in ENCODERS if all(flag in entries for flag in flags(e)))
 
 
 def missing(d):
