@@ -92,7 +92,7 @@ impl Newest {
         self.place.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Waits until there is an order; for ever without a `timeout`. It may be taken already.
+    /// Waits until there is an order; without end where there is no `timeout`. It may be taken already.
     fn wait(&self, timeout: Option<Duration>) -> Result<(), RecvTimeoutError> {
         match timeout {
             Some(timeout) => self.reported.recv_timeout(timeout),
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_taken_is_handed_over_again_and_told_once() {
+    fn what_is_not_taken_is_handed_over_again_and_reported_once() {
         let (orders, newest) = newest();
         orders.put(order("hall"));
         let (mut orders, mut tries, mut reported) = (Some(orders), 0, Vec::new());
@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn newer_settings_take_the_place_of_those_that_failed_and_are_told_anew() {
+    fn newer_settings_take_the_place_of_those_that_failed_and_are_reported_again() {
         let (orders, newest) = newest();
         orders.put(order("hall"));
         let (mut orders, mut names, mut reported) = (Some(orders), Vec::new(), Vec::new());

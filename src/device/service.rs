@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_service_manager_gets_what_it_is_told_and_its_absence_is_no_error() {
+    fn the_service_manager_gets_what_it_is_sent_and_its_absence_is_no_error() {
         let name = format!("firstmile-test-{}", std::process::id());
         let listener =
             UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();

@@ -2,7 +2,7 @@
 //!
 //! A file is replaced by writing a new one, `fsync`, `rename`, `fsync` of the folder; the two copies
 //! are replaced one after the other, keys before settings, and the good copy last. After any power
-//! cut the old or the new settings hold, never a mixture and never the defaults.
+//! cut the old or the new settings apply, never a mixture and never the defaults.
 
 use std::io;
 
@@ -88,9 +88,9 @@ pub enum StoreError {
     /// the change was not stored
     #[error("the change was not stored, and the settings are as before: {0}")]
     Write(io::Error),
-    /// the disk failed in the midst of the change
+    /// the disk failed during the change
     #[error(
-        "the disk failed in the midst of the change, and after a power cut the old or the new settings hold: {0}"
+        "the disk failed during the change; after a power cut either the old or the new settings apply: {0}"
     )]
     Unsure(io::Error),
     /// the settings are forgotten, but something of them is left on the disk

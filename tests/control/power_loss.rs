@@ -387,7 +387,7 @@ fn what_would_not_read_back_is_refused_with_its_reason() {
 
 // Shows F27.
 #[test]
-fn the_latch_survives_a_power_cut_as_it_was_or_as_it_is() {
+fn the_live_state_survives_a_power_cut_as_it_was_or_as_it_is() {
     let disk = furnished();
     let mut store = Store::new(disk.clone());
     for live in [true, false, true] {

@@ -1,8 +1,8 @@
 //! An encoder that follows a bitrate, and frames that know where they belong.
 //!
-//! 30 pictures a second, a key frame every two seconds or when asked for, six times as large as a
+//! 30 frames a second, a key frame every two seconds or when asked for, six times as large as a
 //! usual frame. Sizes vary from frame to frame and with the scene, and a rate control of one
-//! second's budget brings them back to the target; a new target holds from the next frame on. Sound
+//! second's budget brings them back to the target; a new target holds from the next frame on. Audio
 //! is one access unit per 1,024 samples at 48 kHz.
 
 use std::time::Duration;

@@ -5,12 +5,12 @@
 //!
 //! - *OBS, dynamic bitrate* (OBS Studio 32, `plugins/obs-outputs/rtmp-stream.c`): the socket keeps its
 //!   default buffer. When the queue holds 200 ms the bitrate falls to the rate at which writes went
-//!   through over the last one to two seconds, less the sound, rounded down to 100 and at least 50
+//!   through over the last one to two seconds, less the audio, rounded down to 100 and at least 50
 //!   kbit/s, or to what it was before the last raise where that rate shows nothing; it rises by a
 //!   tenth of the set rate every 4 s. Nothing is dropped.
 //! - *OBS, frame drop* (the same file): the bitrate stays. When queued video spans 700 ms, frames that
 //!   no other refers to go; at 900 ms all up to the next key frame go, with at least five waiting. Key
-//!   frames and sound stay.
+//!   frames and audio stay.
 //! - *belacoder* (898d9ce, `belacoder.c`), made for SRT with 2 s of latency: looks every 20 ms at
 //!   the round-trip time and at the bytes not yet acknowledged. Raises by 30 kbit/s and a thirtieth at
 //!   most every 500 ms while the round-trip time is flat and low; lowers by 100 kbit/s each 200 ms
@@ -62,7 +62,7 @@ pub trait Pilot: Send {
     }
     /// Takes a look; `unacknowledged` counts bytes that were acknowledged selectively too.
     fn look(&mut self, _now: Duration, _sample: &PathSample, _unacknowledged: u64) {}
-    /// Frames dropped: disposable, other video, sound.
+    /// Frames dropped: disposable, other video, audio.
     fn dropped(&self) -> [u64; 3];
 }
 
@@ -74,7 +74,7 @@ struct ObsQueue {
     due_configs: VecDeque<Frame>,
     waiting: VecDeque<Frame>,
     connected: bool,
-    /// Nothing but sound goes in before a key frame.
+    /// Nothing but audio goes in before a key frame.
     wants_key: bool,
     dropped: [u64; 3],
 }

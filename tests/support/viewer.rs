@@ -11,7 +11,7 @@ use super::encoder::Mark;
 
 /// A frame that is older than this when it arrives is of no use any more: the viewer's buffer.
 pub const USEFUL: Duration = Duration::from_secs(2);
-/// A picture that stands still for longer than this is a frozen one.
+/// Video that stands still for longer than this is frozen.
 const FROZEN: Duration = Duration::from_millis(250);
 const VIDEO_HEAD: usize = 5;
 const AUDIO_HEAD: usize = 2;
@@ -49,7 +49,7 @@ impl Delays {
 
 #[derive(Debug, Default)]
 pub struct Viewer {
-    /// From the encoder to the server, video and sound.
+    /// From the encoder to the server, video and audio.
     pub video: Delays,
     pub audio: Delays,
     /// From the encoder to the network: time in our own buffers.
@@ -62,14 +62,14 @@ pub struct Viewer {
     pub broken: u64,
     pub audio_pushed: u64,
     pub audio_received: u64,
-    /// Sound that is missing between two pieces of one connection.
+    /// Audio that is missing between two frames of one connection.
     pub audio_gaps: u64,
     pub useful_bytes: u64,
     /// Useful bytes in each half second of arrival.
     pub useful_by_time: BTreeMap<u64, u64>,
-    /// Time in which the picture stood still.
+    /// Time in which the video stood still.
     pub frozen: Duration,
-    /// Arrival of the newest useful picture.
+    /// Arrival of the newest useful frame.
     pub last_useful: Duration,
     reference: Option<u64>,
     last_audio: Option<u64>,
@@ -78,7 +78,7 @@ pub struct Viewer {
 }
 
 impl Viewer {
-    /// Counts anew from here; what can be decoded goes on.
+    /// Counts again from here; what can be decoded goes on.
     pub fn begin(&mut self) {
         *self = Viewer {
             reference: self.reference,
@@ -151,7 +151,7 @@ impl Viewer {
         can
     }
 
-    /// A player that stays [`USEFUL`] behind shows each picture at its time.
+    /// A player that stays [`USEFUL`] behind shows each frame at its time.
     fn show(&mut self, now: Duration, captured: Duration) {
         let shown = (captured + USEFUL).max(now);
         if let Some(last) = self.last_shown {

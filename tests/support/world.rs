@@ -255,7 +255,7 @@ impl World {
         world
     }
 
-    /// A box whose encoder makes `fps` pictures a second, and sound that is as much coarser.
+    /// A box whose encoder makes `fps` frames a second, and audio that is as much coarser.
     pub fn with_fps(mut self, fps: u32) -> World {
         self.fps = fps;
         self.set_media(true);
@@ -417,7 +417,7 @@ impl World {
         }
     }
 
-    // ── the box's wishes ──────────────────────────────────────────────────────────────────────
+    // ── the box's requests ────────────────────────────────────────────────────────────────────
 
     fn act(&mut self) {
         loop {
