@@ -80,7 +80,20 @@ impl Partial {
             self.values.retain(|path, _| path.destination() != Some(name));
             return Ok(self.destinations.len() < before);
         }
-        Ok(self.values.remove(&name.parse()?).is_some())
+        let path: SettingPath = name.parse()?;
+        let is_removed = self.values.remove(&path).is_some();
+        // The secret goes with the server or network that it was given for.
+        let secret = match path.setting().name {
+            "destination.url" => "destination.key",
+            "wifi.ssid" => "wifi.passphrase",
+            _ => return Ok(is_removed),
+        };
+        self.values.retain(|known, _| {
+            !is_removed
+                || known.destination() != path.destination()
+                || known.setting().name != secret
+        });
+        Ok(is_removed)
     }
 
     /// What this source says about one setting.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use crate::console::{ClientId, Command, Secret, Typed};
+use crate::console::{ClientId, Command, Reply, Secret, Typed};
 use crate::limits::{CLIENT_REQUESTS_MAX, WATCHERS_MAX};
 
 /// The terminal at the box's own port.
@@ -22,6 +22,8 @@ pub(super) struct Request {
 #[derive(Debug)]
 pub(super) enum Asked {
     Command(Command),
+    /// Nothing that can be understood; this says so, in its turn.
+    Unclear(Box<Reply>),
     /// A secret that was asked for is here.
     Secret {
         of: Secret,

@@ -84,13 +84,18 @@ impl Confirm {
                 parts.extend(standing.key_left(path));
                 parts.join("; ")
             }
-            Confirm::Unset { path } => match now.other_layer(path) {
-                Some(layer) => {
-                    let value = now.shown(path);
-                    format!("{path} is no longer set here; {} sets it to {value}", layer.name())
-                }
-                None => format!("{path} is reset to its default"),
-            },
+            Confirm::Unset { path } => {
+                let mut parts = vec![match now.other_layer(path) {
+                    Some(layer) => {
+                        let value = now.shown(path);
+                        format!("{path} is no longer set here; {} sets it to {value}", layer.name())
+                    }
+                    None => format!("{path} is reset to its default"),
+                }];
+                parts.extend(standing.when(path));
+                parts.extend(standing.secret_removed(path));
+                parts.join("; ")
+            }
             Confirm::Key { path, key, shown } => {
                 let name = path.destination().unwrap_or_default();
                 match now.destination(name).and_then(|d| d.key.as_ref()) {
@@ -119,7 +124,8 @@ impl Standing<'_> {
             Applies::NextBroadcast if self.on_air => {
                 Some("it takes effect at the next broadcast".to_owned())
             }
-            _ => None,
+            Applies::Restart => Some("it takes effect when the service restarts".to_owned()),
+            Applies::Now | Applies::Reconnect | Applies::NextBroadcast => None,
         }
     }
 
@@ -133,6 +139,24 @@ impl Standing<'_> {
             }
             _ => None,
         }
+    }
+
+    /// What became of the secret that was given for the server or network that is removed.
+    fn secret_removed(&self, path: &SettingPath) -> Option<String> {
+        let has_secret = |settings: &Settings| match (path.setting().name, path.destination()) {
+            ("wifi.ssid", _) => settings.wifi.passphrase.is_some(),
+            ("destination.url", Some(name)) => {
+                settings.destinations.iter().any(|d| d.name == name && d.key.is_some())
+            }
+            _ => false,
+        };
+        let is_removed = has_secret(self.before) && !has_secret(&self.now.settings);
+        is_removed.then(|| match path.destination() {
+            Some(name) => format!(
+                "its stream key was given for that server and is removed; `key {name}` sets a new one"
+            ),
+            None => "its passphrase is removed".to_owned(),
+        })
     }
 
     /// What became of the secret of a destination with another address, or of another network.

@@ -346,6 +346,9 @@ impl Control {
             }
             Done::Request(pending, StoreOutcome { stored, failure }) => {
                 let before = self.in_force.settings.clone();
+                if matches!(pending.confirm, Confirm::Reset) {
+                    self.store.live_erased();
+                }
                 if let Some(stored) = stored {
                     self.in_force.store(stored);
                     self.settings_changed(now);

@@ -105,6 +105,8 @@ enum UnderWay<P> {
 #[derive(Debug, Default)]
 struct LiveState {
     unwritten: Option<bool>,
+    /// The value that was given last, if any.
+    latest: Option<bool>,
     /// The last try to write it failed; when it is tried again.
     retry_at: Option<Duration>,
 }
@@ -148,7 +150,14 @@ impl<P> StoreQueue<P> {
     pub fn persist_live(&mut self, live: bool) {
         if self.can_store {
             self.live.unwritten = Some(live);
+            self.live.latest = Some(live);
         }
+    }
+
+    /// A factory reset has erased the live state; one that was written while the reset waited is
+    /// written again.
+    pub fn live_erased(&mut self) {
+        self.live.unwritten = self.live.latest.filter(|live| *live).or(self.live.unwritten);
     }
 
     /// The next request for the store, when it has none.

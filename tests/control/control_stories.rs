@@ -7,10 +7,12 @@
 //!
 //! What can happen: `boot`, `A> COMMAND` and `A> key NAME << SECRET` (client A of the control socket),
 //! `type TEXT` at the terminal (`\r` for Enter, `\x03` for ^C), `store takes 500 ms`, `store hangs`,
-//! `store is full`, `store works`, `stick TOML` (its import stores this; then it says `reload`),
-//! `press`, `hold`, `first key`, `NAME accepts`, `NAME can carry 2000`, `NAME is lost`, `checked NAME`,
-//! `A leaves`, `wait`; ` ; ` joins several. `before:` lines stand first: `integrator TOML`,
-//! `credentials TOML`, `credential-key NAME KEY`, `stored TOML`, `no store`. `\n` ends a line of TOML.
+//! `store is full`, `store is full after 500 ms`, `store is broken`, `store works`, `stick TOML` (its
+//! import stores this; then it says `reload`), `press`, `hold`, `first key`, `encoder fails WORDS`,
+//! `devices hang`, `devices answer`, `NAME accepts`, `NAME can carry 2000`, `NAME is lost`,
+//! `checked NAME`, `A leaves`, `terminal opens`, `terminate`, `wait`; ` ; ` joins several. `before:`
+//! lines stand first: `integrator TOML`, `credentials TOML`, `credential-key NAME KEY`, `stored TOML`,
+//! `no store`, `was live`. `\n` ends a line of TOML. Every secret begins with `canary`.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -25,7 +27,7 @@ use crate::rig::{Before, Rig, Temper, lost};
 fn every_story_of_requests_goes_as_it_is_told() {
     let mut wrong = String::new();
     let stories = stories();
-    assert!(stories.len() >= 5, "the stories are in tests/stories/control");
+    assert!(stories.len() >= 20, "the stories are in tests/stories/control");
     for path in stories {
         let told = std::fs::read_to_string(&path).expect("a story is a text file");
         let goes = retell(&told).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
@@ -104,6 +106,7 @@ fn prepare(before: &mut Before, what: &str) -> Result<(), String> {
             before.credential_keys.push((name.to_owned(), key.to_owned()));
         }
         ("no", store) if store == "store" => before.no_store = true,
+        ("was", live) if live == "live" => before.was_live = true,
         _ => return Err(format!("unknown: {what}")),
     }
     Ok(())
@@ -146,15 +149,24 @@ fn happen(rig: &mut Rig, stimulus: &str) -> Result<(), String> {
         ("stick", toml) => rig.imports(&unescaped(toml)),
         ("store", "hangs") => rig.temper = Temper::Hangs,
         ("store", "is full") => rig.temper = Temper::Full,
+        ("store", "is broken") => rig.temper = Temper::Broken,
         ("store", "works") => rig.temper = Temper::Takes(Duration::from_millis(20)),
         ("store", how) => {
-            let ms = how.strip_prefix("takes ").and_then(|how| how.strip_suffix(" ms"));
-            let ms = ms.and_then(|ms| ms.parse().ok()).ok_or(format!("what is {stimulus}?"))?;
-            rig.temper = Temper::Takes(Duration::from_millis(ms));
+            let ms = |prefix| how.strip_prefix(prefix)?.strip_suffix(" ms")?.parse().ok();
+            rig.temper = match (ms("takes "), ms("is full after ")) {
+                (Some(ms), _) => Temper::Takes(Duration::from_millis(ms)),
+                (_, Some(ms)) => Temper::FullAfter(Duration::from_millis(ms)),
+                _ => return Err(format!("what is {stimulus}?")),
+            };
         }
         ("press", _) => rig.press_for(Duration::from_millis(150)),
         ("hold", _) => rig.press_for(Duration::from_millis(2_200)),
         ("first", "key") => rig.first_key(),
+        ("encoder", how) => rig.encoder_fails(how.strip_prefix("fails ").unwrap_or(how)),
+        ("devices", "hang") => rig.devices_hang = true,
+        ("devices", "answer") => rig.release_devices(),
+        ("terminal", "opens") => rig.happens(Event::TerminalOpened { greet: true }),
+        ("terminate", _) => rig.happens(Event::Terminate),
         ("checked", name) => rig.checked(name),
         ("wait", _) => {}
         _ => return Err(format!("what is \"{stimulus}\"?")),

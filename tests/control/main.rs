@@ -3,7 +3,9 @@
 mod any_seed;
 mod any_seed_requests;
 mod control_stories;
+mod custody;
 mod power_loss;
 mod requests;
 mod rig;
+mod slow_store;
 mod stories;

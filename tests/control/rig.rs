@@ -1,18 +1,20 @@
 //! The machine of `control` with a simulated store, simulated devices and clients, for stories and
 //! for any seed.
 //!
-//! The store keeps what it is given, takes as long as it is told to, and can be full or hang. Devices
-//! answer at once: camera and microphone are there, a capture that is opened is open. A connection
-//! that is closed has closed. Everything else happens when the test says so.
+//! The store keeps what it is given, takes as long as it is told to, and can be full, broken or hang.
+//! Devices answer at once, unless they hang: camera and microphone are there, a capture that is opened
+//! is open. A connection that is closed has closed. Everything else happens when the test says so.
+//! Whatever a test does, nothing that people or programs get to see may hold a secret: all of them
+//! begin with [`CANARY`].
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use firstmile::appliance::{
-    DestinationId, LinkChange, Notify, PipelineEvent, Presence, PublishOrder,
+    DestinationId, LinkChange, Notify, PipelineEvent, PipelineFault, Presence, PublishOrder,
 };
-use firstmile::config::{Partial, parse};
+use firstmile::config::{self, Partial, parse};
 use firstmile::console::{ClientId, Reply, Typed};
 use firstmile::control::{
     Action, BoardVideo, CaptureEvent, Change, Control, Event, Job, JobResult, Layers, Level,
@@ -20,6 +22,9 @@ use firstmile::control::{
 };
 use firstmile::panel::Contact;
 use firstmile::status::{About, Checked, Clock, DueTo, Server};
+
+/// Every secret of a test begins so.
+pub const CANARY: &str = "canary";
 
 /// What a test may set before the box starts.
 #[derive(Default)]
@@ -47,6 +52,10 @@ pub enum Temper {
     Hangs,
     /// It refuses every change.
     Full,
+    /// It refuses every change after this long.
+    FullAfter(Duration),
+    /// It can be neither written nor read.
+    Broken,
 }
 
 pub struct Rig {
@@ -55,6 +64,13 @@ pub struct Rig {
     pub temper: Temper,
     /// What the store holds.
     pub stored: Partial,
+    /// What it was last reported to hold.
+    pub reported: Partial,
+    /// Devices answer nothing until they are released.
+    pub devices_hang: bool,
+    held: Vec<Event>,
+    /// What each destination is made of, as its publish task knows it.
+    pub targets: BTreeMap<DestinationId, config::Destination>,
     /// The last live state that was written.
     pub live_written: Option<bool>,
     under_way: Option<(StoreRequest, Duration)>,
@@ -68,6 +84,8 @@ pub struct Rig {
     pub over: BTreeSet<ClientId>,
     /// Answers by client, in their order.
     pub answers: BTreeMap<ClientId, Vec<Reply>>,
+    /// Answers in their order, whomever they are for; the test may empty it.
+    pub answered: Vec<(ClientId, Reply)>,
     /// Bitrates that the encoder was told.
     pub bitrates: Vec<u32>,
     shown: String,
@@ -125,8 +143,12 @@ impl Rig {
             now: Duration::ZERO,
             control,
             temper: Temper::Takes(Duration::from_millis(20)),
+            reported: stored.clone(),
             stored,
-            live_written: None,
+            devices_hang: false,
+            held: Vec::new(),
+            targets: BTreeMap::new(),
+            live_written: before.was_live.then_some(true),
             under_way: None,
             soon: VecDeque::new(),
             names: BTreeMap::new(),
@@ -134,6 +156,7 @@ impl Rig {
             run: None,
             over: BTreeSet::new(),
             answers: BTreeMap::new(),
+            answered: Vec::new(),
             bitrates: Vec::new(),
             shown: String::new(),
             transcript: Vec::new(),
@@ -181,16 +204,16 @@ impl Rig {
     }
 
     pub fn press_for(&mut self, long: Duration) {
-        let contact = |at, pressed| Event::Contact {
-            contact: Contact::GoLive,
-            at,
-            pressed,
-            at_power_up: false,
-        };
-        self.happens(contact(self.now, true));
+        self.contact(true);
         self.advance(long);
-        self.happens(contact(self.now, false));
+        self.contact(false);
         self.advance(Duration::from_millis(1));
+    }
+
+    /// The button goes down or up.
+    pub fn contact(&mut self, pressed: bool) {
+        let (contact, at, at_power_up) = (Contact::GoLive, self.now, false);
+        self.happens(Event::Contact { contact, at, pressed, at_power_up });
     }
 
     pub fn first_key(&mut self) {
@@ -215,6 +238,31 @@ impl Rig {
     /// Whether a setting had this value in the store at some time: `NAME = VALUE`.
     pub fn was_stored(&self, what: &str) -> bool {
         self.history.contains(what)
+    }
+
+    /// The devices answer what they were asked while they hung.
+    pub fn release_devices(&mut self) {
+        self.devices_hang = false;
+        self.soon.extend(std::mem::take(&mut self.held));
+        self.perform_all();
+    }
+
+    fn device_answers(&mut self, event: Event) {
+        if self.devices_hang { self.held.push(event) } else { self.soon.push_back(event) }
+    }
+
+    /// The encoder of the running capture fails.
+    pub fn encoder_fails(&mut self, message: &str) {
+        if let Some(run) = self.run {
+            let (fault, message) = (PipelineFault::Encoder, message.to_owned());
+            let what = CaptureEvent::Pipeline(PipelineEvent::Error { fault, message });
+            self.happens(Event::Capture { run, what });
+        }
+    }
+
+    /// What the publish task of a destination has been given.
+    pub fn target(&self, name: &str) -> Option<&config::Destination> {
+        self.targets.get(&self.dest(name)?)
     }
 
     fn dest(&self, name: &str) -> Option<DestinationId> {
@@ -246,55 +294,70 @@ impl Rig {
 
     /// Lets timers run out, and the store work, until `end`.
     pub fn advance_to(&mut self, end: Duration) {
-        loop {
-            let store = self.under_way.as_ref().and_then(|(_, at)| self.ready_at(*at));
-            let timer = self.control.poll_timeout();
-            let Some(at) = store.into_iter().chain(timer).min().filter(|at| *at <= end) else {
-                self.now = self.now.max(end);
-                return;
-            };
-            self.now = self.now.max(at);
-            if store.is_some_and(|store| store <= self.now) {
-                self.store_answers();
-            } else {
-                self.control.handle_timeout(self.now);
-                self.perform_all();
-                let next = self.control.poll_timeout();
-                assert!(next.is_none_or(|next| next > self.now), "a timer that spins: {next:?}");
-            }
+        while self.turn(end) {}
+    }
+
+    /// Does the next step that is due before `end`; `false` when time has come to `end`.
+    pub fn turn(&mut self, end: Duration) -> bool {
+        let store = self.under_way.as_ref().and_then(|(_, at)| self.ready_at(*at));
+        let timer = self.control.poll_timeout();
+        let Some(at) = store.into_iter().chain(timer).min().filter(|at| *at <= end) else {
+            self.now = self.now.max(end);
+            return false;
+        };
+        self.now = self.now.max(at);
+        if store.is_some_and(|store| store <= self.now) {
+            self.store_answers();
+        } else {
+            self.control.handle_timeout(self.now);
+            self.perform_all();
+            let next = self.control.poll_timeout();
+            assert!(next.is_none_or(|next| next > self.now), "a timer that spins: {next:?}");
         }
+        true
     }
 
     fn ready_at(&self, begun: Duration) -> Option<Duration> {
         match self.temper {
-            Temper::Takes(long) => Some(begun + long),
-            Temper::Full => Some(begun),
+            Temper::Takes(long) | Temper::FullAfter(long) => Some(begun + long),
+            Temper::Full | Temper::Broken => Some(begun),
             Temper::Hangs => None,
         }
     }
 
     fn store_answers(&mut self) {
         let Some((request, _)) = self.under_way.take() else { return };
-        let full = (self.temper == Temper::Full).then(|| {
-            let why = "the change was not stored, and the settings are as before: no space left";
-            StoreFailure::Other(why.to_owned())
-        });
-        let outcome = match (request, full) {
-            (StoreRequest::Read, _) => {
+        let why = match self.temper {
+            Temper::Takes(_) | Temper::Hangs => None,
+            Temper::Full | Temper::FullAfter(_) => {
+                Some("the change was not stored, and the settings are as before: no space left")
+            }
+            Temper::Broken => Some("the stored settings cannot be read: input/output error"),
+        };
+        let why = why.map(|why| StoreFailure::Other(why.to_owned()));
+        let can_read = self.temper != Temper::Broken;
+        let outcome = match (request, why) {
+            (StoreRequest::Read, _) if can_read => {
                 StoreOutcome { stored: Some(self.stored.clone()), failure: None }
             }
             (_, Some(failure)) => StoreOutcome { stored: None, failure: Some(failure) },
             (StoreRequest::Change(change), None) => self.change(&change),
             (StoreRequest::Reset, None) => {
                 self.stored = Partial::default();
+                self.live_written = Some(false);
                 StoreOutcome { stored: Some(self.stored.clone()), failure: None }
             }
             (StoreRequest::PersistLive(live), None) => {
                 self.live_written = Some(live);
                 StoreOutcome { stored: None, failure: None }
             }
-            (StoreRequest::BlackBox(_), None) => StoreOutcome { stored: None, failure: None },
+            (StoreRequest::Read | StoreRequest::BlackBox(_), None) => {
+                StoreOutcome { stored: None, failure: None }
+            }
         };
+        if let Some(stored) = &outcome.stored {
+            self.reported = stored.clone();
+        }
         self.happens(Event::Stored(outcome));
     }
 
@@ -331,7 +394,9 @@ impl Rig {
     }
 
     fn say(&mut self, line: impl Into<String>) {
-        self.transcript.push(line.into());
+        let line = line.into();
+        assert!(!line.contains(CANARY), "a secret is shown: {line}");
+        self.transcript.push(line);
     }
 
     fn name(&self, dest: DestinationId) -> String {
@@ -345,7 +410,10 @@ impl Rig {
                 for line in reply.render_text() {
                     self.say(format!("client {}: {line}", to.0));
                 }
+                let data = serde_json::to_string(&reply).expect("a reply is data");
+                assert!(!data.contains(CANARY), "a secret is in {data}");
                 assert!(!self.over.contains(&to), "client {} is answered after its end", to.0);
+                self.answered.push((to, reply.clone()));
                 self.answers.entry(to).or_default().push(reply);
                 if last {
                     self.over.insert(to);
@@ -355,6 +423,9 @@ impl Rig {
             Action::Log(_, line) => self.say(format!("journal, a warning: {line}")),
             Action::Store(request) => {
                 assert!(self.under_way.is_none(), "the store has one request at a time");
+                if let StoreRequest::BlackBox(past) = &request {
+                    assert!(!past.contains(CANARY), "a secret is in the black box: {past}");
+                }
                 self.say(format!("store: {}", in_words(&request)));
                 self.under_way = Some((request, self.now));
             }
@@ -378,12 +449,12 @@ impl Rig {
                     settings.video.fps.map_or(String::new(), |fps| format!(", {fps} frames/s"));
                 self.say(format!("capture: open run {run} at {video_kbps} kb/s{fps}"));
                 self.run = Some(run);
-                self.soon.push_back(Event::CaptureOpened { run, failure: None });
+                self.device_answers(Event::CaptureOpened { run, failure: None });
             }
             Action::CloseCapture { run } => {
                 self.say(format!("capture: close run {run}"));
                 self.run = None;
-                self.soon.push_back(Event::CaptureClosed { run });
+                self.device_answers(Event::CaptureClosed { run });
             }
             Action::SetBitrate(kbps) => {
                 self.bitrates.push(kbps);
@@ -392,9 +463,13 @@ impl Rig {
             Action::AddDestination { dest, name } => {
                 self.names.insert(dest, name);
             }
-            Action::Retarget { .. } | Action::Ceiling(_) => {}
+            Action::Retarget { dest, to } => {
+                self.targets.insert(dest, *to);
+            }
+            Action::Ceiling(_) => {}
             Action::RemoveDestination { dest } => {
                 self.names.remove(&dest);
+                self.targets.remove(&dest);
             }
             Action::Publish(order) => self.publish(order),
             Action::Notify(Notify::Status(_)) => {}
@@ -443,6 +518,7 @@ impl Rig {
     /// Whole lines of the terminal, without what moves the cursor.
     fn show(&mut self, bytes: &[u8]) {
         self.shown.push_str(&String::from_utf8_lossy(bytes));
+        assert!(!self.shown.contains(CANARY), "a secret is shown: {}", self.shown);
         while let Some((line, rest)) = self.shown.split_once("\r\n") {
             let line = line.rsplit("\r\u{1b}[K").next().unwrap_or(line).to_owned();
             self.shown = rest.to_owned();

@@ -18,11 +18,12 @@ impl Control {
         line: &str,
         secret: Option<Typed>,
     ) {
-        match console::parse(line) {
-            Ok(Some(command)) => self.request(now, from, Asked::Command(command), secret),
-            Ok(None) => self.answer(from, Reply::error("no command was given")),
-            Err(error) => self.answer(from, Reply::from(error)),
-        }
+        let what = match console::parse(line) {
+            Ok(Some(command)) => Asked::Command(command),
+            Ok(None) => Asked::Unclear(Box::new(Reply::error("no command was given"))),
+            Err(error) => Asked::Unclear(Box::new(Reply::from(error))),
+        };
+        self.request(now, from, what, secret);
     }
 
     /// Carries out what a client has asked for, as far as nothing has to be waited for.
@@ -72,6 +73,7 @@ impl Control {
     ) -> Progress {
         let command = match request.what {
             Asked::Command(command) => command,
+            Asked::Unclear(reply) => return Progress::Answered(*reply),
             Asked::Secret { of, value } => return self.put_secret(number, &of, value),
         };
         let reply = match command {

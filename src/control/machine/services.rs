@@ -72,8 +72,12 @@ impl Control {
                 "this erases all settings and stream keys; say `factory-reset yes` to do it",
             ]),
             Service::FactoryReset { sure: true } => {
-                self.tell(now, Happening::FactoryReset);
-                return self.hand_to_store(number, StoreRequest::Reset, Confirm::Reset);
+                let progress = self.hand_to_store(number, StoreRequest::Reset, Confirm::Reset);
+                // A reset that is refused ends no broadcast.
+                if matches!(progress, Progress::Store) {
+                    self.tell(now, Happening::FactoryReset);
+                }
+                return progress;
             }
             Service::Reboot { .. } if !self.setup.has_manager => {
                 Reply::error("no service manager started this program; switch it off and on")

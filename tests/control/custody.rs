@@ -1,0 +1,149 @@
+//! Stream keys: taken as they are given, handed to the server they were given for, shown to nobody.
+
+use std::time::Duration;
+
+use firstmile::appliance::DestinationId;
+
+use crate::rig::{Before, CANARY, Rig, Temper};
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+fn asks(rig: &mut Rig, line: &str, secret: Option<&str>) -> String {
+    rig.answered.clear();
+    rig.asks(1, line, secret);
+    rig.advance(ms(200));
+    let replies = rig.answered.iter().flat_map(|(_, reply)| reply.render_text());
+    replies.collect::<Vec<_>>().join("; ")
+}
+
+/// The server and the key that a publish task would use.
+fn ingest(rig: &Rig, name: &str) -> Option<(String, String)> {
+    let target = rig.target(name)?;
+    target.ingest().ok()?;
+    let (url, key) = (target.url.as_ref()?, target.key.as_ref()?);
+    Some((url.to_string(), key.reveal().to_string()))
+}
+
+#[test]
+fn a_key_with_odd_characters_reaches_its_destination_byte_for_byte() {
+    for key in [
+        "aZ9!0x3%XjQ",
+        "a%2Fb",
+        "x+y=z#frag&q",
+        "r77?user=1&cover=http://192.0.2.9/x/y.png",
+        "r?title=café-中文",
+        "{braces}and\"quotes\"and\\",
+        "\u{201c}curly\u{201d}",
+    ] {
+        let key = format!("{CANARY}-{key}");
+        for by_terminal in [false, true] {
+            let mut rig = Rig::started(&Before::default());
+            asks(&mut rig, "destination add a rtmps://a.example/live", None);
+            if by_terminal {
+                rig.types(&format!("key a\r{key}\r"));
+                rig.advance(ms(200));
+            } else {
+                let told = asks(&mut rig, "key a", Some(&key));
+                let characters = key.chars().count();
+                assert!(told.contains(&format!("is set: {characters} characters")), "{told}");
+            }
+            let used = ingest(&rig, "a").map(|(_, key)| key);
+            assert_eq!(used.as_deref(), Some(key.as_str()), "by the terminal: {by_terminal}");
+        }
+    }
+}
+
+#[test]
+fn a_key_that_cannot_be_one_is_refused_without_being_repeated() {
+    let mut rig = Rig::started(&Before::default());
+    asks(&mut rig, "destination add a rtmps://a.example/live", None);
+    let long = format!("{CANARY}{}", "x".repeat(1_024));
+    for key in ["", " ", &format!("{CANARY} \u{7}"), &long] {
+        let told = asks(&mut rig, "key a", Some(key));
+        assert!(told.starts_with("error: ") && told.ends_with("nothing was changed"), "{told}");
+        assert_eq!(ingest(&rig, "a"), None);
+    }
+}
+
+#[test]
+fn a_key_is_in_force_only_when_it_is_stored_and_the_one_before_holds_until_then() {
+    let mut rig = Rig::started(&Before::default());
+    asks(&mut rig, "destination add a rtmps://a.example/live", None);
+    asks(&mut rig, "key a", Some("canary-1"));
+    let key = |rig: &Rig| ingest(rig, "a").map(|(_, key)| key).unwrap_or_default();
+    rig.temper = Temper::FullAfter(ms(100));
+    assert!(asks(&mut rig, "key a", Some("canary-2")).starts_with("error: "));
+    assert_eq!(key(&rig), "canary-1");
+    rig.temper = Temper::Takes(ms(500));
+    rig.asks(1, "key a", Some("canary-3"));
+    rig.advance(ms(499));
+    assert_eq!(key(&rig), "canary-1");
+    rig.advance(ms(1));
+    assert_eq!(key(&rig), "canary-3");
+}
+
+#[test]
+fn a_key_for_the_integrators_server_is_not_handed_to_a_server_set_at_the_console() {
+    let before = Before {
+        integrator: "[[destination]]\nname = \"a\"\nurl = \"rtmps://a.example/live\"\n".to_owned(),
+        ..Before::default()
+    };
+    let mut rig = Rig::started(&before);
+    asks(&mut rig, "key a", Some("canary-k3y"));
+    assert!(ingest(&rig, "a").is_some());
+    let told = asks(&mut rig, "destination set a rtmps://elsewhere.example/live", None);
+    assert_eq!(ingest(&rig, "a"), None, "{told}");
+    assert!(told.contains("was given for another server"), "{told}");
+}
+
+#[test]
+fn a_key_goes_with_the_address_that_it_was_given_for() {
+    for integrator in ["", "[[destination]]\nname = \"a\"\nurl = \"rtmps://a.example/live\"\n"] {
+        let mut rig =
+            Rig::started(&Before { integrator: integrator.to_owned(), ..Before::default() });
+        asks(&mut rig, "set destination.a.url rtmps://elsewhere.example/live", None);
+        asks(&mut rig, "key a", Some("canary-k3y"));
+        let told = asks(&mut rig, "unset destination.a.url", None);
+        assert!(told.contains("was given for that server and is removed"), "{told}");
+        asks(&mut rig, "set destination.a.url rtmps://third.example/live", None);
+        assert_eq!(ingest(&rig, "a"), None);
+    }
+}
+
+#[test]
+fn a_passphrase_for_the_integrators_network_is_not_tried_at_another_one() {
+    let integrator = "[wifi]\nssid = \"hall\"\n".to_owned();
+    let mut rig = Rig::started(&Before { integrator, ..Before::default() });
+    asks(&mut rig, "set wifi.passphrase", Some("canary-passphrase"));
+    assert!(rig.stored.secret_count() == 1);
+    asks(&mut rig, "set wifi.ssid cafe", None);
+    assert!(rig.stored.secret_count() == 0);
+}
+
+#[test]
+fn export_and_show_hold_no_key_whatever_layer_it_comes_from() {
+    let before = Before {
+        integrator: "[[destination]]\nname = \"a\"\nurl = \"rtmps://a.example/live\"\n\
+                     key = \"canary-integrator\"\n[[destination]]\nname = \"b\"\n\
+                     url = \"rtmps://b.example/live\"\n"
+            .to_owned(),
+        credential_keys: vec![("b".to_owned(), "canary-credential".to_owned())],
+        ..Before::default()
+    };
+    let mut rig = Rig::started(&before);
+    asks(&mut rig, "destination add c rtmps://c.example/live", None);
+    asks(&mut rig, "key c", Some("canary-stored"));
+    // The rig looks for the keys in every answer, for people and for programs.
+    let export = asks(&mut rig, "export", None);
+    assert!(export.contains("c.example") && !export.contains("key"), "{export}");
+    let shown = asks(&mut rig, "show", None);
+    assert_eq!(shown.matches("set, ").count(), 3, "{shown}");
+    assert_eq!(rig.targets.len(), 3);
+    for name in ["a", "b", "c"] {
+        let unset = asks(&mut rig, &format!("unset destination.{name}.key"), None);
+        assert!(!unset.is_empty());
+    }
+    assert!(rig.targets.contains_key(&DestinationId(0)));
+}
