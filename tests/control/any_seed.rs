@@ -8,6 +8,7 @@
 //! `FIRSTMILE_SEEDS=200000` runs more seeds, `FIRSTMILE_SEED=1234` one of them with its whole story.
 
 mod random;
+mod requests;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashSet};
@@ -33,22 +34,29 @@ fn the_appliance_keeps_its_promises_for_any_seed() {
         println!("{story}");
         return end.unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
     }
-    let seeds = number("FIRSTMILE_SEEDS").unwrap_or(SEEDS);
-    let hands = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let first_broken = |hand: u64| {
-        (hand..seeds).step_by(hands).find(|seed| World::new(*seed, Laws::REAL).run().is_err())
-    };
-    let broken = std::thread::scope(|scope| {
-        let hands: Vec<_> =
-            (0..hands as u64).map(|hand| scope.spawn(move || first_broken(hand))).collect();
-        hands.into_iter().filter_map(|hand| hand.join().expect("no panic on any input")).min()
-    });
+    let broken = first_broken(SEEDS, |seed| World::new(seed, Laws::REAL).run());
     if let Some(seed) = broken {
         let (end, story) = told(seed);
-        let last: Vec<&str> = story.lines().rev().take(60).collect();
-        let last: Vec<&str> = last.into_iter().rev().collect();
-        panic!("{}\nFIRSTMILE_SEED={seed}: {}", last.join("\n"), end.unwrap_err());
+        panic!("{}\nFIRSTMILE_SEED={seed}: {}", last_lines(&story), end.unwrap_err());
     }
+}
+
+/// The first of so many seeds whose world breaks a promise; all processors look for it.
+fn first_broken(seeds: u64, run: impl Fn(u64) -> Kept + Sync) -> Option<u64> {
+    let seeds = number("FIRSTMILE_SEEDS").unwrap_or(seeds);
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let first = |thread: u64| (thread..seeds).step_by(threads).find(|seed| run(*seed).is_err());
+    std::thread::scope(|scope| {
+        let first = &first;
+        let threads: Vec<_> =
+            (0..threads as u64).map(|thread| scope.spawn(move || first(thread))).collect();
+        threads.into_iter().filter_map(|thread| thread.join().expect("no panic")).min()
+    })
+}
+
+fn last_lines(story: &str) -> String {
+    let lines: Vec<&str> = story.lines().collect();
+    lines[lines.len().saturating_sub(60)..].join("\n")
 }
 
 /// Runs one seed and keeps its whole story.

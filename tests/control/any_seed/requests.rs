@@ -1,0 +1,521 @@
+//! Whatever two clients, a terminal and an owner ask for, in whatever order, of a store that is slow,
+//! full, broken or hangs: each request is answered once, in its turn, and truly.
+//!
+//! Each seed makes a world of its own around the machine of `control`. After each step all promises are
+//! checked; at the end the world turns calm, and nothing may be left waiting. What is shown is
+//! searched for keys by the rig.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use firstmile::config::{self, Partial};
+use firstmile::console::{ClientId, Reply};
+use firstmile::control::{Event, PublishReport};
+use firstmile::limits::{CLIENT_REQUESTS_MAX, STORE_PATIENCE, STORE_REQUESTS_MAX};
+use firstmile::status::Mode;
+
+use super::{Kept, first_broken, keep, last_lines, ms, number};
+use crate::rig::{Before, Rig, Temper, lost};
+
+const SEEDS: u64 = 1_000;
+
+/// Its server and key are the integrator's and nobody changes them, so that going live always can be.
+const INTEGRATOR: &str =
+    "[[destination]]\nname = \"a\"\nurl = \"rtmps://a.example/live\"\nkey = \"canary-i\"\n";
+const CREDENTIALS: &str = "[box]\nname = \"venue\"\n";
+
+#[test]
+fn requests_are_answered_once_in_their_turn_and_truly_for_any_seed() {
+    if let Some(seed) = number("FIRSTMILE_SEED") {
+        let (end, story) = told(seed, true);
+        println!("{story}");
+        return end.unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
+    }
+    if let Some(seed) = first_broken(SEEDS, |seed| told(seed, false).0) {
+        let (end, story) = told(seed, true);
+        panic!("{}\nFIRSTMILE_SEED={seed}: {}", last_lines(&story), end.unwrap_err());
+    }
+}
+
+/// The model goes everywhere: a promise about what never comes would be kept by nobody.
+#[test]
+fn the_requests_of_the_model_meet_every_answer_of_the_store() {
+    let mut met = BTreeSet::new();
+    for seed in 0..400 {
+        let mut world = World::new(seed);
+        world.run().unwrap_or_else(|broken| panic!("FIRSTMILE_SEED={seed}: {broken}"));
+        met.extend(world.met);
+    }
+    for answer in [
+        "is set",
+        "without effect",
+        "at the next broadcast",
+        "is reset to its default",
+        "was not set",
+        "no space left",
+        "cannot be read",
+        "in time",
+        "too many requests",
+        "all settings and keys are erased",
+        "the settings are read",
+        "given for another server",
+        "going live",
+        "ending the broadcast",
+        "did you mean",
+    ] {
+        assert!(met.iter().any(|line: &String| line.contains(answer)), "never: {answer}");
+    }
+}
+
+/// Runs one seed, and keeps its story if it is to be read; a failed assertion of the rig breaks it too.
+fn told(seed: u64, keeps_story: bool) -> (Kept, String) {
+    let mut world = World::new(seed);
+    world.story = keeps_story.then(String::new);
+    let end = catch_unwind(AssertUnwindSafe(|| world.run()));
+    (
+        end.unwrap_or_else(|_| Err("a panic, reported above".to_owned())),
+        world.story.unwrap_or_default(),
+    )
+}
+
+/// A request that is not answered yet.
+#[derive(Debug)]
+enum Asked {
+    Set { path: &'static str, value: String },
+    Unset { path: &'static str },
+    Key,
+    Address,
+    Reload,
+    Reset,
+    Show { path: &'static str },
+    Status,
+    About,
+    List,
+    Mistake,
+    Live,
+    Stop,
+    Watch,
+}
+
+impl Asked {
+    /// Whether its answer is the store's.
+    fn is_for_store(&self) -> bool {
+        matches!(
+            self,
+            Asked::Set { .. }
+                | Asked::Unset { .. }
+                | Asked::Key
+                | Asked::Address
+                | Asked::Reload
+                | Asked::Reset
+        )
+    }
+
+    fn line(&self, rng: &mut fastrand::Rng) -> String {
+        match self {
+            Asked::Set { path, value } => format!("set {path} {value}"),
+            Asked::Unset { path } => format!("unset {path}"),
+            Asked::Key => "key b".to_owned(),
+            Asked::Address => {
+                let host = ["one", "two"][rng.usize(..2)];
+                format!("set destination.b.url rtmps://{host}.example/live")
+            }
+            Asked::Reload => "reload".to_owned(),
+            Asked::Reset => "factory-reset yes".to_owned(),
+            Asked::Show { path } => format!("show {path}"),
+            Asked::Status => "status".to_owned(),
+            Asked::About => "about".to_owned(),
+            Asked::List => "destination list".to_owned(),
+            Asked::Mistake => "stauts".to_owned(),
+            Asked::Live => "live".to_owned(),
+            Asked::Stop => "stop".to_owned(),
+            Asked::Watch => "watch".to_owned(),
+        }
+    }
+
+    /// Whether this can be its answer.
+    fn is_answered_by(&self, reply: &Reply, text: &str) -> bool {
+        let is_of_store = |begin: &str| match text.strip_prefix("error: ") {
+            Some(why) => !why.starts_with("column"),
+            None => text.starts_with(begin),
+        };
+        match self {
+            Asked::Set { path, .. } | Asked::Unset { path } => is_of_store(path),
+            Asked::Key => is_of_store("destination.b.key"),
+            Asked::Address => is_of_store("destination.b.url"),
+            Asked::Reload => is_of_store("the settings are read"),
+            Asked::Reset => is_of_store("all settings and keys are erased"),
+            Asked::Show { .. } => matches!(reply, Reply::Settings { .. }),
+            Asked::Status => matches!(reply, Reply::Status(_)),
+            Asked::About => matches!(reply, Reply::About(_)),
+            Asked::List => matches!(reply, Reply::Destinations { .. }),
+            Asked::Mistake => text.contains("did you mean `status`?"),
+            Asked::Live => {
+                ["going live", "trying again", "already live"].iter().any(|w| text.starts_with(w))
+                    || text == "error: the box is still starting"
+            }
+            Asked::Stop => ["stopped", "itself", "broadcast", "cleared"]
+                .iter()
+                .any(|words| text.contains(words)),
+            Asked::Watch => text.contains("change"),
+        }
+    }
+}
+
+struct World {
+    rng: fastrand::Rng,
+    rig: Rig,
+    layers: [Partial; 2],
+    waiting: BTreeMap<u32, VecDeque<Asked>>,
+    watching: BTreeSet<u32>,
+    asked: u64,
+    /// Whether the owner wants the box to be live, as asked for last; nobody has asked yet.
+    wants_live: Option<bool>,
+    press_refused: bool,
+    /// Changes that the machine took from clients, and those that the store was handed.
+    taken: usize,
+    handed: usize,
+    /// A client left, or what it asked was not counted: the two may differ.
+    uncounted: bool,
+    met: BTreeSet<String>,
+    story: Option<String>,
+}
+
+impl World {
+    fn new(seed: u64) -> World {
+        let mut rng = fastrand::Rng::with_seed(seed ^ 0xC0_27_01);
+        let credentials = if rng.u8(..3) == 0 { CREDENTIALS } else { "" };
+        let before = Before {
+            integrator: INTEGRATOR.to_owned(),
+            credentials: credentials.to_owned(),
+            ..Before::default()
+        };
+        let layer = |text: &str| match text {
+            "" => Partial::default(),
+            text => config::parse("layer", &format!("version = 1\n{text}")).expect("a layer"),
+        };
+        World {
+            rig: Rig::new(&before),
+            layers: [layer(INTEGRATOR), layer(credentials)],
+            waiting: BTreeMap::new(),
+            watching: BTreeSet::new(),
+            asked: 0,
+            wants_live: None,
+            press_refused: false,
+            taken: 0,
+            handed: 0,
+            uncounted: false,
+            met: BTreeSet::new(),
+            story: None,
+            rng,
+        }
+    }
+
+    fn run(&mut self) -> Kept {
+        let boot_after = self.rng.u8(..4);
+        for step in 0..self.rng.u8(20..70) {
+            if step == boot_after {
+                self.rig.boot();
+                self.check()?;
+            }
+            self.something(step > boot_after)?;
+            let pause = match self.rng.u8(..10) {
+                // The box boots before it looks for its sources by itself.
+                _ if step <= boot_after => self.rng.u64(..500),
+                0..4 => 0,
+                4..9 => self.rng.u64(..1_500),
+                _ => self.rng.u64(..14_000),
+            };
+            self.advance(ms(pause))?;
+        }
+        self.calm_end()
+    }
+
+    /// Nothing may be left of the storm.
+    fn calm_end(&mut self) -> Kept {
+        self.rig.temper = Temper::Takes(ms(5));
+        self.rig.release_devices();
+        self.check()?;
+        // All that waited for a store that hung, each for as long as it may.
+        self.advance(STORE_PATIENCE + ms(5 * STORE_REQUESTS_MAX as u64 * 4))?;
+        for (client, waiting) in &self.waiting {
+            keep(waiting.is_empty(), || format!("client {client} was not answered: {waiting:?}"))?;
+        }
+        keep(self.uncounted || self.taken == self.handed, || {
+            format!("{} changes were taken, and the store got {}", self.taken, self.handed)
+        })?;
+        self.check_in_force()?;
+        let mode = self.rig.control.mode();
+        let is_on_air = matches!(mode, Mode::Starting | Mode::Live | Mode::Retrying);
+        let wants = self.wants_live.unwrap_or(false);
+        // A fault is tried again, or was stopped on the way to it.
+        keep(is_on_air == wants || mode == Mode::Fault, || {
+            format!("{mode:?}, and the owner wants {wants}")
+        })?;
+        let written = self.rig.live_written.unwrap_or(false);
+        keep(written == wants, || format!("a power cut would find {written}, not {wants}"))
+    }
+
+    // ── what happens ──────────────────────────────────────────────────────────────────────────
+
+    fn something(&mut self, is_up: bool) -> Kept {
+        match self.rng.u8(..100) {
+            0..50 => {
+                let asked = self.some_request();
+                self.ask(asked)?;
+            }
+            50..53 => {
+                for _ in 0..self.rng.usize(..2 * CLIENT_REQUESTS_MAX) {
+                    let asked = self.some_request();
+                    self.ask(asked)?;
+                }
+            }
+            53..68 => {
+                self.rig.temper = match self.rng.u8(..8) {
+                    0..4 => Temper::Takes(ms(self.rng.u64(..2_000))),
+                    4 => Temper::Full,
+                    5 => Temper::FullAfter(ms(self.rng.u64(..2_000))),
+                    6 => Temper::Broken,
+                    _ => Temper::Hangs,
+                };
+                let temper = self.rig.temper;
+                self.tell(|| format!("store: {temper:?}"));
+            }
+            68..72 => {
+                let client = self.some_client();
+                self.tell(|| format!("client {client} leaves"));
+                self.rig.happens(Event::Gone(ClientId(client)));
+                self.rig.over.insert(ClientId(client));
+                self.watching.remove(&client);
+                let left = self.waiting.remove(&client).unwrap_or_default();
+                self.uncounted |= left.iter().any(Asked::is_for_store);
+            }
+            72..77 => self.type_something(),
+            77..80 => {
+                self.tell(|| "a stick changes the store".to_owned());
+                let fps = self.rng.u8(1..60);
+                self.rig.imports(&format!("[video]\nfps = {fps}\n"));
+            }
+            80..84 if is_up => self.rig.first_key(),
+            84..88 if is_up && self.rig.run.is_some() => {
+                self.rig.reports("a", PublishReport::Accepted);
+            }
+            88..91 if is_up => self.rig.reports("a", lost("broken pipe")),
+            91..93 => self.rig.encoder_fails("no more"),
+            93..95 => self.rig.devices_hang = true,
+            95..97 => self.rig.release_devices(),
+            97 => return self.press(ms(2_200), false),
+            _ if is_up => return self.press(ms(150), true),
+            _ => {}
+        }
+        self.check()
+    }
+
+    fn some_client(&mut self) -> u32 {
+        self.rng.u32(1..=2)
+    }
+
+    fn some_request(&mut self) -> Asked {
+        self.asked += 1;
+        let value = self.asked;
+        match self.rng.u8(..32) {
+            0..5 => Asked::Set { path: "box.name", value: format!("name-{value}") },
+            5..8 => Asked::Set { path: "video.fps", value: (1 + value % 60).to_string() },
+            8 => Asked::Set { path: "video.bitrate_kbps", value: (1_000 + value).to_string() },
+            9 => Asked::Set { path: "box.resume_live", value: value.is_multiple_of(2).to_string() },
+            10..12 => Asked::Unset { path: "box.name" },
+            12 => Asked::Unset { path: "video.fps" },
+            13..15 => Asked::Key,
+            15..17 => Asked::Address,
+            17 => Asked::Reload,
+            18 => Asked::Reset,
+            19..22 => Asked::Show { path: "box.name" },
+            22 => Asked::Show { path: "video.fps" },
+            23 => Asked::Status,
+            24 => Asked::About,
+            25 => Asked::List,
+            26..28 => Asked::Mistake,
+            28..30 => Asked::Live,
+            30 => Asked::Stop,
+            _ => Asked::Watch,
+        }
+    }
+
+    fn ask(&mut self, asked: Asked) -> Kept {
+        let client = self.some_client();
+        let before = self.waiting.get(&client).map_or(0, VecDeque::len);
+        if matches!(asked, Asked::Reset | Asked::Live | Asked::Stop) && before > 0 {
+            return Ok(()); // when it is carried out would be unknown
+        }
+        let is_full = before > CLIENT_REQUESTS_MAX;
+        let is_reset = matches!(asked, Asked::Reset);
+        if matches!(asked, Asked::Key) && self.rig.target("b").is_none() {
+            return Ok(()); // there is no such destination, which the machine says
+        }
+        let line = asked.line(&mut self.rng);
+        let secret = matches!(asked, Asked::Key).then(|| format!("canary-{}", self.asked));
+        self.tell(|| format!("client {client} asks: {line}"));
+        if !is_full {
+            waiting_of(&mut self.waiting, client).push_back(asked);
+        }
+        self.rig.asks(client, &line, secret.as_deref());
+        if is_full {
+            let refused = self.rig.answered.pop().map(|(_, reply)| reply.render_text().join("\n"));
+            self.met.extend(refused.clone());
+            let words = "error: too many requests wait; try again";
+            keep(refused.as_deref() == Some(words), || format!("over the bound: {refused:?}"))?;
+        }
+        self.check()?;
+        // One that is refused is answered at once.
+        if is_reset && !waiting_of(&mut self.waiting, client).is_empty() {
+            self.wants_live = Some(false);
+        }
+        Ok(())
+    }
+
+    /// Somebody pastes a key at the terminal, opens it again, or sets what no client sets.
+    fn type_something(&mut self) {
+        self.asked += 1;
+        let text = match self.rng.u8(..4) {
+            0 => {
+                self.tell(|| "the terminal opens".to_owned());
+                return self.rig.happens(Event::TerminalOpened { greet: self.rng.bool() });
+            }
+            1 => "\rkey a\rcanary-typed\rabout\r".to_owned(),
+            2 => format!("\rset overlay.text line-{}\rshow overlay\r", self.asked),
+            _ => "\x03status\r".to_owned(),
+        };
+        self.tell(|| format!("typed: {text:?}"));
+        self.rig.types(&text);
+    }
+
+    fn press(&mut self, long: Duration, live: bool) -> Kept {
+        self.tell(|| format!("the button is pressed for {long:?}"));
+        self.rig.contact(true);
+        self.advance(long)?;
+        self.press_refused = false;
+        self.rig.contact(false);
+        self.advance(ms(1))?;
+        if !live || !self.press_refused {
+            self.wants_live = Some(live);
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, by: Duration) -> Kept {
+        let end = self.rig.now + by;
+        while self.rig.turn(end) {
+            self.check()?;
+        }
+        self.check()
+    }
+
+    // ── promises ──────────────────────────────────────────────────────────────────────────────
+
+    fn check(&mut self) -> Kept {
+        for (to, reply) in std::mem::take(&mut self.rig.answered) {
+            self.answered(to.0, &reply)?;
+        }
+        for line in std::mem::take(&mut self.rig.transcript) {
+            let is_of_terminal = line.contains("overlay.text") || line.contains("destination.a.");
+            self.handed += usize::from(!is_of_terminal && is_change(&line));
+            self.press_refused |= line.contains("was pressed, but");
+            self.tell(|| format!("    {line}"));
+        }
+        // A connection is open while something of it waits, and no longer.
+        for (client, waiting) in &self.waiting {
+            let is_over = self.rig.over.contains(&ClientId(*client));
+            let is_to_be = waiting.is_empty() && !self.watching.contains(client);
+            keep(is_over == is_to_be, || {
+                format!("client {client} is over: {is_over}, and waits for {waiting:?}")
+            })?;
+        }
+        Ok(())
+    }
+
+    fn answered(&mut self, client: u32, reply: &Reply) -> Kept {
+        let text = reply.render_text().join("\n");
+        if matches!(reply, Reply::Changed(_)) {
+            return keep(self.watching.contains(&client), || {
+                format!("client {client} watches nothing, and is shown {text}")
+            });
+        }
+        self.met.insert(text.clone());
+        let Some(asked) = waiting_of(&mut self.waiting, client).pop_front() else {
+            return Err(format!("client {client} asked nothing, and is answered {text}"));
+        };
+        keep(asked.is_answered_by(reply, &text), || {
+            format!("client {client} asked {asked:?} and is answered {text}")
+        })?;
+        let is_error = reply.is_error();
+        let is_kept = ["does not keep up", "there is no destination"].map(|why| text.contains(why));
+        self.taken += usize::from(asked.is_for_store() && is_kept == [false; 2]);
+        match &asked {
+            Asked::Live if !is_error => self.wants_live = Some(true),
+            Asked::Stop => self.wants_live = Some(false),
+            Asked::Watch if self.watching.remove(&client) => {}
+            Asked::Watch => {
+                self.watching.insert(client);
+            }
+            Asked::Set { path, value } if text.starts_with(&format!("{path} is set")) => {
+                let shown = self.read(path);
+                keep(shown == *value, || format!("{path} is set to {value}, but {shown} holds"))?;
+            }
+            Asked::Show { path } => {
+                let Reply::Settings { settings } = reply else { return Ok(()) };
+                let shown = settings.first().map(|line| line.value.clone()).unwrap_or_default();
+                let holds = self.holds(path);
+                keep(shown == holds, || format!("{path} is shown as {shown}, but {holds} holds"))?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// What is stored, as the machine was told last, is what holds, and nothing else.
+    fn check_in_force(&mut self) -> Kept {
+        for path in ["box.name", "video.fps", "video.bitrate_kbps", "overlay.text"] {
+            let (shown, holds) = (self.read(path), self.holds(path));
+            keep(shown == holds, || format!("{path} is {shown}, and {holds} is stored"))?;
+        }
+        Ok(())
+    }
+
+    /// What a client that asks for nothing else reads.
+    fn read(&mut self, path: &str) -> String {
+        self.rig.asks(99, &format!("show {path}"), None);
+        match self.rig.answered.pop() {
+            Some((_, Reply::Settings { settings })) => {
+                settings.first().map(|line| line.value.clone()).unwrap_or_default()
+            }
+            other => format!("{other:?}"),
+        }
+    }
+
+    /// What all layers together say.
+    fn holds(&self, path: &str) -> String {
+        let [integrator, credentials] = self.layers.clone();
+        let settings = config::merge(&[integrator, self.rig.reported.clone(), credentials]);
+        let shown = settings.shown().into_iter().find(|(name, _)| name == path);
+        shown.map(|(_, value)| value).unwrap_or_default()
+    }
+
+    fn tell(&mut self, what: impl FnOnce() -> String) {
+        if let Some(story) = &mut self.story {
+            let _ = writeln!(story, "{:9.3}  {}", self.rig.now.as_secs_f64(), what());
+        }
+    }
+}
+
+fn waiting_of(waiting: &mut BTreeMap<u32, VecDeque<Asked>>, client: u32) -> &mut VecDeque<Asked> {
+    waiting.entry(client).or_default()
+}
+
+/// Whether a line of the rig is a client's request that reached the store.
+fn is_change(line: &str) -> bool {
+    ["store: set ", "store: unset ", "store: read", "store: reset"]
+        .iter()
+        .any(|begin| line.starts_with(begin))
+}
