@@ -93,6 +93,9 @@ pub mod device;
 // one attempt to publish: name, TCP, TLS, and the bytes of each connection
 pub mod publish;
 
+// threads and tasks that carry out what the loop hands on: capture, publishing, the store
+pub mod drivers;
+
 // the event loop: inputs to the appliance, its actions to the world
 pub mod run;
 

@@ -8,7 +8,9 @@ use clap::Subcommand;
 use crate::board::{self, Profile};
 use crate::config;
 
-pub use selection::{BoardArgs, profile};
+pub use selection::BoardArgs;
+#[cfg(feature = "demo")]
+pub use selection::profile;
 
 use super::exit::{Code, Failure};
 use selection::{found, own, print, unusable};

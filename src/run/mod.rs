@@ -4,57 +4,21 @@
 //! the next input or deadline. It decides nothing: why the box does something is answered in `control`
 //! and `appliance`, how it is done in `capture`, `publish` and `device`.
 
-mod capturing;
-mod mailbox;
-mod outcome;
-mod plan;
-mod publishing;
 mod runner;
-mod settings_writer;
-
-use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 
-use crate::appliance::LinkChange;
 use crate::board::Profile;
-use crate::capture::{self, Capture, CaptureError};
+use crate::capture;
 use crate::clock::Clock;
 use crate::config::Partial;
-use crate::control;
-use crate::device::button::ContactEvent;
 use crate::device::control::SocketEvent;
 use crate::device::store::Store;
 use crate::device::{Folder, Lights, LogRing, Machine, ServiceManager, Sources};
 use crate::limits::EVENTS_MAX;
-use crate::publish::Target;
-use crate::status::{Clock as TimeOfDay, Interface};
 
 pub use crate::control::View;
-pub use outcome::end_kind;
-
-/// Something that happened outside.
-pub enum Input {
-    /// A button's contact closed or opened, or was found so.
-    Contact(ContactEvent),
-    /// The console's port was opened, for the first time or again.
-    ConsoleOpened {
-        /// Whoever is there is greeted at once.
-        greet: bool,
-    },
-    /// Bytes typed at the console.
-    Typed(Vec<u8>),
-    /// The network is so from now on; `None` where nobody watches the interfaces.
-    Network(LinkChange, Option<Vec<Interface>>),
-    /// The clock is so from now on.
-    Clock(TimeOfDay),
-    /// The capture of this run was started, or could not be.
-    CaptureStarted(u64, Result<Capture, CaptureError>),
-    /// What the machine has asked for is done.
-    Done(control::Event),
-    /// End in an orderly way.
-    Terminate,
-}
+pub use crate::drivers::{Destination, Input, end_kind};
 
 /// What the box is, before it runs.
 pub struct Setup {
@@ -83,15 +47,6 @@ pub struct Memory {
     pub was_live: bool,
     /// Where changes are stored; `None` where nothing can be stored.
     pub store: Option<Store<Folder>>,
-}
-
-/// A destination that no setting names.
-#[derive(Clone)]
-pub struct Destination {
-    /// Its name, for lights, console and log.
-    pub name: String,
-    /// Where and how.
-    pub target: Arc<Target>,
 }
 
 /// What the loop touches directly.

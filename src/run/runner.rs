@@ -6,10 +6,7 @@ use ring::rand::SecureRandom as _;
 use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_blocking;
 
-use super::capturing::Capturing;
-use super::publishing::Publishing;
-use super::settings_writer::SettingsWriter;
-use super::{Devices, Input, Setup, View, outcome};
+use super::{Devices, Setup, View};
 use crate::appliance::Notify;
 use crate::board::{Button, Profile};
 use crate::clock::Clock;
@@ -18,6 +15,7 @@ use crate::control::{self, Action, BoardVideo, Control, Event, Job, JobResult, L
 use crate::device::control::{Answer, SocketEvent};
 use crate::device::network_manager::NetworkManager;
 use crate::device::{LogRing, Machine, network};
+use crate::drivers::{Capturing, Input, Publishing, SettingsWriter, capture_event, publish_event};
 use crate::limits::{CONSOLE_BAUD, EVENTS_MAX};
 use crate::status::About;
 
@@ -106,7 +104,7 @@ impl Runner {
             let deadline = self.control.poll_timeout();
             tokio::select! {
                 Some(input) = inputs.recv() => self.handle_input(input),
-                Some(report) = reported.recv() => self.happens(outcome::publish_event(report)),
+                Some(report) = reported.recv() => self.happens(publish_event(report)),
                 event = next_of_socket(&mut self.devices.control) => self.handle_socket(event),
                 () = self.capturing.arrived() => self.read_mailbox(),
                 () = self.capturing.key_wanted() => self.capturing.force_key_frame(),
@@ -161,7 +159,7 @@ impl Runner {
 
     fn read_mailbox(&mut self) {
         while let Some((run, event)) = self.capturing.next_event() {
-            let what = outcome::capture_event(event);
+            let what = capture_event(event);
             self.happens(Event::Capture { run, what });
         }
     }

@@ -6,7 +6,7 @@ use crate::source::{Named, named_paths, tokens};
 use crate::{File, assert_none, sources};
 
 /// Rooms that still have circles.
-const NOT_YET: &[&str] = &["console", "publish", "run"];
+const NOT_YET: &[&str] = &[];
 
 /// A module of its own file, below the crate, such as `["rtmp", "url"]`.
 type Module = Vec<String>;

@@ -62,7 +62,7 @@ fn due_to(error: &PublishError) -> DueTo {
 }
 
 /// A report of a publish task.
-pub(super) fn publish_event(report: Report) -> Event {
+pub(crate) fn publish_event(report: Report) -> Event {
     let what = match report.what {
         What::Accepted => PublishReport::Accepted,
         What::Returned => PublishReport::Returned,
@@ -99,7 +99,7 @@ pub(super) fn counters(stats: &ConnectionStats) -> ConnectionCounters {
 }
 
 /// An event of a running capture.
-pub(super) fn capture_event(event: capture::CaptureEvent) -> CaptureEvent {
+pub(crate) fn capture_event(event: capture::CaptureEvent) -> CaptureEvent {
     use capture::CaptureEvent as From;
     match event {
         From::Playing => CaptureEvent::Pipeline(PipelineEvent::Playing),

@@ -5,20 +5,20 @@ use std::thread;
 
 use tokio::sync::mpsc;
 
-use super::Input;
+use super::input::Input;
 use crate::config::{Partial, Problem};
 use crate::control::{Event, StoreFailure, StoreOutcome, StoreRequest};
 use crate::device::Folder;
 use crate::device::store::{Store, StoreError, Stored};
 
 /// The way to the thread.
-pub(super) struct SettingsWriter {
+pub(crate) struct SettingsWriter {
     requests: SyncSender<StoreRequest>,
 }
 
 impl SettingsWriter {
     /// Starts the thread; `None`, with a line in the log, when there is none.
-    pub(super) fn start(
+    pub(crate) fn start(
         store: Store<Folder>,
         inputs: mpsc::Sender<Input>,
     ) -> Option<SettingsWriter> {
@@ -33,7 +33,7 @@ impl SettingsWriter {
     }
 
     /// Hands a request over.
-    pub(super) fn write(&self, request: StoreRequest) {
+    pub(crate) fn write(&self, request: StoreRequest) {
         if let Err(error) = self.requests.try_send(request) {
             tracing::error!(%error, "the thread of the settings takes no request");
         }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::{Destination, Input, outcome, plan};
+use super::input::Input;
+use super::{outcome, plan};
 use crate::appliance::{DestinationId, PublishOrder};
 use crate::clock::Clock;
 use crate::config;
@@ -15,7 +16,16 @@ use crate::media::FanOut;
 use crate::publish::{self, Close, Order, PublishError, PublishHandle, Report, Target};
 use crate::status::{Checked, CheckedServer, Phase, Server};
 
-pub(super) struct Publishing {
+/// A destination that no setting names.
+#[derive(Clone)]
+pub struct Destination {
+    /// Its name, for lights, console and log.
+    pub name: String,
+    /// Where and how.
+    pub target: Arc<Target>,
+}
+
+pub(crate) struct Publishing {
     clock: Clock,
     fan_out: FanOut,
     /// Those that no setting names.
@@ -39,7 +49,7 @@ struct Task {
 type Prepared = Result<Arc<Target>, Arc<PublishError>>;
 
 impl Publishing {
-    pub(super) fn new(
+    pub(crate) fn new(
         clock: Clock,
         fan_out: FanOut,
         fixed: Vec<Destination>,
@@ -59,11 +69,11 @@ impl Publishing {
     }
 
     /// Where the tasks report to.
-    pub(super) fn report_to(&mut self, reports: mpsc::Sender<Report>) {
+    pub(crate) fn report_to(&mut self, reports: mpsc::Sender<Report>) {
         self.reports = reports;
     }
 
-    pub(super) fn add(&mut self, dest: DestinationId, name: &str) {
+    pub(crate) fn add(&mut self, dest: DestinationId, name: &str) {
         let (clock, fan_out) = (self.clock, self.fan_out.clone());
         let handle = publish::spawn(clock, dest.0, fan_out, self.reports.clone());
         handle.ceiling_kbps.send_replace(self.ceiling_kbps);
@@ -72,7 +82,7 @@ impl Publishing {
         self.tasks.insert(dest, Task { handle, first, backup: None });
     }
 
-    pub(super) fn retarget(&mut self, dest: DestinationId, to: &config::Destination) {
+    pub(crate) fn retarget(&mut self, dest: DestinationId, to: &config::Destination) {
         if let Some(task) = self.tasks.get_mut(&dest) {
             (task.first, task.backup) = plan::targets(to);
             // A task that does not take it is stuck, which the next order finds.
@@ -80,11 +90,11 @@ impl Publishing {
         }
     }
 
-    pub(super) fn remove(&mut self, dest: DestinationId) {
+    pub(crate) fn remove(&mut self, dest: DestinationId) {
         self.tasks.remove(&dest);
     }
 
-    pub(super) fn set_ceiling_kbps(&mut self, kbps: u32) {
+    pub(crate) fn set_ceiling_kbps(&mut self, kbps: u32) {
         self.ceiling_kbps = kbps;
         for task in self.tasks.values() {
             task.handle.ceiling_kbps.send_replace(kbps);
@@ -92,11 +102,11 @@ impl Publishing {
     }
 
     /// The metadata that servers get from now on.
-    pub(super) fn describe(&mut self, metadata: Metadata) {
+    pub(crate) fn describe(&mut self, metadata: Metadata) {
         self.metadata = Arc::new(metadata);
     }
 
-    pub(super) fn order(&mut self, order: PublishOrder) {
+    pub(crate) fn order(&mut self, order: PublishOrder) {
         let (PublishOrder::Open { dest, attempt, .. }
         | PublishOrder::Return { dest, attempt }
         | PublishOrder::Close { dest, attempt, .. }) = order;
@@ -136,7 +146,7 @@ impl Publishing {
     }
 
     /// The connections that there are.
-    pub(super) fn connected(&self) -> Vec<Connected> {
+    pub(crate) fn connected(&self) -> Vec<Connected> {
         let connected = self.tasks.iter().filter_map(|(dest, task)| {
             let stats = task.handle.stats.borrow();
             let (dest, attempt) = (*dest, stats.attempt);
@@ -145,7 +155,7 @@ impl Publishing {
         connected.collect()
     }
 
-    pub(super) fn counters(&self) -> Vec<(DestinationId, ConnectionCounters)> {
+    pub(crate) fn counters(&self) -> Vec<(DestinationId, ConnectionCounters)> {
         let connected = self.tasks.iter().filter_map(|(dest, task)| {
             let stats = *task.handle.stats.borrow();
             (stats.attempt != 0).then(|| (*dest, outcome::counters(&stats)))
@@ -154,7 +164,7 @@ impl Publishing {
     }
 
     /// Tries a destination's servers on a task of its own.
-    pub(super) fn check(&self, request: u64, dest: DestinationId, name: String) {
+    pub(crate) fn check(&self, request: u64, dest: DestinationId, name: String) {
         let task = self.tasks.get(&dest);
         let servers = task.map(|task| [task.first.clone(), task.backup.clone()]);
         let (clock, inputs) = (self.clock, self.inputs.clone());

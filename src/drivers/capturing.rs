@@ -7,8 +7,9 @@ use std::sync::Arc;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::spawn_blocking;
 
+use super::input::Input;
 use super::mailbox::Mailbox;
-use super::{Input, outcome, plan};
+use super::{outcome, plan};
 use crate::capture::{self, Capture, CaptureError, CaptureEvent, CaptureStats};
 use crate::config::Settings;
 use crate::control::{CaptureCounters, Event, JobResult, SourceLook};
@@ -16,7 +17,7 @@ use crate::flv::metadata::Metadata;
 use crate::media::FanOut;
 use crate::status::{ChannelStats, LevelStats};
 
-pub(super) struct Capturing {
+pub(crate) struct Capturing {
     /// What the board itself would capture.
     board: capture::Request,
     inputs: mpsc::Sender<Input>,
@@ -28,7 +29,7 @@ pub(super) struct Capturing {
 }
 
 impl Capturing {
-    pub(super) fn new(board: capture::Request, inputs: mpsc::Sender<Input>) -> Capturing {
+    pub(crate) fn new(board: capture::Request, inputs: mpsc::Sender<Input>) -> Capturing {
         Capturing {
             board,
             inputs,
@@ -39,21 +40,21 @@ impl Capturing {
         }
     }
 
-    pub(super) fn fan_out(&self) -> FanOut {
+    pub(crate) fn fan_out(&self) -> FanOut {
         self.fan_out.clone()
     }
 
-    pub(super) fn begin_broadcast(&self) {
+    pub(crate) fn begin_broadcast(&self) {
         self.fan_out.restart();
     }
 
     /// Whether camera and microphone are there.
-    pub(super) fn look(&self, settings: &Settings) -> SourceLook {
+    pub(crate) fn look(&self, settings: &Settings) -> SourceLook {
         let request = plan::request(&self.board, settings, self.board.video.bitrate_kbps);
         outcome::look(&request)
     }
 
-    pub(super) fn look_for_devices(
+    pub(crate) fn look_for_devices(
         &self,
         settings: &Settings,
     ) -> impl FnOnce() -> JobResult + Send + 'static {
@@ -70,7 +71,7 @@ impl Capturing {
 
     /// Opening devices takes time, so it happens on the blocking pool. Gives the metadata
     /// for servers.
-    pub(super) fn open(&self, run: u64, settings: &Settings, video_kbps: u32) -> Metadata {
+    pub(crate) fn open(&self, run: u64, settings: &Settings, video_kbps: u32) -> Metadata {
         let request = plan::request(&self.board, settings, video_kbps);
         let metadata = plan::metadata(&request);
         let (fan_out, key_wanted) = (self.fan_out.clone(), self.key_wanted.clone());
@@ -88,7 +89,7 @@ impl Capturing {
         metadata
     }
 
-    pub(super) fn started(&mut self, run: u64, started: Result<Capture, CaptureError>) -> Event {
+    pub(crate) fn started(&mut self, run: u64, started: Result<Capture, CaptureError>) -> Event {
         let failure = match started {
             Ok(capture) => {
                 self.running.insert(run, capture);
@@ -100,7 +101,7 @@ impl Capturing {
     }
 
     /// Closing devices takes time, so it happens on the blocking pool.
-    pub(super) fn close(&mut self, run: u64) {
+    pub(crate) fn close(&mut self, run: u64) {
         let capture = self.running.remove(&run);
         let inputs = self.inputs.clone();
         spawn_blocking(move || {
@@ -110,16 +111,16 @@ impl Capturing {
     }
 
     /// The process ends when the devices are free.
-    pub(super) async fn end(&mut self) {
+    pub(crate) async fn end(&mut self) {
         let running = std::mem::take(&mut self.running);
         let _ = spawn_blocking(move || drop(running)).await;
     }
 
-    pub(super) fn set_bitrate_kbps(&self, kbps: u32) {
+    pub(crate) fn set_bitrate_kbps(&self, kbps: u32) {
         self.newest().iter().for_each(|capture| capture.set_bitrate_kbps(kbps));
     }
 
-    pub(super) fn force_key_frame(&self) {
+    pub(crate) fn force_key_frame(&self) {
         self.newest().iter().for_each(|capture| capture.force_key_frame());
     }
 
@@ -127,19 +128,19 @@ impl Capturing {
         self.running.values().next_back()
     }
 
-    pub(super) async fn arrived(&self) {
+    pub(crate) async fn arrived(&self) {
         self.mailbox.arrived().await;
     }
 
-    pub(super) async fn key_wanted(&self) {
+    pub(crate) async fn key_wanted(&self) {
         self.key_wanted.notified().await;
     }
 
-    pub(super) fn next_event(&self) -> Option<(u64, CaptureEvent)> {
+    pub(crate) fn next_event(&self) -> Option<(u64, CaptureEvent)> {
         self.mailbox.next()
     }
 
-    pub(super) fn counters(&self) -> Option<CaptureCounters> {
+    pub(crate) fn counters(&self) -> Option<CaptureCounters> {
         let stats = self.newest()?.stats();
         let levels = levels(&stats);
         Some(CaptureCounters {
