@@ -7,7 +7,14 @@ use serde_json::Value;
 
 use super::reply::Reply;
 
-pub(super) fn render(reply: &Reply) -> Vec<String> {
+impl Reply {
+    /// For programs at the serial line: `ACK` or `NACK`, lines of `key: value`, an empty line.
+    pub fn render_machine(&self) -> Vec<String> {
+        render(self)
+    }
+}
+
+fn render(reply: &Reply) -> Vec<String> {
     let first = match reply {
         Reply::Changed(_) => "EVENT",
         reply if reply.is_error() => "NACK",

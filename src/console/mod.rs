@@ -28,11 +28,9 @@ mod session;
 mod table;
 mod text;
 
-pub use command::{
-    Argument, Command, Entry, ParseError, Problem, Service, Typed, Words, help, parse,
-};
+pub use command::{Argument, Command, Entry, ParseError, Problem, Service, Typed, Words};
 pub use line::{Input, LineEditor};
 pub use rate::Allowance;
 pub use reply::{ClientId, MACHINE_VERSION, Reply, ReplyMode, prompt};
 pub use session::{Secret, Session, SessionEvent};
-pub use table::{COMMANDS, SECRETS};
+pub use table::{COMMANDS, SECRETS, help, parse};

@@ -3,7 +3,6 @@
 use serde::Serialize;
 
 use super::command::ParseError;
-use super::text;
 use crate::status::{
     About, BlackBox, Change, Checked, DestinationStatus, LevelStats, Mode, Network, SettingLine,
     Status,
@@ -94,11 +93,6 @@ impl Reply {
         Reply::Error { message: message.into(), column: None }
     }
 
-    /// For people: one entry for each line, without line ends and control characters.
-    pub fn render_text(&self) -> Vec<String> {
-        text::render(self)
-    }
-
     /// Whether it says that something was not done.
     pub fn is_error(&self) -> bool {
         match self {
@@ -106,11 +100,6 @@ impl Reply {
             Reply::Checked(checked) => checked.servers.iter().any(|it| it.failure.is_some()),
             _ => false,
         }
-    }
-
-    /// For programs at the serial line: `ACK` or `NACK`, lines of `key: value`, an empty line.
-    pub fn render_machine(&self) -> Vec<String> {
-        super::machine::render(self)
     }
 
     /// For programs: one line of JSON.

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::command::{Command, Service, Typed, parse};
+use super::command::{Command, Service, Typed};
 use super::line::{Input, LineEditor};
 use super::rate::Allowance;
 use super::reply::{Reply, prompt};
+use super::table::parse;
 use super::text;
 use crate::limits::{
     CONSOLE_LINE_BYTES_MAX, CONSOLE_TYPED_AHEAD_BYTES_MAX, PIN_IDLE, PIN_TRIES_FREE,

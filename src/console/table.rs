@@ -1,8 +1,7 @@
 //! The table of commands: one entry owns a command's name, arguments, help and parser.
 
-use super::command::{
-    Argument, Command, Entry, ParseError, Problem, Service, Typed, Words, take_entry,
-};
+use super::command::{Argument, Command, Entry, ParseError, Problem, Service, Typed, Words, split};
+use crate::spelling::changes;
 use crate::status::StickImport;
 
 /// Every command, in the order of the help.
@@ -342,4 +341,220 @@ fn parse_help(mut words: Words<'_>) -> Result<Command, ParseError> {
     }
     let entry = take_entry(&mut words)?;
     words.end(Command::Help { about: Some(entry.name) })
+}
+
+/// What `line` asks for; `None` for an empty line.
+///
+/// # Errors
+/// [`ParseError`] with the column and, where one comes close, the command that was meant.
+pub fn parse(line: &str) -> Result<Option<Command>, ParseError> {
+    let split = split(line);
+    if split.is_empty() {
+        return Ok(None);
+    }
+    let mut words = Words::new(&split, line);
+    let entry = take_entry(&mut words)?;
+    (entry.parse)(words).map(Some)
+}
+
+/// The lines that answer `help`, or `help COMMAND`.
+pub fn help(about: Option<&str>) -> Vec<String> {
+    match about.and_then(|name| COMMANDS.iter().find(|entry| entry.name == name)) {
+        Some(entry) => {
+            let mut lines =
+                vec![synopsis(entry), format!("  {}.", entry.short), format!("  {}", entry.long)];
+            if entry.example != entry.name {
+                lines.push(format!("  For example: {}", entry.example));
+            }
+            lines
+        }
+        None => {
+            let width = COMMANDS.iter().map(|entry| synopsis(entry).len()).max().unwrap_or(0);
+            COMMANDS
+                .iter()
+                .map(|entry| format!("{:width$}  {}", synopsis(entry), entry.short))
+                .collect()
+        }
+    }
+}
+
+fn synopsis(entry: &Entry) -> String {
+    [entry.name, entry.arguments].join(" ").trim_end().to_owned()
+}
+
+/// Takes the words that name a command: the longest name that fits.
+fn take_entry(words: &mut Words<'_>) -> Result<&'static Entry, ParseError> {
+    let given = words.words;
+    let fits = |name: &str| {
+        let mut parts = name.split(' ');
+        let fitting = parts.by_ref().zip(given).take_while(|(a, (_, b))| a == b).count();
+        (fitting == name.split(' ').count()).then_some(fitting)
+    };
+    if let Some((_, "?")) = given.first() {
+        words.next_word();
+        return Ok(&COMMANDS[0]);
+    }
+    let best = COMMANDS
+        .iter()
+        .filter_map(|entry| Some((fits(entry.name)?, entry)))
+        .max_by_key(|(n, _)| *n);
+    if let Some((count, entry)) = best {
+        words.words = &given[count..];
+        return Ok(entry);
+    }
+    Err(unknown(words))
+}
+
+/// Why the words name no command: a name that is only begun, or none at all.
+fn unknown(words: &mut Words<'_>) -> ParseError {
+    let column = words.column();
+    let Some((_, first)) = words.next_word() else {
+        return ParseError { column, problem: Problem::Unknown { nearest: None } };
+    };
+    let further: Vec<&'static str> = COMMANDS
+        .iter()
+        .filter_map(|entry| entry.name.split_once(' '))
+        .filter(|(group, _)| *group == first)
+        .map(|(_, word)| word)
+        .collect();
+    if !further.is_empty() {
+        return ParseError {
+            column: words.column(),
+            problem: Problem::Incomplete { words: further },
+        };
+    }
+    ParseError { column, problem: Problem::Unknown { nearest: nearest(first) } }
+}
+
+/// The command whose first word needs at most two changes to become `word`.
+fn nearest(word: &str) -> Option<&'static str> {
+    const CHANGES_MAX: usize = 2;
+    const CHARS_MAX: usize = 24;
+    if word.chars().count() > CHARS_MAX {
+        return None;
+    }
+    COMMANDS
+        .iter()
+        .map(|entry| {
+            let first = entry.name.split(' ').next().unwrap_or(entry.name);
+            let begun = word.len() >= 2 && first.starts_with(word);
+            (if begun { 0 } else { changes(word, first) }, entry.name)
+        })
+        .filter(|(changes, name)| *changes <= CHANGES_MAX && *changes < name.len() / 2 + 1)
+        .min_by_key(|(changes, _)| *changes)
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(line: &str) -> String {
+        parse(line).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn every_command_of_the_table_parses_by_its_name_and_has_help() {
+        for entry in COMMANDS {
+            assert!(parse(entry.example).unwrap().is_some(), "{}", entry.name);
+            assert!(entry.example.starts_with(entry.name));
+            let asked = format!("help {}", entry.name);
+            assert_eq!(parse(&asked), Ok(Some(Command::Help { about: Some(entry.name) })));
+            let lines = help(Some(entry.name));
+            assert!(lines[0].starts_with(entry.name) && lines.len() >= 3, "{lines:?}");
+            assert!(help(None).iter().any(|line| line.starts_with(entry.name)));
+            assert!(entry.short.len() <= 60, "one line on a narrow terminal: {}", entry.name);
+        }
+    }
+
+    #[test]
+    fn names_are_unique() {
+        for (n, entry) in COMMANDS.iter().enumerate() {
+            assert!(COMMANDS[n + 1..].iter().all(|other| other.name != entry.name));
+        }
+    }
+
+    #[test]
+    fn white_space_does_not_matter_and_an_empty_line_is_nothing() {
+        for line in ["", "  ", "\t", "\u{1b}"] {
+            assert_eq!(parse(line), Ok(None), "{line:?}");
+        }
+        for line in [" destination  list ", "destination\tlist"] {
+            assert_eq!(parse(line), Ok(Some(Command::DestinationList)), "{line:?}");
+        }
+        assert_eq!(parse("?"), Ok(Some(Command::Help { about: None })));
+        assert_eq!(parse("? live"), Ok(Some(Command::Help { about: Some("live") })));
+    }
+
+    #[test]
+    fn an_error_knows_its_column_and_the_nearest_command() {
+        let cases = [
+            (
+                "set console.pin 4711",
+                "column 17: it is not typed here, where everybody can read it; `set console.pin` alone asks for it",
+            ),
+            ("statsu", "column 1: there is no such command; did you mean `status`?"),
+            ("  lvie", "column 3: there is no such command; did you mean `live`?"),
+            ("stat", "column 1: there is no such command; did you mean `status`?"),
+            ("dest list", "column 1: there is no such command; did you mean `destination list`?"),
+            ("frobnicate", "column 1: there is no such command; `help` lists them"),
+            ("x", "column 1: there is no such command; `help` lists them"),
+            ("live now", "column 6: this command takes no further argument"),
+            (
+                "destination lst",
+                "column 13: `list` or `add` or `set` or `remove` or `test` must follow here",
+            ),
+            ("set", "column 4: NAME must follow here"),
+            ("set video.fps ", "column 15: VALUE must follow here"),
+            ("mode", "column 5: `text` or `machine` must follow here"),
+            ("factory-reset now", "column 15: `yes` must follow here"),
+            ("help lvie", "column 6: there is no such command; did you mean `live`?"),
+            ("help live now", "column 11: this command takes no further argument"),
+            ("äöü live", "column 1: there is no such command; `help` lists them"),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(error(line), expected, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_may_have_blanks_and_is_in_no_debug_text() {
+        let set = parse("set box.name  St. Mary's,  hall ").unwrap().unwrap();
+        let Command::Serve(Service::Set { name, value }) = &set else { panic!("{set:?}") };
+        assert_eq!((name.as_str(), value.0.as_str()), ("box.name", "St. Mary's,  hall"));
+        let add = parse("destination add a rtmps://u:canary@h/app").unwrap();
+        assert!(!format!("{add:?}").contains("canary"));
+    }
+
+    #[test]
+    fn a_secret_setting_without_a_value_is_asked_for() {
+        for name in SECRETS {
+            let command = Command::Serve(Service::SetSecret { name });
+            assert_eq!(parse(&format!("set {name}")), Ok(Some(command)));
+            let message = error(&format!("set {name} canary"));
+            assert!(!message.contains("canary") && message.contains("not typed here"), "{message}");
+        }
+        let key = Command::Serve(Service::Key { name: Some("a".to_owned()) });
+        assert_eq!(parse("set destination.a.key"), Ok(Some(key)));
+    }
+
+    #[test]
+    fn a_key_is_refused_where_it_can_be_seen() {
+        let message = error("set destination.a.key canary");
+        assert!(message.contains("`key NAME`") && !message.contains("canary"), "{message}");
+    }
+
+    #[test]
+    fn an_error_never_repeats_what_was_typed() {
+        assert!(!error("live_1234-canary").contains("canary"));
+        assert!(!error("live live_1234-canary").contains("canary"));
+    }
+
+    #[test]
+    fn a_line_of_the_longest_kind_is_answered() {
+        let long = "x".repeat(crate::limits::CONSOLE_LINE_BYTES_MAX);
+        assert_eq!(error(&long), "column 1: there is no such command; `help` lists them");
+        let many = "live ".repeat(crate::limits::CONSOLE_LINE_BYTES_MAX / 5);
+        assert_eq!(error(&many), "column 6: this command takes no further argument");
+    }
 }

@@ -7,7 +7,14 @@ use crate::status::{
     Status,
 };
 
-pub(super) fn render(reply: &Reply) -> Vec<String> {
+impl Reply {
+    /// For people: one entry for each line, without line ends and control characters.
+    pub fn render_text(&self) -> Vec<String> {
+        render(self)
+    }
+}
+
+fn render(reply: &Reply) -> Vec<String> {
     let lines = match reply {
         Reply::Status(status) => status_lines(status),
         Reply::Destinations { destinations, disabled }

@@ -6,12 +6,14 @@ use ring::rand::SecureRandom as _;
 use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_blocking;
 
-use super::{Devices, Setup, View};
+use super::setup::{Devices, Setup};
 use crate::appliance::Notify;
 use crate::board::{Button, Profile};
 use crate::clock::Clock;
 use crate::console::ClientId;
-use crate::control::{self, Action, BoardVideo, Control, Event, Job, JobResult, Layers, Level};
+use crate::control::{
+    self, Action, BoardVideo, Control, Event, Job, JobResult, Layers, Level, View,
+};
 use crate::device::control::{Answer, SocketEvent};
 use crate::device::network_manager::NetworkManager;
 use crate::device::{LogRing, Machine, network};

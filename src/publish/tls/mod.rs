@@ -9,6 +9,7 @@ mod date;
 mod fault;
 mod identity;
 mod provider;
+mod trust;
 mod verifier;
 
 use std::fs::File;
@@ -29,6 +30,7 @@ use verifier::Verifier;
 pub use date::Date;
 pub use fault::{CertificateFault, TlsFault};
 pub use identity::ServerIdentity;
+pub use trust::TrustError;
 
 pub(super) use fault::Failed;
 pub(super) use identity::identity;
@@ -51,39 +53,6 @@ impl Policy {
     pub(super) fn demands_tls(&self) -> bool {
         self.pinned_key.is_some() || self.strict
     }
-}
-
-/// Why a destination's trust could not be set up.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TrustError {
-    /// the CA file cannot be read
-    #[error("the CA file {} cannot be read: {why}", .path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// In the words of the system.
-        why: String,
-    },
-    /// the CA file holds no certificate
-    #[error("the CA file {} holds no certificate; it must be PEM", .path.display())]
-    NoCertificate {
-        /// The file.
-        path: PathBuf,
-    },
-    /// a certificate of the CA file is damaged
-    #[error("certificate {number} of the CA file {} is damaged", .path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// Which one, from 1.
-        number: usize,
-    },
-    /// pinned_key and strict_tls cannot be kept at a plain rtmp:// address
-    #[error("pinned_key and strict_tls cannot be kept at a plain rtmp:// address; use rtmps://")]
-    PlainAddress,
-    /// TLS could not be set up
-    #[error("TLS could not be set up: {0}")]
-    Setup(String),
 }
 
 /// The configuration of one destination; keep it across attempts, since it also holds the session

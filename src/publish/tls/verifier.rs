@@ -14,7 +14,7 @@ use rustls::{
 
 use crate::spki_pin::SpkiPin;
 
-use super::TrustError;
+use super::trust::TrustError;
 
 /// The whole verification of RFC 5280 and the pin on top. There is no other verifier in the house,
 /// and none of it can be left out: it is made only by [`Verifier::new`], which takes no switch.
