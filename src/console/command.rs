@@ -216,11 +216,11 @@ impl fmt::Display for ParseError {
             }
             Problem::Missing { what } => write!(f, "{what} must follow here"),
             Problem::KeyShown => f.write_str(
-                "a stream key is not typed here, where everybody can read it; `key NAME` asks for it",
+                "a stream key is not typed here, where it can be seen; `key NAME` asks for it",
             ),
             Problem::SecretShown { name } => write!(
                 f,
-                "it is not typed here, where everybody can read it; `set {name}` alone asks for it"
+                "it is not typed here, where it can be seen; `set {name}` alone asks for it"
             ),
             Problem::TooMany => f.write_str("this command takes no further argument"),
         }

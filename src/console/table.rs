@@ -491,7 +491,7 @@ mod tests {
         let cases = [
             (
                 "set console.pin 4711",
-                "column 17: it is not typed here, where everybody can read it; `set console.pin` alone asks for it",
+                "column 17: it is not typed here, where it can be seen; `set console.pin` alone asks for it",
             ),
             ("statsu", "column 1: there is no such command; did you mean `status`?"),
             ("  lvie", "column 3: there is no such command; did you mean `live`?"),
