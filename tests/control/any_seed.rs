@@ -30,13 +30,13 @@ const SEEDS: u64 = 25_000;
 #[test]
 fn the_appliance_keeps_its_promises_for_any_seed() {
     if let Some(seed) = number("FIRSTMILE_SEED") {
-        let (end, story) = told(seed);
+        let (end, story) = run_seed(seed);
         println!("{story}");
         return end.unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
     }
     let broken = first_broken(SEEDS, |seed| World::new(seed, Laws::REAL).run());
     if let Some(seed) = broken {
-        let (end, story) = told(seed);
+        let (end, story) = run_seed(seed);
         panic!("{}\nFIRSTMILE_SEED={seed}: {}", last_lines(&story), end.unwrap_err());
     }
 }
@@ -60,7 +60,7 @@ fn last_lines(story: &str) -> String {
 }
 
 /// Runs one seed and keeps its whole story.
-fn told(seed: u64) -> (Kept, String) {
+fn run_seed(seed: u64) -> (Kept, String) {
     let mut world = World::new(seed, Laws::REAL);
     world.story = Some(String::new());
     (world.run(), world.story.unwrap_or_default())
@@ -133,7 +133,7 @@ struct Ledger {
     accepted: bool,
     closing: bool,
     over: bool,
-    /// It ended so that only the owner or the settings can begin anew.
+    /// It ended so that only the owner or the settings can begin again.
     ended_for_good: bool,
 }
 
@@ -171,7 +171,7 @@ struct World {
     stop_by: Option<Duration>,
     persisted_live: bool,
     may_resume: bool,
-    /// There was a factory reset, and nobody has wished to be live since.
+    /// There was a factory reset, and nobody has asked to be live since.
     forgotten: bool,
     /// The camera could not be opened, and was not lost before or since, nor has it delivered.
     camera_failed: bool,
@@ -512,7 +512,7 @@ impl World {
 
     fn deliver(&mut self, mut event: Event) -> Kept {
         let mode = self.appliance.mode();
-        self.note_wishes(&event, mode);
+        self.note_requests(&event, mode);
         self.enter_into_ledger(&event);
         if !self.laws.events_numbered
             && let Event::Publish { dest, attempt, .. } = &mut event
@@ -533,12 +533,12 @@ impl World {
         self.perform(Some((&event, mode)))
     }
 
-    fn note_wishes(&mut self, event: &Event, mode: Mode) {
-        let live = is_wish_for_live(event);
+    fn note_requests(&mut self, event: &Event, mode: Mode) {
+        let live = asks_to_be_live(event);
         let reset = is_reset(event);
         let stop = reset || matches!(event, Event::Button(Gesture::Hold) | Event::Stop { .. });
         self.forgotten = !live && (self.forgotten || (reset && !self.exited));
-        // A stop of a box that is stopping already does not begin its two seconds anew.
+        // A stop of a box that is stopping already does not begin its two seconds again.
         if stop && (self.stop_by.is_none() || mode != Mode::Stopping) {
             self.stop_by = Some(self.now + STOPPING_TIMEOUT + ms(5));
             self.may_resume = false;
@@ -568,7 +568,7 @@ impl World {
     }
 
     fn enter_into_ledger(&mut self, event: &Event) {
-        if is_wish_for_live(event) || matches!(event, Event::Targets(_)) {
+        if asks_to_be_live(event) || matches!(event, Event::Targets(_)) {
             self.ledger.values_mut().for_each(|ledger| ledger.ended_for_good = false);
         }
         let Event::Publish { dest, attempt, what } = event else { return };
@@ -774,7 +774,7 @@ impl World {
     }
 }
 
-fn is_wish_for_live(event: &Event) -> bool {
+fn asks_to_be_live(event: &Event) -> bool {
     matches!(event, Event::Button(Gesture::Press) | Event::GoLive { .. })
 }
 

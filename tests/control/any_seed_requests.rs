@@ -1,5 +1,5 @@
 //! Whatever is asked for, by whomever, on whatever store: each request is answered once and in its order,
-//! and what is said to be set is set.
+//! and what is reported as set is set.
 //!
 //! `FIRSTMILE_SEEDS=200000` runs more seeds.
 
@@ -125,13 +125,13 @@ impl World {
     }
 
     fn check_one(&mut self, asked: &str, reply: &Reply) {
-        let told = reply.render_text().join("\n");
+        let shown = reply.render_text().join("\n");
         let about =
-            |what: &str| format!("seed {}: {asked:?} is answered {told:?}: {what}", self.seed);
+            |what: &str| format!("seed {}: {asked:?} is answered {shown:?}: {what}", self.seed);
         self.refused += u32::from(reply.is_error());
         if let Some(name) = asked.strip_prefix("set box.name ") {
             if !reply.is_error() {
-                assert_eq!(told, "box.name is set", "{}", about("another answer"));
+                assert_eq!(shown, "box.name is set", "{}", about("another answer"));
                 assert!(
                     self.rig.was_stored(&format!("box.name = {name}")),
                     "{}",
@@ -140,10 +140,10 @@ impl World {
                 self.kept += 1;
             }
         } else if asked.starts_with("show ") {
-            assert!(told.contains("box.name"), "{}", about("another answer"));
+            assert!(shown.contains("box.name"), "{}", about("another answer"));
         } else if asked.starts_with("set video") || asked.starts_with("unset") {
             let name = asked.split(' ').nth(1).unwrap_or_default();
-            assert!(reply.is_error() || told.starts_with(name), "{}", about("another answer"));
+            assert!(reply.is_error() || shown.starts_with(name), "{}", about("another answer"));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What owner, stick and programs ask for, and what becomes of it, told as stories.
+//! What owner, stick and programs ask for, and what becomes of it, as stories.
 //!
 //! Each file in `tests/stories/control` is a script and its transcript in one, as in `stories.rs`:
 //! lines with a time are what happens, the `->` lines under them are what the box does about it, and
@@ -24,21 +24,21 @@ use firstmile::control::{Event, PublishReport};
 use crate::rig::{Before, Rig, Temper, lost};
 
 #[test]
-fn every_story_of_requests_goes_as_it_is_told() {
+fn every_story_of_requests_goes_as_it_is_written() {
     let mut wrong = String::new();
     let stories = stories();
     assert!(stories.len() >= 20, "the stories are in tests/stories/control");
     for path in stories {
-        let told = std::fs::read_to_string(&path).expect("a story is a text file");
-        let goes = retell(&told).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
-        if told == goes {
+        let written = std::fs::read_to_string(&path).expect("a story is a text file");
+        let goes = retell(&written).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+        if written == goes {
             continue;
         }
         if std::env::var_os("FIRSTMILE_BLESS").is_some() {
             std::fs::write(&path, goes).expect("a story can be written");
             continue;
         }
-        let first = told.lines().zip(goes.lines()).find(|(a, b)| a != b);
+        let first = written.lines().zip(goes.lines()).find(|(a, b)| a != b);
         let _ = writeln!(wrong, "{}:\n  {first:?}\n{goes}", path.display());
     }
     assert!(wrong.is_empty(), "FIRSTMILE_BLESS=1 accepts these, after a look:\n{wrong}");

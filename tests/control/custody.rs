@@ -45,9 +45,9 @@ fn a_key_with_odd_characters_reaches_its_destination_byte_for_byte() {
                 rig.types(&format!("key a\r{key}\r"));
                 rig.advance(ms(200));
             } else {
-                let told = asks(&mut rig, "key a", Some(&key));
+                let shown = asks(&mut rig, "key a", Some(&key));
                 let characters = key.chars().count();
-                assert!(told.contains(&format!("is set: {characters} characters")), "{told}");
+                assert!(shown.contains(&format!("is set: {characters} characters")), "{shown}");
             }
             let used = ingest(&rig, "a").map(|(_, key)| key);
             assert_eq!(used.as_deref(), Some(key.as_str()), "by the terminal: {by_terminal}");
@@ -61,8 +61,8 @@ fn a_key_that_cannot_be_one_is_refused_without_being_repeated() {
     asks(&mut rig, "destination add a rtmps://a.example/live", None);
     let long = format!("{CANARY}{}", "x".repeat(1_024));
     for key in ["", " ", &format!("{CANARY} \u{7}"), &long] {
-        let told = asks(&mut rig, "key a", Some(key));
-        assert!(told.starts_with("error: ") && told.ends_with("nothing was changed"), "{told}");
+        let shown = asks(&mut rig, "key a", Some(key));
+        assert!(shown.starts_with("error: ") && shown.ends_with("nothing was changed"), "{shown}");
         assert_eq!(ingest(&rig, "a"), None);
     }
 }
@@ -93,9 +93,9 @@ fn a_key_for_the_integrators_server_is_not_handed_to_a_server_set_at_the_console
     let mut rig = Rig::started(&before);
     asks(&mut rig, "key a", Some("canary-k3y"));
     assert!(ingest(&rig, "a").is_some());
-    let told = asks(&mut rig, "destination set a rtmps://elsewhere.example/live", None);
-    assert_eq!(ingest(&rig, "a"), None, "{told}");
-    assert!(told.contains("was given for another server"), "{told}");
+    let shown = asks(&mut rig, "destination set a rtmps://elsewhere.example/live", None);
+    assert_eq!(ingest(&rig, "a"), None, "{shown}");
+    assert!(shown.contains("was given for another server"), "{shown}");
 }
 
 #[test]
@@ -105,8 +105,8 @@ fn a_key_goes_with_the_address_that_it_was_given_for() {
             Rig::started(&Before { integrator: integrator.to_owned(), ..Before::default() });
         asks(&mut rig, "set destination.a.url rtmps://elsewhere.example/live", None);
         asks(&mut rig, "key a", Some("canary-k3y"));
-        let told = asks(&mut rig, "unset destination.a.url", None);
-        assert!(told.contains("was given for that server and is removed"), "{told}");
+        let shown = asks(&mut rig, "unset destination.a.url", None);
+        assert!(shown.contains("was given for that server and is removed"), "{shown}");
         asks(&mut rig, "set destination.a.url rtmps://third.example/live", None);
         assert_eq!(ingest(&rig, "a"), None);
     }

@@ -1,4 +1,4 @@
-//! What the box decides, told as stories, from any seed, and after a power cut at any moment.
+//! What the box decides, as stories, from any seed, and after a power cut at any moment.
 
 mod any_seed;
 mod any_seed_requests;

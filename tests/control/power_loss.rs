@@ -279,10 +279,10 @@ fn whatever_a_power_cut_leaves_the_old_or_the_new_settings_hold() {
                     crashes += 1;
                     let mut found = Store::new(Model::holding(files));
                     let stored = found.repair().expect("reads after a power cut").partial;
-                    let told = format!("{sequence:?}, operation {n}, cut at {}", cut - from);
+                    let case = format!("{sequence:?}, operation {n}, cut at {}", cut - from);
                     // Once the operation has returned, it holds.
                     let old_is_right = cut < to && stored == before;
-                    assert!(stored == after || old_is_right, "{told}");
+                    assert!(stored == after || old_is_right, "{case}");
                 }
             }
             before = after;
@@ -319,10 +319,10 @@ fn a_disk_that_fails_at_any_operation_refuses_the_change_or_keeps_it() {
             let disk = furnished();
             disk.0.borrow_mut().fail_in = Some(n);
             let mut store = Store::new(disk.clone());
-            let told = perform(&mut store, operation, 1);
+            let outcome = perform(&mut store, operation, 1);
             disk.0.borrow_mut().fail_in = None;
             let found = store.read().expect("reads");
-            match told {
+            match outcome {
                 Ok(stored) => {
                     assert_eq!(found.partial, stored.partial, "{operation:?} {n}");
                     assert_eq!(found.partial, after, "{operation:?} {n}");
@@ -361,7 +361,7 @@ fn one_flipped_bit_in_either_copy_changes_nothing() {
 }
 
 #[test]
-fn two_damaged_copies_are_said_and_not_taken_for_an_empty_store() {
+fn two_damaged_copies_are_reported_and_not_taken_for_an_empty_store() {
     let mut files = furnished().0.borrow().now.clone();
     files.contents.iter_mut().for_each(|bytes| bytes.truncate(10));
     let mut store = Store::new(Model::holding(files));
@@ -380,8 +380,8 @@ fn what_would_not_read_back_is_refused_with_its_reason() {
     let refused = store.update(|partial| {
         partial.set("destination.c.url", "rtmp://h/app").map_err(|error| error.to_string())
     });
-    let said = refused.expect_err("no consent").to_string();
-    assert!(said.contains("allow_plain"), "{said}");
+    let message = refused.expect_err("no consent").to_string();
+    assert!(message.contains("allow_plain"), "{message}");
     assert_eq!(store.read().expect("reads"), before);
 }
 

@@ -45,8 +45,8 @@ fn the_requests_of_one_client_are_answered_in_their_order_and_others_are_not_kep
     assert_eq!(answers(&rig, 1), [""; 0], "nothing is claimed yet");
     assert!(answers(&rig, 2)[0].contains("firstmile"), "{:?}", answers(&rig, 2));
     rig.advance(ms(600));
-    let told = answers(&rig, 1);
-    assert!(told[0] == "box.name is set" && told[1].contains("first"), "{told:?}");
+    let shown = answers(&rig, 1);
+    assert!(shown[0] == "box.name is set" && shown[1].contains("first"), "{shown:?}");
 }
 
 #[test]
@@ -79,9 +79,9 @@ fn a_pasted_key_answers_its_question_and_is_never_shown() {
     rig.temper = Temper::Takes(ms(400));
     rig.types("destination add a rtmps://a.example/live\rkey a\rcanary-k3y\rlive\r");
     rig.advance(Duration::from_secs(2));
-    let told = rig.take_transcript();
-    assert!(!told.contains("canary") && told.contains("10 characters"), "{told}");
-    assert!(told.contains("going live"), "{told}");
+    let shown = rig.take_transcript();
+    assert!(!shown.contains("canary") && shown.contains("10 characters"), "{shown}");
+    assert!(shown.contains("going live"), "{shown}");
     rig.types("\x1b[A\x1b[A\x1b[A\r");
     assert!(!rig.take_transcript().contains("canary"));
 }
@@ -92,9 +92,9 @@ fn a_store_that_hangs_is_reported_and_does_not_lock_its_client_out() {
     rig.temper = Temper::Hangs;
     rig.types("set box.name late\rstatus\r");
     rig.advance(STORE_PATIENCE + ms(1));
-    let told = rig.take_transcript();
-    assert!(told.contains("error: the disk has not stored this in time"), "{told}");
-    assert!(told.contains("state        "), "the next command is carried out: {told}");
+    let shown = rig.take_transcript();
+    assert!(shown.contains("error: the disk has not stored this in time"), "{shown}");
+    assert!(shown.contains("state        "), "the next command is carried out: {shown}");
     rig.temper = Temper::Takes(ms(1));
     rig.advance(ms(10));
     assert!(rig.take_transcript().contains("journal: box.name is set"));
@@ -197,9 +197,9 @@ fn every_command_of_the_console_is_answered_once_to_whoever_asked() {
             if entry.name == "check" || entry.name == "destination test" {
                 continue; // its answer is a job's, below
             }
-            let told = rig.answers.get(&ClientId(3)).map_or(0, Vec::len);
+            let shown = rig.answers.get(&ClientId(3)).map_or(0, Vec::len);
             let is_job = rig.transcript.iter().any(|line| line.starts_with("job: "));
-            assert_eq!(told, usize::from(!is_job), "{} in {:?}", entry.name, rig.control.mode());
+            assert_eq!(shown, usize::from(!is_job), "{} in {:?}", entry.name, rig.control.mode());
         }
     }
 }
@@ -252,12 +252,12 @@ fn a_live_state_is_written_before_changes_that_wait_for_a_slow_store() {
 }
 
 #[test]
-fn an_address_of_another_server_does_not_get_the_key_and_that_is_said() {
+fn an_address_of_another_server_does_not_get_the_key_and_that_is_reported() {
     let mut rig = live();
     rig.asks(1, "destination set a rtmps://elsewhere.example/live", None);
     rig.advance(ms(100));
-    let told = answers(&rig, 1).join("\n");
-    assert!(told.contains("was given for another server and is not sent to this one"), "{told}");
+    let shown = answers(&rig, 1).join("\n");
+    assert!(shown.contains("was given for another server and is not sent to this one"), "{shown}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The machine of `control` with a simulated store, simulated devices and clients, for stories and
 //! for any seed.
 //!
-//! The store keeps what it is given, takes as long as it is told to, and can be full, broken or hang.
+//! The store keeps what it is given, takes as long as a test says, and can be full, broken or hang.
 //! Devices answer at once, unless they hang: camera and microphone are there, a capture that is opened
 //! is open. A connection that is closed has closed. Everything else happens when the test says so.
 //! Whatever a test does, nothing that people or programs get to see may hold a secret: all of them
@@ -86,7 +86,7 @@ pub struct Rig {
     pub answers: BTreeMap<ClientId, Vec<Reply>>,
     /// Answers in their order, whomever they are for; the test may empty it.
     pub answered: Vec<(ClientId, Reply)>,
-    /// Bitrates that the encoder was told.
+    /// Bitrates that the encoder was given.
     pub bitrates: Vec<u32>,
     shown: String,
     /// What happened, a line each.

@@ -1,4 +1,4 @@
-//! A store that is slow, full or failing: what is said is true, nobody waits for others, nothing is
+//! A store that is slow, full or failing: what is answered is true, nobody waits for others, nothing is
 //! lost or answered twice, and what waits is bounded.
 
 use std::time::Duration;
@@ -34,11 +34,11 @@ fn every_request_that_a_slow_store_takes_is_answered_once_in_its_clients_order()
     }
     rig.advance(ms(12 * 300));
     for client in 1..=3 {
-        let told = answers(&rig, client);
-        assert_eq!(told.len(), 8, "{told:?}");
-        for (n, pair) in told.chunks(2).enumerate() {
+        let shown = answers(&rig, client);
+        assert_eq!(shown.len(), 8, "{shown:?}");
+        for (n, pair) in shown.chunks(2).enumerate() {
             assert_eq!(pair[0], "box.name is set");
-            assert!(pair[1].contains(&format!("c{client}-{n} ")), "{told:?}");
+            assert!(pair[1].contains(&format!("c{client}-{n} ")), "{shown:?}");
         }
         assert!(rig.over.contains(&ClientId(client)), "its connection ends with its last answer");
     }
@@ -53,13 +53,13 @@ fn what_a_client_asks_while_it_waits_is_answered_after_it_even_what_is_no_comman
     }
     assert_eq!(answers(&rig, 1), [""; 0]);
     rig.advance(ms(300));
-    let told = answers(&rig, 1);
-    assert_eq!(told[0], "box.name is set");
-    assert!(told[1].contains("did you mean `status`?"), "{told:?}");
-    assert_eq!(told[2], "error: no command was given");
-    assert!(told[3].starts_with("error: video.fps "), "{told:?}");
-    assert_eq!(told[4], "error: no destination with a stream key is set");
-    assert!(told[5].starts_with("firstmile"), "{told:?}");
+    let shown = answers(&rig, 1);
+    assert_eq!(shown[0], "box.name is set");
+    assert!(shown[1].contains("did you mean `status`?"), "{shown:?}");
+    assert_eq!(shown[2], "error: no command was given");
+    assert!(shown[3].starts_with("error: video.fps "), "{shown:?}");
+    assert_eq!(shown[4], "error: no destination with a stream key is set");
+    assert!(shown[5].starts_with("firstmile"), "{shown:?}");
 }
 
 #[test]
@@ -82,8 +82,8 @@ fn a_store_that_hangs_for_long_meets_its_bound_in_words_and_loses_nothing_that_i
     rig.temper = Temper::Takes(ms(10));
     rig.advance(ms(10 * u64::from(taken)));
     for client in 1..=taken {
-        let told = answers(&rig, client);
-        assert!(told.len() == 1 && told[0].contains("enabled is set"), "{told:?}");
+        let shown = answers(&rig, client);
+        assert!(shown.len() == 1 && shown[0].contains("enabled is set"), "{shown:?}");
     }
     rig.asks(1, "set box.name again", None);
     rig.advance(ms(10));
@@ -117,8 +117,8 @@ fn a_client_that_leaves_takes_what_waits_with_it_and_a_new_one_gets_none_of_its_
     // Another one that happens to have its number.
     rig.asks(1, "about", None);
     rig.advance(ms(2_000));
-    let told = answers(&rig, 1);
-    assert!(told.len() == 2 && told[0].starts_with("firstmile"), "only its own: {told:?}");
+    let shown = answers(&rig, 1);
+    assert!(shown.len() == 2 && shown[0].starts_with("firstmile"), "only its own: {shown:?}");
     rig.asks(2, "show box.name", None);
     assert!(answers(&rig, 2)[0].contains("first "), "{:?}", answers(&rig, 2));
 }
@@ -140,13 +140,16 @@ fn a_store_that_fails_leaves_a_live_box_live_with_the_settings_it_had() {
         rig.asks(1, "key a", Some("canary-2"));
         rig.asks(1, "destination remove a", None);
         rig.advance(ms(2_000));
-        let told = answers(&rig, 1);
-        assert!(told.len() == 4 && told.iter().all(|line| line.starts_with("error: ")), "{told:?}");
+        let shown = answers(&rig, 1);
+        assert!(
+            shown.len() == 4 && shown.iter().all(|line| line.starts_with("error: ")),
+            "{shown:?}"
+        );
         assert_eq!(rig.control.mode(), Mode::Live);
         assert_eq!(rig.target("a").cloned(), target);
     }
-    let told = rig.take_transcript();
-    assert!(!told.contains("publish") && !told.contains("encoder"), "nothing moved: {told}");
+    let shown = rig.take_transcript();
+    assert!(!shown.contains("publish") && !shown.contains("encoder"), "nothing moved: {shown}");
 }
 
 #[test]
@@ -229,6 +232,6 @@ fn two_watchers_are_each_shown_every_change_once_in_the_same_order() {
     };
     assert!(changes(1).len() >= 5, "{:?}", changes(1));
     assert_eq!(changes(1), changes(2));
-    let told = answers(&rig, 1);
-    assert_eq!(told.iter().filter(|line| *line == "box.name is set").count(), 1, "{told:?}");
+    let shown = answers(&rig, 1);
+    assert_eq!(shown.iter().filter(|line| *line == "box.name is set").count(), 1, "{shown:?}");
 }

@@ -1,8 +1,8 @@
-//! What the box does, told as stories that owner, tester and programmer can read.
+//! What the box does, as stories that owner, tester and programmer can read.
 //!
 //! Each file in `tests/stories` is a script and its transcript in one: lines with a time are what
 //! happens, the `->` lines under them are what the box does about it, and `(time)` lines are what
-//! it does by itself. `FIRSTMILE_BLESS=1` writes the transcripts anew; the diff is then reviewed.
+//! it does by itself. `FIRSTMILE_BLESS=1` writes the transcripts again; the diff is then reviewed.
 //!
 //! What can happen: `boot`, `targets a b/2 c/nokey d/backup` (name, revision), `down`, `press`, `hold`,
 //! `reset` (by the button), `forget` (what the console's factory reset comes to),
@@ -27,21 +27,21 @@ use firstmile::panel::{Gesture, Indication, lights};
 use firstmile::status::{Change, Clock, Mode, Server};
 
 #[test]
-fn every_story_goes_as_it_is_told() {
+fn every_story_goes_as_it_is_written() {
     let mut wrong = String::new();
     let stories = stories();
     assert!(stories.len() >= 10, "the stories are in tests/stories");
     for path in stories {
-        let told = std::fs::read_to_string(&path).expect("a story is a text file");
-        let goes = retell(&told).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
-        if told == goes {
+        let written = std::fs::read_to_string(&path).expect("a story is a text file");
+        let goes = retell(&written).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+        if written == goes {
             continue;
         }
         if std::env::var_os("FIRSTMILE_BLESS").is_some() {
             std::fs::write(&path, goes).expect("a story can be written");
             continue;
         }
-        let _ = writeln!(wrong, "{}:\n{}", path.display(), first_difference(&told, &goes));
+        let _ = writeln!(wrong, "{}:\n{}", path.display(), first_difference(&written, &goes));
     }
     assert!(wrong.is_empty(), "FIRSTMILE_BLESS=1 accepts these, after a look:\n{wrong}");
 }
@@ -63,9 +63,9 @@ fn the_stories_together_tell_of_every_mode() {
         Mode::Stopping,
         Mode::Fault,
     ] {
-        let told = all.contains(&format!("-> {} (", mode.name()))
+        let written = all.contains(&format!("-> {} (", mode.name()))
             || all.contains(&format!("box: {} -> ", mode.name()));
-        assert!(told, "no story tells of {}", mode.name());
+        assert!(written, "no story shows {}", mode.name());
     }
 }
 
@@ -82,15 +82,15 @@ fn is_story(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "txt")
 }
 
-fn first_difference(told: &str, goes: &str) -> String {
-    let (mut told, mut goes) = (told.lines(), goes.lines());
+fn first_difference(written: &str, goes: &str) -> String {
+    let (mut written, mut goes) = (written.lines(), goes.lines());
     for number in 1.. {
-        match (told.next(), goes.next()) {
+        match (written.next(), goes.next()) {
             (None, None) => break,
             (a, b) if a == b => {}
             (a, b) => {
                 return format!(
-                    "  line {number}\n  told: {}\n  goes: {}",
+                    "  line {number}\n  written: {}\n  goes: {}",
                     a.unwrap_or("(the end)"),
                     b.unwrap_or("(the end)")
                 );
@@ -114,7 +114,7 @@ fn retell(story: &str) -> Result<String, String> {
     for line in story.lines() {
         let trimmed = line.trim_start();
         if trimmed.starts_with("->") || line.trim_end().ends_with("(time)") {
-            continue; // the transcript, written anew below
+            continue; // the transcript, written again below
         }
         if trimmed.is_empty() || trimmed.starts_with('#') {
             let _ = writeln!(remarks, "{line}");
@@ -240,8 +240,8 @@ impl Stage {
             None if what == "returns" => PublishEvent::Returned,
             None if what == "stranded" => return Some(Event::Stranded { dest: id(name), attempt }),
             Some(("ends", how)) => {
-                let (kind, said) = how.split_once(' ').unwrap_or((how, ""));
-                PublishEvent::Ended { kind: end_kind(kind)?, message: said.to_owned() }
+                let (kind, message) = how.split_once(' ').unwrap_or((how, ""));
+                PublishEvent::Ended { kind: end_kind(kind)?, message: message.to_owned() }
             }
             _ => return None,
         };
@@ -368,7 +368,7 @@ fn name(id: DestinationId) -> char {
 
 fn pipeline_error(words: &str) -> Option<PipelineEvent> {
     let words = words.strip_prefix("fails ")?;
-    let (what, said) = words.split_once(' ').unwrap_or((words, ""));
+    let (what, message) = words.split_once(' ').unwrap_or((words, ""));
     let fault = match what {
         "camera" => PipelineFault::Camera,
         "microphone" => PipelineFault::Microphone,
@@ -376,7 +376,7 @@ fn pipeline_error(words: &str) -> Option<PipelineEvent> {
         "internally" => PipelineFault::Internal,
         _ => return None,
     };
-    Some(PipelineEvent::Error { fault, message: said.to_owned() })
+    Some(PipelineEvent::Error { fault, message: message.to_owned() })
 }
 
 fn end_kind(word: &str) -> Option<EndKind> {

@@ -70,9 +70,6 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("src/capture/discovery", "sound"), // the kernel's name of a subsystem
 ];
 
-/// What is not converted: folders and files, without their endings.
-const NOT_YET: &[&str] = &["tests/console", "tests/control", "tests/stories"];
-
 /// Everything that the field reads.
 fn texts() -> Vec<File> {
     let below = |folder: &'static str, end: &str| {
@@ -175,14 +172,7 @@ fn is_of(file: &File, place: &str) -> bool {
 
 #[test]
 fn what_has_a_standard_name_is_called_by_it() {
-    let texts = texts();
-    let watched = texts.iter().filter(|file| !NOT_YET.iter().any(|place| is_of(file, place)));
-    assert_none(watched.flat_map(house_words));
-    let is_converted = |place: &&&str| {
-        texts.iter().filter(|file| is_of(file, place)).all(|file| house_words(file).is_empty())
-    };
-    let converted = NOT_YET.iter().filter(is_converted);
-    assert_none(converted.map(|place| format!("{place} is converted: take it off NOT_YET")));
+    assert_none(texts().iter().flat_map(house_words));
 }
 
 fn found(path: &str, text: &str) -> Vec<String> {

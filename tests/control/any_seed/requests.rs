@@ -29,12 +29,12 @@ const CREDENTIALS: &str = "[box]\nname = \"venue\"\n";
 #[test]
 fn requests_are_answered_once_in_their_turn_and_truly_for_any_seed() {
     if let Some(seed) = number("FIRSTMILE_SEED") {
-        let (end, story) = told(seed, true);
+        let (end, story) = run_seed(seed, true);
         println!("{story}");
         return end.unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
     }
-    if let Some(seed) = first_broken(SEEDS, |seed| told(seed, false).0) {
-        let (end, story) = told(seed, true);
+    if let Some(seed) = first_broken(SEEDS, |seed| run_seed(seed, false).0) {
+        let (end, story) = run_seed(seed, true);
         panic!("{}\nFIRSTMILE_SEED={seed}: {}", last_lines(&story), end.unwrap_err());
     }
 }
@@ -70,7 +70,7 @@ fn the_requests_of_the_model_meet_every_answer_of_the_store() {
 }
 
 /// Runs one seed, and keeps its story if it is to be read; a failed assertion of the rig breaks it too.
-fn told(seed: u64, keeps_story: bool) -> (Kept, String) {
+fn run_seed(seed: u64, keeps_story: bool) -> (Kept, String) {
     let mut world = World::new(seed);
     world.story = keeps_story.then(String::new);
     let end = catch_unwind(AssertUnwindSafe(|| world.run()));
@@ -474,7 +474,7 @@ impl World {
         Ok(())
     }
 
-    /// What is stored, as the machine was told last, is what holds, and nothing else.
+    /// What is stored, as the store answered last, is what applies, and nothing else.
     fn check_in_force(&mut self) -> Kept {
         for path in ["box.name", "video.fps", "video.bitrate_kbps", "overlay.text"] {
             let (shown, holds) = (self.read(path), self.holds(path));
