@@ -48,9 +48,10 @@ pub fn run(args: &CtlArgs) -> Result<(), Failure> {
         Failure::new(Code::Failed, message)
     };
     let answers = control::ask(&path, &line, secret.as_ref(), None).map_err(lost)?;
-    let mut refused = None;
+    let (mut refused, mut is_answered) = (None, false);
     for answer in answers {
         let answer = answer.map_err(lost)?;
+        is_answered = true;
         if !answer.ok {
             refused = Some(answer.lines.join(" "));
         }
@@ -61,6 +62,10 @@ pub fn run(args: &CtlArgs) -> Result<(), Failure> {
         }
     }
     match refused {
+        None if !is_answered => {
+            let message = "the box ended before it answered; `show` says what applies";
+            Err(Failure::new(Code::Failed, message))
+        }
         None => Ok(()),
         Some(reason) => {
             Err(Failure::new(Code::Failed, format!("command failed: {}", reason.trim())))

@@ -18,7 +18,7 @@ use crate::device::{
     network, restarts,
 };
 use crate::run::{self as box_loop, Devices, Input, Memory, Setup};
-use crate::{board, config, limits, status};
+use crate::{board, limits, status};
 
 use super::board::BoardArgs;
 use super::exit::{Code, Failure};
@@ -152,17 +152,18 @@ fn remember(args: &RunArgs) -> Memory {
         Ok(folder) => Store::new(folder),
         Err(error) => {
             let state = args.state.display();
-            tracing::warn!(%error, "{state} cannot be used, and no setting can be stored");
-            return Memory { sources, ..Memory::default() };
+            let fault = format!("{state} cannot be used, and no setting can be stored: {error}");
+            tracing::warn!("{fault}");
+            return Memory { sources, store_fault: Some(fault), ..Memory::default() };
         }
     };
     let stored = store.repair().map(|stored| stored.partial);
     let is_whole = stored.is_ok() && sources.faults.is_empty();
-    let stored = stored.unwrap_or_else(|error| {
-        tracing::error!("{error}");
-        config::Partial::default()
-    });
-    Memory { sources, stored, is_whole, was_live: store.was_live(), store: Some(store) }
+    let store_fault = stored.as_ref().err().map(ToString::to_string);
+    store_fault.iter().for_each(|fault| tracing::error!("{fault}"));
+    let stored = stored.unwrap_or_default();
+    let (was_live, store) = (store.was_live(), Some(store));
+    Memory { sources, stored, store_fault, is_whole, was_live, store }
 }
 
 fn listen() -> Option<mpsc::Receiver<control::SocketEvent>> {

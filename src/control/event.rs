@@ -34,6 +34,8 @@ pub struct Setup {
     pub layers: Layers,
     /// What is stored.
     pub stored: Partial,
+    /// Why what is stored cannot be read.
+    pub store_fault: Option<String>,
     /// Every source was read: what none of them sets, nobody has set.
     pub is_whole: bool,
     /// The box was live when the power went.

@@ -56,6 +56,8 @@ pub struct Control {
     network: NetworkState,
     rates: Rates,
     recorder: Recorder,
+    /// Why what is stored cannot be read; until the store has answered with what it holds.
+    store_fault: Option<String>,
     /// What `status` adds as a note.
     note: Option<String>,
     last_end: Option<EndNote>,
@@ -107,6 +109,7 @@ impl Control {
             network: NetworkState::new(setup.interfaces),
             rates: Rates::default(),
             recorder: Recorder::new(),
+            store_fault: setup.store_fault,
             note: None,
             last_end: None,
             outcome: None,
@@ -256,7 +259,8 @@ impl Control {
     pub fn status(&self, now: Duration) -> Status {
         let mut status = self.appliance.status(now);
         let in_force = &self.in_force;
-        let faults = in_force.layers.faults.iter().chain(&in_force.held_back);
+        let faults =
+            in_force.layers.faults.iter().chain(&in_force.held_back).chain(&self.store_fault);
         status.settings_faults = faults.cloned().collect();
         status.note.clone_from(&self.note);
         if self.capture.is_on() {
@@ -350,6 +354,7 @@ impl Control {
                     self.store.live_erased();
                 }
                 if let Some(stored) = stored {
+                    self.store_fault = None;
                     self.in_force.store(stored);
                     self.settings_changed(now);
                 }

@@ -259,6 +259,10 @@ impl Task {
                 let destination = self.destination;
                 let _ = self.reports.send(Report { destination, attempt, what }).await;
             }
+            Action::MoveFailed { error } => {
+                let name = self.destination;
+                tracing::warn!(destination = name, %error, "the move failed; the stream stays");
+            }
         }
     }
 }

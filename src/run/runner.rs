@@ -67,6 +67,7 @@ impl Runner {
                     faults: memory.sources.faults,
                 },
                 stored: memory.stored,
+                store_fault: memory.store_fault,
                 is_whole: memory.is_whole,
                 was_live: memory.was_live,
                 can_store: writer.is_some(),

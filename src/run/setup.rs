@@ -31,6 +31,8 @@ pub struct Memory {
     pub sources: Sources,
     /// What is stored.
     pub stored: Partial,
+    /// Why what is stored cannot be read.
+    pub store_fault: Option<String>,
     /// All sources and the store were read: what they do not set, nobody has set.
     pub is_whole: bool,
     /// The box was live when the power went.

@@ -63,6 +63,11 @@ pub enum Action<T, E> {
         /// What happened.
         what: What<E>,
     },
+    /// A connection that was to take over has failed; the stream stays where it is.
+    MoveFailed {
+        /// Why.
+        error: E,
+    },
 }
 
 /// What happened to an attempt.
@@ -118,7 +123,7 @@ pub struct Ended<E> {
 #[derive(Debug)]
 pub struct Handover<T, E> {
     /// The attempt that runs.
-    running: Option<Running<T>>,
+    running: Option<Running<T, E>>,
     next_id: u64,
     /// What the path carried when a connection ended, and when that was.
     resume: Option<(u32, Duration)>,
@@ -126,7 +131,7 @@ pub struct Handover<T, E> {
 }
 
 #[derive(Debug)]
-struct Running<T> {
+struct Running<T, E> {
     attempt: u64,
     current: Line<T>,
     successor: Option<Line<T>>,
@@ -136,8 +141,12 @@ struct Running<T> {
     has_returned: bool,
     /// What was reported last of the path; another connection knows better.
     reported_kbps: Option<u32>,
+    /// The attempt is being closed: no further connection begins.
+    is_closing: bool,
     /// The owner has ended the stream.
     is_stopped: bool,
+    /// Why the connection that had taken over was lost, while the one before it is still closing.
+    lost: Option<E>,
 }
 
 /// A connection that runs.
@@ -189,7 +198,9 @@ impl<T: Clone, E> Handover<T, E> {
             afterwards: None,
             has_returned: false,
             reported_kbps: None,
+            is_closing: false,
             is_stopped: false,
+            lost: None,
         });
     }
 
@@ -197,7 +208,7 @@ impl<T: Clone, E> Handover<T, E> {
     /// when another attempt runs, or another connection is taking over already.
     pub fn handle_return(&mut self, now: Duration, attempt: u64, target: T) {
         let Some(running) = self.running_as(attempt) else { return };
-        if running.successor.is_some() || running.afterwards.is_some() {
+        if running.is_closing || running.successor.is_some() || running.afterwards.is_some() {
             return;
         }
         self.succeed(now, target, true);
@@ -207,6 +218,7 @@ impl<T: Clone, E> Handover<T, E> {
     pub fn handle_close(&mut self, attempt: u64, how: Close) {
         let Some(running) = self.running_as(attempt) else { return };
         running.afterwards = None;
+        running.is_closing = true;
         running.is_stopped |= how == Close::Polite;
         self.close_current(how);
         self.close_successor(how);
@@ -252,7 +264,7 @@ impl<T: Clone, E> Handover<T, E> {
                 }
                 self.report(What::Accepted);
             }
-            Happened::MoveWanted(_) if running.successor.is_some() => {}
+            Happened::MoveWanted(_) if running.is_closing || running.successor.is_some() => {}
             Happened::MoveWanted(place) => {
                 let target = place.unwrap_or_else(|| running.current.target.clone());
                 self.succeed(now, target, false);
@@ -269,7 +281,7 @@ impl<T: Clone, E> Handover<T, E> {
         if running.current.id == id {
             self.end_current(now, ended);
         } else if running.successor.as_ref().is_some_and(|successor| successor.id == id) {
-            self.end_successor(&ended);
+            self.end_successor(ended);
         }
     }
 
@@ -295,17 +307,27 @@ impl<T: Clone, E> Handover<T, E> {
                 running.current = next;
             }
         } else {
-            self.end(now, ended.result);
+            let lost = running.lost.take().filter(|_| !running.is_closing);
+            self.end(now, ended.result.and(lost.map_or(Ok(()), Err)));
         }
     }
 
-    fn end_successor(&mut self, ended: &Ended<E>) {
+    fn end_successor(&mut self, ended: Ended<E>) {
         let Some(running) = &mut self.running else { return };
         let Some(failed) = running.successor.take() else { return };
-        if ended.result.is_err() && is_taken(ended.refusal, failed.returns) {
+        let Err(error) = ended.result else { return };
+        if running.is_closing {
+            return;
+        }
+        if failed.is_accepted {
+            // The one before it is closing for its sake: with that the attempt is over, and this is why.
+            running.lost = Some(error);
+        } else if is_taken(ended.refusal, failed.returns) {
             running.has_returned = failed.returns;
             running.afterwards = Some(failed.target);
             self.close_current(Close::Polite);
+        } else {
+            self.actions.push_back(Action::MoveFailed { error });
         }
     }
 
@@ -332,7 +354,7 @@ impl<T: Clone, E> Handover<T, E> {
 
     // ── inside ────────────────────────────────────────────────────────────────────────────────
 
-    fn running_as(&mut self, attempt: u64) -> Option<&mut Running<T>> {
+    fn running_as(&mut self, attempt: u64) -> Option<&mut Running<T, E>> {
         self.running.as_mut().filter(|running| running.attempt == attempt)
     }
 
@@ -479,6 +501,48 @@ mod tests {
         destination.handle_ended(NOW, id(1), closed(None));
         let close = Action::Close { id: id(1), how: Close::Polite };
         assert_eq!(actions(&mut destination), [close, reported(What::Ended(Ok(())))]);
+    }
+
+    #[test]
+    fn after_a_stop_no_connection_begins_whatever_those_that_are_closing_report() {
+        for how in [Close::Polite, Close::Abort] {
+            let mut destination = live();
+            destination.handle(NOW, id(0), Happened::MoveWanted(None));
+            destination.handle_close(1, how);
+            let refusal = Some(Refusal::KeyBusy);
+            let refused = Ended { result: Err("busy"), refusal, resume_kbps: None };
+            destination.handle(NOW, id(0), Happened::MoveWanted(Some("there")));
+            destination.handle_ended(NOW, id(1), refused);
+            destination.handle(NOW, id(0), Happened::MoveWanted(Some("there")));
+            destination.handle_return(NOW, 1, "home");
+            destination.handle_ended(NOW, id(0), closed(None));
+            let done = actions(&mut destination);
+            let begun = done.iter().filter(|action| matches!(action, Action::Connect { .. }));
+            assert_eq!(begun.count(), 1, "only the one before the stop: {done:?}");
+            assert_eq!(done.last(), Some(&reported(What::Ended(Ok(())))));
+            assert!(!destination.is_running());
+        }
+    }
+
+    #[test]
+    fn a_move_that_fails_is_reported_and_the_stream_stays() {
+        let mut destination = live();
+        destination.handle(NOW, id(0), Happened::MoveWanted(Some("there")));
+        destination.handle_ended(NOW, id(1), lost(None));
+        let expected =
+            [connect(1, "there", Queue::Fresh, None), Action::MoveFailed { error: "lost" }];
+        assert_eq!(actions(&mut destination), expected);
+        assert!(destination.is_running());
+    }
+
+    #[test]
+    fn an_attempt_whose_new_connection_is_lost_ends_with_its_error() {
+        let mut destination = live();
+        destination.handle(NOW, id(0), Happened::MoveWanted(Some("there")));
+        destination.handle(NOW, id(1), Happened::Accepted);
+        destination.handle_ended(NOW, id(1), lost(None));
+        destination.handle_ended(NOW, id(0), closed(None));
+        assert_eq!(actions(&mut destination).last(), Some(&reported(What::Ended(Err("lost")))));
     }
 
     #[test]

@@ -130,6 +130,7 @@ impl Rig {
                 faults: Vec::new(),
             },
             stored: stored.clone(),
+            store_fault: None,
             is_whole: true,
             was_live: before.was_live,
             can_store: !before.no_store,

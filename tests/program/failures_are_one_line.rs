@@ -129,3 +129,37 @@ fn a_box_whose_settings_have_a_mistake_runs_without_them_and_says_so_wherever_it
     appliance.types("set video.fps 25\r", "video.fps is set");
     assert!(!appliance.ctl("show box.name").stdout.contains("stage"), "nothing of the file holds");
 }
+
+#[test]
+fn a_box_whose_stored_settings_are_damaged_says_so_until_a_factory_reset_has_repaired_it() {
+    let folder = Folder::new("failures");
+    let state = folder.path().join("state");
+    fs::create_dir(&state).unwrap();
+    for copy in ["settings.a", "settings.b"] {
+        fs::write(state.join(copy), [0; 64]).unwrap();
+    }
+    let mut appliance = Appliance::start_in(folder, &[]);
+    let is_reported = |status: &str| {
+        status.lines().any(|l| l.starts_with("settings  ") && l.contains("factory reset"))
+    };
+    let status = appliance.ctl("status").stdout;
+    assert!(is_reported(&status), "{status}");
+    appliance.types("factory-reset yes\r", "erased");
+    let status = appliance.ctl("status").stdout;
+    assert!(!is_reported(&status), "{status}");
+    appliance.end();
+}
+
+#[test]
+fn a_box_that_ends_before_it_has_answered_is_no_success() {
+    let folder = Folder::new("failures");
+    let socket = folder.path().join("control");
+    let listener = std::os::unix::net::UnixListener::bind(&socket).expect("a socket");
+    let ends = std::thread::spawn(move || drop(listener.accept()));
+    let socket = socket.to_str().expect("a plain path");
+    let arguments = format!("ctl --socket {socket} set box.name hall");
+    let ended = firstmile_ends(folder.path(), &arguments);
+    ends.join().expect("no panic");
+    assert_eq!(ended.status.code(), Some(1), "{}", ended.stderr);
+    assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+}

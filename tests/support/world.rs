@@ -469,6 +469,7 @@ impl World {
                     }
                 }
                 stream::Action::Report { attempt, what } => self.report(attempt, what),
+                stream::Action::MoveFailed { .. } => {}
             }
         }
     }
