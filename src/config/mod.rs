@@ -28,6 +28,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod custody;
 mod network;
 mod parse;
 mod partial;
@@ -37,6 +38,7 @@ mod settings;
 mod stick;
 mod text;
 
+pub use custody::effective;
 pub use network::Addressing;
 pub use parse::{ConfigErrors, Problem, parse, parse_bytes};
 pub use partial::{Partial, SetError};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::config::schema::{SettingPath, Text, Value};
+use crate::config::schema::{SettingPath, Value};
 use crate::config::{self, Partial, Settings};
 
 /// The sources of settings besides the store; they do not change while the box runs.
@@ -29,19 +29,21 @@ pub(super) struct InForce {
     pub layers: Layers,
     pub stored: Partial,
     pub settings: Arc<Settings>,
-    /// Keys that are not used, and why, a line each.
+    /// Keys and backup servers that are not used, and why, a line each.
     pub held_back: Vec<String>,
 }
 
 impl InForce {
     pub fn new(layers: Layers, stored: Partial) -> InForce {
-        let (settings, held_back) = effective(&layers, &stored);
+        let (settings, held_back) =
+            config::effective(&layers.integrator, &stored, &layers.credentials);
         InForce { layers, stored, settings: Arc::new(settings), held_back }
     }
 
     /// What is stored is so from now on.
     pub fn store(&mut self, stored: Partial) {
-        let (settings, held_back) = effective(&self.layers, &stored);
+        let Layers { integrator, credentials, .. } = &self.layers;
+        let (settings, held_back) = config::effective(integrator, &stored, credentials);
         (self.settings, self.held_back) = (Arc::new(settings), held_back);
         self.stored = stored;
     }
@@ -97,31 +99,6 @@ impl Layer {
             Layer::Credentials => "a credential of the service manager",
         }
     }
-}
-
-/// The settings of all layers together, and what of them is not used. A key that the service manager
-/// fixes is for the server that the integrator names, and is not sent to another one that is stored.
-fn effective(layers: &Layers, stored: &Partial) -> (Settings, Vec<String>) {
-    let Layers { integrator, credentials, .. } = layers;
-    let merged = |credentials: &Partial| {
-        config::merge(&[integrator.clone(), stored.clone(), credentials.clone()])
-    };
-    let settings = merged(credentials);
-    let (mut usable, mut held_back) = (credentials.clone(), Vec::new());
-    for destination in &settings.destinations {
-        let name = |key: &str| format!("destination.{}.{key}", destination.name);
-        let meant = name("url").parse().ok().and_then(|path| integrator.value(&path).cloned());
-        let (Some(Value::Text(Text::Address(meant))), Some(url)) = (meant, &destination.url) else {
-            continue;
-        };
-        if !url.same_server(&meant) && usable.unset(&name("key")).is_ok_and(|was_set| was_set) {
-            held_back.push(format!(
-                "destination {}: the key of the service manager is for {meant} and is not sent to {url}",
-                destination.name
-            ));
-        }
-    }
-    if held_back.is_empty() { (settings, held_back) } else { (merged(&usable), held_back) }
 }
 
 #[cfg(test)]

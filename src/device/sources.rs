@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use crate::config::{self, Partial, Settings};
+use crate::config::{self, Partial};
 use crate::limits::{DESTINATIONS_MAX, KEY_BYTES_MAX, SETTINGS_BYTES_MAX};
 use crate::secret::StreamKey;
 
@@ -71,11 +71,6 @@ impl Sources {
                 .unwrap_or_else(|error| left_out(&mut faults, &error))
         });
         Sources { integrator, credentials, faults }
-    }
-
-    /// The effective settings with this in the store.
-    pub fn effective(&self, stored: &Partial) -> Settings {
-        config::merge(&[self.integrator.clone(), stored.clone(), self.credentials.clone()])
     }
 }
 
@@ -162,6 +157,11 @@ mod tests {
         sources
     }
 
+    /// The settings in force with nothing stored.
+    fn effective(sources: &Sources) -> config::Settings {
+        config::effective(&sources.integrator, &Partial::default(), &sources.credentials).0
+    }
+
     #[test]
     fn a_file_with_a_mistake_is_ignored_as_a_whole_and_the_others_apply() {
         let sources = read(
@@ -169,7 +169,7 @@ mod tests {
             &[("firstmile.toml", HALL), ("key.hall", "canary-k3y\n")],
         );
         assert_eq!(sources.integrator, Partial::default(), "its name is ignored too");
-        let settings = sources.effective(&Partial::default());
+        let settings = effective(&sources);
         assert!(settings.destinations[0].ingest().is_ok());
         let [fault] = &sources.faults[..] else { panic!("{:?}", sources.faults) };
         assert!(fault.contains("box.toml:5:1: video.fpps: does not exist"), "{fault}");
@@ -189,7 +189,7 @@ mod tests {
     fn a_credential_that_is_no_key_is_left_out_alone_and_not_shown() {
         let keys = [("key.hall", "canary-k3y\n"), ("key.tube", "canary two\n"), ("key.", "x")];
         let sources = read(HALL, &keys);
-        assert!(sources.effective(&Partial::default()).destinations[0].ingest().is_ok());
+        assert!(effective(&sources).destinations[0].ingest().is_ok());
         let [nameless, tube] = &sources.faults[..] else { panic!("{:?}", sources.faults) };
         assert!(nameless.starts_with("the credential key.: "), "{nameless}");
         assert!(tube.starts_with("the credential key.tube: "), "{tube}");

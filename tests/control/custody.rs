@@ -147,3 +147,96 @@ fn export_and_show_hold_no_key_whatever_layer_it_comes_from() {
     }
     assert!(rig.targets.contains_key(&DestinationId(0)));
 }
+
+const A: &str = "[[destination]]\nname = \"a\"\nurl = \"rtmps://a.example/live\"\n";
+
+/// A box with a key of the service manager for `a`, and what the other files say.
+fn with_credential(integrator: &str, credentials: &str) -> Rig {
+    Rig::started(&Before {
+        integrator: integrator.to_owned(),
+        credentials: credentials.to_owned(),
+        credential_keys: vec![("a".to_owned(), "canary-k3y".to_owned())],
+        ..Before::default()
+    })
+}
+
+/// The backup server that a publish task would hand the key to.
+fn backup(rig: &Rig, name: &str) -> Option<String> {
+    let target = rig.target(name)?;
+    target.backup_ingest().ok()??;
+    target.backup_url.as_ref().map(ToString::to_string)
+}
+
+fn faults(rig: &Rig) -> String {
+    rig.control.status(rig.now).settings_faults.join("; ")
+}
+
+#[test]
+fn a_credential_is_not_handed_to_a_backup_server_of_a_stick_or_console() {
+    for (integrator, credentials) in [(A, ""), ("", A)] {
+        for by_stick in [false, true] {
+            let mut rig = with_credential(integrator, credentials);
+            let shown = if by_stick {
+                rig.imports(
+                    "[[destination]]\nname = \"a\"\nallow_plain = true\n\
+                     backup_url = \"rtmp://evil.example/live\"\n",
+                );
+                asks(&mut rig, "reload", None)
+            } else {
+                asks(&mut rig, "set destination.a.allow_plain true", None);
+                asks(&mut rig, "set destination.a.backup_url rtmp://evil.example/live", None)
+            };
+            assert_eq!(backup(&rig, "a"), None, "{shown}");
+            let used = ingest(&rig, "a").map(|(url, _)| url);
+            assert_eq!(used.as_deref(), Some("rtmps://a.example/live"), "{shown}");
+            let faults = faults(&rig);
+            assert!(faults.contains("is not sent to rtmp://evil.example/live"), "{faults}");
+            assert!(faults.contains("this backup server is not used"), "{faults}");
+            asks(&mut rig, "unset destination.a.backup_url", None);
+            assert_eq!(rig.control.status(rig.now).settings_faults, [""; 0]);
+        }
+    }
+}
+
+#[test]
+fn a_credential_goes_to_the_backup_server_that_the_integrator_names() {
+    let both = format!("{A}backup_url = \"rtmps://b.example/live\"\n");
+    let mut rig = with_credential(&both, "");
+    assert_eq!(backup(&rig, "a").as_deref(), Some("rtmps://b.example/live"));
+    // The owner's other backup is not used, and the integrator's still is.
+    asks(&mut rig, "set destination.a.backup_url rtmps://evil.example/live", None);
+    assert_eq!(backup(&rig, "a").as_deref(), Some("rtmps://b.example/live"), "{}", faults(&rig));
+    assert!(faults(&rig).contains("this backup server is not used"), "{}", faults(&rig));
+    // Another place on a server of the integrator is the owner's choice.
+    asks(&mut rig, "set destination.a.backup_url rtmps://a.example/other", None);
+    assert_eq!(backup(&rig, "a").as_deref(), Some("rtmps://a.example/other"));
+    assert_eq!(faults(&rig), "");
+}
+
+#[test]
+fn a_credential_is_held_back_from_a_server_that_its_own_files_do_not_name() {
+    let named_as_backup = A.replace("url =", "backup_url =");
+    let mut rig = with_credential("", &named_as_backup);
+    asks(&mut rig, "destination set a rtmps://evil.example/live", None);
+    assert_eq!(ingest(&rig, "a"), None);
+    assert_eq!(backup(&rig, "a"), None);
+    assert!(faults(&rig).contains("is not sent to rtmps://evil.example/live"), "{}", faults(&rig));
+}
+
+#[test]
+fn a_credential_without_an_address_goes_to_the_server_of_the_owner_and_to_no_backup_elsewhere() {
+    let mut rig = with_credential("", "");
+    asks(&mut rig, "destination set a rtmps://own.example/live", None);
+    let used = ingest(&rig, "a").map(|(url, _)| url);
+    assert_eq!(used.as_deref(), Some("rtmps://own.example/live"));
+    asks(&mut rig, "set destination.a.backup_url rtmps://evil.example/live", None);
+    assert_eq!(backup(&rig, "a"), None);
+    assert!(ingest(&rig, "a").is_some());
+    assert!(faults(&rig).contains("this backup server is not used"), "{}", faults(&rig));
+    asks(&mut rig, "set destination.a.backup_url rtmps://own.example/second", None);
+    assert_eq!(backup(&rig, "a").as_deref(), Some("rtmps://own.example/second"));
+    assert_eq!(faults(&rig), "");
+    // A backup alone is no server that the key is for.
+    asks(&mut rig, "unset destination.a.url", None);
+    assert_eq!(backup(&rig, "a"), None, "{}", faults(&rig));
+}
