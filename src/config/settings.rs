@@ -98,7 +98,7 @@ pub fn merge(sources: &[Partial]) -> Settings {
     Settings::new(all, left_out)
 }
 
-/// The file that says these settings, without the keys; they are in [`Settings::destinations`].
+/// The file that says these settings, without the keys; they are in the destinations.
 pub fn render(settings: &Settings) -> String {
     settings.effective.render()
 }

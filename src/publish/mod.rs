@@ -4,7 +4,7 @@
 //! each connection. It knows nothing of retries, lights or the other destinations; whether an attempt
 //! is worth repeating is the appliance's to decide.
 //!
-//! The ways to a server are a closed set, [`Way`]. A new way is a member there with its own connect and
+//! The ways to a server are a closed set, `Way`. A new way is a member there with its own connect and
 //! its own bytes or datagrams; the destination's task, the queue and the bitrate are the same for all.
 
 mod bytes;
