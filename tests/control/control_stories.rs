@@ -25,23 +25,9 @@ use crate::rig::{Before, Rig, Temper, lost};
 
 #[test]
 fn every_story_of_requests_goes_as_it_is_written() {
-    let mut wrong = String::new();
     let stories = stories();
     assert!(stories.len() >= 20, "the stories are in tests/stories/control");
-    for path in stories {
-        let written = std::fs::read_to_string(&path).expect("a story is a text file");
-        let goes = retell(&written).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
-        if written == goes {
-            continue;
-        }
-        if std::env::var_os("FIRSTMILE_BLESS").is_some() {
-            std::fs::write(&path, goes).expect("a story can be written");
-            continue;
-        }
-        let first = written.lines().zip(goes.lines()).find(|(a, b)| a != b);
-        let _ = writeln!(wrong, "{}:\n  {first:?}\n{goes}", path.display());
-    }
-    assert!(wrong.is_empty(), "FIRSTMILE_BLESS=1 accepts these, after a look:\n{wrong}");
+    crate::stories::go_as_written(stories, retell);
 }
 
 fn stories() -> Vec<PathBuf> {
