@@ -39,9 +39,28 @@ pub const FORCE_KEY_AGAIN: Duration = Duration::from_secs(1);
 
 /// One encoded access unit. A 4K key frame at 25 Mb/s stays below 2 MiB.
 pub const ACCESS_UNIT_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// The body of one FLV tag: an access unit and its head of 5 bytes, rounded up. The format itself
-/// would allow 16 MiB.
-pub const FLV_BODY_BYTES_MAX: usize = ACCESS_UNIT_BYTES_MAX + 16;
+/// The body of one FLV tag: what the format and RTMP allow. A file may hold larger key frames than our
+/// encoders make.
+pub const FLV_BODY_BYTES_MAX: usize = 0xFF_FFFF;
+/// Distance between two frames of a file above which its time is taken to leap, as where two
+/// recordings were joined: no server keeps a stream that rests for so long.
+pub const FILE_GAP_MAX: Duration = Duration::from_secs(30);
+/// Frames of one track may step back by so much without being another recording: rounded timestamps,
+/// and frames written in decoding order with the time of their presentation. Three frames at 30 a second.
+pub const FILE_OUT_OF_ORDER_MAX: Duration = Duration::from_millis(100);
+/// Leaps that are named one by one; a file that leaps all the time leaps at each tag.
+pub const FILE_LEAPS_NAMED_MAX: u32 = 8;
+/// How often a line on standard error says how far something long has come, where that is no terminal.
+pub const PROGRESS_LINE_INTERVAL: Duration = Duration::from_secs(5);
+/// The same on a terminal, where the line is rewritten.
+pub const PROGRESS_REDRAW_INTERVAL: Duration = Duration::from_millis(250);
+/// Over which the rate in that line is taken.
+pub const PROGRESS_RATE_WINDOW: Duration = Duration::from_secs(1);
+/// What is kept of a stream that cannot be read again (a pipe), for a server that wants it from its start:
+/// what the sockets of both sides take before an answer, and a large key frame.
+pub const PIPE_KEPT_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Pieces that are read ahead of what is sent from a pipe.
+pub const PIPE_PIECES_AHEAD: usize = 4;
 
 // ── RTMP, what we send ────────────────────────────────────────────────────────────────────────
 
@@ -403,6 +422,9 @@ pub const SETTINGS_ERRORS_MAX: usize = 32;
 /// A path in a settings file; Linux allows four times as much.
 pub const PATH_BYTES_MAX: usize = 1_024;
 
+/// What the demo keeps of the console's output while its keyboard is that of the buttons: some screens.
+pub const DEMO_HELD_BYTES_MAX: usize = 64 * 1024;
+
 // ── simulated ingest server ───────────────────────────────────────────────────────────────────
 
 /// One message of a publisher: the largest access unit and as much again for peers without our
@@ -552,6 +574,8 @@ const _: () = assert!(AMF_STRING_BYTES_MAX <= RTMP_IN_MESSAGE_BYTES_MAX);
 const _: () = assert!(SIM_INGEST_MESSAGE_BYTES_MAX >= ACCESS_UNIT_BYTES_MAX);
 const _: () = assert!(QUEUE_BYTES_MAX >= ACCESS_UNIT_BYTES_MAX);
 const _: () = assert!(FLV_BODY_BYTES_MAX <= 0xFF_FFFF); // the length field has 24 bits
+const _: () = assert!(FLV_BODY_BYTES_MAX >= ACCESS_UNIT_BYTES_MAX + 16); // the longest head
+const _: () = assert!(PIPE_KEPT_BYTES_MAX > FLV_BODY_BYTES_MAX);
 const _: () = assert!(FORCE_KEY_AGAIN.as_millis() < QUEUE_TIME_MAX.as_millis());
 const _: () = assert!(
     DNS_TIMEOUT.as_secs()

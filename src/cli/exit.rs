@@ -21,6 +21,8 @@ pub enum Code {
     Tls = 6,
     /// The server refused.
     Refused = 7,
+    /// A file is cut off or damaged; what is whole before that was sent.
+    Damaged = 8,
 }
 
 /// The table as shown to the user.
@@ -33,7 +35,8 @@ Exit codes:
   4  a camera, a microphone, an encoder or another device is missing or does not work
   5  network: name resolution, route, port, timeout, or a lost connection
   6  TLS: the server's certificate was not accepted
-  7  the server refused the connection or the stream";
+  7  the server refused the connection or the stream
+  8  the pushed file is cut off or damaged: what is whole before that was sent";
 
 /// A failure as the user sees it: one line, and an exit code.
 #[derive(Debug)]

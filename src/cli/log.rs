@@ -2,11 +2,14 @@
 
 use std::env;
 
+use tracing::Subscriber;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use super::progress::OverProgress;
 use crate::device::LogRing;
 
 /// The variable that sets the levels: one for all, and others for modules, as in `warn,firstmile::rtmp=debug`
@@ -22,11 +25,7 @@ fn filter(default: &str) -> Targets {
 /// everything from `INFO` up to the ring that the console shows.
 pub fn for_service(default: &str) -> LogRing {
     let ring = LogRing::default();
-    let shown = tracing_subscriber::fmt::layer()
-        .with_writer(ring.clone())
-        .with_ansi(false)
-        .with_target(false)
-        .with_filter(LevelFilter::INFO);
+    let shown = shown_by_console(&ring);
     let to_journal = env::var_os("JOURNAL_STREAM").is_some();
     let journal = tracing_journald::layer().ok().filter(|_| to_journal);
     let stderr = journal
@@ -42,16 +41,29 @@ pub fn for_service(default: &str) -> LogRing {
 
 /// Logs to standard error.
 pub fn to_stderr(default: &str) {
-    let stderr = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let stderr = tracing_subscriber::fmt::layer().with_writer(|| OverProgress).with_target(false);
     tracing_subscriber::registry().with(stderr.with_filter(filter(default))).init();
 }
 
-/// Logs to a file, where the terminal shows something else.
+/// Logs to a file, where the terminal shows something else; and everything from `INFO` up to the ring that
+/// the console shows.
 #[cfg(feature = "demo")]
-pub fn to_file(file: std::fs::File, default: &str) {
+pub fn to_file(file: std::fs::File, default: &str) -> LogRing {
+    let ring = LogRing::default();
     let file = tracing_subscriber::fmt::layer()
         .with_writer(std::sync::Mutex::new(file))
         .with_ansi(false)
         .with_target(false);
-    tracing_subscriber::registry().with(file.with_filter(filter(default))).init();
+    let shown = shown_by_console(&ring);
+    tracing_subscriber::registry().with(shown).with(file.with_filter(filter(default))).init();
+    ring
+}
+
+/// What the console shows of the log.
+fn shown_by_console<S: Subscriber + for<'a> LookupSpan<'a>>(ring: &LogRing) -> impl Layer<S> {
+    tracing_subscriber::fmt::layer()
+        .with_writer(ring.clone())
+        .with_ansi(false)
+        .with_target(false)
+        .with_filter(LevelFilter::INFO)
 }

@@ -15,6 +15,7 @@ mod exit;
 mod import;
 mod key;
 mod log;
+mod progress;
 mod push;
 mod run;
 
@@ -67,8 +68,8 @@ pub fn main() -> ExitCode {
             #[cfg(feature = "demo")]
             Command::Demo(args) => Box::pin(demo::run(args)).await,
             Command::Push(args) => {
-                log::to_stderr("warn");
-                push::run(args).await
+                log::to_stderr("info");
+                Box::pin(push::run(args)).await
             }
             Command::Check(args) => {
                 log::to_stderr("warn");

@@ -1,6 +1,6 @@
 //! `firstmile push`: publishes an FLV file with the box's own client, for diagnosis and measurements.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -8,16 +8,17 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
-use crate::publish::{Close, ConnectionStats, FlvFile, publish};
+use crate::publish::{Carried, Close, Cut, FlvFile, Pushed, push};
 use crate::rtmp::ConnectOrder;
 
 use super::destination::DestinationArgs;
 use super::exit::{Code, Failure};
+use super::progress::{Done, ProgressLine};
 
 /// Publish an existing FLV file as it is: H.264, AAC, and the codecs of Enhanced RTMP
 #[derive(Debug, Args)]
 pub struct PushArgs {
-    /// The FLV file
+    /// The FLV file; `-` reads it from standard input
     file: PathBuf,
     #[command(flatten)]
     destination: DestinationArgs,
@@ -58,11 +59,14 @@ impl From<OrderArg> for ConnectOrder {
 }
 
 #[derive(Serialize)]
-struct Pushed {
+struct Figures {
     bytes: u64,
     seconds: f64,
     acknowledged_bytes: Option<u64>,
     messages: u64,
+    media_seconds: f64,
+    /// Where the file is cut off or damaged, and why.
+    cut_off: Option<String>,
 }
 
 /// Runs the subcommand.
@@ -71,15 +75,45 @@ struct Pushed {
 /// [`Failure`] with its exit code.
 pub async fn run(args: PushArgs) -> Result<(), Failure> {
     let clock = Clock::start();
+    let both = [&args.file, &args.destination.key_file].iter().all(|file| *file == Path::new("-"));
+    if both {
+        let message = "the file and the stream key cannot both come from standard input";
+        return Err(Failure::new(Code::Settings, message));
+    }
     let target = args.destination.target()?.in_order(args.order.into());
     let pace = (!args.no_pace).then_some(clock);
-    let mut file = FlvFile::open(&args.file, args.rounds, pace)
+    let file = FlvFile::open(&args.file, args.rounds, pace)
         .map_err(|message| Failure::new(Code::Settings, message))?;
-    let close = interrupted();
     let started = clock.now();
-    let stats = publish(clock, &target, &mut file, &mut |_| {}, close).await?;
-    print(&stats, clock.now().saturating_sub(started), args.json);
-    Ok(())
+    let mut line = ProgressLine::new();
+    let mut progress = |carried: &Carried, media| {
+        let Carried { sent_bytes, acknowledged_bytes, .. } = *carried;
+        line.show(clock.now(), &Done { media, sent_bytes, acknowledged_bytes });
+    };
+    let Pushed { result, carried, media, cut } =
+        push(clock, target, file, &mut progress, interrupted()).await;
+    drop(line);
+    if let Err(error) = result {
+        cut.iter().for_each(|cut| tracing::warn!("{}", cut.message));
+        return Err(error.into());
+    }
+    let figures = Figures {
+        bytes: carried.sent_bytes,
+        seconds: clock.now().saturating_sub(started).as_secs_f64(),
+        acknowledged_bytes: carried.acknowledged_bytes,
+        messages: carried.messages,
+        media_seconds: media.as_secs_f64(),
+        cut_off: cut.as_ref().map(|cut| cut.message.clone()),
+    };
+    print(&figures, args.json);
+    match cut {
+        None => Ok(()),
+        Some(Cut { message, time_ms }) => {
+            let seconds = Duration::from_millis(time_ms).as_secs_f64();
+            let message = format!("{message}; what is whole before it was sent, {seconds:.1} s");
+            Err(Failure::new(Code::Damaged, message))
+        }
+    }
 }
 
 /// Resolves once the owner interrupts. The signal is waited for in a task of its own, because this
@@ -97,23 +131,17 @@ async fn interrupted() -> Close {
     }
 }
 
-fn print(stats: &ConnectionStats, took: Duration, json: bool) {
-    let pushed = Pushed {
-        bytes: stats.sent_bytes,
-        seconds: took.as_secs_f64(),
-        acknowledged_bytes: stats.acknowledged_bytes,
-        messages: stats.messages,
-    };
+fn print(figures: &Figures, json: bool) {
     if json {
-        println!("{}", serde_json::json!(pushed));
-    } else {
-        let acknowledged = match pushed.acknowledged_bytes {
-            Some(bytes) => format!("{bytes} acknowledged by the server"),
-            None => "the server acknowledges nothing".to_owned(),
-        };
-        println!(
-            "{} messages, {} bytes in {:.2} s; {acknowledged}",
-            pushed.messages, pushed.bytes, pushed.seconds
-        );
+        println!("{}", serde_json::json!(figures));
+        return;
     }
+    let acknowledged = match figures.acknowledged_bytes {
+        Some(bytes) => format!("{bytes} acknowledged by the server"),
+        None => "the server acknowledges nothing".to_owned(),
+    };
+    println!(
+        "{} messages, {} bytes in {:.2} s; {acknowledged}",
+        figures.messages, figures.bytes, figures.seconds
+    );
 }

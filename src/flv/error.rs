@@ -31,13 +31,13 @@ pub enum FlvError {
         /// The id found.
         stream_id: u32,
     },
-    /// the tag at byte {offset} has a body of {body_bytes} bytes, which is above the bound
-    #[error("the tag at byte {offset} has a body of {body_bytes} bytes, which is above the bound")]
-    TagTooLarge {
-        /// Where the tag begins.
+    /// there are only zeros at byte {offset}, where a tag should begin: the recording was cut off
+    #[error(
+        "there are only zeros at byte {offset}, where a tag should begin: the recording was cut off"
+    )]
+    Zeros {
+        /// Where the tag should begin.
         offset: u64,
-        /// Its body's length.
-        body_bytes: usize,
     },
     /// the file ends at byte {offset}, in the middle of its header or of a tag
     #[error("the file ends at byte {offset}, in the middle of its header or of a tag")]

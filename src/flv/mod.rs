@@ -36,6 +36,7 @@ mod head;
 pub mod metadata;
 pub mod reader;
 mod tag;
+pub mod tag_times;
 pub mod video;
 pub mod writer;
 
@@ -44,7 +45,8 @@ pub use four_cc::FourCc;
 pub use head::Head;
 pub use metadata::{Field, Metadata};
 pub use reader::Reader;
-pub use tag::{Tag, TagKind};
+pub use tag::{Content, Tag, TagKind};
+pub use tag_times::TagTimes;
 
 use crate::media::{Frame, Track};
 

@@ -7,7 +7,6 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use super::error::FlvError;
 use super::tag::{TAG_HEAD_BYTES, Tag, TagKind};
-use crate::limits::FLV_BODY_BYTES_MAX;
 
 /// Bytes of the file header (E.2).
 const HEADER_BYTES: usize = 9;
@@ -22,7 +21,8 @@ const IS_ENCRYPTED: u8 = 0x20;
 ///
 /// A body that lies within one piece shares its memory; one that spans pieces is put together.
 ///
-/// Tags of unknown types are skipped. The size that follows each tag is not looked at: it serves
+/// Tags of unknown types are skipped, but not zeros: those are what a file system leaves of a recording
+/// that lost power. The size that follows each tag is not looked at: it serves
 /// players that read backwards, and real muxers write it wrong. After an error the reader gives
 /// the same error each time, since nobody knows where the next tag begins.
 #[derive(Debug)]
@@ -34,6 +34,8 @@ pub struct Reader {
     joined: BytesMut,
     /// Where in the file the first byte of `pieces` stands.
     offset: u64,
+    /// Where the last tag begins.
+    tag_offset: u64,
     state: ReaderState,
 }
 
@@ -71,8 +73,19 @@ impl Reader {
             available: 0,
             joined: BytesMut::new(),
             offset: 0,
+            tag_offset: 0,
             state: ReaderState::Header,
         }
+    }
+
+    /// In the middle of a file, at a tag that begins at byte `offset`.
+    pub fn at_tag(offset: u64) -> Reader {
+        Reader { offset, tag_offset: offset, state: ReaderState::TagHead, ..Reader::new() }
+    }
+
+    /// Where in the file the tag begins that came last, or of which the body is awaited.
+    pub fn tag_offset(&self) -> u64 {
+        self.tag_offset
     }
 
     /// Takes the next piece of the file, of any size.
@@ -86,8 +99,7 @@ impl Reader {
     /// The next whole tag; `None` when another piece is needed.
     ///
     /// # Errors
-    /// [`FlvError`] when this is no FLV file, or a tag breaks the format, is encrypted or is above
-    /// [`FLV_BODY_BYTES_MAX`].
+    /// [`FlvError`] when this is no FLV file, or a tag breaks the format or is encrypted.
     pub fn next_tag(&mut self) -> Result<Option<Tag>, FlvError> {
         loop {
             let next = match self.state {
@@ -95,6 +107,9 @@ impl Reader {
                 ReaderState::Skip(bytes) => self.skip(bytes).then_some(Ok(ReaderState::TagHead)),
                 ReaderState::TagHead => {
                     let offset = self.offset;
+                    if self.available >= TAG_HEAD_BYTES {
+                        self.tag_offset = offset;
+                    }
                     self.take_array().map(|bytes| tag_head(&bytes, offset))
                 }
                 ReaderState::Body { kind, timestamp_ms, body_bytes } => {
@@ -210,6 +225,9 @@ fn header(bytes: &[u8; HEADER_BYTES]) -> Result<ReaderState, FlvError> {
 /// E.4.1.
 fn tag_head(bytes: &[u8; TAG_HEAD_BYTES], offset: u64) -> Result<ReaderState, FlvError> {
     let &[kind, b2, b1, b0, t2, t1, t0, t3, s2, s1, s0] = bytes;
+    if *bytes == [0; TAG_HEAD_BYTES] {
+        return Err(FlvError::Zeros { offset });
+    }
     if kind & IS_ENCRYPTED != 0 {
         return Err(FlvError::Encrypted { offset });
     }
@@ -226,9 +244,6 @@ fn tag_head(bytes: &[u8; TAG_HEAD_BYTES], offset: u64) -> Result<ReaderState, Fl
         _ => return Ok(ReaderState::Skip(u64::from(body_length) + TAG_SIZE_BYTES as u64)),
     };
     let body_bytes = body_length as usize; // 24 bits
-    if body_bytes > FLV_BODY_BYTES_MAX {
-        return Err(FlvError::TagTooLarge { offset, body_bytes });
-    }
     Ok(ReaderState::Body { kind, timestamp_ms, body_bytes })
 }
 
@@ -393,8 +408,32 @@ mod tests {
         assert_eq!(broken(|file| file[41] |= 0x20), Err(FlvError::Encrypted { offset }));
         let stream_id = FlvError::StreamId { offset, stream_id: 0x01_0000 };
         assert_eq!(broken(|file| file[41 + 8] = 1), Err(stream_id));
-        let large = FlvError::TagTooLarge { offset, body_bytes: 0x80_0005 };
-        assert_eq!(broken(|file| file[41 + 1] = 0x80), Err(large));
+        let zeros = Err(FlvError::Zeros { offset });
+        assert_eq!(broken(|file| file[41..].fill(0)), zeros);
+    }
+
+    #[test]
+    fn a_body_may_be_as_long_as_the_format_allows() {
+        let mut file = writer::header(true, true).to_vec();
+        append(&mut file, &writer::tag(TagKind::Video, 0, 0xFF_FFFF), &[7; 0xFF_FFFF]);
+        let (tags, end) = read(&[&file]);
+        assert_eq!((tags.len(), tags[0].body.len(), end), (1, 0xFF_FFFF, Ok(())));
+    }
+
+    #[test]
+    fn reading_goes_on_where_a_tag_begins() {
+        let file = file(&tags());
+        let mut first = Reader::new();
+        first.push(Bytes::copy_from_slice(&file));
+        for (read, tag) in tags().into_iter().enumerate() {
+            assert_eq!(first.next_tag(), Ok(Some(tag)));
+            let offset = first.tag_offset();
+            let mut second = Reader::at_tag(offset);
+            second.push(Bytes::copy_from_slice(&file[offset as usize..]));
+            let rest: Vec<_> = std::iter::from_fn(|| second.next_tag().unwrap()).collect();
+            assert_eq!(rest, tags()[read..]);
+            assert_eq!(second.finish(), Ok(()));
+        }
     }
 
     #[test]

@@ -1,171 +1,203 @@
 //! Media of an FLV file, published as it is: for diagnosis and measurements.
 
-use std::collections::VecDeque;
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::path::Path;
+mod input;
+mod tags;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-
 use crate::clock::{Alarm, Clock};
-use crate::flv::{Reader, Tag, TagKind};
-use crate::limits::{FILE_AHEAD_BYTES, FILE_TAGS_TOGETHER};
-use crate::stream::{Demands, Next, Source};
+use crate::limits::{FILE_AHEAD_BYTES, FILE_TAGS_TOGETHER, PIPE_KEPT_BYTES_MAX};
+use crate::stream::{ConnectionId, Demands, Next, Queue, Source};
 
-/// How much of the file is read at once; message bodies share this memory.
-const PIECE_BYTES: usize = 64 * 1024;
+use super::connections::Feed;
+use input::Input;
+pub use tags::Cut;
+use tags::{Place, Step, Tags, Timed};
 
 const TOGETHER_MS: u64 = FILE_TAGS_TOGETHER.as_millis() as u64;
 
-/// An FLV file as a source of media.
+/// An FLV file as a source of media. A pipe is one too, as long as nobody wants it from its begin again.
 pub struct FlvFile {
-    file: File,
-    name: String,
-    reader: Reader,
-    pace: Option<Clock>,
+    how: Play,
+    tags: Tags,
     started_at: Option<Duration>,
     /// What is due before this goes along with what has just been sent.
     together_until_ms: u64,
-    rounds: u32,
-    rounds_left: u32,
-    /// The server has to get everything from the first byte again.
+    /// The server has to get everything from the begin again.
     restarts: bool,
-    /// Added to every timestamp: the length of the rounds already played.
-    offset_ms: u64,
-    last_ms: u64,
-    step_ms: u64,
-    /// The next tag with its time.
-    next: Option<(u64, Tag)>,
-    /// Nothing comes any more, or why it cannot be read.
-    ending: Option<Result<(), String>>,
+    /// The connection that this one takes over from, until it begins.
+    before: Option<Shared>,
+    /// The time of the stream at which this connection begins.
+    base_ms: u64,
+    next: Option<Timed>,
+    has_ended: bool,
+    kept: Option<Kept>,
     alarm: Option<Alarm>,
-    /// What was read into, oldest first; to be used again once no message refers to it.
-    pieces: VecDeque<Bytes>,
+    reached: Shared,
+}
+
+/// What is to be played, and how.
+#[derive(Debug, Clone)]
+struct Play {
+    path: PathBuf,
+    is_file: bool,
+    rounds: u32,
+    pace: Option<Clock>,
+}
+
+/// How far a connection has come with a file.
+#[derive(Default)]
+struct Reached {
+    /// The last key frame that was sent.
+    place: Option<Box<Place>>,
+    started_at: Option<Duration>,
+    /// The time of the stream of the last tag that was sent.
+    time_ms: u64,
+    cut: Option<Cut>,
+}
+
+type Shared = Arc<Mutex<Reached>>;
+
+fn lock(reached: &Shared) -> MutexGuard<'_, Reached> {
+    reached.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a pipe has given, for a server that wants it once more.
+#[derive(Default)]
+struct Kept {
+    tags: Vec<Timed>,
+    bytes: usize,
+    /// The next one to be sent again.
+    at: usize,
 }
 
 impl FlvFile {
     /// Opens `path`, to be played `rounds` times; paced by its timestamps when there is a clock, as
-    /// fast as the server takes it otherwise.
+    /// fast as the server takes it otherwise. `-` is standard input.
     ///
     /// # Errors
     /// When the file cannot be opened, with the words for the owner.
     pub fn open(path: &Path, rounds: u32, pace: Option<Clock>) -> Result<FlvFile, String> {
-        let name = path.display().to_string();
-        let file = File::open(path).map_err(|error| format!("{name} cannot be read: {error}"))?;
-        let mut flv = FlvFile {
-            file,
-            name,
-            reader: Reader::new(),
-            pace,
+        let input = Input::open(path)?;
+        if rounds > 1 && !input.is_file() {
+            return Err(format!("{} is no file and can be played once only", input.name));
+        }
+        let mut tags = Tags::new(input, rounds);
+        // A file that is none must be known before anybody is called.
+        let next = match tags.next() {
+            Step::Tag(next) => Some(next),
+            Step::NotYet => None,
+            Step::End => {
+                let nothing = || format!("{} holds no media", tags.input.name);
+                return Err(tags.cut().map_or_else(nothing, |cut| cut.message.clone()));
+            }
+        };
+        let is_file = tags.input.is_file();
+        let mut kept = (!is_file).then(Kept::default);
+        if let (Some(kept), Some(next)) = (&mut kept, &next) {
+            kept.keep(next);
+        }
+        tags.input.read_without_waiting()?;
+        let how = Play { path: path.to_owned(), is_file, rounds, pace };
+        Ok(FlvFile { next, kept, ..FlvFile::over(how, tags) })
+    }
+
+    fn over(how: Play, tags: Tags) -> FlvFile {
+        FlvFile {
+            how,
+            tags,
             started_at: None,
             together_until_ms: 0,
-            rounds,
-            rounds_left: rounds,
             restarts: false,
-            offset_ms: 0,
-            last_ms: 0,
-            step_ms: 0,
+            before: None,
+            base_ms: 0,
             next: None,
-            ending: None,
+            has_ended: false,
+            kept: None,
             alarm: None,
-            pieces: VecDeque::new(),
-        };
-        // A file that is none must be known before anybody is called.
-        flv.look_ahead();
-        match &flv.ending {
-            None => Ok(flv),
-            Some(Ok(())) => Err(format!("{} holds no media", flv.name)),
-            Some(Err(words)) => Err(words.clone()),
+            reached: Shared::default(),
         }
     }
 
-    /// From the first byte, for a server that got something of it in vain.
-    fn begin_again(&mut self) -> Result<(), String> {
+    /// Where the file is cut off or damaged, once it was read so far.
+    pub fn cut(&self) -> Option<Cut> {
+        lock(&self.reached).cut.clone()
+    }
+
+    /// From the last key frame that was sent, or from the begin.
+    fn begin_again(&mut self, now: Duration) -> Result<(), String> {
         self.restarts = false;
         self.next = None;
-        self.ending = None;
-        self.rounds_left = self.rounds;
-        (self.started_at, self.together_until_ms) = (None, 0);
-        (self.offset_ms, self.last_ms) = (0, 0);
-        self.seek_to_start()
+        self.has_ended = false;
+        self.together_until_ms = 0;
+        self.started_at = Some(now);
+        if let Some(kept) = &mut self.kept {
+            kept.at = 0;
+            return Ok(());
+        }
+        if !self.how.is_file {
+            let name = &self.tags.input.name;
+            return Err(format!("{name} is no file, and the server wants it from its begin again"));
+        }
+        let (mut place, mut started_at) = (None, None);
+        if let Some(before) = &self.before {
+            let before = lock(before);
+            (place, started_at) = (before.place.as_deref().cloned(), before.started_at);
+        }
+        self.base_ms = place.as_ref().map_or(0, |place| place.time_ms);
+        // It goes on at the time of the one before it.
+        self.started_at = started_at.or(self.started_at);
+        self.tags.go_to(place)
     }
 
     fn look_ahead(&mut self) {
-        if self.ending.is_some() || self.next.is_some() {
+        if self.has_ended || self.next.is_some() {
             return;
         }
-        match self.read_tag() {
-            Ok(Some(next)) => self.next = Some(next),
-            Ok(None) => self.ending = Some(Ok(())),
-            Err(words) => self.ending = Some(Err(words)),
+        if let Some(kept) = &mut self.kept
+            && let Some(tag) = kept.next()
+        {
+            self.next = Some(tag);
+            return;
         }
-    }
-
-    /// The next tag, with its time moved behind the rounds already played.
-    fn read_tag(&mut self) -> Result<Option<(u64, Tag)>, String> {
-        loop {
-            let read = self.reader.next_tag().map_err(|error| format!("{}: {error}", self.name))?;
-            if let Some(tag) = read {
-                let time_ms = self.offset_ms + u64::from(tag.timestamp_ms);
-                if tag.kind == TagKind::Video {
-                    let step_ms = time_ms.saturating_sub(self.last_ms);
-                    self.step_ms = step_ms.clamp(self.step_ms.min(1), 100);
+        match self.tags.next() {
+            Step::Tag(next) => {
+                if let Some(kept) = &mut self.kept
+                    && !kept.keep(&next)
+                {
+                    self.kept = None;
                 }
-                self.last_ms = self.last_ms.max(time_ms);
-                return Ok(Some((time_ms, tag)));
+                self.next = Some(next);
             }
-            if !self.read_piece()? && !self.rewind()? {
-                return Ok(None);
+            Step::NotYet => {}
+            Step::End => {
+                self.has_ended = true;
+                lock(&self.reached).cut = self.tags.cut().cloned();
             }
         }
-    }
-
-    fn read_piece(&mut self) -> Result<bool, String> {
-        let mut piece = self.free_piece();
-        let length = self
-            .file
-            .read(&mut piece)
-            .map_err(|error| format!("{} cannot be read: {error}", self.name))?;
-        let piece = piece.freeze();
-        self.reader.push(piece.slice(..length));
-        self.pieces.push_back(piece);
-        Ok(length > 0)
-    }
-
-    /// A piece to read into: the oldest, or a new one while that is still being sent. The bound on
-    /// what waits to be sent bounds their number.
-    fn free_piece(&mut self) -> BytesMut {
-        match self.pieces.pop_front().map(Bytes::try_into_mut) {
-            Some(Ok(piece)) => return piece,
-            Some(Err(in_use)) => self.pieces.push_front(in_use),
-            None => {}
-        }
-        BytesMut::zeroed(PIECE_BYTES)
-    }
-
-    fn rewind(&mut self) -> Result<bool, String> {
-        self.reader.finish().map_err(|error| format!("{}: {error}", self.name))?;
-        self.rounds_left = self.rounds_left.saturating_sub(1);
-        if self.rounds_left == 0 {
-            return Ok(false);
-        }
-        self.offset_ms = self.last_ms + self.step_ms.max(1);
-        self.seek_to_start()?;
-        Ok(true)
-    }
-
-    fn seek_to_start(&mut self) -> Result<(), String> {
-        self.reader = Reader::new();
-        self.file
-            .seek(SeekFrom::Start(0))
-            .map(|_| ())
-            .map_err(|error| format!("{} cannot be read again: {error}", self.name))
     }
 
     fn due_at(&self, time_ms: u64) -> Option<Duration> {
-        self.pace?;
+        self.how.pace?;
         Some(self.started_at? + Duration::from_millis(time_ms))
+    }
+}
+
+impl Kept {
+    /// False when that is too much to be kept.
+    fn keep(&mut self, tag: &Timed) -> bool {
+        self.bytes += tag.tag.body.len();
+        self.tags.push(tag.clone());
+        self.at = self.tags.len();
+        self.bytes <= PIPE_KEPT_BYTES_MAX
+    }
+
+    fn next(&mut self) -> Option<Timed> {
+        let next = self.tags.get(self.at)?.clone();
+        self.at += 1;
+        Some(next)
     }
 }
 
@@ -184,29 +216,107 @@ impl Source for FlvFile {
 
     fn next(&mut self, now: Duration) -> Result<Next, String> {
         if self.restarts {
-            self.begin_again()?;
-            self.started_at = Some(now);
+            self.begin_again(now)?;
         }
         self.look_ahead();
-        let Some((time_ms, tag)) = self.next.take() else {
-            return self.ending.clone().unwrap_or(Ok(())).map(|()| Next::End);
+        let Some(next) = self.next.take() else {
+            return Ok(if self.has_ended { Next::End } else { Next::NothingYet });
         };
-        if let Some(due) = self.due_at(time_ms)
-            && time_ms >= self.together_until_ms
+        if let Some(due) = self.due_at(next.time_ms)
+            && next.time_ms >= self.together_until_ms
         {
             if now < due {
-                self.next = Some((time_ms, tag));
+                self.next = Some(next);
                 return Ok(Next::NothingYet);
             }
-            self.together_until_ms = time_ms + TOGETHER_MS;
+            self.together_until_ms = next.time_ms + TOGETHER_MS;
         }
-        Ok(Next::Tag { time_ms, kind: tag.kind, body: tag.body })
+        let mut reached = lock(&self.reached);
+        reached.time_ms = reached.time_ms.max(next.time_ms);
+        if next.place.is_some() {
+            (reached.place, reached.started_at) = (next.place, self.started_at);
+        }
+        drop(reached);
+        let time_ms = next.time_ms.saturating_sub(self.base_ms);
+        Ok(Next::Tag { time_ms, kind: next.tag.kind, body: next.tag.body })
     }
 
     async fn ready(&mut self) {
-        let Some((next_ms, _)) = &self.next else { return };
-        if let (Some(clock), Some(next)) = (self.pace, self.due_at(*next_ms)) {
-            self.alarm.get_or_insert_with(|| Alarm::new(clock)).ring(next).await;
+        match (&self.next, self.how.pace) {
+            (None, _) => self.tags.input.wait().await,
+            (Some(next), Some(clock)) => {
+                if let Some(due) = self.due_at(next.time_ms) {
+                    self.alarm.get_or_insert_with(|| Alarm::new(clock)).ring(due).await;
+                }
+            }
+            (Some(_), None) => {}
+        }
+    }
+}
+
+/// The connections of a pushed file: each begins with the last key frame of the one before it.
+pub(super) struct FileFeed {
+    how: Play,
+    first: Option<FlvFile>,
+    /// Of each connection that runs.
+    reached: Vec<(ConnectionId, Shared)>,
+    /// Of the connection that has the stream.
+    shown: Shared,
+    cut: Option<Cut>,
+    /// The furthest that a connection has come that is over.
+    time_ms: u64,
+}
+
+impl FileFeed {
+    pub fn new(file: FlvFile) -> FileFeed {
+        let (how, shown) = (file.how.clone(), file.reached.clone());
+        FileFeed { how, first: Some(file), reached: Vec::new(), shown, cut: None, time_ms: 0 }
+    }
+
+    /// Where the file is cut off or damaged, once a connection has come so far and has ended.
+    pub fn cut(&self) -> Option<&Cut> {
+        self.cut.as_ref()
+    }
+
+    /// How much of the stream was sent, in media time.
+    pub fn media(&self) -> Duration {
+        let running = self.reached.iter().map(|(_, reached)| lock(reached).time_ms);
+        Duration::from_millis(running.fold(self.time_ms, u64::max))
+    }
+
+    fn again(&self) -> Result<FlvFile, String> {
+        if !self.how.is_file {
+            return Err("the input is no file, so that another connection cannot begin".to_owned());
+        }
+        let input = Input::open(&self.how.path)?;
+        let tags = Tags::new(input, self.how.rounds);
+        let before = Some(self.shown.clone());
+        Ok(FlvFile { before, restarts: true, ..FlvFile::over(self.how.clone(), tags) })
+    }
+}
+
+impl Feed for FileFeed {
+    type Source = FlvFile;
+
+    fn open(&mut self, id: ConnectionId, _: Queue, _: Option<u32>) -> Result<FlvFile, String> {
+        let file = self.first.take().map_or_else(|| self.again(), Ok)?;
+        self.reached.push((id, file.reached.clone()));
+        Ok(file)
+    }
+
+    fn show(&mut self, id: ConnectionId) {
+        let found = self.reached.iter().find(|(of, _)| *of == id);
+        if let Some((_, reached)) = found {
+            self.shown = reached.clone();
+        }
+    }
+
+    fn ended(&mut self, id: ConnectionId) {
+        let ended = self.reached.extract_if(.., |(of, _)| *of == id);
+        for (_, reached) in ended {
+            let reached = lock(&reached);
+            self.cut = self.cut.take().or_else(|| reached.cut.clone());
+            self.time_ms = self.time_ms.max(reached.time_ms);
         }
     }
 }
@@ -214,7 +324,7 @@ impl Source for FlvFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flv::writer;
+    use crate::flv::{TagKind, writer};
 
     const AUDIO_MS: [u32; 5] = [0, 21, 43, 64, 85];
     const VIDEO_MS: [u32; 4] = [0, 33, 67, 100];

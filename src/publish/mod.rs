@@ -9,10 +9,12 @@
 
 mod bytes;
 mod connect;
+mod connections;
 mod drive;
 mod error;
 mod file;
 mod preflight;
+mod push;
 mod rtmp;
 mod socket;
 mod task;
@@ -25,10 +27,12 @@ use crate::rtmp::url::Ingest;
 use rtmp::Rtmp;
 
 pub use crate::stream::{Close, ConnectionStats, Progress};
+pub use connections::{Carried, What};
 pub use error::PublishError;
-pub use file::FlvFile;
+pub use file::{Cut, FlvFile};
 pub use preflight::{Depth, Phase, Preflight, preflight};
-pub use task::{Order, PublishHandle, Report, What, spawn};
+pub use push::{Pushed, push};
+pub use task::{Order, PublishHandle, Report, spawn};
 pub use tls::{CertificateFault, TlsFault, TrustError};
 
 use crate::stream::Source;

@@ -1,29 +1,20 @@
-//! The task of one destination: orders in, reports out. [`Handover`] decides; here its connections
-//! run.
+//! The task of one destination: orders in, reports out.
 
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Poll;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
-use super::error::PublishError;
-use super::{Target, publish};
+use super::Target;
+use super::connections::{Connections, Feed, What};
 use crate::clock::Clock;
 use crate::flv::metadata::Metadata;
 use crate::limits::ORDERS_MAX;
 use crate::media::{FanOut, QueueStats, Subscriber};
 use crate::pace::PathSample;
 use crate::stream::{
-    self, Action, Advice, Close, ConnectionId, ConnectionStats, Demands, Ended, Handover, Happened,
-    Media, Next, Progress, Queue, Source,
+    Advice, Close, ConnectionId, ConnectionStats, Demands, Media, Next, Queue, Source,
 };
-
-/// What happened to an attempt.
-pub type What = stream::What<PublishError>;
 
 /// An order to the task of a destination. Orders are carried out in the order given.
 #[derive(Debug)]
@@ -91,19 +82,10 @@ pub fn spawn(
     let (ceiling_kbps, ceiling) = watch::channel(0);
     let queue = Arc::new(fan_out.subscribe());
     queue.set_connected(false);
-    let task = Task {
-        clock,
-        destination,
-        fan_out,
-        queue,
-        reports,
-        orders,
-        stats: Arc::new(stats_tx),
-        ceiling,
-        metadata: Arc::default(),
-        handover: Handover::new(),
-        lines: Vec::new(),
-    };
+    let feed = LiveFeed { fan_out, queue, queues: Vec::new(), ceiling, metadata: Arc::default() };
+    let stats_tx = Arc::new(stats_tx);
+    let connections = Connections::new(clock, &destination.to_string(), feed, stats_tx.clone());
+    let task = Task { clock, destination, reports, orders, stats: stats_tx, connections };
     tokio::spawn(task.run());
     PublishHandle { orders: orders_tx, stats, ceiling_kbps }
 }
@@ -111,104 +93,25 @@ pub fn spawn(
 struct Task {
     clock: Clock,
     destination: u32,
-    fan_out: FanOut,
-    /// Fills while no attempt runs too, so that the next one begins with a key frame at hand.
-    queue: Arc<Subscriber>,
     reports: mpsc::Sender<Report>,
     orders: mpsc::Receiver<Order>,
     stats: Arc<watch::Sender<ConnectionStats>>,
-    ceiling: watch::Receiver<u32>,
-    /// Of the attempt that runs.
-    metadata: Arc<Metadata>,
-    handover: Handover<Arc<Target>, PublishError>,
-    /// The connections that run, two at most.
-    lines: Vec<Line>,
-}
-
-/// One running connection.
-struct Line {
-    id: ConnectionId,
-    publishing: Pin<Box<dyn Future<Output = Result<(), PublishError>> + Send>>,
-    /// How it ended; what it reported before goes first.
-    ended: Option<Result<(), PublishError>>,
-    mailbox: Arc<Mutex<Mailbox>>,
-    close: Option<oneshot::Sender<Close>>,
-    queue: Arc<Subscriber>,
-    /// Its counters are those of the destination, for it has the stream.
-    is_shown: Arc<AtomicBool>,
-}
-
-/// What a connection has reported and the task has not fetched yet: of each kind the latest, so that
-/// nothing that matters is lost.
-#[derive(Default)]
-struct Mailbox {
-    target_kbps: Option<u32>,
-    accepted: bool,
-    move_wanted: Option<Option<Arc<Target>>>,
-    resume_kbps: Option<u32>,
-}
-
-impl Mailbox {
-    fn next(&mut self) -> Option<Happened<Arc<Target>>> {
-        if let Some(kbps) = self.target_kbps.take() {
-            return Some(Happened::TargetBitrate(kbps));
-        }
-        if std::mem::take(&mut self.accepted) {
-            return Some(Happened::Accepted);
-        }
-        self.move_wanted.take().map(Happened::MoveWanted)
-    }
-}
-
-/// What a connection did next.
-enum Step {
-    Happened(Happened<Arc<Target>>),
-    Ended(Ended<PublishError>),
-}
-
-/// The next step of a connection, the one that has the stream first; never while there is none. All that
-/// a connection reports is reported while it is polled, so its mailbox needs no waker of its own.
-async fn next_step(lines: &mut [Line]) -> (ConnectionId, Step) {
-    poll_fn(|cx| {
-        for line in &mut *lines {
-            if line.ended.is_none()
-                && let Poll::Ready(result) = line.publishing.as_mut().poll(cx)
-            {
-                line.ended = Some(result);
-            }
-            let mut mailbox = line.mailbox.lock().unwrap_or_else(PoisonError::into_inner);
-            let step = if let Some(happened) = mailbox.next() {
-                Step::Happened(happened)
-            } else if let Some(result) = line.ended.take() {
-                let refusal = result.as_ref().err().and_then(PublishError::refusal);
-                Step::Ended(Ended { result, refusal, resume_kbps: mailbox.resume_kbps })
-            } else {
-                continue;
-            };
-            return Poll::Ready((line.id, step));
-        }
-        Poll::Pending
-    })
-    .await
+    connections: Connections<LiveFeed>,
 }
 
 impl Task {
     async fn run(mut self) {
         loop {
-            while let Some(action) = self.handover.poll_action() {
-                self.perform(action).await;
+            while let Some((attempt, what)) = self.connections.poll_report() {
+                if matches!(what, What::Ended(_)) {
+                    self.stats.send_replace(ConnectionStats::default());
+                }
+                let destination = self.destination;
+                let _ = self.reports.send(Report { destination, attempt, what }).await;
             }
             tokio::select! {
                 biased;
-                (id, step) = next_step(&mut self.lines) => match step {
-                    Step::Happened(happened) => {
-                        self.handover.handle(self.clock.now(), id, happened);
-                    }
-                    Step::Ended(ended) => {
-                        self.lines.retain(|line| line.id != id);
-                        self.handover.handle_ended(self.clock.now(), id, ended);
-                    }
-                },
+                () = self.connections.step() => {}
                 order = self.orders.recv() => match order {
                     Some(order) => self.order(order),
                     None => return,
@@ -219,106 +122,58 @@ impl Task {
 
     fn order(&mut self, order: Order) {
         let now = self.clock.now();
+        let handover = &mut self.connections.handover;
         match order {
             Order::Open { attempt, target, metadata } => {
-                if !self.handover.is_running() {
-                    self.metadata = metadata;
-                    self.handover.handle_open(now, attempt, target);
+                if !handover.is_running() {
+                    handover.handle_open(now, attempt, target);
+                    self.connections.feed.metadata = metadata;
                 }
             }
-            Order::Return { attempt, target } => self.handover.handle_return(now, attempt, target),
-            Order::Close { attempt, how } => self.handover.handle_close(attempt, how),
-            Order::ForgetPath => self.handover.forget_path(),
-        }
-    }
-
-    async fn perform(&mut self, action: Action<Arc<Target>, PublishError>) {
-        match action {
-            Action::Connect { id, target, queue, start_kbps } => {
-                let queue = match queue {
-                    Queue::Standing => self.queue.clone(),
-                    Queue::Fresh => Arc::new(self.fan_out.subscribe()),
-                };
-                let line = self.connect(id, target, queue, start_kbps);
-                self.lines.push(line);
-            }
-            Action::Close { id, how } => {
-                let close = self.line(id).and_then(|line| line.close.take());
-                close.map(|close| close.send(how));
-            }
-            Action::Show { id } => {
-                if let Some(line) = self.line(id) {
-                    line.is_shown.store(true, Ordering::Relaxed);
-                    self.queue = line.queue.clone();
-                }
-            }
-            Action::Report { attempt, what } => {
-                if matches!(what, What::Ended(_)) {
-                    self.stats.send_replace(ConnectionStats::default());
-                }
-                let destination = self.destination;
-                let _ = self.reports.send(Report { destination, attempt, what }).await;
-            }
-            Action::MoveFailed { error } => {
-                let name = self.destination;
-                tracing::warn!(destination = name, %error, "the move failed; the stream stays");
-            }
+            Order::Return { attempt, target } => handover.handle_return(now, attempt, target),
+            Order::Close { attempt, how } => handover.handle_close(attempt, how),
+            Order::ForgetPath => handover.forget_path(),
         }
     }
 }
 
-impl Task {
-    fn line(&mut self, id: ConnectionId) -> Option<&mut Line> {
-        self.lines.iter_mut().find(|line| line.id == id)
-    }
+/// The media of the running broadcast.
+struct LiveFeed {
+    fan_out: FanOut,
+    /// Fills while no attempt runs too, so that the next one begins with a key frame at hand.
+    queue: Arc<Subscriber>,
+    /// Those of the connections that run.
+    queues: Vec<(ConnectionId, Arc<Subscriber>)>,
+    ceiling: watch::Receiver<u32>,
+    /// Of the attempt that runs.
+    metadata: Arc<Metadata>,
+}
 
-    fn connect(
-        &self,
+impl Feed for LiveFeed {
+    type Source = Steered;
+
+    fn open(
+        &mut self,
         id: ConnectionId,
-        target: Arc<Target>,
-        queue: Arc<Subscriber>,
+        queue: Queue,
         start_kbps: Option<u32>,
-    ) -> Line {
-        let (close, closing) = oneshot::channel();
-        let mailbox = Arc::new(Mutex::new(Mailbox::default()));
-        let is_shown = Arc::new(AtomicBool::new(false));
-        let (kept, shown, stats) = (mailbox.clone(), is_shown.clone(), self.stats.clone());
-        let attempt = self.handover.attempt();
-        let mut media =
-            Steered::new(queue.clone(), self.metadata.clone(), self.ceiling.clone(), start_kbps);
-        let clock = self.clock;
-        let publishing = async move {
-            let mut report = |progress| {
-                if let Progress::Stats(now) = progress
-                    && shown.load(Ordering::Relaxed)
-                {
-                    stats.send_replace(ConnectionStats { attempt, ..now });
-                }
-                take_up(
-                    &mut kept.lock().unwrap_or_else(PoisonError::into_inner),
-                    &target,
-                    progress,
-                );
-            };
-            let close = async { closing.await.unwrap_or(Close::Abort) };
-            publish(clock, &target, &mut media, &mut report, close).await.map(|_| ())
+    ) -> Result<Steered, String> {
+        let queue = match queue {
+            Queue::Standing => self.queue.clone(),
+            Queue::Fresh => Arc::new(self.fan_out.subscribe()),
         };
-        let (publishing, close) = (Box::pin(publishing), Some(close));
-        Line { id, publishing, ended: None, mailbox, close, queue, is_shown }
+        self.queues.push((id, queue.clone()));
+        Ok(Steered::new(queue, self.metadata.clone(), self.ceiling.clone(), start_kbps))
     }
-}
 
-fn take_up(mailbox: &mut Mailbox, target: &Arc<Target>, progress: Progress) {
-    match progress {
-        Progress::TargetBitrate(kbps) => mailbox.target_kbps = Some(kbps),
-        Progress::Accepted => mailbox.accepted = true,
-        Progress::MoveWanted(None) => mailbox.move_wanted = Some(Some(target.clone())),
-        Progress::MoveWanted(Some(place)) => match target.moved(&place) {
-            Ok(moved) => mailbox.move_wanted = Some(Some(Arc::new(moved))),
-            Err(error) => tracing::warn!(%error, "the stream stays"),
-        },
-        Progress::Warning(warning) => tracing::warn!("{warning}"),
-        Progress::Stats(stats) => mailbox.resume_kbps = stats.resume_kbps,
+    fn show(&mut self, id: ConnectionId) {
+        if let Some((_, queue)) = self.queues.iter().find(|(of, _)| *of == id) {
+            self.queue = queue.clone();
+        }
+    }
+
+    fn ended(&mut self, id: ConnectionId) {
+        self.queues.retain(|(of, _)| *of != id);
     }
 }
 

@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 use std::time::Duration;
 
-use bytes::Buf;
+use bytes::{Buf, Bytes};
 
 use super::closing::{Closing, Ending};
 use super::delivery::{Delivery, Window};
@@ -412,13 +412,7 @@ impl Connection {
             }
             match source.next(now).map_err(Error::Media)? {
                 Next::Frame(frame) => self.send_frame(frame),
-                Next::Tag { time_ms, kind, body } => match kind {
-                    TagKind::Video => self.session.send_video(time_ms, &[], body),
-                    TagKind::Audio => self.session.send_audio(time_ms, &[], body),
-                    TagKind::Script => {
-                        self.session.send_data(time_ms, metadata::without_set_data_frame(body));
-                    }
-                },
+                Next::Tag { time_ms, kind, body } => self.send_tag(time_ms, kind, body),
                 Next::NothingYet => break,
                 Next::End => {
                     self.source_ended = true;
@@ -440,6 +434,17 @@ impl Connection {
         }
         if let Some(metadata) = source.metadata() {
             send_metadata(&mut self.session, metadata);
+        }
+    }
+
+    fn send_tag(&mut self, time_ms: u64, kind: TagKind, body: Bytes) {
+        self.time_ms = self.time_ms.max(time_ms);
+        match kind {
+            TagKind::Video => self.session.send_video(time_ms, &[], body),
+            TagKind::Audio => self.session.send_audio(time_ms, &[], body),
+            TagKind::Script => {
+                self.session.send_data(time_ms, metadata::without_set_data_frame(body));
+            }
         }
     }
 

@@ -5,10 +5,12 @@ mod support;
 
 mod console_transcripts;
 mod demo_goes_live;
+mod demo_on_a_terminal;
 mod failures_are_one_line;
 mod first_time_owner;
 mod hostile_sticks;
 mod network_changes;
 mod network_settings;
+mod pushed_files;
 mod secrets;
 mod service_watch;

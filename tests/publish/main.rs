@@ -7,6 +7,7 @@ mod attempts;
 mod endings;
 mod enhanced_rtmp;
 mod moves;
+mod pushed_files;
 mod real_delivery;
 mod real_nginx_publish;
 mod real_nginx_rig;

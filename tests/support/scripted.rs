@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bytes::Buf;
+use bytes::{Buf, Bytes};
 use firstmile::clock::Clock;
 use firstmile::publish::Target;
 use firstmile::publish::tls::Policy as Trust;
@@ -27,6 +27,8 @@ pub struct Met {
     pub first_video_was_config: Option<bool>,
     pub unpublished: bool,
     pub closed: bool,
+    /// Kind, time and body of each message, where the treatment records them.
+    pub messages: Vec<(Kind, u32, Bytes)>,
 }
 
 /// How a connection is treated beyond the session's policy.
@@ -44,6 +46,8 @@ pub struct Treatment {
     pub leave_after: Option<(u64, Leave)>,
     /// After this many video messages, hang: read nothing more, and keep the connection.
     pub freeze_after: Option<u64>,
+    /// Keep all messages.
+    pub records: bool,
 }
 
 /// How a server leaves that has not read everything.
@@ -158,6 +162,11 @@ async fn serve(
         session.handle_input(clock.now(), &inbox[..length]);
         let mut over = false;
         while let Some(event) = session.poll_event() {
+            if let IngestEvent::Message { kind, timestamp_ms, body } = &event
+                && treatment.records
+            {
+                note(&|met| met.messages.push((*kind, *timestamp_ms, body.clone())));
+            }
             match event {
                 IngestEvent::Connected { app, .. } => note(&|met| met.app = app.clone()),
                 IngestEvent::Publishing { .. } => {

@@ -32,7 +32,10 @@ pub enum Event {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Warning {
     /// a message is larger than the limit of some servers; reported once
-    #[error("a message of {bytes} bytes is larger than some servers accept")]
+    #[error(
+        "a message of {bytes} bytes is larger than some servers accept \
+         (nginx-rtmp: 1 MB, unless max_message is set)"
+    )]
     LargeMessage {
         /// Its payload.
         bytes: usize,
