@@ -41,7 +41,10 @@ pub async fn run(args: DemoArgs) -> Result<(), Failure> {
     let folder = folder()?;
     let (inputs, received) = box_loop::inputs();
     let terminal = if args.headless { None } else { open_terminal(clock, inputs.clone()) };
-    start_log(&folder, terminal.is_some())?;
+    let log = start_log(&folder, terminal.is_some())?;
+    // Before the button can be pressed, as the box does it while it starts: the first time the plugins
+    // are looked through, which takes a second or more. What is wrong with them is reported by the capture.
+    let _ = tokio::task::spawn_blocking(capture::init).await;
 
     let server = start_server(clock, &folder).await?;
     let profile = super::board::profile(&args.board)?;
@@ -54,8 +57,13 @@ pub async fn run(args: DemoArgs) -> Result<(), Failure> {
     let _ = inputs.send(Input::Network(LinkChange::Up, None)).await;
     let _ = inputs.send(Input::Clock(status::Clock::Trusted)).await;
     let (view, watched) = watch::channel(None);
-    let running =
-        box_loop::run(clock, setup, devices(terminal.clone()), (inputs.clone(), received), view);
+    let running = box_loop::run(
+        clock,
+        setup,
+        devices(terminal.clone(), log),
+        (inputs.clone(), received),
+        view,
+    );
     let director = Director { clock, inputs, watched, server: &server.server };
     let directing = async {
         match &terminal {
@@ -96,17 +104,16 @@ fn folder() -> Result<PathBuf, Failure> {
 }
 
 /// Where the front is drawn on the terminal, log lines would spoil it.
-fn start_log(folder: &Path, drawn: bool) -> Result<(), Failure> {
-    if drawn {
-        let path = folder.join("log.txt");
-        let file = File::create(&path).map_err(|error| {
-            Failure::new(Code::Failed, format!("{} cannot be made: {error}", path.display()))
-        })?;
-        log::to_file(file, "info");
-    } else {
+fn start_log(folder: &Path, drawn: bool) -> Result<LogRing, Failure> {
+    if !drawn {
         log::to_stderr("warn");
+        return Ok(LogRing::default());
     }
-    Ok(())
+    let path = folder.join("log.txt");
+    let file = File::create(&path).map_err(|error| {
+        Failure::new(Code::Failed, format!("{} cannot be made: {error}", path.display()))
+    })?;
+    Ok(log::to_file(file, "info"))
 }
 
 struct OwnServer {
@@ -175,7 +182,7 @@ fn request(profile: &Profile, args: &DemoArgs) -> Result<capture::Request, Failu
     Ok(request)
 }
 
-fn devices(terminal: Option<Terminal>) -> Devices {
+fn devices(terminal: Option<Terminal>, log: LogRing) -> Devices {
     let console = terminal.clone();
     Devices {
         lights: Lights::Drawn(Box::new(move |levels| {
@@ -190,7 +197,7 @@ fn devices(terminal: Option<Terminal>) -> Devices {
         }),
         manager: ServiceManager::at(None, None),
         control: None,
-        log: LogRing::default(),
+        log,
     }
 }
 

@@ -8,6 +8,7 @@ use std::thread;
 
 use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
 
+use crate::limits::DEMO_HELD_BYTES_MAX;
 use crate::panel::Levels;
 
 /// Lines of the drawn front; the console scrolls below.
@@ -26,32 +27,38 @@ pub enum Key {
     Quit,
 }
 
-/// Turns bytes of the terminal into keys: `g`, `s` and `q` are the box's, and `:` or Enter hands the
-/// keyboard to the console until the line is done.
-#[derive(Debug, Default)]
-pub struct Keys {
-    typing: bool,
+/// Whose the keyboard is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Keyboard {
+    /// `g`, `s` and `q` are the box's; no prompt is shown.
+    #[default]
+    Buttons,
+    /// All that is typed goes to the console, until Ctrl-D.
+    Console,
 }
 
-impl Keys {
-    /// The key that a byte stands for, if any.
+const CTRL_C: u8 = 0x03;
+const CTRL_D: u8 = 0x04;
+
+impl Keyboard {
+    /// The key that a byte stands for, if any. `:` or Enter hands the keyboard to the console, and
+    /// Ctrl-D gives it back; what is half typed then is given up.
     pub fn feed(&mut self, byte: u8) -> Option<Key> {
-        const CTRL_C: u8 = 0x03;
-        const CTRL_D: u8 = 0x04;
-        if self.typing {
-            self.typing = !matches!(byte, b'\r' | b'\n' | CTRL_C);
-            return Some(Key::Typed(vec![byte]));
-        }
-        match byte {
-            b'g' => Some(Key::Press),
-            b's' => Some(Key::Hold),
-            b'q' | CTRL_C | CTRL_D => Some(Key::Quit),
+        match (*self, byte) {
+            (Keyboard::Console, CTRL_D) => {
+                *self = Keyboard::Buttons;
+                Some(Key::Typed(vec![CTRL_C]))
+            }
+            (Keyboard::Console, byte) => Some(Key::Typed(vec![byte])),
+            (Keyboard::Buttons, b'g') => Some(Key::Press),
+            (Keyboard::Buttons, b's') => Some(Key::Hold),
+            (Keyboard::Buttons, b'q' | CTRL_C | CTRL_D) => Some(Key::Quit),
             // An empty line brings the prompt.
-            b':' | b'\r' | b'\n' => {
-                self.typing = true;
+            (Keyboard::Buttons, b':' | b'\r' | b'\n') => {
+                *self = Keyboard::Console;
                 Some(Key::Typed(vec![b'\r']))
             }
-            _ => None,
+            (Keyboard::Buttons, _) => None,
         }
     }
 }
@@ -72,6 +79,9 @@ pub struct Terminal {
 
 struct Screen {
     front: Front,
+    keyboard: Keyboard,
+    /// What the console showed while the keyboard was that of the buttons, to be shown later.
+    held: Vec<u8>,
     before: Option<Termios>,
 }
 
@@ -86,15 +96,26 @@ impl Terminal {
         let mut raw = before.clone();
         cfmakeraw(&mut raw);
         tcsetattr(io::stdin().as_fd(), SetArg::TCSANOW, &raw).ok()?;
-        let screen = Screen { front: Front::default(), before: Some(before) };
+        let screen = Screen {
+            front: Front::default(),
+            keyboard: Keyboard::default(),
+            held: Vec::new(),
+            before: Some(before),
+        };
         let terminal = Terminal { shared: Arc::new(Mutex::new(screen)) };
-        // Clear, keep the front out of the scrolling region, begin below it.
+        // Clear, keep the front out of the scrolling region, begin below it, without a cursor.
         let below = FRONT_LINES + 1;
-        terminal.write(format!("\x1b[2J\x1b[{below};999r\x1b[{below};1H").as_bytes());
+        show(&format!("\x1b[2J\x1b[{below};999r\x1b[{below};1H{CURSOR_OFF}"));
+        let screen = terminal.clone();
         let read = move || {
-            let mut keys = Keys::default();
+            let mut keyboard = Keyboard::default();
             for byte in io::stdin().lock().bytes().map_while(Result::ok) {
-                if let Some(pressed) = keys.feed(byte) {
+                let before = keyboard;
+                let pressed = keyboard.feed(byte);
+                if keyboard != before {
+                    screen.hand_keyboard_to(keyboard);
+                }
+                if let Some(pressed) = pressed {
                     key(pressed);
                 }
             }
@@ -116,27 +137,34 @@ impl Terminal {
         });
     }
 
-    /// Shows the output of the console.
+    /// Shows the output of the console, or keeps it until the keyboard is the console's: there is no
+    /// prompt where a key would press the button.
     pub fn write(&self, bytes: &[u8]) {
-        let _screen = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut screen = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bytes) = screen.take_output(bytes) {
+            let mut out = io::stdout().lock();
+            let _ = out.write_all(&bytes).and_then(|()| out.flush());
+        }
+    }
+
+    fn hand_keyboard_to(&self, keyboard: Keyboard) {
+        let mut screen = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let drawn = screen.hand_keyboard_to(keyboard);
         let mut out = io::stdout().lock();
-        let _ = out.write_all(bytes).and_then(|()| out.flush());
+        let _ = out.write_all(&drawn).and_then(|()| out.flush());
     }
 
     fn redraw(&self, change: impl FnOnce(&mut Front)) {
         let mut screen = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut screen.front);
-        let drawn = draw(&screen.front);
-        let mut out = io::stdout().lock();
-        let _ = out.write_all(drawn.as_bytes()).and_then(|()| out.flush());
+        show(&draw(&screen.front, screen.keyboard));
     }
 
     /// Gives the terminal back.
     pub fn close(&self) {
         let mut screen = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(before) = screen.before.take() {
-            let mut out = io::stdout().lock();
-            let _ = out.write_all(b"\x1b[r\x1b[999;1H\r\n").and_then(|()| out.flush());
+            show(&format!("\x1b[r\x1b[999;1H\r\n{CURSOR_ON}"));
             let _ = tcsetattr(io::stdin().as_fd(), SetArg::TCSANOW, &before);
         }
     }
@@ -145,14 +173,53 @@ impl Terminal {
 impl Drop for Screen {
     fn drop(&mut self) {
         if let Some(before) = self.before.take() {
-            let _ = io::stdout().write_all(b"\x1b[r\x1b[999;1H\r\n");
+            show(&format!("\x1b[r\x1b[999;1H\r\n{CURSOR_ON}"));
             let _ = tcsetattr(io::stdin().as_fd(), SetArg::TCSANOW, &before);
         }
     }
 }
 
+impl Screen {
+    /// What is to be shown of the console's output now.
+    fn take_output(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+        if self.keyboard == Keyboard::Console {
+            return Some(bytes.to_vec());
+        }
+        self.held.extend_from_slice(bytes);
+        let too_many = self.held.len().saturating_sub(DEMO_HELD_BYTES_MAX);
+        self.held.drain(..too_many);
+        None
+    }
+
+    /// Whose keys they are from now on, and what is to be shown for that.
+    fn hand_keyboard_to(&mut self, keyboard: Keyboard) -> Vec<u8> {
+        self.keyboard = keyboard;
+        let mut drawn = draw(&self.front, keyboard).into_bytes();
+        match keyboard {
+            Keyboard::Console => {
+                drawn.extend_from_slice(CURSOR_ON.as_bytes());
+                drawn.append(&mut self.held);
+            }
+            // The line of the prompt goes.
+            Keyboard::Buttons => {
+                drawn.extend_from_slice(format!("\r\x1b[2K{CURSOR_OFF}").as_bytes());
+            }
+        }
+        drawn
+    }
+}
+
+/// Shows or hides the cursor (DECTCEM).
+const CURSOR_ON: &str = "\x1b[?25h";
+const CURSOR_OFF: &str = "\x1b[?25l";
+
+fn show(drawn: &str) {
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(drawn.as_bytes()).and_then(|()| out.flush());
+}
+
 /// The front as terminal control sequences (ECMA-48), with the cursor left where it was.
-fn draw(front: &Front) -> String {
+fn draw(front: &Front, keyboard: Keyboard) -> String {
     let live =
         if front.levels.live { "\x1b[1;31m● LIVE\x1b[0m" } else { "\x1b[2m○ LIVE\x1b[0m" };
     let status = if front.levels.status {
@@ -160,9 +227,15 @@ fn draw(front: &Front) -> String {
     } else {
         "\x1b[2m○ STATUS\x1b[0m"
     };
+    let keys = match keyboard {
+        Keyboard::Buttons => "g go live · s stop (hold) · : console · q quit",
+        Keyboard::Console => {
+            "typing goes to the console · Ctrl-D gives the keys back to the buttons"
+        }
+    };
     let mut rows = vec![
         format!(" {live}   {status}     \x1b[1m{}\x1b[0m", front.title),
-        " \x1b[2mg go live · s stop (hold) · : console · q quit\x1b[0m".to_owned(),
+        format!(" \x1b[2m{keys}\x1b[0m"),
     ];
     rows.extend(front.lines.iter().take(FRONT_LINES - 3).map(|line| format!(" {line}")));
     rows.resize(FRONT_LINES - 1, String::new());
@@ -179,14 +252,46 @@ fn draw(front: &Front) -> String {
 mod tests {
     use super::*;
 
+    fn fed(typed: &[u8]) -> Vec<Key> {
+        let mut keyboard = Keyboard::default();
+        typed.iter().filter_map(|byte| keyboard.feed(*byte)).collect()
+    }
+
+    fn typed(bytes: &[u8]) -> impl Iterator<Item = Key> {
+        bytes.iter().map(|byte| Key::Typed(vec![*byte]))
+    }
+
     #[test]
-    fn keys_are_the_button_until_the_console_is_asked_for() {
-        let mut keys = Keys::default();
-        let fed: Vec<_> = b"gs:stop\rq".iter().filter_map(|byte| keys.feed(*byte)).collect();
+    fn keys_are_the_buttons_until_the_console_is_asked_for_and_after_it_is_left() {
         let mut expected = vec![Key::Press, Key::Hold];
-        expected.extend(b"\rstop\r".iter().map(|byte| Key::Typed(vec![*byte])));
-        expected.push(Key::Quit);
-        assert_eq!(fed, expected);
+        expected.extend(typed(b"\rstop\r\x03"));
+        expected.extend([Key::Press, Key::Quit]);
+        assert_eq!(fed(b"gsx:stop\r\x04gq"), expected);
+    }
+
+    #[test]
+    fn as_long_as_there_is_a_prompt_whatever_is_typed_goes_to_it() {
+        let lines = b"status\rkey demo\rg-s3cret-q\rlog\rgsq\x03status\n";
+        let fed = fed(&[b"\r", &lines[..]].concat());
+        assert_eq!(fed, typed(b"\r").chain(typed(lines)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn while_the_keys_are_the_buttons_no_prompt_is_shown() {
+        let front = Front::default();
+        let mut screen =
+            Screen { front, keyboard: Keyboard::Buttons, held: Vec::new(), before: None };
+        assert_eq!(screen.take_output(b"late reply\r\nfirstmile> "), None);
+        let entered = String::from_utf8(screen.hand_keyboard_to(Keyboard::Console)).unwrap();
+        assert!(entered.ends_with("late reply\r\nfirstmile> "), "{entered:?}");
+        assert!(entered.contains("Ctrl-D"), "{entered:?}");
+        assert_eq!(screen.take_output(b"x"), Some(b"x".to_vec()));
+        let left = String::from_utf8(screen.hand_keyboard_to(Keyboard::Buttons)).unwrap();
+        assert!(left.ends_with("\r\x1b[2K\x1b[?25l") && left.contains("g go live"), "{left:?}");
+        for _ in 0..3 {
+            assert_eq!(screen.take_output(&[b'x'; DEMO_HELD_BYTES_MAX]), None);
+            assert!(screen.held.len() <= DEMO_HELD_BYTES_MAX);
+        }
     }
 
     #[test]
@@ -196,7 +301,7 @@ mod tests {
             title: "live".to_owned(),
             lines: vec!["one".to_owned(); 20],
         };
-        let drawn = draw(&front);
+        let drawn = draw(&front, Keyboard::Buttons);
         assert!(drawn.starts_with("\x1b7") && drawn.ends_with("\x1b8"));
         assert!(drawn.contains("● LIVE") && drawn.contains("○ STATUS"));
         assert!(!drawn.contains(&format!("\x1b[{};1H", FRONT_LINES + 1)));

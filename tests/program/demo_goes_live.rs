@@ -3,13 +3,23 @@
 use std::path::Path;
 
 use crate::support::product::firstmile_ends;
-use crate::support::{Folder, clip, has_or_skip, one_at_a_time, probe};
+use crate::support::{Ended, Folder, clip, has_or_skip, one_at_a_time, probe};
 use serde_json::Value;
 
 /// Runs the demo and gives its JSON.
 #[track_caller]
 fn demo(folder: &Path, arguments: &str) -> Value {
     let ended = firstmile_ends(folder, &format!("demo --headless --json {arguments}")).ok();
+    let outcome = outcome(&ended);
+    // A broadcast that lasts says how far it has come.
+    let progress = ended.stderr.lines().filter(|line| line.ends_with(" kB acknowledged"));
+    let expected = outcome["seconds"].as_f64().unwrap_or_default() as usize / 5;
+    assert!(progress.count() + 1 >= expected, "{}", ended.stderr);
+    outcome
+}
+
+#[track_caller]
+fn outcome(ended: &Ended) -> Value {
     let mut lines = ended.stdout.lines();
     let outcome = serde_json::from_str(lines.next().unwrap_or_default()).expect("one JSON object");
     assert_eq!(lines.next(), None, "nothing but the object is printed");

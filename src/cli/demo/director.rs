@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use crate::cli::exit::{Code, Failure};
+use crate::cli::progress::{Done, ProgressLine};
 use crate::clock::Clock;
 use crate::device::button::ContactEvent;
 use crate::limits::BUTTON_HOLD;
@@ -54,13 +55,30 @@ impl Director<'_> {
         .await?;
         // The stop is a long hold, so the finger goes down before the broadcast's end.
         let hold_at = self.first_video_at() + length.saturating_sub(BUTTON_HOLD);
+        let mut line = ProgressLine::new();
         while self.clock.now() < hold_at {
             self.look_for_failure()?;
+            line.show(self.clock.now(), &self.done());
             self.clock.reach(Some(hold_at.min(self.clock.now() + REDRAW))).await;
         }
+        drop(line);
         press(self.clock, &self.inputs, BUTTON_HOLD + TAP).await;
         self.reach("off air", |view| view.status.mode == Mode::Ready).await?;
         Ok(pressed_at)
+    }
+
+    /// How far the broadcast has come at all destinations.
+    fn done(&self) -> Done {
+        let view = self.watched.borrow();
+        let destinations = view.iter().flat_map(|view| &view.status.destinations);
+        let stats = destinations.filter_map(|destination| destination.stats.as_ref());
+        let media = self.clock.now().saturating_sub(self.first_video_at());
+        let nothing = Done { media, sent_bytes: 0, acknowledged_bytes: Some(0) };
+        stats.fold(nothing, |done, stats| Done {
+            sent_bytes: done.sent_bytes + stats.acknowledged_bytes + stats.unacknowledged_bytes,
+            acknowledged_bytes: done.acknowledged_bytes.map(|all| all + stats.acknowledged_bytes),
+            ..done
+        })
     }
 
     async fn first_video(&mut self, pressed_at: Duration) -> Result<(), Failure> {

@@ -28,36 +28,41 @@ struct Outcome {
     file: PathBuf,
 }
 
-/// Prints what the server received; a failure when the stream was incomplete.
+/// Prints what the server received, stream by stream; a failure when one was incomplete.
 pub(super) fn report(
     reports: &[Report],
     pressed_at: Option<Duration>,
     fps: u32,
     args: &DemoArgs,
 ) -> Result<(), Failure> {
-    let Some(report) = reports.first() else {
-        // Nobody went live: there is no report and no failure.
+    let mut faults = Vec::new();
+    // Without a report nobody went live, and that is no failure.
+    for (number, report) in (1..).zip(reports) {
+        let mut outcome = outcome(report, pressed_at, args);
+        if number == 1 && reports.len() > 1 && args.headless {
+            outcome.summary.faults.push(format!("the stream came in {} parts", reports.len()));
+        }
+        let expected = outcome.summary.seconds * f64::from(fps);
+        let missing = expected - outcome.summary.video_frames as f64;
+        if missing > expected * FRAMES_MISSING_MAX_PERCENT / 100.0 + 1.0 {
+            let missing = format!("{missing:.0} of {expected:.0} frames are missing");
+            outcome.summary.faults.push(missing);
+        }
+        let which = match reports.len() {
+            1 => String::new(),
+            all => format!("Stream {number} of {all}: "),
+        };
+        if args.json {
+            println!("{}", serde_json::json!(outcome));
+        } else {
+            print(&which, &outcome);
+        }
+        faults.extend(outcome.summary.faults.iter().map(|fault| format!("{which}{fault}")));
+    }
+    if faults.is_empty() {
         return Ok(());
-    };
-    let mut outcome = outcome(report, pressed_at, args);
-    let faults = &mut outcome.summary.faults;
-    if reports.len() > 1 && args.headless {
-        faults.push(format!("the stream came in {} parts", reports.len()));
     }
-    let expected = outcome.summary.seconds * f64::from(fps);
-    let missing = expected - outcome.summary.video_frames as f64;
-    if missing > expected * FRAMES_MISSING_MAX_PERCENT / 100.0 + 1.0 {
-        faults.push(format!("{missing:.0} of {expected:.0} frames are missing"));
-    }
-    if args.json {
-        println!("{}", serde_json::json!(outcome));
-    } else {
-        print(&outcome);
-    }
-    if outcome.summary.faults.is_empty() {
-        return Ok(());
-    }
-    let faults = outcome.summary.faults.join("; ");
+    let faults = faults.join("; ");
     Err(Failure::new(Code::Failed, format!("the stream was incomplete: {faults}")))
 }
 
@@ -92,9 +97,9 @@ fn av_offset(report: &Report, args: &DemoArgs) -> (f64, &'static str) {
     }
 }
 
-fn print(outcome: &Outcome) {
+fn print(which: &str, outcome: &Outcome) {
     let summary = &outcome.summary;
-    println!("The server received {:.1} s:", summary.seconds);
+    println!("{which}The server received {:.1} s:", summary.seconds);
     println!(
         "  video        {} frames, {} of them key frames",
         summary.video_frames, summary.key_frames

@@ -1,0 +1,49 @@
+//! The demo on a terminal: one keyboard for buttons and console, and never both at once.
+
+use std::time::Duration;
+
+use crate::support::product::firstmile;
+use crate::support::pseudo_terminal::OnTerminal;
+use crate::support::{Folder, one_at_a_time};
+
+const PROMPT_READY: &str = "firstmile (ready)> ";
+
+#[test]
+fn demo_keys_never_mix_with_what_is_typed_at_the_prompt_and_each_broadcast_is_reported() {
+    let _turn = one_at_a_time();
+    let folder = Folder::new("demo");
+    let mut demo = OnTerminal::start(firstmile(folder.path(), "demo"));
+    demo.shows("", "ready");
+    assert!(!demo.shown().contains("firstmile ("), "no prompt where a key presses the button");
+
+    // Two broadcasts, by the buttons.
+    for _ in 0..2 {
+        demo.shows("g", "\x1b[1mlive");
+        std::thread::sleep(Duration::from_secs(1));
+        demo.shows("s", "\x1b[1mready");
+    }
+
+    // One line after the other, with letters in them that would press buttons.
+    demo.shows(":", PROMPT_READY);
+    let status = demo.shows("status\r", PROMPT_READY);
+    assert!(status.contains("ready") && !status.contains("\x1b[1mlive"), "{status:?}");
+    let log = demo.shows("log\r", PROMPT_READY);
+    assert!(log.contains("live"), "the log is empty: {log:?}");
+    let help = demo.shows("help\r", PROMPT_READY);
+    assert!(help.contains("status"), "{help:?}");
+    demo.shows("live\r", "\x1b[1mlive");
+    demo.shows("status\r", "demo");
+    demo.shows("stop\r", "\x1b[1mready");
+
+    // Back to the buttons: there is no prompt, and the keys press them.
+    let left = demo.shows("\x04", "g go live");
+    assert!(left.contains("\r\x1b[2K"), "the prompt is gone: {left:?}");
+    let (code, shown) = {
+        demo.types("q");
+        demo.ends()
+    };
+    assert_eq!(code, Some(0), "{shown}");
+    for stream in ["Stream 1 of 3: The server received", "Stream 2 of 3", "Stream 3 of 3"] {
+        assert!(shown.contains(stream), "{stream} in {shown}");
+    }
+}
