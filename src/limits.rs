@@ -351,6 +351,9 @@ pub const CONSOLE_UNASKED_SHARE: u32 = 2;
 pub const SERIAL_BITS_PER_BYTE: u32 = 10;
 /// The speed that is assumed where the port has none.
 pub const CONSOLE_BAUD: u32 = 115_200;
+/// Ports of the box that are served at once, each with a console of its own: USB, the header, and two
+/// names that a kernel may have for them.
+pub const CONSOLE_PORTS_MAX: usize = 4;
 /// Lines remembered by the console.
 pub const CONSOLE_HISTORY_MAX: usize = 32;
 /// Parameter bytes of a terminal's escape sequence; keys send at most six.
@@ -415,10 +418,18 @@ pub const CHILD_POLL_INTERVAL: Duration = Duration::from_millis(10);
 pub const WPA_ITERATIONS: NonZeroU32 = NonZeroU32::new(4_096).unwrap();
 /// Name servers of an interface; resolvers look at three (resolv.conf(5)).
 pub const DNS_SERVERS_MAX: usize = 3;
+/// From the beginning of a check to a look whether the port of an rtmps address speaks plain RTMP. TLS
+/// is answered within a round trip, which takes 0.6 s by satellite.
+pub const PLAIN_LOOK_AFTER: Duration = Duration::from_millis(1_200);
 /// A settings file.
 pub const SETTINGS_BYTES_MAX: usize = 64 * 1024;
 /// Mistakes of a settings file that are listed one by one; a screen shows no more.
 pub const SETTINGS_ERRORS_MAX: usize = 32;
+/// Names in the root of a stick that are looked at; FAT has room for 65,536 entries, and a stick that
+/// is for the box has few.
+pub const STICK_NAMES_MAX: usize = 4_096;
+/// Names that are nearly that of the settings file, and are listed.
+pub const STICK_NEAR_MISSES_MAX: usize = 4;
 /// A path in a settings file; Linux allows four times as much.
 pub const PATH_BYTES_MAX: usize = 1_024;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::config::{ConfigErrors, Partial, Stick};
+use crate::config::{BoxFile, ConfigErrors, Partial, Settings, Stick, merge};
 use crate::device::stick::{RESULT_FILE, SETTINGS_FILE, StickError, StickFolder};
 use crate::device::store::Store;
 use crate::device::{Folder, control};
@@ -40,25 +40,28 @@ pub fn run(args: &ImportArgs) -> Result<(), Failure> {
     let socket = args.socket.clone().unwrap_or_else(super::ctl::default_socket);
     let refused = |message: &dyn std::fmt::Display| Failure::new(Code::Settings, message);
     let runtime = socket.parent().map_or_else(env::temp_dir, Path::to_owned);
-    let stick = StickFolder::open(&args.from, &runtime).map_err(|error| refused(&error))?;
+    let stick = StickFolder::open(&args.from, &runtime).map_err(|error| {
+        // The lights are a courtesy; what matters is the result.
+        let _ = notify(&socket, "stick refused");
+        refused(&error)
+    })?;
     let bytes = match stick.settings() {
         // Most sticks are not meant for the box; the lights stay as they are.
-        Err(error @ StickError::Missing { .. }) => {
-            println!("{error}: nothing to do");
+        Err(StickError::Missing { nearly }) if nearly.is_empty() => {
+            println!("{}: nothing to do", StickError::Missing { nearly });
             return Ok(());
         }
         other => other,
     };
-    // The lights are a courtesy; what matters is the result.
     let _ = notify(&socket, "stick working");
     let imported = bytes
         .map_err(|error| vec![error.to_string()])
         .and_then(|bytes| Stick::parse(SETTINGS_FILE, &bytes).map_err(|errors| lines(&errors)))
-        .and_then(|found| import(&found, &args.state).map(|lost| (found, lost)));
+        .and_then(|found| import(&found, &args.state).map(|imported| (found, imported)));
     stick.unlock();
     let outcome = match imported {
-        Ok((found, lost)) => match notify(&socket, "reload") {
-            Ok(()) => Ok(accepted(&stick, &found, &lost)),
+        Ok((found, imported)) => match notify(&socket, "reload") {
+            Ok(in_force) => Ok(accepted(&stick, &found, &imported, &in_force)),
             Err(why) => Err(vec![format!("stored, but the running box did not apply it: {why}")]),
         },
         Err(why) => Err(why),
@@ -86,70 +89,116 @@ fn lines(errors: &ConfigErrors) -> Vec<String> {
     errors.to_string().lines().map(str::to_owned).collect()
 }
 
-/// Stores the settings of the stick, and reads them back. Gives the destinations that lost their stream
-/// key, because it was given for another server than the stick names.
-fn import(found: &Stick, state: &Path) -> Result<Vec<String>, Vec<String>> {
+/// What the store holds after an import.
+struct Imported {
+    settings: Settings,
+    /// Destinations that lost their stream key, because it was given for another server than the stick
+    /// names.
+    lost_keys: Vec<String>,
+    /// Destinations that are no more.
+    removed: Vec<String>,
+}
+
+/// Stores the settings of the stick, and reads them back.
+fn import(found: &Stick, state: &Path) -> Result<Imported, Vec<String>> {
+    let missing =
+        found.files.iter().filter(|file| !file.path.is_absolute() || !file.path.is_file());
+    let missing: Vec<String> = missing.map(BoxFile::missing).collect();
+    if !missing.is_empty() {
+        return Err(missing);
+    }
     let failed = |error: &dyn std::fmt::Display| vec![error.to_string()];
     let folder = Folder::open(state).map_err(|error| {
         failed(&format!("the folder {} cannot be used: {error}", state.display()))
     })?;
     let mut store = Store::new(folder);
     let with_key = |partial: &Partial| partial.keys().map(|(name, _)| name.to_owned()).collect();
-    let mut before: Vec<String> = Vec::new();
+    let (mut lost_keys, mut removed): (Vec<String>, Vec<String>) = Default::default();
     let stored = store
         .update(|partial| {
-            before = with_key(partial);
-            partial.import(&found.partial);
+            lost_keys = with_key(partial);
+            removed = merge(std::slice::from_ref(partial)).names();
+            found.apply(partial);
             Ok(())
         })
         .map_err(|error| failed(&error))?;
     match store.read() {
         Ok(read) if read.partial == stored.partial => {
-            let after = with_key(&read.partial);
-            before.retain(|name| !after.contains(name));
-            Ok(before)
+            let keyed: Vec<String> = with_key(&read.partial);
+            let settings = merge(&[read.partial]);
+            removed.retain(|name| !settings.names().contains(name));
+            lost_keys.retain(|name| !keyed.contains(name) && !removed.contains(name));
+            Ok(Imported { settings, lost_keys, removed })
         }
         Ok(_) => Err(failed(&"the storage does not return what was written to it")),
         Err(error) => Err(failed(&error)),
     }
 }
 
-/// The result for an accepted stick, after its keys were erased if its owner wants that.
-fn accepted(stick: &StickFolder, found: &Stick, lost_keys: &[String]) -> Vec<String> {
+/// The result for an accepted stick, after its keys were erased if its owner wants that. `in_force` is
+/// what a running box answers; without one, what is stored holds.
+fn accepted(
+    stick: &StickFolder,
+    found: &Stick,
+    imported: &Imported,
+    in_force: &[String],
+) -> Vec<String> {
     let mut result = vec!["settings applied".to_owned()];
-    result.extend(lost_keys.iter().map(|name| {
+    if found.replace {
+        result.push("what was stored before is forgotten (replace = true)".to_owned());
+    }
+    result.extend(imported.removed.iter().map(|name| format!("destination {name} is removed")));
+    result.extend(imported.lost_keys.iter().map(|name| {
         format!(
             "the stream key of {name} was given for another server and is removed; `key {name}` \
              sets a new one"
         )
     }));
+    match in_force {
+        [] => result.extend(imported.settings.destinations_in_words()),
+        [_, destinations @ ..] => result.extend(destinations.iter().cloned()),
+    }
+    result.extend(erased(stick, found));
+    result.extend(
+        stick
+            .near_misses()
+            .iter()
+            .map(|name| format!("{name} was not read: only {SETTINGS_FILE} is")),
+    );
+    result
+}
+
+/// What became of the keys on the stick.
+fn erased(stick: &StickFolder, found: &Stick) -> Option<String> {
     let secrets = found.partial.secret_count();
     let what =
         if found.partial.keys().count() > 0 { "the stream key" } else { "a passphrase or PIN" };
     match &found.erased {
-        Some(erased) => result.push(match stick.overwrite_settings(erased) {
+        Some(erased) => Some(match stick.overwrite_settings(erased) {
             Ok(()) => format!("keys and other secrets erased from {SETTINGS_FILE}: {secrets}"),
             Err(error) => format!("the stick STILL CONTAINS {what}: {error}"),
         }),
-        None if secrets > 0 => result.push(format!(
+        None if secrets > 0 => Some(format!(
             "the stick still contains {what}; the line erase_key = true in {SETTINGS_FILE} makes \
              the box erase it"
         )),
-        None => {}
+        None => None,
     }
-    result
 }
 
-/// Notifies a running box; one that does not run reads its settings when it starts. What it refuses is
-/// the error.
-fn notify(socket: &Path, line: &str) -> Result<(), String> {
-    let Ok(answers) = control::ask(socket, line, None, Some(PATIENCE)) else { return Ok(()) };
+/// Notifies a running box, and gives its answer; one that does not run reads its settings when it
+/// starts. What it refuses is the error.
+fn notify(socket: &Path, line: &str) -> Result<Vec<String>, String> {
+    let Ok(answers) = control::ask(socket, line, None, Some(PATIENCE)) else {
+        return Ok(Vec::new());
+    };
+    let mut lines = Vec::new();
     for answer in answers {
         match answer {
-            Ok(answer) if answer.ok => {}
+            Ok(answer) if answer.ok => lines.extend(answer.lines),
             Ok(answer) => return Err(answer.lines.join(" ")),
             Err(error) => return Err(format!("it does not answer: {error}")),
         }
     }
-    Ok(())
+    Ok(lines)
 }

@@ -1,7 +1,6 @@
 //! Which servers a key of the service manager may go to.
 
 use super::partial::Partial;
-use super::schema::{Text, Value};
 use super::settings::{Settings, merge};
 use crate::rtmp::url::ServerUrl;
 
@@ -28,7 +27,7 @@ pub fn effective(
         }
         let mut meant: Vec<&ServerUrl> = Vec::new();
         for layer in [integrator, credentials] {
-            for address in addresses(layer, name) {
+            for address in layer.addresses(name) {
                 if !is_one_of(address, &meant) {
                     meant.push(address);
                 }
@@ -64,16 +63,6 @@ pub fn effective(
         return (settings, held_back);
     }
     (merge(&[integrator.clone(), usable_stored, usable_credentials]), held_back)
-}
-
-/// The servers that a source names for a destination.
-fn addresses<'a>(source: &'a Partial, destination: &'a str) -> impl Iterator<Item = &'a ServerUrl> {
-    ["destination.url", "destination.backup_url"].into_iter().filter_map(move |name| {
-        match source.get(Some(destination), name) {
-            Some(Value::Text(Text::Address(address))) => Some(address),
-            _ => None,
-        }
-    })
 }
 
 fn is_one_of(url: &ServerUrl, servers: &[&ServerUrl]) -> bool {

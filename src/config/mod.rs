@@ -28,6 +28,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod box_file;
 mod custody;
 mod network;
 mod parse;
@@ -38,6 +39,7 @@ mod settings;
 mod stick;
 mod text;
 
+pub use box_file::BoxFile;
 pub use custody::effective;
 pub use network::Addressing;
 pub use parse::{ConfigErrors, Problem, parse, parse_bytes};

@@ -4,11 +4,12 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
+use super::box_file::BoxFile;
 use super::partial::Partial;
 use super::schema::{DESTINATION, FILE, Form, STICK, SettingPath, Text, VERSION, Value};
 use super::text::{self, Encoding};
 use crate::limits::DESTINATIONS_MAX;
-use crate::rtmp::url::{Scheme, ServerUrl};
+use crate::rtmp::url::{Ingest, Scheme, ServerUrl};
 use crate::typed_toml::{Document, Found, Mistake, Mistakes, Place};
 
 /// Everything that is wrong with a settings file, in the order of the file.
@@ -16,8 +17,14 @@ pub type ConfigErrors = Mistakes;
 
 // What the table of settings cannot say about a file.
 const NOT_TEXT: &str = "the file is not text; save it again with the encoding UTF-8";
+const NOT_UTF_8: &str =
+    "this character is not text in UTF-8; save the file again with the encoding UTF-8";
 const NO_NAME: &str = "the destination has no name; write name = \"…\" below this line";
 const SAME_NAME: &str = "another destination of this file has the same name";
+
+/// What the manual writes where the owner's own belongs, by the names of the settings.
+const PLACEHOLDERS: [(&str, &str); 2] =
+    [("wifi.ssid", "name of the network"), ("wifi.passphrase", "its password")];
 
 /// Why settings cannot be stored.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +47,13 @@ pub enum Problem {
 /// whole or not at all.
 pub fn parse(file: &str, text: &str) -> Result<Partial, ConfigErrors> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut document = FILE.read(file, text);
+    refuse_placeholders(&mut document);
+    read(text, document).map(|read| read.partial)
+}
+
+/// Reads what the box itself has written.
+pub(super) fn parse_stored(file: &str, text: &str) -> Result<Partial, ConfigErrors> {
     read(text, FILE.read(file, text)).map(|read| read.partial)
 }
 
@@ -69,7 +83,7 @@ impl Partial {
         if self.destinations().iter().any(|name| is_plain(name)) {
             return Err(Problem::PlainRefused);
         }
-        parse("settings", &self.render()).map(|_| ()).map_err(Problem::Mistakes)
+        parse_stored("settings", &self.render()).map(|_| ()).map_err(Problem::Mistakes)
     }
 }
 
@@ -82,35 +96,76 @@ pub(super) fn decoded(
     file: &str,
     bytes: &[u8],
 ) -> Result<(Zeroizing<String>, Encoding), ConfigErrors> {
-    text::decode(bytes).ok_or_else(|| {
-        let place = Place { file: file.into(), line: 1, column: 1 };
-        let (key, problem) = (String::new(), NOT_TEXT.to_owned());
-        Mistakes::new(file, vec![Mistake { place, key, problem }])
-    })
+    let refused = |(line, column), problem: &str| {
+        let place = Place { file: file.into(), line, column };
+        Mistakes::new(
+            file,
+            vec![Mistake { place, key: String::new(), problem: problem.to_owned() }],
+        )
+    };
+    let (text, encoding) = text::decode(bytes).ok_or_else(|| refused((1, 1), NOT_TEXT))?;
+    if let Some(other) = text::other_format(&text) {
+        return Err(refused((1, 1), other));
+    }
+    match text::unclear(&text, encoding) {
+        Some(place) => Err(refused(place, NOT_UTF_8)),
+        None => Ok((text, encoding)),
+    }
 }
 
 /// What a stick's file says in addition to its settings.
 pub(super) struct Read {
     pub partial: Partial,
     pub erase_key: bool,
+    /// What it says applies alone.
+    pub replace: bool,
     /// Where the values of secrets stand in the text.
     pub keys: Vec<Range<usize>>,
+    /// The secrets that an earlier import has erased.
+    pub blank: Vec<SettingPath>,
+    /// The files that it names.
+    pub files: Vec<BoxFile>,
 }
 
 /// Reads a stick's file, which alone may say what becomes of its keys.
 pub(super) fn read_stick(file: &str, text: &str) -> Result<Read, ConfigErrors> {
-    read(text, STICK.read(file, text))
+    let mut document = STICK.read(file, text);
+    refuse_placeholders(&mut document);
+    read(text, document)
+}
+
+fn refuse_placeholders(document: &mut Document<Form>) {
+    let is_placeholder = |found: &Found<Form>| match &found.value {
+        Some(Value::Text(value)) => PLACEHOLDERS.iter().any(|(name, placeholder)| {
+            found.entry.name == *name && value.stored().is_some_and(|text| *text == *placeholder)
+        }),
+        _ => false,
+    };
+    let found: Vec<_> = document.found.iter().filter(|found| is_placeholder(found)).collect();
+    let found: Vec<_> = found.iter().map(|f| (f.place.clone(), f.entry.name)).collect();
+    for (place, name) in found {
+        document.report(place, name, "this is the placeholder of the manual; write your own");
+    }
 }
 
 fn read(text: &str, mut document: Document<Form>) -> Result<Read, ConfigErrors> {
     check_version(&mut document);
-    let erase = document.get("erase_key").and_then(|found| found.value.as_ref());
-    let erase_key = erase == Some(&Value::Flag(true));
+    let is_set = |name: &str| {
+        let value = document.get(name).and_then(|found| found.value.as_ref());
+        value == Some(&Value::Flag(true))
+    };
+    let (erase_key, replace) = (is_set("erase_key"), is_set("replace"));
     let secrets = document.found.iter().filter(|found| found.entry.kind.is_secret());
     let keys = secrets.map(|found| found.span.clone()).collect();
-    if erase_key {
-        allow_erased(text, &mut document);
-    }
+    let blank = if erase_key { allow_erased(text, &mut document) } else { Vec::new() };
+    let files = document.found.iter().filter_map(|found| match &found.value {
+        Some(Value::Text(Text::Path(path))) => {
+            let (place, setting) = (found.place.clone(), found.entry.name);
+            Some(BoxFile { place, setting, path: path.clone() })
+        }
+        _ => None,
+    });
+    let files = files.collect();
     let mut partial = Partial::default();
     for found in document.found.iter().filter(|found| found.item.is_none()) {
         if let (false, Some(value)) = (found.entry.section().is_empty(), &found.value) {
@@ -121,7 +176,7 @@ fn read(text: &str, mut document: Document<Form>) -> Result<Read, ConfigErrors> 
         read_destination(&mut document, item, &mut partial);
     }
     match document.mistakes.is_empty() {
-        true => Ok(Read { partial, erase_key, keys }),
+        true => Ok(Read { partial, erase_key, replace, keys, blank, files }),
         false => Err(Mistakes::new(&document.file, document.mistakes)),
     }
 }
@@ -146,17 +201,27 @@ fn check_version(document: &mut Document<Form>) {
     }
 }
 
-/// A secret that is blank was erased by an earlier import.
-fn allow_erased(text: &str, document: &mut Document<Form>) {
-    let is_blank = |found: &Found<Form>| {
+/// A secret that is blank was erased by an earlier import. Gives those that were.
+fn allow_erased(text: &str, document: &mut Document<Form>) -> Vec<SettingPath> {
+    let is_blank = |found: &&Found<Form>| {
         let value = text.get(found.span.clone()).unwrap_or_default();
         found.entry.kind.is_secret()
             && value.starts_with(['"', '\''])
             && value.trim_matches(['"', '\'']).trim().is_empty()
     };
     let (found, mistakes) = (&document.found, &mut document.mistakes);
-    let erased: Vec<&Place> = found.iter().filter(|f| is_blank(f)).map(|f| &f.place).collect();
-    mistakes.retain(|mistake| !erased.contains(&&mistake.place));
+    let erased: Vec<&Found<Form>> = found.iter().filter(is_blank).collect();
+    mistakes.retain(|mistake| !erased.iter().any(|found| found.place == mistake.place));
+    let name = |item: usize| {
+        let of_item = |f: &&Found<Form>| f.item == Some(item);
+        let name = found.iter().filter(of_item).find(|f| f.entry.name == "destination.name");
+        match name.and_then(|name| name.value.as_ref()) {
+            Some(Value::Text(Text::Line(name))) => Some(name.as_str()),
+            _ => None,
+        }
+    };
+    let paths = erased.iter().map(|f| SettingPath::of(f.item.and_then(name), f.entry));
+    paths.collect()
 }
 
 fn read_destination(document: &mut Document<Form>, item: usize, partial: &mut Partial) {
@@ -175,6 +240,13 @@ fn read_destination(document: &mut Document<Form>, item: usize, partial: &mut Pa
                 document.report_missing(place, name, Problem::PlainRefused);
             }
         }
+    }
+    if let (Some(url), Some(key)) = (of("destination.url"), value("destination.key"))
+        && let Some(Value::Text(Text::Address(server))) = &url.value
+        && let Value::Text(Text::Key(key)) = key
+        && let Err(why) = Ingest::from_server_and_key(server.clone(), key.clone())
+    {
+        document.report(url.place.clone(), "destination.url", why);
     }
     let name = match (of("destination.name"), value("destination.name")) {
         (Some(found), Some(Value::Text(Text::Line(name)))) => {

@@ -8,6 +8,7 @@ use super::schema::{
     DESTINATION, PathError, SETTINGS, Setting, SettingPath, Text, VERSION, Value, ValueError,
 };
 use crate::limits::DESTINATIONS_MAX;
+use crate::rtmp::url::ServerUrl;
 use crate::secret::StreamKey;
 
 /// The settings of one source: a file, or what was set at the console.
@@ -142,7 +143,10 @@ impl Partial {
     pub(super) fn put_secret(&mut self, name: &str, text: &str) -> Option<()> {
         match name.contains('.') {
             true => self.set(name, text).ok(),
-            false => self.set_key(name, StreamKey::parse(text).ok()?).ok(),
+            false => {
+                let key = StreamKey::exact(Zeroizing::new(text.to_owned())).ok()?;
+                self.set_key(name, key).ok()
+            }
         }
     }
 
@@ -164,6 +168,42 @@ impl Partial {
     /// the server or network that it is for does not go to the one that the file names.
     pub fn import(&mut self, later: &Partial) {
         self.put_over(later, Unbound::IsDropped);
+    }
+
+    /// Forgets all of this and takes a file in its place. A secret that an earlier import has erased
+    /// from the file stays, if the file names the server or network that it was given for.
+    pub(super) fn replace(&mut self, later: &Partial, erased: &[SettingPath]) {
+        let before = std::mem::take(self);
+        self.import(later);
+        for path in erased {
+            let is_for_the_same = match path.destination() {
+                Some(name) => {
+                    let known: Vec<&ServerUrl> = before.addresses(name).collect();
+                    let is_known = |url: &ServerUrl| known.iter().any(|old| old.same_server(url));
+                    self.addresses(name).all(is_known)
+                }
+                None => {
+                    path.setting().name != "wifi.passphrase"
+                        || before.get(None, "wifi.ssid") == self.get(None, "wifi.ssid")
+                }
+            };
+            if let (true, Some(value)) = (is_for_the_same, before.value(path)) {
+                self.put(path.clone(), value.clone());
+            }
+        }
+    }
+
+    /// The servers that this names for a destination.
+    pub(super) fn addresses<'a>(
+        &'a self,
+        destination: &'a str,
+    ) -> impl Iterator<Item = &'a ServerUrl> {
+        ["destination.url", "destination.backup_url"].into_iter().filter_map(move |name| match self
+            .get(Some(destination), name)
+        {
+            Some(Value::Text(Text::Address(address))) => Some(address),
+            _ => None,
+        })
     }
 
     /// Puts a stronger source over this one. A secret without a server or network of its own source is

@@ -7,7 +7,7 @@
 
 use zeroize::Zeroizing;
 
-use super::parse::parse;
+use super::parse::parse_stored;
 use super::partial::Partial;
 use crate::limits::{DESTINATIONS_MAX, KEY_BYTES_MAX, NAME_BYTES_MAX, SETTINGS_BYTES_MAX};
 
@@ -101,7 +101,7 @@ fn whole(settings: &[u8], keys: Option<&[u8]>) -> Option<Found> {
     if of_keys != generation {
         return None;
     }
-    let mut partial = parse("store", text).ok()?;
+    let mut partial = parse_stored("store", text).ok()?;
     for line in lines.lines() {
         let (name, secret) = line.split_once(' ')?;
         partial.put_secret(name, secret)?;

@@ -38,14 +38,14 @@ impl Wired {
 /// Why a destination cannot be published to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotReady {
-    /// it is switched off
-    #[error("it is switched off")]
+    /// switched off
+    #[error("switched off")]
     Disabled,
-    /// it has no address
-    #[error("it has no address")]
+    /// no address
+    #[error("no address")]
     NoAddress,
-    /// it has no stream key
-    #[error("it has no stream key")]
+    /// no stream key
+    #[error("no stream key")]
     NoKey,
     /// rtmp:// without consent
     #[error("rtmp:// shows the stream key to everybody on the way, and allow_plain is not set")]
@@ -56,6 +56,34 @@ pub enum NotReady {
 }
 
 impl Destination {
+    /// Why nothing can be published to it, in words that name it; `None` when everything is there.
+    pub fn lacks(&self) -> Option<String> {
+        let name = &self.name;
+        let backup = || self.backup_ingest().err();
+        Some(match self.ingest().err().or_else(backup)? {
+            NotReady::Disabled => format!("destination {name} is switched off"),
+            NotReady::NoAddress => format!("destination {name} has no address"),
+            NotReady::NoKey => format!("destination {name} has no stream key"),
+            why @ (NotReady::PlainRefused | NotReady::Address(_)) => {
+                format!("destination {name}: {why}")
+            }
+        })
+    }
+
+    /// Where it publishes and what it lacks, in words for its owner.
+    fn in_words(&self) -> String {
+        let name = &self.name;
+        let url = self.url.as_ref().map_or_else(|| "no address".to_owned(), ToString::to_string);
+        let key = match &self.key {
+            Some(_) => "with a stream key".to_owned(),
+            None => format!(
+                "NO STREAM KEY: a line key = \"...\" on a stick or `key {name}` at the console sets it"
+            ),
+        };
+        let off = if self.enabled { "" } else { ", switched off" };
+        format!("{name}: {url}, {key}{off}")
+    }
+
     /// Server and key together, when everything that publishing needs is there.
     ///
     /// # Errors
@@ -145,6 +173,34 @@ impl Settings {
             destinations.map(|name| Destination::read(&|key| value(Some(name), key))).collect(),
         );
         Settings { values, left_out, effective }
+    }
+
+    /// What stands between the box and going live, as far as settings say: `None` when at least one
+    /// destination is ready.
+    pub fn lack(&self) -> Option<String> {
+        if self.destinations.iter().any(|destination| destination.ingest().is_ok()) {
+            return None;
+        }
+        let lacks: Vec<String> = self.destinations.iter().filter_map(Destination::lacks).collect();
+        match lacks.is_empty() {
+            true => Some("no destination is set".to_owned()),
+            false => Some(lacks.join("; ")),
+        }
+    }
+
+    /// The names of the destinations.
+    pub fn names(&self) -> Vec<String> {
+        self.destinations.iter().map(|destination| destination.name.clone()).collect()
+    }
+
+    /// Every destination that now holds, a line each, for the owner of a stick.
+    pub fn destinations_in_words(&self) -> Vec<String> {
+        if self.destinations.is_empty() {
+            return vec!["no destination holds: one is needed to go live".to_owned()];
+        }
+        let mut lines = vec!["destinations that now hold:".to_owned()];
+        lines.extend(self.destinations.iter().map(|d| format!("  {}", d.in_words())));
+        lines
     }
 
     /// The settings that differ from their defaults, as one source.

@@ -4,8 +4,10 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
+use super::box_file::BoxFile;
 use super::parse::{ConfigErrors, decoded, read_stick};
 use super::partial::Partial;
+use super::schema::SettingPath;
 use super::text::Encoding;
 
 /// What a stick says.
@@ -16,9 +18,23 @@ pub struct Stick {
     /// The same file, byte for byte, with blanks where the keys stand: what the owner wants left on
     /// the stick (`erase_key = true`).
     pub erased: Option<Zeroizing<Vec<u8>>>,
+    /// What it says applies alone, and nothing that was stored before (`replace = true`).
+    pub replace: bool,
+    /// The secrets that an earlier import has erased from it.
+    pub blank: Vec<SettingPath>,
+    /// The files that it names.
+    pub files: Vec<BoxFile>,
 }
 
 impl Stick {
+    /// Adds it to what is stored, or puts it in its place.
+    pub fn apply(&self, stored: &mut Partial) {
+        match self.replace {
+            true => stored.replace(&self.partial, &self.blank),
+            false => stored.import(&self.partial),
+        }
+    }
+
     /// Reads a stick's file, in any encoding that editors use.
     ///
     /// # Errors
@@ -27,7 +43,13 @@ impl Stick {
         let (text, encoding) = decoded(file, bytes)?;
         let stick = read_stick(file, &text)?;
         let erased = stick.erase_key.then(|| encoding.encode(&blank(&text, &stick.keys, encoding)));
-        Ok(Stick { partial: stick.partial, erased })
+        Ok(Stick {
+            partial: stick.partial,
+            erased,
+            replace: stick.replace,
+            blank: stick.blank,
+            files: stick.files,
+        })
     }
 }
 

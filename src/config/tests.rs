@@ -105,7 +105,7 @@ fn files_of_any_editor_are_read() {
             std::iter::once(mark).chain(FULL.encode_utf16()).flat_map(units).collect();
         assert_eq!(parse_bytes("t.toml", &bytes), Ok(source(FULL)));
     }
-    for bytes in [&b"version = 1\n\xff"[..], b"\xff\xfev", b"\xff\xfe\x00\xd8", b"v\0e\0r\0"] {
+    for bytes in [&b"version = 1\n\0"[..], b"\xff\xfev", b"\xff\xfe\x00\xd8", b"v\0e\0r\0"] {
         let refused = parse_bytes("t.toml", bytes).unwrap_err();
         assert_eq!(
             refused.to_string(),
@@ -202,7 +202,7 @@ fn each_mistake_is_reported_with_its_place_and_what_is_allowed() {
         ),
         (
             "version = 1\n[[destination]]\nname = \"a\"\nkey = \"a b\"",
-            "t.toml:4:7: destination.key: the stream key contains a space or a control character",
+            "t.toml:4:7: destination.key: the stream key contains a space or a control character (character 2)",
         ),
         (
             "version = 1\n[[destination]]\nname = \"a\"\nurl = \"rtmp://h/a\"",
@@ -563,11 +563,16 @@ fn a_pin_is_never_stored_as_it_was_typed() {
     assert!(merge(&[partial]).console_pin.as_ref().is_some_and(|pin| pin.admits("90210")));
 }
 
+/// The template as its owner fills it in.
+fn filled_in(template: &str) -> String {
+    template.replace("paste-your-stream-key-here", CANARY)
+}
+
 #[test]
-fn the_template_is_a_good_file_that_the_readme_shows() {
-    let stick = Stick::parse("firstmile.toml", super::TEMPLATE.as_bytes()).unwrap();
+fn the_template_is_a_good_file_once_its_key_is_filled_in_and_the_readme_shows_it() {
+    let stick = Stick::parse("firstmile.toml", filled_in(super::TEMPLATE).as_bytes()).unwrap();
     assert_eq!(stick.partial.keys().count(), 1);
-    assert!(stick.erased.is_some());
+    assert!(stick.erased.is_some() && !stick.replace);
     assert!(
         include_str!("../../README.md").contains(super::TEMPLATE),
         "README.md shows another one"
@@ -579,5 +584,151 @@ fn the_template_is_a_good_file_that_the_readme_shows() {
     };
     let all: String = super::TEMPLATE.lines().map(uncommented).collect();
     assert_ne!(all, super::TEMPLATE);
-    assert!(Stick::parse("firstmile.toml", all.as_bytes()).is_ok(), "{all}");
+    let all = Stick::parse("firstmile.toml", filled_in(&all).as_bytes()).unwrap();
+    assert!(all.replace);
+}
+
+#[test]
+fn a_placeholder_of_the_template_or_the_manual_is_refused_in_every_source() {
+    let error = |text: &str| {
+        let stick = Stick::parse("t.toml", text.as_bytes()).unwrap_err().to_string();
+        assert_eq!(errors(text), stick, "a file of the integrator");
+        stick
+    };
+    let unfilled = super::TEMPLATE.replace("erase_key = true", "").replace("#replace", "#");
+    let refused = error(&unfilled);
+    assert!(refused.contains("destination.key: no stream key was filled in"), "{refused}");
+    // Of the manual's lines for Wi-Fi.
+    let readme = include_str!("../../README.md");
+    let wifi = &readme[readme.find("[wifi]").unwrap()..];
+    let wifi = &wifi[..wifi.find("```").unwrap()];
+    let refused = error(&format!("version = 1\n{wifi}"));
+    for setting in ["wifi.ssid", "wifi.passphrase"] {
+        assert!(refused.contains(&format!("{setting}: this is the placeholder")), "{refused}");
+    }
+    let mut console = Partial::default();
+    let typed = console.set("destination.a.key", "paste-your-stream-key-here");
+    assert!(typed.unwrap_err().to_string().contains("no stream key was filled in"));
+}
+
+#[test]
+fn a_stored_key_reads_back_whatever_is_refused_of_new_ones() {
+    let mut partial = Partial::default();
+    for key in ["your-stream-key", "a\u{200b}b"] {
+        assert_eq!(partial.put_secret("a", key), Some(()));
+        assert_eq!(partial.keys().next().map(|(_, key)| key.reveal()), Some(key));
+    }
+}
+
+#[test]
+fn what_copying_adds_outside_of_texts_does_not_matter() {
+    let plain = "version = 1\n[[destination]]\nname = \"a\"\nkey = \"k\"\n";
+    let pasted = "\u{a0}version\u{200b} =\u{a0}1\u{2028}\n\u{2060}[[destination]]\u{3000}\nname = \"a\"\n\
+                  \u{a0}\u{a0}key\u{a0}= \"\u{200b}k\u{a0}\"\n";
+    assert_eq!(source(pasted), source(plain));
+    // Places are those of the file.
+    assert_eq!(
+        errors("version = 1\n[video]\n\u{a0}\u{a0}fps\u{a0}= 99\n"),
+        "t.toml:3:9: video.fps: is 99, must be a whole number from 1 to 60 (frames per second)"
+    );
+    // An erased key is blank in its place.
+    let stick = format!("erase_key = true\n{pasted}");
+    let stick = Stick::parse("t.toml", stick.as_bytes()).unwrap();
+    let left = String::from_utf8(stick.erased.unwrap().to_vec()).unwrap();
+    assert!(left.contains("key\u{a0}= \"      \"\n"), "{left:?}");
+}
+
+#[test]
+fn typographic_quotes_are_named_in_their_place() {
+    for (line, column) in [("name = “a”", 8), ("name = \"a”", 10), ("name = ‘a’ # “", 8)]
+    {
+        let refused = errors(&format!("version = 1\n[[destination]]\n{line}\n"));
+        let place = format!("t.toml:3:{column}: this is a typographic quote");
+        assert!(refused.contains(&place), "{line}: {refused}");
+    }
+    let inside = errors("version = 1\n[[destination]]\nname = \"a\"\nkey = \"“k3y”\"\n");
+    assert_eq!(
+        inside,
+        "t.toml:4:7: destination.key: the stream key stands in quotes; leave them out"
+    );
+}
+
+#[test]
+fn an_old_encoding_does_not_matter_in_comments_and_is_named_elsewhere() {
+    let good = b"# B\xfchne \x93x\x94\nversion = 1\nerase_key = true\n[[destination]]\nname = \"a\"\nkey = \"k3y\" # \xe4\n";
+    let stick = Stick::parse("t.toml", good).unwrap();
+    let erased = stick.erased.unwrap();
+    assert_eq!(erased.len(), good.len());
+    assert!(
+        erased.starts_with(b"# B\xfchne \x93x\x94\n") && !erased.windows(3).any(|w| w == b"k3y")
+    );
+    let refused = parse_bytes("t.toml", b"version = 1\n[wifi]\nssid = \"B\xfchne\"\n").unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "t.toml:3:10: this character is not text in UTF-8; save the file again with the encoding UTF-8"
+    );
+}
+
+#[test]
+fn other_formats_of_word_processors_and_browsers_are_named() {
+    for (text, words) in [
+        ("{\\rtf1\\ansi version = 1}", "rich text"),
+        ("<!DOCTYPE html><html>version = 1", "web page"),
+        ("\r\n<HTML><pre>", "web page"),
+    ] {
+        let refused = parse_bytes("t.toml", text.as_bytes()).unwrap_err().to_string();
+        assert!(refused.starts_with("t.toml:1:1: ") && refused.contains(words), "{refused}");
+    }
+}
+
+#[test]
+fn a_key_that_its_own_address_ends_with_is_named_in_its_place() {
+    let refused = errors(
+        "version = 1\n[[destination]]\nname = \"a\"\nurl = \"rtmps://h/live/k3y-0815-x\"\n\
+         key = \"k3y-0815-x\"\n",
+    );
+    assert!(refused.starts_with("t.toml:4:7: destination.url: the address ends with"), "{refused}");
+    assert!(!refused.contains("0815"));
+}
+
+#[test]
+fn a_stick_may_replace_everything_and_keeps_a_key_that_it_has_lost_to_an_earlier_import() {
+    let stick =
+        |text: &str| Stick::parse("t.toml", format!("version = 1\n{text}").as_bytes()).unwrap();
+    let mut stored = source(FULL);
+    stored.set("wifi.ssid", "hall").unwrap();
+    stored.set("wifi.passphrase", "correct horse").unwrap();
+    let main = |url: &str, key: &str| {
+        format!(
+            "erase_key = true\nreplace = true\n[wifi]\nssid = \"hall\"\npassphrase = \"   \"\n\
+             [[destination]]\nname = \"main\"\nurl = \"{url}\"\nkey = \"{key}\"\n"
+        )
+    };
+    stick(&main("rtmps://b.rtmps.youtube.com/live2", "           ")).apply(&mut stored);
+    let settings = merge(&[stored.clone()]);
+    assert_eq!((settings.names(), settings.video), (vec!["main".to_owned()], Video::default()));
+    assert_eq!(settings.destinations[0].key.as_ref().map(StreamKey::reveal), Some(CANARY));
+    assert!(settings.wifi.passphrase.is_some());
+    // Not for another server.
+    stick(&main("rtmps://other.example/live2", "           ")).apply(&mut stored);
+    assert_eq!(stored.keys().count(), 0);
+    // And without the line it adds.
+    stick("[video]\nfps = 25\n").apply(&mut stored);
+    assert_eq!((merge(&[stored.clone()]).names().len(), stored.keys().count()), (1, 0));
+}
+
+#[test]
+fn what_a_destination_lacks_is_named() {
+    let lack = |text: &str| merge(&[source(&format!("version = 1\n{text}"))]).lack();
+    assert_eq!(lack("").as_deref(), Some("no destination is set"));
+    let youtube = "[[destination]]\nname = \"youtube\"\nurl = \"rtmps://h/a\"\n";
+    assert_eq!(lack(youtube).as_deref(), Some("destination youtube has no stream key"));
+    let both = format!("{youtube}[[destination]]\nname = \"b\"\nenabled = false\n");
+    let lacks = "destination youtube has no stream key; destination b is switched off";
+    assert_eq!(lack(&both).as_deref(), Some(lacks));
+    assert_eq!(
+        lack(&format!("{both}key = \"k\"\nurl = \"rtmps://h/a\"\n")).as_deref(),
+        Some(lacks)
+    );
+    assert_eq!(lack(&format!("{youtube}key = \"k\"\n")), None);
 }

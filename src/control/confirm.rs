@@ -46,6 +46,11 @@ impl Confirm {
     pub fn reply(&self, standing: &Standing<'_>, failure: Option<&StoreFailure>) -> Reply {
         match failure {
             Some(why) => Reply::error(self.refusal(standing, why)),
+            None if matches!(self, Confirm::Reload) => {
+                let mut lines = vec![self.success(standing)];
+                lines.extend(standing.now.settings.destinations_in_words());
+                Reply::text(lines)
+            }
             None => Reply::text([self.success(standing)]),
         }
     }

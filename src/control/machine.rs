@@ -25,7 +25,7 @@ use crate::appliance::{self, Action as Decision, Appliance, Event as Happening};
 use crate::console::{ClientId, Reply, Session};
 use crate::limits::STATS_INTERVAL;
 use crate::panel::{Blinker, Button, Contact, Levels};
-use crate::status::{Change, DueTo, EndNote, Mode, Status};
+use crate::status::{Change, DestinationState, DueTo, EndNote, Mode, Status};
 
 /// What anybody may look at while the box runs.
 #[derive(Debug, Clone)]
@@ -263,11 +263,19 @@ impl Control {
             in_force.layers.faults.iter().chain(&in_force.held_back).chain(&self.store_fault);
         status.settings_faults = faults.cloned().collect();
         status.note.clone_from(&self.note);
+        if let (Mode::NeedsSetup, Some(lack)) = (status.mode, in_force.settings.lack()) {
+            status.because = lack;
+        }
         if self.capture.is_on() {
             status.encoder.clone_from(&self.rates.encoder);
             status.levels.clone_from(&self.rates.levels);
         }
         for destination in &mut status.destinations {
+            if !destination.has_key && destination.state == DestinationState::Idle {
+                let set = in_force.destination(&destination.name);
+                let why = set.and_then(|set| set.ingest().err());
+                destination.idle_because = why.map(|why| why.to_string());
+            }
             let id = appliance::DestinationId(destination.id);
             if destination.live_for_ms.is_some() {
                 destination.stats = self.rates.of(id, self.destinations.target_kbps(id));

@@ -1,5 +1,8 @@
 //! A USB stick: one file by its name, read and written with care, because anybody may have made it.
 
+mod file_system;
+mod names;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
@@ -9,25 +12,20 @@ use nix::libc::{O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use zeroize::Zeroizing;
 
-use crate::limits::SETTINGS_BYTES_MAX;
+use crate::limits::{SETTINGS_BYTES_MAX, STICK_NAMES_MAX};
+pub use names::{RESULT_FILE, SETTINGS_FILE};
 
-/// The file that is read.
-pub const SETTINGS_FILE: &str = "firstmile.toml";
-/// The file that is written back.
-pub const RESULT_FILE: &str = "firstmile-result.txt";
-/// What editors and file managers turn the name into.
-const NEARLY: [&str; 3] = ["firstmile.toml.txt", "firstmile.txt", "firstmile.tml"];
 /// The file systems that a stick may have.
 const FILE_SYSTEMS: [&str; 3] = ["vfat", "exfat", "ext4"];
 
 /// Why a stick is not read.
 #[derive(Debug, thiserror::Error)]
 pub enum StickError {
-    /// the stick has no settings file, and is not meant for this box
-    #[error("there is no {SETTINGS_FILE} on the stick{}", .nearly.map(|n| format!("; rename {n} to {SETTINGS_FILE}")).unwrap_or_default())]
+    /// the stick has no settings file; without one of a similar name it is not meant for this box
+    #[error("there is no {SETTINGS_FILE} on the stick{}", remedy(.nearly))]
     Missing {
-        /// A file whose name is nearly right.
-        nearly: Option<&'static str>,
+        /// Files whose name is nearly right.
+        nearly: Vec<String>,
     },
     /// it is not a plain file
     #[error("{SETTINGS_FILE} is not a plain file; links, folders and devices are not read")]
@@ -39,8 +37,30 @@ pub enum StickError {
     #[error("the stick cannot be read: {0}")]
     Unreadable(#[from] io::Error),
     /// the device cannot be mounted
-    #[error("{} has no file system that can be read here (vfat, exfat, ext4)", .0.display())]
-    NoFileSystem(PathBuf),
+    #[error(
+        "{} has no file system that can be read here (FAT, exFAT or ext4) but {found}; format the \
+         stick with FAT32 or exFAT", .device.display()
+    )]
+    NoFileSystem {
+        /// The device.
+        device: PathBuf,
+        /// What it has instead.
+        found: &'static str,
+    },
+}
+
+/// What is to be done with files whose name is nearly right.
+fn remedy(nearly: &[String]) -> String {
+    match nearly {
+        [] => String::new(),
+        [folder] if folder.contains('/') => {
+            format!("; move {folder} out of its folder, to where the stick begins")
+        }
+        [one] => format!(
+            "; rename {one} to {SETTINGS_FILE}, in small letters and with nothing before or after"
+        ),
+        several => format!("; rename one of these to {SETTINGS_FILE}: {}", several.join(", ")),
+    }
 }
 
 /// The root folder of a stick.
@@ -65,8 +85,11 @@ impl StickFolder {
     /// # Errors
     /// [`StickError`].
     pub fn open(path: &Path, runtime: &Path) -> Result<StickFolder, StickError> {
-        let mounted = match fs::metadata(path)?.file_type().is_block_device() {
+        let kind = fs::metadata(path)?.file_type();
+        let mounted = match kind.is_block_device() {
             true => Some(Mounted::new(path, runtime)?),
+            // The image of a stick.
+            false if kind.is_file() => return Err(StickError::no_file_system(path)),
             false => None,
         };
         let path = mounted.as_ref().map_or(path, |mounted| &mounted.at).to_owned();
@@ -83,9 +106,7 @@ impl StickFolder {
         let file = match self.open_file(SETTINGS_FILE, OpenOptions::new().read(true)) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let exists = |name: &&&str| self.path.join(name).symlink_metadata().is_ok();
-                let nearly = NEARLY.iter().find(exists).copied();
-                return Err(StickError::Missing { nearly });
+                return Err(StickError::Missing { nearly: self.near_misses() });
             }
             // A link, a socket, or a device without a driver.
             Err(error) if matches!(error.raw_os_error(), Some(ELOOP | ENXIO | ENODEV)) => {
@@ -106,6 +127,21 @@ impl StickFolder {
             return Err(StickError::TooLong);
         }
         Ok(bytes)
+    }
+
+    /// Files whose names are nearly that of the settings file; a folder of such a name counts when the
+    /// file is in it.
+    pub fn near_misses(&self) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(&self.path) else { return Vec::new() };
+        let names = entries.take(STICK_NAMES_MAX).flatten().filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            if !entry.file_type().ok()?.is_dir() {
+                return Some(name);
+            }
+            let inside = entry.path().join(SETTINGS_FILE).symlink_metadata().ok()?;
+            inside.is_file().then(|| format!("{name}/{SETTINGS_FILE}"))
+        });
+        names::near_misses(names)
     }
 
     /// Makes the stick writable; one with a write lock stays read-only.
@@ -152,6 +188,19 @@ const ELOOP: i32 = nix::libc::ELOOP;
 const ENXIO: i32 = nix::libc::ENXIO;
 const ENODEV: i32 = nix::libc::ENODEV;
 
+impl StickError {
+    fn no_file_system(device: &Path) -> StickError {
+        let mut head = Vec::with_capacity(file_system::HEAD_BYTES);
+        let read = File::open(device)
+            .and_then(|file| file.take(file_system::HEAD_BYTES as u64).read_to_end(&mut head));
+        let found = match read {
+            Ok(_) => file_system::found(&head),
+            Err(_) => "something that cannot be read",
+        };
+        StickError::NoFileSystem { device: device.to_owned(), found }
+    }
+}
+
 impl Mounted {
     fn new(device: &Path, runtime: &Path) -> Result<Mounted, StickError> {
         let at = runtime.join("stick");
@@ -161,7 +210,7 @@ impl Mounted {
         let mounts = |kind: &str| mount(Some(device), &at, Some(kind), flags, None::<&str>).is_ok();
         match FILE_SYSTEMS.into_iter().find(|kind| mounts(kind)) {
             Some(_) => Ok(Mounted { at }),
-            None => Err(StickError::NoFileSystem(device.to_owned())),
+            None => Err(StickError::no_file_system(device)),
         }
     }
 

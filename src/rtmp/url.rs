@@ -22,7 +22,7 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use crate::limits::URL_BYTES_MAX;
-use crate::secret::StreamKey;
+use crate::secret::{StreamKey, pasted};
 use error::PLACEHOLDER;
 pub use error::UrlError;
 pub use host::Host;
@@ -31,8 +31,8 @@ pub use login::Login;
 /// What replaces everything that may be secret.
 const MASK: &str = "••••";
 
-/// Platforms whose app is always the same, by the end of their host names. What follows the app in
-/// an address of theirs can only be the stream key.
+/// Platforms whose app is always the same, by the end of their host names. An address of theirs
+/// without it means it, and what follows it can only be the stream key.
 const PLATFORM_APPS: &[(&str, &str)] = &[
     ("youtube.com", "live2"),
     ("facebook.com", "rtmp"),
@@ -43,6 +43,9 @@ const PLATFORM_APPS: &[(&str, &str)] = &[
     ("cloudflare.com", "live"),
     ("pscp.tv", "x"),
 ];
+
+/// The shortest key that is looked for at the end of its server's address.
+const KEY_IN_ADDRESS_BYTES_MIN: usize = 8;
 
 /// Addresses that are recognized but not supported, each with what to use instead.
 const REFUSED: &[(&str, &str)] = &[
@@ -119,8 +122,15 @@ impl ServerUrl {
     /// # Errors
     /// [`UrlError`] explains to the owner what is wrong, without quoting the address.
     pub fn parse(text: &str) -> Result<ServerUrl, UrlError> {
-        let parts = Parts::of(text)?;
-        let (app, around_key) = split_template(parts.path.ok_or(UrlError::NoApp)?)?;
+        let text = pasted::clean(text);
+        let parts = Parts::of(&text)?;
+        let path = match (parts.path, parts.platform_app()) {
+            (Some(path), _) => path,
+            (None, Some(_)) if parts.is_host_alone => "",
+            (None, Some(app)) => return Err(UrlError::NoPlatformApp { app }),
+            (None, None) => return Err(UrlError::NoApp),
+        };
+        let (app, around_key) = split_template(path)?;
         parts.server(app, around_key)
     }
 
@@ -228,17 +238,18 @@ impl Ingest {
     /// A server and its key, handed out separately. A template puts its own text around the key.
     ///
     /// # Errors
-    /// [`UrlError::KeyIsAddress`] when the key is an address; [`UrlError::Key`] when a template
+    /// [`UrlError::KeyTwice`] when the address ends with the key; [`UrlError::Key`] when a template
     /// makes it too long.
     pub fn from_server_and_key(server: ServerUrl, key: StreamKey) -> Result<Ingest, UrlError> {
-        let scheme = key.reveal().split_once("://").map(|(scheme, _)| scheme);
-        if scheme.is_some_and(|s| s.to_ascii_lowercase().starts_with("rtmp")) {
-            return Err(UrlError::KeyIsAddress);
+        let last = server.app.rsplit_once('/').map(|(_, last)| last);
+        // A short one may be the name of both.
+        if key.reveal().len() >= KEY_IN_ADDRESS_BYTES_MIN && last == Some(key.reveal()) {
+            return Err(UrlError::KeyTwice);
         }
         let key = match &server.around_key {
             Some(AroundKey { before, after }) => {
                 let name = Zeroizing::new([before, key.reveal(), after].concat());
-                StreamKey::parse(&name)?
+                StreamKey::exact(name)?
             }
             None => key,
         };
@@ -251,7 +262,8 @@ impl Ingest {
     /// # Errors
     /// [`UrlError`]; [`UrlError::Ambiguous`] where two readings are possible.
     pub fn from_combined(text: &str) -> Result<Ingest, UrlError> {
-        let parts = Parts::of(text)?;
+        let text = pasted::clean(text);
+        let parts = Parts::of(&text)?;
         let path = parts.path.ok_or(UrlError::NoApp)?;
         if path.contains(PLACEHOLDER) {
             return Err(UrlError::NoKey);
@@ -287,19 +299,21 @@ struct Parts<'a> {
     login: Option<Login>,
     /// What follows the slash after the authority; `None` without that slash.
     path: Option<&'a str>,
+    /// Nothing follows the authority.
+    is_host_alone: bool,
 }
 
 impl<'a> Parts<'a> {
+    /// `text` is cleaned already.
     fn of(text: &'a str) -> Result<Parts<'a>, UrlError> {
-        let text = text.trim_start_matches('\u{feff}').trim();
         if text.is_empty() {
             return Err(UrlError::Empty);
         }
         if text.len() > URL_BYTES_MAX {
             return Err(UrlError::TooLong);
         }
-        if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return Err(UrlError::NotPrintable);
+        if let Some(at) = pasted::first_unprintable(text) {
+            return Err(UrlError::NotPrintable { at });
         }
         let (scheme, rest) = text.split_once("://").ok_or(UrlError::NoScheme)?;
         let scheme = parse_scheme(scheme)?;
@@ -316,6 +330,7 @@ impl<'a> Parts<'a> {
             port: port.unwrap_or(scheme.default_port()),
             login,
             path: after.strip_prefix('/'),
+            is_host_alone: after.is_empty(),
         })
     }
 
@@ -326,17 +341,20 @@ impl<'a> Parts<'a> {
     }
 
     fn server(self, app: &str, around_key: Option<AroundKey>) -> Result<ServerUrl, UrlError> {
-        let app = app.strip_suffix('/').unwrap_or(app);
+        let mut app = app.strip_suffix('/').unwrap_or(app);
         if let Some(platform_app) = self.platform_app() {
-            let (path, _query) = app.split_once('?').unwrap_or((app, ""));
-            if path.trim_matches('/').is_empty() {
-                return Err(UrlError::NoApp);
+            let (path, query) = app.split_once('?').unwrap_or((app, ""));
+            match path.trim_matches('/').is_empty() {
+                // Kick and others show the host alone.
+                true if query.is_empty() => app = platform_app,
+                true => return Err(UrlError::NoPlatformApp { app: platform_app }),
+                false => {}
             }
             if path.strip_prefix(platform_app).is_some_and(|rest| rest.starts_with('/')) {
                 return Err(UrlError::KeyInAddress);
             }
         }
-        let Parts { scheme, host, port, login, path: _ } = self;
+        let Parts { scheme, host, port, login, .. } = self;
         Ok(ServerUrl { scheme, host, port, app: app.to_owned(), login, around_key })
     }
 

@@ -6,6 +6,7 @@
 //! a mask, so a key that strays into a log line shows nothing, not even its length.
 
 mod passphrase;
+pub mod pasted;
 mod pin;
 
 use std::fmt;
@@ -37,40 +38,86 @@ pub enum KeyError {
     #[error("the stream key is longer than {KEY_BYTES_MAX} bytes")]
     TooLong,
     /// the stream key contains a space or a control character
-    #[error("the stream key contains a space or a control character")]
-    NotPrintable,
-    /// the stream key is not UTF-8 text
-    #[error("the stream key is not UTF-8 text")]
+    #[error("the stream key contains a space or a control character (character {at})")]
+    NotPrintable {
+        /// Which character it is, from 1.
+        at: usize,
+    },
+    /// the stream key is not text
+    #[error("the stream key is not text; save its file again with the encoding UTF-8")]
     NotText,
+    /// the placeholder of a template or a manual
+    #[error(
+        "no stream key was filled in: this is the placeholder of a template; copy the key from the \
+         platform's page"
+    )]
+    Placeholder,
+    /// what a page shows in place of the key
+    #[error(
+        "these are the dots that a page shows in place of the stream key; copy it with the page's \
+         own button"
+    )]
+    Mask,
+    /// the stream key stands in quotes
+    #[error("the stream key stands in quotes; leave them out")]
+    Quoted,
+    /// the stream key is a whole address
+    #[error("the stream key is a whole address; only what follows the app is the key")]
+    IsAddress,
 }
 
+/// What an address begins with: a key that does so is one.
+const ADDRESSES: [&str; 4] = ["rtmp://", "rtmps://", "rtmpt://", "rtmpe://"];
+
 impl StreamKey {
-    /// Takes a key as people hand it over: surrounding white space and a byte order mark are cut,
+    /// Takes a key as people hand it over: surrounding white space and invisible characters are cut,
     /// nothing else is changed or re-encoded.
     ///
     /// # Errors
-    /// [`KeyError`] when nothing is left, it is over [`KEY_BYTES_MAX`] bytes, or it has white
-    /// space or control characters inside.
+    /// [`KeyError`] when nothing is left, it is over [`KEY_BYTES_MAX`] bytes, has white space or
+    /// control characters inside, or is something that stands in place of a key.
     pub fn parse(text: &str) -> Result<StreamKey, KeyError> {
-        let key = text.trim_start_matches('\u{feff}').trim();
-        if key.is_empty() {
-            return Err(KeyError::Empty);
+        let key = StreamKey::exact(pasted::clean(text))?;
+        let text = key.reveal();
+        let begins = |scheme: &&str| {
+            text.get(..scheme.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(scheme))
+        };
+        match text {
+            _ if ADDRESSES.iter().any(begins) => Err(KeyError::IsAddress),
+            _ if pasted::is_mask(text) => Err(KeyError::Mask),
+            _ if pasted::is_quoted(text) => Err(KeyError::Quoted),
+            _ if pasted::is_placeholder(text) => Err(KeyError::Placeholder),
+            _ => Ok(key),
         }
-        if key.len() > KEY_BYTES_MAX {
-            return Err(KeyError::TooLong);
-        }
-        if key.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return Err(KeyError::NotPrintable);
-        }
-        Ok(StreamKey(Zeroizing::new(key.to_owned())))
     }
 
-    /// The same from raw bytes, as a file or standard input gives them.
+    /// Takes a key that was parsed before, such as a stored one, as it is.
     ///
     /// # Errors
-    /// As [`StreamKey::parse`], and [`KeyError::NotText`] when the bytes are not UTF-8.
+    /// [`KeyError`] when it is empty, too long, or has white space or control characters inside.
+    pub fn exact(text: Zeroizing<String>) -> Result<StreamKey, KeyError> {
+        if text.is_empty() {
+            return Err(KeyError::Empty);
+        }
+        if text.len() > KEY_BYTES_MAX {
+            return Err(KeyError::TooLong);
+        }
+        match pasted::first_unprintable(&text) {
+            Some(at) => Err(KeyError::NotPrintable { at }),
+            None => Ok(StreamKey(text)),
+        }
+    }
+
+    /// The same as [`StreamKey::parse`] from raw bytes, as a file or standard input gives them.
+    ///
+    /// # Errors
+    /// As [`StreamKey::parse`], and [`KeyError::NotText`] when the bytes are neither UTF-8 nor UTF-16
+    /// with its byte order mark.
     pub fn from_bytes(bytes: &[u8]) -> Result<StreamKey, KeyError> {
-        StreamKey::parse(std::str::from_utf8(bytes).map_err(|_| KeyError::NotText)?)
+        match pasted::utf_16(bytes) {
+            Some((text, _)) => StreamKey::parse(&text.ok_or(KeyError::NotText)?),
+            None => StreamKey::parse(std::str::from_utf8(bytes).map_err(|_| KeyError::NotText)?),
+        }
     }
 
     /// Four hexadecimal digits by which an owner can distinguish keys without seeing them. `salt` is
@@ -107,8 +154,21 @@ mod tests {
 
     #[test]
     fn a_key_is_taken_as_people_paste_it() {
-        for text in ["abc", " abc\r\n", "\u{feff}abc\n"] {
+        for text in [
+            "abc",
+            " abc\r\n",
+            "\u{feff}abc\n",
+            "\u{a0}abc\u{a0}",
+            "a\u{200b}b\u{ad}c",
+            "\u{2068}abc\u{2069}",
+            "\u{200e}abc\u{fffc}",
+        ] {
             assert_eq!(StreamKey::parse(text).unwrap().reveal(), "abc", "{text:?}");
+        }
+        for bytes in
+            [&b"\xef\xbb\xbfabc\r\n"[..], b"\xff\xfea\0b\0c\0\r\0\n\0", b"\xfe\xff\0a\0b\0c"]
+        {
+            assert_eq!(StreamKey::from_bytes(bytes).unwrap().reveal(), "abc", "{bytes:?}");
         }
     }
 
@@ -121,10 +181,32 @@ mod tests {
     #[test]
     fn what_cannot_be_a_key_is_refused_by_name() {
         assert_eq!(StreamKey::parse(" \n"), Err(KeyError::Empty));
-        assert_eq!(StreamKey::parse("a b"), Err(KeyError::NotPrintable));
-        assert_eq!(StreamKey::parse("a\u{1b}[0m"), Err(KeyError::NotPrintable));
+        assert_eq!(StreamKey::parse("a b"), Err(KeyError::NotPrintable { at: 2 }));
+        assert_eq!(StreamKey::parse("ab\u{a0}c"), Err(KeyError::NotPrintable { at: 3 }));
+        assert_eq!(StreamKey::parse("a\u{1b}[0m"), Err(KeyError::NotPrintable { at: 2 }));
+        assert_eq!(StreamKey::parse("\u{200b}"), Err(KeyError::Empty));
+        assert_eq!(StreamKey::parse("RTMPS://h/a/k"), Err(KeyError::IsAddress));
+        assert_eq!(StreamKey::parse("paste-your-stream-key-here"), Err(KeyError::Placeholder));
+        assert_eq!(StreamKey::parse("••••••••"), Err(KeyError::Mask));
+        assert_eq!(StreamKey::parse("“abc”"), Err(KeyError::Quoted));
+        assert_eq!(StreamKey::from_bytes(b"\xff\xfea"), Err(KeyError::NotText));
         assert_eq!(StreamKey::parse(&"k".repeat(KEY_BYTES_MAX + 1)), Err(KeyError::TooLong));
-        assert_eq!(StreamKey::from_bytes(&[0xff, 0xfe]), Err(KeyError::NotText));
+        assert_eq!(StreamKey::from_bytes(&[0xff, 0xfd]), Err(KeyError::NotText));
+    }
+
+    #[test]
+    fn any_printable_key_stays_as_it_is() {
+        for key in [
+            "rtmp-room?cover=http://192.0.2.9/x.png",
+            "r?title=café-中文",
+            "x+y=z#frag&q",
+            "a%2Fb\"c'd",
+            "it's",
+            "//k",
+            "h264://x",
+        ] {
+            assert_eq!(StreamKey::parse(key).map(|k| k.reveal().to_owned()).as_deref(), Ok(key));
+        }
     }
 
     #[test]

@@ -8,12 +8,14 @@
 mod kind;
 mod mistake;
 mod read;
+mod regions;
 mod table;
 
 pub use kind::{Form, Kind, Value, ValueError};
 pub(crate) use kind::{text_types, typed_values};
 pub use mistake::{Mistake, Mistakes, Place};
 pub use read::{Document, Found, ListItem};
+pub use regions::{Region, regions};
 pub use table::{Applies, Entry, Fallback, Table};
 
 #[cfg(test)]

@@ -7,11 +7,18 @@ use std::sync::Arc;
 
 use toml::Spanned;
 use toml::de::{DeArray, DeString, DeTable, DeValue};
+use zeroize::Zeroizing;
 
 use super::kind::{Form, Value};
 use super::mistake::{Mistake, Place};
+use super::regions::{Region, regions};
 use super::table::{Entry, Table};
 use crate::limits::SETTINGS_BYTES_MAX;
+use crate::secret::pasted;
+
+/// What word processors make of straight quotes.
+const TYPOGRAPHIC: [char; 14] =
+    ['“', '”', '„', '‟', '«', '»', '‘', '’', '‚', '‛', '′', '″', '＂', '＇'];
 
 /// A file that was read: what it says, and what is wrong with it.
 #[derive(Debug)]
@@ -95,7 +102,8 @@ impl<F: Form> Table<F> {
             reader.report(0..0, "", format!("the file is longer than {SETTINGS_BYTES_MAX} bytes"));
             reader.document.is_broken = true;
         } else {
-            let (parsed, syntax) = DeTable::parse_recoverable(text);
+            let plain = without_pasted(text);
+            let (parsed, syntax) = DeTable::parse_recoverable(&plain);
             syntax.iter().for_each(|error| reader.report_syntax(error));
             reader.table("", None, parsed.get_ref());
         }
@@ -115,9 +123,25 @@ impl<F: Form> Reader<'_, F> {
     fn report_syntax(&mut self, error: &toml::de::Error) {
         // The message alone: the error's own rendering quotes the line, keys and all.
         let span = error.span().unwrap_or(0..0);
-        self.report(span.clone(), "", error.message());
+        match self.typographic_quote(span.start) {
+            Some(at) => {
+                let problem = "this is a typographic quote; write a straight one: \"";
+                self.report(at..at, "", problem);
+            }
+            None => self.report(span.clone(), "", error.message()),
+        }
         self.broken_lines.push(self.place(span.start).line);
         self.document.is_broken = true;
+    }
+
+    /// The first typographic quote of the line that has a mistake at `offset`.
+    fn typographic_quote(&self, offset: usize) -> Option<usize> {
+        let begin = self.text.get(..offset)?.rfind('\n').map_or(0, |at| at + 1);
+        let end = self.text[offset..].find('\n').map_or(self.text.len(), |at| offset + at);
+        let mut line = regions(self.text).filter(|(at, ..)| (begin..end).contains(at));
+        let quote =
+            line.find(|(_, c, region)| TYPOGRAPHIC.contains(c) && *region != Region::Comment);
+        quote.map(|(at, ..)| at)
     }
 
     fn report(&mut self, span: Range<usize>, key: &str, problem: impl fmt::Display) {
@@ -210,6 +234,20 @@ impl<F: Form> Reader<'_, F> {
         let problem = format!("does not exist{meant}");
         self.report(key.span(), &format!("{section}{dot}{shown}"), problem);
     }
+}
+
+/// The same text with blanks for what copying has added outside of texts and comments, such as
+/// no-break spaces; as long as before, so that every place stays the same.
+fn without_pasted(text: &str) -> Zeroizing<String> {
+    let mut plain = Zeroizing::new(String::with_capacity(text.len()));
+    for (_, c, region) in regions(text) {
+        let is_added = pasted::is_invisible(c) || (c.is_whitespace() && !c.is_ascii());
+        match region == Region::Bare && is_added {
+            true => (0..c.len_utf8()).for_each(|_| plain.push(' ')),
+            false => plain.push(c),
+        }
+    }
+    plain
 }
 
 fn not_list(list: &str) -> String {

@@ -58,6 +58,7 @@ impl Desk {
     }
 }
 
+/// `extra` stands before the destination.
 fn good(extra: &str) -> String {
     format!(
         "version = 1\n{extra}[[destination]]\nname = \"yt\"\nurl = \"rtmps://a.example/live\"\nkey = \"{CANARY}\"\n"
@@ -146,6 +147,10 @@ refusals! {
         let text = good("");
         d.put(&text[..text.len() - 8]);
     }, ["firstmile.toml:5"];
+    typographic_quotes: |d| d.put(good("").replace(&format!("\"{CANARY}\""), &format!("“{CANARY}”"))), ["firstmile.toml:5:7", "typographic quote"];
+    dots_in_place_of_the_key: |d| d.put(good("").replace(CANARY, "••••••••")), ["firstmile.toml:5:7", "dots that a page shows"];
+    a_whole_address_as_the_key: |d| d.put(good("").replace(CANARY, &format!("rtmps://a.example/live/{CANARY}"))), ["firstmile.toml:5:7", "whole address"];
+    rich_text: |d| d.put(format!("{{\\rtf1\\ansi {}}}", good(""))), ["rich text"];
     a_key_in_the_wrong_place: |d| d.put(format!("version = 1\n{CANARY} = 1\n")), ["this key"];
     a_key_with_an_escape_sequence: |d| d.put(good("").replace(CANARY, "\\u001b[2J")), ["control character"];
     an_escape_sequence_in_a_name: |d| d.put(good("").replace("\"yt\"", "\"\\u001b[2J\"")), ["destination.name"];
@@ -175,6 +180,10 @@ fn a_good_stick_is_taken_as_any_editor_saves_it() {
     };
     accepted(utf_16(u16::to_le_bytes));
     accepted(utf_16(u16::to_be_bytes));
+    let in_old_encoding = [&b"# B\xfchne\n"[..], text.as_bytes()].concat();
+    accepted(in_old_encoding);
+    accepted(text.replace(CANARY, &format!("\u{200b}{CANARY}\u{a0}\u{2060}")));
+    accepted(text.replace("key =", "\u{a0}key\u{a0}="));
 }
 
 #[test]
@@ -187,9 +196,6 @@ fn a_stick_that_is_not_for_the_box_is_left_alone() {
     assert!(ended.stdout.contains("no firstmile.toml"), "{}", ended.stdout);
     assert!(!desk.stick(RESULT).exists(), "nothing is written to it");
     assert_eq!(desk.stored(), before);
-    fs::write(desk.stick("firstmile.toml.txt"), good("")).unwrap();
-    let ended = desk.import().ok();
-    assert!(ended.stdout.contains("rename firstmile.toml.txt"), "{}", ended.stdout);
 }
 
 #[test]
@@ -272,14 +278,169 @@ fn a_full_or_missing_disk_refuses_the_stick_and_keeps_its_key() {
 }
 
 #[test]
-fn the_template_is_a_stick_that_is_taken() {
+fn the_template_is_a_stick_that_is_refused_until_its_key_is_filled_in() {
     let desk = Desk::new();
     let template =
         crate::support::run(&mut firstmile(desk.folder.path(), "board template"), TIMEOUT).ok();
-    desk.put(template.stdout);
+    desk.put(&template.stdout);
+    let ended = desk.import();
+    assert_eq!(ended.status.code(), Some(3), "{}", ended.stdout);
+    assert!(ended.stderr.contains("no stream key was filled in"), "{}", ended.stderr);
+    assert_eq!(fs::read_to_string(desk.stick(FILE)).unwrap(), template.stdout, "nothing is erased");
+    desk.put(template.stdout.replace("paste-your-stream-key-here", CANARY));
     desk.import().ok();
     assert_eq!(desk.stored().keys().count(), 1);
     assert!(Path::new(&desk.stick(RESULT)).exists());
+}
+
+/// A stick whose file is not called as it should be.
+#[track_caller]
+fn nearly(names: &[&str], words: &[&str]) {
+    let desk = Desk::new();
+    let before = desk.stored();
+    for name in names {
+        let file = desk.stick(name);
+        fs::create_dir_all(file.parent().expect("a folder")).unwrap();
+        fs::write(file, good("")).unwrap();
+    }
+    let ended = desk.import();
+    assert_eq!(ended.status.code(), Some(3), "{names:?}: {}{}", ended.stdout, ended.stderr);
+    assert_eq!(desk.stored(), before, "{names:?}");
+    let result = desk.result();
+    for word in ["refused", "there is no firstmile.toml"].iter().chain(words) {
+        assert!(result.contains(word), "{names:?} lacks {word:?}: {result}");
+    }
+}
+
+#[test]
+fn a_stick_whose_file_is_nearly_named_right_is_refused_and_says_what_was_found() {
+    nearly(&["firstmile.toml.txt"], &["rename firstmile.toml.txt to firstmile.toml"]);
+    nearly(&["firstmile (1).toml"], &["rename firstmile (1).toml to firstmile.toml"]);
+    nearly(&["Firstmile.toml"], &["rename Firstmile.toml to firstmile.toml, in small letters"]);
+    nearly(&["firstmile"], &["rename firstmile to firstmile.toml"]);
+    nearly(
+        &["firstmile (1).toml", "firstmile.toml.txt"],
+        &["rename one of these to firstmile.toml: firstmile (1).toml, firstmile.toml.txt"],
+    );
+    nearly(&["settings/firstmile.toml"], &["move settings/firstmile.toml out of its folder"]);
+    nearly(&["firstmile\u{1b}[2J\u{202e}.toml"], &["rename firstmile?[2J?.toml"]);
+}
+
+#[test]
+fn a_file_that_was_not_read_is_named_next_to_the_one_that_was() {
+    let desk = Desk::new();
+    desk.put(good(""));
+    fs::write(desk.stick("firstmile (1).toml"), good("")).unwrap();
+    desk.import().ok();
+    let result = desk.result();
+    assert!(result.contains("accepted"), "{result}");
+    assert!(result.contains("firstmile (1).toml was not read: only firstmile.toml is"), "{result}");
+}
+
+#[test]
+fn the_result_lists_every_destination_that_now_holds_and_names_a_missing_key() {
+    let desk = Desk::new();
+    let former =
+        |partial: &mut Partial| partial.set("destination.former.url", "rtmps://b.example/x");
+    desk.store().update(|p| former(p).map_err(|error| error.to_string())).expect("stores");
+    desk.put(good(""));
+    desk.import().ok();
+    let result = desk.result();
+    for line in [
+        "destinations that now hold:",
+        "  former: rtmps://b.example/x, NO STREAM KEY",
+        "  yt: rtmps://a.example/live, with a stream key",
+    ] {
+        assert!(result.contains(line), "{result}");
+    }
+    desk.put(good("replace = true\n"));
+    desk.import().ok();
+    let result = desk.result();
+    assert!(result.contains("destination former is removed") && !result.contains("b.example"));
+    assert!(desk.stored().value(&"video.fps".parse().unwrap()).is_none(), "{result}");
+    assert_eq!(desk.stored().keys().count(), 1);
+}
+
+#[test]
+fn a_file_of_the_box_that_is_not_there_is_named_with_its_line() {
+    for (lines, place) in [
+        (
+            "[overlay]\nlogo = \"logo.png\"\n",
+            "firstmile.toml:3:8: overlay.logo: there is no file logo.png",
+        ),
+        (
+            "[slate]\npicture = \"/none/a.png\"\n",
+            "firstmile.toml:3:11: slate.picture: there is no file /none/a.png",
+        ),
+    ] {
+        refused(
+            |d| {
+                fs::write(d.stick("logo.png"), "x").unwrap();
+                d.put(good(lines));
+            },
+            &[place, "not copied from a stick"],
+        );
+    }
+    refused(
+        |d| d.put(good("") + "ca_file = \"own-ca.pem\"\n"),
+        &["firstmile.toml:6:11: destination.ca_file: there is no file own-ca.pem"],
+    );
+}
+
+/// The image of a stick, in place of the stick itself.
+fn image(make: impl FnOnce(&Path)) -> String {
+    let desk = Desk::new();
+    let image = desk.folder.path().join("image");
+    fs::File::create(&image).unwrap().set_len(16 << 20).unwrap();
+    make(&image);
+    let ended =
+        firstmile_ends(desk.folder.path(), "import image --state state --socket none/control");
+    assert_eq!(ended.status.code(), Some(3), "{}", ended.stdout);
+    assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+    assert!(ended.stderr.contains("format the stick with FAT32 or exFAT"), "{}", ended.stderr);
+    ended.stderr
+}
+
+#[test]
+fn a_stick_with_another_file_system_or_none_is_refused_by_its_name() {
+    let made_by = |program: &str, arguments: &[&str]| {
+        let made = |image: &Path| {
+            let mut command = std::process::Command::new(program);
+            let made = command.args(arguments).arg(image).output().expect("it runs");
+            assert!(made.status.success(), "{program}: {made:?}");
+        };
+        crate::support::has_or_skip(&[program]).then(|| image(made))
+    };
+    assert!(image(|_| {}).contains("not formatted"));
+    let written = |at: usize, mark: &'static [u8]| {
+        image(move |path| {
+            use std::os::unix::fs::FileExt;
+            let file = fs::OpenOptions::new().write(true).open(path).unwrap();
+            file.write_all_at(mark, at as u64).unwrap();
+        })
+    };
+    assert!(written(3, b"NTFS    ").contains("but NTFS"));
+    assert!(written(0, b"LUKS\xba\xbe").contains("LUKS has encrypted"));
+    let gpt = |path: &Path| {
+        let table = "label: gpt\nsize=2048\nsize=4096\n";
+        let mut command = std::process::Command::new("sfdisk");
+        command.arg("--quiet").arg(path).stdin(std::process::Stdio::piped());
+        let mut child = command.spawn().expect("it runs");
+        std::io::Write::write_all(child.stdin.as_mut().unwrap(), table.as_bytes()).unwrap();
+        assert!(child.wait().unwrap().success());
+    };
+    if crate::support::has_or_skip(&["sfdisk"]) {
+        assert!(image(gpt).contains("partition table (GPT)"));
+    }
+    for (program, arguments, name) in [
+        ("mkfs.ntfs", &["--quick", "--force", "--quiet"][..], "NTFS"),
+        ("mkswap", &[], "swap space"),
+        ("mkfs.btrfs", &["--quiet", "--force"], "Btrfs"),
+    ] {
+        if let Some(message) = made_by(program, arguments) {
+            assert!(message.contains(name), "{message}");
+        }
+    }
 }
 
 const TIMEOUT: Duration = Duration::from_secs(20);

@@ -59,6 +59,21 @@ fn server_and_key_of_every_platform_are_understood() {
 }
 
 #[test]
+fn a_settings_file_takes_every_platform_s_address_as_it_is_handed_out() {
+    for Case { platform, server, key, app, .. } in cases() {
+        let plain = if server.starts_with("rtmps") { "" } else { "allow_plain = true\n" };
+        let file = format!(
+            "version = 1\n[[destination]]\nname = \"p\"\nurl = \"{server}\"\nkey = \"{key}\"\n{plain}"
+        );
+        let source = firstmile::config::parse("t.toml", &file);
+        let source = source.unwrap_or_else(|error| panic!("{platform}: {error}"));
+        let settings = firstmile::config::merge(&[source]);
+        let ingest = settings.destinations[0].ingest().unwrap();
+        assert_eq!(ingest.server.app, app, "{platform}");
+    }
+}
+
+#[test]
 fn one_address_with_the_key_means_the_same() {
     for case in cases() {
         if let Some(combined) = &case.combined {

@@ -27,7 +27,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("stream", &["rtmp", "flv", "media", "pace", "secret", "limits"]),
     ("panel", &["limits"]),
     ("console", &["status", "spelling", "limits", "secret"]),
-    ("typed_toml", &["spelling", "limits"]),
+    ("typed_toml", &["spelling", "limits", "secret::pasted"]),
     ("config", &["typed_toml", "pace", "rtmp::url", "limits", "secret", "spki_pin"]),
     ("board", &["typed_toml", "limits"]),
     ("appliance", &["status", "panel", "limits"]),

@@ -31,8 +31,8 @@ pub const DESTINATION: &str = "destination";
 pub const SETTINGS: Table<Form> = with_head(&[]);
 /// A settings file.
 pub(in crate::config) const FILE: Table<Form> = with_head(&[FILE_VERSION]);
-/// The file of a stick; it may also say what becomes of its keys.
-pub(in crate::config) const STICK: Table<Form> = with_head(&[FILE_VERSION, ERASE_KEY]);
+/// The file of a stick; it may also say what becomes of its keys and of what was stored before.
+pub(in crate::config) const STICK: Table<Form> = with_head(&[FILE_VERSION, ERASE_KEY, REPLACE]);
 
 const fn with_head(head: &'static [Setting]) -> Table<Form> {
     let groups =
@@ -50,6 +50,10 @@ const FILE_VERSION: Setting = setting(
 #[rustfmt::skip]
 const ERASE_KEY: Setting = setting(
     "erase_key", FLAG, Value("false"), Now, "erase the keys on the stick once they are stored",
+);
+#[rustfmt::skip]
+const REPLACE: Setting = setting(
+    "replace", FLAG, Value("false"), Now, "forget what was stored before",
 );
 
 const fn setting(

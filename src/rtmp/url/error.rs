@@ -16,8 +16,11 @@ pub enum UrlError {
     #[error("the address is longer than {URL_BYTES_MAX} bytes")]
     TooLong,
     /// the address contains a space or a control character
-    #[error("the address contains a space or a control character")]
-    NotPrintable,
+    #[error("the address contains a space or a control character (character {at})")]
+    NotPrintable {
+        /// Which character it is, from 1.
+        at: usize,
+    },
     /// the address does not begin with rtmps:// or rtmp://
     #[error("the address does not begin with rtmps:// or rtmp://")]
     NoScheme,
@@ -50,6 +53,12 @@ pub enum UrlError {
     /// the address has no app: something like /live must follow the host
     #[error("the address has no app: something like /live must follow the host")]
     NoApp,
+    /// the platform's app must follow the host
+    #[error("the address has no app: /{app} must follow the host of this platform")]
+    NoPlatformApp {
+        /// The app that the platform always has.
+        app: &'static str,
+    },
     /// {stream_key} must stand once, in the last part of the path
     #[error("{PLACEHOLDER} must stand once, in the last part of the path")]
     BadTemplate,
@@ -66,9 +75,9 @@ pub enum UrlError {
          give the server address and the stream key separately"
     )]
     Ambiguous,
-    /// the stream key is a whole address; only what follows the app is the key
-    #[error("the stream key is a whole address; only what follows the app is the key")]
-    KeyIsAddress,
+    /// the address ends with the stream key
+    #[error("the address ends with the stream key; leave it out there")]
+    KeyTwice,
     /// the stream key cannot be used
     #[error(transparent)]
     Key(#[from] KeyError),

@@ -34,14 +34,14 @@ fn an_address_that_cannot_be_called_is_refused_by_its_reason() {
         (" \r\n", UrlError::Empty),
         (&*long, UrlError::TooLong),
         (&*long_label, UrlError::BadHost),
-        ("rtmp://h/a b", UrlError::NotPrintable),
-        ("rtmp://h/a\u{1b}[0m", UrlError::NotPrintable),
+        ("rtmp://h/a b", UrlError::NotPrintable { at: 11 }),
+        ("rtmp://h/a\u{1b}[0m", UrlError::NotPrintable { at: 11 }),
         ("rtmp:///live", UrlError::NoHost),
         ("rtmp://:1935/live", UrlError::NoHost),
         ("rtmp://h", UrlError::NoApp),
         ("rtmp://h?a=1/live", UrlError::NoApp),
-        ("rtmps://a.rtmps.youtube.com/", UrlError::NoApp),
-        ("rtmps://a.rtmps.youtube.com///", UrlError::NoApp),
+        ("rtmps://a.rtmps.youtube.com?backup=1", UrlError::NoPlatformApp { app: "live2" }),
+        ("rtmps://a.rtmps.youtube.com/?backup=1", UrlError::NoPlatformApp { app: "live2" }),
         ("rtmp://h:0/live", UrlError::BadPort),
         ("rtmp://h:65536/live", UrlError::BadPort),
         ("rtmp://h:+80/live", UrlError::BadPort),
@@ -175,9 +175,34 @@ fn an_address_without_a_certain_key_is_refused() {
 }
 
 #[test]
-fn a_whole_address_pasted_as_the_key_is_noticed() {
-    let pasted = Ingest::from_server_and_key(server("rtmp://h/a"), key("RTMPS://h/a/k"));
-    assert_eq!(pasted, Err(UrlError::KeyIsAddress));
+fn a_key_that_the_address_ends_with_is_noticed() {
+    let pasted = Ingest::from_server_and_key(server("rtmp://h/a/k3y-0815"), key("k3y-0815"));
+    assert_eq!(pasted, Err(UrlError::KeyTwice));
+    for (address, name) in [("rtmp://h/live/hall", "hall"), ("rtmp://h/k3y-0815", "k3y-0815")] {
+        assert!(Ingest::from_server_and_key(server(address), key(name)).is_ok(), "{address}");
+    }
+}
+
+#[test]
+fn a_platform_s_address_without_its_app_means_that_app() {
+    for (text, app) in [
+        ("rtmps://fa723fc1b171.global-contribute.live-video.net", "app"),
+        ("rtmps://fa723fc1b171.global-contribute.live-video.net/", "app"),
+        ("rtmps://fa723fc1b171.global-contribute.live-video.net:443", "app"),
+        ("rtmps://a.rtmps.youtube.com///", "live2"),
+        ("rtmps://live.twitch.tv/{stream_key}", "app"),
+    ] {
+        assert_eq!(server(text).app, app, "{text}");
+    }
+}
+
+#[test]
+fn what_copying_adds_to_an_address_is_cut() {
+    for text in
+        ["\u{feff}rtmps://h/a\r\n", "\u{a0}rtmps://h/a\u{200b}", "rtmps://\u{2060}h/\u{ad}a"]
+    {
+        assert_eq!(server(text), server("rtmps://h/a"), "{text:?}");
+    }
 }
 
 #[test]

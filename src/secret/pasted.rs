@@ -1,0 +1,116 @@
+//! What copying adds to a text, and what stands where a secret should be.
+
+use zeroize::Zeroizing;
+
+/// A text as it is copied out of a chat, a browser, a word processor or a file of an editor: without
+/// white space around it, and without characters that show nothing, wherever they stand.
+///
+/// ```
+/// use firstmile::secret::pasted;
+/// assert_eq!(*pasted::clean("\u{feff}\u{a0}ab\u{200b}cd\u{2060}\r\n"), "abcd");
+/// assert_eq!(*pasted::clean("a b"), "a b");
+/// ```
+pub fn clean(text: &str) -> Zeroizing<String> {
+    let around = |c: char| c.is_whitespace() || is_invisible(c);
+    let mut cleaned = Zeroizing::new(String::with_capacity(text.len()));
+    cleaned.extend(text.trim_matches(around).chars().filter(|c| !is_invisible(*c)));
+    cleaned
+}
+
+/// Whether a character shows nothing and takes no room: break opportunities, joiners, marks of
+/// direction, byte order marks and stand-ins for objects. No platform puts one into a key.
+pub fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{34f}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}'
+            | '\u{fffc}'
+    )
+}
+
+/// Which character of a text, from 1, is white space or a control character.
+pub fn first_unprintable(text: &str) -> Option<usize> {
+    text.chars().position(|c| c.is_whitespace() || c.is_control()).map(|at| at + 1)
+}
+
+/// Whether a text stands in quotes, those of a file or those that word processors make of them.
+pub(super) fn is_quoted(text: &str) -> bool {
+    const QUOTES: [char; 8] = ['"', '“', '”', '„', '‟', '«', '»', '＂'];
+    text.chars().count() > 1 && text.starts_with(QUOTES) && text.ends_with(QUOTES)
+}
+
+/// Whether a text is what a page shows in place of a hidden key.
+pub(super) fn is_mask(text: &str) -> bool {
+    text.chars()
+        .all(|c| matches!(c, '•' | '*' | '●' | '·' | '∙' | '‧' | '⋅' | '■' | '∗' | '…' | '.'))
+}
+
+/// Whether a text is what a template, a manual or a page writes where the key belongs.
+pub(super) fn is_placeholder(text: &str) -> bool {
+    /// Letters and digits of what stands in no key.
+    const PARTS: [&str; 5] =
+        ["yourstreamkey", "yourstreamingkey", "streamkeyhere", "yourkey", "keyhere"];
+    let mut letters = Zeroizing::new(String::with_capacity(2 * text.len()));
+    letters.extend(text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase));
+    let in_brackets = [('<', '>'), ('{', '}'), ('[', ']'), ('(', ')')]
+        .iter()
+        .any(|(open, close)| text.starts_with(*open) && text.ends_with(*close));
+    let is_named = ["streamkey", "streamname", "key"].contains(&letters.as_str());
+    PARTS.iter().any(|part| letters.contains(part))
+        || (in_brackets && is_named)
+        || ["STREAM_KEY", "STREAM-KEY"].contains(&text)
+        || (letters.len() >= 8 && letters.bytes().all(|b| b == b'x'))
+}
+
+/// The text of UTF-16 after its byte order mark, and whether its bytes are big-endian; `None` where
+/// there is no mark. The text is `None` where it is damaged.
+pub fn utf_16(bytes: &[u8]) -> Option<(Option<Zeroizing<String>>, bool)> {
+    let (big_endian, units) = match bytes {
+        [0xff, 0xfe, units @ ..] => (false, units),
+        [0xfe, 0xff, units @ ..] => (true, units),
+        _ => return None,
+    };
+    let (pairs, []) = units.as_chunks() else { return Some((None, big_endian)) };
+    let unit = if big_endian { u16::from_be_bytes } else { u16::from_le_bytes };
+    let mut text = Zeroizing::new(String::with_capacity(bytes.len() * 2));
+    for c in char::decode_utf16(pairs.iter().map(|pair| unit(*pair))) {
+        let Ok(c) = c else { return Some((None, big_endian)) };
+        text.push(c);
+    }
+    Some((Some(text), big_endian))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_where_a_key_should_be_is_no_key() {
+        for text in [
+            "paste-your-stream-key-here",
+            "YOUR_STREAM_KEY",
+            "your-key",
+            "<stream key>",
+            "{stream_key}",
+            "[KEY]",
+            "STREAM_KEY",
+            "xxxx-xxxx-xxxx-xxxx-xxxx",
+        ] {
+            assert!(is_placeholder(text), "{text}");
+        }
+        for text in ["streamkey", "stream", "hall", "live_123_AbCd", "xxx", "{7f3a}", "monkey-1"] {
+            assert!(!is_placeholder(text), "{text}");
+        }
+        assert!(is_mask("••••••••") && is_mask("****") && !is_mask("live_•"));
+        assert!(
+            is_quoted("\"abc\"") && is_quoted("“abc”") && !is_quoted("a\"b") && !is_quoted("\"")
+        );
+    }
+}
