@@ -193,7 +193,7 @@ pub enum Console {
     Pty,
     /// A serial port.
     Serial {
-        /// Device nodes in order of preference; the first that can be opened is used.
+        /// Device nodes; all that are there are served at once.
         paths: Vec<PathBuf>,
         /// Its speed, in baud.
         baud: u32,

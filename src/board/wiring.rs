@@ -139,7 +139,7 @@ impl Profile {
             Console::Pty => "a pseudo-terminal".to_owned(),
             Console::Serial { paths, baud } => {
                 let paths: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
-                format!("{}, {baud} baud, 8N1", paths.join(", else "))
+                format!("{}, {baud} baud, 8N1", paths.join(" and "))
             }
         }
     }

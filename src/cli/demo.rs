@@ -190,11 +190,11 @@ fn devices(terminal: Option<Terminal>, log: LogRing) -> Devices {
                 terminal.lights(levels);
             }
         })),
-        console: Box::new(move |bytes| {
+        consoles: vec![Box::new(move |bytes| {
             if let Some(terminal) = &console {
                 terminal.write(&bytes);
             }
-        }),
+        })],
         manager: ServiceManager::at(None, None),
         control: None,
         log,
@@ -213,7 +213,7 @@ fn open_terminal(clock: Clock, inputs: mpsc::Sender<Input>) -> Option<Terminal> 
                 runtime.spawn(async move { press(clock, &inputs, BUTTON_HOLD + TAP).await });
             }
             Key::Typed(bytes) => {
-                let _ = inputs.blocking_send(Input::Typed(bytes));
+                let _ = inputs.blocking_send(Input::Typed { port: 0, bytes });
             }
             Key::Quit => {
                 let _ = inputs.blocking_send(Input::Terminate);

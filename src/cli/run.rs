@@ -59,13 +59,15 @@ pub async fn run(args: RunArgs) -> Result<(), Failure> {
     let (inputs, received) = box_loop::inputs();
 
     let at_port = inputs.clone();
-    let console = Port::open(&profile.console, move |event| {
+    let ports = Port::open_all(&profile.console, move |port, event| {
         let _ = at_port.blocking_send(match event {
-            PortEvent::Opened { greet } => Input::ConsoleOpened { greet },
-            PortEvent::Bytes(bytes) => Input::Typed(bytes.to_vec()),
+            PortEvent::Opened { greet } => Input::ConsoleOpened { port, greet },
+            PortEvent::Bytes(bytes) => Input::Typed { port, bytes: bytes.to_vec() },
         });
     })
     .map_err(|error| Failure::new(Code::Device, error))?;
+    let console =
+        |port: Port| -> Box<dyn FnMut(Vec<u8>) + Send> { Box::new(move |bytes| port.send(bytes)) };
     let lights = Lights::open(&profile.lights, Box::new(|_| {})).unwrap_or_else(|error| {
         tracing::error!("the box runs without lights: {error}");
         Lights::None
@@ -76,7 +78,7 @@ pub async fn run(args: RunArgs) -> Result<(), Failure> {
     });
     let devices = Devices {
         lights,
-        console: Box::new(move |bytes| console.send(bytes)),
+        consoles: ports.into_iter().map(console).collect(),
         manager: ServiceManager::at(
             env::var("NOTIFY_SOCKET").ok().as_deref(),
             env::var("WATCHDOG_USEC").ok().as_deref(),

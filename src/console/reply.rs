@@ -3,14 +3,28 @@
 use serde::Serialize;
 
 use super::command::ParseError;
+use crate::limits::CONSOLE_PORTS_MAX;
 use crate::status::{
     About, BlackBox, Change, Checked, DestinationStatus, LevelStats, Mode, Network, SettingLine,
     Status,
 };
 
-/// Somebody at a console: the serial line, or one client of the control socket.
+/// Somebody at a console: at one of the box's ports, or one client of the control socket. Those of
+/// the ports are the first [`CONSOLE_PORTS_MAX`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct ClientId(pub u32);
+
+impl ClientId {
+    /// Whoever is at this port, from 0.
+    pub fn of_port(port: usize) -> ClientId {
+        ClientId(u32::try_from(port).unwrap_or(u32::MAX))
+    }
+
+    /// The port, if it is one.
+    pub fn port(self) -> Option<usize> {
+        usize::try_from(self.0).ok().filter(|port| *port < CONSOLE_PORTS_MAX)
+    }
+}
 
 /// One answer.
 #[derive(Debug, Clone, PartialEq, Serialize)]

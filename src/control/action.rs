@@ -11,8 +11,13 @@ use crate::secret::ConsolePin;
 /// One action. Actions are done in the order they are given.
 #[derive(Debug)]
 pub enum Action {
-    /// Write to the terminal at the box's port.
-    Terminal(Vec<u8>),
+    /// Write to a terminal.
+    Terminal {
+        /// Which.
+        to: ClientId,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
     /// Answer a client of the control socket.
     Answer {
         /// Whom.
@@ -29,6 +34,8 @@ pub enum Action {
     Store(StoreRequest),
     /// Check a PIN, which takes a while; [`Event::PinChecked`](super::Event::PinChecked) answers it.
     CheckPin {
+        /// The terminal where it was typed.
+        at: ClientId,
         /// The right one.
         pin: ConsolePin,
         /// What was typed.

@@ -1,4 +1,4 @@
-//! Who asks: the terminal at the box's port and the clients of the control socket, each with its
+//! Who asks: the terminals at the box's ports and the clients of the control socket, each with its
 //! requests in their order.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -6,9 +6,6 @@ use std::time::Duration;
 
 use crate::console::{ClientId, Command, Reply, Secret, Typed};
 use crate::limits::{CLIENT_REQUESTS_MAX, WATCHERS_MAX};
-
-/// The terminal at the box's own port.
-pub(super) const TERMINAL: ClientId = ClientId(0);
 
 /// One request.
 #[derive(Debug)]

@@ -24,8 +24,10 @@ pub struct Setup {
     pub salt: [u8; 16],
     /// Product, board and machine.
     pub about: About,
-    /// The speed of the terminal's line.
+    /// The speed of a terminal's line.
     pub baud: u32,
+    /// How many ports have a terminal: their clients are the first.
+    pub terminals: usize,
     /// How long a contact bounces.
     pub debounce_ms: u16,
     /// What the board says about video.
@@ -77,15 +79,27 @@ pub enum Event {
         /// It has been so since the box was switched on.
         at_power_up: bool,
     },
-    /// The terminal was opened; whoever was there before is gone.
+    /// A terminal was opened; whoever was there before is gone.
     TerminalOpened {
+        /// Which.
+        at: ClientId,
         /// Whoever is there is greeted at once.
         greet: bool,
     },
-    /// Bytes typed at the terminal.
-    Typed(Vec<u8>),
+    /// Bytes typed at a terminal.
+    Typed {
+        /// Which.
+        at: ClientId,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
     /// Whether the PIN was right.
-    PinChecked(bool),
+    PinChecked {
+        /// At which terminal it was typed.
+        at: ClientId,
+        /// Whether it was.
+        right: bool,
+    },
     /// A client of the control socket asks.
     Asked {
         /// Who.

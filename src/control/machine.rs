@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::action::{Action, Level};
 use super::black_box::Recorder;
 use super::capture::CaptureState;
-use super::clients::{Clients, TERMINAL};
+use super::clients::Clients;
 use super::confirm::{Confirm, Pending, Standing};
 use super::destinations::Destinations;
 use super::event::{BoardVideo, Event, Setup};
@@ -23,9 +23,9 @@ use super::stats::{Counters, Rates};
 use super::store::{Done, StoreFailure, StoreOutcome, StoreQueue, StoreRequest};
 use crate::appliance::{self, Action as Decision, Appliance, Event as Happening};
 use crate::console::{ClientId, Reply, Session};
-use crate::limits::STATS_INTERVAL;
+use crate::limits::{CONSOLE_PORTS_MAX, STATS_INTERVAL};
 use crate::panel::{Blinker, Button, Contact, Levels};
-use crate::status::{Change, DestinationState, DueTo, EndNote, Mode, Status};
+use crate::status::{About, Change, DestinationState, DueTo, EndNote, Mode, Status};
 
 /// What anybody may look at while the box runs.
 #[derive(Debug, Clone)]
@@ -45,7 +45,9 @@ pub struct View {
 pub struct Control {
     setup: Fixed,
     appliance: Appliance,
-    session: Session,
+    about: About,
+    /// The terminals at the box's ports, by the number of their client.
+    sessions: Vec<Session>,
     buttons: [(Contact, Button); 2],
     blinker: Blinker,
     clients: Clients,
@@ -98,7 +100,10 @@ impl Control {
         );
         let mut control = Control {
             appliance,
-            session: Session::new(setup.about, setup.baud),
+            sessions: (0..setup.terminals.min(CONSOLE_PORTS_MAX))
+                .map(|_| Session::new(setup.about.clone(), setup.baud))
+                .collect(),
+            about: setup.about,
             buttons: [Contact::GoLive, Contact::Reset]
                 .map(|contact| (contact, Button::new(contact, setup.debounce_ms))),
             blinker: Blinker::new(),
@@ -152,9 +157,9 @@ impl Control {
                 }
                 self.take_gestures(now);
             }
-            Event::TerminalOpened { greet } => self.terminal_opened(now, greet),
-            Event::Typed(bytes) => self.typed(now, &bytes),
-            Event::PinChecked(right) => self.pin_checked(now, right),
+            Event::TerminalOpened { at, greet } => self.terminal_opened(now, at, greet),
+            Event::Typed { at, bytes } => self.typed(now, at, &bytes),
+            Event::PinChecked { at, right } => self.pin_checked(now, at, right),
             Event::Asked { from, line, secret } => self.asked(now, from, &line, secret),
             Event::Gone(client) => self.clients.remove(client),
             Event::Network { link, interfaces, connected } => {
@@ -192,9 +197,11 @@ impl Control {
             self.appliance.handle_timeout(now);
             self.drain(now);
         }
-        if is_due(self.session.poll_timeout()) {
-            self.session.handle_timeout(now);
-            self.take_session_events(now);
+        for at in self.terminals() {
+            if self.session(at).is_some_and(|session| is_due(session.poll_timeout())) {
+                self.session(at).into_iter().for_each(|session| session.handle_timeout(now));
+                self.take_session_events(now, at);
+            }
         }
         for request in self.clients.out_of_patience(now) {
             let why = "the disk has not stored this in time; it may still do so: see `show`";
@@ -218,7 +225,7 @@ impl Control {
             self.appliance.poll_timeout(),
             self.buttons.iter().filter_map(|(_, button)| button.poll_timeout()).min(),
             self.blinker.poll_timeout(),
-            self.session.poll_timeout(),
+            self.sessions.iter().filter_map(Session::poll_timeout).min(),
             self.clients.poll_timeout(),
             self.store.poll_timeout(),
             self.capture.poll_timeout(),
@@ -413,8 +420,11 @@ impl Control {
     /// Other settings are in force: a broadcast goes on, but for destinations that changed.
     fn settings_changed(&mut self, now: Duration) {
         let settings = self.in_force.settings.clone();
-        self.session.set_name(&settings.name);
-        self.session.set_has_pin(settings.console_pin.is_some());
+        self.about.name = Some(settings.name.clone());
+        for session in &mut self.sessions {
+            session.set_name(&settings.name);
+            session.set_has_pin(settings.console_pin.is_some());
+        }
         self.capture.wanted = settings.clone();
         self.tell(
             now,
@@ -432,9 +442,11 @@ impl Control {
     /// What the console completes arguments to.
     fn name_choices(&mut self) {
         let settings = &self.in_force.settings;
-        let names = settings.shown().into_iter().map(|(name, _)| name).collect();
-        let destinations = settings.destinations.iter().map(|d| d.name.clone()).collect();
-        self.session.set_names(names, destinations);
+        let names: Vec<String> = settings.shown().into_iter().map(|(name, _)| name).collect();
+        let destinations = settings.names();
+        for session in &mut self.sessions {
+            session.set_names(names.clone(), destinations.clone());
+        }
     }
 
     // ── what people see ───────────────────────────────────────────────────────────────────────
@@ -454,11 +466,9 @@ impl Control {
             self.keep_black_box(now, mode);
         }
         for client in self.clients.watchers() {
-            if client == TERMINAL {
-                self.session.set_mode(self.appliance.mode());
-                self.session.change(now, &reply);
-            } else {
-                self.act(Action::Answer { to: client, reply: reply.clone(), last: false });
+            match self.session(client) {
+                Some(session) => session.change(now, &reply),
+                None => self.act(Action::Answer { to: client, reply: reply.clone(), last: false }),
             }
         }
     }
@@ -517,7 +527,7 @@ impl Control {
         while let Some(request) = self.store.poll(now) {
             self.act(Action::Store(request));
         }
-        self.show_terminal();
+        self.show_terminals();
     }
 
     fn log(&mut self, level: Level, line: String) {
@@ -529,10 +539,8 @@ impl Control {
     }
 
     fn answer(&mut self, to: ClientId, reply: Reply) {
-        if to == TERMINAL {
-            self.session.set_mode(self.appliance.mode());
-            self.session.reply(&reply);
-            return;
+        if let Some(session) = self.session(to) {
+            return session.reply(&reply);
         }
         let last = !self.clients.is_of_interest(to);
         if last {

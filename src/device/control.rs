@@ -24,10 +24,12 @@ use zeroize::Zeroizing;
 
 use crate::console::{ClientId, Reply, Typed};
 use crate::limits::{
-    CONSOLE_OUT_LINES_MAX, CONTROL_ACCEPT_RETRY, CONTROL_CLIENTS_MAX, CONTROL_HALF_CLOSED_LOOK,
-    CONTROL_REQUEST_BYTES_MAX, CONTROL_TIMEOUT,
+    CONSOLE_OUT_LINES_MAX, CONSOLE_PORTS_MAX, CONTROL_ACCEPT_RETRY, CONTROL_CLIENTS_MAX,
+    CONTROL_HALF_CLOSED_LOOK, CONTROL_REQUEST_BYTES_MAX, CONTROL_TIMEOUT,
 };
 
+/// The number of the first client: those before are the box's ports.
+const FIRST_CLIENT: u32 = CONSOLE_PORTS_MAX as u32;
 /// The socket's name in the service's runtime folder.
 const NAME: &str = "control";
 /// The runtime folder where the service manager names none.
@@ -103,7 +105,7 @@ pub fn listen(path: &Path) -> io::Result<mpsc::Receiver<SocketEvent>> {
 
 async fn accept(listener: UnixListener, events: mpsc::Sender<SocketEvent>) {
     let places = Arc::new(Semaphore::new(CONTROL_CLIENTS_MAX));
-    let mut client = 0_u32;
+    let mut client = FIRST_CLIENT - 1;
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
@@ -119,8 +121,7 @@ async fn accept(listener: UnixListener, events: mpsc::Sender<SocketEvent>) {
             tokio::spawn(async move { timeout(CONTROL_TIMEOUT, write(stream, &answer)).await });
             continue;
         };
-        // 0 is the serial line.
-        client = client.checked_add(1).unwrap_or(1);
+        client = client.checked_add(1).unwrap_or(FIRST_CLIENT);
         let (from, events) = (ClientId(client), events.clone());
         tokio::spawn(async move {
             if let Err(error) = serve(stream, from, &events).await {

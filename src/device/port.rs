@@ -1,4 +1,4 @@
-//! The console's port: the terminal, a pseudo-terminal or a serial port, each with a thread that
+//! The consoles' ports: the terminal, a pseudo-terminal or serial ports, each with a thread that
 //! reads and one that writes, so that a host that does not read holds up nothing.
 
 mod holder;
@@ -53,24 +53,26 @@ pub struct Port {
 }
 
 impl Port {
-    /// Opens the port that `profile` names; `events` is called on the reading thread. A serial port
-    /// that is missing, busy or unplugged is opened again every
-    /// [`DEVICE_REOPEN_INTERVAL`] as long as the process runs.
+    /// Opens the ports that `profile` names, all at once: who is at one of them does not wait for another.
+    /// `events` is called on the reading threads with the number of the port, from 0. A serial port that
+    /// is missing, busy or unplugged is opened again every [`DEVICE_REOPEN_INTERVAL`] as long as the
+    /// process runs.
     ///
     /// # Errors
     /// [`PortError`].
-    pub fn open(
+    pub fn open_all(
         profile: &board::Console,
-        mut events: impl FnMut(PortEvent<'_>) + Send + 'static,
-    ) -> Result<Port, PortError> {
+        events: impl FnMut(usize, PortEvent<'_>) + Clone + Send + 'static,
+    ) -> Result<Vec<Port>, PortError> {
+        let mut first = events.clone();
         match profile {
             board::Console::Stdio => {
                 let read = move || {
-                    events(PortEvent::Opened { greet: true });
-                    read(io::stdin(), &mut events)
+                    first(0, PortEvent::Opened { greet: true });
+                    read(io::stdin(), &mut |event| first(0, event))
                 };
                 spawn("console-in", read);
-                Ok(Port::writing("console-out", io::stdout()))
+                Ok(vec![Port::writing("console-out", io::stdout())])
             }
             board::Console::Pty => {
                 let failed = |error: &dyn std::fmt::Display| PortError::Pty(error.to_string());
@@ -78,18 +80,22 @@ impl Port {
                 tracing::info!(port = %name, "console");
                 let back = port.try_clone().map_err(|error| failed(&error))?;
                 let read = move || {
-                    events(PortEvent::Opened { greet: false });
-                    read(back, &mut events)
+                    first(0, PortEvent::Opened { greet: false });
+                    read(back, &mut |event| first(0, event))
                 };
                 spawn("serial-in", read);
-                Ok(Port::writing("serial-out", port))
+                Ok(vec![Port::writing("serial-out", port)])
             }
             board::Console::Serial { paths, baud } => {
-                let (paths, baud) = (paths.clone(), *baud);
-                let line = Line::default();
-                let port = Port::writing("serial-out", line.clone());
-                spawn("serial-in", move || serve(&paths, baud, &line, &mut events));
-                Ok(port)
+                let ports = paths.iter().enumerate().map(|(number, path)| {
+                    let (path, baud, mut events) = (path.clone(), *baud, events.clone());
+                    let (before, line) = (paths[..number].to_vec(), Line::default());
+                    let port = Port::writing("serial-out", line.clone());
+                    let events = move |event: PortEvent<'_>| events(number, event);
+                    spawn("serial-in", move || serve(&path, &before, baud, &line, events));
+                    port
+                });
+                Ok(ports.collect())
             }
         }
     }
@@ -170,26 +176,46 @@ impl Write for Line {
     }
 }
 
-/// Opens the first port of these that can be, reads it until it is gone, and begins again.
-fn serve(paths: &[PathBuf], baud: u32, line: &Line, events: &mut impl FnMut(PortEvent<'_>)) {
+/// Opens a port, reads it until it is gone, and begins again. One that is another name of a port
+/// before it is left to that one.
+fn serve(
+    path: &Path,
+    before: &[PathBuf],
+    baud: u32,
+    line: &Line,
+    mut events: impl FnMut(PortEvent<'_>),
+) {
+    let name = path.display();
     let mut logged = String::new();
     loop {
-        let why = match first(paths, baud) {
-            Ok((path, (port, back))) => {
-                tracing::info!(port = %path.display(), "console");
+        let device = path.canonicalize().ok();
+        let same = |other: &&PathBuf| device.is_some() && other.canonicalize().ok() == device;
+        let opened = match before.iter().find(same) {
+            Some(other) => Err(format!("is the same as {}", other.display())),
+            None => open(path, baud),
+        };
+        let why = match opened {
+            Ok((port, back)) => {
+                tracing::info!(port = %name, "console");
                 line.put(Some(port));
-                events(PortEvent::Opened { greet: !is_gadget(&path) });
-                let end = read(back, events);
+                events(PortEvent::Opened { greet: !is_gadget(path) });
+                let end = read(back, &mut events);
                 // Both sides are closed before the wait: an adapter that is plugged in again gets its name
                 // back only when nobody has the old device open.
                 line.put(None);
                 let end = end.map_or_else(|| "it hung up".to_owned(), |error| error.to_string());
-                format!("the console port {} is gone: {end}", path.display())
+                format!("is gone: {end}")
             }
             Err(why) => why,
         };
         if why != logged {
-            tracing::warn!("{why}; it is opened again");
+            // A board may have fewer ports than its profile names.
+            match device {
+                Some(_) => tracing::warn!("the console port {name} {why}; it is opened again"),
+                None => {
+                    tracing::info!("the console port {name} {why}; it is opened when it is there")
+                }
+            }
             logged = why;
         }
         thread::sleep(DEVICE_REOPEN_INTERVAL);
@@ -198,18 +224,6 @@ fn serve(paths: &[PathBuf], baud: u32, line: &Line, events: &mut impl FnMut(Port
 
 /// A port for writing, and the same one for reading.
 type Sides = (Box<dyn SerialPort>, Box<dyn SerialPort>);
-
-/// The first port that can be opened; or why none can.
-fn first(paths: &[PathBuf], baud: u32) -> Result<(PathBuf, Sides), String> {
-    let mut why = Vec::new();
-    for path in paths {
-        match open(path, baud) {
-            Ok(sides) => return Ok((path.clone(), sides)),
-            Err(error) => why.push(format!("the console port {} {error}", path.display())),
-        }
-    }
-    Err(why.join("; "))
-}
 
 /// Opens a serial port and closes it again.
 ///
@@ -282,8 +296,8 @@ mod tests {
     /// What happens at a port, with bytes of its own.
     #[derive(Debug, PartialEq)]
     enum Event {
-        Opened,
-        Bytes(Vec<u8>),
+        Opened(usize),
+        Bytes(usize, Vec<u8>),
     }
 
     /// A serial adapter: its near side under a name that stays, its far side in the hand.
@@ -308,17 +322,17 @@ mod tests {
             Bench { folder }
         }
 
-        fn open(&self, names: &[&str]) -> (Port, Receiver<Event>) {
+        fn open(&self, names: &[&str]) -> (Vec<Port>, Receiver<Event>) {
             let paths = names.iter().map(|name| self.folder.join(name)).collect();
             let (to, events) = channel();
             let serial = board::Console::Serial { paths, baud: 115_200 };
-            let port = Port::open(&serial, move |event| {
+            let ports = Port::open_all(&serial, move |port, event| {
                 let _ = to.send(match event {
-                    PortEvent::Opened { .. } => Event::Opened,
-                    PortEvent::Bytes(bytes) => Event::Bytes(bytes.to_vec()),
+                    PortEvent::Opened { .. } => Event::Opened(port),
+                    PortEvent::Bytes(bytes) => Event::Bytes(port, bytes.to_vec()),
                 });
             });
-            (port.unwrap(), events)
+            (ports.unwrap(), events)
         }
     }
 
@@ -337,39 +351,52 @@ mod tests {
         let bench = Bench::new();
         let name = bench.folder.join("adapter");
         let mut far = plug_in(&name);
-        let (port, events) = bench.open(&["adapter"]);
-        assert_eq!(next(&events), Event::Opened);
+        let (ports, events) = bench.open(&["adapter"]);
+        assert_eq!(next(&events), Event::Opened(0));
         far.write_all(b"status\r").unwrap();
-        assert_eq!(next(&events), Event::Bytes(b"status\r".to_vec()));
+        assert_eq!(next(&events), Event::Bytes(0, b"status\r".to_vec()));
         drop(far);
         thread::sleep(Duration::from_millis(50));
-        port.send(b"into the void".to_vec());
+        ports[0].send(b"into the void".to_vec());
         let mut far = plug_in(&name);
-        assert_eq!(next(&events), Event::Opened);
-        port.send(b"hello".to_vec());
+        assert_eq!(next(&events), Event::Opened(0));
+        ports[0].send(b"hello".to_vec());
         let mut received = [0; 5];
         far.read_exact(&mut received).unwrap();
         assert_eq!(&received, b"hello", "and nothing of before");
     }
 
     #[test]
-    fn the_first_port_that_is_there_is_used() {
+    fn every_port_that_is_there_is_served_at_once_and_one_with_two_names_once() {
         let bench = Bench::new();
-        let mut far = plug_in(&bench.folder.join("uart"));
-        let (_port, events) = bench.open(&["gadget", "uart"]);
-        assert_eq!(next(&events), Event::Opened);
-        far.write_all(b"x").unwrap();
-        assert_eq!(next(&events), Event::Bytes(b"x".to_vec()));
+        let mut uart = plug_in(&bench.folder.join("uart"));
+        symlink(bench.folder.join("uart"), bench.folder.join("alias")).unwrap();
+        let (ports, events) = bench.open(&["gadget", "uart", "alias"]);
+        assert_eq!(next(&events), Event::Opened(1));
+        let mut gadget = plug_in(&bench.folder.join("gadget"));
+        assert_eq!(next(&events), Event::Opened(0));
+        uart.write_all(b"x").unwrap();
+        assert_eq!(next(&events), Event::Bytes(1, b"x".to_vec()));
+        gadget.write_all(b"y").unwrap();
+        assert_eq!(next(&events), Event::Bytes(0, b"y".to_vec()));
+        let mut received = [0; 3];
+        ports[1].send(b"one".to_vec());
+        uart.read_exact(&mut received).unwrap();
+        assert_eq!(&received, b"one");
+        ports[0].send(b"two".to_vec());
+        gadget.read_exact(&mut received).unwrap();
+        assert_eq!(&received, b"two");
+        assert!(events.try_recv().is_err(), "the other name is not opened");
     }
 
     #[test]
     fn a_host_that_does_not_read_blocks_nobody_and_is_shown_what_it_missed() {
         let bench = Bench::new();
         let mut far = plug_in(&bench.folder.join("uart"));
-        let (port, events) = bench.open(&["uart"]);
-        assert_eq!(next(&events), Event::Opened);
+        let (ports, events) = bench.open(&["uart"]);
+        assert_eq!(next(&events), Event::Opened(0));
         for _ in 0..1_000 {
-            port.send(vec![b'x'; 4_096]); // returns at once, or the test never ends
+            ports[0].send(vec![b'x'; 4_096]); // returns at once, or the test never ends
         }
         let reader = thread::spawn(move || {
             let (mut shown, mut bytes) = (String::new(), [0; 4_096]);
@@ -380,7 +407,7 @@ mod tests {
             shown.len()
         });
         while !reader.is_finished() {
-            port.send(b"end".to_vec());
+            ports[0].send(b"end".to_vec());
             thread::sleep(Duration::from_millis(20));
         }
         assert!(reader.join().expect("it reads on") < 1_000 * 4_096);

@@ -10,13 +10,20 @@ use crate::status::{Clock as TimeOfDay, Interface};
 pub enum Input {
     /// A button's contact closed or opened, or was found so.
     Contact(ContactEvent),
-    /// The console's port was opened, for the first time or again.
+    /// A console's port was opened, for the first time or again.
     ConsoleOpened {
+        /// Which of the board's ports, from 0.
+        port: usize,
         /// Whoever is there is greeted at once.
         greet: bool,
     },
-    /// Bytes typed at the console.
-    Typed(Vec<u8>),
+    /// Bytes typed at a console.
+    Typed {
+        /// Which of the board's ports, from 0.
+        port: usize,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
     /// The network is so from now on; `None` where nobody watches the interfaces.
     Network(LinkChange, Option<Vec<Interface>>),
     /// The clock is so from now on.

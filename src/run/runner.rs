@@ -55,6 +55,7 @@ impl Runner {
                 seed: fastrand::u64(..),
                 salt: salt(),
                 baud: profile.console.baud().unwrap_or(CONSOLE_BAUD),
+                terminals: devices.consoles.len(),
                 debounce_ms: debounce_ms(&profile),
                 about: about(&profile, machine),
                 video: BoardVideo {
@@ -133,8 +134,10 @@ impl Runner {
                 pressed: event.pressed,
                 at_power_up: event.at_power_up,
             },
-            Input::ConsoleOpened { greet } => Event::TerminalOpened { greet },
-            Input::Typed(bytes) => Event::Typed(bytes),
+            Input::ConsoleOpened { port, greet } => {
+                Event::TerminalOpened { at: ClientId::of_port(port), greet }
+            }
+            Input::Typed { port, bytes } => Event::Typed { at: ClientId::of_port(port), bytes },
             Input::Network(link, interfaces) => {
                 let connected = self.publishing.connected();
                 Event::Network { link, interfaces, connected }
@@ -177,7 +180,10 @@ impl Runner {
 
     fn perform(&mut self, action: Action) {
         match action {
-            Action::Terminal(bytes) => (self.devices.console)(bytes),
+            Action::Terminal { to, bytes } => {
+                let console = to.port().and_then(|port| self.devices.consoles.get_mut(port));
+                console.into_iter().for_each(|console| console(bytes.clone()));
+            }
             Action::Answer { to, reply, last } => self.answer(to, &Answer::from(&reply), last),
             Action::Log(Level::Info, line) => tracing::info!("{line}"),
             Action::Log(Level::Warn, line) => tracing::warn!("{line}"),
@@ -187,8 +193,8 @@ impl Runner {
                     writer.write(request);
                 }
             }
-            Action::CheckPin { pin, typed } => {
-                self.later(move || Event::PinChecked(pin.admits(&typed.0)));
+            Action::CheckPin { at, pin, typed } => {
+                self.later(move || Event::PinChecked { at, right: pin.admits(&typed.0) });
             }
             Action::Network { wired, wifi } => {
                 let inputs = self.inputs.clone();

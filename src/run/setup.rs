@@ -45,8 +45,8 @@ pub struct Memory {
 pub struct Devices {
     /// The lights.
     pub lights: Lights,
-    /// What the console shows goes here.
-    pub console: Box<dyn FnMut(Vec<u8>) + Send>,
+    /// What the console at each port shows goes here.
+    pub consoles: Vec<Box<dyn FnMut(Vec<u8>) + Send>>,
     /// The service manager.
     pub manager: ServiceManager,
     /// The control socket.

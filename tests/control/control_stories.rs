@@ -151,7 +151,9 @@ fn happen(rig: &mut Rig, stimulus: &str) -> Result<(), String> {
         ("encoder", how) => rig.encoder_fails(how.strip_prefix("fails ").unwrap_or(how)),
         ("devices", "hang") => rig.devices_hang = true,
         ("devices", "answer") => rig.release_devices(),
-        ("terminal", "opens") => rig.happens(Event::TerminalOpened { greet: true }),
+        ("terminal", "opens") => {
+            rig.happens(Event::TerminalOpened { at: ClientId(0), greet: true })
+        }
         ("terminate", _) => rig.happens(Event::Terminate),
         ("checked", name) => rig.checked(name),
         ("wait", _) => {}

@@ -9,3 +9,4 @@ mod requests;
 mod rig;
 mod slow_store;
 mod stories;
+mod two_ports;

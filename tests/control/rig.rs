@@ -23,6 +23,8 @@ use firstmile::control::{
 use firstmile::panel::Contact;
 use firstmile::status::{About, Checked, Clock, DueTo, Server};
 
+/// The terminal that a test types at.
+const TERMINAL: ClientId = ClientId(0);
 /// Every secret of a test begins so.
 pub const CANARY: &str = "canary";
 
@@ -41,6 +43,8 @@ pub struct Before {
     pub no_store: bool,
     /// The box was live when the power went.
     pub was_live: bool,
+    /// There is a second port, with the number 1.
+    pub two_terminals: bool,
 }
 
 /// How the simulated store behaves.
@@ -76,6 +80,8 @@ pub struct Rig {
     under_way: Option<(StoreRequest, Duration)>,
     /// What happens by itself, soon.
     soon: VecDeque<Event>,
+    /// What the second terminal has shown.
+    pub other_terminal: String,
     names: BTreeMap<DestinationId, String>,
     attempts: BTreeMap<DestinationId, u64>,
     /// The run whose devices are open.
@@ -122,6 +128,7 @@ impl Rig {
                 serial_number: None,
             },
             baud: 115_200,
+            terminals: if before.two_terminals { 2 } else { 1 },
             debounce_ms: 0,
             video: BoardVideo { bitrate_kbps: 4_000, bitrate_max_kbps: 6_000 },
             layers: Layers {
@@ -152,6 +159,7 @@ impl Rig {
             live_written: before.was_live.then_some(true),
             under_way: None,
             soon: VecDeque::new(),
+            other_terminal: String::new(),
             names: BTreeMap::new(),
             attempts: BTreeMap::new(),
             run: None,
@@ -182,7 +190,7 @@ impl Rig {
         let (link, interfaces, connected) = (LinkChange::Up, None, Vec::new());
         self.happens(Event::Network { link, interfaces, connected });
         self.happens(Event::Clock(Clock::Trusted));
-        self.happens(Event::TerminalOpened { greet: true });
+        self.happens(Event::TerminalOpened { at: TERMINAL, greet: true });
     }
 
     // ── what happens ──────────────────────────────────────────────────────────────────────────
@@ -201,7 +209,12 @@ impl Rig {
 
     /// Bytes at the terminal; `\r` ends a line.
     pub fn types(&mut self, text: &str) {
-        self.happens(Event::Typed(text.as_bytes().to_vec()));
+        self.happens(Event::Typed { at: TERMINAL, bytes: text.as_bytes().to_vec() });
+    }
+
+    /// The same at the second terminal.
+    pub fn types_at_the_other(&mut self, text: &str) {
+        self.happens(Event::Typed { at: ClientId(1), bytes: text.as_bytes().to_vec() });
     }
 
     pub fn press_for(&mut self, long: Duration) {
@@ -406,7 +419,11 @@ impl Rig {
 
     fn perform(&mut self, action: Action) {
         match action {
-            Action::Terminal(bytes) => self.show(&bytes),
+            Action::Terminal { to: TERMINAL, bytes } => self.show(&bytes),
+            Action::Terminal { bytes, .. } => {
+                self.other_terminal.push_str(&String::from_utf8_lossy(&bytes));
+                assert!(!self.other_terminal.contains(CANARY), "{}", self.other_terminal);
+            }
             Action::Answer { to, reply, last } => {
                 for line in reply.render_text() {
                     self.say(format!("client {}: {line}", to.0));
@@ -430,8 +447,8 @@ impl Rig {
                 self.say(format!("store: {}", in_words(&request)));
                 self.under_way = Some((request, self.now));
             }
-            Action::CheckPin { pin, typed } => {
-                self.soon.push_back(Event::PinChecked(pin.admits(&typed.0)));
+            Action::CheckPin { at, pin, typed } => {
+                self.soon.push_back(Event::PinChecked { at, right: pin.admits(&typed.0) });
             }
             Action::Network { wired, wifi } if wired.is_set() || wifi.ssid.is_some() => {
                 self.say("network: settings handed over");

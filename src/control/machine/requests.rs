@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Control;
 use crate::appliance::{By, Event as Happening};
 use crate::console::{self, ClientId, Command, Reply, Typed};
-use crate::control::clients::{Asked, Awaits, Request, TERMINAL};
+use crate::control::clients::{Asked, Awaits, Request};
 use crate::control::progress::Progress;
 use crate::limits::STORE_PATIENCE;
 
@@ -44,23 +44,18 @@ impl Control {
             };
             self.clients.awaits(from, awaits);
         }
-        if from == TERMINAL {
-            self.session.set_waiting(self.clients.is_waiting(TERMINAL));
-        }
+        let is_waiting = self.clients.is_waiting(from);
+        self.session(from).into_iter().for_each(|session| session.set_waiting(is_waiting));
     }
 
     /// Answers a request that has waited, and goes on with the next one of its client. Whether
     /// anybody still waited for it.
     pub(super) fn finish(&mut self, now: Duration, request: u64, reply: Reply) -> bool {
         let Some(client) = self.clients.end(request) else { return false };
-        if client == TERMINAL {
-            self.session.set_waiting(false);
-        }
+        self.session(client).into_iter().for_each(|session| session.set_waiting(false));
         self.answer(client, reply);
         self.carry_on(now, client);
-        if client == TERMINAL {
-            self.terminal_goes_on(now);
-        }
+        self.terminal_goes_on(now, client);
         true
     }
 
@@ -87,7 +82,7 @@ impl Control {
                 let disabled = disabled.map(|d| d.name.clone()).collect();
                 Reply::Destinations { destinations: self.status(now).destinations, disabled }
             }
-            Command::About => Reply::About(self.session.about().clone()),
+            Command::About => Reply::About(self.about.clone()),
             Command::Serve(service) => {
                 return self.serve(now, from, number, service, request.secret);
             }

@@ -8,7 +8,6 @@ use crate::config;
 use crate::config::schema::{Form, Kind, SettingPath, Text, Value};
 use crate::console::{ClientId, MACHINE_VERSION, Reply, ReplyMode, Secret, Service, Typed};
 use crate::control::action::{Action, Job};
-use crate::control::clients::TERMINAL;
 use crate::control::confirm::{Confirm, Pending, no_destination};
 use crate::control::event::JobResult;
 use crate::control::progress::Progress;
@@ -167,12 +166,13 @@ impl Control {
     ) -> Progress {
         match secret {
             Some(value) => self.put_secret(number, &of, value),
-            None if from == TERMINAL => {
-                self.session.set_mode(self.appliance.mode());
-                self.session.ask(of);
-                Progress::Asked
-            }
-            None => refused(&"it is read from standard input"),
+            None => match self.session(from) {
+                Some(session) => {
+                    session.ask(of);
+                    Progress::Asked
+                }
+                None => refused(&"it is read from standard input"),
+            },
         }
     }
 
@@ -273,9 +273,7 @@ impl Control {
     // ── the rest ──────────────────────────────────────────────────────────────────────────────
 
     fn reply_mode(&mut self, from: ClientId, machine: bool) -> Reply {
-        if from == TERMINAL {
-            self.session.set_machine(machine);
-        }
+        self.session(from).into_iter().for_each(|session| session.set_machine(machine));
         let version = MACHINE_VERSION;
         Reply::Mode(if machine { ReplyMode::Machine { version } } else { ReplyMode::Text })
     }

@@ -1,87 +1,99 @@
-//! The terminal at the box's port: bytes become requests, answers become bytes.
+//! The terminals at the box's ports, each with a session of its own: bytes become requests, answers become bytes.
 
 use std::time::Duration;
 
 use super::Control;
-use crate::console::{Reply, SessionEvent, Typed};
+use crate::console::{ClientId, Reply, Session, SessionEvent, Typed};
 use crate::control::action::{Action, Level};
-use crate::control::clients::{Asked, Request, TERMINAL};
+use crate::control::clients::{Asked, Request};
 use crate::limits::CONSOLE_LINE_BYTES_MAX;
 
 impl Control {
-    pub(super) fn terminal_opened(&mut self, now: Duration, greet: bool) {
-        self.clients.remove(TERMINAL);
-        self.session.set_mode(self.appliance.mode());
-        self.session.open(now, greet);
-        self.take_session_events(now);
+    /// The clients that are terminals.
+    pub(super) fn terminals(&self) -> impl Iterator<Item = ClientId> + use<> {
+        (0..self.sessions.len()).map(ClientId::of_port)
     }
 
-    pub(super) fn typed(&mut self, now: Duration, bytes: &[u8]) {
+    /// The session of a terminal, which knows what the box does now; `None` for another client.
+    pub(super) fn session(&mut self, at: ClientId) -> Option<&mut Session> {
+        let session = self.sessions.get_mut(at.port()?)?;
+        session.set_mode(self.appliance.mode());
+        Some(session)
+    }
+
+    pub(super) fn terminal_opened(&mut self, now: Duration, at: ClientId, greet: bool) {
+        let Some(session) = self.session(at) else { return };
+        session.open(now, greet);
+        self.clients.remove(at);
+        self.take_session_events(now, at);
+    }
+
+    pub(super) fn typed(&mut self, now: Duration, at: ClientId, bytes: &[u8]) {
         for byte in bytes {
-            self.session.set_mode(self.appliance.mode());
-            self.session.feed(now, *byte);
-            self.take_session_events(now);
+            let Some(session) = self.session(at) else { return };
+            session.feed(now, *byte);
+            self.take_session_events(now, at);
             // What is pasted is shown in pieces of a bounded size.
-            if self.session.output_bytes() > CONSOLE_LINE_BYTES_MAX {
-                self.show_terminal();
+            let is_much = |session: &mut Session| session.output_bytes() > CONSOLE_LINE_BYTES_MAX;
+            if self.session(at).is_some_and(is_much) {
+                self.show_terminals();
             }
         }
-        self.terminal_goes_on(now);
+        self.terminal_goes_on(now, at);
     }
 
     /// Goes on with what was typed ahead.
-    pub(super) fn terminal_goes_on(&mut self, now: Duration) {
-        self.session.set_mode(self.appliance.mode());
-        while self.session.go_on(now) {
-            self.take_session_events(now);
-            self.session.set_mode(self.appliance.mode());
+    pub(super) fn terminal_goes_on(&mut self, now: Duration, at: ClientId) {
+        while self.session(at).is_some_and(|session| session.go_on(now)) {
+            self.take_session_events(now, at);
         }
     }
 
-    pub(super) fn take_session_events(&mut self, now: Duration) {
-        while let Some(event) = self.session.poll_event() {
+    pub(super) fn take_session_events(&mut self, now: Duration, at: ClientId) {
+        while let Some(event) = self.session(at).and_then(Session::poll_event) {
             match event {
                 SessionEvent::Command(command) => {
-                    self.request(now, TERMINAL, Asked::Command(command), None);
+                    self.request(now, at, Asked::Command(command), None);
                 }
                 SessionEvent::Secret { of, value } => {
-                    self.request(now, TERMINAL, Asked::Secret { of, value }, None);
+                    self.request(now, at, Asked::Secret { of, value }, None);
                 }
-                SessionEvent::Pin(typed) => self.check_pin(now, typed),
-                SessionEvent::Interrupted => self.interrupted(now),
-                SessionEvent::Left => self.clients.stop_watching(TERMINAL),
+                SessionEvent::Pin(typed) => self.check_pin(now, at, typed),
+                SessionEvent::Interrupted => self.interrupted(now, at),
+                SessionEvent::Left => self.clients.stop_watching(at),
             }
         }
     }
 
-    fn check_pin(&mut self, now: Duration, typed: Typed) {
+    fn check_pin(&mut self, now: Duration, at: ClientId, typed: Typed) {
         match self.in_force.settings.console_pin.clone() {
-            Some(pin) => self.act(Action::CheckPin { pin, typed }),
-            None => self.session.pin_checked(now, true),
+            Some(pin) => self.act(Action::CheckPin { at, pin, typed }),
+            None => {
+                self.session(at).into_iter().for_each(|session| session.pin_checked(now, true));
+            }
         }
     }
 
-    pub(super) fn pin_checked(&mut self, now: Duration, right: bool) {
+    pub(super) fn pin_checked(&mut self, now: Duration, at: ClientId, right: bool) {
         if !right {
             self.log(Level::Warn, "a wrong PIN was typed at the console".to_owned());
         }
-        self.session.set_mode(self.appliance.mode());
-        self.session.pin_checked(now, right);
-        self.terminal_goes_on(now);
+        self.session(at).into_iter().for_each(|session| session.pin_checked(now, right));
+        self.terminal_goes_on(now, at);
     }
 
     /// Whoever typed ^C does not wait for a job any longer; what the store does is not taken back.
-    fn interrupted(&mut self, now: Duration) {
-        if let Some(request) = self.clients.job_of(TERMINAL) {
+    fn interrupted(&mut self, now: Duration, at: ClientId) {
+        if let Some(request) = self.clients.job_of(at) {
             self.finish(now, request, Reply::error("interrupted; its result is not shown"));
         }
     }
 
-    /// Requests of the terminal go through the same queue as all others.
+    /// Requests of a terminal go through the same queue as all others.
     pub(super) fn request(
         &mut self,
         now: Duration,
-        from: crate::console::ClientId,
+        from: ClientId,
         what: Asked,
         secret: Option<Typed>,
     ) {
@@ -91,10 +103,12 @@ impl Control {
         }
     }
 
-    pub(super) fn show_terminal(&mut self) {
-        let shown = self.session.take_output();
-        if !shown.is_empty() {
-            self.act(Action::Terminal(shown));
+    pub(super) fn show_terminals(&mut self) {
+        for to in self.terminals() {
+            let bytes = self.session(to).map(Session::take_output).unwrap_or_default();
+            if !bytes.is_empty() {
+                self.act(Action::Terminal { to, bytes });
+            }
         }
     }
 }

@@ -381,7 +381,9 @@ impl World {
         let text = match self.rng.u8(..4) {
             0 => {
                 self.tell(|| "the terminal opens".to_owned());
-                return self.rig.happens(Event::TerminalOpened { greet: self.rng.bool() });
+                return self
+                    .rig
+                    .happens(Event::TerminalOpened { at: ClientId(0), greet: self.rng.bool() });
             }
             1 => "\rkey a\rcanary-typed\rabout\r".to_owned(),
             2 => format!("\rset overlay.text line-{}\rshow overlay\r", self.asked),
