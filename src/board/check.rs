@@ -8,20 +8,23 @@ impl Keys {
     /// No GPIO line has two users.
     pub(super) fn check_lines(&self, profile: &Profile) {
         let lines = profile.lines();
-        let same = |a: &Line, b: &Line| {
+        // The keys by which both are the same line.
+        let same = |a: &Line, b: &Line| -> Option<&str> {
             let place = a.place.as_ref().filter(|place| !place.chip.is_empty());
-            (place.is_some() && place == b.place.as_ref())
-                || (a.line_name.is_some() && a.line_name == b.line_name)
-        };
-        let key = |table: &str| {
-            let by_place = format!("{table}.line");
-            let known = self.has(&by_place);
-            if known { by_place } else { format!("{table}.line_name") }
+            if a.line_name.is_some() && a.line_name == b.line_name {
+                Some("line_name")
+            } else if place.is_some() && place == b.place.as_ref() {
+                Some("line")
+            } else {
+                None
+            }
         };
         for (i, (table, line)) in lines.iter().enumerate() {
-            if let Some((other, _)) = lines[..i].iter().find(|(_, other)| same(line, other)) {
-                let why = format!("is the GPIO line that {} uses already", key(other));
-                self.report(&key(table), why);
+            let found = lines[..i].iter().find_map(|(other, of)| Some((other, same(line, of)?)));
+            if let Some((other, by)) = found {
+                let (key, other) = (format!("{table}.{by}"), format!("{other}.{by}"));
+                let why = |user: &str| format!("is the GPIO line that {user} uses already");
+                self.report_pair((&key, why(&other)), (&other, why(&key)));
             }
         }
     }
@@ -48,9 +51,14 @@ impl Keys {
         // A number that is missing or wrong is 0 here.
         for (key, pin) in ground.chain(own).chain(of_lines).filter(|(_, pin)| *pin > 0) {
             if wiring.pins > 0 && pin > wiring.pins {
-                self.report(&key, format!("is {pin}, must be a pin from 1 to {}", wiring.pins));
+                let pins = wiring.pins;
+                self.report_pair(
+                    (&key, format!("is {pin}, must be a pin from 1 to {pins}")),
+                    ("wiring.pins", format!("is {pins}, but {key} is pin {pin}")),
+                );
             } else if let Some((other, _)) = used.iter().find(|(_, other)| *other == pin) {
-                self.report(&key, format!("is pin {pin}, which {other} uses already"));
+                let why = |user: &str| format!("is pin {pin}, which {user} uses already");
+                self.report_pair((&key, why(other)), (other, why(&key)));
             }
             used.push((key, pin));
         }

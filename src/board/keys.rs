@@ -101,6 +101,17 @@ impl Keys {
         self.push(place, name, why.into());
     }
 
+    /// Reports that two keys do not go together, at the one that the file itself sets: whoever wrote it is
+    /// to change it, and not what it inherits. Each is a key with what is wrong with it.
+    pub(super) fn report_pair(&self, first: (&str, String), second: (&str, String)) {
+        let is_own = |name: &str| self.keys.get(name).is_some_and(|found| self.is_own(found));
+        let (name, why) = match is_own(first.0) || !is_own(second.0) {
+            true => first,
+            false => second,
+        };
+        self.report(name, why);
+    }
+
     fn push(&self, place: Option<Place>, name: &str, problem: String) {
         let place = place.unwrap_or_else(|| Place { file: self.file.clone(), line: 1, column: 1 });
         self.mistakes.borrow_mut().push(Mistake { place, key: name.to_owned(), problem });

@@ -9,6 +9,7 @@ use super::profile::{
     Setup, Video, Wiring,
 };
 use super::source::{CameraSource, MicrophoneSource};
+use crate::limits::CONSOLE_PORTS_MAX;
 
 impl Keys {
     /// The profile; it is of use only when no mistake was reported.
@@ -95,7 +96,8 @@ impl Keys {
         // A number that is missing or wrong is 0 here.
         if max > 0 && max < start {
             let why = format!("is {max}, must be at least video.bitrate_kbps, {start}");
-            self.report("video.bitrate_max_kbps", why);
+            let other = format!("is {start}, must be at most video.bitrate_max_kbps, {max}");
+            self.report_pair(("video.bitrate_max_kbps", why), ("video.bitrate_kbps", other));
         }
         video
     }
@@ -141,7 +143,11 @@ impl Keys {
                 let device = if own { "button.reset.device" } else { "button.device" };
                 let reset = has_reset.then(|| self.key("button.reset", device));
                 if reset.as_ref() == Some(&key) && key.code > 0 {
-                    self.report("button.reset.code", "is the key that button.code uses already");
+                    let why = |other: &str| format!("is the key that {other} uses already");
+                    self.report_pair(
+                        ("button.reset.code", why("button.code")),
+                        ("button.code", why("button.reset.code")),
+                    );
                 }
                 Button::Input { key, reset }
             }
@@ -158,10 +164,15 @@ impl Keys {
     fn console(&self) -> Console {
         match self.word("console.port") {
             "pty" => Console::Pty,
-            "serial" => Console::Serial {
-                paths: self.list("console.path").into_iter().map(String::into).collect(),
-                baud: self.get("console.baud"),
-            },
+            "serial" => {
+                let paths: Vec<PathBuf> =
+                    self.list("console.path").into_iter().map(String::into).collect();
+                if paths.len() > CONSOLE_PORTS_MAX {
+                    let why = format!("must not have more than {CONSOLE_PORTS_MAX} ports");
+                    self.report("console.path", why);
+                }
+                Console::Serial { paths, baud: self.get("console.baud") }
+            }
             _ => Console::Stdio,
         }
     }

@@ -191,7 +191,7 @@ const BUTTON: &[Entry] = &[
 #[rustfmt::skip]
 const CONSOLE_AND_WIRING: &[Entry] = &[
     key("console.port", Kind::Choice(&["stdio", "pty", "serial"]), ""),
-    key("console.path", LINES, "the serial port's device node"),
+    key("console.path", LINES, "the device nodes of the serial ports"),
     key("console.baud", number(1_200..=4_000_000, 1, "baud"), ""),
     key("wiring.header", LINE, "what the header is called"),
     key("wiring.pins", number(2..=BOARD_HEADER_PINS_MAX, 2, "two rows"), ""),

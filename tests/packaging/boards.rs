@@ -149,11 +149,52 @@ child.toml:1:1: audio.bitrate_kbps: is missing: a whole number from 32 to 320 (k
 child.toml:1:1: audio.channels: is missing: a whole number from 1 to 2 (channels)
 child.toml:4:9: video.width: is 1, must be an even number from 128 to 1920 (pixels)
 child.toml:6:1: encoder.vidoe: does not exist; did you mean video?
-child.toml:7:2: console.path: is missing: the serial port's device node
+child.toml:7:2: console.path: is missing: the device nodes of the serial ports
 child.toml:7:2: console.baud: is missing: a whole number from 1200 to 4000000 (baud)
 base.toml:11:7: video.fps: is 99, must be a whole number from 1 to 60 (frames per second)
 base.toml:15:2: audoi: does not exist; did you mean audio?";
     assert_eq!(error.to_string(), expected);
+}
+
+#[test]
+fn keys_that_do_not_go_together_are_reported_in_the_file_that_brings_them_together() {
+    let line = |n: u32| format!("chip = \"pinctrl-test\"\nline = {n}\nactive_low = false\n");
+    let base = WHOLE
+        .replace("\"terminal\"", "\"cdev\"")
+        .replace("bitrate_max_kbps = 6000", "bitrate_max_kbps = 6000 # max")
+        + &format!(
+            "[lights.live]\n{}pin = 11\n[lights.status]\n{}pin = 15\n[wiring]\nheader = \"J8\"\npins = 40\n\
+             ground = [6, 9]\nsupply = 1\n",
+            line(17),
+            line(22)
+        );
+    let child = "inherit = \"base.toml\"\ncompatible = [\"a,b\"]\ndescription = \"x\"\n";
+    for (own, message) in [
+        (
+            "[video]\nbitrate_kbps = 7000\n",
+            "child.toml:5:16: video.bitrate_kbps: is 7000, must be at most video.bitrate_max_kbps, 6000",
+        ),
+        (
+            "[lights.live]\nline = 22\n",
+            "child.toml:5:8: lights.live.line: is the GPIO line that lights.status.line uses already",
+        ),
+        (
+            "[lights.live]\npin = 15\n",
+            "child.toml:5:7: lights.live.pin: is pin 15, which lights.status.pin uses already",
+        ),
+        (
+            "[wiring]\nsupply = 9\n",
+            "child.toml:5:10: wiring.supply: is pin 9, which wiring.ground uses already",
+        ),
+        (
+            "[wiring]\npins = 12\n",
+            "child.toml:5:8: wiring.pins: is 12, but lights.status.pin is pin 15",
+        ),
+    ] {
+        let error = Profile::load(&(child.to_owned() + own), "child", |_| Some(base.clone()));
+        let error = error.expect_err(own).to_string();
+        assert_eq!(error, message, "{own}");
+    }
 }
 
 #[test]
@@ -270,7 +311,7 @@ fn a_recessed_reset_button_is_a_line_or_a_key_next_to_the_button() {
 }
 
 #[test]
-fn a_console_has_one_port_or_several_in_order_of_preference() {
+fn a_console_has_one_port_or_a_few() {
     let port = |path: &str| {
         let text = format!("\"serial\"\npath = {path}\nbaud = 115200");
         with("\"stdio\"", &text).map(|profile| profile.console)
@@ -281,6 +322,8 @@ fn a_console_has_one_port_or_several_in_order_of_preference() {
     };
     assert_eq!(port("\"/dev/ttyGS0\""), serial(&["/dev/ttyGS0"]));
     assert_eq!(port("[\"/dev/ttyGS0\", \"/dev/ttyS0\"]"), serial(&["/dev/ttyGS0", "/dev/ttyS0"]));
+    let five = "[\"/a\", \"/b\", \"/c\", \"/d\", \"/e\"]";
+    assert!(port(five).expect_err("many").to_string().contains("must not have more than 4 ports"));
     assert!(port("[]").expect_err("none").to_string().contains("console.path: must not be empty"));
 }
 

@@ -1,6 +1,7 @@
 //! The devices and encoders of this machine, which of them would be used, and why the others would
 //! not.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use gstreamer as gst;
@@ -20,7 +21,10 @@ use crate::{
             probe::{probe_audio, probe_video},
         },
         error::CaptureError,
-        gst::bus::one_line,
+        gst::{
+            build::{element_fault, launch_fault},
+            bus::one_line,
+        },
         request::{CameraSource, MicrophoneSource, Request, VideoSettings},
         threads::Bounded,
     },
@@ -214,8 +218,13 @@ fn cameras(
 }
 
 fn camera_advice(wanted: &CameraSource, found: &[CameraReport]) -> Option<String> {
-    let (CameraSource::V4l2 { device, .. } | CameraSource::Hdmi { device, .. }) = wanted else {
-        return None;
+    let device = match wanted {
+        CameraSource::V4l2 { device, .. } | CameraSource::Hdmi { device, .. } => device,
+        CameraSource::Launch { launch, .. } => return launch_advice("camera.launch", launch),
+        CameraSource::File { path } => return file_advice("camera.path", path),
+        CameraSource::Libcamera { .. } => return element_fault("libcamerasrc"),
+        CameraSource::Argus { .. } => return element_fault("nvarguscamerasrc"),
+        CameraSource::TestPattern => return None,
     };
     if found.iter().any(|camera| camera.chosen) {
         return None;
@@ -235,6 +244,15 @@ fn camera_advice(wanted: &CameraSource, found: &[CameraReport]) -> Option<String
              profile name another one"
         ),
     })
+}
+
+fn launch_advice(key: &str, launch: &str) -> Option<String> {
+    launch_fault(launch).map(|why| format!("{key} of the profile cannot be used: {why}"))
+}
+
+fn file_advice(key: &str, path: &Path) -> Option<String> {
+    let fault = File::open(path).err();
+    fault.map(|error| format!("{key} of the profile, {}: {error}", path.display()))
 }
 
 fn microphones(root: &Path, wanted: &MicrophoneSource) -> Vec<MicrophoneReport> {
@@ -260,7 +278,14 @@ fn microphones(root: &Path, wanted: &MicrophoneSource) -> Vec<MicrophoneReport> 
 }
 
 fn microphone_advice(wanted: &MicrophoneSource, found: &[MicrophoneReport]) -> Option<String> {
-    let MicrophoneSource::Alsa { device } = wanted else { return None };
+    let device = match wanted {
+        MicrophoneSource::Alsa { device } => device,
+        MicrophoneSource::Launch { launch } => return launch_advice("microphone.launch", launch),
+        MicrophoneSource::File { path } => return file_advice("microphone.path", path),
+        MicrophoneSource::Tone | MicrophoneSource::Silence | MicrophoneSource::CameraFile => {
+            return None;
+        }
+    };
     if found.iter().any(|microphone| microphone.chosen) {
         return None;
     }
@@ -354,6 +379,30 @@ mod tests {
         let advice = camera_advice(&absent, &found).expect("advice");
         assert!(advice.contains("usb:3-2 is not among them"), "{advice}");
         assert_eq!(camera_advice(&CameraSource::TestPattern, &found), None);
+    }
+
+    #[test]
+    fn elements_and_files_that_are_not_there_are_named() {
+        gst::init().expect("GStreamer");
+        let launch = |launch: &str| {
+            let (launch, passthrough) = (launch.to_owned(), false);
+            camera_advice(&CameraSource::Launch { launch, passthrough }, &[])
+        };
+        assert_eq!(launch("videotestsrc is-live=true ! videoconvert"), None);
+        for (fault, word) in [
+            ("videotestsroce ! videoconvert", "videotestsroce"),
+            ("videotestsrc patern=ball ! videoconvert", "patern"),
+            ("videotestsrc ! ", "camera.launch of the profile cannot be used"),
+        ] {
+            let advice = launch(fault).unwrap_or_else(|| panic!("{fault}"));
+            assert!(advice.contains(word), "{fault}: {advice}");
+        }
+        let microphone = MicrophoneSource::Launch { launch: "audiotestsroce".to_owned() };
+        let advice = microphone_advice(&microphone, &[]).expect("advice");
+        assert!(advice.starts_with("microphone.launch of the profile cannot be used"), "{advice}");
+        let clip = CameraSource::File { path: "/none/clip.mp4".into() };
+        let advice = camera_advice(&clip, &[]).expect("advice");
+        assert!(advice.contains("camera.path of the profile, /none/clip.mp4"), "{advice}");
     }
 
     #[test]

@@ -24,6 +24,23 @@ impl Drop for Inner {
     }
 }
 
+/// Why elements in `gst-launch` notation cannot be made into a source; nothing is opened.
+pub fn launch_fault(launch: &str) -> Option<String> {
+    // Settings of elements that do not exist are faults too.
+    let flags = gst::ParseFlags::FATAL_ERRORS;
+    let parsed = gst::parse::bin_from_description_full(launch, true, None, flags);
+    parsed.err().map(|error| one_line(error.message()))
+}
+
+/// Why an element cannot be had.
+pub fn element_fault(element: &str) -> Option<String> {
+    if gst::ElementFactory::find(element).is_some() {
+        return None;
+    }
+    let (element, package) = (element.to_owned(), debian_package(element));
+    Some(CaptureError::MissingPlugin { element, package }.to_string())
+}
+
 impl Running {
     /// Builds a pipeline; it does not run yet.
     pub fn build(description: &PipelineDescription) -> Result<Running, CaptureError> {

@@ -1,7 +1,7 @@
 //! `firstmile board check`: is everything there that the profile names, and does it work?
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -56,7 +56,7 @@ pub fn run(args: &CheckArgs) -> Result<(), Failure> {
     let profile = args.board.profile()?;
     let running = control::ask(&super::super::ctl::default_socket(), "status", None, None).is_ok();
     let mut findings = lines(&profile);
-    findings.extend(port(&profile.console, running));
+    findings.extend(ports(&profile.console, running));
     findings.extend(kernel_devices(&profile));
     findings.extend(service(&profile));
     findings.extend(media(&profile)?);
@@ -116,21 +116,30 @@ fn lines(profile: &Profile) -> Vec<Finding> {
     profile.lines().into_iter().map(look).collect()
 }
 
-fn port(console: &Console, running: bool) -> Option<Finding> {
-    let Console::Serial { paths, baud } = console else { return None };
-    let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
-    let outcome = match paths.iter().find(|path| path.exists()) {
-        None => Err(format!(
-            "there is no {}; `firstmile board wiring` shows what it needs",
-            names.join(" and no ")
-        )),
-        Some(path) => match device::try_port(path, *baud) {
-            Ok(()) => Ok(format!("{} can be opened", path.display())),
-            Err(_) if running => Ok(format!("{}, used by the running box", path.display())),
-            Err(why) => Err(format!("{} {why}", path.display())),
-        },
+/// The ports of the console that are there; one of them must be.
+fn ports(console: &Console, running: bool) -> Vec<Finding> {
+    let Console::Serial { paths, baud } = console else { return Vec::new() };
+    let look = |path: &PathBuf| {
+        let name = path.display();
+        finding(
+            "console",
+            match device::try_port(path, *baud) {
+                Ok(()) => Ok(format!("{name} can be opened")),
+                Err(_) if running => Ok(format!("{name}, used by the running box")),
+                Err(why) => Err(format!("{name} {why}")),
+            },
+        )
     };
-    Some(finding("console", outcome))
+    let found: Vec<Finding> = paths.iter().filter(|path| path.exists()).map(look).collect();
+    if !found.is_empty() {
+        return found;
+    }
+    let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    let why = format!(
+        "there is no {}; `firstmile board wiring` shows what it needs",
+        names.join(" and no ")
+    );
+    vec![finding("console", Err(why))]
 }
 
 /// Lights of the kernel and keys of input devices.
