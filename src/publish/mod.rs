@@ -13,6 +13,7 @@ mod connections;
 mod drive;
 mod error;
 mod file;
+mod plain;
 mod preflight;
 mod push;
 mod rtmp;

@@ -5,12 +5,14 @@ use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::clock::Clock;
+use crate::rtmp::url::Scheme;
 use crate::rtmp::{self, ConnectOrder, Event, Session};
 
 use super::connect::{Wire, connect};
 use super::drive::why;
+use super::plain;
 use super::rtmp::Rtmp;
-use super::tls::{self, ServerIdentity};
+use super::tls::{self, ServerIdentity, TlsFault};
 use super::{PublishError, Target, Way};
 use crate::stream::{Compatibility, ConnectAttempt, Error};
 
@@ -81,7 +83,14 @@ async fn look(
         phases.push(Phase { name, took_ms: now.saturating_sub(began).as_millis() as u64 });
         began = now;
     };
-    let connected = connect(&attempt.server, &rtmp.tls, &mut done).await;
+    let connected = tokio::select! {
+        biased;
+        connected = connect(&attempt.server, &rtmp.tls, &mut done) => connected,
+        () = plain::found(&attempt.server), if attempt.server.scheme == Scheme::Rtmps => {
+            let host = attempt.server.host.to_string();
+            Err(PublishError::Tls { host, fault: TlsFault::PlainRtmp })
+        }
+    };
     let session = || attempt.session(clock.now(), rtmp.ingest.key.clone(), fastrand::u64(..));
     let ended = match connected {
         Ok((Wire::Plain(stream), ..)) => ask(clock, stream, session(), depth, &mut done).await,

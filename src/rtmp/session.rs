@@ -274,13 +274,15 @@ impl Session {
             Ok(name) => name,
             Err(error) => return self.end(error.into()),
         };
+        let shown = clean_text(&name, &self.wire.config.key);
+        tracing::debug!(command = %shown, stream_id, "received");
         match &*name {
             "_result" | "_error" | "onStatus" => match Command::decode(body) {
                 Ok(command) => self.take_answer(now, &command, stream_id),
                 Err(error) => self.end(error.into()),
             },
             "close" => self.end(ErrorKind::ClosedByServer),
-            _ => tracing::debug!("command that concerns no publisher ignored"),
+            _ => {}
         }
     }
 

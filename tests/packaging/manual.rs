@@ -77,6 +77,55 @@ fn the_manual_lists_every_setting_and_when_it_takes_effect() {
     assert!(example.starts_with(&format!("version = {VERSION}\n")));
 }
 
+/// Where what programs read is declared.
+const FOR_PROGRAMS: [&str; 13] = [
+    "src/status/answer.rs",
+    "src/status/black_box.rs",
+    "src/status/change.rs",
+    "src/status/facts.rs",
+    "src/status/report.rs",
+    "src/status/stats.rs",
+    "src/console/reply.rs",
+    "src/cli/check.rs",
+    "src/cli/push.rs",
+    "src/cli/board/check.rs",
+    "src/capture/discovery/devices.rs",
+    "src/publish/preflight.rs",
+    "src/publish/tls/identity.rs",
+];
+
+/// The fields of every type that is serialized, in the order of a source.
+fn serialized_fields(source: &str) -> Vec<&str> {
+    let mut fields = Vec::new();
+    for item in source.split("\n#[derive(").skip(1) {
+        let (derived, item) = item.split_once(")]").unwrap_or_default();
+        let body = item.split("\n}\n").next().unwrap_or_default();
+        if !derived.contains("Serialize") || derived.contains("Deserialize") {
+            continue;
+        }
+        fields.extend(body.lines().filter_map(|line| {
+            let line = line.trim_start();
+            let (name, _) = line.strip_prefix("pub ").unwrap_or(line).split_once(": ")?;
+            name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_').then_some(name)
+        }));
+    }
+    fields
+}
+
+#[test]
+fn the_manual_names_every_field_that_programs_read() {
+    let manual = include_str!("../../docs/programs.md");
+    let mut count = 0;
+    for path in FOR_PROGRAMS {
+        let source = fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        for field in serialized_fields(&source) {
+            assert!(manual.contains(&format!("`{field}`")), "{path}: {field} is not in the manual");
+            count += 1;
+        }
+    }
+    assert!(count > 100, "{count} fields are found");
+}
+
 /// The documents for people, with the folders that their links start from.
 fn documents() -> Vec<(String, String)> {
     let root = env!("CARGO_MANIFEST_DIR");

@@ -14,6 +14,8 @@ fn fails(arguments: &str, code: i32, words: &[&str]) {
     file("key", "canary-k3y\n");
     file("empty", "\n");
     file("two-words", "one two\n");
+    file("placeholder", "\u{feff}paste-your-stream-key-here\r\n");
+    file("address", "rtmps://a.example/live/canary-k3y\n");
     file("not-flv.flv", "this is no FLV file, but long enough to be read as one");
     file(
         "no-encoder.toml",
@@ -48,7 +50,13 @@ fn a_key_file_that_is_of_no_use_is_named() {
     let url = "push x.flv --url rtmps://127.0.0.1:1/live --key-file";
     fails(&format!("{url} missing"), 3, &["key file missing", "cannot be read"]);
     fails(&format!("{url} empty"), 3, &["key file empty", "is empty"]);
-    fails(&format!("{url} two-words"), 3, &["key file two-words", "space"]);
+    fails(&format!("{url} two-words"), 3, &["key file two-words", "space", "(character 4)"]);
+    fails(
+        &format!("{url} placeholder"),
+        3,
+        &["key file placeholder", "no stream key was filled in"],
+    );
+    fails(&format!("{url} address"), 3, &["key file address", "is a whole address"]);
     // Standard input is empty here.
     fails(&format!("{url} -"), 3, &["standard input", "empty"]);
 }
@@ -70,6 +78,18 @@ fn a_fault_in_a_board_profile_is_named_with_line_and_nearest_key() {
 }
 
 #[test]
+fn elements_of_a_board_profile_that_do_not_exist_fail_its_check() {
+    let folder = Folder::new("failures");
+    let profile = "inherit = \"sim.toml\"\ncompatible = [\"test,x\"]\ndescription = \"x\"\n[camera]\n\
+                   source = \"launch\"\nlaunch = \"videotestsroce ! videoconvert\"\n";
+    fs::write(folder.path().join("mine.toml"), profile).unwrap();
+    let ended = firstmile_ends(folder.path(), "board check --board ./mine.toml");
+    assert_eq!(ended.status.code(), Some(4), "{}", ended.stdout);
+    let camera = ended.stdout.lines().find(|line| line.contains(" camera ")).unwrap_or_default();
+    assert!(camera.starts_with("FAIL camera") && camera.contains("videotestsroce"), "{camera}");
+}
+
+#[test]
 fn a_port_that_refuses_is_named() {
     let port = free_port();
     let url = format!("--url rtmps://127.0.0.1:{port}/live --key-file key");
@@ -84,6 +104,31 @@ fn a_name_that_does_not_exist_is_named() {
         5,
         &["no-such-host.invalid"],
     );
+}
+
+/// A server of plain RTMP, which answers nothing until it has the whole handshake.
+fn plain_server() -> u16 {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let port = listener.local_addr().expect("its address").port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            std::thread::spawn(move || -> std::io::Result<()> {
+                let (mut stream, mut hello) = (stream?, [0; 1_537]);
+                stream.read_exact(&mut hello)?;
+                stream.write_all(&[3])?;
+                stream.write_all(&[0; 2 * 1_536])?;
+                stream.read_exact(&mut hello)
+            });
+        }
+    });
+    port
+}
+
+#[test]
+fn a_port_that_speaks_plain_rtmp_is_named() {
+    let url = format!("check --url rtmps://127.0.0.1:{}/live --key-file key", plain_server());
+    fails(&url, 6, &["speaks plain RTMP and no TLS", "rtmps:// address", "allow_plain"]);
 }
 
 #[test]

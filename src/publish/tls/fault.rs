@@ -114,6 +114,12 @@ pub enum TlsFault {
     /// the server does not speak TLS
     #[error("it does not speak TLS; is this an rtmps port?")]
     NotTls,
+    /// the server speaks plain RTMP on this port
+    #[error(
+        "this port speaks plain RTMP and no TLS; use the port of the server's rtmps:// address, or its \
+         rtmp:// address with allow_plain"
+    )]
+    PlainRtmp,
     /// server and box have no safe version, cipher or group in common
     #[error(
         "it offers no TLS 1.2 or 1.3 with a cipher that is allowed here; its owner must update it, or switch strict_tls off if it is on"

@@ -88,6 +88,7 @@ impl Wire {
         if self.config.enhanced {
             properties.extend(enhanced_properties());
         }
+        tracing::debug!(command = "connect", window = self.window, "sent");
         let arguments = [Value::Object(properties)];
         let body = Command::encode("connect", transaction::CONNECT.into(), &arguments);
         self.writer.command(&mut self.out, 0, body);
@@ -103,6 +104,7 @@ impl Wire {
 
     /// `publish` (RTMP 1.0 section 7.2.2.6).
     pub(super) fn publish(&mut self, transaction: u32, stream_id: u32) {
+        tracing::debug!(command = "publish", stream_id, "sent");
         let key = self.config.key.reveal();
         let arguments = [Value::Null, key.into(), "live".into()];
         let body = Command::encode("publish", transaction.into(), &arguments);
@@ -161,11 +163,13 @@ impl Wire {
     }
 
     fn command(&mut self, name: &str, transaction: u32, stream_id: u32, arguments: &[Value<'_>]) {
+        tracing::debug!(command = name, stream_id, "sent");
         let body = Command::encode(name, transaction.into(), arguments);
         self.writer.command(&mut self.out, stream_id, body);
     }
 
     fn command_with_key(&mut self, name: &str, transaction: u32) {
+        tracing::debug!(command = name, "sent");
         let arguments = [Value::Null, self.config.key.reveal().into()];
         let body = Command::encode(name, transaction.into(), &arguments);
         self.writer.command(&mut self.out, 0, body);
