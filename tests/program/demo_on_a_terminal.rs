@@ -12,8 +12,12 @@ const PROMPT_READY: &str = "firstmile (ready)> ";
 fn demo_keys_never_mix_with_what_is_typed_at_the_prompt_and_each_broadcast_is_reported() {
     let _turn = one_at_a_time();
     let folder = Folder::new("demo");
-    let mut demo = OnTerminal::start(firstmile(folder.path(), "demo"));
+    let mut command = firstmile(folder.path(), "demo");
+    let registry = folder.path().join("registry.bin");
+    command.env("GST_REGISTRY", &registry);
+    let mut demo = OnTerminal::start(command);
     demo.shows("", "ready");
+    assert!(registry.exists(), "the plugins are looked through before the button can be pressed");
     assert!(!demo.shown().contains("firstmile ("), "no prompt where a key presses the button");
 
     // Two broadcasts, by the buttons.
