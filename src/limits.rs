@@ -116,6 +116,29 @@ pub const DNS_TIMEOUT: Duration = Duration::from_secs(5);
 pub const DNS_ADDRESSES_MAX: usize = 8;
 /// Head start of an address before the next one is tried in parallel (RFC 8305 section 8).
 pub const HAPPY_EYEBALLS_DELAY: Duration = Duration::from_millis(250);
+/// Addresses that are remembered for one destination because a connection to them failed: twice of what
+/// is tried, for names that give other ones each time.
+pub const ADDRESSES_REMEMBERED_MAX: usize = 16;
+/// For so long an address at which a connection failed is tried after the others. Whoever runs a service
+/// has taken a dead machine out of its name by then, or mended it.
+pub const ADDRESS_AVOIDED_FOR: Duration = Duration::from_secs(600);
+/// Head start of the others over such an address. On a path of a satellite TCP connects within 0.7 s;
+/// all that are tried get their turn within [`TCP_TIMEOUT`] where the others refuse.
+pub const AVOIDED_ADDRESS_DELAY: Duration = Duration::from_secs(1);
+/// An attempt goes on at the next address when one has failed within this time of its begin: after one
+/// whole silence in a handshake, and after any number of refusals. What takes longer is the next
+/// attempt's, so that a backup server has its turn.
+pub const NEXT_ADDRESS_WITHIN: Duration = Duration::from_secs(6);
+/// What a TCP segment carries where large packets are dropped: with the heads of IPv6 and TCP it fits
+/// into 1,280 bytes, which each path of IPv6 carries (RFC 8200 section 5) and tunnels of IPv4 do too.
+pub const SMALL_SEGMENT_BYTES: u32 = 1_200;
+/// A large segment that was given up for lost so often in a row, while what was sent after it arrived,
+/// is dropped for its length: with one packet lost in twenty that is one of 8,000. On a short path it
+/// takes 1.4 s.
+pub const LARGE_PACKET_TIMEOUTS: u8 = 3;
+/// For so long connections are made with small segments once that has helped. To try large ones again
+/// costs some two seconds; to leave them costs 1 % more bytes.
+pub const SMALL_SEGMENTS_FOR: Duration = Duration::from_secs(3_600);
 /// TCP connect, all addresses together.
 pub const TCP_TIMEOUT: Duration = Duration::from_secs(5);
 /// TLS handshake.
@@ -253,6 +276,9 @@ pub const AUTH_ROUNDS_MAX: u32 = 3;
 pub const BACKOFF_FIRST: Duration = Duration::from_millis(500);
 /// Longest wait before a new attempt.
 pub const BACKOFF_MAX: Duration = Duration::from_secs(10);
+/// Longest wait before a new attempt where nobody was reached: the attempt is itself the probe whether
+/// the network or the server is back, and costs a name look-up and a SYN to each address.
+pub const UNREACHABLE_WAIT_MAX: Duration = Duration::from_secs(5);
 /// Jitter on each wait, plus and minus.
 pub const BACKOFF_JITTER_PERCENT: u32 = 20;
 /// An attempt that is under way when the network changes is complete within this time from its start,
@@ -272,8 +298,9 @@ pub const CERTIFICATE_WAIT_MAX: Duration = Duration::from_secs(60);
 pub const FIRST_KEY_TIMEOUT: Duration = Duration::from_secs(15);
 /// From the request to stop to `Ready`, in any state; above the bound of the connection.
 pub const STOPPING_TIMEOUT: Duration = Duration::from_millis(2_000);
-/// An attempt that reported neither acceptance nor an end; above the sum of its phases.
-pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(45);
+/// An attempt that reported neither acceptance nor an end; above the sum of its phases and of what it
+/// may spend at addresses that fail.
+pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(50);
 /// No encoder output at all for this long: the pipeline counts as failed.
 pub const NO_OUTPUT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How often a failed device is looked for.
@@ -589,7 +616,8 @@ const _: () = assert!(FLV_BODY_BYTES_MAX >= ACCESS_UNIT_BYTES_MAX + 16); // the 
 const _: () = assert!(PIPE_KEPT_BYTES_MAX > FLV_BODY_BYTES_MAX);
 const _: () = assert!(FORCE_KEY_AGAIN.as_millis() < QUEUE_TIME_MAX.as_millis());
 const _: () = assert!(
-    DNS_TIMEOUT.as_secs()
+    NEXT_ADDRESS_WITHIN.as_secs()
+        + DNS_TIMEOUT.as_secs()
         + TCP_TIMEOUT.as_secs()
         + TLS_TIMEOUT.as_secs()
         + RTMP_HANDSHAKE_TIMEOUT.as_secs()
@@ -598,6 +626,9 @@ const _: () = assert!(
         + RTMP_PUBLISH_TIMEOUT.as_secs()
         < ATTEMPT_TIMEOUT.as_secs()
 );
+const _: () = assert!(NEXT_ADDRESS_WITHIN.as_millis() > TLS_TIMEOUT.as_millis());
+const _: () = assert!(NEXT_ADDRESS_WITHIN.as_millis() > RTMP_HANDSHAKE_TIMEOUT.as_millis());
+const _: () = assert!(DNS_ADDRESSES_MAX <= ADDRESSES_REMEMBERED_MAX);
 const _: () = assert!(PACE_DROP_WAIT.as_millis() < QUEUE_TIME_MAX.as_millis());
 const _: () = assert!(PACE_CLEAR_DELAY.as_millis() < PACE_LIGHT_DELAY.as_millis());
 const _: () = assert!(PACE_LIGHT_DELAY.as_millis() < PACE_HEAVY_DELAY.as_millis());

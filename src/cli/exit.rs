@@ -70,6 +70,7 @@ impl From<PublishError> for Failure {
             PublishError::NameNotFound { .. }
             | PublishError::NoRoute { .. }
             | PublishError::Refused { .. }
+            | PublishError::Unanswered { .. }
             | PublishError::Timeout { .. } => Code::Network,
             PublishError::Certificate { .. } | PublishError::Tls { .. } => Code::Tls,
             PublishError::Stream(error) => match error {
@@ -77,6 +78,7 @@ impl From<PublishError> for Failure {
                 stream::Error::Rtmp(_) | stream::Error::BadRedirect { .. } => Code::Refused,
                 stream::Error::Lost { .. }
                 | stream::Error::DeadPath { .. }
+                | stream::Error::LargePacketsLost { .. }
                 | stream::Error::NotConfirmed { .. }
                 | stream::Error::TooSlow => Code::Network,
             },

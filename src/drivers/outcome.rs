@@ -16,7 +16,8 @@ pub fn end_kind(error: &PublishError) -> EndKind {
         PublishError::Trust(_) | PublishError::PlainNotAllowed { .. } => EndKind::BadDestination,
         PublishError::NameNotFound { .. }
         | PublishError::NoRoute { .. }
-        | PublishError::Refused { .. } => EndKind::Unreachable,
+        | PublishError::Refused { .. }
+        | PublishError::Unanswered { .. } => EndKind::Unreachable,
         PublishError::Timeout { .. } => EndKind::Timeout,
         PublishError::Certificate { fault, .. } => {
             use CertificateFault::{ClockNotSet, NotYetValid};
@@ -28,6 +29,7 @@ pub fn end_kind(error: &PublishError) -> EndKind {
             stream::Error::Media(_) => EndKind::BadDestination,
             stream::Error::Lost { .. }
             | stream::Error::DeadPath { .. }
+            | stream::Error::LargePacketsLost { .. }
             | stream::Error::NotConfirmed { .. }
             | stream::Error::TooSlow => EndKind::Lost,
             stream::Error::BadRedirect { .. } => EndKind::Rejected,

@@ -2,32 +2,40 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use socket2::SockRef;
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::limits::{
-    DNS_ADDRESSES_MAX, DNS_TIMEOUT, HAPPY_EYEBALLS_DELAY, TCP_NOTSENT_LOWAT_BYTES, TCP_TIMEOUT,
+    DNS_TIMEOUT, HAPPY_EYEBALLS_DELAY, SMALL_SEGMENT_BYTES, TCP_NOTSENT_LOWAT_BYTES, TCP_TIMEOUT,
     TLS_TIMEOUT,
 };
 use crate::rtmp::url::{Scheme, ServerUrl};
 
 use super::error::PublishError;
 use super::socket::TcpProbe;
-use super::tls::{self, TlsFault};
-use crate::stream::Error;
-
-/// A connection, what is known of its TCP, and the address of this box that it comes from.
-pub type Connected = (Wire, Option<TcpProbe>, Option<IpAddr>);
+use super::tls::{self, CertificateFault, TlsFault};
+use crate::stream::{Candidate, Error, Path, PathEnd, Segments, hides_large_packets, path_end};
 
 /// A connection ready for RTMP.
+pub struct Connected {
+    pub wire: Wire,
+    /// What is known of its TCP.
+    pub probe: Option<TcpProbe>,
+    /// The address of this box that it comes from.
+    pub local_address: Option<IpAddr>,
+    pub path: Path,
+}
+
+/// What RTMP is spoken over.
 pub enum Wire {
     /// Plain RTMP, only where the destination allows it.
     Plain(TcpStream),
@@ -35,29 +43,51 @@ pub enum Wire {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
+/// Why there is no connection.
+pub struct Failed {
+    pub error: PublishError,
+    /// Where that was, when TCP had connected.
+    pub at: Option<FailedAt>,
+}
+
+/// Where TLS failed, and how.
+pub struct FailedAt {
+    pub path: Path,
+    pub how: PathEnd,
+    /// Another address may do better now, and is no worse to be asked.
+    pub try_next: bool,
+}
+
+impl From<PublishError> for Failed {
+    fn from(error: PublishError) -> Failed {
+        Failed { error, at: None }
+    }
+}
+
 /// Called with the name of each phase as it is done.
 pub type Steps<'a> = dyn FnMut(&'static str) + Send + 'a;
 
 /// Resolves, connects and, for `rtmps`, completes the TLS handshake; `done` hears of each phase.
+/// `choose` says which of the addresses found to try, in which order.
 ///
 /// # Errors
 /// [`PublishError`] naming the phase; no byte of RTMP has been sent then.
 pub async fn connect(
     server: &ServerUrl,
     tls: &Arc<ClientConfig>,
+    segments: Segments,
+    choose: impl FnOnce(&[SocketAddr]) -> Vec<Candidate>,
     done: &mut Steps<'_>,
-) -> Result<Connected, PublishError> {
+) -> Result<Connected, Failed> {
     let host = server.host.to_string();
-    let addresses = resolve(&host, server.port).await?;
+    let candidates = choose(&resolve(&host, server.port).await?);
     done("name");
-    let tcp = connect_any(&host, &addresses).await?;
+    let (tcp, address) = connect_any(&host, &candidates, segments).await?;
     done("TCP");
     prepare(&tcp);
-    let local = tcp.local_addr().ok().map(|local| local.ip());
-    let probe = match (tcp.local_addr(), tcp.peer_addr()) {
-        (Ok(local), Ok(peer)) => TcpProbe::open(local, peer),
-        _ => None,
-    };
+    let path = Path { address, segments };
+    let local = tcp.local_addr().ok();
+    let probe = local.and_then(|local| TcpProbe::open(local, tcp.peer_addr().ok()?));
     if probe.is_none() {
         tracing::warn!(
             "this kernel does not tell what has arrived (CONFIG_INET_TCP_DIAG): a slow uplink is noticed late"
@@ -65,13 +95,31 @@ pub async fn connect(
     }
     let wire = match server.scheme {
         Scheme::Rtmp => Wire::Plain(tcp),
-        Scheme::Rtmps => {
-            let stream = handshake(&host, tcp, tls).await?;
-            done("TLS");
-            Wire::Tls(Box::new(stream))
-        }
+        Scheme::Rtmps => match handshake(&host, tcp, tls, probe.as_ref()).await {
+            Ok(stream) => {
+                done("TLS");
+                Wire::Tls(Box::new(stream))
+            }
+            Err(error) => return Err(failed_tls(error, path)),
+        },
     };
-    Ok((wire, probe, local))
+    Ok(Connected { wire, probe, local_address: local.map(|local| local.ip()), path })
+}
+
+/// What a failed TLS handshake says of its path.
+fn failed_tls(error: PublishError, path: Path) -> Failed {
+    use CertificateFault::{ClockNotSet, NotYetValid};
+    let (how, try_next) = match &error {
+        PublishError::Stream(error) => (path_end(error), true),
+        PublishError::Timeout { .. } => (PathEnd::Silent, true),
+        // It is our clock, or our settings.
+        PublishError::Certificate { fault: NotYetValid { .. } | ClockNotSet { .. }, .. }
+        | PublishError::Tls { fault: TlsFault::NameImpossible, .. } => (PathEnd::Fine, false),
+        // The owner is to hear of it at once; the next attempt goes elsewhere.
+        PublishError::Certificate { .. } => (PathEnd::Failed, false),
+        _ => (PathEnd::Failed, true),
+    };
+    Failed { error, at: Some(FailedAt { path, how, try_next }) }
 }
 
 /// The addresses of `host`, alternating between families as RFC 8305 section 4 advises.
@@ -84,11 +132,8 @@ async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, PublishError>
         .map_err(|error| not_found(error.to_string()))?;
     let (v6, v4): (Vec<_>, Vec<_>) = found.partition(SocketAddr::is_ipv6);
     let longest = v6.len().max(v4.len());
-    let addresses: Vec<_> = (0..longest)
-        .flat_map(|i| [v6.get(i).copied(), v4.get(i).copied()])
-        .flatten()
-        .take(DNS_ADDRESSES_MAX)
-        .collect();
+    let addresses: Vec<_> =
+        (0..longest).flat_map(|i| [v6.get(i).copied(), v4.get(i).copied()]).flatten().collect();
     if addresses.is_empty() {
         return Err(not_found("no address".to_owned()));
     }
@@ -97,34 +142,56 @@ async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, PublishError>
 
 /// Tries the addresses one after the other, each with a head start over the next (RFC 8305
 /// section 5); the first that answers wins and the others are closed.
-async fn connect_any(host: &str, addresses: &[SocketAddr]) -> Result<TcpStream, PublishError> {
+async fn connect_any(
+    host: &str,
+    candidates: &[Candidate],
+    segments: Segments,
+) -> Result<(TcpStream, SocketAddr), PublishError> {
     let race = async {
-        let mut waiting = addresses.iter().copied();
+        let mut waiting = candidates.iter().copied();
+        let mut next = waiting.next();
+        let mut due = Instant::now();
         let mut attempts = JoinSet::new();
         let mut failure = None;
         loop {
-            if let Some(address) = waiting.next() {
-                attempts.spawn(async move { (address, TcpStream::connect(address).await) });
+            if let Some(Candidate { address, .. }) = next
+                && (attempts.is_empty() || Instant::now() >= due)
+            {
+                attempts.spawn(async move { (address, dial(address, segments).await) });
+                next = waiting.next();
+                due = Instant::now() + next.map_or(TCP_TIMEOUT, |next| next.after);
             }
-            let more = waiting.len() > 0;
             tokio::select! {
                 Some(ended) = attempts.join_next() => match ended {
-                    Ok((_, Ok(tcp))) => return Ok(tcp),
+                    Ok((address, Ok(tcp))) => return Ok((tcp, address)),
                     Ok((address, Err(error))) => {
                         failure = Some(tcp_error(address, &error));
+                        // Others are on their way, and this one is none of those that are avoided.
+                        if next.is_some_and(|next| next.after <= HAPPY_EYEBALLS_DELAY) {
+                            due = Instant::now();
+                        }
                     }
                     Err(_) => {}
                 },
-                () = tokio::time::sleep(HAPPY_EYEBALLS_DELAY), if more => {}
+                () = sleep_until(due), if next.is_some() => {}
             }
-            if !more && attempts.is_empty() {
+            if next.is_none() && attempts.is_empty() {
                 return Err(failure.unwrap_or_else(|| lost("no address could be tried")));
             }
         }
     };
-    timeout(TCP_TIMEOUT, race).await.unwrap_or_else(|_| {
-        Err(PublishError::Timeout { host: host.to_owned(), phase: "the TCP connection" })
-    })
+    timeout(TCP_TIMEOUT, race)
+        .await
+        .unwrap_or_else(|_| Err(PublishError::Unanswered { host: host.to_owned() }))
+}
+
+async fn dial(address: SocketAddr, segments: Segments) -> io::Result<TcpStream> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    if segments == Segments::Small {
+        // Before it connects: the far end hears of it, and keeps to it too.
+        SockRef::from(&socket).set_tcp_mss(SMALL_SEGMENT_BYTES)?;
+    }
+    socket.connect(address).await
 }
 
 fn tcp_error(address: SocketAddr, error: &io::Error) -> PublishError {
@@ -153,16 +220,24 @@ async fn handshake(
     host: &str,
     tcp: TcpStream,
     tls: &Arc<ClientConfig>,
+    probe: Option<&TcpProbe>,
 ) -> Result<TlsStream<TcpStream>, PublishError> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let name = ServerName::try_from(bare.to_owned()).map_err(|_| PublishError::Tls {
         host: host.to_owned(),
         fault: TlsFault::NameImpossible,
     })?;
-    timeout(TLS_TIMEOUT, TlsConnector::from(tls.clone()).connect(name, tcp))
-        .await
-        .map_err(|_| PublishError::Timeout { host: host.to_owned(), phase: "the TLS handshake" })?
-        .map_err(|error| tls_error(host, &error))
+    let mut connecting = pin!(TlsConnector::from(tls.clone()).connect(name, tcp));
+    let Ok(connected) = timeout(TLS_TIMEOUT, connecting.as_mut()).await else {
+        // The socket is still there to be asked about.
+        return Err(match probe.and_then(TcpProbe::sample) {
+            Some(tcp) if hides_large_packets(tcp) => {
+                Error::LargePacketsLost { after_ms: TLS_TIMEOUT.as_millis() as u64 }.into()
+            }
+            _ => PublishError::Timeout { host: host.to_owned(), phase: "the TLS handshake" },
+        });
+    };
+    connected.map_err(|error| tls_error(host, &error))
 }
 
 fn tls_error(host: &str, error: &io::Error) -> PublishError {
@@ -194,6 +269,16 @@ mod tests {
         (listener, address)
     }
 
+    fn candidates(addresses: &[SocketAddr]) -> Vec<Candidate> {
+        let after = HAPPY_EYEBALLS_DELAY;
+        addresses.iter().map(|address| Candidate { address: *address, after }).collect()
+    }
+
+    async fn connect_usually(addresses: &[SocketAddr]) -> Result<TcpStream, PublishError> {
+        let candidates = candidates(addresses);
+        connect_any("host", &candidates, Segments::Usual).await.map(|(tcp, _)| tcp)
+    }
+
     fn refusing() -> SocketAddr {
         listening().1 // closed again by now
     }
@@ -215,29 +300,51 @@ mod tests {
     async fn an_address_that_does_not_answer_holds_up_the_next_one_for_a_moment_only() {
         let (_silent, _queued, dead) = silent().await;
         let (_listener, alive) = listening();
-        let tcp = connect_any("host", &[dead, alive]).await.unwrap();
+        let tcp = connect_usually(&[dead, alive]).await.unwrap();
         assert_eq!(tcp.peer_addr().unwrap(), alive);
     }
 
     #[tokio::test]
     async fn an_address_that_refuses_hands_over_to_the_next_one() {
         let (_listener, alive) = listening();
-        let tcp = connect_any("host", &[refusing(), refusing(), alive]).await.unwrap();
+        let tcp = connect_usually(&[refusing(), refusing(), alive]).await.unwrap();
         assert_eq!(tcp.peer_addr().unwrap(), alive);
     }
 
     #[tokio::test]
     async fn when_no_address_takes_us_the_reason_names_one() {
         let addresses = [refusing(), refusing()];
-        let error = connect_any("host", &addresses).await.unwrap_err();
+        let error = connect_usually(&addresses).await.unwrap_err();
         let PublishError::Refused { address } = error else { panic!("{error}") };
         assert!(addresses.contains(&address));
     }
 
     #[tokio::test]
+    async fn an_address_that_is_avoided_waits_though_another_one_refuses() {
+        let (_silent, _queued, far) = silent().await;
+        let (_listener, avoided) = listening();
+        let mut candidates = candidates(&[far, refusing(), avoided]);
+        candidates[2].after = TCP_TIMEOUT * 2;
+        let error = connect_any("host", &candidates, Segments::Usual).await.unwrap_err();
+        assert!(matches!(error, PublishError::Unanswered { .. }), "{error}");
+        let (tcp, _) = connect_any("host", &candidates[1..], Segments::Usual).await.unwrap();
+        assert_eq!(tcp.peer_addr().unwrap(), avoided, "at once where all others refuse");
+    }
+
+    #[tokio::test]
+    async fn small_segments_are_asked_for_before_the_first_packet() {
+        let (_listener, alive) = listening();
+        let (tcp, _) = connect_any("host", &candidates(&[alive]), Segments::Small).await.unwrap();
+        let bytes = SockRef::from(&tcp).tcp_mss().unwrap();
+        assert!(bytes <= SMALL_SEGMENT_BYTES, "{bytes}");
+        let usual = connect_usually(&[alive]).await.unwrap();
+        assert!(SockRef::from(&usual).tcp_mss().unwrap() > SMALL_SEGMENT_BYTES);
+    }
+
+    #[tokio::test]
     async fn small_writes_leave_at_once_and_little_hides_in_the_kernel() {
         let (_listener, alive) = listening();
-        let tcp = connect_any("host", &[alive]).await.unwrap();
+        let tcp = connect_usually(&[alive]).await.unwrap();
         prepare(&tcp);
         assert!(tcp.nodelay().unwrap());
         assert_eq!(SockRef::from(&tcp).tcp_notsent_lowat().unwrap(), TCP_NOTSENT_LOWAT_BYTES);

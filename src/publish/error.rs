@@ -40,6 +40,12 @@ pub enum PublishError {
         /// The address tried last.
         address: SocketAddr,
     },
+    /// no address of the server answers TCP
+    #[error("no answer from {host} during the TCP connection; the network may be blocking it")]
+    Unanswered {
+        /// The server.
+        host: String,
+    },
     /// a phase of connecting took too long
     #[error("no answer from {host} during {phase}; the network may be blocking it")]
     Timeout {

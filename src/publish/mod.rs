@@ -7,6 +7,7 @@
 //! The ways to a server are a closed set, `Way`. A new way is a member there with its own connect and
 //! its own bytes or datagrams; the destination's task, the queue and the bitrate are the same for all.
 
+mod approach;
 mod bytes;
 mod connect;
 mod connections;

@@ -8,13 +8,15 @@ use crate::clock::Clock;
 use crate::rtmp::url::Scheme;
 use crate::rtmp::{self, ConnectOrder, Event, Session};
 
-use super::connect::{Wire, connect};
+use super::approach::Approach;
+use super::connect::{Connected, Wire};
 use super::drive::why;
 use super::plain;
 use super::rtmp::Rtmp;
+use super::socket::TcpProbe;
 use super::tls::{self, ServerIdentity, TlsFault};
 use super::{PublishError, Target, Way};
-use crate::stream::{Compatibility, ConnectAttempt, Error};
+use crate::stream::{Compatibility, ConnectAttempt, Error, explained, path_end};
 
 /// A phase that went well.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -53,9 +55,11 @@ pub async fn preflight(clock: Clock, target: &Target, depth: Depth) -> Preflight
     let Way::Rtmp(rtmp) = &target.way;
     let usual = Compatibility::usual(ConnectOrder::Patient);
     let mut attempt = ConnectAttempt::to(&rtmp.ingest.server, usual);
+    let mut approach = Approach::begin(clock, &rtmp.paths);
     loop {
-        let ended = match look(clock, rtmp, &attempt, depth, &mut found).await {
-            Ok(()) => return found,
+        let ended = match look(clock, rtmp, &attempt, &mut approach, depth, &mut found).await {
+            Ok(Looked::Through) => return found,
+            Ok(Looked::Again) => Ok(()),
             Err(PublishError::Stream(error)) => attempt.go_on(error, fastrand::u32(..)),
             Err(error) => {
                 found.failure = Some(error);
@@ -69,13 +73,22 @@ pub async fn preflight(clock: Clock, target: &Target, depth: Depth) -> Preflight
     }
 }
 
+/// How far one connection came.
+enum Looked {
+    /// As far as was asked for.
+    Through,
+    /// Another address may come further, or smaller segments.
+    Again,
+}
+
 async fn look(
     clock: Clock,
     rtmp: &Rtmp,
     attempt: &ConnectAttempt,
+    approach: &mut Approach<'_>,
     depth: Depth,
     found: &mut Preflight,
-) -> Result<(), PublishError> {
+) -> Result<Looked, PublishError> {
     let mut began = clock.now();
     let mut phases = Vec::new();
     let mut done = |name| {
@@ -85,18 +98,30 @@ async fn look(
     };
     let connected = tokio::select! {
         biased;
-        connected = connect(&attempt.server, &rtmp.tls, &mut done) => connected,
+        connected = approach.connect(&attempt.server, &rtmp.tls, &mut done) => connected,
         () = plain::found(&attempt.server), if attempt.server.scheme == Scheme::Rtmps => {
             let host = attempt.server.host.to_string();
             Err(PublishError::Tls { host, fault: TlsFault::PlainRtmp })
         }
     };
-    let session = || attempt.session(clock.now(), rtmp.ingest.key.clone(), fastrand::u64(..));
     let ended = match connected {
-        Ok((Wire::Plain(stream), ..)) => ask(clock, stream, session(), depth, &mut done).await,
-        Ok((Wire::Tls(stream), ..)) => {
-            found.server = tls::identity(stream.get_ref().1);
-            ask(clock, stream, session(), depth, &mut done).await
+        Ok(Connected { mut wire, probe, path, .. }) => {
+            let session = attempt.session(clock.now(), rtmp.ingest.key.clone(), fastrand::u64(..));
+            let asked = match &mut wire {
+                Wire::Plain(stream) => ask(clock, stream, session, depth, &mut done).await,
+                Wire::Tls(stream) => {
+                    found.server = tls::identity(stream.get_ref().1);
+                    ask(clock, stream, session, depth, &mut done).await
+                }
+            };
+            match asked {
+                Ok(()) => Ok(Looked::Through),
+                Err(error) => {
+                    let error = explained(error, probe.as_ref().and_then(TcpProbe::sample));
+                    let again = approach.go_on(path, path_end(&error), false, error);
+                    again.map(|()| Looked::Again).map_err(PublishError::from)
+                }
+            }
         }
         Err(error) => Err(error),
     };
@@ -107,11 +132,11 @@ async fn look(
 /// Drives `session` until it has come as far as `depth`.
 async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
     clock: Clock,
-    mut stream: S,
+    stream: &mut S,
     mut session: Session,
     depth: Depth,
     done: &mut (dyn FnMut(&'static str) + Send),
-) -> Result<(), PublishError> {
+) -> Result<(), Error> {
     let mut inbox = [0_u8; 4096];
     loop {
         while let Some(event) = session.poll_event() {
@@ -154,6 +179,6 @@ async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-fn lost(error: std::io::Error) -> PublishError {
-    Error::Lost { why: why(&error) }.into()
+fn lost(error: std::io::Error) -> Error {
+    Error::Lost { why: why(&error) }
 }

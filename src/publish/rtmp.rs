@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::ClientConfig;
 
-use super::connect::{self, Wire};
+use super::approach::{Approach, KnownPaths};
+use super::connect::{Connected, Wire};
 use super::drive::drive;
 use super::error::PublishError;
 use super::tls::{self, TrustError};
@@ -22,6 +23,7 @@ pub(super) struct Rtmp {
     /// How this server was asked when it last accepted; until then, as much as it may understand.
     compatibility: Mutex<Compatibility>,
     pub tls: Arc<ClientConfig>,
+    pub paths: KnownPaths,
 }
 
 impl Rtmp {
@@ -38,7 +40,7 @@ impl Rtmp {
         }
         let tls = tls::client_config(policy)?;
         let compatibility = Mutex::new(Compatibility::usual(ConnectOrder::default()));
-        Ok(Rtmp { ingest, compatibility, tls })
+        Ok(Rtmp { ingest, compatibility, tls, paths: KnownPaths::default() })
     }
 
     pub fn moved(&self, place: &str) -> Result<Rtmp, PublishError> {
@@ -47,6 +49,7 @@ impl Rtmp {
             ingest: Ingest { server, key: self.ingest.key.clone() },
             compatibility: Mutex::new(self.compatibility()),
             tls: self.tls.clone(),
+            paths: self.paths.clone(),
         })
     }
 
@@ -76,27 +79,39 @@ impl Rtmp {
     ) -> Result<ConnectionStats, PublishError> {
         tokio::pin!(close);
         let mut attempt = ConnectAttempt::to(&self.ingest.server, self.compatibility());
+        let mut approach = Approach::begin(clock, &self.paths);
         let mut done = |phase| tracing::debug!(phase, "done");
         loop {
-            let (wire, probe, local_address) = tokio::select! {
+            let Connected { wire, probe, local_address, path } = tokio::select! {
                 biased;
                 _ = &mut close => return Ok(ConnectionStats::default()),
-                connected = connect::connect(&attempt.server, &self.tls, &mut done) => connected?,
+                connected = approach.connect(&attempt.server, &self.tls, &mut done) => connected?,
             };
             let now = clock.now();
             let session = attempt.session(now, self.ingest.key.clone(), fastrand::u64(..));
             let mut connection = Connection::new(now, session, local_address);
-            let (on, by) = (&mut connection, close.as_mut());
-            let ended = match wire {
-                Wire::Plain(tcp) => drive(clock, tcp, on, source, probe, report, by).await,
-                Wire::Tls(tls) => drive(clock, tls, on, source, probe, report, by).await,
+            let mut report = |progress| {
+                if progress == Progress::Accepted {
+                    self.paths.accepted(clock, path);
+                }
+                report(progress);
             };
-            if connection.is_accepted() {
+            let (on, by, to) = (&mut connection, close.as_mut(), &mut report);
+            let ended = match wire {
+                Wire::Plain(tcp) => drive(clock, tcp, on, source, probe, to, by).await,
+                Wire::Tls(tls) => drive(clock, tls, on, source, probe, to, by).await,
+            };
+            let is_accepted = connection.is_accepted();
+            if is_accepted {
                 self.remember(attempt.compatibility);
             }
-            match ended {
+            let error = match ended {
                 Ok(stats) => return Ok(stats),
-                Err(error) => attempt.go_on(error, fastrand::u32(..))?,
+                Err(error) => error,
+            };
+            let how = connection.path_end(&error);
+            if let Err(error) = approach.go_on(path, how, is_accepted, error) {
+                attempt.go_on(error, fastrand::u32(..))?;
             }
             tracing::debug!(server = %attempt.server, how = ?attempt.compatibility, "once more");
             source.restart();

@@ -28,10 +28,13 @@ const DIAG_MESSAGE_BYTES: usize = 72;
 const TCP_CLOSE_WAIT: u8 = 8;
 
 /// Offsets in `struct tcp_info` (linux/tcp.h); they only ever grow at the end.
+const TCP_INFO_RETRANSMITS: usize = 2;
 const TCP_INFO_SND_MSS: usize = 16;
 const TCP_INFO_SACKED: usize = 28;
 const TCP_INFO_RTT: usize = 68;
 const TCP_INFO_BYTES_ACKED: usize = 120;
+/// Since Linux 5.4.
+const TCP_INFO_RCV_OOOPACK: usize = 224;
 
 /// Asks the kernel about one TCP connection.
 #[derive(Debug)]
@@ -108,13 +111,16 @@ fn parse(reply: &[u8]) -> Option<TcpState> {
         let length = usize::from(u16_at(attributes, 0)?).max(4);
         if u16_at(attributes, 2)? == INET_DIAG_INFO {
             let info = attributes.get(4..length)?;
-            let sacked_bytes =
-                u32_at(info, TCP_INFO_SACKED)?.saturating_mul(u32_at(info, TCP_INFO_SND_MSS)?);
+            let segment_bytes = u32_at(info, TCP_INFO_SND_MSS)?;
+            let sacked_bytes = u32_at(info, TCP_INFO_SACKED)?.saturating_mul(segment_bytes);
             return Some(TcpState {
                 unacknowledged_bytes,
                 sacked_bytes: sacked_bytes.min(unacknowledged_bytes),
                 acknowledged_bytes: u64_at(info, TCP_INFO_BYTES_ACKED)?,
                 rtt: Duration::from_micros(u32_at(info, TCP_INFO_RTT)?.into()),
+                segment_bytes,
+                timeouts: *info.get(TCP_INFO_RETRANSMITS)?,
+                early_packets: u32_at(info, TCP_INFO_RCV_OOOPACK).unwrap_or(0),
                 peer_has_closed: message.get(1)? == &TCP_CLOSE_WAIT,
             });
         }

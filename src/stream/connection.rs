@@ -8,6 +8,9 @@ use bytes::{Buf, Bytes};
 use super::closing::{Closing, Ending};
 use super::delivery::{Delivery, Window};
 use super::error::Error;
+use super::kernel::{Kernel, TcpState};
+use super::large_packets::{LargePackets, explained};
+use super::paths::PathEnd;
 use super::source::{Close, Demands, Next, Source};
 use super::stats::ConnectionStats;
 use crate::flv;
@@ -20,43 +23,6 @@ use crate::media::{Frame, Timeline, Track};
 use crate::pace::PathSample;
 use crate::rtmp::amf0::Value;
 use crate::rtmp::{self, Event, Outbound, Session};
-
-/// What the kernel knows of a TCP connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct TcpState {
-    /// Bytes written to the socket that the peer's kernel has not acknowledged.
-    pub unacknowledged_bytes: u32,
-    /// Of these, what the peer's kernel has acknowledged selectively (RFC 2018): it waits there for a
-    /// lost segment before it. To the nearest segment.
-    pub sacked_bytes: u32,
-    /// Bytes that the peer's kernel has acknowledged since the connection began; the SYN counts as one.
-    pub acknowledged_bytes: u64,
-    /// Smoothed round-trip time.
-    pub rtt: Duration,
-    /// The peer has closed its side, and everything that it sent is here.
-    pub peer_has_closed: bool,
-}
-
-/// What the kernel answers when it is asked about a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kernel {
-    /// It cannot be asked.
-    Unknown,
-    /// There is no such connection any more.
-    Gone,
-    /// The present state.
-    Here(TcpState),
-}
-
-impl Kernel {
-    /// The present state, where there is one.
-    pub fn state(self) -> Option<TcpState> {
-        match self {
-            Kernel::Here(state) => Some(state),
-            Kernel::Unknown | Kernel::Gone => None,
-        }
-    }
-}
 
 /// What a connection reports while it lasts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,6 +62,9 @@ pub struct Connection {
     /// Media time of the connection.
     time_ms: u64,
     delivery: Delivery,
+    large_packets: LargePackets,
+    /// When the connection stood.
+    began: Duration,
     window: Window,
     pub(super) stats: ConnectionStats,
     /// Where in what is sent the last media message ends.
@@ -146,6 +115,8 @@ impl Connection {
             timeline: Timeline::new(),
             time_ms: 0,
             delivery: Delivery::new(now),
+            large_packets: LargePackets::default(),
+            began: now,
             window: Window::new(now),
             stats: ConnectionStats { local_address, ..ConnectionStats::default() },
             media_end: 0,
@@ -172,6 +143,11 @@ impl Connection {
     /// Whether the server accepted the stream and media has been acknowledged.
     pub fn is_accepted(&self) -> bool {
         self.accepted
+    }
+
+    /// What its end in this way says of the path.
+    pub fn path_end(&self, error: &Error) -> PathEnd {
+        self.large_packets.path_end(error)
     }
 
     /// Whether the source should be waited for.
@@ -232,6 +208,7 @@ impl Connection {
     pub fn handle_written(&mut self, length: usize, flushed: bool) {
         self.session.transmit().advance(length);
         self.stats.sent_bytes += length as u64;
+        self.large_packets.handle_written(length, self.stats.sent_bytes);
         self.flushed = flushed;
     }
 
@@ -296,7 +273,7 @@ impl Connection {
         if matches!(self.stage, Stage::Publishing | Stage::Stopping)
             && let Err(error) = self.publish(now, source, &kernel)
         {
-            self.end(Err(error));
+            self.end(Err(explained(error, kernel().state())));
         }
         if matches!(self.stage, Stage::Closing(_)) {
             self.close_gracefully(now, &kernel);
@@ -481,6 +458,10 @@ impl Connection {
         if let Some(window) = self.window.observe(now, self.stats.sent_bytes, window_bytes) {
             self.session.ask_for_acknowledgements(window);
         }
+        if self.large_packets.are_lost() {
+            let after = now.saturating_sub(self.began);
+            return Err(Error::LargePacketsLost { after_ms: after.as_millis() as u64 });
+        }
         if let Some(stuck) = self.delivery.observe(now, &sample, window_bytes) {
             return Err(Error::DeadPath { after_ms: stuck.as_millis() as u64 });
         }
@@ -517,7 +498,7 @@ impl Connection {
         self.stats.queue = source.queue();
         // What waits behind a lost segment has arrived: on a slow path the repair takes seconds.
         let missing = |tcp: TcpState| tcp.unacknowledged_bytes.saturating_sub(tcp.sacked_bytes);
-        PathSample {
+        let sample = PathSample {
             queue_age: self.stats.queue.span,
             queue_bytes: self.stats.queue.bytes as u64,
             unsent_bytes: self.session.transmit().remaining() as u64,
@@ -527,7 +508,9 @@ impl Connection {
             tcp_sacked_bytes: tcp.map_or(0, |tcp| tcp.sacked_bytes.into()),
             server_acknowledged_bytes: self.stats.acknowledged_bytes,
             rtt: tcp.map(|tcp| tcp.rtt),
-        }
+        };
+        self.large_packets.observe(&sample, tcp, self.flushed);
+        sample
     }
 
     fn report_target(&mut self, kbps: u32) {

@@ -32,6 +32,12 @@ pub enum Error {
         /// How long bytes had waited, in milliseconds.
         after_ms: u64,
     },
+    /// large packets do not arrive
+    #[error("the network path drops large packets (MTU): in {after_ms} ms only small ones arrived")]
+    LargePacketsLost {
+        /// How long large ones were tried, in milliseconds.
+        after_ms: u64,
+    },
     /// the path carries less than the lowest bitrate
     #[error("upload too slow for the minimum bitrate; reconnecting")]
     TooSlow,

@@ -6,8 +6,9 @@
 use std::time::Duration;
 
 use super::closing::{Closing, Ending, Step};
-use super::connection::{Connection, Kernel, Stage};
+use super::connection::{Connection, Stage};
 use super::error::Error;
+use super::kernel::Kernel;
 use crate::limits::{ACCEPT_LOOK, CLOSE_QUIET_TIMEOUT, DEAD_PATH_TIMEOUT, STOP_TIMEOUT};
 
 /// Some servers do not count C0, C1 and C2 in what they acknowledge.

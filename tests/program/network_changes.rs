@@ -1,38 +1,14 @@
 //! The kernel's report of a changed network, received in a network namespace of the test's own.
 
-use std::env;
-use std::process::Command;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use crate::support::namespace;
 use firstmile::device::network;
 use firstmile::status::{Interface, Link};
 
-const INSIDE: &str = "FIRSTMILE_TEST_NAMESPACE";
-
 /// A quiet moment after which no more words of one change are to come.
 const QUIET: Duration = Duration::from_millis(300);
-
-fn ip(arguments: &str) {
-    let done = Command::new("ip").args(arguments.split(' ')).status().expect("ip");
-    assert!(done.success(), "ip {arguments}");
-}
-
-/// Runs the test of this name again, inside; the harness is content with a name that is not there.
-fn enter(test: &str) {
-    let own = env::current_exe().expect("this program");
-    let mut inside = Command::new("unshare");
-    inside.args(["--user", "--map-root-user", "--net"]).arg(own).args(["--exact", test]);
-    let done = inside.args(["--nocapture"]).env(INSIDE, "1").output().expect("unshare");
-    let errors = String::from_utf8_lossy(&done.stderr);
-    if errors.contains("unshare: ") && env::var_os("CI").is_none() {
-        eprintln!("not tested: {errors}");
-        return;
-    }
-    assert!(done.status.success(), "{errors}");
-    let report = String::from_utf8_lossy(&done.stdout);
-    assert!(report.contains("1 passed"), "{report}");
-}
 
 struct Watched {
     reported: mpsc::Receiver<Vec<Interface>>,
@@ -42,7 +18,7 @@ impl Watched {
     /// What is reported last of all that follows from `change`.
     #[track_caller]
     fn after(&self, change: &[&str]) -> Vec<Interface> {
-        change.iter().for_each(|arguments| ip(arguments));
+        change.iter().for_each(|arguments| namespace::command(&format!("ip {arguments}")));
         let first = self.reported.recv_timeout(Duration::from_secs(10));
         let mut last = first.unwrap_or_else(|_| panic!("no word of {change:?}"));
         while let Ok(next) = self.reported.recv_timeout(QUIET) {
@@ -59,10 +35,9 @@ fn addresses(interfaces: &[Interface]) -> Vec<&str> {
 
 #[test]
 fn carrier_address_and_route_are_reported_without_being_asked_for() {
-    if env::var_os(INSIDE).is_none() {
-        return enter(
-            "network_changes::carrier_address_and_route_are_reported_without_being_asked_for",
-        );
+    let name = "carrier_address_and_route_are_reported_without_being_asked_for";
+    if !namespace::enter(module_path!(), name) {
+        return;
     }
     let (report, reported) = mpsc::channel();
     network::watch(move |interfaces| report.send(interfaces).expect("is waited for"));

@@ -15,13 +15,13 @@ use firstmile::sim::ingest::session::{Policy, Refuse};
 use firstmile::stream::{Next, Source};
 use md5::{Digest, Md5};
 
-fn vector() -> PathBuf {
+pub fn vector() -> PathBuf {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors");
     let flv = std::fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
     flv.into_iter().find(|path| path.extension().is_some_and(|e| e == "flv")).expect("an FLV file")
 }
 
-async fn push(target: &Target) -> Result<ConnectionStats, PublishError> {
+pub async fn push(target: &Target) -> Result<ConnectionStats, PublishError> {
     let clock = Clock::start();
     let mut file = FlvFile::open(&vector(), 1, None).unwrap();
     let never = std::future::pending::<Close>();

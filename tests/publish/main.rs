@@ -3,10 +3,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod addresses;
 mod attempts;
 mod endings;
 mod enhanced_rtmp;
 mod moves;
+mod narrow_paths;
 mod pushed_files;
 mod real_delivery;
 mod real_nginx_publish;

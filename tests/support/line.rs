@@ -185,7 +185,7 @@ impl Wire {
                     sacked_bytes: tcp.selectively_acknowledged() as u32,
                     acknowledged_bytes: tcp.written() - unacknowledged,
                     rtt: tcp.rtt(),
-                    peer_has_closed: false,
+                    ..TcpState::default()
                 })
             };
             self.connection.advance(now, source, kernel);

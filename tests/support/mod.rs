@@ -10,6 +10,7 @@ pub mod fake_device;
 pub mod flv_file;
 pub mod flv_tags;
 pub mod ingest;
+pub mod namespace;
 pub mod network_manager;
 pub mod nginx;
 pub mod pki;

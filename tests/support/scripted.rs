@@ -1,6 +1,7 @@
 //! A server on loopback that treats each connection as configured: the sans-IO ingest session over plain
 //! TCP, so that a test decides what each publisher meets.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -70,7 +71,19 @@ pub struct Scripted {
 
 impl Scripted {
     pub async fn start(treatments: Vec<Treatment>) -> Scripted {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        Scripted::start_at(Ipv4Addr::LOCALHOST.into(), treatments).await
+    }
+
+    /// The same at another address of this machine.
+    pub async fn start_at(address: IpAddr, treatments: Vec<Treatment>) -> Scripted {
+        let listener = std::net::TcpListener::bind((address, 0)).expect("a free port");
+        Scripted::on(listener, treatments)
+    }
+
+    /// The same at a port that is open.
+    pub fn on(listener: std::net::TcpListener, treatments: Vec<Treatment>) -> Scripted {
+        listener.set_nonblocking(true).expect("a socket");
+        let listener = TcpListener::from_std(listener).expect("a runtime");
         let port = listener.local_addr().expect("its address").port();
         let met = Arc::new(Mutex::new(Vec::new()));
         let (list, clock) = (met.clone(), Clock::start());
@@ -92,7 +105,12 @@ impl Scripted {
 
     /// The same with `user:password@` for servers that ask.
     pub fn target_as(&self, login: &str, app: &str) -> Target {
-        let url = format!("rtmp://{login}127.0.0.1:{}/{app}", self.port);
+        self.target_at(&format!("{login}127.0.0.1"), app)
+    }
+
+    /// The same under another name of the server.
+    pub fn target_at(&self, host: &str, app: &str) -> Target {
+        let url = format!("rtmp://{host}:{}/{app}", self.port);
         let url = ServerUrl::parse(&url).expect("URL");
         let key = StreamKey::parse("a-k3y").expect("a key");
         let ingest = Ingest::from_server_and_key(url, key).expect("an ingest");

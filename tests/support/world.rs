@@ -625,7 +625,7 @@ impl World {
                 let race = HAPPY_EYEBALLS_DELAY * network.dead_addresses + rtt;
                 match () {
                     () if is_dead || race > TCP_TIMEOUT => {
-                        phase("TCP", now + TCP_TIMEOUT, Err(timeout("TCP")))
+                        phase("TCP", now + TCP_TIMEOUT, Err(unanswered()))
                     }
                     () if !network.listens => phase("TCP", now + race, Err(unreachable())),
                     () => phase("TCP", now + race, Ok(())),
@@ -699,6 +699,10 @@ fn phase(name: &'static str, until: Duration, then: Result<(), PublishError>) ->
 
 fn timeout(phase: &'static str) -> PublishError {
     PublishError::Timeout { host: HOST.to_owned(), phase }
+}
+
+fn unanswered() -> PublishError {
+    PublishError::Unanswered { host: HOST.to_owned() }
 }
 
 fn unreachable() -> PublishError {

@@ -72,6 +72,7 @@ do_install() {
     install -D -m 0644 ${S}/systemd/sysusers.conf ${D}${nonarch_libdir}/sysusers.d/firstmile.conf
     install -D -m 0644 ${S}/systemd/polkit.rules ${D}${datadir}/polkit-1/rules.d/50-firstmile.rules
     install -D -m 0644 ${S}/systemd/tmpfiles.conf ${D}${nonarch_libdir}/tmpfiles.d/firstmile.conf
+    install -D -m 0644 ${S}/systemd/sysctl.conf ${D}${nonarch_libdir}/sysctl.d/50-firstmile.conf
 
     # The profiles are also in the program; these are for whoever writes one.
     install -d ${D}${datadir}/firstmile/boards
@@ -105,6 +106,7 @@ FILES:${PN} += " \
     ${datadir}/firstmile/boards \
     ${nonarch_libdir}/sysusers.d/firstmile.conf \
     ${nonarch_libdir}/tmpfiles.d/firstmile.conf \
+    ${nonarch_libdir}/sysctl.d/50-firstmile.conf \
     ${datadir}/polkit-1/rules.d/50-firstmile.rules \
     ${nonarch_libdir}/udev/rules.d/70-firstmile.rules \
     ${systemd_system_unitdir}/firstmile-country.service \
