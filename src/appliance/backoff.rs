@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::event::EndKind;
 use crate::limits::{
     BACKOFF_FIRST, BACKOFF_JITTER_PERCENT, BACKOFF_MAX, CERTIFICATE_WAIT_MAX, FAULT_WAIT_MAX,
-    KEY_REFUSED_WAIT, REJECTED_WAIT_MAX, REPROBE_INTERVAL,
+    KEY_REFUSED_WAIT, REJECTED_WAIT_MAX, REPROBE_INTERVAL, UNREACHABLE_WAIT_MAX,
 };
 use crate::status::Clock;
 
@@ -24,9 +24,9 @@ pub(super) fn after(kind: EndKind, failures: u32, clock: Clock, rng: &mut fastra
         EndKind::Lost
         | EndKind::Timeout
         | EndKind::ClosedByServer
-        | EndKind::Unreachable
         | EndKind::Busy
         | EndKind::Stopped => doubled(BACKOFF_FIRST, failures, BACKOFF_MAX),
+        EndKind::Unreachable => doubled(BACKOFF_FIRST, failures, UNREACHABLE_WAIT_MAX),
         EndKind::Rejected => doubled(BACKOFF_FIRST, failures, REJECTED_WAIT_MAX),
         EndKind::KeyRefused => KEY_REFUSED_WAIT,
         // The clock cuts this wait; the cap is for a box that never learns the time.
@@ -94,10 +94,19 @@ mod tests {
     fn a_lost_connection_waits_half_a_second_doubled_up_to_ten() {
         let expected = [500, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000];
         for (failures, middle_ms) in (1..).zip(expected) {
-            for kind in [EndKind::Lost, EndKind::Unreachable, EndKind::Busy] {
+            for kind in [EndKind::Lost, EndKind::Timeout, EndKind::Busy] {
                 check(kind, failures, Clock::Trusted, middle_ms);
             }
         }
+    }
+
+    #[test]
+    fn while_nobody_is_reached_it_is_tried_every_five_seconds() {
+        let expected = [500, 1_000, 2_000, 4_000, 5_000, 5_000];
+        for (failures, middle_ms) in (1..).zip(expected) {
+            check(EndKind::Unreachable, failures, Clock::Trusted, middle_ms);
+        }
+        check(EndKind::Unreachable, u32::MAX, Clock::Trusted, 5_000);
     }
 
     #[test]
