@@ -9,7 +9,7 @@ FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test cross deb deny box-check conformance fuzz bench bench-destinations bench-capture bench-peers yocto-crates soak board-image board-run test-board test-board-all
+.PHONY: help demo test cross deb deny advisories box-check conformance fuzz bench bench-destinations bench-capture bench-peers yocto-crates soak board-image board-run test-board test-board-all
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/make \1	\2/p' $(firstword $(MAKEFILE_LIST))
@@ -42,6 +42,10 @@ deny: ## licences and duplicate versions of what is linked in, against deny.toml
 	.ci/setup build
 	$(CARGO) fetch --locked --quiet # with what other systems would use, which cargo-deny wants to see
 	PATH="$$(.ci/tool cargo-deny):$$PATH" cargo deny --offline --locked check licenses bans sources
+
+advisories: ## known vulnerabilities of what is linked in; fails where their database cannot be had
+	.ci/setup build
+	.ci/advisories
 
 yocto-crates: ## write the Yocto recipe's list of crates again, after Cargo.lock changed
 	FIRSTMILE_BLESS=1 $(CARGO) test --locked --test packaging the_recipe_fetches_the_crates

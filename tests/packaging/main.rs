@@ -1,9 +1,10 @@
 //! What ships with the program agrees with it: board profiles, their pipelines, the manual, the Debian
-//! package and the Yocto layer.
+//! package and the Yocto layer; and the scripts that check it all say what a machine lacks.
 
 mod boards;
 mod firmware;
 mod manual;
 mod package;
 mod pipelines;
+mod scripts;
 mod yocto;
