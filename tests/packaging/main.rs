@@ -7,4 +7,5 @@ mod manual;
 mod package;
 mod pipelines;
 mod scripts;
+mod sticks;
 mod yocto;

@@ -126,6 +126,15 @@ fn the_manual_names_every_field_that_programs_read() {
     assert!(count > 100, "{count} fields are found");
 }
 
+#[test]
+fn the_package_carries_the_manuals_that_its_readers_need_on_the_box() {
+    let manifest = include_str!("../../Cargo.toml");
+    for document in ["README.md", "docs/settings.md", "docs/hardware.md", "docs/programs.md"] {
+        let asset = format!("[\"{document}\", \"usr/share/doc/firstmile/\", \"644\"],");
+        assert!(manifest.contains(&asset), "{document}");
+    }
+}
+
 /// The documents for people, with the folders that their links start from.
 fn documents() -> Vec<(String, String)> {
     let root = env!("CARGO_MANIFEST_DIR");
