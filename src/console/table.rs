@@ -1,6 +1,7 @@
 //! The table of commands: one entry owns a command's name, arguments, help and parser.
 
 use super::command::{Argument, Command, Entry, ParseError, Problem, Service, Typed, Words, split};
+use crate::secret::pasted;
 use crate::spelling::changes;
 use crate::status::StickImport;
 
@@ -348,6 +349,8 @@ fn parse_help(mut words: Words<'_>) -> Result<Command, ParseError> {
 /// # Errors
 /// [`ParseError`] with the column and, where one comes close, the command that was meant.
 pub fn parse(line: &str) -> Result<Option<Command>, ParseError> {
+    // A file that is pasted may begin with a byte order mark, a line of a chat with others.
+    let line = line.trim_start_matches(pasted::is_invisible);
     let split = split(line);
     if split.is_empty() {
         return Ok(None);
@@ -451,6 +454,13 @@ mod tests {
 
     fn error(line: &str) -> String {
         parse(line).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_copying_puts_before_a_line_is_no_part_of_it() {
+        for line in ["\u{feff}status", "\u{200b}\u{200e}status", "\u{a0}status\u{a0}"] {
+            assert_eq!(parse(line), Ok(Some(Command::Status)), "{line:?}");
+        }
     }
 
     #[test]

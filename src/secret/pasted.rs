@@ -11,10 +11,14 @@ use zeroize::Zeroizing;
 /// assert_eq!(*pasted::clean("a b"), "a b");
 /// ```
 pub fn clean(text: &str) -> Zeroizing<String> {
-    let around = |c: char| c.is_whitespace() || is_invisible(c);
-    let mut cleaned = Zeroizing::new(String::with_capacity(text.len()));
-    cleaned.extend(text.trim_matches(around).chars().filter(|c| !is_invisible(*c)));
-    cleaned
+    visible(text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c)))
+}
+
+/// A text without characters that show nothing; white space stays.
+pub fn visible(text: &str) -> Zeroizing<String> {
+    let mut visible = Zeroizing::new(String::with_capacity(text.len()));
+    visible.extend(text.chars().filter(|c| !is_invisible(*c)));
+    visible
 }
 
 /// Whether a character shows nothing and takes no room: break opportunities, joiners, marks of

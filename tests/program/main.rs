@@ -4,6 +4,7 @@
 mod support;
 
 mod console_transcripts;
+mod debug_log;
 mod demo_goes_live;
 mod demo_on_a_terminal;
 mod failures_are_one_line;
