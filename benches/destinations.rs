@@ -73,7 +73,7 @@ async fn measured(targets: Vec<Arc<Target>>) -> f64 {
     let encoder = tokio::spawn(encode(fan_out.clone()));
     let mut handles: Vec<PublishHandle> = Vec::new();
     for (number, target) in (0..).zip(targets) {
-        let handle = spawn(Clock::start(), number, fan_out.clone(), reports_tx.clone());
+        let handle = spawn(Clock::start(), number, "live", fan_out.clone(), reports_tx.clone());
         let metadata = Metadata { video_kbps: VIDEO_KBPS as u32, ..Metadata::default() };
         let order = Order::Open { attempt: 1, target, metadata: Arc::new(metadata) };
         handle.orders.send(order).await.expect("the task lives");

@@ -68,6 +68,10 @@ pub mod config;
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod board;
 
+// what the end of a connection means: light, words, exit code, next try
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
+pub mod ending;
+
 // the machine that owns the box's modes and destinations
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod appliance;

@@ -169,6 +169,12 @@ pub const PROGRESS_TICK: Duration = Duration::from_millis(250);
 /// While acceptance is awaited, and while a connection is being closed, delivery is looked at this
 /// often, so that the light follows at once.
 pub const ACCEPT_LOOK: Duration = Duration::from_millis(20);
+/// Where a server acknowledges nothing, a stream that it has accepted is live after so long of undisturbed
+/// sending: servers that refuse after they have accepted do so within milliseconds.
+pub const UNACKNOWLEDGED_LIVE: Duration = Duration::from_secs(1);
+/// How long `check --publish` stays after the server has accepted: what it does not like it closes by
+/// then.
+pub const CHECK_STAYS: Duration = Duration::from_secs(1);
 /// What a server wrote before the connection broke has arrived by then.
 pub const LAST_MESSAGE_TIMEOUT: Duration = Duration::from_millis(200);
 /// A server that has shown no progress for this long while a connection is being closed will not
@@ -292,6 +298,22 @@ pub const RETURN_MAX: Duration = Duration::from_secs(600);
 pub const BACKOFF_RESET_AFTER: Duration = Duration::from_secs(60);
 /// Wait after the server refused the key.
 pub const KEY_REFUSED_WAIT: Duration = Duration::from_secs(30);
+/// Ends in a row at which a server closes without a word, after which the key or the address is doubted:
+/// one may be a server that restarts, and the third comes some two seconds after the first.
+pub const WORDLESS_ENDS_DOUBTED: u32 = 3;
+/// A server that closes this soon after it has accepted a stream has not liked it: it asked another
+/// service for the key, which takes some 100 ms.
+pub const CLOSED_AT_ONCE: Duration = Duration::from_millis(400);
+/// For so long after a stream was live the server may still have that connection: servers notice a
+/// broken one after 20 to 120 s.
+pub const KEY_HELD_FOR: Duration = Duration::from_secs(150);
+/// A stream that the server ends before this was perhaps taken by another encoder that took it back;
+/// encoders come back after 1 to 15 s.
+pub const TAKEN_ROUND_MAX: Duration = Duration::from_secs(30);
+/// So many such rounds in a row, and another encoder uses the key.
+pub const TAKEN_ROUNDS_MAX: u32 = 4;
+/// Wait before a key is taken back from another encoder: viewers see each change.
+pub const CONTENDED_WAIT: Duration = Duration::from_secs(60);
 /// Longest wait after a bad certificate.
 pub const CERTIFICATE_WAIT_MAX: Duration = Duration::from_secs(60);
 /// From the request to start to the first key frame of the encoder.
@@ -603,6 +625,8 @@ const _: () = assert!(
 const _: () = assert!(REPROBE_INTERVAL.as_secs() < FAULT_WAIT_MAX.as_secs());
 const _: () = assert!(WAIT_CUT_MIN.as_millis() * 100 <= BACKOFF_FIRST.as_millis() * 80);
 const _: () = assert!(BACKOFF_JITTER_PERCENT < 100);
+const _: () = assert!(CLOSED_AT_ONCE.as_millis() < UNACKNOWLEDGED_LIVE.as_millis());
+const _: () = assert!(TAKEN_ROUND_MAX.as_secs() < BACKOFF_RESET_AFTER.as_secs());
 const _: () = assert!(CAPTURE_PROBE_TIMEOUT.as_secs() < CAPTURE_DRIVER_TIMEOUT.as_secs());
 const _: () = assert!(FIRST_KEY_TIMEOUT.as_secs() < DRIVER_HANGS.as_secs());
 const _: () = assert!(CAPTURE_OPEN_TIMEOUT.as_secs() < CAPTURE_DRIVER_TIMEOUT.as_secs());

@@ -42,7 +42,7 @@ impl Live {
 
         let fan_out = FanOut::new();
         let (reports_tx, mut reports) = mpsc::channel(4);
-        let task = spawn(Clock::start(), 0, fan_out.clone(), reports_tx);
+        let task = spawn(Clock::start(), 0, "live", fan_out.clone(), reports_tx);
         let metadata = Arc::new(Metadata::default());
         let open = Order::Open { attempt: 1, target, metadata };
         task.orders.send(open).await.expect("the task lives");

@@ -8,8 +8,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::action::{Action, PublishOrder};
-use super::backoff::{self, Next};
-use super::event::{EndKind, PublishEvent, Target, bounded};
+use super::backoff;
+use super::event::{PublishEvent, Target, bounded};
+use crate::ending::{Evidence, Meaning, Series};
 use crate::limits::{
     ATTEMPT_TIMEOUT, BACKOFF_RESET_AFTER, NETWORK_CHANGE_GRACE, RETURN_FIRST, RETURN_MAX,
     STOPPING_TIMEOUT, WAIT_CUT_MIN,
@@ -47,6 +48,8 @@ pub(super) struct Destination {
     /// Whether an attempt has ended in this broadcast.
     ended: bool,
     last_end: Option<LastEnd>,
+    /// What the ends so far show together.
+    series: Series,
 }
 
 /// What the destination does.
@@ -79,7 +82,7 @@ enum State {
     Waiting {
         since: Duration,
         until: Duration,
-        after: EndKind,
+        after: Meaning,
     },
     /// `here_since`: by this server; `look_back`: at the backup server, when to try the first one.
     Accepted {
@@ -114,7 +117,7 @@ enum Then {
 
 #[derive(Debug)]
 struct LastEnd {
-    kind: EndKind,
+    meaning: Meaning,
     message: String,
     at: Duration,
 }
@@ -125,7 +128,9 @@ impl Why {
             Why::NotTried => "not live",
             Why::Stopped => "stopped",
             Why::NoKey => "no stream key is set",
-            Why::Kicked => "another encoder took over with the same stream key",
+            Why::Kicked => {
+                "another encoder took over with the same stream key, or somebody ended the stream there"
+            }
             Why::BadDestination => "its settings cannot work",
             Why::Removed => "removed from the settings",
         }
@@ -145,7 +150,13 @@ impl Destination {
             accepted: 0,
             ended: false,
             last_end: None,
+            series: Series::default(),
         }
+    }
+
+    /// A stream may have been live there until now, before this program started.
+    pub fn was_live(&mut self, now: Duration) {
+        self.series = Series::after_power_cut(now);
     }
 
     // ── what happens to it ────────────────────────────────────────────────────────────────────
@@ -154,6 +165,7 @@ impl Destination {
     pub fn begin_broadcast(&mut self) {
         debug_assert!(self.is_idle(), "a broadcast begins after the last one was closed");
         self.start_over();
+        self.series.begin();
         self.accepted = 0;
         self.ended = false;
         self.last_end = None;
@@ -211,6 +223,7 @@ impl Destination {
             return;
         }
         self.start_over();
+        self.series = Series::default();
         let has_key = self.target.has_key;
         let then = if has_key { Then::Connect } else { Then::Idle(Why::NoKey) };
         match self.state {
@@ -258,16 +271,19 @@ impl Destination {
         }
         match (self.state, what) {
             (State::Connecting { .. }, PublishEvent::Accepted) => self.be_accepted(context),
-            (State::Connecting { since, .. }, PublishEvent::Ended { kind, message }) => {
-                self.ended(context, since, kind, &message);
-                self.server = self.server_after(kind);
+            (State::Connecting { since, .. }, PublishEvent::Ended { evidence, message }) => {
+                let meaning = self.series.judge(context.now, evidence, None);
+                self.ended(context, since, meaning, &message);
+                self.server = self.server_after(meaning);
             }
-            (State::Accepted { here_since, .. }, PublishEvent::Ended { kind, message }) => {
-                if context.now.saturating_sub(here_since) >= BACKOFF_RESET_AFTER {
+            (State::Accepted { here_since, .. }, PublishEvent::Ended { evidence, message }) => {
+                let live_for = context.now.saturating_sub(here_since);
+                if live_for >= BACKOFF_RESET_AFTER {
                     self.failures = 0;
                     self.returns = if self.server == Server::First { 0 } else { self.returns };
                 }
-                self.ended(context, context.now, kind, &message);
+                let meaning = self.series.judge(context.now, evidence, Some(live_for));
+                self.ended(context, context.now, meaning, &message);
             }
             (State::Accepted { since, .. }, PublishEvent::Returned)
                 if self.server == Server::Backup =>
@@ -304,7 +320,7 @@ impl Destination {
     /// through soon is made again.
     pub fn network_changed(&mut self, context: &mut Context<'_>) {
         match self.state {
-            State::Waiting { after, .. } if backoff::network_may_help(after) => self.hurry(context),
+            State::Waiting { after, .. } if after.row().network_may_help => self.hurry(context),
             State::Connecting { since, .. } => {
                 let restart_at = Some(context.now.max(since + NETWORK_CHANGE_GRACE));
                 self.state = State::Connecting { since, restart_at };
@@ -320,14 +336,23 @@ impl Destination {
         if attempt == self.attempt && is_connected {
             self.cut(context);
             let message = "this box has lost the address it came from";
-            self.ended(context, context.now, EndKind::Lost, message);
+            let live_for = match self.state {
+                State::Accepted { here_since, .. } => Some(context.now.saturating_sub(here_since)),
+                _ => None,
+            };
+            let meaning = self.series.judge(context.now, Evidence::Lost, live_for);
+            self.ended(context, context.now, meaning, message);
             self.hurry(context);
         }
     }
 
     /// The time of day can be trusted now.
     pub fn clock_trusted(&mut self, context: &mut Context<'_>) {
-        if matches!(self.state, State::Waiting { after: EndKind::Certificate { .. }, .. }) {
+        if let State::Waiting {
+            after: Meaning::Certificate | Meaning::CertificateNotYetValid,
+            ..
+        } = self.state
+        {
             self.hurry(context);
         }
     }
@@ -361,8 +386,9 @@ impl Destination {
             }
             State::Connecting { since, restart_at: None } => {
                 self.cut(context);
-                self.ended(context, since, EndKind::Timeout, "no answer from the publish task");
-                self.server = self.server_after(EndKind::Timeout);
+                let meaning = self.series.judge(context.now, Evidence::Timeout, None);
+                self.ended(context, since, meaning, "no answer from the publish task");
+                self.server = self.server_after(meaning);
             }
             State::Accepted { since, here_since, .. } => {
                 let look_back = self.look_back(context.now);
@@ -420,13 +446,11 @@ impl Destination {
     }
 
     /// The server of the next attempt, when one failed so before it was accepted.
-    fn server_after(&self, kind: EndKind) -> Server {
-        match (self.server, kind) {
+    fn server_after(&self, meaning: Meaning) -> Server {
+        match (self.server, meaning) {
             _ if !self.target.has_backup => Server::First,
             // The key is the same there, and the clock too.
-            (_, EndKind::KeyRefused | EndKind::Certificate { not_yet_valid: true }) => {
-                Server::First
-            }
+            (_, Meaning::KeyRefused | Meaning::CertificateNotYetValid) => Server::First,
             (Server::First, _) => Server::Backup,
             (Server::Backup, _) => Server::First,
         }
@@ -460,19 +484,25 @@ impl Destination {
 
     /// The current attempt has ended against our will. The wait counts from `since`, the begin of an
     /// attempt that was in vain: otherwise one that takes long to fail adds its time to the wait.
-    fn ended(&mut self, context: &mut Context<'_>, since: Duration, kind: EndKind, message: &str) {
+    fn ended(
+        &mut self,
+        context: &mut Context<'_>,
+        since: Duration,
+        meaning: Meaning,
+        message: &str,
+    ) {
         self.ended = true;
         self.failures = self.failures.saturating_add(1);
-        let end = LastEnd { kind, message: bounded(message), at: context.now };
+        let end = LastEnd { meaning, message: bounded(message), at: context.now };
         let because = end.sentence();
         self.last_end = Some(end);
-        let state = match backoff::after(kind, self.failures, context.clock, context.rng) {
-            Next::Wait(wait) => {
+        let state = match backoff::after(meaning, self.failures, context.clock, context.rng) {
+            Some(wait) => {
                 let until = (since + wait).max(context.now + WAIT_CUT_MIN);
-                State::Waiting { since: context.now, until, after: kind }
+                State::Waiting { since: context.now, until, after: meaning }
             }
-            Next::Never if kind == EndKind::Kicked => State::Idle(Why::Kicked),
-            Next::Never => State::Idle(Why::BadDestination),
+            None if meaning == Meaning::Kicked => State::Idle(Why::Kicked),
+            None => State::Idle(Why::BadDestination),
         };
         self.enter(context, state, &because);
     }
@@ -497,10 +527,11 @@ impl Destination {
 
 impl LastEnd {
     fn sentence(&self) -> String {
-        if self.message.is_empty() {
-            self.kind.name().to_owned()
-        } else {
-            format!("{}: {}", self.kind.name(), self.message)
-        }
+        let name = self.meaning.name();
+        let sentence = match self.message.as_str() {
+            "" => name.to_owned(),
+            message => format!("{name}: {message}"),
+        };
+        self.meaning.with_advice(&sentence)
     }
 }

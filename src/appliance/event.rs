@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::ending::Evidence;
 use crate::panel;
 use crate::status::{Clock, StickImport};
 
@@ -198,69 +199,18 @@ pub enum PipelineFault {
 /// What happened to an attempt. After `Ended` there is nothing more of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PublishEvent {
-    /// The server has started the stream and acknowledged media.
+    /// The server has started the stream and confirmed that media arrives.
     Accepted,
     /// The stream goes on at the first server; the backup server is left.
     Returned,
-    /// The attempt is over and its connection is closed.
+    /// The attempt is over and its connection is closed. What that means for the next one, only the
+    /// appliance decides.
     Ended {
-        /// How.
-        kind: EndKind,
+        /// What was observed of its end.
+        evidence: Evidence,
         /// From the server or the system.
         message: String,
     },
-}
-
-/// How an attempt ended. Only the appliance decides what that means for the next one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum EndKind {
-    /// The connection broke.
-    Lost,
-    /// A phase took too long, or nothing was delivered any more.
-    Timeout,
-    /// The server closed the connection.
-    ClosedByServer,
-    /// No address, no route, or the port is closed.
-    Unreachable,
-    /// The server still holds an earlier publish of this key.
-    Busy,
-    /// The server refuses the key.
-    KeyRefused,
-    /// The server refuses the connection, with words.
-    Rejected,
-    /// The server's certificate is not accepted.
-    Certificate {
-        /// Only because it is not valid yet.
-        not_yet_valid: bool,
-    },
-    /// Another publisher took the key over.
-    Kicked,
-    /// The settings of this destination cannot work; nothing was tried.
-    BadDestination,
-    /// Our own [`PublishOrder::Close`](super::PublishOrder::Close) is done.
-    Stopped,
-}
-
-impl EndKind {
-    /// In words.
-    pub fn name(self) -> &'static str {
-        match self {
-            EndKind::Lost => "connection lost",
-            EndKind::Timeout => "timed out",
-            EndKind::ClosedByServer => "closed by the server",
-            EndKind::Unreachable => "unreachable",
-            EndKind::Busy => "stream key still in use",
-            EndKind::KeyRefused => "stream key refused",
-            EndKind::Rejected => "rejected by the server",
-            EndKind::Certificate { not_yet_valid: false } => "certificate not accepted",
-            EndKind::Certificate { not_yet_valid: true } => {
-                "waiting for the time: certificate not valid yet"
-            }
-            EndKind::Kicked => "another encoder took over",
-            EndKind::BadDestination => "settings cannot work",
-            EndKind::Stopped => "stopped",
-        }
-    }
 }
 
 /// A message from outside as it may be kept and shown: one line, bounded.

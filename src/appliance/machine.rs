@@ -31,6 +31,7 @@ use crate::status::{Change, Clock, Facts, Link, Mode as Shown, StickImport};
 #[derive(Debug)]
 pub struct Appliance {
     setup: Setup,
+    born_at: Duration,
     facts: Facts,
     camera: Known,
     microphone: Known,
@@ -71,6 +72,7 @@ impl Appliance {
         let to_be_live = setup.was_live;
         let mut appliance = Appliance {
             setup,
+            born_at: now,
             facts: Facts {
                 camera: false,
                 microphone: false,
@@ -266,7 +268,7 @@ impl Appliance {
             }
             let mut destination = match old.iter().position(|d| d.id() == target.id) {
                 Some(index) => old.remove(index),
-                None => Destination::new(target.clone()),
+                None => self.new_destination(now, target.clone()),
             };
             let (_, mut context) = self.split(now);
             destination.retarget(&mut context, target, sending);
@@ -277,6 +279,15 @@ impl Appliance {
         }
         self.destinations.append(&mut old);
         self.bound_closing(now);
+    }
+
+    /// After a power cut the server may still have the connection from before.
+    fn new_destination(&self, now: Duration, target: Target) -> Destination {
+        let mut destination = Destination::new(target);
+        if self.setup.was_live {
+            destination.was_live(self.born_at.min(now));
+        }
+        destination
     }
 
     /// Settings that change faster than servers close: the oldest connections are cut.
@@ -503,16 +514,22 @@ impl Appliance {
         let accepted = (set.clone().filter(|d| d.is_accepted()).count(), set.count());
         let mode = self.mode();
         let from = std::mem::replace(&mut self.reported.mode, mode);
+        let because = self.because_on_air(mode, from).filter(|because| *because != self.because);
+        let has_other_reason = because.is_some();
+        if let Some(because) = because {
+            self.because = because;
+        }
         if mode != from {
             self.reported.since = now;
-            if let Some(because) = self.because_on_air(mode, from) {
-                self.because = because;
-            }
             let because = self.because.clone();
             self.report_change(Change::Box { from, to: mode, because });
         }
         let recount = accepted != std::mem::replace(&mut self.reported.accepted, accepted);
-        if mode != from || (recount && mode == Shown::Live) {
+        let is_new = match mode {
+            Shown::Live => recount,
+            _ => has_other_reason,
+        };
+        if mode != from || is_new {
             let status = match mode {
                 Shown::Live => format!("live at {} of {} destinations", accepted.0, accepted.1),
                 _ => format!("{}: {}", mode.name(), self.because),

@@ -2,7 +2,8 @@
 //!
 //! Pure room. It promises that the box is *live* only while a destination accepts the current
 //! attempt; that no destination disturbs another one; that a lost camera or microphone ends
-//! nothing; that every wait has a bound and every fault a light and a sentence; and that a stop
+//! nothing; that only plain words of a server, or settings that cannot work, end a
+//! destination for good; that every wait has a bound and every fault a light and a sentence; and that a stop
 //! comes to rest within two seconds from any state. It knows nothing of GStreamer, sockets,
 //! lights' wiring, files, settings or consoles.
 //!
@@ -34,7 +35,7 @@ mod mode;
 
 pub use action::{Action, GoLive, NotLive, Notify, PipelineOrder, PublishOrder, Stop};
 pub use event::{
-    By, DestinationId, EndKind, Event, LinkChange, PipelineEvent, PipelineFault, Presence,
-    PublishEvent, Setup, Source, Target,
+    By, DestinationId, Event, LinkChange, PipelineEvent, PipelineFault, Presence, PublishEvent,
+    Setup, Source, Target,
 };
 pub use machine::Appliance;

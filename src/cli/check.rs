@@ -42,7 +42,7 @@ pub async fn run(args: CheckArgs) -> Result<(), Failure> {
     let verdict = match &failure {
         None if args.publish => "server accepts the stream".to_owned(),
         None => "server accepts RTMP; key not tested (--publish tests it)".to_owned(),
-        Some(error) => error.to_string(),
+        Some(error) => error.sentence(),
     };
     if args.json {
         let checked = Checked { server: target.server(), phases: &phases, tls: server, verdict };

@@ -4,7 +4,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use crate::publish::PublishError;
-use crate::stream;
+use crate::status::DueTo;
 
 /// What went wrong, as an exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub enum Code {
     Network = 5,
     /// TLS: the server's certificate was not accepted.
     Tls = 6,
-    /// The server refused.
+    /// The server refused, or does not speak RTMP.
     Refused = 7,
     /// A file is cut off or damaged; what is whole before that was sent.
     Damaged = 8,
@@ -35,7 +35,7 @@ Exit codes:
   4  a camera, a microphone, an encoder or another device is missing or does not work
   5  network: name resolution, route, port, timeout, or a lost connection
   6  TLS: the server's certificate was not accepted
-  7  the server refused the connection or the stream
+  7  the server refused the connection or the stream, also without saying so, or is no RTMP server
   8  the pushed file is cut off or damaged: what is whole before that was sent";
 
 /// A failure as the user sees it: one line, and an exit code.
@@ -63,26 +63,42 @@ impl Failure {
     }
 }
 
+impl From<DueTo> for Code {
+    fn from(due_to: DueTo) -> Code {
+        match due_to {
+            DueTo::Inside => Code::Failed,
+            DueTo::Settings => Code::Settings,
+            DueTo::Device => Code::Device,
+            DueTo::Network => Code::Network,
+            DueTo::Tls => Code::Tls,
+            DueTo::Refusal => Code::Refused,
+        }
+    }
+}
+
 impl From<PublishError> for Failure {
     fn from(error: PublishError) -> Failure {
-        let code = match &error {
-            PublishError::Trust(_) | PublishError::PlainNotAllowed { .. } => Code::Settings,
-            PublishError::NameNotFound { .. }
-            | PublishError::NoRoute { .. }
-            | PublishError::Refused { .. }
-            | PublishError::Unanswered { .. }
-            | PublishError::Timeout { .. } => Code::Network,
-            PublishError::Certificate { .. } | PublishError::Tls { .. } => Code::Tls,
-            PublishError::Stream(error) => match error {
-                stream::Error::Media(_) => Code::Settings,
-                stream::Error::Rtmp(_) | stream::Error::BadRedirect { .. } => Code::Refused,
-                stream::Error::Lost { .. }
-                | stream::Error::DeadPath { .. }
-                | stream::Error::LargePacketsLost { .. }
-                | stream::Error::NotConfirmed { .. }
-                | stream::Error::TooSlow => Code::Network,
-            },
-        };
-        Failure::new(code, error)
+        Failure::new(error.evidence().once().row().due_to.into(), error.sentence())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_has_the_exit_code_of_whom_it_is_due_to_and_the_table_names_it() {
+        for due_to in [
+            DueTo::Inside,
+            DueTo::Settings,
+            DueTo::Device,
+            DueTo::Network,
+            DueTo::Tls,
+            DueTo::Refusal,
+        ] {
+            let code = Code::from(due_to) as u8;
+            assert_eq!(code, due_to.exit_code());
+            assert!(TABLE.lines().any(|line| line.starts_with(&format!("  {code}  "))), "{code}");
+        }
     }
 }

@@ -218,8 +218,11 @@ fn destination_lines(destination: &DestinationStatus) -> Vec<String> {
     }
     let mut lines = vec![format!("{:12} {}", destination.name, words.join(", "))];
     if let Some(end) = &destination.last_end {
-        let message =
+        let mut message =
             if end.message.is_empty() { String::new() } else { format!(": {}", end.message) };
+        if !end.advice.is_empty() {
+            message += &format!("; {}", end.advice);
+        }
         lines.push(format!(
             "{:12}   last disconnect {} ago: {}{message}",
             "",
@@ -377,6 +380,7 @@ mod tests {
             last_end: Some(LastEnd {
                 kind: "unreachable",
                 message: "no route\nto host".to_owned(),
+                advice: "",
                 ago_ms: 70_000,
             }),
             stats: None,

@@ -6,13 +6,12 @@ use std::time::Duration;
 use super::settings::Layers;
 use super::stats::Counters;
 use super::store::StoreOutcome;
-use crate::appliance::{
-    DestinationId, EndKind, LinkChange, PipelineEvent, PipelineFault, Presence, Source,
-};
+use crate::appliance::{DestinationId, LinkChange, PipelineEvent, PipelineFault, Presence, Source};
 use crate::config::Partial;
 use crate::console::{ClientId, Typed};
+use crate::ending::Evidence;
 use crate::panel::Contact;
-use crate::status::{About, Checked, Clock, DueTo, Interface, NetworkManaged};
+use crate::status::{About, Checked, Clock, Interface, NetworkManaged};
 use crate::stream;
 
 /// What the box knows when it starts.
@@ -215,12 +214,10 @@ pub type PublishReport = stream::What<PublishFailure>;
 /// Why an attempt to publish has ended against our will.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishFailure {
-    /// What the appliance makes of it.
-    pub kind: EndKind,
+    /// What was observed.
+    pub evidence: Evidence,
     /// From the server or the system.
     pub message: String,
-    /// Whom that was due to.
-    pub due_to: DueTo,
 }
 
 /// What came of a job.

@@ -15,7 +15,6 @@ mod settings_writer;
 
 pub(crate) use capturing::Capturing;
 pub use input::Input;
-pub use outcome::end_kind;
 pub(crate) use outcome::{capture_event, publish_event};
 pub use publishing::Destination;
 pub(crate) use publishing::Publishing;

@@ -1,67 +1,12 @@
 //! What capture and publishing report, in the words of the machine.
 
-use crate::appliance::{DestinationId, EndKind, PipelineEvent, PipelineFault, Presence, Source};
+use crate::appliance::{DestinationId, PipelineEvent, PipelineFault, Presence, Source};
 use crate::capture::{self, CaptureError, Fault};
 use crate::control::{
     CaptureEvent, ConnectionCounters, Event, PublishFailure, PublishReport, SourceLook,
 };
-use crate::publish::{CertificateFault, ConnectionStats, PublishError, Report, What};
-use crate::rtmp::{self, ErrorKind, Refusal};
-use crate::status::{DropStats, DueTo};
-use crate::stream;
-
-/// What the appliance's policy makes of an error.
-pub fn end_kind(error: &PublishError) -> EndKind {
-    match error {
-        PublishError::Trust(_) | PublishError::PlainNotAllowed { .. } => EndKind::BadDestination,
-        PublishError::NameNotFound { .. }
-        | PublishError::NoRoute { .. }
-        | PublishError::Refused { .. }
-        | PublishError::Unanswered { .. } => EndKind::Unreachable,
-        PublishError::Timeout { .. } => EndKind::Timeout,
-        PublishError::Certificate { fault, .. } => {
-            use CertificateFault::{ClockNotSet, NotYetValid};
-            let not_yet_valid = matches!(fault, NotYetValid { .. } | ClockNotSet { .. });
-            EndKind::Certificate { not_yet_valid }
-        }
-        PublishError::Tls { .. } => EndKind::Certificate { not_yet_valid: false },
-        PublishError::Stream(error) => match error {
-            stream::Error::Media(_) => EndKind::BadDestination,
-            stream::Error::Lost { .. }
-            | stream::Error::DeadPath { .. }
-            | stream::Error::LargePacketsLost { .. }
-            | stream::Error::NotConfirmed { .. }
-            | stream::Error::TooSlow => EndKind::Lost,
-            stream::Error::BadRedirect { .. } => EndKind::Rejected,
-            stream::Error::Rtmp(error) => rtmp_end_kind(error),
-        },
-    }
-}
-
-fn rtmp_end_kind(error: &rtmp::Error) -> EndKind {
-    match &error.kind {
-        ErrorKind::ClosedByServer => EndKind::ClosedByServer,
-        ErrorKind::Timeout => EndKind::Timeout,
-        ErrorKind::ServerMisbehaved { .. } => EndKind::Lost,
-        _ => match error.refusal() {
-            Some(Refusal::KeyRejected) => EndKind::KeyRefused,
-            Some(Refusal::KeyBusy) => EndKind::Busy,
-            Some(Refusal::Kicked) => EndKind::Kicked,
-            Some(Refusal::ServerGoingAway) => EndKind::ClosedByServer,
-            _ => EndKind::Rejected,
-        },
-    }
-}
-
-/// Whom an error is due to.
-fn due_to(error: &PublishError) -> DueTo {
-    match end_kind(error) {
-        EndKind::BadDestination => DueTo::Settings,
-        EndKind::Certificate { .. } => DueTo::Tls,
-        EndKind::KeyRefused | EndKind::Busy | EndKind::Kicked | EndKind::Rejected => DueTo::Refusal,
-        _ => DueTo::Network,
-    }
-}
+use crate::publish::{ConnectionStats, PublishError, Report, What};
+use crate::status::DropStats;
 
 /// A report of a publish task.
 pub(crate) fn publish_event(report: Report) -> Event {
@@ -77,7 +22,7 @@ pub(crate) fn publish_event(report: Report) -> Event {
 
 /// Why an attempt has ended.
 pub(super) fn failure(error: &PublishError) -> PublishFailure {
-    PublishFailure { kind: end_kind(error), message: error.to_string(), due_to: due_to(error) }
+    PublishFailure { evidence: error.evidence(), message: error.to_string() }
 }
 
 /// The counters of a connection.

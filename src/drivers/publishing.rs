@@ -75,7 +75,7 @@ impl Publishing {
 
     pub(crate) fn add(&mut self, dest: DestinationId, name: &str) {
         let (clock, fan_out) = (self.clock, self.fan_out.clone());
-        let handle = publish::spawn(clock, dest.0, fan_out, self.reports.clone());
+        let handle = publish::spawn(clock, dest.0, name, fan_out, self.reports.clone());
         handle.ceiling_kbps.send_replace(self.ceiling_kbps);
         let fixed = self.fixed.iter().find(|fixed| fixed.name == name);
         let first = fixed.map(|fixed| Ok(fixed.target.clone()));
@@ -183,7 +183,7 @@ async fn check(clock: Clock, server: Prepared) -> CheckedServer {
     let target = match server {
         Ok(target) => target,
         Err(error) => {
-            let (server, failure) = (String::new(), Some(error.to_string()));
+            let (server, failure) = (String::new(), Some(error.sentence()));
             return CheckedServer { server, phases: Vec::new(), failure };
         }
     };
@@ -192,6 +192,6 @@ async fn check(clock: Clock, server: Prepared) -> CheckedServer {
     CheckedServer {
         server: target.server(),
         phases: phases.iter().map(|p| Phase { name: p.name, took_ms: p.took_ms }).collect(),
-        failure: failure.map(|error| error.to_string()),
+        failure: failure.map(|error| error.sentence()),
     }
 }

@@ -61,9 +61,9 @@ pub enum Attention {
 pub enum Because {
     /// The network or the server is not reachable, or the connection was lost.
     Network,
-    /// The server still has an earlier connection with the same key.
+    /// The server still has an earlier connection with the same key, or one of another encoder.
     Busy,
-    /// The server refuses the stream key or the connection.
+    /// The server refuses the stream key or the connection, with words or without.
     Refused,
     /// The server's certificate is not accepted, perhaps because the box does not know the time.
     Certificate,

@@ -97,12 +97,13 @@ fn explain(indication: Indication) -> (&'static str, &'static str) {
                 "Check the network.",
             ),
             Because::Busy => (
-                "Interrupted: the server still has an earlier connection with this key.",
+                "Interrupted: the server has an earlier connection with this key, or one of another encoder.",
                 "Wait up to two minutes; look for a second encoder with the same key.",
             ),
-            Because::Refused => {
-                ("Interrupted: the server refuses the stream key.", "Check address and stream key.")
-            }
+            Because::Refused => (
+                "Interrupted: the server refuses the stream, or closes each time without a reason.",
+                "Check address and stream key.",
+            ),
             Because::Certificate => (
                 "Interrupted: the server's certificate is not accepted.",
                 "Give the box a network with a time server; check the address.",

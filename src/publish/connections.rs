@@ -221,6 +221,10 @@ impl<F: Feed> Connections<F> {
                 }
                 Action::Show { id } => self.show(id),
                 Action::Report { attempt, what } => return Some((attempt, what)),
+                Action::Moved { target } => {
+                    let (destination, to) = (&self.name, target.server());
+                    tracing::info!(destination, to, "the stream has moved");
+                }
                 Action::MoveFailed { error } => {
                     let destination = &self.name;
                     tracing::warn!(destination, %error, "the move failed; the stream stays");

@@ -62,7 +62,8 @@ fn handle(clock: Clock, connection: &mut Connection, turn: io::Result<Option<Tur
             // reset.
             let how = match error.kind() {
                 io::ErrorKind::UnexpectedEof => Ending::Closed,
-                _ => Ending::Reset,
+                io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Ending::Reset,
+                _ => Ending::Broken,
             };
             connection.handle_broken(clock.now(), how, &why(&error));
         }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use crate::ending::Evidence;
 use crate::{rtmp, stream};
 
 use super::tls::{CertificateFault, TlsFault, TrustError};
@@ -88,5 +89,29 @@ impl PublishError {
             PublishError::Stream(error) => error.refusal(),
             _ => None,
         }
+    }
+
+    /// What this end shows.
+    pub fn evidence(&self) -> Evidence {
+        match self {
+            PublishError::Trust(_) | PublishError::PlainNotAllowed { .. } => Evidence::BadSettings,
+            PublishError::NameNotFound { .. }
+            | PublishError::NoRoute { .. }
+            | PublishError::Refused { .. }
+            | PublishError::Unanswered { .. } => Evidence::Unreachable,
+            PublishError::Timeout { .. } => Evidence::Timeout,
+            PublishError::Certificate { fault, .. } => {
+                use CertificateFault::{ClockNotSet, NotYetValid};
+                let not_yet_valid = matches!(fault, NotYetValid { .. } | ClockNotSet { .. });
+                Evidence::Certificate { not_yet_valid }
+            }
+            PublishError::Tls { .. } => Evidence::NoTls,
+            PublishError::Stream(error) => error.evidence(),
+        }
+    }
+
+    /// In words for whoever tried once: what went wrong, and what to do.
+    pub fn sentence(&self) -> String {
+        self.evidence().once().with_advice(&self.to_string())
     }
 }

@@ -1,10 +1,13 @@
 //! A look at a destination without going live: name, TCP, TLS, RTMP, each timed.
 
+use std::io;
+
 use bytes::Buf;
 use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::clock::Clock;
+use crate::limits::CHECK_STAYS;
 use crate::rtmp::url::Scheme;
 use crate::rtmp::{self, ConnectOrder, Event, Session};
 
@@ -129,7 +132,8 @@ async fn look(
     ended
 }
 
-/// Drives `session` until it has come as far as `depth`.
+/// Drives `session` until it has come as far as `depth`. A server that has accepted is given the time to
+/// close: some look at the key only then.
 async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
     clock: Clock,
     stream: &mut S,
@@ -138,6 +142,7 @@ async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
     done: &mut (dyn FnMut(&'static str) + Send),
 ) -> Result<(), Error> {
     let mut inbox = [0_u8; 4096];
+    let mut accepted_at = None;
     loop {
         while let Some(event) = session.poll_event() {
             match event {
@@ -151,34 +156,51 @@ async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
                 Event::Phase(rtmp::Phase::Publish) => done("createStream"),
                 Event::Accepted => {
                     done("publish");
-                    session.stop(clock.now());
+                    accepted_at = Some(clock.now());
                 }
                 Event::Stopped => {
                     let _ = stream.shutdown().await;
                     return Ok(());
                 }
-                Event::Ended(error) => return Err(error.into()),
+                Event::Ended(error) => {
+                    let error = Error::from(error);
+                    let Some(at) = accepted_at else { return Err(error) };
+                    return Err(error.before_confirmation(clock.now().saturating_sub(at)));
+                }
                 _ => {}
             }
+        }
+        let stays_until = accepted_at.map(|at| at + CHECK_STAYS);
+        if stays_until.is_some_and(|until| clock.now() >= until) {
+            session.stop(clock.now()); // once: later calls are ignored
         }
         while session.transmit().has_remaining() {
             stream.write_buf(session.transmit()).await.map_err(lost)?;
         }
         stream.flush().await.map_err(lost)?;
+        let is_waiting = stays_until.is_some_and(|until| clock.now() < until);
         if matches!(session.poll_timeout(), Some(at) if clock.now() >= at) {
             session.handle_timeout(clock.now());
             continue;
         }
         tokio::select! {
-            read = stream.read(&mut inbox) => match read.map_err(lost)? {
-                0 => session.handle_eof(clock.now()),
-                length => session.handle_input(clock.now(), &inbox[..length]),
+            read = stream.read(&mut inbox) => match read {
+                Ok(0) => session.handle_eof(clock.now()),
+                Ok(length) => session.handle_input(clock.now(), &inbox[..length]),
+                Err(error) if is_closed(&error) => session.handle_eof(clock.now()),
+                Err(error) => return Err(lost(error)),
             },
             () = clock.reach(session.poll_timeout()) => session.handle_timeout(clock.now()),
+            () = clock.reach(stays_until), if is_waiting => {}
         }
     }
 }
 
-fn lost(error: std::io::Error) -> Error {
+/// Whether the server has closed the connection, if not in the way of its protocol.
+fn is_closed(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof)
+}
+
+fn lost(error: io::Error) -> Error {
     Error::Lost { why: why(&error) }
 }

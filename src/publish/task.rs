@@ -70,10 +70,11 @@ pub struct PublishHandle {
     pub ceiling_kbps: watch::Sender<u32>,
 }
 
-/// Starts the task of `destination`, which publishes what comes through `fan_out`.
+/// Starts the task of `destination`, which publishes what comes through `fan_out`; `name` is for the log.
 pub fn spawn(
     clock: Clock,
     destination: u32,
+    name: &str,
     fan_out: FanOut,
     reports: mpsc::Sender<Report>,
 ) -> PublishHandle {
@@ -84,7 +85,7 @@ pub fn spawn(
     queue.set_connected(false);
     let feed = LiveFeed { fan_out, queue, queues: Vec::new(), ceiling, metadata: Arc::default() };
     let stats_tx = Arc::new(stats_tx);
-    let connections = Connections::new(clock, &destination.to_string(), feed, stats_tx.clone());
+    let connections = Connections::new(clock, name, feed, stats_tx.clone());
     let task = Task { clock, destination, reports, orders, stats: stats_tx, connections };
     tokio::spawn(task.run());
     PublishHandle { orders: orders_tx, stats, ceiling_kbps }

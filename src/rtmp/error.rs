@@ -64,7 +64,7 @@ impl fmt::Display for Phase {
 
 /// The end of a session that was not asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{kind} (during {during})")]
+#[error("{} (during {during})", in_words(.kind, *.during))]
 pub struct Error {
     /// The step that was under way.
     pub during: Phase,
@@ -157,12 +157,24 @@ pub enum Refusal {
     KeyRejected,
     /// Another encoder publishes with this key, possibly our own earlier connection.
     KeyBusy,
-    /// Another encoder replaced this one, or somebody ended the stream at the server.
+    /// The server reports that another encoder replaced this one, or that somebody ended the stream there.
     Kicked,
+    /// The server has ended the stream and gives no reason.
+    StreamEnded,
     /// The server is about to go away.
     ServerGoingAway,
     /// Anything else.
     Other,
+}
+
+/// What ended the session: what a server refuses once it has accepted it, it ends.
+fn in_words(kind: &ErrorKind, during: Phase) -> String {
+    match kind {
+        ErrorKind::PublishRejected { code, description } if during == Phase::Publishing => {
+            format!("the server ended the stream: {}", reason(code, description))
+        }
+        kind => kind.to_string(),
+    }
 }
 
 impl Error {
@@ -170,9 +182,7 @@ impl Error {
     pub fn refusal(&self) -> Option<Refusal> {
         match &self.kind {
             ErrorKind::ConnectRejected { code, description, .. }
-            | ErrorKind::PublishRejected { code, description } => {
-                Some(classify(code, description, self.during))
-            }
+            | ErrorKind::PublishRejected { code, description } => Some(classify(code, description)),
             _ => None,
         }
     }
@@ -250,7 +260,7 @@ fn reason(code: &str, description: &str) -> String {
 
 /// The description comes before the code: servers agree on hardly any code but `Publish.BadName`, and some use
 /// even that for a key they do not know.
-fn classify(code: &str, description: &str, during: Phase) -> Refusal {
+fn classify(code: &str, description: &str) -> Refusal {
     const KICKED: &[&str] = &[
         "kick",
         "taken over",
@@ -307,9 +317,10 @@ fn classify(code: &str, description: &str, during: Phase) -> Refusal {
         | "NetStream.Publish.Rejected"
         | "NetStream.Authenticate.Failed"
         | "NetStream.Authenticate.UsherFailed" => Refusal::KeyRejected,
-        "NetStream.Publish.BadName" if during == Phase::Publishing => Refusal::Kicked,
         "NetStream.Publish.BadName" => Refusal::KeyBusy,
-        "NetStream.Unpublish.Success" | "NetStream.Publish.Kicked" => Refusal::Kicked,
+        // Servers say so whenever a stream ends on their side, also when they restart.
+        "NetStream.Unpublish.Success" => Refusal::StreamEnded,
+        "NetStream.Publish.Kicked" => Refusal::Kicked,
         _ => Refusal::Other,
     }
 }
@@ -336,16 +347,16 @@ mod tests {
             ("NetConnection.Connect.InvalidApp", "invalid application", Other),
             ("NetConnection.Connect.AppShutdown", "", ServerGoingAway),
             ("NetConnection.Connect.Closed", "", ServerGoingAway),
-            ("NetStream.Unpublish.Success", "", Kicked),
+            ("NetStream.Unpublish.Success", "", StreamEnded),
+            ("NetStream.Unpublish.Success", "a-key is now unpublished.", StreamEnded),
+            ("NetStream.Unpublish.Success", "Kicked by administrator", Kicked),
             ("NetStream.Publish.Failed", "Kicked by administrator", Kicked),
             ("NetConnection.Connect.Closed", "taken over by another encoder", Kicked),
             ("", "", Other),
         ] {
-            let found = classify(code, description, Phase::Publish);
+            let found = classify(code, description);
             assert_eq!(found, refusal, "{code} {description}");
         }
-        // Once published, only somebody else can be the reason for a bad name.
-        assert_eq!(classify("NetStream.Publish.BadName", "", Phase::Publishing), Kicked);
     }
 
     #[test]
@@ -357,10 +368,18 @@ mod tests {
             "the server broke the protocol: the peer answered with 0x48, which is no RTMP version \
              (during connect)"
         );
-        let code = String::new();
+        let refused = |code: &str| {
+            let (code, description) = (code.to_owned(), String::new());
+            ErrorKind::PublishRejected { code, description }
+        };
         assert_eq!(
-            show(ErrorKind::PublishRejected { code: code.clone(), description: code }),
+            show(refused("")),
             "the server refused the stream: it gave no reason (during connect)"
+        );
+        let kind = refused("NetStream.Unpublish.Success");
+        assert_eq!(
+            Error { during: Phase::Publishing, pipelined: false, kind }.to_string(),
+            "the server ended the stream: NetStream.Unpublish.Success (during publishing)"
         );
     }
 }

@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::limits::EVENTS_MAX;
 
 pub use crate::control::View;
-pub use crate::drivers::{Destination, Input, end_kind};
+pub use crate::drivers::{Destination, Input};
 pub use setup::{Devices, Memory, Setup};
 
 /// The channel into the loop.

@@ -11,19 +11,26 @@ pub struct EndNote {
     pub due_to: DueTo,
 }
 
-/// Whom a failure is due to, as coarse as an exit code.
+/// Whom a failure is due to, and the exit code that says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DueTo {
-    /// Settings.
-    Settings,
-    /// A device of the box.
-    Device,
-    /// The network.
-    Network,
-    /// The server's certificate.
-    Tls,
-    /// The server's refusal.
-    Refusal,
     /// The box itself.
-    Inside,
+    Inside = 1,
+    /// Settings.
+    Settings = 3,
+    /// A device of the box.
+    Device = 4,
+    /// The network.
+    Network = 5,
+    /// TLS, mostly the server's certificate.
+    Tls = 6,
+    /// The server's refusal.
+    Refusal = 7,
+}
+
+impl DueTo {
+    /// The exit code of a command that fails so.
+    pub fn exit_code(self) -> u8 {
+        self as u8
+    }
 }

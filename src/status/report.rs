@@ -65,6 +65,8 @@ pub struct LastEnd {
     pub kind: &'static str,
     /// From the server or the system.
     pub message: String,
+    /// What the owner can do; empty where the other two are all there is.
+    pub advice: &'static str,
     /// How long ago, in milliseconds.
     pub ago_ms: u64,
 }

@@ -88,7 +88,7 @@ impl ConnectAttempt {
     /// # Errors
     /// Why the attempt is over.
     pub fn go_on(&mut self, error: Error, nonce: u32) -> Result<(), Error> {
-        let Error::Rtmp(ended) = &error else {
+        let Some(ended) = error.session() else {
             return Err(error);
         };
         match &ended.kind {

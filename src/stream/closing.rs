@@ -13,6 +13,8 @@ pub enum Ending {
     Closed,
     /// The server closed it without having read everything.
     Reset,
+    /// The path broke.
+    Broken,
 }
 
 /// How far the graceful close has come.

@@ -29,7 +29,7 @@ use crate::rtmp::{self, Event, Outbound, Session};
 pub enum Progress {
     /// The target bitrate of the video, in kbit/s.
     TargetBitrate(u32),
-    /// The server accepted the stream and media has been acknowledged.
+    /// The server accepted the stream and has confirmed that media arrives.
     Accepted,
     /// Another connection should take over: at this place if the server named one (Enhanced RTMP v2,
     /// `ReconnectRequest`), else at the same.
@@ -73,10 +73,14 @@ pub struct Connection {
     pub(super) ack_stride_bytes: u64,
     demands: Demands,
     next_look: Duration,
+    /// When to look whether media has been acknowledged, while that is awaited.
+    next_accept_look: Duration,
     next_move: Duration,
     is_known_to_source: bool,
     begun: bool,
     pub(super) publish_started: bool,
+    /// When the server accepted the stream.
+    publish_started_at: Option<Duration>,
     pub(super) accepted: bool,
     source_ended: bool,
     /// Nothing that was written waits inside of TLS.
@@ -101,6 +105,7 @@ pub(super) enum Stage {
     /// The connection broke while writing: what the server wrote before that is still read.
     Broken {
         by: Duration,
+        how: Ending,
         why: String,
         is_read: bool,
     },
@@ -123,10 +128,12 @@ impl Connection {
             ack_stride_bytes: 0,
             demands: Demands::default(),
             next_look: now,
+            next_accept_look: now,
             next_move: now,
             is_known_to_source: false,
             begun: false,
             publish_started: false,
+            publish_started_at: None,
             accepted: false,
             source_ended: false,
             flushed: true,
@@ -140,7 +147,7 @@ impl Connection {
 
     // ── getters ───────────────────────────────────────────────────────────────────────────────
 
-    /// Whether the server accepted the stream and media has been acknowledged.
+    /// Whether the server accepted the stream and has confirmed that media arrives.
     pub fn is_accepted(&self) -> bool {
         self.accepted
     }
@@ -231,7 +238,7 @@ impl Connection {
         match &mut self.stage {
             Stage::Publishing | Stage::Stopping => {
                 let (by, why) = (now + LAST_MESSAGE_TIMEOUT, why.to_owned());
-                self.stage = Stage::Broken { by, why, is_read: false };
+                self.stage = Stage::Broken { by, how, why, is_read: false };
             }
             Stage::Closing(closing) => closing.handle_broken(how),
             Stage::Broken { is_read, .. } => *is_read = true,
@@ -273,7 +280,7 @@ impl Connection {
         if matches!(self.stage, Stage::Publishing | Stage::Stopping)
             && let Err(error) = self.publish(now, source, &kernel)
         {
-            self.end(Err(explained(error, kernel().state())));
+            self.fail(now, explained(error, kernel().state()));
         }
         if matches!(self.stage, Stage::Closing(_)) {
             self.close_gracefully(now, &kernel);
@@ -318,7 +325,8 @@ impl Connection {
             Stage::Publishing | Stage::Stopping => {
                 // The next frame is hardly ever far, and a look then costs no wake-up of its own.
                 let look_by = self.next_look + self.demands.look / 8;
-                let others = [self.session.poll_timeout(), self.stop_by];
+                let accept_look = self.awaits_media().then_some(self.next_accept_look);
+                let others = [self.session.poll_timeout(), self.stop_by, accept_look];
                 others.into_iter().flatten().fold(look_by, Duration::min)
             }
             Stage::Closing(closing) => closing.poll_timeout(),
@@ -340,7 +348,12 @@ impl Connection {
             return Ok(());
         }
         self.session.handle_timeout(now);
-        self.take_events(source)?;
+        let events = self.take_events(source);
+        if self.publish_started && self.publish_started_at.is_none() {
+            self.publish_started_at = Some(now);
+            self.delivery.publish_starts(now);
+        }
+        events?;
         self.fill(now, source)?;
         self.look(now, source, kernel)?;
         let is_stopping = matches!(self.stage, Stage::Stopping);
@@ -361,7 +374,7 @@ impl Connection {
             match event {
                 Event::Accepted => {
                     self.publish_started = true;
-                    self.next_look = Duration::ZERO;
+                    (self.next_look, self.next_accept_look) = (Duration::ZERO, Duration::ZERO);
                 }
                 Event::RestartMedia => {
                     source.restart();
@@ -398,7 +411,7 @@ impl Connection {
             }
             self.stats.messages += 1;
             self.media_end = self.stats.sent_bytes + self.session.transmit().remaining() as u64;
-            self.delivery.first_media_ends_at(self.media_end);
+            self.delivery.media_ends_at(self.media_end);
         }
         Ok(())
     }
@@ -440,7 +453,14 @@ impl Connection {
         }
     }
 
-    /// Looks at delivery when it is time to, and reports.
+    /// The server has accepted the stream, and not confirmed yet that media arrives.
+    fn awaits_media(&self) -> bool {
+        self.publish_started && !self.accepted
+    }
+
+    /// Looks at delivery when it is time to, and reports: often until any media has arrived, so that the
+    /// source learns soon of the path, and then as often as the source demands. Whether the server has
+    /// the stream is looked at often until it has.
     fn look<S: Source>(
         &mut self,
         now: Duration,
@@ -448,11 +468,15 @@ impl Connection {
         kernel: &impl Fn() -> Kernel,
     ) -> Result<(), Error> {
         // A short stream may be through before the next look; whether it arrived is to be seen.
-        let awaits_media = self.publish_started && !self.accepted;
+        let awaits_media = self.awaits_media();
         let all_written = awaits_media && self.session.transmit().is_empty();
-        if now < self.next_look && !all_written {
+        let awaits_arrival = awaits_media && !self.delivery.media_arrived();
+        let is_due = now >= self.next_look || all_written && awaits_arrival;
+        let is_accept_due = all_written || awaits_media && now >= self.next_accept_look;
+        if !is_due && !is_accept_due {
             return Ok(());
         }
+        self.next_accept_look = now + ACCEPT_LOOK;
         let sample = self.sample(source, kernel);
         let window_bytes = self.session.acknowledgement_window();
         if let Some(window) = self.window.observe(now, self.stats.sent_bytes, window_bytes) {
@@ -468,6 +492,9 @@ impl Connection {
         if awaits_media && self.delivery.media_delivered() {
             self.accept();
         }
+        if !is_due {
+            return Ok(());
+        }
         let advice = source.observe(now, &sample);
         if let Some(kbps) = advice.target_kbps {
             self.report_target(kbps);
@@ -476,8 +503,8 @@ impl Connection {
         if advice.reconnect {
             return Err(Error::TooSlow);
         }
-        let awaits_media = self.publish_started && !self.accepted;
-        self.next_look = now + if awaits_media { ACCEPT_LOOK } else { self.demands.look };
+        let awaits_arrival = self.awaits_media() && !self.delivery.media_arrived();
+        self.next_look = now + if awaits_arrival { ACCEPT_LOOK } else { self.demands.look };
         self.mailbox.stats = true;
         if self.time_ms >= ROLL_OVER_AT_MS && now >= self.next_move {
             self.next_move = now + SUCCESSOR_RETRY;
@@ -536,17 +563,36 @@ impl Connection {
 
     /// The server's own message says more than that the connection broke.
     fn conclude_broken(&mut self, now: Duration) {
-        let Stage::Broken { why, .. } = &mut self.stage else { return };
-        let why = std::mem::take(why);
-        if !self.publish_started {
+        let Stage::Broken { how, why, .. } = &mut self.stage else { return };
+        let (how, why) = (*how, std::mem::take(why));
+        if !self.publish_started || how == Ending::Closed {
             self.session.handle_eof(now);
         }
-        let mut events = std::iter::from_fn(|| self.session.poll_event());
-        let ended = events.find_map(|event| match event {
-            Event::Ended(error) => Some(error),
-            _ => None,
-        });
-        self.end(Err(ended.map_or(Error::Lost { why }, Error::from)));
+        let mut ended = None;
+        while let Some(event) = self.session.poll_event() {
+            match event {
+                Event::Accepted => self.publish_started = true,
+                Event::Ended(error) => ended = Some(error),
+                _ => {}
+            }
+        }
+        let error = match (ended, how) {
+            (Some(ended), _) => ended.into(),
+            (None, Ending::Reset) => Error::Reset { why },
+            (None, _) => Error::Lost { why },
+        };
+        self.fail(now, error);
+    }
+
+    fn fail(&mut self, now: Duration, error: Error) {
+        let error = match self.publish_started {
+            true if !self.accepted => {
+                let since = self.publish_started_at.unwrap_or(now);
+                error.before_confirmation(now.saturating_sub(since))
+            }
+            _ => error,
+        };
+        self.end(Err(error));
     }
 
     pub(super) fn end(&mut self, ended: Result<(), Error>) {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::limits::{
     DEAD_PATH_TIMEOUT, RATE_MEASURED_FOR, RTMP_ACK_WINDOW_BYTES, RTMP_ACK_WINDOW_BYTES_MIN,
+    UNACKNOWLEDGED_LIVE,
 };
 use crate::pace::PathSample;
 
@@ -21,6 +22,10 @@ pub struct Delivery {
     kernel: Watch,
     writer: Watch,
     first_media_end: Option<u64>,
+    /// The same of what was sent since the server accepted the stream, and when that was.
+    accepted_media_end: Option<u64>,
+    started_at: Option<Duration>,
+    media_arrived: bool,
     media_delivered: bool,
 }
 
@@ -157,16 +162,34 @@ impl Delivery {
             kernel: Watch::at(now),
             writer: Watch::at(now),
             first_media_end: None,
+            accepted_media_end: None,
+            started_at: None,
+            media_arrived: false,
             media_delivered: false,
         }
     }
 
-    /// The first media message ends at this byte of the connection.
-    pub fn first_media_ends_at(&mut self, byte: u64) {
+    /// A media message ends at this byte of the connection.
+    pub fn media_ends_at(&mut self, byte: u64) {
         self.first_media_end.get_or_insert(byte);
+        if self.started_at.is_some() {
+            self.accepted_media_end.get_or_insert(byte);
+        }
     }
 
-    /// Whether the peer has acknowledged media.
+    /// The server has accepted the stream. What it acknowledged before says nothing of that: its program
+    /// reads what comes before it knows the key.
+    pub fn publish_starts(&mut self, now: Duration) {
+        self.started_at.get_or_insert(now);
+    }
+
+    /// Whether the peer has taken any media, the server's program or its kernel.
+    pub fn media_arrived(&self) -> bool {
+        self.media_arrived
+    }
+
+    /// Whether the server receives what it has accepted: it has acknowledged media that was sent since, or
+    /// has taken it undisturbed for [`UNACKNOWLEDGED_LIVE`].
     pub fn media_delivered(&self) -> bool {
         self.media_delivered
     }
@@ -179,11 +202,15 @@ impl Delivery {
         sample: &PathSample,
         window_bytes: u32,
     ) -> Option<Duration> {
+        let by_server = |end| sample.server_acknowledged_bytes.is_some_and(|acked| acked >= end);
+        let waiting = sample.tcp_unacknowledged_bytes.unwrap_or(0);
+        let by_kernel = |end| sample.written_bytes.saturating_sub(waiting) >= end;
         if let Some(end) = self.first_media_end {
-            let by_server = sample.server_acknowledged_bytes.is_some_and(|acked| acked >= end);
-            let by_kernel = sample.written_bytes >= end
-                && sample.tcp_unacknowledged_bytes.is_none_or(|waiting| waiting == 0);
-            self.media_delivered |= by_server || by_kernel;
+            self.media_arrived |= by_server(end) || by_kernel(end);
+        }
+        if let (Some(end), Some(started_at)) = (self.accepted_media_end, self.started_at) {
+            let is_undisturbed = now >= started_at + UNACKNOWLEDGED_LIVE;
+            self.media_delivered |= by_server(end) || (is_undisturbed && by_kernel(end));
         }
         let kernel = self.kernel.stuck_for(
             now,
@@ -370,7 +397,8 @@ mod tests {
     #[test]
     fn media_counts_as_delivered_only_when_the_peer_acknowledged_it() {
         let mut delivery = Delivery::new(Duration::ZERO);
-        delivery.first_media_ends_at(5_000);
+        delivery.publish_starts(Duration::ZERO);
+        delivery.media_ends_at(5_000);
         let written = PathSample {
             written_bytes: 6_000,
             tcp_unacknowledged_bytes: Some(6_000),
@@ -380,6 +408,44 @@ mod tests {
         assert!(!delivery.media_delivered());
         let acknowledged = PathSample { server_acknowledged_bytes: Some(5_000), ..written };
         delivery.observe(Duration::ZERO, &acknowledged, 0);
+        assert!(delivery.media_delivered());
+    }
+
+    #[test]
+    fn what_a_server_acknowledges_before_it_accepts_proves_nothing() {
+        let mut delivery = Delivery::new(Duration::ZERO);
+        delivery.media_ends_at(5_000);
+        let acknowledged = |bytes| PathSample {
+            written_bytes: 20_000,
+            tcp_unacknowledged_bytes: Some(9_000),
+            server_acknowledged_bytes: Some(bytes),
+            ..PathSample::default()
+        };
+        delivery.observe(Duration::ZERO, &acknowledged(6_000), 0);
+        assert!(!delivery.media_delivered(), "it has not accepted yet");
+        delivery.publish_starts(Duration::ZERO);
+        delivery.media_ends_at(15_000);
+        delivery.observe(Duration::from_millis(20), &acknowledged(6_000), 0);
+        assert!(!delivery.media_delivered(), "that was sent before");
+        delivery.observe(Duration::from_millis(40), &acknowledged(15_000), 0);
+        assert!(delivery.media_delivered());
+    }
+
+    #[test]
+    fn a_server_that_never_acknowledges_has_the_stream_after_a_second_of_undisturbed_sending() {
+        let mut delivery = Delivery::new(Duration::ZERO);
+        delivery.publish_starts(Duration::from_secs(5));
+        delivery.media_ends_at(5_000);
+        // On a long path something is always on the way.
+        let taken = PathSample {
+            written_bytes: 9_000,
+            tcp_unacknowledged_bytes: Some(4_000),
+            ..PathSample::default()
+        };
+        let last = Duration::from_secs(5) + UNACKNOWLEDGED_LIVE;
+        delivery.observe(last - Duration::from_millis(1), &taken, 0);
+        assert!(!delivery.media_delivered());
+        delivery.observe(last, &taken, 0);
         assert!(delivery.media_delivered());
     }
 }

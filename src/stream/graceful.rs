@@ -113,7 +113,8 @@ impl Connection {
         let acknowledged = self.stats.acknowledged_bytes.unwrap_or(0);
         let missing = self.media_end.saturating_sub(acknowledged);
         if !acknowledges || self.stats.acknowledged_bytes.is_none() {
-            let unread = if ending == Ending::Reset { missing } else { 0 };
+            let is_broken = matches!(ending, Ending::Reset | Ending::Broken);
+            let unread = if is_broken { missing } else { 0 };
             return unread.max(in_flight_bytes.into());
         }
         let asked = self.session.acknowledgement_window();
@@ -124,7 +125,7 @@ impl Connection {
         };
         let miscounted = HANDSHAKE_BYTES + self.media_end / MISCOUNTED_PART;
         let tolerated = match ending {
-            Ending::Reset => miscounted,
+            Ending::Reset | Ending::Broken => miscounted,
             Ending::Open | Ending::Closed => miscounted + may_owe(stride, asked.into()),
         };
         if missing > tolerated { missing } else { 0 }

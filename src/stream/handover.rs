@@ -66,6 +66,11 @@ pub enum Action<T, E> {
         /// What happened.
         what: What<E>,
     },
+    /// The connection that was to take over has the stream, and its server has accepted it.
+    Moved {
+        /// Where the stream is now.
+        target: T,
+    },
     /// A connection that was to take over has failed; the stream stays where it is.
     MoveFailed {
         /// Why.
@@ -160,6 +165,8 @@ struct Line<T> {
     target_kbps: Option<u32>,
     /// It answers an order to return.
     returns: bool,
+    /// It is to take over from another one, and that was not reported yet.
+    takes_over: bool,
     is_accepted: bool,
     is_closing: bool,
 }
@@ -262,6 +269,8 @@ impl<T: Clone, E> Handover<T, E> {
             }
             Happened::Accepted => {
                 running.current.is_accepted = true;
+                self.note_moved();
+                let Some(running) = &mut self.running else { return };
                 if std::mem::take(&mut running.has_returned) {
                     self.report(What::Returned);
                 }
@@ -301,13 +310,14 @@ impl<T: Clone, E> Handover<T, E> {
             if was_reported || target_kbps.is_some() {
                 self.report_target(target_kbps.unwrap_or(u32::MAX));
             }
+            self.note_moved();
             if returns && is_accepted {
                 self.report(What::Returned);
             }
         } else if let Some(target) = running.afterwards.take() {
             let next = self.connect(now, target, Queue::Standing, None);
             if let Some(running) = &mut self.running {
-                running.current = next;
+                running.current = Line { takes_over: true, ..next };
             }
         } else {
             let lost = running.lost.take().filter(|_| !running.is_closing);
@@ -375,8 +385,15 @@ impl<T: Clone, E> Handover<T, E> {
         if queue == Queue::Standing {
             self.actions.push_back(Action::Show { id });
         }
-        let (returns, is_accepted, is_closing) = (false, false, false);
-        Line { id, target, target_kbps: None, returns, is_accepted, is_closing }
+        Line {
+            id,
+            target,
+            target_kbps: None,
+            returns: false,
+            takes_over: false,
+            is_accepted: false,
+            is_closing: false,
+        }
     }
 
     /// A connection that is to take over from the running one begins with what that one has come to.
@@ -384,7 +401,16 @@ impl<T: Clone, E> Handover<T, E> {
         let running_kbps = self.running.as_ref().and_then(|running| running.current.target_kbps);
         let next = self.connect(now, target, Queue::Fresh, running_kbps);
         if let Some(running) = &mut self.running {
-            running.successor = Some(Line { returns, ..next });
+            running.successor = Some(Line { returns, takes_over: true, ..next });
+        }
+    }
+
+    /// Reports a move once it is true: the new connection has the stream, and is accepted.
+    fn note_moved(&mut self) {
+        let Some(Running { current, .. }) = &mut self.running else { return };
+        if current.is_accepted && std::mem::take(&mut current.takes_over) {
+            let target = current.target.clone();
+            self.actions.push_back(Action::Moved { target });
         }
     }
 

@@ -93,7 +93,10 @@ pub fn path_end(error: &Error) -> PathEnd {
     match error {
         Error::LargePacketsLost { .. } => PathEnd::LargeLost(Finding::Certain),
         Error::DeadPath { .. } => PathEnd::Silent,
-        Error::Lost { .. } | Error::TooSlow => PathEnd::Failed,
+        Error::Lost { .. }
+        | Error::Reset { .. }
+        | Error::ClosedUnconfirmed { .. }
+        | Error::TooSlow => PathEnd::Failed,
         Error::Rtmp(error) => match error.kind {
             ErrorKind::Timeout => PathEnd::Silent,
             ErrorKind::ClosedByServer | ErrorKind::ServerMisbehaved { .. } => PathEnd::Failed,

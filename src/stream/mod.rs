@@ -8,7 +8,8 @@
 //!
 //! The cut between queue and wire is [`Source`]: a source hands over frames and learns how the path
 //! is, and each way to a server stamps them for itself. The room promises that
-//! - *accepted* means that the server accepted the stream **and** acknowledged media;
+//! - *accepted* means that the server accepted the stream **and** acknowledged media that was sent after
+//!   that, or took it undisturbed for a second where it never acknowledges;
 //! - a path on which nothing is delivered is given up after
 //!   [`DEAD_PATH_TIMEOUT`](crate::limits::DEAD_PATH_TIMEOUT);
 //! - an ordered stop is through within [`STOP_TIMEOUT`](crate::limits::STOP_TIMEOUT);

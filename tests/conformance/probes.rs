@@ -388,7 +388,9 @@ impl Rig<'_> {
 fn named(error: &PublishError) -> Cell {
     match error {
         PublishError::Stream(Error::Rtmp(error)) => named_rtmp(error),
-        PublishError::Stream(Error::Lost { .. }) => Cell::Named("closed".to_owned()),
+        PublishError::Stream(
+            Error::Lost { .. } | Error::Reset { .. } | Error::ClosedUnconfirmed { .. },
+        ) => Cell::Named("closed".to_owned()),
         PublishError::Stream(Error::DeadPath { .. }) => Cell::Named("dead path".to_owned()),
         other => Cell::Defect(other.to_string()),
     }
@@ -408,6 +410,7 @@ fn named_rtmp(error: &rtmp::Error) -> Cell {
         (_, Some(Refusal::KeyBusy)) => "key busy",
         (_, Some(Refusal::KeyRejected)) => "key refused",
         (_, Some(Refusal::Kicked)) => "kicked",
+        (_, Some(Refusal::StreamEnded)) => "ended",
         (_, Some(Refusal::ServerGoingAway)) => "going away",
         (_, Some(Refusal::Other)) => "refused",
         _ => return Cell::Defect(error.to_string()),

@@ -16,9 +16,10 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use firstmile::appliance::{
-    Action, Appliance, DestinationId, EndKind, Event, LinkChange, PipelineEvent, PipelineFault,
+    Action, Appliance, DestinationId, Event, LinkChange, PipelineEvent, PipelineFault,
     PipelineOrder, Presence, PublishEvent, PublishOrder, Setup, Source, Target,
 };
+use firstmile::ending::Evidence;
 use firstmile::limits::{
     ACTIONS_MAX, DESTINATIONS_MAX, FAULT_WAIT_MAX, FIRST_KEY_TIMEOUT, ORDERS_MAX, STOPPING_TIMEOUT,
 };
@@ -473,7 +474,7 @@ impl World {
         let task = self.tasks.entry(dest.0).or_default();
         if task.open == Some(attempt) {
             task.open = None;
-            let what = PublishEvent::Ended { kind: EndKind::Stopped, message: String::new() };
+            let what = PublishEvent::Ended { evidence: Evidence::Stopped, message: String::new() };
             self.report(Event::Publish { dest, attempt, what });
         }
         Ok(())
@@ -579,7 +580,7 @@ impl World {
         ledger.over = matches!(what, PublishEvent::Ended { .. });
         let is_for_good = matches!(
             what,
-            PublishEvent::Ended { kind: EndKind::Kicked | EndKind::BadDestination, .. }
+            PublishEvent::Ended { evidence: Evidence::Kicked | Evidence::BadSettings, .. }
         );
         ledger.ended_for_good = is_for_good && !ledger.closing;
         if *what == PublishEvent::Returned && ledger.accepted {
@@ -635,6 +636,7 @@ impl World {
         }
         keep(count <= ACTIONS_MAX, || format!("{count} actions for one event"))?;
         self.check_cause(because, &orders)?;
+        self.check_that_it_goes_on(because)?;
         self.check_state()
     }
 
@@ -703,6 +705,25 @@ impl World {
         }
     }
 
+    /// Nothing but plain words of a server, or settings that cannot work, ends a destination for good: any
+    /// other end leaves it waiting for its next attempt.
+    fn check_that_it_goes_on(&self, because: Option<(&Event, Mode)>) -> Kept {
+        let Some((Event::Publish { dest, attempt, what }, before)) = because else { return Ok(()) };
+        let PublishEvent::Ended { evidence, .. } = what else { return Ok(()) };
+        let Some(ledger) = self.ledger.get(&dest.0) else { return Ok(()) };
+        let is_current = ledger.attempt == *attempt && !ledger.closing && ledger.over;
+        let was_on_air = matches!(before, Mode::Starting | Mode::Live | Mode::Retrying);
+        if !is_current || !was_on_air || ledger.ended_for_good {
+            return Ok(());
+        }
+        let status = self.appliance.status(self.now);
+        let state = status.destinations.iter().find(|d| d.id == dest.0).map(|d| d.state);
+        let goes_on = [DestinationState::Waiting, DestinationState::Connecting];
+        keep(state.is_none_or(|state| goes_on.contains(&state)), || {
+            format!("{dest:?} is {state:?} after {evidence:?}")
+        })
+    }
+
     fn check_state(&mut self) -> Kept {
         let mode = self.appliance.mode();
         let indication = self.appliance.indication();
@@ -732,6 +753,9 @@ impl World {
         keep(mode != Mode::Fault || matches!(indication, Indication::Fault(_)), || {
             format!("a fault shows {indication:?}")
         })?;
+        let says_live = matches!(indication, Indication::Live { .. });
+        let acknowledged = self.ledger.values().any(|ledger| ledger.accepted);
+        keep(!says_live || acknowledged, || "LIVE before anything is acknowledged".to_owned())?;
         let all = Indication::Live { attention: Attention::None };
         keep(
             indication != all

@@ -21,7 +21,7 @@ use firstmile::control::{
     PublishFailure, PublishReport, Setup, SourceLook, StoreFailure, StoreOutcome, StoreRequest,
 };
 use firstmile::panel::Contact;
-use firstmile::status::{About, Checked, Clock, DueTo, Server};
+use firstmile::status::{About, Checked, Clock, Server};
 
 /// The terminal that a test types at.
 const TERMINAL: ClientId = ClientId(0);
@@ -556,8 +556,8 @@ impl Rig {
 
 /// A failure of an attempt.
 pub fn lost(message: &str) -> PublishReport {
-    let (kind, due_to) = (firstmile::appliance::EndKind::Lost, DueTo::Network);
-    PublishReport::Ended(Err(PublishFailure { kind, message: message.to_owned(), due_to }))
+    let evidence = firstmile::ending::Evidence::Lost;
+    PublishReport::Ended(Err(PublishFailure { evidence, message: message.to_owned() }))
 }
 
 fn in_words(request: &StoreRequest) -> String {

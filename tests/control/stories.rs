@@ -18,11 +18,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use firstmile::appliance::{
-    Action, Appliance, By, DestinationId, EndKind, Event, GoLive, LinkChange, Notify,
-    PipelineEvent, PipelineFault, PipelineOrder, Presence, PublishEvent, PublishOrder, Setup,
-    Source, Stop, Target,
+    Action, Appliance, By, DestinationId, Event, GoLive, LinkChange, Notify, PipelineEvent,
+    PipelineFault, PipelineOrder, Presence, PublishEvent, PublishOrder, Setup, Source, Stop,
+    Target,
 };
 use firstmile::console::Reply;
+use firstmile::ending::Evidence;
 use firstmile::panel::{Gesture, Indication, lights};
 use firstmile::status::{Change, Clock, Mode, Server};
 
@@ -246,7 +247,7 @@ impl Stage {
             None if what == "stranded" => return Some(Event::Stranded { dest: id(name), attempt }),
             Some(("ends", how)) => {
                 let (kind, message) = how.split_once(' ').unwrap_or((how, ""));
-                PublishEvent::Ended { kind: end_kind(kind)?, message: message.to_owned() }
+                PublishEvent::Ended { evidence: evidence(kind)?, message: message.to_owned() }
             }
             _ => return None,
         };
@@ -384,20 +385,25 @@ fn pipeline_error(words: &str) -> Option<PipelineEvent> {
     Some(PipelineEvent::Error { fault, message: message.to_owned() })
 }
 
-fn end_kind(word: &str) -> Option<EndKind> {
+fn evidence(word: &str) -> Option<Evidence> {
     Some(match word {
-        "lost" => EndKind::Lost,
-        "timeout" => EndKind::Timeout,
-        "closed" => EndKind::ClosedByServer,
-        "unreachable" => EndKind::Unreachable,
-        "busy" => EndKind::Busy,
-        "key-refused" => EndKind::KeyRefused,
-        "rejected" => EndKind::Rejected,
-        "certificate" => EndKind::Certificate { not_yet_valid: false },
-        "not-yet-valid" => EndKind::Certificate { not_yet_valid: true },
-        "kicked" => EndKind::Kicked,
-        "bad" => EndKind::BadDestination,
-        "stopped" => EndKind::Stopped,
+        "lost" => Evidence::Lost,
+        "timeout" => Evidence::Timeout,
+        "silent-at-publish" => Evidence::SilentAtPublish,
+        "closed" => Evidence::Closed,
+        "closed-at-publish" => Evidence::ClosedAtPublish,
+        "closed-at-once" => Evidence::ClosedAtOnce,
+        "closed-while-live" => Evidence::ClosedWhileLive,
+        "unpublished" => Evidence::Unpublished,
+        "unreachable" => Evidence::Unreachable,
+        "busy" => Evidence::Busy,
+        "key-refused" => Evidence::KeyRefused,
+        "rejected" => Evidence::Rejected,
+        "certificate" => Evidence::Certificate { not_yet_valid: false },
+        "not-yet-valid" => Evidence::Certificate { not_yet_valid: true },
+        "kicked" => Evidence::Kicked,
+        "bad" => Evidence::BadSettings,
+        "stopped" => Evidence::Stopped,
         _ => return None,
     })
 }

@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use firstmile::appliance::{EndKind, Event, LinkChange};
+use firstmile::appliance::{Event, LinkChange};
+use firstmile::ending::Evidence;
 use firstmile::limits::{
     CERTIFICATE_WAIT_MAX, DNS_TIMEOUT, KEY_REFUSED_WAIT, RTMP_PUBLISH_TIMEOUT, TLS_TIMEOUT,
 };
@@ -53,7 +54,7 @@ fn live_after(world: &World, since: Duration) -> Duration {
 
 /// How long after `since` an attempt ended, how, and in which phase.
 #[track_caller]
-fn ended_after(world: &World, since: Duration) -> (Duration, EndKind, &'static str) {
+fn ended_after(world: &World, since: Duration) -> (Duration, Evidence, &'static str) {
     let ended = world.notices.iter().find_map(|(at, notice)| match notice {
         Notice::Ended(kind, phase) if *at >= since => Some((*at - since, *kind, *phase)),
         _ => None,
@@ -74,7 +75,7 @@ fn assert_never_broken(world: &World) {
 fn f01_a_server_that_closes_is_live_again_within_two_seconds() {
     for seed in 0..20 {
         let mut world = live(seed, room());
-        world.server_breaks(EndKind::ClosedByServer);
+        world.server_breaks(Evidence::ClosedWhileLive);
         world.run_for(secs(5));
         let after = live_after(&world, secs(20));
         assert!(after <= secs(2), "seed {seed}: {after:?}");
@@ -86,7 +87,7 @@ fn f01_a_server_that_closes_is_live_again_within_two_seconds() {
 fn f02_a_reset_connection_is_live_again_within_two_seconds() {
     for seed in 0..20 {
         let mut world = live(seed, room());
-        world.server_breaks(EndKind::Lost);
+        world.server_breaks(Evidence::Reset);
         world.run_for(secs(5));
         let after = live_after(&world, secs(20));
         assert!(after <= secs(2), "seed {seed}: {after:?}");
@@ -110,7 +111,7 @@ fn black_hole(seed: u64, length: Duration) -> (Duration, Duration) {
     world.run_to(back + secs(30));
     assert_never_broken(&world);
     let (dead_after, kind, phase) = ended_after(&world, secs(20));
-    assert_eq!((kind, phase), (EndKind::Lost, "publishing"));
+    assert_eq!((kind, phase), (Evidence::Lost, "publishing"));
     (dead_after, live_after(&world, back))
 }
 
@@ -206,7 +207,7 @@ fn f05_a_changed_network_does_not_wait_for_an_attempt_that_hangs() {
         for into_attempt in [0, 300, 1_200, 2_400].map(ms) {
             let mut world = live(1, room());
             let path = std::mem::replace(&mut world.network, network.clone());
-            world.server_breaks(EndKind::Lost);
+            world.server_breaks(Evidence::Reset);
             let opened = world.run_until(secs(2), |world| opened(world).len() == 2);
             world.run_for(into_attempt);
             assert_eq!(opened.map(|_| world.attempts()), Some(2), "{phase}: it hangs");
@@ -222,7 +223,8 @@ fn f05_a_changed_network_does_not_wait_for_an_attempt_that_hangs() {
 
 #[test]
 fn f06_a_name_that_is_not_found_is_reported_within_six_seconds_and_tried_again_and_again() {
-    for (name, kind) in [(Name::Silent, EndKind::Timeout), (Name::Refused, EndKind::Unreachable)] {
+    for (name, kind) in [(Name::Silent, Evidence::Timeout), (Name::Refused, Evidence::Unreachable)]
+    {
         let mut world = small(1, Network { name, ..room() });
         world.run_to(secs(600));
         let (after, ended, phase) = ended_after(&world, Duration::ZERO);
@@ -240,7 +242,7 @@ fn f06_a_name_that_is_not_found_is_reported_within_six_seconds_and_tried_again_a
 fn f07_a_dead_first_address_costs_less_than_a_second() {
     let mut world = live(2, room());
     world.network.dead_addresses = 2;
-    world.server_breaks(EndKind::Lost);
+    world.server_breaks(Evidence::Reset);
     world.run_for(secs(8));
     let after = live_after(&world, secs(20));
     assert!(after <= secs(3), "{after:?}");
@@ -357,7 +359,8 @@ fn f12_a_server_that_falls_silent_in_any_phase_is_given_up_in_time_and_by_name()
         assert!(after <= bound + secs(1), "{phase}: {after:?}");
         // A server that dislikes how it is asked may be silent too: it is asked once more, with less.
         let (after, kind, during) = ended_after(&world, Duration::ZERO);
-        assert_eq!((kind, during), (EndKind::Timeout, phase));
+        let silent = if phase == "publish" { Evidence::SilentAtPublish } else { Evidence::Timeout };
+        assert_eq!((kind, during), (silent, phase));
         assert!(after <= bound * 2 + secs(1), "{phase}: {after:?}");
         assert!(world.attempts() >= 2, "{phase}: tried again");
     }
@@ -368,7 +371,7 @@ fn f13_a_bad_certificate_is_reported_at_once_and_tried_again_with_patience() {
     let mut world = small(1, Network { certificate_is_good: false, ..room() });
     world.run_to(secs(1));
     let (after, kind, during) = ended_after(&world, Duration::ZERO);
-    assert_eq!((kind, during), (EndKind::Certificate { not_yet_valid: false }, "TLS"));
+    assert_eq!((kind, during), (Evidence::Certificate { not_yet_valid: false }, "TLS"));
     assert!(after <= secs(1), "{after:?}");
     world.run_to(secs(3_600));
     assert_eq!(world.written_bytes, 0, "not a byte of RTMP");
@@ -391,7 +394,7 @@ fn f14_a_wrong_key_is_reported_within_two_seconds_and_not_hammered() {
     let mut world = small(1, Network { policy, ..room() });
     world.run_to(secs(600));
     let (after, kind, during) = ended_after(&world, Duration::ZERO);
-    assert_eq!((kind, during), (EndKind::KeyRefused, "publish"));
+    assert_eq!((kind, during), (Evidence::KeyRefused, "publish"));
     assert!(after <= secs(2), "{after:?}");
     let opened = opened(&world);
     assert!(opened.len() >= 15, "{}", opened.len());
@@ -417,7 +420,7 @@ fn f15_a_key_that_the_server_still_holds_is_taken_within_fifteen_seconds_of_its_
         world.run_for(held + secs(40));
         let (given_up, ..) = ended_after(&world, secs(20));
         let freed = secs(20) + given_up + held;
-        let busy = |notice: &Notice| matches!(notice, Notice::Ended(EndKind::Busy, "publish"));
+        let busy = |notice: &Notice| matches!(notice, Notice::Ended(Evidence::Busy, "publish"));
         assert!(world.when(secs(20), busy).is_some(), "the key was busy");
         assert!(world.when(secs(20), is_accepted).is_some_and(|at| at >= freed));
         assert!(live_after(&world, freed) <= secs(15), "held for {held:?}");

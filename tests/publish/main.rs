@@ -19,3 +19,4 @@ mod real_tls;
 mod several;
 mod tls_certificates;
 mod tls_no_way_around;
+mod wordless_ends;

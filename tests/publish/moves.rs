@@ -50,7 +50,7 @@ impl LiveBox {
     async fn live_for_long_at(server: &Scripted, later_ms: u64) -> LiveBox {
         let fan_out = FanOut::new();
         let (reports_tx, reports) = mpsc::channel(16);
-        let handle = spawn(Clock::start(), 0, fan_out.clone(), reports_tx);
+        let handle = spawn(Clock::start(), 0, "live", fan_out.clone(), reports_tx);
         let encoder = encoder(fan_out, later_ms);
         let (target, metadata) = (Arc::new(server.target("live")), Arc::new(Metadata::default()));
         handle.orders.send(Order::Open { attempt: 1, target, metadata }).await.unwrap();

@@ -62,7 +62,8 @@ impl Several {
     }
 
     async fn open(&self, number: u32, server: &Scripted) -> PublishHandle {
-        let handle = spawn(Clock::start(), number, self.fan_out.clone(), self.reports_tx.clone());
+        let handle =
+            spawn(Clock::start(), number, "live", self.fan_out.clone(), self.reports_tx.clone());
         let metadata = Metadata { video_kbps: 6_000, audio_kbps: 128, ..Metadata::default() };
         let (target, metadata) = (Arc::new(server.target("live")), Arc::new(metadata));
         handle.orders.send(Order::Open { attempt: 1, target, metadata }).await.unwrap();

@@ -115,7 +115,8 @@ fn no_connection(words: &str) -> String {
 }
 
 fn no_stream(during: &str, words: &str) -> String {
-    format!("the server refused the stream: {words} (during {during})")
+    let did = if during == "publishing" { "ended" } else { "refused" };
+    format!("the server {did} the stream: {words} (during {during})")
 }
 
 fn control(type_id: u8, body: &[u8]) -> Vec<u8> {

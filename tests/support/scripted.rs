@@ -45,6 +45,12 @@ pub struct Treatment {
     /// After this many video messages, read no further, and once the publisher has had its time to
     /// write all of it, leave like this.
     pub leave_after: Option<(u64, Leave)>,
+    /// Close instead of answering `publish`; commands that went ahead of it are answered.
+    pub closes_at_publish: bool,
+    /// Close without a word this long after the answer to `publish`.
+    pub closes_after_start: Option<Duration>,
+    /// After this many video messages, end the stream with this description, and close.
+    pub ends_stream_after: Option<(u64, String)>,
     /// After this many video messages, hang: read nothing more, and keep the connection.
     pub freeze_after: Option<u64>,
     /// Keep all messages.
@@ -147,6 +153,7 @@ async fn serve(
     let piece_bytes = if treatment.leave_after.is_some() { 2 * 1024 } else { 64 * 1024 };
     let mut inbox = vec![0; piece_bytes];
     let mut moved = false;
+    let mut closes_at: Option<tokio::time::Instant> = None;
     loop {
         if let Some((after, how)) = treatment.leave_after
             && list.lock().expect("no panic")[number].video >= after
@@ -164,7 +171,14 @@ async fn serve(
                 break;
             }
         }
-        let Ok(length) = socket.read(&mut inbox).await else { break };
+        let read = match closes_at {
+            None => socket.read(&mut inbox).await,
+            Some(at) => match tokio::time::timeout_at(at, socket.read(&mut inbox)).await {
+                Ok(read) => read,
+                Err(_) => break,
+            },
+        };
+        let Ok(length) = read else { break };
         if length == 0 {
             break;
         }
@@ -187,7 +201,10 @@ async fn serve(
             }
             match event {
                 IngestEvent::Connected { app, .. } => note(&|met| met.app = app.clone()),
+                IngestEvent::Publishing { .. } if treatment.closes_at_publish => over = true,
                 IngestEvent::Publishing { .. } => {
+                    let after = treatment.closes_after_start;
+                    closes_at = after.map(|after| tokio::time::Instant::now() + after);
                     let list = &mut list.lock().expect("no panic");
                     let overlapped = number > 0 && !list[number - 1].closed;
                     (list[number].publishing, list[number].overlapped) = (true, overlapped);
@@ -209,9 +226,19 @@ async fn serve(
             moved = true;
             session.request_reconnect(Some(place));
         }
+        if let Some((after, description)) = &treatment.ends_stream_after
+            && !over
+            && list.lock().expect("no panic")[number].video >= *after
+        {
+            session.end_stream(description);
+            over = true;
+        }
         let taken = list.lock().expect("no panic")[number].video;
         if treatment.freeze_after.is_some_and(|after| taken >= after) {
             return std::future::pending().await;
+        }
+        if over && treatment.closes_at_publish {
+            break;
         }
         if over {
             let outbound = session.transmit();

@@ -27,13 +27,13 @@ use std::time::Duration;
 
 use bytes::Buf;
 use firstmile::appliance::{
-    Action, Appliance, DestinationId, EndKind, Event, LinkChange, PipelineEvent, PipelineOrder,
-    Presence, PublishEvent, PublishOrder, Setup, Source, Target,
+    Action, Appliance, DestinationId, Event, LinkChange, PipelineEvent, PipelineOrder, Presence,
+    PublishEvent, PublishOrder, Setup, Source, Target,
 };
+use firstmile::ending::Evidence;
 use firstmile::limits::{DNS_TIMEOUT, HAPPY_EYEBALLS_DELAY, TCP_TIMEOUT, TLS_TIMEOUT};
 use firstmile::panel::Gesture;
 use firstmile::publish::{CertificateFault, PublishError};
-use firstmile::run::end_kind;
 use firstmile::sim::ingest::session::{Policy, Refuse};
 use firstmile::status::Mode;
 use firstmile::stream::{self, Close, ConnectionId, Ended, Handover, Happened, Progress, What};
@@ -112,7 +112,7 @@ pub enum Notice {
     /// A connection ended, during this phase.
     Closed(&'static str),
     /// An attempt ended, during this phase.
-    Ended(EndKind, &'static str),
+    Ended(Evidence, &'static str),
     Mode(Mode),
     Target(u32),
 }
@@ -309,11 +309,11 @@ impl World {
         self.act();
     }
 
-    /// The server closes (`ClosedByServer`) or resets (`Lost`) the connection.
-    pub fn server_breaks(&mut self, kind: EndKind) {
+    /// The server closes (`ClosedWhileLive`) or resets (`Reset`) the connection.
+    pub fn server_breaks(&mut self, how: Evidence) {
         let at = self.now + self.network.uplink.delay;
         if let Some(wire) = self.wire() {
-            wire.broken = Some((at, kind == EndKind::ClosedByServer));
+            wire.broken = Some((at, how == Evidence::ClosedWhileLive));
         }
     }
 
@@ -469,7 +469,7 @@ impl World {
                     }
                 }
                 stream::Action::Report { attempt, what } => self.report(attempt, what),
-                stream::Action::MoveFailed { .. } => {}
+                stream::Action::Moved { .. } | stream::Action::MoveFailed { .. } => {}
             }
         }
     }
@@ -486,9 +486,9 @@ impl World {
             What::Returned => PublishEvent::Returned,
             What::TargetBitrate(_) => return,
             What::Ended(ended) => {
-                let kind = ended.err().map_or(EndKind::Stopped, |error| end_kind(&error));
-                self.note(Notice::Ended(kind, self.ended_during));
-                PublishEvent::Ended { kind, message: self.ended_during.to_owned() }
+                let evidence = ended.err().map_or(Evidence::Stopped, |error| error.evidence());
+                self.note(Notice::Ended(evidence, self.ended_during));
+                PublishEvent::Ended { evidence, message: self.ended_during.to_owned() }
             }
         };
         self.soon.push_back(Event::Publish { dest: DESTINATION, attempt, what });
@@ -711,7 +711,7 @@ fn unreachable() -> PublishError {
 
 fn phase_name(error: &stream::Error) -> &'static str {
     use firstmile::rtmp::Phase;
-    let stream::Error::Rtmp(error) = error else { return "publishing" };
+    let Some(error) = error.session() else { return "publishing" };
     match error.during {
         Phase::Handshake => "handshake",
         Phase::Connect => "connect",

@@ -24,17 +24,19 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("pace", &["limits"]),
     ("rtmp", &["limits", "secret"]),
     ("status", &[]),
-    ("stream", &["rtmp", "flv", "media", "pace", "secret", "limits"]),
+    ("stream", &["ending", "rtmp", "flv", "media", "pace", "secret", "limits"]),
     ("panel", &["limits"]),
     ("console", &["status", "spelling", "limits", "secret"]),
     ("typed_toml", &["spelling", "limits", "secret::pasted"]),
     ("config", &["typed_toml", "pace", "rtmp::url", "limits", "secret", "spki_pin"]),
     ("board", &["typed_toml", "limits"]),
-    ("appliance", &["status", "panel", "limits"]),
+    ("ending", &["status", "panel", "limits"]),
+    ("appliance", &["ending", "status", "panel", "limits"]),
     (
         "control",
         &[
             "appliance",
+            "ending",
             "console",
             "panel",
             "status",
@@ -50,7 +52,10 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("capture", &["child", "media", "board", "limits"]),
     (
         "publish",
-        &["stream", "clock", "rtmp", "flv", "media", "pace", "secret", "spki_pin", "limits"],
+        &[
+            "stream", "ending", "clock", "rtmp", "flv", "media", "pace", "secret", "spki_pin",
+            "limits",
+        ],
     ),
     (
         "device",

@@ -1,5 +1,6 @@
 use super::*;
 use crate::appliance::DestinationId;
+use crate::panel::Because;
 use crate::status::DestinationState as Shown;
 
 struct Rig {
@@ -49,8 +50,8 @@ impl Rig {
         self.with(|destination, context| destination.handle(context, attempt, what));
     }
 
-    fn end(&mut self, kind: EndKind) {
-        self.handle(PublishEvent::Ended { kind, message: String::new() });
+    fn end(&mut self, evidence: Evidence) {
+        self.handle(PublishEvent::Ended { evidence, message: String::new() });
     }
 
     fn wait_out(&mut self) -> Duration {
@@ -67,7 +68,7 @@ fn a_network_that_flaps_cannot_make_the_box_hammer_a_server() {
     let mut rig = Rig::connecting();
     while rig.now < Duration::from_secs(10) {
         if rig.destination.shown() == Shown::Connecting {
-            rig.end(EndKind::Unreachable);
+            rig.end(Evidence::Unreachable);
         }
         rig.with(|destination, context| destination.network_changed(context));
         rig.now += Duration::from_millis(1);
@@ -89,33 +90,36 @@ fn a_minute_live_lets_the_waits_start_small_again() {
     for (live_s, expected_failures) in [(59, 6), (60, 1)] {
         let mut rig = Rig::connecting();
         for _ in 0..5 {
-            rig.end(EndKind::Lost);
+            rig.end(Evidence::Lost);
             rig.wait_out();
         }
         rig.handle(PublishEvent::Accepted);
         rig.now += Duration::from_secs(live_s);
-        rig.end(EndKind::Lost);
+        rig.end(Evidence::Lost);
         assert_eq!(rig.destination.status(rig.now).failures, expected_failures);
     }
 }
 
 #[test]
 fn a_changed_network_does_not_press_a_server_that_refused() {
-    for kind in [EndKind::KeyRefused, EndKind::Rejected, EndKind::Busy] {
+    for evidence in [Evidence::KeyRefused, Evidence::Rejected, Evidence::Busy] {
         let mut rig = Rig::connecting();
-        rig.end(kind);
+        rig.end(evidence);
         rig.now += Duration::from_millis(300);
         rig.with(|destination, context| destination.network_changed(context));
-        assert_eq!(rig.destination.shown(), Shown::Waiting, "{kind:?}");
+        assert_eq!(rig.destination.shown(), Shown::Waiting, "{evidence:?}");
         rig.with(|destination, context| destination.hurry(context));
-        assert_eq!(rig.destination.shown(), Shown::Connecting, "the owner may: {kind:?}");
+        assert_eq!(rig.destination.shown(), Shown::Connecting, "the owner may: {evidence:?}");
     }
 }
 
 #[test]
 fn words_of_a_server_are_kept_short_and_on_one_line() {
     let mut rig = Rig::connecting();
-    rig.handle(PublishEvent::Ended { kind: EndKind::Rejected, message: "no\n".repeat(10_000) });
+    rig.handle(PublishEvent::Ended {
+        evidence: Evidence::Rejected,
+        message: "no\n".repeat(10_000),
+    });
     let message = rig.destination.status(rig.now).last_end.expect("an end").message;
     assert_eq!(message.chars().count(), crate::limits::SERVER_TEXT_CHARS_MAX);
     assert!(!message.contains('\n'));
@@ -124,7 +128,7 @@ fn words_of_a_server_are_kept_short_and_on_one_line() {
 impl Rig {
     fn connecting_with_backup() -> Rig {
         let mut rig = Rig::connecting();
-        rig.end(EndKind::Lost);
+        rig.end(Evidence::Lost);
         let target = Target { has_backup: true, ..rig.destination.target.clone() };
         rig.with(|destination, context| destination.retarget(context, target, true));
         assert_eq!(rig.server(), Server::First);
@@ -141,11 +145,11 @@ fn a_wait_counts_from_the_begin_of_an_attempt_that_was_in_vain() {
     for (took_s, wait_s) in [(0, 2..=3), (1, 1..=2), (5, 0..=1), (40, 0..=1)] {
         let mut rig = Rig::connecting();
         for _ in 0..2 {
-            rig.end(EndKind::Timeout);
+            rig.end(Evidence::Timeout);
             rig.wait_out();
         }
         rig.now += Duration::from_secs(took_s);
-        rig.end(EndKind::Timeout);
+        rig.end(Evidence::Timeout);
         let wait = rig.wait_out();
         assert!(wait >= WAIT_CUT_MIN, "{took_s} s: {wait:?}");
         assert!(wait_s.contains(&wait.as_secs()), "{took_s} s: {wait:?}");
@@ -156,7 +160,7 @@ fn a_wait_counts_from_the_begin_of_an_attempt_that_was_in_vain() {
 fn failed_attempts_take_turns_between_the_two_servers() {
     let mut rig = Rig::connecting_with_backup();
     for expected in [Server::Backup, Server::First, Server::Backup, Server::First] {
-        rig.end(EndKind::Unreachable);
+        rig.end(Evidence::Unreachable);
         rig.wait_out();
         assert_eq!(rig.server(), expected);
     }
@@ -167,11 +171,11 @@ fn a_stream_that_breaks_is_tried_where_it_was_before_it_is_tried_elsewhere() {
     for (failures, server) in [(0, Server::First), (1, Server::Backup)] {
         let mut rig = Rig::connecting_with_backup();
         for _ in 0..failures {
-            rig.end(EndKind::Lost);
+            rig.end(Evidence::Lost);
             rig.wait_out();
         }
         rig.handle(PublishEvent::Accepted);
-        rig.end(EndKind::Lost);
+        rig.end(Evidence::Lost);
         rig.wait_out();
         assert_eq!(rig.server(), server);
     }
@@ -180,7 +184,7 @@ fn a_stream_that_breaks_is_tried_where_it_was_before_it_is_tried_elsewhere() {
 #[test]
 fn a_refused_key_is_refused_by_the_backup_too() {
     let mut rig = Rig::connecting_with_backup();
-    rig.end(EndKind::KeyRefused);
+    rig.end(Evidence::KeyRefused);
     assert!(rig.wait_out() >= Duration::from_secs(24));
     assert_eq!(rig.server(), Server::First);
 }
@@ -188,7 +192,7 @@ fn a_refused_key_is_refused_by_the_backup_too() {
 #[test]
 fn the_first_server_is_looked_at_more_and_more_rarely_until_it_holds() {
     let mut rig = Rig::connecting_with_backup();
-    rig.end(EndKind::Unreachable);
+    rig.end(Evidence::Unreachable);
     rig.wait_out();
     rig.handle(PublishEvent::Accepted);
     let looks: Vec<u64> = (0..7).map(|_| rig.wait_out().as_secs()).collect();
@@ -198,9 +202,9 @@ fn the_first_server_is_looked_at_more_and_more_rarely_until_it_holds() {
     assert_eq!(rig.destination.poll_timeout(), None, "nothing is left to look at");
     for (held_s, next_look_s) in [(59, 600), (60, 30)] {
         rig.now += Duration::from_secs(held_s);
-        rig.end(EndKind::Lost);
+        rig.end(Evidence::Lost);
         rig.wait_out();
-        rig.end(EndKind::Lost);
+        rig.end(Evidence::Lost);
         rig.wait_out();
         assert_eq!(rig.server(), Server::Backup);
         rig.handle(PublishEvent::Accepted);
@@ -247,4 +251,102 @@ fn a_stranded_connection_is_dropped_and_tried_again_at_once() {
     rig.with(|destination, context| destination.stranded(context, attempt));
     assert_eq!(rig.destination.shown(), Shown::Waiting);
     assert!(rig.wait_out() <= WAIT_CUT_MIN);
+}
+
+/// The server does this to the attempt that it has just accepted, and then to the next one.
+fn closes(rig: &mut Rig, evidence: Evidence, times: u32) -> Vec<&'static str> {
+    let mut kinds = Vec::new();
+    for _ in 0..times {
+        rig.end(evidence);
+        kinds.push(rig.destination.status(rig.now).last_end.expect("an end").kind);
+        rig.wait_out();
+    }
+    kinds
+}
+
+#[test]
+fn a_server_that_closes_without_a_word_at_publish_is_soon_a_matter_of_address_and_key() {
+    for evidence in [Evidence::ClosedAtPublish, Evidence::ClosedAtOnce, Evidence::SilentAtPublish] {
+        let mut rig = Rig::connecting();
+        closes(&mut rig, evidence, 2);
+        assert_eq!(rig.destination.trouble(), Because::Network, "one may be a restart");
+        let kinds = closes(&mut rig, evidence, 1);
+        assert_eq!(kinds, ["address or stream key probably wrong"], "{evidence:?}");
+        assert_eq!(rig.destination.trouble(), Because::Refused);
+        let sentence = rig.destination.sentence();
+        assert!(sentence.contains("please double-check your stream key"), "{sentence}");
+        let waits: Vec<u64> = (0..6)
+            .map(|_| {
+                rig.end(evidence);
+                rig.wait_out().as_secs()
+            })
+            .collect();
+        assert!(waits[5] >= 24, "slower and slower: {waits:?}");
+    }
+}
+
+#[test]
+fn a_server_that_had_the_stream_is_busy_and_no_wrong_key_when_it_closes_at_once() {
+    let mut rig = Rig::connecting();
+    rig.handle(PublishEvent::Accepted);
+    rig.now += Duration::from_secs(90);
+    rig.end(Evidence::Lost);
+    rig.wait_out();
+    for _ in 0..6 {
+        rig.end(Evidence::ClosedAtOnce);
+        assert_eq!(rig.destination.trouble(), Because::Busy);
+        rig.wait_out();
+    }
+    // Nobody keeps it for longer than that.
+    rig.now += crate::limits::KEY_HELD_FOR;
+    closes(&mut rig, Evidence::ClosedAtOnce, 3);
+    assert_eq!(rig.destination.trouble(), Because::Refused);
+}
+
+#[test]
+fn after_a_power_cut_the_server_may_have_the_stream_still() {
+    let mut rig = Rig::connecting();
+    rig.destination.was_live(rig.now);
+    closes(&mut rig, Evidence::ClosedAtOnce, 3);
+    assert_eq!(rig.destination.trouble(), Because::Busy);
+}
+
+#[test]
+fn a_corrected_key_is_not_blamed_for_the_wrong_one() {
+    let mut rig = Rig::connecting();
+    closes(&mut rig, Evidence::ClosedAtPublish, 5);
+    let target = Target { revision: 2, ..rig.destination.target.clone() };
+    rig.with(|destination, context| destination.retarget(context, target, true));
+    rig.handle(PublishEvent::Ended { evidence: Evidence::Stopped, message: String::new() });
+    closes(&mut rig, Evidence::ClosedAtPublish, 1);
+    assert_eq!(rig.destination.trouble(), Because::Network);
+}
+
+#[test]
+fn two_encoders_that_take_a_key_from_each_other_stop_fighting_after_a_few_rounds() {
+    let mut rig = Rig::connecting();
+    let mut waits = Vec::new();
+    for _ in 0..8 {
+        rig.handle(PublishEvent::Accepted);
+        rig.now += Duration::from_secs(5);
+        rig.end(Evidence::ClosedWhileLive);
+        waits.push(rig.wait_out().as_secs());
+    }
+    assert!(waits[..2].iter().all(|wait| *wait <= 2), "it comes back: {waits:?}");
+    assert!(waits[4..].iter().all(|wait| *wait >= 48), "and yields: {waits:?}");
+    assert_eq!(rig.destination.trouble(), Because::Busy);
+    let sentence = rig.destination.sentence();
+    assert!(sentence.contains("another encoder probably uses this stream key"), "{sentence}");
+}
+
+#[test]
+fn an_unpublish_that_nobody_explains_is_no_end_for_good() {
+    let mut rig = Rig::connecting();
+    for _ in 0..20 {
+        rig.handle(PublishEvent::Accepted);
+        rig.now += Duration::from_secs(3);
+        rig.end(Evidence::Unpublished);
+        assert_eq!(rig.destination.shown(), Shown::Waiting);
+        rig.wait_out();
+    }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Destination, State, Then, Why};
-use crate::appliance::event::{DestinationId, EndKind, ms};
+use crate::appliance::event::{DestinationId, ms};
 use crate::limits::BACKOFF_RESET_AFTER;
 use crate::panel::Because;
 use crate::status::{self, DestinationState as Shown, DestinationStatus};
@@ -60,14 +60,7 @@ impl Destination {
 
     /// What stands in its way, as the lights show it.
     pub fn trouble(&self) -> Because {
-        match self.last_end.as_ref().map(|end| end.kind) {
-            Some(EndKind::KeyRefused | EndKind::Rejected | EndKind::BadDestination) => {
-                Because::Refused
-            }
-            Some(EndKind::Certificate { .. }) => Because::Certificate,
-            Some(EndKind::Busy | EndKind::Kicked) => Because::Busy,
-            _ => Because::Network,
-        }
+        self.last_end.as_ref().map_or(Because::Network, |end| end.meaning.row().light)
     }
 
     /// Why it is idle or waits, in words.
@@ -114,8 +107,9 @@ impl Destination {
             live_for_ms: live_for.map(ms),
             reconnects: self.accepted.saturating_sub(1),
             last_end: self.last_end.as_ref().map(|end| status::LastEnd {
-                kind: end.kind.name(),
+                kind: end.meaning.name(),
                 message: end.message.clone(),
+                advice: end.meaning.row().advice,
                 ago_ms: ms(now.saturating_sub(end.at)),
             }),
             stats: None,

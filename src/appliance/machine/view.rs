@@ -10,6 +10,16 @@ use crate::appliance::mode::{Known, Mode, OnAir};
 use crate::panel::{self, Attention, Because, Indication};
 use crate::status::{self, Mode as Shown, Status};
 
+/// How much the owner can do about it.
+fn urgency(because: &Because) -> u8 {
+    match because {
+        Because::Refused => 3,
+        Because::Certificate => 2,
+        Because::Busy => 1,
+        Because::Network => 0,
+    }
+}
+
 impl Appliance {
     /// What the box does; for the prompt.
     pub fn mode(&self) -> Shown {
@@ -131,12 +141,6 @@ impl Appliance {
 
     /// What the owner can do most about, of all that stands in the way.
     fn trouble(&self) -> Because {
-        let urgency = |because: &Because| match because {
-            Because::Refused => 3,
-            Because::Certificate => 2,
-            Because::Busy => 1,
-            Because::Network => 0,
-        };
         let set = self.destinations.iter().filter(|d| d.is_set());
         set.map(Destination::trouble).max_by_key(urgency).unwrap_or(Because::Network)
     }
@@ -157,7 +161,7 @@ impl Appliance {
             }
             Shown::Retrying => set
                 .filter(|d| d.has_ended())
-                .max_by_key(|d| d.has_hope())
+                .max_by_key(|d| (d.has_hope(), urgency(&d.trouble())))
                 .map(Destination::sentence),
             // Only new destinations bring a broadcast back to its start.
             Shown::Starting if matches!(from, Shown::Live | Shown::Retrying) => {

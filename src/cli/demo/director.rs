@@ -13,7 +13,7 @@ use crate::panel::Contact;
 use crate::run::{Input, View};
 use crate::sim::ingest::Server;
 use crate::sim::terminal::Terminal;
-use crate::status::{DestinationState, DestinationStatus, DueTo, Mode};
+use crate::status::{DestinationState, DestinationStatus, Mode};
 
 /// How long the box may take from the press to the first frame at the server.
 const FIRST_VIDEO_TIMEOUT: Duration = Duration::from_secs(30);
@@ -126,15 +126,7 @@ impl Director<'_> {
         let Some(end) = view.as_ref().and_then(|view| view.last_end.as_ref()) else {
             return Ok(());
         };
-        let code = match end.due_to {
-            DueTo::Settings => Code::Settings,
-            DueTo::Device => Code::Device,
-            DueTo::Network => Code::Network,
-            DueTo::Tls => Code::Tls,
-            DueTo::Refusal => Code::Refused,
-            DueTo::Inside => Code::Failed,
-        };
-        Err(Failure::new(code, format!("{}: {}", end.destination, end.message)))
+        Err(Failure::new(end.due_to.into(), format!("{}: {}", end.destination, end.message)))
     }
 
     /// Shows the box until it is switched off.

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use super::Control;
-use crate::appliance::{DestinationId, EndKind, Event as Happening, PublishEvent, Target};
+use crate::appliance::{DestinationId, Event as Happening, PublishEvent, Target};
 use crate::config::{self, NotReady};
 use crate::control::action::{Action, Level};
 use crate::control::destinations::Destination;
 use crate::control::event::{PublishFailure, PublishReport};
+use crate::ending::Evidence;
 use crate::pace::{self, PathTarget};
 
 impl Control {
@@ -106,12 +107,13 @@ impl Control {
             PublishReport::Accepted => PublishEvent::Accepted,
             PublishReport::Returned => PublishEvent::Returned,
             PublishReport::Ended(Ok(())) => {
-                PublishEvent::Ended { kind: EndKind::Stopped, message: String::new() }
+                PublishEvent::Ended { evidence: Evidence::Stopped, message: String::new() }
             }
-            PublishReport::Ended(Err(PublishFailure { kind, message, due_to })) => {
+            PublishReport::Ended(Err(PublishFailure { evidence, message })) => {
                 let name = self.destinations.name(dest).unwrap_or_default().to_owned();
-                self.note_end(&name, &message, due_to);
-                PublishEvent::Ended { kind, message }
+                let meaning = evidence.once();
+                self.note_end(&name, &meaning.with_advice(&message), meaning.row().due_to);
+                PublishEvent::Ended { evidence, message }
             }
         };
         self.tell(now, Happening::Publish { dest, attempt, what });

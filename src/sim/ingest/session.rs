@@ -245,8 +245,13 @@ impl IngestSession {
 
     /// Takes the stream from its publisher, as servers do when another one takes over.
     pub fn kick(&mut self) {
+        self.end_stream("taken over");
+    }
+
+    /// Ends the stream of a publisher that did not ask for it, with this description.
+    pub fn end_stream(&mut self, description: &str) {
         let code = "NetStream.Unpublish.Success";
-        self.status(self.config.policy.stream_id, information("status", code, "taken over"));
+        self.status(self.config.policy.stream_id, information("status", code, description));
         self.end(IngestEnd::Refused { code: code.to_owned() });
     }
 }

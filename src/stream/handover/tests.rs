@@ -60,7 +60,8 @@ fn a_move_closes_the_old_connection_when_the_new_one_is_accepted() {
     assert_eq!(actions(&mut destination), [close]);
     destination.handle_ended(NOW, id(0), closed(None));
     let done = actions(&mut destination);
-    assert_eq!(done, [Action::Show { id: id(1) }], "nobody upstairs has to know");
+    let moved = Action::Moved { target: "there" };
+    assert_eq!(done, [Action::Show { id: id(1) }, moved], "nobody upstairs has to know");
     destination.handle_close(1, Close::Polite);
     destination.handle_ended(NOW, id(1), closed(None));
     let close = Action::Close { id: id(1), how: Close::Polite };
@@ -122,6 +123,7 @@ fn a_server_that_allows_only_one_connection_gets_the_second_after_the_first() {
         Action::Close { id: id(0), how: Close::Polite },
         connect(2, "first", Queue::Standing, None),
         Action::Show { id: id(2) },
+        Action::Moved { target: "first" },
         reported(What::Accepted),
     ];
     assert_eq!(actions(&mut destination), expected);
@@ -163,7 +165,8 @@ fn a_connection_that_is_lost_while_its_successor_connects_leaves_the_stream_to_i
     destination.handle_ended(NOW, id(0), lost(Some(900)));
     destination.handle(NOW, id(1), Happened::Accepted);
     let done = actions(&mut destination);
-    assert_eq!(done[1..], [Action::Show { id: id(1) }, reported(What::Accepted)]);
+    let moved = Action::Moved { target: "first" };
+    assert_eq!(done[1..], [Action::Show { id: id(1) }, moved, reported(What::Accepted)]);
 }
 
 #[test]

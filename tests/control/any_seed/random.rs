@@ -1,9 +1,10 @@
 //! The world at random: what may happen at any moment.
 
 use firstmile::appliance::{
-    By, DestinationId, EndKind, Event, LinkChange, PipelineEvent, PipelineFault, Presence,
-    PublishEvent, Source,
+    By, DestinationId, Event, LinkChange, PipelineEvent, PipelineFault, Presence, PublishEvent,
+    Source,
 };
+use firstmile::ending::Evidence;
 use firstmile::limits::DESTINATIONS_MAX;
 use firstmile::panel::Gesture;
 use firstmile::status::{Clock, StickImport};
@@ -107,21 +108,31 @@ impl World {
     }
 
     pub fn some_end(&mut self) -> PublishEvent {
-        let kind = match self.rng.u8(..30) {
-            0..7 => EndKind::Lost,
-            7..11 => EndKind::Timeout,
-            11..15 => EndKind::ClosedByServer,
-            15..19 => EndKind::Unreachable,
-            19..21 => EndKind::Busy,
-            21 => EndKind::KeyRefused,
-            22 => EndKind::Rejected,
-            23..25 => EndKind::Certificate { not_yet_valid: true },
-            25 => EndKind::Certificate { not_yet_valid: false },
-            26 => EndKind::Kicked,
-            27 => EndKind::BadDestination,
-            _ => EndKind::Stopped,
+        let evidence = match self.rng.u8(..40) {
+            0..7 => Evidence::Lost,
+            7..11 => Evidence::Timeout,
+            11..13 => Evidence::Closed,
+            13..15 => Evidence::ClosedAtConnect,
+            15..19 => Evidence::Unreachable,
+            19..21 => Evidence::Busy,
+            21 => Evidence::KeyRefused,
+            22 => Evidence::Rejected,
+            23..25 => Evidence::Certificate { not_yet_valid: true },
+            25 => Evidence::Certificate { not_yet_valid: false },
+            26 => Evidence::Kicked,
+            27 => Evidence::BadSettings,
+            28 => Evidence::NoTls,
+            29 => Evidence::NotRtmp,
+            30 => Evidence::SilentAtPublish,
+            31..33 => Evidence::ClosedAtPublish,
+            33..35 => Evidence::ClosedAtOnce,
+            35 => Evidence::ClosedWhileLive,
+            36 => Evidence::Unpublished,
+            37 => Evidence::BusyWhileLive,
+            38 => Evidence::Reset,
+            _ => Evidence::Stopped,
         };
-        PublishEvent::Ended { kind, message: "as it was reported".to_owned() }
+        PublishEvent::Ended { evidence, message: "as it was reported".to_owned() }
     }
 
     pub fn some_pipeline_error(&mut self) -> PipelineEvent {
