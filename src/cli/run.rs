@@ -12,7 +12,8 @@ use tokio::sync::{mpsc, watch};
 use crate::appliance::LinkChange;
 use crate::capture;
 use crate::clock::Clock;
-use crate::device::store::Store;
+use crate::config::{Partial, SettingPath, effective, recipients};
+use crate::device::store::{SECRETS_LOST, Store, Stored};
 use crate::device::{
     Folder, Lights, Machine, Port, PortEvent, Restarts, ServiceManager, Sources, button, control,
     network, restarts,
@@ -159,13 +160,49 @@ fn remember(args: &RunArgs) -> Memory {
             return Memory { sources, store_fault: Some(fault), ..Memory::default() };
         }
     };
-    let stored = store.repair().map(|stored| stored.partial);
-    let is_whole = stored.is_ok() && sources.faults.is_empty();
-    let store_fault = stored.as_ref().err().map(ToString::to_string);
+    let stored = store.repair().map(|stored| bind_secrets(&mut store, stored, &sources));
+    let is_whole = stored.as_ref().is_ok_and(|stored| !stored.secrets_lost);
+    let is_whole = is_whole && sources.faults.is_empty();
+    let store_fault = match &stored {
+        Ok(Stored { secrets_lost: true, .. }) => Some(SECRETS_LOST.to_owned()),
+        Ok(_) => None,
+        Err(error) => Some(error.to_string()),
+    };
     store_fault.iter().for_each(|fault| tracing::error!("{fault}"));
-    let stored = stored.unwrap_or_default();
-    let (was_live, store) = (store.was_live(), Some(store));
-    Memory { sources, stored, store_fault, is_whole, was_live, store }
+    let stored = stored.unwrap_or_default().partial;
+    let (was_live, wrong_pins) = (store.was_live(), store.wrong_pins());
+    let store = Some(store);
+    Memory { sources, stored, store_fault, is_whole, was_live, wrong_pins, store }
+}
+
+/// Secrets of an earlier version, or of a stick that the box was not running for, are for the server
+/// or network in force: from now on they go to no other one.
+fn bind_secrets(store: &mut Store<Folder>, stored: Stored, sources: &Sources) -> Stored {
+    let bind = |partial: &mut Partial| {
+        let (settings, _) = effective(&sources.integrator, partial, &sources.credentials);
+        let in_force = settings.to_partial();
+        let is_used = |secret: &SettingPath, partial: &Partial| {
+            in_force.value(secret).is_some_and(|used| partial.value(secret) == Some(used))
+        };
+        let mut unbound = partial.unbound();
+        unbound.retain(|secret| is_used(secret, partial));
+        for secret in unbound {
+            partial.remember_given_for(&secret, recipients(&settings, &secret));
+        }
+    };
+    let mut bound = stored.partial.clone();
+    bind(&mut bound);
+    if stored.secrets_lost || bound == stored.partial {
+        return stored;
+    }
+    let change = |partial: &mut Partial| {
+        bind(partial);
+        Ok(())
+    };
+    store.update(change).unwrap_or_else(|error| {
+        tracing::warn!(%error, "whom the stored secrets are for is not stored");
+        stored
+    })
 }
 
 fn listen() -> Option<mpsc::Receiver<control::SocketEvent>> {

@@ -33,17 +33,20 @@ mod custody;
 mod network;
 mod parse;
 mod partial;
+mod recipient;
 pub mod record;
 pub mod schema;
 mod settings;
 mod stick;
 mod text;
+pub mod wrapping;
 
 pub use box_file::BoxFile;
-pub use custody::effective;
+pub use custody::{effective, recipients};
 pub use network::Addressing;
 pub use parse::{ConfigErrors, Problem, parse, parse_bytes};
 pub use partial::{Partial, SetError};
+pub use recipient::Recipient;
 pub use schema::{
     Applies, Audio, Destination, Overlay, PathError, SettingPath, Video, Wifi, Wired,
 };

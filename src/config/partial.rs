@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
+use super::recipient::Recipient;
 use super::schema::{
     DESTINATION, PathError, SETTINGS, Setting, SettingPath, Text, VERSION, Value, ValueError,
 };
@@ -17,6 +18,8 @@ pub struct Partial {
     values: BTreeMap<SettingPath, Value>,
     /// In the order in which they were named.
     destinations: Vec<String>,
+    /// Whom each secret was given for, where that is known.
+    given_for: BTreeMap<SettingPath, Vec<Recipient>>,
 }
 
 /// What becomes of a secret that was given before its server or network was named.
@@ -29,6 +32,8 @@ enum Unbound {
 }
 
 /// Another value of one of these drops others that were meant for the one before.
+/// A secret's name in its file, with whom it was given for.
+const FOR: &str = "/for";
 const DROPS: [&str; 3] = ["wifi.ssid", "destination.url", "destination.backup_url"];
 /// By it the settings of a destination are found.
 const DESTINATION_NAME: &str = "destination.name";
@@ -78,23 +83,66 @@ impl Partial {
         if let Some(name) = destination.filter(|name| !name.contains('.')) {
             let before = self.destinations.len();
             self.destinations.retain(|known| known != name);
-            self.values.retain(|path, _| path.destination() != Some(name));
+            self.keep(|path| path.destination() != Some(name));
             return Ok(self.destinations.len() < before);
         }
         let path: SettingPath = name.parse()?;
         let is_removed = self.values.remove(&path).is_some();
+        self.given_for.remove(&path);
         // The secret goes with the server or network that it was given for.
         let secret = match path.setting().name {
             "destination.url" => "destination.key",
             "wifi.ssid" => "wifi.passphrase",
             _ => return Ok(is_removed),
         };
-        self.values.retain(|known, _| {
+        self.keep(|known| {
             !is_removed
                 || known.destination() != path.destination()
                 || known.setting().name != secret
         });
         Ok(is_removed)
+    }
+
+    /// Keeps what is known of these settings.
+    fn keep(&mut self, is_kept: impl Fn(&SettingPath) -> bool) {
+        self.values.retain(|path, _| is_kept(path));
+        self.given_for.retain(|path, _| is_kept(path));
+    }
+
+    /// Remembers whom a secret was given for.
+    pub fn remember_given_for(&mut self, secret: &SettingPath, recipients: Vec<Recipient>) {
+        if self.values.contains_key(secret) && !recipients.is_empty() {
+            self.given_for.insert(secret.clone(), recipients);
+        }
+    }
+
+    /// The secrets of which it is not known whom they were given for. A PIN is for nobody else.
+    pub fn unbound(&self) -> Vec<SettingPath> {
+        let is_bound = |path: &SettingPath| {
+            self.given_for.contains_key(path)
+                || !matches!(path.setting().name, "destination.key" | "wifi.passphrase")
+        };
+        self.values.keys().filter(|path| !is_bound(path)).cloned().collect()
+    }
+
+    /// Whom a secret was given for; empty where that is not known.
+    pub(super) fn given_for(&self, destination: Option<&str>, name: &str) -> &[Recipient] {
+        let setting = SETTINGS.find(name);
+        let known = setting.and_then(|s| self.given_for.get(&SettingPath::of(destination, s)));
+        known.map_or(&[], Vec::as_slice)
+    }
+
+    /// The servers that this names for a destination, with the names of their settings.
+    pub(super) fn addresses<'a>(
+        &'a self,
+        destination: &'a str,
+    ) -> impl Iterator<Item = (&'static str, &'a ServerUrl)> {
+        ["destination.url", "destination.backup_url"].into_iter().filter_map(move |name| match self
+            .get(Some(destination), name)
+        {
+            Some(Value::Text(Text::Address(address))) => Some((name, address)),
+            _ => None,
+        })
     }
 
     /// What this source says about one setting.
@@ -127,27 +175,59 @@ impl Partial {
     }
 
     /// All secrets with the text that is stored for them: by the name of its destination for a key,
-    /// by its own name for another. A PIN that was not hashed is none of them.
+    /// by its own name for another. A PIN that was not hashed is none of them. Addresses that hold a
+    /// secret are, and whom secrets were given for.
     pub(super) fn secrets(&self) -> impl Iterator<Item = (String, Zeroizing<String>)> {
-        let secrets = self.values.iter().filter(|(path, _)| path.setting().kind.is_secret());
-        secrets.filter_map(|(path, value)| {
-            let name = path.destination().map_or_else(|| path.to_string(), str::to_owned);
-            match value {
-                Value::Text(text) => Some((name, text.stored()?)),
-                _ => None,
-            }
-        })
+        let secrets = self.values.iter().filter(|(path, value)| is_secret(path.setting(), value));
+        let secrets = secrets.filter_map(|(path, value)| match value {
+            Value::Text(text) => Some((name_of_secret(path), text.stored()?)),
+            _ => None,
+        });
+        let given_for = self.given_for.iter().map(|(path, recipients)| {
+            let recipients: Vec<String> = recipients.iter().map(Recipient::stored).collect();
+            (name_of_secret(path) + FOR, Zeroizing::new(recipients.join(" ")))
+        });
+        secrets.chain(given_for)
     }
 
     /// Puts one of [`Partial::secrets`] back.
     pub(super) fn put_secret(&mut self, name: &str, text: &str) -> Option<()> {
-        match name.contains('.') {
-            true => self.set(name, text).ok(),
-            false => {
-                let key = StreamKey::exact(Zeroizing::new(text.to_owned())).ok()?;
-                self.set_key(name, key).ok()
-            }
+        if let Some(name) = name.strip_suffix(FOR) {
+            let recipients: Option<Vec<Recipient>> =
+                text.split(' ').map(Recipient::parse).collect();
+            self.given_for.insert(path_of_secret(name)?, recipients?);
+            return Some(());
         }
+        let path = path_of_secret(name)?;
+        let value = match path.setting().name {
+            "destination.key" => {
+                Value::Text(Text::Key(StreamKey::exact(Zeroizing::new(text.to_owned())).ok()?))
+            }
+            _ => path.setting().kind.read(text).ok()?,
+        };
+        path.destination().map_or(Ok(()), |name| self.add_destination(name)).ok()?;
+        // Not as it is set by somebody: all of it was stored together.
+        self.values.insert(path, value);
+        Some(())
+    }
+
+    /// The same without anything that is not for everybody.
+    pub(super) fn without_secrets(&self) -> Partial {
+        let mut open = Partial { given_for: BTreeMap::new(), ..self.clone() };
+        open.values.retain(|path, value| !is_secret(path.setting(), value));
+        open
+    }
+
+    /// Whether anything of it is not for everybody.
+    pub fn holds_secrets(&self) -> bool {
+        self.secrets().next().is_some()
+    }
+
+    /// The addresses that hold a secret: a password, a token, or a key in their path.
+    pub(super) fn has_secret_addresses(&self) -> bool {
+        self.values.iter().any(|(path, value)| {
+            !path.setting().kind.is_secret() && is_secret(path.setting(), value)
+        })
     }
 
     /// How many secrets it has: stream keys, passphrase, PIN.
@@ -168,6 +248,32 @@ impl Partial {
     /// the server or network that it is for does not go to the one that the file names.
     pub fn import(&mut self, later: &Partial) {
         self.put_over(later, Unbound::IsDropped);
+        // Whoever gives a secret means the server or network that is named with it, or that is
+        // stored already.
+        for secret in later.unbound() {
+            let recipients = self.own_recipients(&secret);
+            self.remember_given_for(&secret, recipients);
+        }
+    }
+
+    /// Whom a secret is for by what this says; nobody where it names no server or network itself.
+    fn own_recipients(&self, secret: &SettingPath) -> Vec<Recipient> {
+        let is_url = |(name, _): (&str, _)| name == "destination.url";
+        match secret.destination() {
+            Some(name) if !self.addresses(name).any(is_url) => Vec::new(),
+            _ => self.named(secret),
+        }
+    }
+
+    /// The servers, or the network, that this names for a secret.
+    fn named(&self, secret: &SettingPath) -> Vec<Recipient> {
+        match (secret.destination(), self.get(None, "wifi.ssid")) {
+            (Some(name), _) => {
+                self.addresses(name).map(|(_, server)| Recipient::server(server)).collect()
+            }
+            (None, Some(Value::Text(Text::Line(ssid)))) => vec![Recipient::network(ssid)],
+            (None, _) => Vec::new(),
+        }
     }
 
     /// Forgets all of this and takes a file in its place. A secret that an earlier import has erased
@@ -175,35 +281,22 @@ impl Partial {
     pub(super) fn replace(&mut self, later: &Partial, erased: &[SettingPath]) {
         let before = std::mem::take(self);
         self.import(later);
-        for path in erased {
-            let is_for_the_same = match path.destination() {
-                Some(name) => {
-                    let known: Vec<&ServerUrl> = before.addresses(name).collect();
-                    let is_known = |url: &ServerUrl| known.iter().any(|old| old.same_server(url));
-                    self.addresses(name).all(is_known)
-                }
-                None => {
-                    path.setting().name != "wifi.passphrase"
-                        || before.get(None, "wifi.ssid") == self.get(None, "wifi.ssid")
-                }
-            };
-            if let (true, Some(value)) = (is_for_the_same, before.value(path)) {
+        // Addresses go first: keys are for them.
+        for path in erased.iter().filter(|path| !path.setting().kind.is_secret()) {
+            if let Some(value) = before.value(path) {
                 self.put(path.clone(), value.clone());
             }
         }
-    }
-
-    /// The servers that this names for a destination.
-    pub(super) fn addresses<'a>(
-        &'a self,
-        destination: &'a str,
-    ) -> impl Iterator<Item = &'a ServerUrl> {
-        ["destination.url", "destination.backup_url"].into_iter().filter_map(move |name| match self
-            .get(Some(destination), name)
-        {
-            Some(Value::Text(Text::Address(address))) => Some(address),
-            _ => None,
-        })
+        for path in erased.iter().filter(|path| path.setting().kind.is_secret()) {
+            let remembered = before.given_for.get(path).cloned();
+            let given_for = remembered.unwrap_or_else(|| before.own_recipients(path));
+            let is_for_the_same = path.setting().name == "console.pin"
+                || self.named(path).iter().all(|named| given_for.contains(named));
+            if let (true, Some(value)) = (is_for_the_same, before.value(path)) {
+                self.put(path.clone(), value.clone());
+                self.remember_given_for(path, given_for);
+            }
+        }
     }
 
     /// Puts a stronger source over this one. A secret without a server or network of its own source is
@@ -225,15 +318,26 @@ impl Partial {
                 self.change(path.clone(), value.clone(), unbound);
             }
         }
-        self.values.extend(later.values.iter().map(|(path, value)| (path.clone(), value.clone())));
+        for (path, value) in &later.values {
+            self.put(path.clone(), value.clone());
+        }
     }
 
     /// The file that says this, without keys, passphrase and PIN. It holds what addresses themselves
-    /// carry, login and tokens, so only its owner may read it.
+    /// carry, login and tokens.
     pub fn render(&self) -> String {
+        self.render_those(|setting, _| !setting.kind.is_secret())
+    }
+
+    /// The file that says this, without anything that is not for everybody.
+    pub(super) fn render_open(&self) -> String {
+        self.render_those(|setting, value| !is_secret(setting, value))
+    }
+
+    fn render_those(&self, is_shown: impl Fn(&Setting, &Value) -> bool + Copy) -> String {
         let mut text = format!("version = {VERSION}\n");
         let mut section = "";
-        for (setting, value) in self.lines(None) {
+        for (setting, value) in self.lines(None, is_shown) {
             if setting.section() != section {
                 section = setting.section();
                 text.push_str(&format!("\n[{section}]\n"));
@@ -242,7 +346,7 @@ impl Partial {
         }
         for name in &self.destinations {
             text.push_str(&format!("\n[[{DESTINATION}]]\nname = {}\n", quoted(name)));
-            for (setting, value) in self.lines(Some(name)) {
+            for (setting, value) in self.lines(Some(name), is_shown) {
                 text.push_str(&format!("{} = {value}\n", setting.key()));
             }
         }
@@ -250,9 +354,13 @@ impl Partial {
     }
 
     /// What is no secret, as TOML.
-    fn lines(&self, destination: Option<&str>) -> impl Iterator<Item = (&'static Setting, String)> {
-        let open = self.of(destination).filter(|(setting, _)| !setting.kind.is_secret());
-        open.filter_map(|(setting, value)| {
+    fn lines(
+        &self,
+        destination: Option<&str>,
+        is_shown: impl Fn(&Setting, &Value) -> bool,
+    ) -> impl Iterator<Item = (&'static Setting, String)> {
+        self.of(destination).filter_map(move |(setting, value)| {
+            let value = value.filter(|value| is_shown(setting, value));
             let toml = match value? {
                 Value::Flag(flag) => flag.to_string(),
                 Value::Number(number) => number.to_string(),
@@ -300,6 +408,8 @@ impl Partial {
     }
 
     pub(super) fn put(&mut self, path: SettingPath, value: Value) {
+        // Another secret may be for somebody else.
+        self.given_for.remove(&path);
         self.values.insert(path, value);
     }
 
@@ -312,12 +422,13 @@ impl Partial {
             let is_left_out = path.destination().is_some_and(|d| left_out.iter().any(|l| l == d));
             !is_left_out && path.setting().fallback_value().as_ref() != Some(value)
         });
+        self.given_for.retain(|path, _| self.values.contains_key(path));
         left_out
     }
 
     /// Sets one value. What was given for one server or network is not handed to another: a new
     /// server's address drops the key, the consent to unencrypted RTMP, the authority, the pin and
-    /// the backup; a new backup server drops the key; a new network drops the passphrase. So does the
+    /// the backup; another app at the same server drops the key; a new backup server drops the key; a new network drops the passphrase. So does the
     /// first one after the secret, where `unbound` says so.
     fn change(&mut self, path: SettingPath, value: Value, unbound: Unbound) {
         let destination = path.destination();
@@ -325,7 +436,14 @@ impl Partial {
             Some(Value::Text(Text::Address(address))) => Some(address),
             _ => None,
         };
+        let is_for =
+            |secret: &str, recipient| self.given_for(destination, secret).contains(&recipient);
         let dropped: &[&str] = match (path.setting().name, &value) {
+            ("wifi.ssid", Value::Text(Text::Line(ssid)))
+                if is_for("wifi.passphrase", Recipient::network(ssid)) =>
+            {
+                &[]
+            }
             ("wifi.ssid", new) => match self.values.get(&path) {
                 Some(old) if old != new => &["wifi.passphrase"],
                 None if unbound == Unbound::IsDropped => &["wifi.passphrase"],
@@ -342,8 +460,15 @@ impl Partial {
                     "destination.backup_url",
                 ]
             }
-            ("destination.url", _)
-                if address("destination.url").is_none() && unbound == Unbound::IsDropped =>
+            ("destination.url", Value::Text(Text::Address(new)))
+                if address("destination.url").is_some_and(|old| !new.same_recipient(old)) =>
+            {
+                &["destination.key"]
+            }
+            ("destination.url", Value::Text(Text::Address(new)))
+                if address("destination.url").is_none()
+                    && unbound == Unbound::IsDropped
+                    && !is_for("destination.key", Recipient::server(new)) =>
             {
                 &["destination.key"]
             }
@@ -351,16 +476,37 @@ impl Partial {
                 if !["destination.url", "destination.backup_url"]
                     .into_iter()
                     .filter_map(address)
-                    .any(|old| new.same_server(old)) =>
+                    .any(|old| new.same_recipient(old)) =>
             {
                 &["destination.key"]
             }
             _ => &[],
         };
-        self.values.retain(|known, _| {
+        self.keep(|known| {
             known.destination() != path.destination() || !dropped.contains(&known.setting().name)
         });
         self.put(path, value);
+    }
+}
+
+/// Whether a value is not for everybody.
+fn is_secret(setting: &Setting, value: &Value) -> bool {
+    let in_address = matches!(value, Value::Text(Text::Address(address)) if address.holds_secret());
+    setting.kind.is_secret() || in_address
+}
+
+/// A key is known by its destination, whose name has no dot.
+fn name_of_secret(path: &SettingPath) -> String {
+    match path.destination() {
+        Some(name) if path.setting().name == "destination.key" => name.to_owned(),
+        _ => path.to_string(),
+    }
+}
+
+fn path_of_secret(name: &str) -> Option<SettingPath> {
+    match name.contains('.') {
+        true => name.parse().ok(),
+        false => format!("{DESTINATION}.{name}.key").parse().ok(),
     }
 }
 

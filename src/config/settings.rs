@@ -203,6 +203,13 @@ impl Settings {
         lines
     }
 
+    /// The same without anything that is not for everybody, for whoever may keep them longer than they
+    /// hold.
+    #[must_use]
+    pub fn without_secrets(&self) -> Settings {
+        Settings::new(self.effective.without_secrets(), self.left_out.clone())
+    }
+
     /// The settings that differ from their defaults, as one source.
     pub fn to_partial(&self) -> Partial {
         self.effective.clone()

@@ -329,9 +329,13 @@ fn what_was_given_for_one_server_is_not_handed_to_another() {
     let same_server = merge(&[stored.clone(), destination("url = \"rtmps://h/a\"\nkey = \"n\"")]);
     assert_eq!(same_server.destinations[0].key, StreamKey::parse("n").ok());
     let mut console = stored;
-    console.set("destination.a.url", "rtmp://h/b").unwrap();
+    console.set("destination.a.url", "rtmp://h/a?token=n3w").unwrap();
     assert_eq!(console.keys().count(), 1);
-    console.set("destination.a.url", "rtmp://evil/b").unwrap();
+    let mut other_app = console.clone();
+    other_app.set("destination.a.url", "rtmp://h/b").unwrap();
+    assert_eq!(other_app.keys().count(), 0, "another app may be somebody else's");
+    assert_eq!(merge(&[other_app]).destinations[0].ca_file, Some("/c".into()), "as is the server");
+    console.set("destination.a.url", "rtmp://evil/a").unwrap();
     assert_eq!(console.keys().count(), 0);
     assert_eq!(merge(&[console]).destinations[0].ingest(), Err(NotReady::PlainRefused));
 }
@@ -340,7 +344,7 @@ fn what_was_given_for_one_server_is_not_handed_to_another() {
 fn a_new_backup_server_does_not_get_the_key_of_the_old_one() {
     let first = destination("url = \"rtmps://h/a\"\nbackup_url = \"rtmps://b/a\"\nkey = \"k\"");
     for (backup, keeps) in
-        [("rtmps://b/other", true), ("rtmps://h/a?backup=1", true), ("rtmps://elsewhere/a", false)]
+        [("rtmps://b/other", false), ("rtmps://h/a?backup=1", true), ("rtmps://elsewhere/a", false)]
     {
         let later = destination(&format!("backup_url = \"{backup}\""));
         let merged = merge(&[first.clone(), later]);

@@ -182,6 +182,9 @@ impl Session {
     /// is let in.
     pub fn set_has_pin(&mut self, has_pin: bool) {
         self.has_pin = has_pin;
+        if !has_pin {
+            self.wrong_pins = 0;
+        }
         if !has_pin && matches!(self.stage, Stage::Locked | Stage::CheckingPin) {
             self.let_in();
             self.prompt();
@@ -377,17 +380,27 @@ impl Session {
             self.prompt();
             return;
         }
-        self.wrong_pins = self.wrong_pins.saturating_add(1);
         self.stage = Stage::Locked;
+        self.set_wrong_pins(now, self.wrong_pins.saturating_add(1));
+        self.reply(&Reply::error(
+            "that is not the PIN; whoever has forgotten it may type `factory-reset` instead",
+        ));
+    }
+
+    /// How many wrong PINs were typed in a row.
+    pub fn wrong_pins(&self) -> u32 {
+        self.wrong_pins
+    }
+
+    /// So many wrong PINs were typed in a row, maybe before a restart: the wait begins at `now`.
+    pub fn set_wrong_pins(&mut self, now: Duration, wrong_pins: u32) {
+        self.wrong_pins = wrong_pins;
         let costly = self.wrong_pins.saturating_sub(PIN_TRIES_FREE);
         let wait = match costly {
             0 => Duration::ZERO,
             n => PIN_WAIT_FIRST.saturating_mul(1 << (n - 1).min(16)).min(PIN_WAIT_MAX),
         };
         self.no_pin_before = now + wait;
-        self.reply(&Reply::error(
-            "that is not the PIN; whoever has forgotten it may type `factory-reset` instead",
-        ));
     }
 
     /// What happened next.

@@ -22,6 +22,8 @@ pub(super) enum Confirm {
     Reload,
     /// A factory reset.
     Reset,
+    /// Nobody asked, and nobody is answered.
+    Nobody,
     /// Nothing is answered; the log has it when it fails.
     Nothing { what: &'static str },
 }
@@ -48,6 +50,8 @@ impl Confirm {
             Some(why) => Reply::error(self.refusal(standing, why)),
             None if matches!(self, Confirm::Reload) => {
                 let mut lines = vec![self.success(standing)];
+                // What the stick makes unusable belongs into its result.
+                lines.extend(standing.now.held_back.iter().cloned());
                 lines.extend(standing.now.settings.destinations_in_words());
                 Reply::text(lines)
             }
@@ -117,7 +121,7 @@ impl Confirm {
             },
             Confirm::Reload => "the settings are read".to_owned(),
             Confirm::Reset => "all settings and keys are erased".to_owned(),
-            Confirm::Nothing { .. } => String::new(),
+            Confirm::Nobody | Confirm::Nothing { .. } => String::new(),
         }
     }
 }

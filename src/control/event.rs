@@ -41,6 +41,8 @@ pub struct Setup {
     pub is_whole: bool,
     /// The box was live when the power went.
     pub was_live: bool,
+    /// How many wrong PINs were typed in a row before this start.
+    pub wrong_pins: u32,
     /// There is a place to store settings.
     pub can_store: bool,
     /// A service manager has started this program.

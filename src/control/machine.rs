@@ -7,7 +7,8 @@ mod retargeting;
 mod services;
 mod terminal;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::action::{Action, Level};
@@ -22,6 +23,7 @@ use super::settings::InForce;
 use super::stats::{Counters, Rates};
 use super::store::{Done, StoreFailure, StoreOutcome, StoreQueue, StoreRequest};
 use crate::appliance::{self, Action as Decision, Appliance, Event as Happening};
+use crate::config::Recipient;
 use crate::console::{ClientId, Reply, Session};
 use crate::limits::{CONSOLE_PORTS_MAX, STATS_INTERVAL};
 use crate::panel::{Blinker, Button, Contact, Levels};
@@ -65,6 +67,8 @@ pub struct Control {
     last_end: Option<EndNote>,
     /// What came of the request to go live or to stop that is being carried out.
     outcome: Option<Reply>,
+    /// Whom the secret is for that was asked for at a terminal.
+    asked_for: BTreeMap<ClientId, Vec<Recipient>>,
     /// The destination that is being checked, and whether devices are being looked for.
     checking: Option<(u64, String)>,
     looking: Option<u64>,
@@ -110,7 +114,7 @@ impl Control {
             clients: Clients::default(),
             store: StoreQueue::new(setup.can_store),
             destinations: Destinations::default(),
-            capture: CaptureState::new(now, settings.clone()),
+            capture: CaptureState::new(now, Arc::new(settings.without_secrets())),
             network: NetworkState::new(setup.interfaces),
             rates: Rates::default(),
             recorder: Recorder::new(),
@@ -118,6 +122,7 @@ impl Control {
             note: None,
             last_end: None,
             outcome: None,
+            asked_for: BTreeMap::new(),
             checking: None,
             looking: None,
             next_count: now,
@@ -133,6 +138,9 @@ impl Control {
                 alive_interval: setup.alive_interval,
             },
         };
+        for session in &mut control.sessions {
+            session.set_wrong_pins(now, setup.wrong_pins);
+        }
         if setup.was_live && !control.in_force.settings.resume_live {
             // Another start, with the setting changed, must not resume what this one did not.
             control.store.persist_live(false);
@@ -373,6 +381,9 @@ impl Control {
                     self.in_force.store(stored);
                     self.settings_changed(now);
                 }
+                if matches!(pending.confirm, Confirm::Reload) {
+                    self.bind_secrets();
+                }
                 self.confirm(now, &pending, &before, failure.as_ref());
             }
         }
@@ -385,6 +396,9 @@ impl Control {
         before: &crate::config::Settings,
         failure: Option<&StoreFailure>,
     ) {
+        if matches!(pending.confirm, Confirm::Nobody) {
+            return;
+        }
         if let Confirm::Nothing { what } = pending.confirm {
             return match failure {
                 None => self.log(Level::Info, format!("{what} is stored")),
@@ -425,7 +439,8 @@ impl Control {
             session.set_name(&settings.name);
             session.set_has_pin(settings.console_pin.is_some());
         }
-        self.capture.wanted = settings.clone();
+        // A broadcast keeps its settings for as long as it lasts.
+        self.capture.wanted = Arc::new(settings.without_secrets());
         self.tell(
             now,
             Happening::StartWithout {

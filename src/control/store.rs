@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::config::Partial;
+use crate::config::{Partial, Recipient};
 use crate::console::Typed;
 use crate::limits::{LIVE_STATE_RETRY_INTERVAL, STORE_REQUESTS_MAX};
 
@@ -18,6 +18,8 @@ pub enum StoreRequest {
     Reset,
     /// Whether the box is to be live after a power cut.
     PersistLive(bool),
+    /// How many wrong PINs were typed in a row, so that a restart takes none of them back.
+    WrongPins(u32),
     /// The last minutes, without secrets, as JSON.
     BlackBox(String),
 }
@@ -31,6 +33,15 @@ pub enum Change {
         name: String,
         /// The value as it was typed.
         value: Typed,
+        /// For a secret: whom it was given for.
+        given_for: Vec<Recipient>,
+    },
+    /// Whom a secret is for of which that was not known.
+    Bind {
+        /// Its name.
+        name: String,
+        /// Whom it is for.
+        given_for: Vec<Recipient>,
     },
     /// A setting, or all of a destination, is to be removed.
     Unset {
@@ -65,9 +76,20 @@ impl Change {
     pub fn apply(&self, partial: &mut Partial) -> Result<(), StoreFailure> {
         let refused = |error: &dyn std::fmt::Display| StoreFailure::Other(error.to_string());
         match self {
-            Change::Set { name, value } => {
-                partial.set(name, &value.0).map_err(|error| refused(&error))
+            Change::Set { name, value, given_for } => {
+                partial.set(name, &value.0).map_err(|error| refused(&error))?;
+                if let Ok(path) = name.parse() {
+                    partial.remember_given_for(&path, given_for.clone());
+                }
+                Ok(())
             }
+            Change::Bind { name, given_for } => match name.parse() {
+                Ok(path) if partial.unbound().contains(&path) => {
+                    partial.remember_given_for(&path, given_for.clone());
+                    Ok(())
+                }
+                _ => Err(StoreFailure::NotSet),
+            },
             Change::Unset { name } => match partial.unset(name) {
                 Ok(true) => Ok(()),
                 Ok(false) => Err(StoreFailure::NotSet),

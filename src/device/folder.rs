@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::{FallocateFlags, Flock, FlockArg, fallocate};
 use nix::libc::{O_CLOEXEC, O_NOFOLLOW, O_NONBLOCK};
 use zeroize::Zeroizing;
 
@@ -87,6 +87,30 @@ impl Disk for Folder {
 
     fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
         fs::rename(self.path.join(from), self.path.join(to))
+    }
+
+    fn overwrite(&mut self, name: &str) -> io::Result<()> {
+        // Never created or emptied: its blocks would be given back as they are.
+        let mut file = OpenOptions::new()
+            .write(true)
+            .custom_flags(O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+            .open(self.path.join(name))?;
+        let found = file.metadata()?;
+        if !found.is_file() || found.nlink() > 1 {
+            return Ok(());
+        }
+        io::copy(&mut io::repeat(0).take(found.len()), &mut file)?;
+        file.sync_all()?;
+        // Lets the disk forget the blocks too, where the file system passes that on.
+        if let Ok(length) = found.len().try_into()
+            && length > 0
+        {
+            let hole = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+            if let Err(error) = fallocate(&file, hole, 0, length) {
+                tracing::debug!(%error, name, "the file system discards nothing");
+            }
+        }
+        file.sync_all()
     }
 
     fn remove(&mut self, name: &str) -> io::Result<()> {

@@ -3,13 +3,21 @@
 //! A file is replaced by writing a new one, `fsync`, `rename`, `fsync` of the folder; the two copies
 //! are replaced one after the other, keys before settings, and the good copy last. After any power
 //! cut the old or the new settings apply, never a mixture and never the defaults.
+//!
+//! Secrets are encrypted with a wrapping key of the store's own. It is made when there are secrets to
+//! store and destroyed when there are none any more, so that a factory reset leaves nothing behind
+//! that can be read. Without it secrets are lost, and nothing else is. What an earlier version stored
+//! in clear is overwritten when the store is repaired.
 
 use std::io;
 
 use ring::rand::SecureRandom as _;
 use zeroize::Zeroizing;
 
-use crate::config::record::{self, COPIES, CopyNames, Found, RECORD_BYTES_MAX};
+use crate::config::record::{self, COPIES, CopyNames, Found, RECORD_BYTES_MAX, Secrets};
+use crate::config::wrapping::{
+    NONCE_BYTES, WRAPPING_FILE_BYTES_MAX, WRAPPING_KEY_FILES, WRAPPING_SEED_BYTES, WrappingKey,
+};
 use crate::config::{Partial, Problem};
 use crate::limits::BLACK_BOXES_KEPT;
 
@@ -17,6 +25,8 @@ use crate::limits::BLACK_BOXES_KEPT;
 const NEW: &str = "new";
 /// The file that says whether the box was live.
 const LIVE_STATE: &str = "latch";
+/// The file that says how many wrong PINs were typed in a row.
+const WRONG_PINS: &str = "wrong-pins";
 /// What the editor of `nmcli` kept of its lines, the Wi-Fi passphrase among them, when the folder was
 /// its home: the names before and since NetworkManager 1.52.
 const NMCLI_HISTORY: [&str; 2] = [".nmcli-history", ".cache/nmcli-history"];
@@ -60,6 +70,14 @@ pub trait Disk {
     /// # Errors
     /// What the system says.
     fn rename(&mut self, from: &str, to: &str) -> io::Result<()>;
+
+    /// Overwrites a file's bytes where they lie on the disk, and has the disk discard them where it
+    /// can. The file is still there, and holds nothing of what it held. One that has another name too
+    /// is left as it is.
+    ///
+    /// # Errors
+    /// What the system says; `NotFound` when there is none.
+    fn overwrite(&mut self, name: &str) -> io::Result<()>;
 
     /// Takes a file away.
     ///
@@ -116,12 +134,51 @@ pub struct Stored {
     /// Copies, by the names of their settings, that are not what was stored last. The next change,
     /// or [`Store::repair`], makes them so.
     pub stale: Vec<&'static str>,
+    /// The key of its secrets is lost: they are left out.
+    pub secrets_lost: bool,
 }
 
-fn salt() -> io::Result<[u8; 16]> {
-    let mut salt = [0; 16];
-    let filled = ring::rand::SystemRandom::new().fill(&mut salt);
-    filled.map(|()| salt).map_err(|_| io::Error::other("the system gives no random numbers"))
+/// The message of a store whose secrets cannot be read.
+pub const SECRETS_LOST: &str = "the stored stream keys, the Wi-Fi passphrase, the PIN and addresses \
+    with a password or token in them are lost, because the key that they were encrypted with is \
+    damaged or missing: set them again; all other settings apply";
+
+/// What is known of the store.
+struct Look {
+    stored: Stored,
+    /// The copy that holds it.
+    good: Option<CopyNames>,
+    /// Copies that hold, or may hold, secrets in clear.
+    in_clear: Vec<CopyNames>,
+    /// The key that the secrets are encrypted with.
+    wrapping: Option<WrappingKey>,
+}
+
+fn fill(bytes: &mut [u8]) -> io::Result<()> {
+    let filled = ring::rand::SystemRandom::new().fill(bytes);
+    filled.map_err(|_| io::Error::other("the system gives no random numbers"))
+}
+
+fn random<const N: usize>() -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    fill(&mut bytes).map(|()| bytes)
+}
+
+/// What is found of a copy of the wrapping key.
+#[derive(PartialEq, Eq)]
+enum WrappingFile {
+    Missing,
+    Damaged,
+    Whole(WrappingKey),
+}
+
+impl WrappingFile {
+    fn whole(&self) -> Option<&WrappingKey> {
+        match self {
+            WrappingFile::Whole(key) => Some(key),
+            WrappingFile::Missing | WrappingFile::Damaged => None,
+        }
+    }
 }
 
 /// Settings and keys in a folder. Several processes may use one folder at a time.
@@ -142,7 +199,7 @@ impl<D: Disk> Store<D> {
     /// [`StoreError::Damaged`] and [`StoreError::Read`].
     pub fn read(&self) -> Result<Stored, StoreError> {
         let _lock = self.disk.lock().map_err(StoreError::Read)?;
-        self.look().map(|(stored, _)| stored)
+        self.look().map(|look| look.stored)
     }
 
     /// Changes what is stored, all of it or nothing. `change` is given what is stored now, also by
@@ -155,15 +212,16 @@ impl<D: Disk> Store<D> {
         change: impl FnOnce(&mut Partial) -> Result<(), String>,
     ) -> Result<Stored, StoreError> {
         let _lock = self.disk.lock().map_err(StoreError::Read)?;
-        let (Stored { generation, mut partial, .. }, good) = self.look()?;
+        let look = self.look()?;
+        let mut partial = look.stored.partial.clone();
         change(&mut partial).map_err(StoreError::Refused)?;
-        partial.hash_pin(salt().map_err(StoreError::Write)?);
+        partial.hash_pin(random().map_err(StoreError::Write)?);
         partial.check().map_err(StoreError::Invalid)?;
-        self.replace(generation + 1, partial, good)
+        self.replace(look.stored.generation + 1, partial, &look)
     }
 
-    /// Makes both copies what was stored last, if a power cut or a bad block left them different, and
-    /// takes away a passphrase that lies where it does not belong.
+    /// Makes both copies what was stored last, if a power cut or a bad block left them different or an
+    /// earlier version left secrets in clear, and takes away secrets that lie where they do not belong.
     ///
     /// # Errors
     /// As [`Store::update`].
@@ -172,12 +230,18 @@ impl<D: Disk> Store<D> {
         if let Err(error) = self.remove_all(NMCLI_HISTORY) {
             tracing::warn!(%error, "a history of nmcli with the Wi-Fi passphrase is left");
         }
-        let (stored, good) = self.look()?;
-        match good {
-            Some(good) if !stored.stale.is_empty() => {
-                self.replace(stored.generation, stored.partial, Some(good))
+        // What was being written when the power went.
+        if let Err(error) = self.destroy([NEW]) {
+            tracing::warn!(%error, "a file that was not written whole is left");
+        }
+        let look = self.look()?;
+        let Stored { generation, ref partial, ref stale, secrets_lost } = look.stored;
+        // Lost secrets stay as they are until somebody changes settings: their key may come back.
+        match look.good {
+            Some(_) if !stale.is_empty() && !secrets_lost => {
+                self.replace(generation, partial.clone(), &look)
             }
-            _ => Ok(stored),
+            _ => Ok(look.stored),
         }
     }
 
@@ -194,14 +258,22 @@ impl<D: Disk> Store<D> {
             let record = bytes.as_deref().and_then(|bytes| record::decode(bytes));
             newest = newest.max(record.map_or(0, |(generation, _)| generation));
         }
-        let stored = self.replace(newest + 1, Partial::default(), None)?;
+        let look = self.look().unwrap_or_else(|_| Look {
+            stored: Stored::default(),
+            good: None,
+            in_clear: COPIES.to_vec(),
+            wrapping: None,
+        });
+        let stored = self.replace(newest + 1, Partial::default(), &look)?;
+        self.destroy([NEW]).map_err(StoreError::Left)?;
         self.put(LIVE_STATE, &record::encode(0, "idle")).map_err(StoreError::Left)?;
         let black_boxes = (1..=BLACK_BOXES_KEPT).map(black_box);
         let left = NMCLI_HISTORY.map(str::to_owned).into_iter().chain(black_boxes);
+        let left = left.chain([WRONG_PINS.to_owned()]);
         self.remove_all(left).map_err(StoreError::Left)?;
         match stored.stale.is_empty() {
             true => Ok(stored),
-            false => Err(StoreError::Left(io::Error::other("a copy with the keys"))),
+            false => Err(StoreError::Left(io::Error::other("secrets, or the key to read them"))),
         }
     }
 
@@ -219,6 +291,26 @@ impl<D: Disk> Store<D> {
         let _lock = self.disk.lock().map_err(StoreError::Read)?;
         let word = if live { "live" } else { "idle" };
         self.put(LIVE_STATE, &record::encode(0, word)).map_err(StoreError::Write)
+    }
+
+    /// How many wrong PINs were typed in a row when that was last kept.
+    pub fn wrong_pins(&self) -> u32 {
+        let bytes = self.disk.read(WRONG_PINS, RECORD_BYTES_MAX).ok().flatten();
+        let number = bytes.as_deref().and_then(|bytes| record::decode(bytes)?.1.parse().ok());
+        number.unwrap_or_default()
+    }
+
+    /// Remembers how many wrong PINs were typed in a row.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`].
+    pub fn keep_wrong_pins(&mut self, number: u32) -> Result<(), StoreError> {
+        let _lock = self.disk.lock().map_err(StoreError::Read)?;
+        match number {
+            0 => self.remove_all([WRONG_PINS]),
+            number => self.put(WRONG_PINS, &record::encode(0, &number.to_string())),
+        }
+        .map_err(StoreError::Write)
     }
 
     /// Keeps a black box as the newest of [`BLACK_BOXES_KEPT`]; the oldest one goes.
@@ -251,37 +343,123 @@ impl<D: Disk> Store<D> {
         if removed_any { self.disk.sync_folder() } else { Ok(()) }
     }
 
+    /// Overwrites files and takes them away, those that are there.
+    fn destroy(&mut self, names: impl IntoIterator<Item = &'static str>) -> io::Result<()> {
+        for name in names {
+            match self.disk.overwrite(name).and_then(|()| self.disk.sync(name)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+                Ok(()) => self.remove_all([name])?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The copies of the wrapping key, as far as they are whole. One that cannot be read is as good as
+    /// lost.
+    fn wrapping_keys(&self) -> [(&'static str, WrappingFile); 2] {
+        WRAPPING_KEY_FILES.map(|name| {
+            let found = match self.disk.read(name, WRAPPING_FILE_BYTES_MAX) {
+                Ok(None) => WrappingFile::Missing,
+                Ok(Some(bytes)) => {
+                    WrappingKey::read(&bytes).map_or(WrappingFile::Damaged, WrappingFile::Whole)
+                }
+                Err(error) => {
+                    tracing::warn!(%error, name, "a copy of the wrapping key cannot be read");
+                    WrappingFile::Damaged
+                }
+            };
+            (name, found)
+        })
+    }
+
     /// What is stored, and which copy holds it.
-    fn look(&self) -> Result<(Stored, Option<CopyNames>), StoreError> {
+    fn look(&self) -> Result<Look, StoreError> {
+        let files = self.wrapping_keys();
+        let whole = files.iter().filter_map(|(_, file)| file.whole().cloned());
+        let wrapping: Vec<WrappingKey> = whole.collect();
         let (mut best, mut found_any) = (None, false);
-        let mut generations = Vec::new();
+        let (mut generations, mut in_clear) = (Vec::new(), Vec::new());
         for copy in COPIES {
             let read = |name| self.disk.read(name, RECORD_BYTES_MAX).map_err(StoreError::Read);
             let (settings, keys) = (read(copy.settings)?, read(copy.keys)?);
             let bytes = [&settings, &keys].map(|file| file.as_ref().map(|bytes| bytes.as_slice()));
-            match record::open(bytes[0], bytes[1]) {
+            match record::open(bytes[0], bytes[1], &wrapping) {
                 Found::Nothing => generations.push((copy, None)),
                 Found::Damaged => {
                     found_any = true;
+                    in_clear.push(copy);
                     generations.push((copy, None));
                 }
-                Found::Whole { generation, partial } => {
-                    generations.push((copy, Some(generation)));
-                    if best.as_ref().is_none_or(|(newest, _, _)| generation > *newest) {
-                        best = Some((generation, partial, copy));
+                Found::Whole { generation, partial, secrets } => {
+                    generations.push((copy, Some((generation, secrets.clone()))));
+                    if secrets == Secrets::InClear {
+                        in_clear.push(copy);
+                    }
+                    let is_better = |(newest, _, _, known): &(u64, _, _, Secrets)| {
+                        let finds_more = *known == Secrets::Lost && secrets != Secrets::Lost;
+                        generation > *newest || (generation == *newest && finds_more)
+                    };
+                    if best.as_ref().is_none_or(is_better) {
+                        best = Some((generation, partial, copy, secrets));
                     }
                 }
             }
         }
-        match best {
-            Some((generation, partial, good)) => {
-                let stale = generations.iter().filter(|(_, g)| *g != Some(generation));
-                let stale = stale.map(|(copy, _)| copy.settings).collect();
-                Ok((Stored { generation, partial: *partial, stale }, Some(good)))
-            }
-            None if found_any => Err(StoreError::Damaged),
-            None => Ok((Stored::default(), None)),
+        let Some((generation, partial, good, secrets)) = best else {
+            let (stored, good, wrapping) = (Stored::default(), None, None);
+            return match found_any {
+                true => Err(StoreError::Damaged),
+                false => Ok(Look { stored, good, in_clear, wrapping }),
+            };
+        };
+        let is_same = |found: &Option<(u64, Secrets)>| {
+            found.as_ref().is_some_and(|(g, s)| (*g, s) == (generation, &secrets))
+        };
+        let is_stale = |copy: &CopyNames| {
+            secrets == Secrets::InClear
+                || !generations.iter().any(|(known, found)| known == copy && is_same(found))
+        };
+        let stale = COPIES.iter().filter(|copy| is_stale(copy)).map(|copy| copy.settings);
+        let mut stale: Vec<&'static str> = stale.collect();
+        let secrets_lost = secrets == Secrets::Lost;
+        let wrapping = match secrets {
+            Secrets::Encrypted(key) => Some(key),
+            Secrets::None | Secrets::InClear | Secrets::Lost => None,
+        };
+        let is_stale = |file: &WrappingFile| match &wrapping {
+            Some(key) => file.whole() != Some(key),
+            // One that is needed by nothing is left of a reset, or of a change that was cut off.
+            None => *file != WrappingFile::Missing,
+        };
+        let stale_keys = files.iter().filter(|(_, file)| is_stale(file)).map(|(name, _)| *name);
+        stale.extend(stale_keys);
+        let stored = Stored { generation, partial: *partial, stale, secrets_lost };
+        Ok(Look { stored, good: Some(good), in_clear, wrapping })
+    }
+
+    /// The key for the secrets of what is to be stored, in both its files; `None` without secrets. One
+    /// that nothing is encrypted with is not used again: a power cut may have kept a reset from
+    /// destroying it.
+    fn wrapping_key(&mut self, partial: &Partial, look: &Look) -> io::Result<Option<WrappingKey>> {
+        if !partial.holds_secrets() {
+            return Ok(None);
         }
+        let key = match &look.wrapping {
+            Some(key) => key.clone(),
+            None => {
+                let mut seed = Zeroizing::new(vec![0; WRAPPING_SEED_BYTES]);
+                fill(&mut seed)?;
+                WrappingKey::of_seed(seed)
+            }
+        };
+        for (name, file) in self.wrapping_keys() {
+            if file.whole() != Some(&key) {
+                self.destroy([name])?;
+                self.put(name, &key.file())?;
+            }
+        }
+        Ok(Some(key))
     }
 
     /// Writes both copies, the good one last. Once one of them lies safely the change holds.
@@ -289,29 +467,52 @@ impl<D: Disk> Store<D> {
         &mut self,
         generation: u64,
         partial: Partial,
-        good: Option<CopyNames>,
+        look: &Look,
     ) -> Result<Stored, StoreError> {
-        let [first, second] = match good {
+        let [first, second] = match look.good {
             Some(good) if good == COPIES[0] => [COPIES[1], COPIES[0]],
             _ => COPIES,
         };
-        if let Err(error) = self.put_copy(first, generation, &partial) {
-            let visible = self.look().is_ok_and(|(stored, _)| stored.generation == generation);
+        let key = self.wrapping_key(&partial, look).map_err(StoreError::Write)?;
+        let put = |store: &mut Self, copy: CopyNames| {
+            if look.in_clear.contains(&copy) {
+                // The other copy holds meanwhile.
+                store.destroy([copy.keys, copy.settings])?;
+            }
+            store.put_copy(copy, generation, &partial, key.as_ref())
+        };
+        if let Err(error) = put(self, first) {
+            let visible = self.look().is_ok_and(|look| look.stored.generation == generation);
             return Err(if visible { StoreError::Unsure(error) } else { StoreError::Write(error) });
         }
-        let stale = match self.put_copy(second, generation, &partial) {
-            Ok(()) => Vec::new(),
-            Err(error) => {
-                tracing::warn!(%error, copy = second.settings, "the second copy was not written");
-                vec![second.settings]
-            }
-        };
-        Ok(Stored { generation, partial, stale })
+        let mut stale = Vec::new();
+        if let Err(error) = put(self, second) {
+            tracing::warn!(%error, copy = second.settings, "the second copy was not written");
+            stale.push(second.settings);
+        }
+        // What is no longer needed to read anything must not be there for others to read with.
+        if key.is_none()
+            && stale.is_empty()
+            && let Err(error) = self.destroy(WRAPPING_KEY_FILES)
+        {
+            tracing::warn!(%error, "the key of the secrets that were stored is not destroyed");
+            stale.extend(WRAPPING_KEY_FILES);
+        }
+        Ok(Stored { generation, partial, stale, secrets_lost: false })
     }
 
-    fn put_copy(&mut self, copy: CopyNames, generation: u64, partial: &Partial) -> io::Result<()> {
-        self.put(copy.keys, &record::encode(generation, &record::keys_text(partial)))?;
-        self.put(copy.settings, &record::encode(generation, &partial.render()))
+    fn put_copy(
+        &mut self,
+        copy: CopyNames,
+        generation: u64,
+        partial: &Partial,
+        key: Option<&WrappingKey>,
+    ) -> io::Result<()> {
+        let nonce: [u8; NONCE_BYTES] = random()?;
+        let secrets = record::encode_secrets(generation, partial, key.map(|key| (key, nonce)));
+        let secrets = secrets.ok_or_else(|| io::Error::other("secrets cannot be encrypted"))?;
+        self.put(copy.keys, &secrets)?;
+        self.put(copy.settings, &record::encode_settings(generation, partial))
     }
 
     fn put(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {

@@ -69,6 +69,7 @@ fn carry_out(store: &mut Store<Folder>, request: StoreRequest) -> StoreOutcome {
         StoreRequest::Read => store.read(),
         StoreRequest::Reset => store.reset(),
         StoreRequest::PersistLive(live) => return done(store.persist_live(live)),
+        StoreRequest::WrongPins(number) => return done(store.keep_wrong_pins(number)),
         StoreRequest::BlackBox(text) => return done(store.keep_black_box(text.as_bytes())),
     };
     match stored {

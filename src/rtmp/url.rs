@@ -153,6 +153,31 @@ impl ServerUrl {
         (self.scheme, &self.host, self.port) == (other.scheme, &other.host, other.port)
     }
 
+    /// Whether a key that was given for one address may go to the other: the same server and the
+    /// same app there. Another app may be another customer's. Of the query only `vhost` counts, by
+    /// which one server is many.
+    pub fn same_recipient(&self, other: &ServerUrl) -> bool {
+        self.same_server(other) && self.recipient() == other.recipient()
+    }
+
+    /// Who receives the key, as a text that is equal for equal recipients only; for comparison and
+    /// not for people, because the app may hold a secret.
+    pub fn recipient(&self) -> Zeroizing<String> {
+        let (path, query) = self.app.split_once('?').unwrap_or((&self.app, ""));
+        let vhost = query.split('&').find(|pair| pair.starts_with("vhost="));
+        let ServerUrl { scheme, host, port, .. } = self;
+        let mut text = Zeroizing::new(String::with_capacity(2 * URL_BYTES_MAX));
+        text.push_str(&format!("{scheme}://{host}:{port}/"));
+        text.extend([path.trim_end_matches('/'), "?", vhost.unwrap_or_default()]);
+        text
+    }
+
+    /// Whether the address holds anything that is not for everybody: a login, or what
+    /// [`Display`](fmt::Display) shows as dots or leaves out.
+    pub fn holds_secret(&self) -> bool {
+        *self.reveal() != self.to_string()
+    }
+
     /// The whole address, with login and queries: for the settings file, which only the box can
     /// read; never for a message or a log. [`ServerUrl::parse`] reads it back.
     pub fn reveal(&self) -> Zeroizing<String> {

@@ -71,6 +71,7 @@ impl Runner {
                 store_fault: memory.store_fault,
                 is_whole: memory.is_whole,
                 was_live: memory.was_live,
+                wrong_pins: memory.wrong_pins,
                 can_store: writer.is_some(),
                 has_manager: devices.manager.is_there(),
                 fixed: destinations.iter().map(|fixed| fixed.name.clone()).collect(),

@@ -37,6 +37,8 @@ pub struct Memory {
     pub is_whole: bool,
     /// The box was live when the power went.
     pub was_live: bool,
+    /// How many wrong PINs were typed in a row.
+    pub wrong_pins: u32,
     /// Where changes are stored; `None` where nothing can be stored.
     pub store: Option<Store<Folder>>,
 }

@@ -207,9 +207,9 @@ fn a_credential_goes_to_the_backup_server_that_the_integrator_names() {
     asks(&mut rig, "set destination.a.backup_url rtmps://evil.example/live", None);
     assert_eq!(backup(&rig, "a").as_deref(), Some("rtmps://b.example/live"), "{}", faults(&rig));
     assert!(faults(&rig).contains("this backup server is not used"), "{}", faults(&rig));
-    // Another place on a server of the integrator is the owner's choice.
-    asks(&mut rig, "set destination.a.backup_url rtmps://a.example/other", None);
-    assert_eq!(backup(&rig, "a").as_deref(), Some("rtmps://a.example/other"));
+    // Another way to an app of the integrator is the owner's choice.
+    asks(&mut rig, "set destination.a.backup_url rtmps://a.example/live?backup=1", None);
+    assert_eq!(backup(&rig, "a").as_deref(), Some("rtmps://a.example/live?backup=1"));
     assert_eq!(faults(&rig), "");
 }
 
@@ -233,10 +233,186 @@ fn a_credential_without_an_address_goes_to_the_server_of_the_owner_and_to_no_bac
     assert_eq!(backup(&rig, "a"), None);
     assert!(ingest(&rig, "a").is_some());
     assert!(faults(&rig).contains("this backup server is not used"), "{}", faults(&rig));
-    asks(&mut rig, "set destination.a.backup_url rtmps://own.example/second", None);
-    assert_eq!(backup(&rig, "a").as_deref(), Some("rtmps://own.example/second"));
+    asks(&mut rig, "set destination.a.backup_url rtmps://own.example/live?backup=1", None);
+    assert_eq!(backup(&rig, "a").as_deref(), Some("rtmps://own.example/live?backup=1"));
     assert_eq!(faults(&rig), "");
     // A backup alone is no server that the key is for.
     asks(&mut rig, "unset destination.a.url", None);
     assert_eq!(backup(&rig, "a"), None, "{}", faults(&rig));
+}
+
+/// The box after a restart, with another integrator's file.
+fn restarted(rig: &Rig, integrator: &str) -> Rig {
+    let remembered = Some(rig.stored.clone());
+    let integrator = integrator.to_owned();
+    Rig::started(&Before { integrator, remembered, ..Before::default() })
+}
+
+#[test]
+fn a_key_is_for_one_app_of_one_server() {
+    for (address, is_the_same) in [
+        ("rtmps://a.example:443/live/", true),
+        ("rtmps://A.example/live?token=other", true),
+        ("rtmps://a.example/live/{stream_key}?bandwidthtest=true", true),
+        ("rtmps://a.example/other", false),
+        ("rtmps://a.example/live/instance", false),
+        ("rtmps://a.example/live?vhost=other.example", false),
+        ("rtmps://a.example:444/live", false),
+        ("rtmps://b.example/live", false),
+        ("rtmp://a.example:443/live", false),
+        ("rtmp://a.example/live", false),
+    ] {
+        for by_stick in [false, true] {
+            let mut rig = Rig::started(&Before::default());
+            asks(&mut rig, "destination add a rtmps://a.example/live", None);
+            asks(&mut rig, "key a", Some("canary-k3y"));
+            asks(&mut rig, "set destination.a.allow_plain true", None);
+            let shown = if by_stick {
+                let allow_plain = address.starts_with("rtmp:");
+                rig.imports(&format!(
+                    "[[destination]]\nname = \"a\"\nurl = \"{address}\"\nallow_plain = {allow_plain}\n"
+                ));
+                asks(&mut rig, "reload", None)
+            } else {
+                asks(&mut rig, &format!("set destination.a.url {address}"), None)
+            };
+            // Where consent is missing too, the address is refused and the former one holds.
+            let used = ingest(&rig, "a").map(|(url, _)| url);
+            let is_former = used.as_deref() == Some("rtmps://a.example/live");
+            assert!(
+                if is_the_same { used.is_some() } else { used.is_none() || is_former },
+                "{address}: {used:?}, {shown}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_stored_key_does_not_follow_the_integrators_file_to_another_server() {
+    let mut rig = Rig::started(&Before { integrator: A.to_owned(), ..Before::default() });
+    asks(&mut rig, "key a", Some("canary-k3y"));
+    assert!(ingest(&restarted(&rig, A), "a").is_some());
+    for other in ["rtmps://b.example/live", "rtmps://a.example/other"] {
+        let moved = restarted(&rig, &A.replace("rtmps://a.example/live", other));
+        assert_eq!(ingest(&moved, "a"), None);
+        assert!(faults(&moved).contains("was given for another server"), "{}", faults(&moved));
+        // It is not lost: where the file names its server again, it is used again.
+        assert!(ingest(&restarted(&moved, A), "a").is_some());
+    }
+    let backup_elsewhere = format!("{A}backup_url = \"rtmps://evil.example/live\"\n");
+    let moved = restarted(&rig, &backup_elsewhere);
+    assert_eq!((ingest(&moved, "a").is_some(), backup(&moved, "a")), (true, None));
+    assert!(faults(&moved).contains("this backup server is not used"), "{}", faults(&moved));
+}
+
+#[test]
+fn a_stored_passphrase_does_not_follow_the_integrators_file_to_another_network() {
+    let hall = "[wifi]\nssid = \"hall\"\n";
+    let mut rig = Rig::started(&Before { integrator: hall.to_owned(), ..Before::default() });
+    asks(&mut rig, "set wifi.passphrase", Some("canary-passphrase"));
+    let uses = |rig: &mut Rig| asks(rig, "show wifi.passphrase", None).contains("••••");
+    assert!(uses(&mut restarted(&rig, hall)));
+    let mut moved = restarted(&rig, &hall.replace("hall", "evil"));
+    assert!(!uses(&mut moved));
+    assert!(faults(&moved).contains("given for another network"), "{}", faults(&moved));
+}
+
+#[test]
+fn a_key_of_a_stick_without_an_address_is_for_the_server_in_force() {
+    let mut rig = Rig::started(&Before { integrator: A.to_owned(), ..Before::default() });
+    rig.imports("[[destination]]\nname = \"a\"\nkey = \"canary-k3y\"\n");
+    asks(&mut rig, "reload", None);
+    assert!(ingest(&rig, "a").is_some());
+    let moved = restarted(&rig, &A.replace("a.example", "b.example"));
+    assert_eq!(ingest(&moved, "a"), None, "{}", faults(&moved));
+}
+
+#[test]
+fn an_integrators_key_beside_a_backup_alone_goes_to_no_other_server() {
+    let integrator = "[[destination]]\nname = \"a\"\nkey = \"canary-k3y\"\n\
+                      backup_url = \"rtmps://b.example/live\"\n";
+    for by_stick in [false, true] {
+        let before = Before { integrator: integrator.to_owned(), ..Before::default() };
+        let mut rig = Rig::started(&before);
+        let shown = if by_stick {
+            rig.imports("[[destination]]\nname = \"a\"\nurl = \"rtmps://evil.example/live\"\n");
+            asks(&mut rig, "reload", None)
+        } else {
+            asks(&mut rig, "set destination.a.url rtmps://evil.example/live", None)
+        };
+        assert_eq!(ingest(&rig, "a"), None, "{shown}");
+        assert!(faults(&rig).contains("is not sent to rtmps://evil.example"), "{}", faults(&rig));
+        // The server that its own file names is one.
+        asks(&mut rig, "set destination.a.url rtmps://b.example/live", None);
+        assert!(ingest(&rig, "a").is_some(), "{}", faults(&rig));
+    }
+}
+
+#[test]
+fn a_key_goes_to_the_server_that_it_was_asked_for_and_to_none_that_was_set_while_it_was_typed() {
+    let mut rig = Rig::started(&Before::default());
+    asks(&mut rig, "destination add a rtmps://a.example/live", None);
+    rig.types("key a\r");
+    rig.advance(ms(200));
+    asks(&mut rig, "destination set a rtmps://evil.example/live", None);
+    rig.types("canary-k3y\r");
+    rig.advance(ms(200));
+    assert_eq!(ingest(&rig, "a"), None);
+    let shown = rig.take_transcript();
+    assert!(shown.contains("destination.a.key is stored, but without effect"), "{shown}");
+    asks(&mut rig, "key a", Some("canary-other"));
+    assert!(ingest(&rig, "a").is_some());
+}
+
+#[test]
+fn a_stick_that_makes_the_key_of_another_source_unusable_is_reported() {
+    let with_key = format!("{A}key = \"canary-k3y\"\n");
+    let evil = "[[destination]]\nname = \"a\"\nurl = \"rtmps://evil.example/live\"\n";
+    for (mut rig, whose) in [
+        (with_credential(A, ""), "the key of the service manager"),
+        (
+            Rig::started(&Before { integrator: with_key, ..Before::default() }),
+            "the key of the integrator's file",
+        ),
+    ] {
+        assert!(!asks(&mut rig, "reload", None).contains("is not sent"));
+        rig.imports(evil);
+        let shown = asks(&mut rig, "reload", None);
+        assert!(shown.starts_with("the settings are read; "), "{shown}");
+        assert!(shown.contains(whose), "{shown}");
+        assert!(shown.contains("is not sent to rtmps://evil.example/live"), "{shown}");
+        assert_eq!(ingest(&rig, "a"), None);
+    }
+}
+
+#[test]
+fn a_key_stays_where_the_stick_names_the_server_that_it_was_given_for() {
+    let mut rig = Rig::started(&Before { integrator: A.to_owned(), ..Before::default() });
+    asks(&mut rig, "key a", Some("canary-k3y"));
+    rig.imports(A);
+    asks(&mut rig, "reload", None);
+    assert!(ingest(&rig, "a").is_some());
+}
+
+#[test]
+fn a_restart_takes_no_wrong_pin_back() {
+    let mut rig = Rig::started(&Before::default());
+    asks(&mut rig, "set console.pin", Some("4711"));
+    let (at, greet) = (firstmile::console::ClientId(0), true);
+    rig.happens(firstmile::control::Event::TerminalOpened { at, greet });
+    for _ in 0..5 {
+        rig.types("0000\r");
+        rig.advance(Duration::from_secs(10));
+    }
+    assert_eq!(rig.wrong_pins_written, Some(5));
+    let remembered = Some(rig.stored.clone());
+    let wrong_pins = rig.wrong_pins_written.unwrap_or_default();
+    let mut again = Rig::started(&Before { remembered, wrong_pins, ..Before::default() });
+    again.types("4711\r");
+    assert!(again.take_transcript().contains("too many wrong PINs; wait"));
+    again.advance(Duration::from_secs(61));
+    again.types("4711\rabout\r");
+    again.advance(ms(200));
+    assert!(again.take_transcript().contains("firstmile 0 on story"));
+    assert_eq!(again.wrong_pins_written, Some(0), "the right one ends it");
 }

@@ -4,6 +4,7 @@ mod any_seed;
 mod any_seed_requests;
 mod control_stories;
 mod custody;
+mod erasure;
 mod power_loss;
 mod requests;
 mod rig;

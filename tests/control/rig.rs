@@ -39,12 +39,16 @@ pub struct Before {
     pub credential_keys: Vec<(String, String)>,
     /// What is stored, as TOML.
     pub stored: String,
+    /// What is stored by an earlier run, in place of `stored`.
+    pub remembered: Option<Partial>,
     /// Nothing can be stored.
     pub no_store: bool,
     /// The box was live when the power went.
     pub was_live: bool,
     /// There is a second port, with the number 1.
     pub two_terminals: bool,
+    /// So many wrong PINs were typed in a row before.
+    pub wrong_pins: u32,
 }
 
 /// How the simulated store behaves.
@@ -77,6 +81,8 @@ pub struct Rig {
     pub targets: BTreeMap<DestinationId, config::Destination>,
     /// The last live state that was written.
     pub live_written: Option<bool>,
+    /// The last number of wrong PINs that was written.
+    pub wrong_pins_written: Option<u32>,
     under_way: Option<(StoreRequest, Duration)>,
     /// What happens by itself, soon.
     soon: VecDeque<Event>,
@@ -116,6 +122,7 @@ impl Rig {
             credentials.set(&format!("destination.{name}.key"), key).expect("a key");
         }
         let stored = read("store", &before.stored);
+        let stored = before.remembered.clone().unwrap_or(stored);
         let setup = Setup {
             seed: 7,
             salt: [7; 16],
@@ -140,6 +147,7 @@ impl Rig {
             store_fault: None,
             is_whole: true,
             was_live: before.was_live,
+            wrong_pins: before.wrong_pins,
             can_store: !before.no_store,
             has_manager: true,
             fixed: Vec::new(),
@@ -157,6 +165,7 @@ impl Rig {
             held: Vec::new(),
             targets: BTreeMap::new(),
             live_written: before.was_live.then_some(true),
+            wrong_pins_written: None,
             under_way: None,
             soon: VecDeque::new(),
             other_terminal: String::new(),
@@ -365,6 +374,10 @@ impl Rig {
                 self.live_written = Some(live);
                 StoreOutcome { stored: None, failure: None }
             }
+            (StoreRequest::WrongPins(number), None) => {
+                self.wrong_pins_written = Some(number);
+                StoreOutcome { stored: None, failure: None }
+            }
             (StoreRequest::Read | StoreRequest::BlackBox(_), None) => {
                 StoreOutcome { stored: None, failure: None }
             }
@@ -383,7 +396,7 @@ impl Rig {
         });
         match changed {
             Ok(()) => {
-                if let Change::Set { name, value } = change {
+                if let Change::Set { name, value, .. } = change {
                     self.history.insert(format!("{name} = {}", value.0.as_str()));
                 }
                 self.stored = partial.clone();
@@ -564,9 +577,11 @@ fn in_words(request: &StoreRequest) -> String {
     match request {
         StoreRequest::Change(Change::Set { name, .. }) => format!("set {name}"),
         StoreRequest::Change(Change::Unset { name }) => format!("unset {name}"),
+        StoreRequest::Change(Change::Bind { name, .. }) => format!("bind {name}"),
         StoreRequest::Read => "read".to_owned(),
         StoreRequest::Reset => "reset".to_owned(),
         StoreRequest::PersistLive(live) => format!("persist live: {live}"),
+        StoreRequest::WrongPins(number) => format!("wrong PINs: {number}"),
         StoreRequest::BlackBox(_) => "black box".to_owned(),
     }
 }

@@ -69,7 +69,10 @@ impl Control {
         let command = match request.what {
             Asked::Command(command) => command,
             Asked::Unclear(reply) => return Progress::Answered(*reply),
-            Asked::Secret { of, value } => return self.put_secret(number, &of, value),
+            Asked::Secret { of, value } => {
+                let given_for = self.asked_for.remove(&from);
+                return self.put_secret(number, &of, value, given_for);
+            }
         };
         let reply = match command {
             Command::Help { about } => Reply::Text { lines: console::help(about) },

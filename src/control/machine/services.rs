@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::Control;
 use crate::appliance::Event as Happening;
-use crate::config;
 use crate::config::schema::{Form, Kind, SettingPath, Text, Value};
+use crate::config::{self, Recipient};
 use crate::console::{ClientId, MACHINE_VERSION, Reply, ReplyMode, Secret, Service, Typed};
 use crate::control::action::{Action, Job};
 use crate::control::confirm::{Confirm, Pending, no_destination};
@@ -112,7 +112,8 @@ impl Control {
         if let Err(error) = path.setting().kind.read(&value.0) {
             return refused(&format!("{} {error}", path.setting().name));
         }
-        self.change(number, Change::Set { name, value }, Confirm::Set { path })
+        let given_for = Vec::new();
+        self.change(number, Change::Set { name, value, given_for }, Confirm::Set { path })
     }
 
     fn unset(&mut self, number: u64, name: String) -> Progress {
@@ -165,27 +166,36 @@ impl Control {
         secret: Option<Typed>,
     ) -> Progress {
         match secret {
-            Some(value) => self.put_secret(number, &of, value),
-            None => match self.session(from) {
-                Some(session) => {
-                    session.ask(of);
-                    Progress::Asked
+            Some(value) => self.put_secret(number, &of, value, None),
+            None => {
+                let given_for = name_of(&of).parse().map(|path| self.recipients(&path));
+                match self.session(from) {
+                    Some(session) => {
+                        session.ask(of);
+                        // Whoever answers has these in mind, whatever is changed meanwhile.
+                        self.asked_for.insert(from, given_for.unwrap_or_default());
+                        Progress::Asked
+                    }
+                    None => refused(&"it is read from standard input"),
                 }
-                None => refused(&"it is read from standard input"),
-            },
+            }
         }
     }
 
     /// Hands a secret to the store, with what may be shown of it.
-    pub(super) fn put_secret(&mut self, number: u64, of: &Secret, value: Typed) -> Progress {
-        let name = match of {
-            Secret::Key { destination } => format!("destination.{destination}.key"),
-            Secret::Setting { name } => (*name).to_owned(),
-        };
+    pub(super) fn put_secret(
+        &mut self,
+        number: u64,
+        of: &Secret,
+        value: Typed,
+        given_for: Option<Vec<Recipient>>,
+    ) -> Progress {
+        let name = name_of(of);
         let path: SettingPath = match name.parse() {
             Ok(path) => path,
             Err(error) => return refused::<config::schema::PathError>(&error),
         };
+        let given_for = given_for.unwrap_or_else(|| self.recipients(&path));
         let confirm = match path.setting().kind.read(&value.0) {
             Ok(Value::Text(Text::Key(key))) => {
                 let shown = self.tag(&key);
@@ -194,7 +204,25 @@ impl Control {
             Ok(_) => Confirm::Set { path },
             Err(error) => return refused(&format!("{error}; nothing was changed")),
         };
-        self.change(number, Change::Set { name, value }, confirm)
+        self.change(number, Change::Set { name, value, given_for }, confirm)
+    }
+
+    /// Whom a secret is for that is given now.
+    fn recipients(&self, secret: &SettingPath) -> Vec<Recipient> {
+        config::recipients(&self.in_force.settings, secret)
+    }
+
+    /// Secrets of a stick that named no server or network are for those in force.
+    pub(super) fn bind_secrets(&mut self) {
+        for path in self.in_force.stored.unbound() {
+            let (name, given_for) = (path.to_string(), self.recipients(&path));
+            if !given_for.is_empty() && self.in_force.is_in_force(&path) {
+                let pending = Pending { request: None, confirm: Confirm::Nobody };
+                let change = Change::Bind { name, given_for };
+                // What is not bound goes to no server that is stored later either.
+                let _ = self.store.push(StoreRequest::Change(change), pending);
+            }
+        }
     }
 
     /// A key is shown by its length and tag.
@@ -250,7 +278,7 @@ impl Control {
             return refused(&"still looking for devices; ask again when that is done");
         }
         self.looking = Some(number);
-        self.job(number, Job::Devices(self.in_force.settings.clone()))
+        self.job(number, Job::Devices(self.capture.wanted.clone()))
     }
 
     fn job(&mut self, request: u64, job: Job) -> Progress {
@@ -286,6 +314,14 @@ impl Control {
             clock: facts.clock,
             managed: self.network.managed.clone(),
         })
+    }
+}
+
+/// The setting that a secret is.
+fn name_of(secret: &Secret) -> String {
+    match secret {
+        Secret::Key { destination } => format!("destination.{destination}.key"),
+        Secret::Setting { name } => (*name).to_owned(),
     }
 }
 

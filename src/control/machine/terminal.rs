@@ -6,6 +6,8 @@ use super::Control;
 use crate::console::{ClientId, Reply, Session, SessionEvent, Typed};
 use crate::control::action::{Action, Level};
 use crate::control::clients::{Asked, Request};
+use crate::control::confirm::{Confirm, Pending};
+use crate::control::store::StoreRequest;
 use crate::limits::CONSOLE_LINE_BYTES_MAX;
 
 impl Control {
@@ -67,7 +69,12 @@ impl Control {
 
     fn check_pin(&mut self, now: Duration, at: ClientId, typed: Typed) {
         match self.in_force.settings.console_pin.clone() {
-            Some(pin) => self.act(Action::CheckPin { at, pin, typed }),
+            Some(pin) => {
+                // Written before the answer, or pulling the plug would take the try back.
+                let tries = self.session(at).map_or(0, |session| session.wrong_pins());
+                self.keep_wrong_pins(tries.saturating_add(1));
+                self.act(Action::CheckPin { at, pin, typed });
+            }
             None => {
                 self.session(at).into_iter().for_each(|session| session.pin_checked(now, true));
             }
@@ -79,7 +86,19 @@ impl Control {
             self.log(Level::Warn, "a wrong PIN was typed at the console".to_owned());
         }
         self.session(at).into_iter().for_each(|session| session.pin_checked(now, right));
+        if right {
+            self.keep_wrong_pins(0);
+        }
         self.terminal_goes_on(now, at);
+    }
+
+    /// Keeps how many wrong PINs were typed in a row: at one terminal now, or at another one before.
+    fn keep_wrong_pins(&mut self, number: u32) {
+        let others = self.sessions.iter().map(Session::wrong_pins).max().unwrap_or_default();
+        let number = number.max(others);
+        let pending = Pending { request: None, confirm: Confirm::Nobody };
+        // Where nothing can be stored, a restart forgets it.
+        let _ = self.store.push(StoreRequest::WrongPins(number), pending);
     }
 
     /// Whoever typed ^C does not wait for a job any longer; what the store does is not taken back.
