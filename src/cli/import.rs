@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::config::{BoxFile, ConfigErrors, Partial, Settings, Stick, merge};
+use crate::config::{BoxFile, ConfigErrors, Partial, SettingPath, Settings, Stick, merge};
 use crate::device::stick::{RESULT_FILE, SETTINGS_FILE, StickError, StickFolder};
 use crate::device::store::Store;
 use crate::device::{Folder, control};
@@ -92,9 +92,8 @@ fn lines(errors: &ConfigErrors) -> Vec<String> {
 /// What the store holds after an import.
 struct Imported {
     settings: Settings,
-    /// Destinations that lost their stream key, because it was given for another server than the stick
-    /// names.
-    lost_keys: Vec<String>,
+    /// What became of secrets that the stick does not set, and of the PIN that it does.
+    of_secrets: Vec<String>,
     /// Destinations that are no more.
     removed: Vec<String>,
 }
@@ -112,27 +111,53 @@ fn import(found: &Stick, state: &Path) -> Result<Imported, Vec<String>> {
         failed(&format!("the folder {} cannot be used: {error}", state.display()))
     })?;
     let mut store = Store::new(folder);
-    let with_key = |partial: &Partial| partial.keys().map(|(name, _)| name.to_owned()).collect();
-    let (mut lost_keys, mut removed): (Vec<String>, Vec<String>) = Default::default();
+    let mut before = Partial::default();
     let stored = store
         .update(|partial| {
-            lost_keys = with_key(partial);
-            removed = merge(std::slice::from_ref(partial)).names();
+            before = partial.clone();
             found.apply(partial);
             Ok(())
         })
         .map_err(|error| failed(&error))?;
     match store.read() {
         Ok(read) if read.partial == stored.partial => {
-            let keyed: Vec<String> = with_key(&read.partial);
+            let of_secrets = of_secrets(found, &before, &read.partial);
             let settings = merge(&[read.partial]);
+            let mut removed = merge(&[before]).names();
             removed.retain(|name| !settings.names().contains(name));
-            lost_keys.retain(|name| !keyed.contains(name) && !removed.contains(name));
-            Ok(Imported { settings, lost_keys, removed })
+            Ok(Imported { settings, of_secrets, removed })
         }
         Ok(_) => Err(failed(&"the storage does not return what was written to it")),
         Err(error) => Err(failed(&error)),
     }
+}
+
+/// What became of secrets that the stick does not set, and of the PIN that it does.
+fn of_secrets(stick: &Stick, before: &Partial, after: &Partial) -> Vec<String> {
+    let has = |partial: &Partial, name: &str| {
+        name.parse().is_ok_and(|path: SettingPath| partial.value(&path).is_some())
+    };
+    let is_lost = |name: &str| has(before, name) && !has(after, name);
+    let mut messages = Vec::new();
+    let is_there = |name: &str| after.names(name);
+    let lost = |name: &str| is_there(name) && is_lost(&format!("destination.{name}.key"));
+    for (name, _) in before.keys().filter(|(name, _)| lost(name)) {
+        messages.push(format!(
+            "the stream key of {name} was given for another server and is removed; `key {name}` \
+             sets a new one"
+        ));
+    }
+    if is_lost("wifi.passphrase") && !stick.replace {
+        messages
+            .push("the Wi-Fi passphrase was given for another network and is removed".to_owned());
+    }
+    if has(&stick.partial, "console.pin") {
+        messages.push(match has(before, "console.pin") {
+            true => "the console PIN is replaced; the one before is no longer asked for".to_owned(),
+            false => "the console asks for the PIN of this stick from now on".to_owned(),
+        });
+    }
+    messages
 }
 
 /// The result for an accepted stick, after its keys were erased if its owner wants that. `in_force` is
@@ -148,12 +173,7 @@ fn accepted(
         result.push("what was stored before is forgotten (replace = true)".to_owned());
     }
     result.extend(imported.removed.iter().map(|name| format!("destination {name} is removed")));
-    result.extend(imported.lost_keys.iter().map(|name| {
-        format!(
-            "the stream key of {name} was given for another server and is removed; `key {name}` \
-             sets a new one"
-        )
-    }));
+    result.extend(imported.of_secrets.iter().cloned());
     match in_force {
         [] => result.extend(imported.settings.destinations_in_words()),
         [_, destinations @ ..] => result.extend(destinations.iter().cloned()),
@@ -170,12 +190,20 @@ fn accepted(
 
 /// What became of the keys on the stick.
 fn erased(stick: &StickFolder, found: &Stick) -> Option<String> {
-    let secrets = found.partial.secret_count();
-    let what =
-        if found.partial.keys().count() > 0 { "the stream key" } else { "a passphrase or PIN" };
+    let secrets = found.secrets;
+    let what = if found.partial.keys().count() > 0 {
+        "the stream key"
+    } else if found.partial.secret_count() > 0 {
+        "a passphrase or PIN"
+    } else {
+        "an address with a secret in it, or a secret that is commented out"
+    };
     match &found.erased {
         Some(erased) => Some(match stick.overwrite_settings(erased) {
-            Ok(()) => format!("keys and other secrets erased from {SETTINGS_FILE}: {secrets}"),
+            Ok(()) => format!(
+                "keys and other secrets erased from {SETTINGS_FILE}: {secrets}; other files stay as \
+                 they are, and flash memory may still contain a copy"
+            ),
             Err(error) => format!("the stick STILL CONTAINS {what}: {error}"),
         }),
         None if secrets > 0 => Some(format!(

@@ -30,6 +30,7 @@
 
 mod box_file;
 mod custody;
+mod erase;
 mod network;
 mod parse;
 mod partial;

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::box_file::BoxFile;
 use super::partial::Partial;
-use super::schema::{DESTINATION, FILE, Form, STICK, SettingPath, Text, VERSION, Value};
+use super::schema::{DESTINATION, FILE, Form, Kind, STICK, SettingPath, Text, VERSION, Value};
 use super::text::{self, Encoding};
 use crate::limits::DESTINATIONS_MAX;
 use crate::rtmp::url::{Ingest, Scheme, ServerUrl};
@@ -119,8 +119,8 @@ pub(super) struct Read {
     pub erase_key: bool,
     /// What it says applies alone.
     pub replace: bool,
-    /// Where the values of secrets stand in the text.
-    pub keys: Vec<Range<usize>>,
+    /// Where the values of secrets, and addresses that hold one, stand in the text.
+    pub secrets: Vec<Range<usize>>,
     /// The secrets that an earlier import has erased.
     pub blank: Vec<SettingPath>,
     /// The files that it names.
@@ -155,8 +155,14 @@ fn read(text: &str, mut document: Document<Form>) -> Result<Read, ConfigErrors> 
         value == Some(&Value::Flag(true))
     };
     let (erase_key, replace) = (is_set("erase_key"), is_set("replace"));
-    let secrets = document.found.iter().filter(|found| found.entry.kind.is_secret());
-    let keys = secrets.map(|found| found.span.clone()).collect();
+    let is_secret = |found: &&Found<Form>| {
+        let in_address = matches!(
+            &found.value, Some(Value::Text(Text::Address(url))) if url.holds_secret()
+        );
+        found.entry.kind.is_secret() || in_address
+    };
+    let secrets = document.found.iter().filter(is_secret);
+    let secrets = secrets.map(|found| found.span.clone()).collect();
     let blank = if erase_key { allow_erased(text, &mut document) } else { Vec::new() };
     let files = document.found.iter().filter_map(|found| match &found.value {
         Some(Value::Text(Text::Path(path))) => {
@@ -176,7 +182,7 @@ fn read(text: &str, mut document: Document<Form>) -> Result<Read, ConfigErrors> 
         read_destination(&mut document, item, &mut partial);
     }
     match document.mistakes.is_empty() {
-        true => Ok(Read { partial, erase_key, replace, keys, blank, files }),
+        true => Ok(Read { partial, erase_key, replace, secrets, blank, files }),
         false => Err(Mistakes::new(&document.file, document.mistakes)),
     }
 }
@@ -201,11 +207,14 @@ fn check_version(document: &mut Document<Form>) {
     }
 }
 
-/// A secret that is blank was erased by an earlier import. Gives those that were.
+/// A secret, or an address that held one, that is blank was erased by an earlier import. Gives those
+/// that were.
 fn allow_erased(text: &str, document: &mut Document<Form>) -> Vec<SettingPath> {
     let is_blank = |found: &&Found<Form>| {
         let value = text.get(found.span.clone()).unwrap_or_default();
-        found.entry.kind.is_secret()
+        let may_be_erased =
+            found.entry.kind.is_secret() || found.entry.kind == Kind::Text(Form::Address);
+        may_be_erased
             && value.starts_with(['"', '\''])
             && value.trim_matches(['"', '\'']).trim().is_empty()
     };
