@@ -7,6 +7,7 @@ mod console_transcripts;
 mod debug_log;
 mod demo_goes_live;
 mod demo_on_a_terminal;
+mod factory_reset;
 mod failures_are_one_line;
 mod first_time_owner;
 mod hostile_sticks;
