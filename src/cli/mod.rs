@@ -69,15 +69,21 @@ pub fn main() -> ExitCode {
             Command::Demo(args) => Box::pin(demo::run(args)).await,
             Command::Push(args) => {
                 log::to_stderr("info");
+                crash::hide_memory();
                 Box::pin(push::run(args)).await
             }
             Command::Check(args) => {
                 log::to_stderr("warn");
+                crash::hide_memory();
                 check::run(args).await
             }
-            Command::Ctl(args) => ctl::run(&args),
+            Command::Ctl(args) => {
+                crash::hide_memory();
+                ctl::run(&args)
+            }
             Command::Import(args) => {
                 log::to_stderr("warn");
+                crash::hide_memory();
                 import::run(&args)
             }
             Command::Board(command) => board::run(&command),

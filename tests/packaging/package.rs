@@ -122,6 +122,11 @@ fn the_service_is_closed_to_what_it_does_not_need() {
 #[test]
 fn only_the_importer_may_mount() {
     let unit = |name: &str| fs::read_to_string(format!("systemd/{name}")).expect("a unit");
+    for unit in ["firstmile.service", "firstmile-import@.service"].map(unit) {
+        for line in ["MemorySwapMax=0", "LimitCORE=0"] {
+            assert!(unit.lines().any(|known| known == line), "no secret reaches the disk: {line}");
+        }
+    }
     let service = unit("firstmile.service");
     assert!(service.lines().any(|line| line == "CapabilityBoundingSet="), "no capability at all");
     assert!(!service.contains("mount "), "no call to mount");
