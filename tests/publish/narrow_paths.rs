@@ -1,24 +1,17 @@
 //! A path that drops large packets without a word: the stream gets through, and the reason is given.
 //! The kernel's own TCP runs over routers in namespaces.
 
-use std::thread;
-
 use crate::support::appliance::Appliance;
 use crate::support::namespace::{
     self, Narrow, SERVER_V4, SERVER_V6, listen_at_the_server, make_narrow_path, narrow,
 };
-use crate::support::pki::Issued;
 use crate::support::product::firstmile_ends;
 use crate::support::scripted::{Scripted, Treatment};
-use crate::support::tls::{RTMP_HELLO_BYTES, Speaks, serve};
 use crate::support::{Ended, Folder};
 use firstmile::clock::Clock;
-use firstmile::publish::tls::Policy as Trust;
-use firstmile::publish::{Depth, Target, preflight, publish};
-use firstmile::rtmp::url::{Ingest, ServerUrl};
-use firstmile::secret::StreamKey;
+use firstmile::publish::{Depth, preflight};
 
-use super::addresses::{Nothing, in_background, runtime};
+use super::addresses::{in_background, runtime};
 use super::attempts::{push, vector};
 
 /// As many phone networks have it.
@@ -63,35 +56,6 @@ fn an_answer_gets_through_a_path_that_drops_large_packets_on_the_way_down() {
         assert!(look.failure.is_none(), "{look:?}");
         push(&target).await.unwrap();
     });
-}
-
-#[test]
-fn a_certificate_gets_through_a_path_that_drops_large_packets() {
-    let name = "a_certificate_gets_through_a_path_that_drops_large_packets";
-    if !namespace::enter(module_path!(), name) {
-        return;
-    }
-    make_narrow_path(Narrow::Down, MTU);
-    let (root, folder) = (Issued::authority("root"), Folder::new("tls"));
-    let ca_file = folder.path().join("ca.pem");
-    std::fs::write(&ca_file, root.pem()).unwrap();
-    // A chain as long as those of public authorities.
-    let config = Speaks::with(&root.server(&[SERVER_V4]), &[&root; 6]).config();
-    let listener = listen_at_the_server();
-    let port = listener.local_addr().unwrap().port();
-    let url = ServerUrl::parse(&format!("rtmps://{SERVER_V4}:{port}/live")).unwrap();
-    let ingest = Ingest::from_server_and_key(url, StreamKey::parse("a-k3y").unwrap()).unwrap();
-    let trust = Trust { ca_file: Some(ca_file), ..Trust::default() };
-    let target = Target::new(ingest, &trust, false).unwrap();
-    let seen = thread::scope(|scope| {
-        let server = scope.spawn(|| [serve(&listener, &config), serve(&listener, &config)]);
-        let never = std::future::pending();
-        let (mut nothing, mut unheard) = (Nothing, |_| {});
-        let attempt = publish(Clock::start(), &target, &mut nothing, &mut unheard, never);
-        runtime().block_on(attempt).expect_err("this server only listens");
-        server.join().unwrap()
-    });
-    assert_eq!(seen.map(|seen| seen.application.len()), [0, RTMP_HELLO_BYTES]);
 }
 
 #[test]
