@@ -56,7 +56,8 @@ pub use discovery::{
     Rate, RejectedMode, SourcePlan, SourceSpec, choose_mode, devices, offers,
 };
 pub use encode::{
-    FrameSink, KnownBug, audio_encoder_names, encoder_pipelines, known_bugs, video_encoder_names,
+    FrameSink, KnownBug, audio_encoder_delay_samples, audio_encoder_names, encoder_pipelines,
+    known_bugs, video_encoder_names,
 };
 pub use error::{CaptureError, Rejected};
 pub use event::{CaptureEvent, Fault, Source};

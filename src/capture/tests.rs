@@ -10,7 +10,7 @@ use crate::{
 };
 
 static AUDIO: AudioEncoderSpec =
-    AudioEncoderSpec { element: "avenc_aac", properties: &[], delay_samples: 0 };
+    AudioEncoderSpec { element: "avenc_aac", properties: &[], delay_samples: 0, known_bugs: &[] };
 
 /// An encoder that stands for one of a device, with what comes behind it.
 const fn device(caps: &'static str) -> VideoEncoderSpec {

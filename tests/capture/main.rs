@@ -6,6 +6,7 @@ mod support;
 
 mod dead_air;
 mod devices;
+mod encoders;
 mod lip_sync;
 mod sources;
 mod sync;

@@ -1,5 +1,6 @@
 //! `firstmile demo`: one command, and a whole broadcast is at a server.
 
+use std::fs;
 use std::path::Path;
 
 use crate::support::product::firstmile_ends;
@@ -72,6 +73,38 @@ fn demo_a_film_clip_reaches_the_server_whole_and_in_sync() {
         demo(folder.path(), &format!("--seconds 8 --mic file --camera {}", clip.display()));
     assert_whole(&outcome, 8.0);
     assert_eq!(outcome["av_offset_from"], "video and audio of the clip");
+}
+
+#[test]
+fn demo_what_is_heard_left_and_right_stays_apart_with_each_aac_encoder() {
+    let _turn = one_at_a_time();
+    if !has_or_skip(&["ffmpeg", "ffprobe"]) {
+        return;
+    }
+    let folder = Folder::new("demo");
+    let clip = clip::left_and_right(folder.path());
+    for encoder in ["avenc_aac", "voaacenc"] {
+        let board = folder.path().join("board.toml");
+        let text = format!(
+            "inherit = \"sim.toml\"\ncompatible = [\"test,stereo\"]\ndescription = \"stereo\"\n\
+             [video]\nwidth = 320\nheight = 180\nbitrate_kbps = 300\n\
+             [encoder]\naudio = [\"{encoder}\"]\n"
+        );
+        fs::write(&board, text).unwrap();
+        let arguments = format!(
+            "--seconds 4 --mic file --camera {} --board {}",
+            clip.display(),
+            board.display()
+        );
+        let outcome = demo(folder.path(), &arguments);
+        let file = Path::new(outcome["file"].as_str().expect("a file"));
+        for (channel, own_hz, other_hz) in [(0, 440, 1_000), (1, 1_000, 440)] {
+            let own = probe::level_db(file, channel, own_hz);
+            let crosstalk = probe::level_db(file, channel, other_hz) - own;
+            println!("{encoder}: {own_hz} Hz at {own:.1} dB, crosstalk {crosstalk:.1} dB");
+            assert!(own > -15.0 && crosstalk <= -30.0, "{encoder}: {own} dB, {crosstalk} dB");
+        }
+    }
 }
 
 #[test]

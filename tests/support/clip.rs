@@ -45,6 +45,19 @@ pub fn film_as_flv(folder: &Path) -> PathBuf {
     file
 }
 
+/// Three seconds with 440 Hz at the left and 1000 Hz at the right, uncompressed.
+#[track_caller]
+pub fn left_and_right(folder: &Path) -> PathBuf {
+    let file = folder.join("left-and-right.mkv");
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-nostdin", "-v", "error", "-f", "lavfi", "-i"]);
+    ffmpeg.arg("aevalsrc=0.4*sin(2*PI*440*t)|0.4*sin(2*PI*1000*t):s=48000");
+    ffmpeg.args(["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=30", "-t", "3"]);
+    ffmpeg.args(["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"]);
+    run(ffmpeg.args(["-c:a", "pcm_s16le"]).arg(&file), TIMEOUT).ok();
+    file
+}
+
 /// Where things are kept that are slow to get: outside of the source tree.
 pub fn cache_folder() -> PathBuf {
     let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);

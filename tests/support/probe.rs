@@ -25,6 +25,21 @@ pub fn decodes_cleanly(file: &Path) -> Result<(), String> {
     }
 }
 
+/// How loud a channel of a file's audio is near a frequency, from its second second on.
+#[track_caller]
+pub fn level_db(file: &Path, channel: usize, hz: u32) -> f64 {
+    let filters = format!(
+        "pan=mono|c0=c{channel},{band},{band},astats=measure_perchannel=none",
+        band = format_args!("bandpass=f={hz}:width_type=h:w=40")
+    );
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-nostdin", "-hide_banner", "-ss", "1", "-i"]).arg(file).arg("-vn");
+    let report = run(ffmpeg.args(["-af", &filters, "-f", "null", "-"]), TIMEOUT).ok().stderr;
+    let level =
+        report.split_once("RMS level dB:").and_then(|(_, rest)| rest.split_whitespace().next());
+    level.and_then(|db| db.parse().ok()).unwrap_or_else(|| panic!("no level: {report}"))
+}
+
 /// The packets of a file, counted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Packets {

@@ -103,6 +103,8 @@ pub struct AudioEncoderSpec {
     /// Samples that the encoder puts before the first one. A decoder plays them, so uncorrected the
     /// audio would be late by as much.
     pub delay_samples: u32,
+    /// Its known bugs.
+    pub known_bugs: &'static [KnownBug],
 }
 
 /// The encoders of a capture.
@@ -286,18 +288,35 @@ const VIDEO: &[VideoEncoderSpec] = &[
 const AUDIO: &[AudioEncoderSpec] = &[
     AudioEncoderSpec {
         element: "avenc_aac",
-        properties: &[("bitrate", "{bps}")],
+        properties: &[("bitrate", "{bps}"), ("aac-ms", "false"), ("aac-is", "false")],
         delay_samples: 1_024,
+        known_bugs: &[
+            KnownBug {
+                does: "forces mid/side stereo by default and loses the side: different tones left and \
+                       right become the same on both (GStreamer 1.22)",
+                answer: "aac-ms turns it off",
+            },
+            KnownBug {
+                does: "moves audio from one side to the other at low bitrates by intensity stereo",
+                answer: "aac-is turns it off",
+            },
+            KnownBug {
+                does: "plays pure tones up to 1.5 dB too loud or too quiet at 64 kbit/s",
+                answer: "none: from 96 kbit/s on it is within 0.5 dB; the usual bitrate is 128",
+            },
+        ],
     },
     AudioEncoderSpec {
         element: "voaacenc",
         properties: &[("bitrate", "{bps}")],
         delay_samples: 1_600,
+        known_bugs: &[],
     },
     AudioEncoderSpec {
         element: "fdkaacenc",
         properties: &[("bitrate", "{bps}")],
         delay_samples: 2_048,
+        known_bugs: &[],
     },
 ];
 
@@ -311,9 +330,15 @@ pub fn audio(element: &str) -> Option<&'static AudioEncoderSpec> {
     AUDIO.iter().find(|encoder| encoder.element == element)
 }
 
-/// The known bugs of an H.264 encoder.
+/// The known bugs of an encoder.
 pub fn known_bugs(element: &str) -> &'static [KnownBug] {
-    video(element).map_or(&[], |encoder| encoder.known_bugs)
+    let of_video = video(element).map(|encoder| encoder.known_bugs);
+    of_video.or_else(|| audio(element).map(|encoder| encoder.known_bugs)).unwrap_or_default()
+}
+
+/// By how many samples an AAC encoder delays the audio; the capture makes up for it.
+pub fn audio_encoder_delay_samples(element: &str) -> Option<u32> {
+    audio(element).map(|encoder| encoder.delay_samples)
 }
 
 /// Elements of the H.264 encoders that a board profile may name.
