@@ -14,5 +14,5 @@ mod uevent;
 pub use cameras::offers;
 pub use devices::{CameraReport, DeviceReport, EncoderReport, MicrophoneReport, devices};
 pub use modes::{Format, Mode, ModeChoice, Offer, Rate, RejectedMode, choose_mode};
-pub use plan::{SourceCandidates, SourcePlan, SourceSpec};
+pub use plan::{SourceCandidates, SourcePlan, SourceSpec, lacks};
 pub use uevent::Retry;

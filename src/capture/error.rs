@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::media::Track;
+
 /// Why a capture does not start; each message says what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CaptureError {
@@ -41,6 +43,14 @@ pub enum CaptureError {
         /// Why.
         why: String,
     },
+    /// a clip lacks the track that is wanted of it
+    #[error("{} has {}", .path.display(), without(*.track))]
+    NoTrack {
+        /// The clip.
+        path: PathBuf,
+        /// What it lacks.
+        track: Track,
+    },
     /// a GStreamer element is not installed
     #[error("the GStreamer element {element} is missing; install {package}")]
     MissingPlugin {
@@ -76,6 +86,17 @@ pub struct Rejected {
     pub why: String,
 }
 
+/// What a clip lacks, and what to do about it.
+fn without(track: Track) -> &'static str {
+    match track {
+        Track::Audio => {
+            "no sound (no audio track); choose another microphone source: `tone`, `silence` or a \
+             sound card (for `demo`: --mic tone)"
+        }
+        Track::Video => "no video track; name a clip with video, or a camera",
+    }
+}
+
 fn reasons(tried: &[Rejected]) -> String {
     let each: Vec<String> = tried.iter().map(|r| format!("{}: {}", r.element, r.why)).collect();
     each.join("; ")
@@ -88,7 +109,7 @@ pub(super) fn debian_package(element: &str) -> &'static str {
         "openh264enc" | "voaacenc" | "h264parse" => "gstreamer1.0-plugins-bad",
         // The plug-in offers it only where the kernel has a driver for it.
         "v4l2h264enc" => "the kernel driver of the encoder and gstreamer1.0-plugins-good",
-        "v4l2src" | "jpegdec" | "pngdec" | "aacparse" => "gstreamer1.0-plugins-good",
+        "v4l2src" | "jpegdec" | "pngdec" | "aacparse" | "videoflip" => "gstreamer1.0-plugins-good",
         "avenc_aac" => "gstreamer1.0-libav",
         "alsasrc" => "gstreamer1.0-alsa",
         "fdkaacenc" => "gstreamer1.0-fdkaac",

@@ -5,6 +5,7 @@ use crate::capture::{self, CaptureError, Fault};
 use crate::control::{
     CaptureEvent, ConnectionCounters, Event, PublishFailure, PublishReport, SourceLook,
 };
+use crate::media::Track;
 use crate::publish::{ConnectionStats, PublishError, Report, What};
 use crate::status::DropStats;
 
@@ -93,10 +94,12 @@ fn source(source: capture::Source) -> Source {
 /// The appliance's name for what kept a capture from starting.
 pub(super) fn start_fault(error: &CaptureError) -> PipelineFault {
     match error {
-        CaptureError::NoCamera { .. } | CaptureError::FileUnreadable { .. } => {
-            PipelineFault::Camera
+        CaptureError::NoCamera { .. }
+        | CaptureError::FileUnreadable { .. }
+        | CaptureError::NoTrack { track: Track::Video, .. } => PipelineFault::Camera,
+        CaptureError::NoMicrophone { .. } | CaptureError::NoTrack { track: Track::Audio, .. } => {
+            PipelineFault::Microphone
         }
-        CaptureError::NoMicrophone { .. } => PipelineFault::Microphone,
         CaptureError::NoEncoder { .. } | CaptureError::MissingPlugin { .. } => {
             PipelineFault::Encoder
         }

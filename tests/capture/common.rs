@@ -181,6 +181,27 @@ impl Clip {
         Clip::of(&format!("{name}.mkv"), "matroskamux", Some(video), Some(audio))
     }
 
+    /// A clip of one second, white at its left half, whose metadata say to turn it a quarter
+    /// clockwise: then white is above.
+    pub fn on_its_side(name: &str) -> Clip {
+        let half = "video/x-raw,width=120,height=240,framerate=30/1";
+        let video = format!(
+            "videotestsrc pattern=white num-buffers=30 ! {half} ! both. \
+             videotestsrc pattern=black num-buffers=30 ! {half} ! both. \
+             compositor name=both sink_1::xpos=120 ! video/x-raw,width=240,height=240"
+        );
+        let clip = Clip::of(&format!("{name}.mp4"), "mp4mux", Some(video), None);
+        // The muxer has no property for it: the matrix in the track's header (ISO/IEC 14496-12
+        // section 8.3.2).
+        let mut bytes = std::fs::read(&clip.path).expect("just made");
+        let header = bytes.windows(4).position(|word| word == b"tkhd").expect("a track");
+        let quarter = [0, 0x1_0000, 0, -0x1_0000, 0, 0, 0, 0, 0x4000_0000_i32];
+        let matrix = quarter.map(i32::to_be_bytes).concat();
+        bytes[header + 44..header + 80].copy_from_slice(&matrix);
+        std::fs::write(&clip.path, bytes).expect("writes");
+        clip
+    }
+
     fn of(file: &str, muxer: &str, video: Option<String>, audio: Option<String>) -> Clip {
         let file = format!("firstmile-{}-{file}", std::process::id());
         let path = std::env::temp_dir().join(file);

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use crate::common::{Clip, Taken, small};
+use crate::common::{Clip, Taken, last_frame, small};
 use firstmile::{
     board::{CameraDevice, MicrophoneDevice, VideoFormat},
     capture::{
@@ -87,6 +87,22 @@ fn the_audio_of_a_file_goes_with_the_test_pattern() {
 }
 
 #[test]
+fn a_clip_is_turned_as_its_metadata_say() {
+    let clip = Clip::on_its_side("turned");
+    let taken = Taken::default();
+    let request = Request { camera: CameraSource::File { path: clip.path.clone() }, ..small() };
+    let capture = Capture::start(request, taken.sink(), taken.events()).expect("starts");
+    taken.wait_for("some frames", |t| t.of(Track::Video).len() > 10);
+    capture.stop();
+    let frame = last_frame(&taken.of(Track::Video));
+    let luma = |x: usize, y: usize| frame[y * 320 + x];
+    for x in [100, 220] {
+        let (above, below) = (luma(x, 45), luma(x, 135));
+        assert!(above > 200 && below < 50, "at {x}: {above} above, {below} below");
+    }
+}
+
+#[test]
 fn a_clip_that_cannot_be_played_is_named_with_the_reason() {
     let silent = Clip::new("silent", 1, Some(30), false);
     let blind = Clip::new("blind", 1, None, true);
@@ -100,12 +116,18 @@ fn a_clip_that_cannot_be_played_is_named_with_the_reason() {
         (camera(&PathBuf::from("/nowhere/clip.mp4")), "/nowhere/clip.mp4", "No such file"),
         (camera(&directory), directory.to_str().unwrap_or_default(), "not a file"),
         (camera(&text), text.to_str().unwrap_or_default(), ""),
-        (with_audio(&silent.path), silent.path.to_str().unwrap_or_default(), "no audio"),
-        (camera(&blind.path), blind.path.to_str().unwrap_or_default(), "no video"),
+        (
+            with_audio(&silent.path),
+            silent.path.to_str().unwrap_or_default(),
+            "no sound (no audio track)",
+        ),
+        (with_audio(&silent.path), silent.path.to_str().unwrap_or_default(), "--mic tone"),
+        (camera(&blind.path), blind.path.to_str().unwrap_or_default(), "no video track"),
     ] {
         let taken = Taken::default();
         let error = Capture::start(request, taken.sink(), taken.events()).expect_err(path);
-        assert!(matches!(error, CaptureError::FileUnreadable { .. }), "{error:?}");
+        use CaptureError::{FileUnreadable, NoTrack};
+        assert!(matches!(error, FileUnreadable { .. } | NoTrack { .. }), "{error:?}");
         let message = error.to_string();
         assert!(
             message.contains(path) && message.contains(reason) && !message.contains('\n'),

@@ -54,6 +54,7 @@ const RIGHT: &[&str] = &[
     "picture parameter set",
     "picture order count",
     "sound card",
+    "no sound",    // what its owner says of a clip without an audio track
     "SoundFormat", // of FLV, as are the next three
     "SoundRate",
     "SoundSize",

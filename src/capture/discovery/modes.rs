@@ -2,8 +2,8 @@
 //! with the reason for each mode that is not used.
 //!
 //! The mode that keeps most of the wanted video wins: its pixels, as far as they fit into the wanted
-//! size, times its frame rate, as far as that is wanted. Among equals it is the one with the fewest
-//! pixels to discard, then the format that the profile names first, then the one that is cheapest to
+//! size, times its frame rate, as far as that is wanted. Among equals it is one whose frames can be
+//! thinned evenly to the wanted rate, then the one with the fewest pixels to discard, then the format that the profile names first, then the one that is cheapest to
 //! convert.
 
 use std::{cmp::Reverse, fmt, ops::RangeInclusive};
@@ -24,6 +24,19 @@ pub struct Rate {
 impl Rate {
     fn per_1000_s(self) -> u64 {
         u64::from(self.frames) * 1_000 / u64::from(self.seconds.max(1))
+    }
+
+    /// Whether it is as good as `fps`: 29.97 frames a second are as good as 30.
+    fn is_enough_for(self, fps: u32) -> bool {
+        self.per_1000_s() * 1_010 >= u64::from(fps) * 1_000_000
+    }
+
+    /// Whether `fps` comes of it by leaving out the same number of frames each time: 59.94 for 30,
+    /// but not 50. Otherwise movement is jerky.
+    fn is_multiple_of(self, fps: u32) -> bool {
+        let (rate, wanted) = (self.per_1000_s(), u64::from(fps.max(1)) * 1_000);
+        let times = (rate + wanted / 2) / wanted;
+        times > 0 && rate.abs_diff(times * wanted) * 100 <= times * wanted
     }
 }
 
@@ -186,8 +199,8 @@ pub fn choose_mode(
     ModeChoice { chosen: Some(chosen), rejected }
 }
 
-/// The mode of an offer that is nearest to what is wanted: the size next to it, and the slowest
-/// rate that is not too slow.
+/// The mode of an offer that is nearest to what is wanted: the size next to it, and of the rates that
+/// are not too slow the nearest that can be thinned evenly, or else the nearest.
 fn nearest(offer: &Offer, wanted: &VideoSettings) -> Option<Mode> {
     let within = |range: &RangeInclusive<u32>, value: u32| {
         // Within a range the wanted size itself is possible.
@@ -196,7 +209,9 @@ fn nearest(offer: &Offer, wanted: &VideoSettings) -> Option<Mode> {
     let mut rates = offer.rates.clone();
     rates.sort_by_key(|rate| rate.per_1000_s());
     let wanted_rate = Rate { frames: wanted.fps, seconds: 1 };
-    let enough = rates.iter().find(|rate| rate.per_1000_s() >= wanted_rate.per_1000_s());
+    let away = |rate: &Rate| rate.per_1000_s().abs_diff(wanted_rate.per_1000_s());
+    let enough = rates.iter().filter(|rate| rate.is_enough_for(wanted.fps));
+    let enough = enough.min_by_key(|rate| (!rate.is_multiple_of(wanted.fps), away(rate)));
     let rate = match (enough, rates.first()) {
         (Some(_), Some(slowest))
             if offer.any_between && slowest.per_1000_s() <= wanted_rate.per_1000_s() =>
@@ -238,10 +253,11 @@ fn unusable(mode: &Mode, wanted: &VideoSettings, formats: &[VideoFormat]) -> Opt
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
     kept_per_mille: Reverse<u64>,
+    jerky: bool,
     pixels_thrown_away: u64,
     place_in_profile: usize,
     cost: u8,
-    too_fast: u64,
+    rate_off: u64,
 }
 
 impl Rank {
@@ -250,16 +266,17 @@ impl Rank {
         let wanted_pixels = u64::from(wanted.width) * u64::from(wanted.height);
         let rate = mode.rate.per_1000_s();
         let wanted_rate = u64::from(wanted.fps) * 1_000;
-        // 29.97 frames a second are as good as 30.
-        let rate_kept = if rate * 1_010 >= wanted_rate * 1_000 { wanted_rate } else { rate };
+        let is_enough = mode.rate.is_enough_for(wanted.fps);
+        let rate_kept = if is_enough { wanted_rate } else { rate };
         let kept = fitted_pixels(mode, wanted) * rate_kept * 1_000;
         let place = mode.format.format().and_then(|own| formats.iter().position(|f| *f == own));
         Rank {
             kept_per_mille: Reverse(kept / (wanted_pixels * wanted_rate).max(1)),
+            jerky: is_enough && !mode.rate.is_multiple_of(wanted.fps),
             pixels_thrown_away: pixels.saturating_sub(fitted_pixels(mode, wanted)),
             place_in_profile: place.unwrap_or(usize::MAX),
             cost: mode.format.cost(),
-            too_fast: rate.saturating_sub(wanted_rate),
+            rate_off: rate.abs_diff(wanted_rate),
         }
     }
 }
@@ -287,6 +304,9 @@ fn why_worse(mode: &Mode, rank: Rank, chosen: &Mode, best: Rank, wanted: &VideoS
         }
         return short.join(" and ");
     }
+    if rank.jerky != best.jerky {
+        return format!("{} frames a second cannot be thinned evenly to {}", mode.rate, wanted.fps);
+    }
     if rank.pixels_thrown_away != best.pixels_thrown_away {
         return "larger than needed".to_owned();
     }
@@ -299,8 +319,10 @@ fn why_worse(mode: &Mode, rank: Rank, chosen: &Mode, best: Rank, wanted: &VideoS
     if rank.cost != best.cost {
         return format!("{} is cheaper to convert", chosen.format);
     }
-    if rank.too_fast != best.too_fast {
-        return "faster than needed".to_owned();
+    if rank.rate_off != best.rate_off {
+        let is_faster = mode.rate.per_1000_s() > chosen.rate.per_1000_s();
+        let why = if is_faster { "faster than needed" } else { "a little slower than wanted" };
+        return why.to_owned();
     }
     format!("as good as {}, which the driver names first", chosen.format)
 }
@@ -385,6 +407,38 @@ mod tests {
         let jpeg = offer(Format::Mjpeg, 1280, 720, &[30]);
         let reported = chosen(&[jpeg, ntsc], &VideoFormat::USUAL);
         assert_eq!(reported, "YUY2 1280x720 at 29.97");
+    }
+
+    #[test]
+    fn a_camera_runs_at_a_rate_that_can_be_thinned_evenly() {
+        let ntsc = |thousand: u32| Rate { frames: thousand * 1_000, seconds: 1_001 };
+        let full = |frames: u32| Rate { frames, seconds: 1 };
+        for (wanted, rates, expected) in [
+            (30, vec![ntsc(30), ntsc(60)], "29.97"),
+            (30, vec![ntsc(24), ntsc(60)], "59.94"),
+            (30, vec![full(50), ntsc(60)], "59.94"),
+            (30, vec![full(25), full(50)], "50"),
+            (30, vec![ntsc(30), full(30), full(60)], "30"),
+            (30, vec![full(25), ntsc(24)], "25"),
+            (24, vec![ntsc(24), full(25), full(30)], "23.97"),
+            (25, vec![full(30), full(50), full(60)], "50"),
+            (60, vec![full(50), ntsc(60)], "59.94"),
+            (15, vec![ntsc(24), full(25), ntsc(30)], "29.97"),
+        ] {
+            let wanted = VideoSettings { fps: wanted, ..VideoSettings::of_720p() };
+            let mut camera = yuy2(1280, 720, &[]);
+            camera.rates = rates;
+            let at_once = choose_mode(&[camera.clone()], &wanted, &VideoFormat::USUAL);
+            // The same, when the driver reports each rate as an offer of its own.
+            let rates =
+                camera.rates.iter().map(|rate| Offer { rates: vec![*rate], ..camera.clone() });
+            let one_by_one: Vec<Offer> = rates.collect();
+            let one_by_one = choose_mode(&one_by_one, &wanted, &VideoFormat::USUAL);
+            for choice in [at_once, one_by_one] {
+                let rate = choice.chosen.expect("one is usable").rate.to_string();
+                assert_eq!(rate, expected, "{} of {:?}", wanted.fps, camera.rates);
+            }
+        }
     }
 
     #[test]

@@ -14,7 +14,16 @@ use crate::{
         error::CaptureError,
         request::{CameraSource, MicrophoneSource, Request, VideoSettings},
     },
+    media::Track,
 };
+
+/// What a source says when it has none of that track.
+pub fn lacks(track: Track) -> &'static str {
+    match track {
+        Track::Video => "it has no video",
+        Track::Audio => "it has no audio",
+    }
+}
 
 /// A source that a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -195,7 +204,14 @@ impl SourcePlan {
                     no_microphone(device.clone(), why)
                 }
                 SourceSpec::Clip { path, .. } => {
-                    CaptureError::FileUnreadable { path: path.clone(), why }
+                    let path = path.clone();
+                    match [Track::Video, Track::Audio]
+                        .into_iter()
+                        .find(|track| why == lacks(*track))
+                    {
+                        Some(track) => CaptureError::NoTrack { path, track },
+                        None => CaptureError::FileUnreadable { path, why },
+                    }
                 }
             },
         }

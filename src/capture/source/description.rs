@@ -57,7 +57,7 @@ pub fn source_pipeline(
             return decoded(head, spec, video, audio);
         }
     };
-    description.chain(video_tail(head, live, video))
+    description.chain(video_tail(head, spec, video))
 }
 
 /// A source whose format is only known once it is open.
@@ -72,7 +72,7 @@ fn decoded(
     let mut description =
         PipelineDescription::default().chain(head.element("decodebin", &[("name", DECODER)]));
     if spec.has_video() {
-        description = description.chain(video_tail(from(), live, video));
+        description = description.chain(video_tail(from(), spec, video));
     }
     if spec.has_audio() {
         description = description.chain(audio_tail(from(), live, audio));
@@ -129,12 +129,17 @@ fn alsa(device: &str) -> Chain {
     )
 }
 
-fn video_tail(chain: Chain, live: bool, video: &VideoSettings) -> Chain {
+fn video_tail(chain: Chain, spec: &SourceSpec, video: &VideoSettings) -> Chain {
+    let chain = chain.element("videoconvert", &[("name", VIDEO_HEAD)]);
+    let chain = match spec {
+        // Telephones write portrait video lying on its side, with how to turn it beside it.
+        SourceSpec::Clip { .. } => chain.element("videoflip", &[("video-direction", "auto")]),
+        _ => chain,
+    };
     chain
-        .element("videoconvert", &[("name", VIDEO_HEAD)])
         .element("videoscale", &[("add-borders", "true")])
         .text(caps::raw_frame(video))
-        .element_with("queue", held_video(live))
+        .element_with("queue", held_video(spec.is_live()))
         .element_with("appsink", sink_properties(VIDEO))
 }
 

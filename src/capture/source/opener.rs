@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     capture::{
-        discovery::{SourceCandidates, SourcePlan, SourceSpec},
+        discovery::{SourceCandidates, SourcePlan, SourceSpec, lacks},
         error::CaptureError,
         gst::{
             buffer::is_key,
@@ -31,6 +31,7 @@ use crate::{
         stats::Counters,
     },
     limits::CAPTURE_OPEN_TIMEOUT,
+    media::Track,
 };
 
 /// How often the first buffers are polled for.
@@ -162,15 +163,15 @@ impl OpenSource {
             return;
         };
         let failure = self.failure.clone();
-        let heads: Vec<(gst::Element, &str)> =
-            [(description::VIDEO_HEAD, "video"), (description::AUDIO_HEAD, "audio")]
+        let heads: Vec<(gst::Element, Track)> =
+            [(description::VIDEO_HEAD, Track::Video), (description::AUDIO_HEAD, Track::Audio)]
                 .into_iter()
-                .filter_map(|(name, what)| Some((self.running.optional_element(name)?, what)))
+                .filter_map(|(name, track)| Some((self.running.optional_element(name)?, track)))
                 .collect();
         decoder.connect_no_more_pads(move |_| {
-            for (head, what) in &heads {
+            for (head, track) in &heads {
                 if head.static_pad("sink").is_none_or(|pad| !pad.is_linked()) {
-                    failure.note(format!("it has no {what}"));
+                    failure.note(lacks(*track).to_owned());
                 }
             }
         });
