@@ -12,6 +12,10 @@
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod limits;
 
+// text from outside, made safe to show
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
+pub mod sanitize;
+
 // stream key, passphrase, PIN: never printed, wiped when dropped
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod secret;
@@ -87,6 +91,9 @@ pub mod capture;
 
 // another program run to its end, within bounds
 mod child;
+
+// files that somebody else names, opened and read without waiting and within bounds
+mod file;
 
 // the monotonic clock of the process
 pub mod clock;

@@ -405,12 +405,25 @@ pub const CONSOLE_BAUD: u32 = 115_200;
 pub const CONSOLE_PORTS_MAX: usize = 4;
 /// Lines remembered by the console.
 pub const CONSOLE_HISTORY_MAX: usize = 32;
+/// Lines in a row that mean nothing, after which a console is silent: more than anybody mistypes …
+pub const CONSOLE_NOISE_LINES: u32 = 20;
+/// … within this time. Shorted wires at 9,600 baud send as many back in 2 s.
+pub const CONSOLE_NOISE_WITHIN: Duration = Duration::from_secs(10);
+/// For so long the line must be quiet before the console listens again.
+pub const CONSOLE_NOISE_QUIET: Duration = Duration::from_secs(3);
 /// Parameter bytes of a terminal's escape sequence; keys send at most six.
 pub const CONSOLE_ESCAPE_BYTES_MAX: usize = 16;
 /// Lines of the log that `log` shows: two screens.
 pub const LOG_LINES_MAX: usize = 50;
 /// A line of the log is cut here; with the one above, the log takes 50 KiB at most.
 pub const LOG_LINE_BYTES_MAX: usize = 1_024;
+/// For so long the lines of the log are counted that come from one place in the source.
+pub const LOG_WINDOW: Duration = Duration::from_secs(10);
+/// Lines of one place in that time; the rest are summed. All mistakes of a settings file are below, and
+/// what a server causes as often as it likes stays at some hundred bytes a second.
+pub const LOG_LINES_OF_A_PLACE_MAX: u32 = 40;
+/// Of these, lines in a row that are the same.
+pub const LOG_LINES_ALIKE_MAX: u32 = 4;
 /// How far back the black box goes.
 pub const BLACK_BOX_TIME: Duration = Duration::from_secs(600);
 /// Samples in it: one a second.
@@ -470,6 +483,8 @@ pub const DNS_SERVERS_MAX: usize = 3;
 /// From the beginning of a check to a look whether the port of an rtmps address speaks plain RTMP. TLS
 /// is answered within a round trip, which takes 0.6 s by satellite.
 pub const PLAIN_LOOK_AFTER: Duration = Duration::from_millis(1_200);
+/// A board profile; those that are built in have 1 to 4 KiB.
+pub const PROFILE_BYTES_MAX: usize = 64 * 1024;
 /// A settings file.
 pub const SETTINGS_BYTES_MAX: usize = 64 * 1024;
 /// Mistakes of a settings file that are listed one by one; a screen shows no more.
@@ -582,9 +597,12 @@ pub const CAPTURE_AUDIO_AHEAD_MAX: Duration = Duration::from_secs(2);
 /// From `stop` to its return, even when a driver does not let go.
 pub const CAPTURE_STOP_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// A PNG file of the owner, for slate or logo: a 1080p photograph has some 4 MB.
-pub const PNG_BYTES_MAX: u64 = 16 * 1024 * 1024;
-/// A side of such an image, in pixels: decoded it takes 64 MiB at most, for a moment.
+pub const PNG_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// A side of such an image, in pixels.
 pub const PNG_SIDE_MAX: u32 = 4_096;
+/// Pixels of such an image, 4K as cinemas have it: decoded it takes 34 MiB for a moment, or twice that
+/// with 16 bits a colour. A small box has 512 MiB, and is live meanwhile.
+pub const PNG_PIXELS_MAX: u32 = 4_096 * 2_160;
 /// How much of a recorded stream is read to measure its lip-sync.
 pub const LIP_SYNC_RECORDING_MAX: Duration = Duration::from_secs(60);
 /// How much of a clip is indexed when a recording is compared with it: 15 MB of thumbnails, loudness
@@ -653,6 +671,8 @@ const _: () = assert!(
 const _: () = assert!(NEXT_ADDRESS_WITHIN.as_millis() > TLS_TIMEOUT.as_millis());
 const _: () = assert!(NEXT_ADDRESS_WITHIN.as_millis() > RTMP_HANDSHAKE_TIMEOUT.as_millis());
 const _: () = assert!(DNS_ADDRESSES_MAX <= ADDRESSES_REMEMBERED_MAX);
+const _: () = assert!(SETTINGS_ERRORS_MAX < LOG_LINES_OF_A_PLACE_MAX as usize);
+const _: () = assert!((LOG_LINES_OF_A_PLACE_MAX as usize) < LOG_LINES_MAX);
 const _: () = assert!(PACE_DROP_WAIT.as_millis() < QUEUE_TIME_MAX.as_millis());
 const _: () = assert!(PACE_CLEAR_DELAY.as_millis() < PACE_LIGHT_DELAY.as_millis());
 const _: () = assert!(PACE_LIGHT_DELAY.as_millis() < PACE_HEAVY_DELAY.as_millis());

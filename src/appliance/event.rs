@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::ending::Evidence;
+use crate::limits::SERVER_TEXT_CHARS_MAX;
 use crate::panel;
+use crate::sanitize;
 use crate::status::{Clock, StickImport};
 
 /// A destination, for as long as the box runs. Settings that drop a destination and add it
@@ -215,11 +217,7 @@ pub enum PublishEvent {
 
 /// A message from outside as it may be kept and shown: one line, bounded.
 pub(super) fn bounded(message: &str) -> String {
-    message
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(crate::limits::SERVER_TEXT_CHARS_MAX)
-        .collect()
+    sanitize::line(message).chars().take(SERVER_TEXT_CHARS_MAX).collect()
 }
 
 /// Whole milliseconds of a duration.

@@ -13,7 +13,8 @@ pub use selection::BoardArgs;
 pub use selection::profile;
 
 use super::exit::{Code, Failure};
-use selection::{found, own, print, unusable};
+use super::output;
+use selection::{found, own, unusable};
 
 /// Board profiles: which one applies, how it is wired, and whether everything is there
 #[derive(Debug, Subcommand)]
@@ -36,14 +37,14 @@ pub enum BoardCommand {
 /// When there is no such profile, it has a fault, or a device that it names is missing.
 pub fn run(command: &BoardCommand) -> Result<(), Failure> {
     match command {
-        BoardCommand::List => print(&list()?),
+        BoardCommand::List => output::text(&list()?),
         BoardCommand::Show(args) => {
             let shown = serde_json::to_string_pretty(&args.profile()?);
-            print(&(shown.map_err(|error| Failure::new(Code::Failed, error))? + "\n"));
+            output::text(&shown.map_err(|error| Failure::new(Code::Failed, error))?);
         }
-        BoardCommand::Wiring(args) => print(&args.profile()?.wiring_text()),
+        BoardCommand::Wiring(args) => output::text(&args.profile()?.wiring_text()),
         BoardCommand::Check(args) => return check::run(args),
-        BoardCommand::Template => print(config::TEMPLATE),
+        BoardCommand::Template => output::text(config::TEMPLATE),
     }
     Ok(())
 }

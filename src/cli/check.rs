@@ -9,6 +9,7 @@ use crate::publish::{Depth, Phase, Preflight, preflight};
 
 use super::destination::DestinationArgs;
 use super::exit::Failure;
+use super::output;
 
 /// Check a destination without going live
 #[derive(Debug, Args)]
@@ -46,7 +47,7 @@ pub async fn run(args: CheckArgs) -> Result<(), Failure> {
     };
     if args.json {
         let checked = Checked { server: target.server(), phases: &phases, tls: server, verdict };
-        println!("{}", serde_json::json!(checked));
+        output::json(&checked);
     } else {
         for phase in &phases {
             println!("{:<14} ok  {:>5} ms", phase.name, phase.took_ms);

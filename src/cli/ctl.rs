@@ -1,7 +1,7 @@
 //! `firstmile ctl`: a console command for the box that runs on this machine.
 
 use std::env;
-use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
+use std::io::{self, BufRead, BufReader, IsTerminal, Read};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -14,6 +14,7 @@ use crate::device::control;
 use crate::limits::CONTROL_REQUEST_BYTES_MAX;
 
 use super::exit::{Code, Failure};
+use super::output;
 
 /// Send a console command to the running box; `firstmile ctl help` lists the commands
 #[derive(Debug, Args)]
@@ -55,9 +56,12 @@ pub fn run(args: &CtlArgs) -> Result<(), Failure> {
         if !answer.ok {
             refused = Some(answer.lines.join(" "));
         }
-        let shown = if args.json { answer.data.to_string() } else { answer.lines.join("\n") };
+        let shown = match args.json {
+            true => output::try_json(&answer.data),
+            false => output::try_text(&answer.lines.join("\n")),
+        };
         // A reader that stops reading, such as `head`, is no failure.
-        if writeln!(io::stdout(), "{shown}").is_err() {
+        if shown.is_err() {
             return Ok(());
         }
     }

@@ -1,13 +1,12 @@
 //! `firstmile devices`: cameras, microphones and encoders, and which would be used.
 
-use std::io::Write;
-
 use clap::Args;
 
 use crate::capture;
 
 use super::board::BoardArgs;
 use super::exit::{Code, Failure};
+use super::output;
 
 /// Show cameras, microphones and encoders: which would be used, and why not the others
 #[derive(Debug, Args)]
@@ -26,9 +25,9 @@ pub struct DevicesArgs {
 pub fn run(args: &DevicesArgs) -> Result<(), Failure> {
     let report = capture::devices(&capture::Request::from(&args.board.profile()?))
         .map_err(|error| Failure::new(Code::Device, error))?;
-    let text =
-        if args.json { format!("{}\n", serde_json::json!(report)) } else { report.to_string() };
-    // A reader that stops reading (`| head`) is no failure.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    match args.json {
+        true => output::json(&report),
+        false => output::text(&report.to_string()),
+    }
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use crate::publish::PublishError;
+use crate::sanitize;
 use crate::status::DueTo;
 
 /// What went wrong, as an exit code.
@@ -58,7 +59,7 @@ impl Failure {
 
     /// Prints the line to standard error and gives the exit code.
     pub fn report(&self) -> ExitCode {
-        eprintln!("firstmile: {}", self.message);
+        eprintln!("firstmile: {}", sanitize::line(&self.message));
         ExitCode::from(self.code as u8)
     }
 }

@@ -1,6 +1,7 @@
 //! Where log lines go: the journal under systemd, readable text otherwise.
 
 use std::env;
+use std::io::{self, Write};
 
 use tracing::Subscriber;
 use tracing_subscriber::Layer;
@@ -10,7 +11,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::progress::OverProgress;
-use crate::device::LogRing;
+use crate::device::{LogRing, LogSink, LogTarget};
 
 /// The variable that sets the levels: one for all, and others for modules, as in `warn,firstmile::rtmp=debug`
 /// (the notation of `tracing_subscriber::filter::Targets`).
@@ -21,49 +22,47 @@ fn filter(default: &str) -> Targets {
     set.or_else(|| default.parse().ok()).unwrap_or_default()
 }
 
-/// Logs to the journal when systemd has connected standard error to it, else to standard error; and
-/// everything from `INFO` up to the ring that the console shows.
-pub fn for_service(default: &str) -> LogRing {
-    let ring = LogRing::default();
-    let shown = shown_by_console(&ring);
-    let to_journal = env::var_os("JOURNAL_STREAM").is_some();
-    let journal = tracing_journald::layer().ok().filter(|_| to_journal);
-    let stderr = journal
-        .is_none()
-        .then(|| tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false));
-    tracing_subscriber::registry()
-        .with(shown)
-        .with(journal.map(|layer| layer.with_filter(filter(default))))
-        .with(stderr.map(|layer| layer.with_filter(filter(default))))
-        .init();
-    ring
+/// Lines of text to this target, which knows the time.
+fn lines_to<S>(target: LogTarget) -> impl Layer<S>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+{
+    let lines = tracing_subscriber::fmt::layer().with_writer(LogSink::new(target));
+    lines.with_ansi(false).without_time().with_level(false).with_target(false)
 }
 
-/// Logs to standard error.
+/// The journal when systemd has connected standard error to it, else `stderr`.
+fn journal_or(stderr: impl Write + Send + 'static) -> LogTarget {
+    match env::var_os("JOURNAL_STREAM") {
+        Some(_) => LogTarget::Journal,
+        None => LogTarget::Lines(Box::new(stderr)),
+    }
+}
+
+/// Logs to the journal or to standard error; and everything from `INFO` up to the ring that the console
+/// shows.
+pub fn for_service(default: &str) -> LogRing {
+    with_ring(journal_or(io::stderr()), default)
+}
+
+/// Logs to the journal or to standard error.
 pub fn to_stderr(default: &str) {
-    let stderr = tracing_subscriber::fmt::layer().with_writer(|| OverProgress).with_target(false);
-    tracing_subscriber::registry().with(stderr.with_filter(filter(default))).init();
+    let lines = lines_to(journal_or(OverProgress)).with_filter(filter(default));
+    tracing_subscriber::registry().with(lines).init();
 }
 
 /// Logs to a file, where the terminal shows something else; and everything from `INFO` up to the ring that
 /// the console shows.
 #[cfg(feature = "demo")]
 pub fn to_file(file: std::fs::File, default: &str) -> LogRing {
-    let ring = LogRing::default();
-    let file = tracing_subscriber::fmt::layer()
-        .with_writer(std::sync::Mutex::new(file))
-        .with_ansi(false)
-        .with_target(false);
-    let shown = shown_by_console(&ring);
-    tracing_subscriber::registry().with(shown).with(file.with_filter(filter(default))).init();
-    ring
+    with_ring(LogTarget::Lines(Box::new(file)), default)
 }
 
-/// What the console shows of the log.
-fn shown_by_console<S: Subscriber + for<'a> LookupSpan<'a>>(ring: &LogRing) -> impl Layer<S> {
-    tracing_subscriber::fmt::layer()
-        .with_writer(ring.clone())
-        .with_ansi(false)
-        .with_target(false)
-        .with_filter(LevelFilter::INFO)
+fn with_ring(target: LogTarget, default: &str) -> LogRing {
+    let ring = LogRing::default();
+    tracing_subscriber::registry()
+        .with(lines_to(LogTarget::Ring(ring.clone())).with_filter(LevelFilter::INFO))
+        .with(lines_to(target).with_filter(filter(default)))
+        .init();
+    ring
 }

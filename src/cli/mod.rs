@@ -15,6 +15,7 @@ mod exit;
 mod import;
 mod key;
 mod log;
+mod output;
 mod progress;
 mod push;
 mod run;

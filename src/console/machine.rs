@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 use super::reply::Reply;
+use crate::sanitize;
 
 impl Reply {
     /// For programs at the serial line: `ACK` or `NACK`, lines of `key: value`, an empty line.
@@ -45,7 +46,7 @@ fn flatten(name: &str, value: &Value, lines: &mut Vec<String>) {
         }
         Value::Null => {}
         Value::String(text) => {
-            lines.push(format!("{name}: {}", text.replace(char::is_control, " ")));
+            lines.push(format!("{name}: {}", sanitize::line(text)));
         }
         other => lines.push(format!("{name}: {other}")),
     }
@@ -55,6 +56,16 @@ fn flatten(name: &str, value: &Value, lines: &mut Vec<String>) {
 mod tests {
     use super::*;
     use crate::status::{Change, Checked, CheckedServer, Phase};
+
+    #[test]
+    fn whatever_is_shown_cannot_steer_a_terminal_or_hide_a_part() {
+        let text = "stage\u{1b}[2J\u{202e}left\u{2028}or\u{200b}right\u{9b}";
+        let reply = Reply::text([text]);
+        for lines in [reply.render_text(), reply.render_machine()] {
+            assert!(lines.iter().all(|line| !line.chars().any(sanitize::is_hidden)), "{lines:?}");
+            assert!(lines.iter().any(|line| line.contains("stage [2Jleft orright ")), "{lines:?}");
+        }
+    }
 
     #[test]
     fn a_block_says_yes_or_no_then_its_values_then_nothing() {

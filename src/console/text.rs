@@ -1,6 +1,7 @@
 //! Replies as lines for people.
 
 use super::reply::{Reply, ReplyMode};
+use crate::sanitize;
 use crate::status::{
     About, BlackBox, Change, Checked, Clock, DestinationState, DestinationStatus, DropStats,
     EncoderStats, LevelStats, Link, Mode, Network, PastStats, Phase, SendStats, SettingLine,
@@ -47,7 +48,7 @@ fn render(reply: &Reply) -> Vec<String> {
         Reply::Error { message, .. } => vec![format!("error: {message}")],
         Reply::Changed(change) => vec![change_line(change)],
     };
-    lines.into_iter().map(|line| line.replace(char::is_control, " ")).collect()
+    lines.iter().map(|line| sanitize::line(line)).collect()
 }
 
 fn status_lines(status: &Status) -> Vec<String> {
@@ -95,7 +96,7 @@ pub(super) fn banner(about: &About, mode: Mode) -> Vec<String> {
     let mut lines = about_lines(about);
     lines.push(next.to_owned());
     lines.push("`help` lists all commands.".to_owned());
-    lines.into_iter().map(|line| line.replace(char::is_control, " ")).collect()
+    lines.iter().map(|line| sanitize::line(line)).collect()
 }
 
 fn link_word(link: Link) -> &'static str {

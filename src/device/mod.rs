@@ -11,7 +11,7 @@ pub mod button;
 pub mod control;
 mod folder;
 mod lights;
-mod log_ring;
+mod log;
 mod machine;
 pub mod network;
 pub mod network_manager;
@@ -25,7 +25,7 @@ pub mod store;
 
 pub use folder::Folder;
 pub use lights::{Led, Lights, LightsError};
-pub use log_ring::LogRing;
+pub use log::{LogRing, LogSink, LogTarget};
 pub use machine::Machine;
 pub use pin::gpio::{CONSUMER, GpioError, LineFound, look_at_line};
 pub use pin::{Edge, EdgePin};

@@ -2,12 +2,13 @@
 //! manager.
 
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
 use crate::config::{self, Partial};
+use crate::file;
 use crate::limits::{DESTINATIONS_MAX, KEY_BYTES_MAX, SETTINGS_BYTES_MAX};
 use crate::secret::StreamKey;
 
@@ -65,7 +66,7 @@ impl Sources {
     /// wrong with it. A file that does not exist is none.
     pub fn read(integrator: &Path, credentials: Option<&Path>) -> Sources {
         let mut faults = Vec::new();
-        let integrator = file(integrator).unwrap_or_else(|error| left_out(&mut faults, &error));
+        let integrator = settings(integrator).unwrap_or_else(|error| left_out(&mut faults, &error));
         let credentials = credentials.map_or_else(Partial::default, |folder| {
             from_credentials(folder, &mut faults)
                 .unwrap_or_else(|error| left_out(&mut faults, &error))
@@ -74,7 +75,7 @@ impl Sources {
     }
 }
 
-fn file(path: &Path) -> Result<Partial, SourceError> {
+fn settings(path: &Path) -> Result<Partial, SourceError> {
     match bounded(path, SETTINGS_BYTES_MAX)? {
         Some(bytes) => Ok(config::parse_bytes(&path.display().to_string(), &bytes)?),
         None => Ok(Partial::default()),
@@ -97,7 +98,7 @@ fn left_out(faults: &mut Vec<String>, error: &SourceError) -> Partial {
 /// The credentials. Where their settings have a mistake, the keys are not used either: they may be
 /// meant for servers that only those settings name. A key that is none is left out alone.
 fn from_credentials(folder: &Path, faults: &mut Vec<String>) -> Result<Partial, SourceError> {
-    let mut partial = file(&folder.join(CREDENTIAL_SETTINGS))?;
+    let mut partial = settings(&folder.join(CREDENTIAL_SETTINGS))?;
     let unreadable = |error| SourceError::Unreadable { path: folder.to_owned(), error };
     let names = fs::read_dir(folder).map_err(unreadable)?.flatten();
     let mut names: Vec<String> = names
@@ -123,17 +124,13 @@ fn put_key(folder: &Path, destination: &str, partial: &mut Partial) -> Result<()
     }
 }
 
-/// A file's bytes, one more than the bound at most; `None` when it does not exist.
+/// A file's bytes; `None` when it does not exist.
 fn bounded(path: &Path, bytes_max: usize) -> Result<Option<Zeroizing<Vec<u8>>>, SourceError> {
-    let unreadable = |error| SourceError::Unreadable { path: path.to_owned(), error };
-    let file = match fs::File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(unreadable(error)),
-    };
-    let mut bytes = Zeroizing::new(Vec::with_capacity(bytes_max + 1));
-    file.take(bytes_max as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    Ok(Some(bytes))
+    match file::read(path, bytes_max) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.is_missing() => Ok(None),
+        Err(error) => Err(SourceError::Unreadable { path: path.to_owned(), error: error.into() }),
+    }
 }
 
 #[cfg(test)]

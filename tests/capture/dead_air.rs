@@ -368,7 +368,10 @@ fn the_owner_s_image_is_the_slate_and_a_bad_one_is_named_and_not_used() {
     let cut = folder.path().join("cut.png");
     let whole = std::fs::read(png(&folder, "whole.png", "white", "64x64")).expect("reads");
     std::fs::write(&cut, &whole[..whole.len() / 2]).expect("writes");
-    for bad in [text, cut, folder.path().join("nowhere.png")] {
+    // Nobody writes to it: to open it as a file would wait without end.
+    let pipe = folder.path().join("pipe.png");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    for bad in [text, cut, pipe, folder.path().join("nowhere.png")] {
         let (luma, left_out) = seen(absent(), look(bad.clone()), &corner_and_middle);
         assert!(luma[0] < 60, "the drawn slate: {luma:?}");
         let [message] = left_out.as_slice() else { panic!("{left_out:?}") };

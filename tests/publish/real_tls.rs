@@ -139,6 +139,13 @@ fn real_old_versions_ciphers_and_hashes_are_refused_and_safe_ones_accepted() {
             openssl req -newkey rsa:$2 -nodes -keyout $1.key -out $1.csr -subj /CN=localhost
             openssl x509 -req -in $1.csr -CA ca.pem -CAkey ca.key -days 9 $3 -extfile san -out $1.pem
         }
+        curve() {
+            openssl ecparam -name $2 -genkey -noout -out $1.key
+            openssl req -new -key $1.key -out $1.csr -subj /CN=localhost
+            openssl x509 -req -in $1.csr -CA ca.pem -CAkey ca.key -days 9 -extfile san -out $1.pem
+        }
+        curve p384 secp384r1
+        curve p521 secp521r1
         leaf usual 2048 -sha256
         leaf short 1024 -sha256
         leaf sha1 2048 -sha1",
@@ -167,6 +174,9 @@ fn real_old_versions_ciphers_and_hashes_are_refused_and_safe_ones_accepted() {
         ("usual", &format!("-tls1 -cipher {old}"), "", Some("no TLS 1.2 or 1.3")),
         ("usual", "-tls1_2 -cipher AES128-GCM-SHA256", "", Some("no TLS 1.2 or 1.3")),
         ("usual", "-tls1_2 -cipher ECDHE-RSA-AES128-SHA", "", Some("no TLS 1.2 or 1.3")),
+        ("p384", "", "--strict-tls", None),
+        ("p521", "-tls1_3", "", Some("such as ECDSA on P-521")),
+        ("p521", "-tls1_2", "", Some("such as ECDSA on P-521")),
         ("short", &format!("-cipher {old}"), "", Some("the key is too short")),
         ("sha1", &format!("-cipher {old}"), "", Some("signed in a way that is not safe")),
     ];

@@ -1,5 +1,6 @@
 //! The rules of the house: who may look into whom, and what pure rooms keep away from.
 
+mod borders;
 mod circles;
 mod faults;
 mod source;
@@ -16,22 +17,23 @@ use source::{Named, Token, named_paths, tokens};
 /// `*` is everything but `cli`.
 const MAY_SEE: &[(&str, &[&str])] = &[
     ("limits", &[]),
+    ("sanitize", &[]),
     ("secret", &["limits"]),
     ("spki_pin", &[]),
     ("spelling", &[]),
     ("media", &["limits"]),
     ("flv", &["media", "limits"]),
     ("pace", &["limits"]),
-    ("rtmp", &["limits", "secret"]),
+    ("rtmp", &["limits", "sanitize", "secret"]),
     ("status", &[]),
     ("stream", &["ending", "rtmp", "flv", "media", "pace", "secret", "limits"]),
     ("panel", &["limits"]),
-    ("console", &["status", "spelling", "limits", "secret"]),
+    ("console", &["status", "spelling", "sanitize", "limits", "secret"]),
     ("typed_toml", &["spelling", "limits", "secret::pasted"]),
     ("config", &["typed_toml", "pace", "rtmp::url", "limits", "secret", "spki_pin"]),
     ("board", &["typed_toml", "limits"]),
     ("ending", &["status", "panel", "limits"]),
-    ("appliance", &["ending", "status", "panel", "limits"]),
+    ("appliance", &["ending", "status", "panel", "sanitize", "limits"]),
     (
         "control",
         &[
@@ -49,19 +51,26 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ),
     ("clock", &[]),
     ("child", &["limits"]),
-    ("capture", &["child", "media", "board", "limits"]),
+    ("file", &[]),
+    ("capture", &["child", "file", "media", "board", "sanitize", "limits"]),
     (
         "publish",
         &[
-            "stream", "ending", "clock", "rtmp", "flv", "media", "pace", "secret", "spki_pin",
-            "limits",
+            "stream", "ending", "clock", "file", "rtmp", "flv", "media", "pace", "sanitize",
+            "secret", "spki_pin", "limits",
         ],
     ),
     (
         "device",
-        &["child", "clock", "board", "panel", "status", "console", "config", "secret", "limits"],
+        &[
+            "child", "clock", "file", "board", "panel", "status", "console", "config", "sanitize",
+            "secret", "limits",
+        ],
     ),
-    ("sim", &["status", "clock", "rtmp", "flv", "media", "secret", "panel", "board", "limits"]),
+    (
+        "sim",
+        &["status", "clock", "file", "rtmp", "flv", "media", "secret", "panel", "board", "limits"],
+    ),
     (
         "drivers",
         &[

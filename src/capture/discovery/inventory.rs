@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::board::{CameraDevice, MicrophoneDevice};
+use crate::sanitize;
 
 /// A Video4Linux2 node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +86,7 @@ pub fn video_nodes(root: &Path) -> Vec<VideoNode> {
             let name = fs::read_to_string(about.join("name"));
             Some(VideoNode {
                 number,
-                name: name.map_or_else(|_| file_name.clone(), |name| name.trim().to_owned()),
+                name: name.map_or_else(|_| file_name.clone(), |name| plain(&name)),
                 driver: driver(&about.join("device")),
                 usb_port: usb_port(&about.join("device")),
                 links: links.iter().filter(|link| same_file(link, &node)).cloned().collect(),
@@ -135,12 +136,17 @@ pub fn sound_cards(root: &Path) -> Vec<SoundCard> {
         .filter(|(number, _, _)| can_record.contains(number))
         .map(|(number, id, name)| {
             let about = root.join(format!("sys/class/sound/card{number}/device"));
-            let (id, name) = (id.to_owned(), name.to_owned());
+            let (id, name) = (id.to_owned(), plain(name));
             (number, SoundCard { id, name, usb_port: usb_port(&about) })
         })
         .collect();
     found.sort_by_key(|(number, card)| (card.usb_port.is_none(), *number));
     found.into_iter().map(|(_, card)| card).collect()
+}
+
+/// What a device calls itself; whoever makes one chooses it freely.
+fn plain(name: &str) -> String {
+    sanitize::words(name.trim())
 }
 
 /// The card in an ALSA name, if there is one (`plughw:CARD=Device,DEV=0`, `hw:Device`).
@@ -293,6 +299,17 @@ pub mod tests {
             assert_eq!(usb.is(&wanted), is, "{wanted}");
         }
         assert!(!nodes[2].is(&CameraDevice::Auto), "a decoder is no camera");
+    }
+
+    #[test]
+    fn what_a_device_calls_itself_cannot_steer_a_terminal() {
+        let root = Tree::new("hostile");
+        let name = "Cam\u{1b}]0;owned\u{7}\u{202e}era\u{2028}\u{200b}2";
+        root.camera(0, name, "uvcvideo", "sys/devices/pci0/usb1/1-1/1-1:1.0");
+        root.file("proc/asound/cards", &format!(" 0 [Device ]: USB-Audio - {name}\n"));
+        root.file("proc/asound/pcm", "00-00: x : x : capture 1\n");
+        assert_eq!(video_nodes(&root.0)[0].name, "Camera 2");
+        assert_eq!(sound_cards(&root.0)[0].name, "Camera 2");
     }
 
     #[test]

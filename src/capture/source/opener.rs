@@ -4,7 +4,6 @@
 //! Separate from the encoders, so that a device that fails takes nothing else with it.
 
 use std::{
-    fs::File,
     path::Path,
     sync::{Arc, Mutex, PoisonError, atomic::Ordering},
     time::{Duration, Instant},
@@ -30,6 +29,7 @@ use crate::{
         request::{AudioSettings, VideoSettings},
         stats::Counters,
     },
+    file,
     limits::CAPTURE_OPEN_TIMEOUT,
     media::Track,
 };
@@ -272,11 +272,9 @@ fn is_corrupt(buffer: &gst::BufferRef) -> bool {
 }
 
 fn check_file(path: &Path) -> Result<(), CaptureError> {
-    let unreadable = |why: String| CaptureError::FileUnreadable { path: path.to_owned(), why };
-    let file = File::open(path).map_err(|error| unreadable(bus::one_line(&error.to_string())))?;
-    match file.metadata() {
-        Ok(metadata) if metadata.is_file() => Ok(()),
-        Ok(_) => Err(unreadable("it is not a file".to_owned())),
-        Err(error) => Err(unreadable(bus::one_line(&error.to_string()))),
-    }
+    let opened = file::open(path).map(|_| ());
+    opened.map_err(|error| CaptureError::FileUnreadable {
+        path: path.to_owned(),
+        why: bus::one_line(&error.to_string()),
+    })
 }

@@ -2,7 +2,7 @@
 //!
 //! A file is read into memory within a bound, checked, and only then given to the decoder.
 
-use std::{fs::File, io::Read, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use gstreamer as gst;
 use gstreamer_app as gst_app;
@@ -19,7 +19,8 @@ use crate::{
             description::{Chain, PipelineDescription},
         },
     },
-    limits::{CAPTURE_OPEN_TIMEOUT, PNG_BYTES_MAX, PNG_SIDE_MAX},
+    file,
+    limits::{CAPTURE_OPEN_TIMEOUT, PNG_BYTES_MAX, PNG_PIXELS_MAX, PNG_SIDE_MAX},
 };
 
 /// The signature, and the length and name of the first chunk (W3C PNG, sections 5.2 and 11.2.1).
@@ -40,18 +41,12 @@ impl Png {
     /// # Errors
     /// Why it is rejected.
     pub fn read(path: &Path) -> Result<Png, String> {
-        let message = |error: std::io::Error| error.to_string();
-        let file = File::open(path).map_err(message)?;
-        if !file.metadata().map_err(message)?.is_file() {
-            return Err("it is not a file".to_owned());
-        }
-        let mut bytes = Vec::new();
-        file.take(PNG_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(message)?;
-        Png::parse(bytes)
+        let bytes = file::read(path, PNG_BYTES_MAX).map_err(|error| error.to_string())?;
+        Png::parse(bytes.to_vec())
     }
 
     fn parse(bytes: Vec<u8>) -> Result<Png, String> {
-        if bytes.len() as u64 > PNG_BYTES_MAX {
+        if bytes.len() > PNG_BYTES_MAX {
             return Err(format!("it has more than {PNG_BYTES_MAX} bytes"));
         }
         let number = |at: usize| {
@@ -67,6 +62,12 @@ impl Png {
         if !taken.contains(&width) || !taken.contains(&height) {
             return Err(format!(
                 "it is {width}x{height} pixels, and a side must have 1 to {PNG_SIDE_MAX}"
+            ));
+        }
+        if width * height > PNG_PIXELS_MAX {
+            return Err(format!(
+                "it is {width}x{height} pixels; 3840x2160 are enough, and it is not decoded above \
+                 {PNG_PIXELS_MAX} pixels"
             ));
         }
         Ok(Png { bytes, width, height })
@@ -136,8 +137,9 @@ fn still(caps: &str) -> PipelineDescription {
         Chain::default()
             .element("appsrc", &[("name", PNG_IN), ("caps", "image/png"), ("max-bytes", "0")])
             .element("pngdec", &[])
-            .element("videoconvert", &[])
+            // Scaled first, so that the full size is in memory once.
             .element("videoscale", &[("add-borders", "true")])
+            .element("videoconvert", &[])
             .text(caps)
             .element("appsink", &[("name", FRAME_OUT), ("sync", "false")]),
     )
@@ -180,14 +182,15 @@ mod tests {
             (BEGINNING.to_vec(), "not a PNG"),
             (beginning(0, 10), "0x10 pixels"),
             (beginning(100_000, 100_000), "100000x100000 pixels"),
-            (vec![0; PNG_BYTES_MAX as usize + 1], "more than"),
+            (beginning(4_096, 4_096), "4096x4096 pixels"),
+            (vec![0; PNG_BYTES_MAX + 1], "more than"),
         ] {
             let error = Png::parse(bytes).expect_err(message);
             assert!(error.contains(message), "{error}");
         }
         let cut = Png::parse(beginning(64, 64)).expect("looks like one");
         assert!(cut.stamp(64, 64).is_err());
-        assert_eq!(Png::read(Path::new("/")).expect_err("a folder"), "it is not a file");
+        assert_eq!(Png::read(Path::new("/")).expect_err("a folder"), "it is not a plain file");
     }
 
     #[test]

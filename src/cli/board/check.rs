@@ -1,6 +1,5 @@
 //! `firstmile board check`: is everything there that the profile names, and does it work?
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
@@ -13,10 +12,12 @@ use crate::board::{Button, Console, Lights as Fitted, Profile};
 use crate::capture::{self, EncoderReport, Request};
 use crate::clock::Clock;
 use crate::device::{self, Lights, LineFound, control};
+use crate::file;
 use crate::panel::Levels;
 
-use super::selection::{BoardArgs, print};
+use super::selection::BoardArgs;
 use crate::cli::exit::{Code, Failure};
+use crate::cli::output;
 
 /// Where drop-ins of the service's unit may be.
 const DROP_IN_ROOTS: [&str; 2] = ["/etc/systemd/system", "/usr/lib/systemd/system"];
@@ -66,11 +67,11 @@ pub fn run(args: &CheckArgs) -> Result<(), Failure> {
     }
     let failed = findings.iter().filter(|finding| !finding.ok).count();
     if args.json {
-        let json =
-            serde_json::json!({ "board": profile.name, "running": running, "findings": findings });
-        print(&format!("{json}\n"));
+        output::json(&serde_json::json!({
+            "board": profile.name, "running": running, "findings": findings
+        }));
     } else {
-        print(&text(&profile, running, &findings));
+        output::text(&text(&profile, running, &findings));
     }
     match failed {
         0 => Ok(()),
@@ -153,8 +154,8 @@ fn kernel_devices(profile: &Profile) -> Vec<Finding> {
         ));
     }
     if let Button::Input { key, .. } = &profile.button {
-        let opened =
-            File::open(&key.device).map_err(|error| format!("{}: {error}", key.device.display()));
+        let opened = file::open_device(&key.device)
+            .map_err(|error| format!("{}: {error}", key.device.display()));
         findings.push(finding(
             "button",
             opened.map(|_| format!("{} can be read", key.device.display())),

@@ -1,13 +1,14 @@
 //! Which board profile applies: the one that is named, or that of this machine.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use crate::board::{self, Profile};
 use crate::cli::exit::{Code, Failure};
+use crate::file;
+use crate::limits::PROFILE_BYTES_MAX;
 
 /// Where the kernel shows what board it runs on; `/proc/device-tree` may be hidden from a service.
 const COMPATIBLE: &str = "/sys/firmware/devicetree/base/compatible";
@@ -76,11 +77,12 @@ pub(super) fn own() -> Vec<Result<Profile, Failure>> {
 /// A profile of the owner's own; what it inherits is in the same folder or built in.
 fn from_file(path: &Path) -> Result<Profile, Failure> {
     let name = path.display().to_string();
-    let text = fs::read_to_string(path)
+    let text = file::read_text(path, PROFILE_BYTES_MAX)
         .map_err(|error| unusable(format!("the board profile {name} cannot be read: {error}")))?;
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
     let resolver = |wanted: &str| {
-        fs::read_to_string(folder.join(wanted)).ok().or_else(|| board::embedded(wanted))
+        let own = file::read_text(&folder.join(wanted), PROFILE_BYTES_MAX);
+        own.ok().or_else(|| board::embedded(wanted))
     };
     Profile::load(&text, &name, resolver).map_err(unusable)
 }
@@ -88,9 +90,4 @@ fn from_file(path: &Path) -> Result<Profile, Failure> {
 /// What is wrong, in one line: a profile may have several mistakes.
 pub(super) fn unusable(why: impl std::fmt::Display) -> Failure {
     Failure::new(Code::Settings, why.to_string().replace('\n', "; "))
-}
-
-/// Prints; a reader that stops reading (`| head`) is no failure.
-pub(super) fn print(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
 }

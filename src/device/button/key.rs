@@ -7,6 +7,7 @@ use std::os::fd::AsFd;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::board;
+use crate::file;
 use crate::panel::Contact;
 
 use super::event::{ContactEvent, Started};
@@ -25,7 +26,7 @@ pub fn watch(
     notify: &mut impl FnMut(ContactEvent),
 ) -> String {
     let failed = |error: std::io::Error| format!("{}: {error}", key.device.display());
-    let mut events = match File::open(&key.device) {
+    let mut events = match file::open_device(&key.device) {
         Ok(events) => events,
         Err(error) => return failed(error),
     };

@@ -96,9 +96,14 @@ pub enum CertificateFault {
         "the server does not prove that it holds its key, or the key is too short; somebody may be in between"
     )]
     NotItsKey,
+    /// its key is of a kind that this box does not know
+    #[error(
+        "its key is of a kind that this box does not know, such as ECDSA on P-521; the server's owner must have it issued for another key: RSA of 2048 bits and more, ECDSA on P-256 or P-384, or Ed25519"
+    )]
+    UnknownKey,
     /// it is signed in a way that is not accepted
     #[error(
-        "it is signed in a way that is not safe any more or that this box does not know; the server's owner must have it issued again with RSA or ECDSA and SHA-256"
+        "it or its issuer is signed in a way that is not safe any more (SHA-1) or that this box does not know (ECDSA on P-521); the server's owner must have it issued again, signed with RSA, or with ECDSA on P-256 or P-384, and SHA-256"
     )]
     WeakSignature,
     /// it is malformed or demands what this box does not know
@@ -122,7 +127,7 @@ pub enum TlsFault {
     PlainRtmp,
     /// server and box have no safe version, cipher or group in common
     #[error(
-        "it offers no TLS 1.2 or 1.3 with a cipher that is allowed here; its owner must update it, or switch strict_tls off if it is on"
+        "it offers no TLS 1.2 or 1.3 with a cipher that is allowed here, or its certificate has a key of a kind that this box does not know, such as ECDSA on P-521; its owner must update it or have the certificate issued for RSA or P-256, or switch strict_tls off if it is on"
     )]
     NothingInCommon,
     /// the server refused the handshake
@@ -195,9 +200,8 @@ fn certificate_fault(error: &CertificateError) -> CertificateFault {
         C::UnknownIssuer => CertificateFault::UnknownIssuer,
         C::Revoked => CertificateFault::Revoked,
         C::InvalidPurpose | C::InvalidPurposeContext { .. } => CertificateFault::NotForServers,
-        C::BadSignature | C::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
-            CertificateFault::NotItsKey
-        }
+        C::BadSignature => CertificateFault::NotItsKey,
+        C::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => CertificateFault::UnknownKey,
         C::UnsupportedSignatureAlgorithmContext { .. } => CertificateFault::WeakSignature,
         C::Other(OtherError(other)) => other_fault(other.as_ref()),
         _ => CertificateFault::Malformed,

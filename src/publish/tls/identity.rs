@@ -6,6 +6,7 @@ use rustls::pki_types::UnixTime;
 use serde::Serialize;
 
 use crate::limits::SERVER_TEXT_CHARS_MAX;
+use crate::sanitize::is_hidden;
 use crate::spki_pin::SpkiPin;
 
 use super::date::Date;
@@ -127,7 +128,8 @@ fn name(distinguished: &[u8]) -> String {
 
 /// A text of the server's without anything that a terminal could obey.
 pub(super) fn printable(text: &str) -> String {
-    let keep = |c: char| c == ' ' || c.is_ascii_graphic() || c.is_alphanumeric();
+    let is_letter = |c: char| c.is_ascii_graphic() || c.is_alphanumeric();
+    let keep = |c: char| c == ' ' || is_letter(c) && !is_hidden(c);
     text.chars().map(|c| if keep(c) { c } else { '?' }).collect()
 }
 
@@ -179,7 +181,7 @@ mod tests {
         let both = [(DnType::OrganizationName, "Radio Ü"), (DnType::CommonName, "a\u{1b}[2J")];
         assert_eq!(shown(&certificate(2030, &both)).unwrap().subject, "a?[2J");
         assert_eq!(shown(&certificate(2030, &both[..1])).unwrap().subject, "Radio Ü");
-        assert_eq!(printable("a\u{202e}b\n\u{9b}c"), "a?b??c");
+        assert_eq!(printable("a\u{202e}b\n\u{9b}c\u{3164}"), "a?b??c?");
     }
 
     #[test]

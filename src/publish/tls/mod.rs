@@ -12,8 +12,6 @@ mod provider;
 mod trust;
 mod verifier;
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,6 +21,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore};
 
+use crate::file;
 use crate::limits::{CA_FILE_BYTES_MAX, TLS_TICKETS_MAX};
 use crate::spki_pin::SpkiPin;
 use verifier::Verifier;
@@ -84,8 +83,10 @@ fn config_for(policy: &Policy, has_aes: bool) -> Result<Arc<ClientConfig>, Trust
 }
 
 fn roots_of_file(path: &Path) -> Result<RootCertStore, TrustError> {
-    let pem =
-        read_bounded(path).map_err(|why| TrustError::Unreadable { path: path.to_owned(), why })?;
+    let pem = file::read(path, CA_FILE_BYTES_MAX).map_err(|error| TrustError::Unreadable {
+        path: path.to_owned(),
+        why: error.to_string(),
+    })?;
     let mut roots = RootCertStore::empty();
     for (i, certificate) in CertificateDer::pem_slice_iter(&pem).enumerate() {
         let added = certificate.ok().and_then(|certificate| roots.add(certificate).ok());
@@ -97,21 +98,6 @@ fn roots_of_file(path: &Path) -> Result<RootCertStore, TrustError> {
         return Err(TrustError::NoCertificate { path: path.to_owned() });
     }
     Ok(roots)
-}
-
-fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
-    let about = std::fs::metadata(path).map_err(|error| error.to_string())?;
-    if !about.is_file() {
-        return Err("it is no file".to_owned()); // to open a pipe would wait without end
-    }
-    let file = File::open(path).map_err(|error| error.to_string())?;
-    let mut pem = Vec::new();
-    let most = CA_FILE_BYTES_MAX as u64;
-    file.take(most + 1).read_to_end(&mut pem).map_err(|error| error.to_string())?;
-    if pem.len() as u64 > most {
-        return Err(format!("it is larger than {most} bytes"));
-    }
-    Ok(pem)
 }
 
 fn roots_or_mozilla(found: Vec<CertificateDer<'static>>) -> RootCertStore {

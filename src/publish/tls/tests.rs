@@ -204,10 +204,10 @@ fn a_ca_file_that_is_of_no_use_is_named_with_its_flaw() {
     assert!(matches!(cut, TrustError::Damaged { number: 1, .. }), "{cut}");
 
     let large = trust_error(Some(&"#".repeat(CA_FILE_BYTES_MAX + 1)));
-    assert!(large.to_string().ends_with("it is larger than 1048576 bytes"), "{large}");
+    assert!(large.to_string().ends_with("it is longer than 1048576 bytes"), "{large}");
     let policy = Policy { ca_file: Some("src".into()), ..Policy::default() };
     let folder = client_config(&policy).unwrap_err();
-    assert!(folder.to_string().ends_with("it is no file"), "{folder}");
+    assert!(folder.to_string().ends_with("it is not a plain file"), "{folder}");
 }
 
 #[test]

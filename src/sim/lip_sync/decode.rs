@@ -1,6 +1,5 @@
 //! Decodes a file as fast as it goes, and hands every frame and sample on.
 
-use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +11,7 @@ use gstreamer_app::{AppSink, AppSinkCallbacks};
 use gstreamer_video::{VideoFrameExt, VideoFrameRef, VideoInfo};
 
 use super::error::LipSyncError;
+use crate::file;
 use crate::limits::LIP_SYNC_DECODE_TIMEOUT;
 
 /// Formats whose first plane is the brightness, so that most frames need no conversion.
@@ -78,15 +78,15 @@ pub(super) struct Decoded<V, L> {
 
 /// Shows the beginning of a file, up to `limit`.
 pub(super) fn decode<V: FrameSink, L: SampleSink>(
-    file: &Path,
+    path: &Path,
     limit: Duration,
     frames: V,
     samples: L,
 ) -> Result<Decoded<V, L>, LipSyncError> {
     let unreadable =
-        |why: String| LipSyncError::Unreadable { path: file.to_owned(), why: one_line(&why) };
+        |why: String| LipSyncError::Unreadable { path: path.to_owned(), why: one_line(&why) };
     // Clearer than what GStreamer reports.
-    File::open(file).map_err(|error| unreadable(error.to_string()))?;
+    file::open(path).map_err(|error| unreadable(error.to_string()))?;
     gst::init().map_err(|error| LipSyncError::Gstreamer(one_line(&error.to_string())))?;
     let pipeline = gst::parse::launch(PIPELINE)
         .map_err(|error| LipSyncError::Gstreamer(one_line(error.message())))?
@@ -96,7 +96,7 @@ pub(super) fn decode<V: FrameSink, L: SampleSink>(
         let missing = || LipSyncError::Gstreamer(format!("the pipeline has no {name}"));
         pipeline.by_name(name).ok_or_else(missing)
     };
-    named("file")?.set_property("location", file.display().to_string());
+    named("file")?.set_property("location", path.display().to_string());
     refuse_half_a_film(&named("decoder")?, [named("video")?, named("audio")?]);
 
     let progress = Arc::new(Progress { limit, open: AtomicUsize::new(2), cut: false.into() });
