@@ -22,6 +22,7 @@
 mod command;
 mod line;
 mod machine;
+mod noise;
 mod rate;
 mod reply;
 mod session;

@@ -8,13 +8,14 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use super::command::{Command, Service, Typed};
 use super::line::{Input, LineEditor};
+use super::noise::Noise;
 use super::rate::Allowance;
 use super::reply::{Reply, prompt};
 use super::table::parse;
 use super::text;
 use crate::limits::{
-    CONSOLE_LINE_BYTES_MAX, CONSOLE_TYPED_AHEAD_BYTES_MAX, PIN_IDLE, PIN_TRIES_FREE,
-    PIN_WAIT_FIRST, PIN_WAIT_MAX,
+    CONSOLE_LINE_BYTES_MAX, CONSOLE_NOISE_LINES, CONSOLE_NOISE_QUIET,
+    CONSOLE_TYPED_AHEAD_BYTES_MAX, PIN_IDLE, PIN_TRIES_FREE, PIN_WAIT_FIRST, PIN_WAIT_MAX,
 };
 use crate::status::{About, Change, Mode};
 
@@ -96,6 +97,7 @@ pub struct Session {
     lost: Lost,
     /// The rest of a line that has lost its beginning is left out.
     swallows: bool,
+    noise: Noise,
 }
 
 /// What of the bytes typed ahead there was no room for.
@@ -147,6 +149,7 @@ impl Session {
             ahead_at: 0,
             lost: Lost::Nothing,
             swallows: false,
+            noise: Noise::default(),
         }
     }
 
@@ -216,6 +219,9 @@ impl Session {
     /// Takes one byte.
     pub fn feed(&mut self, now: Duration, byte: u8) {
         self.typed_at = now;
+        if self.noise.ignores(now) {
+            return;
+        }
         if self.is_waiting() {
             return self.type_ahead(byte);
         }
@@ -315,13 +321,16 @@ impl Session {
     fn input_open(&mut self, input: Input) {
         match input {
             Input::Line(line) => match parse(&line) {
-                Ok(Some(command)) => self.events.push_back(SessionEvent::Command(command)),
+                Ok(Some(command)) => {
+                    self.noise.understood();
+                    self.events.push_back(SessionEvent::Command(command));
+                }
                 Ok(None) => self.prompt(),
                 Err(error) => {
                     if error.shows_secret() || error.may_be_secret() {
                         self.editor.forget_line();
                     }
-                    self.reply(&Reply::from(error));
+                    self.refuse(&Reply::from(error));
                 }
             },
             Input::Secret(value) => match self.asks.take() {
@@ -354,13 +363,13 @@ impl Session {
                 self.events.push_back(SessionEvent::Command(Command::Serve(reset)));
                 self.ask_pin();
             }
-            [FORGOTTEN, ..] => self.reply(&Reply::text([
+            [FORGOTTEN, ..] => self.refuse(&Reply::text([
                 "this erases all settings, keys and the PIN; say `factory-reset yes` to do it",
             ])),
             _ if now < self.no_pin_before => {
                 let wait = self.no_pin_before - now;
                 let wait_s = wait.as_millis().div_ceil(1_000);
-                self.reply(&Reply::error(format!("too many wrong PINs; wait {wait_s} s")));
+                self.refuse(&Reply::error(format!("too many wrong PINs; wait {wait_s} s")));
             }
             _ => {
                 self.stage = Stage::CheckingPin;
@@ -376,13 +385,14 @@ impl Session {
         }
         if right {
             self.wrong_pins = 0;
+            self.noise.understood();
             self.let_in();
             self.prompt();
             return;
         }
         self.stage = Stage::Locked;
         self.set_wrong_pins(now, self.wrong_pins.saturating_add(1));
-        self.reply(&Reply::error(
+        self.refuse(&Reply::error(
             "that is not the PIN; whoever has forgotten it may type `factory-reset` instead",
         ));
     }
@@ -430,6 +440,21 @@ impl Session {
         let mut shown = self.rendered(reply);
         self.out.append(&mut shown);
         self.prompt();
+    }
+
+    /// Answers a line that means nothing. After too many in a row the terminal falls silent, until the
+    /// line is quiet and Enter is pressed.
+    fn refuse(&mut self, reply: &Reply) {
+        if self.stage == Stage::Asleep || !self.noise.refused(self.typed_at) {
+            return self.reply(reply);
+        }
+        let mut shown = self.rendered(&Reply::error(format!(
+            "{CONSOLE_NOISE_LINES} lines in a row mean nothing here; press Enter after {} s of \
+             silence to go on. If nobody types, look at what is connected to this port",
+            CONSOLE_NOISE_QUIET.as_secs()
+        )));
+        self.out.append(&mut shown);
+        self.leave();
     }
 
     /// Shows a change that nobody asked for just now, if the line has room for it.

@@ -228,3 +228,57 @@ fn an_interrupt_while_a_command_is_carried_out_is_reported_and_forgets_what_was_
     session.set_waiting(false);
     assert!(goes_on(&mut session, MS).is_empty());
 }
+
+/// Feeds back whatever the terminal sends, as shorted wires do, and counts it until it falls silent.
+fn bytes_in_a_loop(session: &mut Session, now: &mut Duration) -> usize {
+    const BYTE: Duration = Duration::from_micros(87);
+    let mut sent = 0;
+    loop {
+        let output = session.take_output();
+        sent += output.len();
+        if output.is_empty() || sent > 1_000_000 {
+            return sent;
+        }
+        for byte in output {
+            *now += BYTE;
+            session.feed(*now, byte);
+            while session.poll_event().is_some_and(|event| matches!(event, SessionEvent::Pin(_))) {
+                session.pin_checked(*now, false);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_console_whose_wires_are_shorted_falls_silent_and_listens_again_later() {
+    for has_pin in [false, true] {
+        let (mut session, mut now) = (session(), MS);
+        session.set_has_pin(has_pin);
+        session.open(now, true);
+        let sent = bytes_in_a_loop(&mut session, &mut now);
+        assert!(sent < 20_000, "{sent} bytes, PIN {has_pin}");
+        now += Duration::from_secs(10);
+        assert_eq!(session.take_output(), b"", "nothing goes out by itself");
+        let (_, shown) = types(&mut session, now, "\r");
+        assert!(shown.contains("firstmile 1.2.3"), "{shown}");
+    }
+}
+
+#[test]
+fn somebody_who_mistypes_a_few_lines_is_answered_each_time() {
+    let mut session = session();
+    session.open(MS, true);
+    for n in 0..100 {
+        let (_, shown) = types(&mut session, n * Duration::from_secs(1), "liev\r");
+        assert!(shown.contains("live"), "{n}: {shown}");
+    }
+}
+
+#[test]
+fn a_block_of_wrong_lines_is_answered_in_part_and_says_how_to_go_on() {
+    let mut session = session();
+    session.open(MS, true);
+    let (_, shown) = types(&mut session, MS, &"no such command\r".repeat(40));
+    assert!(shown.contains("lines in a row mean nothing here; press Enter after 3 s"), "{shown}");
+    assert!(!shown.trim_end().ends_with('>'), "no prompt: it does not listen");
+}
