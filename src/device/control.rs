@@ -6,7 +6,7 @@
 
 use std::fs::{self, Permissions};
 use std::io::{self, BufRead, BufReader, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream as BlockingStream;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::{Deserialize, Serialize};
+use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::ReadHalf;
 use tokio::net::{UnixListener, UnixStream};
@@ -86,7 +87,9 @@ pub fn path(runtime_folder: Option<&str>) -> PathBuf {
 /// # Errors
 /// When the socket cannot be made, or another run of the program answers at it.
 pub fn listen(path: &Path) -> io::Result<mpsc::Receiver<SocketEvent>> {
-    if BlockingStream::connect(path).is_ok() {
+    // One that does not answer in time runs all the same.
+    let found = connect(path, Some(CONTROL_TIMEOUT));
+    if found.map_or_else(|error| is_silence(&error), |_| true) {
         return Err(io::Error::new(io::ErrorKind::AddrInUse, "another firstmile is running"));
     }
     if let Some(folder) = path.parent() {
@@ -217,6 +220,21 @@ fn understand(request: &[u8]) -> Result<(String, Option<Typed>), String> {
     Ok((line.trim().to_owned(), secret))
 }
 
+/// Connects to a running box. One that is stopped accepts no connection once its queue is full, and
+/// takes no bytes once its buffer is.
+fn connect(path: &Path, patience: Option<Duration>) -> io::Result<BlockingStream> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_read_timeout(patience)?;
+    socket.set_write_timeout(patience)?;
+    socket.connect(&SockAddr::unix(path)?)?;
+    Ok(BlockingStream::from(OwnedFd::from(socket)))
+}
+
+/// Whether an error says that a box is there and does not answer in time.
+pub fn is_silence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
 /// Asks a running box and gives its answers as they come, each within `patience` if there is one.
 ///
 /// # Errors
@@ -227,8 +245,7 @@ pub fn ask(
     secret: Option<&Typed>,
     patience: Option<Duration>,
 ) -> io::Result<impl Iterator<Item = io::Result<Answer>> + use<>> {
-    let mut stream = BlockingStream::connect(path)?;
-    stream.set_read_timeout(patience)?;
+    let mut stream = connect(path, patience)?;
     let secret = secret.map_or("", |secret| secret.0.as_str());
     let mut request = Zeroizing::new(String::with_capacity(line.len() + secret.len() + 2));
     [line, "\n", secret, "\n"].iter().for_each(|piece| request.push_str(piece));

@@ -10,6 +10,7 @@ mod demo_on_a_terminal;
 mod factory_reset;
 mod failures_are_one_line;
 mod first_time_owner;
+mod foreign_files;
 mod hostile_sticks;
 mod how_streams_end;
 mod network_changes;

@@ -1,7 +1,6 @@
 //! The devices and encoders of this machine, which of them would be used, and why the others would
 //! not.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use gstreamer as gst;
@@ -28,6 +27,7 @@ use crate::{
         request::{CameraSource, MicrophoneSource, Request, VideoSettings},
         threads::Bounded,
     },
+    file,
     limits::CAPTURE_DRIVER_TIMEOUT,
 };
 
@@ -251,7 +251,7 @@ fn launch_advice(key: &str, launch: &str) -> Option<String> {
 }
 
 fn file_advice(key: &str, path: &Path) -> Option<String> {
-    let fault = File::open(path).err();
+    let fault = file::open(path).err();
     fault.map(|error| format!("{key} of the profile, {}: {error}", path.display()))
 }
 
