@@ -17,6 +17,20 @@ use crate::limits::{CHILD_OUTPUT_BYTES_MAX, CHILD_POLL_INTERVAL};
 /// `NotFound` when there is no such program, `TimedOut` when it does not end in time, and what else
 /// the system reports.
 pub fn run(command: &mut Command, input: Option<&[u8]>, timeout: Duration) -> io::Result<Output> {
+    run_bounded(command, input, timeout, CHILD_OUTPUT_BYTES_MAX)
+}
+
+/// The same with another bound on its output. `input` may be longer than a pipe when the child is known
+/// to read it.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_bounded(
+    command: &mut Command,
+    input: Option<&[u8]>,
+    timeout: Duration,
+    output_bytes_max: u64,
+) -> io::Result<Output> {
     let mut child = command
         .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
         .stdout(Stdio::piped())
@@ -26,7 +40,10 @@ pub fn run(command: &mut Command, input: Option<&[u8]>, timeout: Duration) -> io
         // A program that reads none of it reports why itself.
         let _ = stdin.write_all(input);
     }
-    let streams = (collect(child.stdout.take()), collect(child.stderr.take()));
+    let streams = (
+        collect(child.stdout.take(), output_bytes_max),
+        collect(child.stderr.take(), output_bytes_max),
+    );
     let deadline = Instant::now() + timeout;
     let status = loop {
         match child.try_wait()? {
@@ -43,11 +60,14 @@ pub fn run(command: &mut Command, input: Option<&[u8]>, timeout: Duration) -> io
     Ok(Output { status, stdout: taken(streams.0?), stderr: taken(streams.1?) })
 }
 
-fn collect(from: Option<impl Read + Send + 'static>) -> io::Result<JoinHandle<Vec<u8>>> {
+fn collect(
+    from: Option<impl Read + Send + 'static>,
+    bytes_max: u64,
+) -> io::Result<JoinHandle<Vec<u8>>> {
     thread::Builder::new().spawn(move || {
         let mut bytes = Vec::new();
         if let Some(from) = from {
-            let _ = from.take(CHILD_OUTPUT_BYTES_MAX).read_to_end(&mut bytes);
+            let _ = from.take(bytes_max).read_to_end(&mut bytes);
         }
         bytes
     })

@@ -1,10 +1,9 @@
 //! Text from outside, made safe for a screen, a serial line and a journal.
 //!
 //! Pure room. Whatever a server, a device, a stick or a network calls itself passes here before
-//! anybody is shown it: [`words`](crate::sanitize::words) where it comes in, and
-//! [`line`](crate::sanitize::line) once more where lines go out. Neither lets a terminal be
-//! steered, a line be forged, or a part of a text be invisible or in another order than it is
-//! stored in.
+//! anybody is shown it: [`words()`] where it comes in, and [`line()`] once more where lines go out.
+//! Neither lets a terminal be steered, a line be forged, or a part of a text be invisible or in
+//! another order than it is stored in.
 
 /// Where a terminal's escape sequence (ECMA-48 section 5) is being skipped.
 enum Skip {
@@ -17,9 +16,9 @@ enum Skip {
     Text,
 }
 
-/// A text from outside without escape sequences and without what [`is_hidden`]; ends of lines become
+/// A text from outside without escape sequences and without what [`is_hidden()`]; ends of lines become
 /// blanks. A sequence that does not end takes the rest with it, so this is for a text that stands
-/// alone; our own words around it go through [`line`].
+/// alone; our own words around it go through [`line()`].
 pub fn words(text: &str) -> String {
     let mut skip = Skip::Nothing;
     let mut kept = String::with_capacity(text.len());
@@ -50,7 +49,7 @@ pub fn line(text: &str) -> String {
     text.chars().filter_map(|c| if c.is_control() { Some(' ') } else { shown(c) }).collect()
 }
 
-/// JSON that shows everything it contains: what [`is_hidden`] is written as `\uXXXX`, which means
+/// JSON that shows everything it contains: what [`is_hidden()`] is written as `\uXXXX`, which means
 /// the same to whoever parses it.
 pub fn json(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());

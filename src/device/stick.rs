@@ -1,6 +1,9 @@
 //! A USB stick: one file by its name, read and written with care, because anybody may have made it.
 
+mod error;
 mod file_system;
+mod kind;
+mod mounted;
 mod names;
 
 use std::fs::{self, File, OpenOptions};
@@ -9,78 +12,29 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::libc::{O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK};
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use zeroize::Zeroizing;
 
+use crate::file::{self, FileError};
 use crate::limits::{SETTINGS_BYTES_MAX, STICK_NAMES_MAX};
+
+pub use error::StickError;
+use mounted::Mounted;
 pub use names::{RESULT_FILE, SETTINGS_FILE};
-
-/// The file systems that a stick may have.
-const FILE_SYSTEMS: [&str; 3] = ["vfat", "exfat", "ext4"];
-
-/// Why a stick is not read.
-#[derive(Debug, thiserror::Error)]
-pub enum StickError {
-    /// the stick has no settings file; without one of a similar name it is not meant for this box
-    #[error("there is no {SETTINGS_FILE} on the stick{}", remedy(.nearly))]
-    Missing {
-        /// Files whose name is nearly right.
-        nearly: Vec<String>,
-    },
-    /// it is not a plain file
-    #[error("{SETTINGS_FILE} is not a plain file; links, folders and devices are not read")]
-    NotPlain,
-    /// it is too long
-    #[error("{SETTINGS_FILE} is longer than {SETTINGS_BYTES_MAX} bytes")]
-    TooLong,
-    /// it cannot be read
-    #[error("the stick cannot be read: {0}")]
-    Unreadable(#[from] io::Error),
-    /// the device cannot be mounted
-    #[error(
-        "{} has no file system that can be read here (FAT, exFAT or ext4) but {found}; format the \
-         stick with FAT32 or exFAT", .device.display()
-    )]
-    NoFileSystem {
-        /// The device.
-        device: PathBuf,
-        /// What it has instead.
-        found: &'static str,
-    },
-}
-
-/// What is to be done with files whose name is nearly right.
-fn remedy(nearly: &[String]) -> String {
-    match nearly {
-        [] => String::new(),
-        [folder] if folder.contains('/') => {
-            format!("; move {folder} out of its folder, to where the stick begins")
-        }
-        [one] => format!(
-            "; rename {one} to {SETTINGS_FILE}, in small letters and with nothing before or after"
-        ),
-        several => format!("; rename one of these to {SETTINGS_FILE}: {}", several.join(", ")),
-    }
-}
 
 /// The root folder of a stick.
 #[derive(Debug)]
 pub struct StickFolder {
     path: PathBuf,
-    /// Kept open, so that the folder stays the same one.
-    _folder: File,
+    /// Open, so that the folder stays the same one; not while it is mounted again.
+    folder: Option<File>,
     mounted: Option<Mounted>,
-}
-
-/// A mount that is undone when this is dropped.
-#[derive(Debug)]
-struct Mounted {
-    at: PathBuf,
+    /// Why nothing can be written to it.
+    not_writable: Option<String>,
 }
 
 impl StickFolder {
-    /// The stick at `path`: a folder, or a block device, which is mounted read-only below `runtime`
-    /// so that nothing on it can be executed or act as a device.
+    /// The stick at `path`: a folder, or a block device, which is mounted below `runtime` so that
+    /// nothing is written to it.
     ///
     /// # Errors
     /// [`StickError`].
@@ -89,44 +43,65 @@ impl StickFolder {
         let mounted = match kind.is_block_device() {
             true => Some(Mounted::new(path, runtime)?),
             // The image of a stick.
-            false if kind.is_file() => return Err(StickError::no_file_system(path)),
+            false if kind.is_file() => {
+                let mut head = Vec::with_capacity(file_system::HEAD_BYTES);
+                let image = file::open(path).map_err(io::Error::from)?;
+                image.take(file_system::HEAD_BYTES as u64).read_to_end(&mut head)?;
+                return Err(StickError::no_file_system(path, &head));
+            }
             false => None,
         };
-        let path = mounted.as_ref().map_or(path, |mounted| &mounted.at).to_owned();
-        let flags = O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-        let folder = OpenOptions::new().read(true).custom_flags(flags).open(&path)?;
-        Ok(StickFolder { path, _folder: folder, mounted })
+        let path = mounted.as_ref().map_or(path, |mounted| mounted.at()).to_owned();
+        let mut stick = StickFolder { path, folder: None, mounted, not_writable: None };
+        stick.hold()?;
+        Ok(stick)
     }
 
-    /// The bytes of the settings file.
+    fn hold(&mut self) -> io::Result<()> {
+        let flags = O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+        let folder = OpenOptions::new().read(true).custom_flags(flags).open(&self.path)?;
+        self.folder = Some(folder);
+        Ok(())
+    }
+
+    /// The bytes of the settings file. A stick that has none is not written to; one that has and that
+    /// was not ejected is put in order first.
     ///
     /// # Errors
     /// [`StickError`]; never more is read than a settings file may have.
-    pub fn settings(&self) -> Result<Zeroizing<Vec<u8>>, StickError> {
-        let file = match self.open_file(SETTINGS_FILE, OpenOptions::new().read(true)) {
+    pub fn settings(&mut self) -> Result<Zeroizing<Vec<u8>>, StickError> {
+        let (is_dirty, is_locked) = self.mounted.as_ref().map_or((false, false), |mounted| {
+            (mounted.file_system().is_dirty(), mounted.is_locked())
+        });
+        match self.read_settings() {
+            Err(StickError::Missing { nearly }) if is_dirty && nearly.is_empty() => {
+                Err(StickError::NotEjected)
+            }
+            Ok(_) if is_dirty && is_locked => Err(StickError::NotEjectedAndLocked),
+            Ok(_) if is_dirty => {
+                self.unlock();
+                self.read_settings()
+            }
+            read => read,
+        }
+    }
+
+    fn read_settings(&self) -> Result<Zeroizing<Vec<u8>>, StickError> {
+        let file = match file::open_itself(&self.path.join(SETTINGS_FILE)) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(error) if error.is_missing() => {
                 return Err(StickError::Missing { nearly: self.near_misses() });
             }
-            // A link, a socket, or a device without a driver.
-            Err(error) if matches!(error.raw_os_error(), Some(ELOOP | ENXIO | ENODEV)) => {
-                return Err(StickError::NotPlain);
-            }
-            Err(error) => return Err(error.into()),
+            Err(FileError::NotPlain) => return Err(StickError::NotPlain),
+            Err(error) => return Err(StickError::Unreadable(error.into())),
         };
-        let about = file.metadata()?;
-        if !about.is_file() || about.nlink() > 1 {
+        if file.metadata()?.nlink() > 1 {
             return Err(StickError::NotPlain);
         }
-        if about.len() > SETTINGS_BYTES_MAX as u64 {
-            return Err(StickError::TooLong);
-        }
-        let mut bytes = Zeroizing::new(Vec::with_capacity(SETTINGS_BYTES_MAX + 1));
-        file.take(SETTINGS_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
-        if bytes.len() > SETTINGS_BYTES_MAX {
-            return Err(StickError::TooLong);
-        }
-        Ok(bytes)
+        file::read_open(file, SETTINGS_BYTES_MAX).map_err(|error| match error {
+            FileError::TooLong(_) => StickError::TooLong,
+            error => StickError::Unreadable(error.into()),
+        })
     }
 
     /// Files whose names are nearly that of the settings file; a folder of such a name counts when the
@@ -144,10 +119,17 @@ impl StickFolder {
         names::near_misses(names)
     }
 
-    /// Makes the stick writable; one with a write lock stays read-only.
-    pub fn unlock(&self) {
-        if let Some(mounted) = &self.mounted {
-            mounted.make_writable();
+    /// Makes the stick writable; one that is locked stays as it is, and what is written to it later
+    /// fails with the reason.
+    pub fn unlock(&mut self) {
+        let Some(mounted) = &mut self.mounted else { return };
+        self.folder = None;
+        self.not_writable = mounted.make_writable().err();
+        if let Some(why) = &self.not_writable {
+            tracing::info!(why, "the stick is not written to");
+        }
+        if let Err(error) = self.hold() {
+            self.not_writable.get_or_insert(error.to_string());
         }
     }
 
@@ -156,6 +138,7 @@ impl StickFolder {
     /// # Errors
     /// What the system reported.
     pub fn overwrite_settings(&self, bytes: &[u8]) -> io::Result<()> {
+        self.check_writable()?;
         let mut file = self.open_file(SETTINGS_FILE, OpenOptions::new().write(true))?;
         if !file.metadata()?.is_file() || file.metadata()?.len() != bytes.len() as u64 {
             return Err(io::Error::other("the file has changed meanwhile"));
@@ -164,73 +147,36 @@ impl StickFolder {
         file.sync_all()
     }
 
-    /// Writes the result file.
+    /// Writes the result file. Where there is no room for all of it there is none.
     ///
     /// # Errors
     /// What the system reported; a locked stick is common.
     pub fn write_result(&self, text: &str) -> io::Result<()> {
+        self.check_writable()?;
         let mut file = self.open_file(RESULT_FILE, OpenOptions::new().write(true).create(true))?;
         if !file.metadata()?.is_file() || file.metadata()?.nlink() > 1 {
             return Err(io::Error::other("it is not a plain file"));
         }
-        file.set_len(0)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
+        let written = file
+            .set_len(0)
+            .and_then(|()| file.write_all(text.as_bytes()))
+            .and_then(|()| file.sync_all());
+        if written.is_err() {
+            // Half a result, or that of an earlier stick, would be a wrong one.
+            let _ = fs::remove_file(self.path.join(RESULT_FILE));
+        }
+        written
+    }
+
+    fn check_writable(&self) -> io::Result<()> {
+        let why = self.not_writable.as_ref();
+        why.map_or(Ok(()), |why| {
+            Err(io::Error::new(io::ErrorKind::ReadOnlyFilesystem, why.clone()))
+        })
     }
 
     /// Opens a file of the root without following a link, and without waiting for a pipe.
     fn open_file(&self, name: &str, how: &mut OpenOptions) -> io::Result<File> {
         how.custom_flags(O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC).open(self.path.join(name))
-    }
-}
-
-const ELOOP: i32 = nix::libc::ELOOP;
-const ENXIO: i32 = nix::libc::ENXIO;
-const ENODEV: i32 = nix::libc::ENODEV;
-
-impl StickError {
-    fn no_file_system(device: &Path) -> StickError {
-        let mut head = Vec::with_capacity(file_system::HEAD_BYTES);
-        let read = File::open(device)
-            .and_then(|file| file.take(file_system::HEAD_BYTES as u64).read_to_end(&mut head));
-        let found = match read {
-            Ok(_) => file_system::found(&head),
-            Err(_) => "something that cannot be read",
-        };
-        StickError::NoFileSystem { device: device.to_owned(), found }
-    }
-}
-
-impl Mounted {
-    fn new(device: &Path, runtime: &Path) -> Result<Mounted, StickError> {
-        let at = runtime.join("stick");
-        fs::create_dir_all(&at)?;
-        let flags =
-            MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-        let mounts = |kind: &str| mount(Some(device), &at, Some(kind), flags, None::<&str>).is_ok();
-        match FILE_SYSTEMS.into_iter().find(|kind| mounts(kind)) {
-            Some(_) => Ok(Mounted { at }),
-            None => Err(StickError::no_file_system(device)),
-        }
-    }
-
-    fn make_writable(&self) {
-        // Synchronous, because the stick may be pulled out as soon as the lights show a result.
-        let flags = MsFlags::MS_REMOUNT
-            | MsFlags::MS_NOSUID
-            | MsFlags::MS_NODEV
-            | MsFlags::MS_NOEXEC
-            | MsFlags::MS_SYNCHRONOUS;
-        if let Err(error) = mount(None::<&str>, &self.at, None::<&str>, flags, None::<&str>) {
-            tracing::info!(%error, "the stick is locked");
-        }
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        if let Err(error) = umount2(&self.at, MntFlags::MNT_DETACH) {
-            tracing::warn!(%error, "the stick cannot be unmounted");
-        }
     }
 }

@@ -110,10 +110,15 @@ fn systemd_finds_nothing_to_say_about_the_additions_for_boards() {
 #[test]
 fn the_service_is_closed_to_what_it_does_not_need() {
     let system = System::new("security");
-    for unit in ["firstmile.service", "firstmile-import@.service", "firstmile-country.service"] {
+    for unit in ours().iter().filter(|unit| unit.ends_with(".service")) {
         let threshold = format!("--threshold={EXPOSURE_MAX_TENTHS}");
-        let output =
-            system.analyze(&["security", "--offline=true", "--no-pager", &threshold, unit]);
+        let output = system.analyze(&[
+            "security",
+            "--offline=true",
+            "--no-pager",
+            &threshold,
+            unit.as_str(),
+        ]);
         let message = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{unit}: {message}");
     }
@@ -131,6 +136,27 @@ fn only_the_importer_may_mount() {
     assert!(service.lines().any(|line| line == "CapabilityBoundingSet="), "no capability at all");
     assert!(!service.contains("mount "), "no call to mount");
     assert!(unit("firstmile-import@.service").contains("\nPrivateMounts=yes\n"));
+}
+
+#[test]
+fn the_importer_reaches_one_disk_and_leaves_the_machine_to_the_broadcast() {
+    let unit = fs::read_to_string("systemd/firstmile-import@.service").expect("the unit");
+    let all = |key: &str| -> Vec<&str> {
+        unit.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('=')).collect()
+    };
+    assert_eq!(all("DeviceAllow"), ["/dev/%I rw"], "not the disk that the box starts from");
+    assert_eq!(all("DevicePolicy"), ["closed"]);
+    for bound in ["CPUQuota", "MemoryMax", "MemorySwapMax", "TasksMax", "TimeoutStartSec"] {
+        assert_eq!(all(bound).len(), 1, "{bound}");
+    }
+}
+
+#[test]
+fn nothing_runs_as_root() {
+    for unit in ours().iter().filter(|unit| unit.ends_with(".service")) {
+        let text = fs::read_to_string(Path::new("systemd").join(unit)).expect("a unit");
+        assert!(text.lines().any(|line| line == "User=firstmile"), "{unit}");
+    }
 }
 
 /// Runs the command of `firstmile-country.service` on a request: what `iw` is run with, and whether it ends

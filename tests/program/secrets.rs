@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -223,6 +224,7 @@ fn a_key_is_found_nowhere_but_on_the_wire() {
     // The service's home is its state; an earlier version left a history there.
     let home = box_s.path().join("state");
     fs::create_dir_all(home.join(".cache")).expect("a home");
+    fs::set_permissions(&home, fs::Permissions::from_mode(0o700)).expect("its own");
     fs::write(home.join(".nmcli-history"), key("history")).expect("a history");
     fs::write(home.join(".cache/nmcli-history"), key("history")).expect("a history");
     let home = home.to_str().expect("a plain path").to_owned();

@@ -15,6 +15,7 @@ const OPENS_FILES: &[(&str, &str)] = &[
     ("device/port/holder.rs", "the kernel's own, below /proc"),
     ("device/restarts.rs", "the service's own runtime folder, and /proc"),
     ("publish/file/input.rs", "somebody pushes a pipe, and waits for it"),
+    ("device/stick/mounted.rs", "a block device, without waiting, and the kernel's own below /sys"),
     ("device/stick.rs", "writes to a stick, without following links or waiting"),
 ];
 

@@ -60,6 +60,36 @@ impl Stick {
         stick
     }
 
+    /// A stick of ext4 whose file of settings has a damaged inode, and whose superblock wants the kernel
+    /// to panic then.
+    pub fn asking_for_a_panic() -> Stick {
+        let stick = Stick::formatted_by("mkfs.ext4");
+        let settings = stick.folder.path().join("settings");
+        fs::write(&settings, "version = 1\n").expect("writes");
+        let tool = |name: &str, arguments: &[&str]| {
+            run(Command::new(name).args(arguments).arg(stick.image()), TOOL_TIMEOUT).ok().stdout
+        };
+        let put = format!("write {} firstmile.toml", settings.display());
+        tool("debugfs", &["-w", "-R", &put]);
+        tool("tune2fs", &["-e", "panic"]);
+        // Such as "located at block 137, offset 0x0100".
+        let place = tool("debugfs", &["-R", "imap firstmile.toml"]);
+        let after = |word: &str| {
+            let (_, rest) = place.split_once(word).expect("where the inode lies");
+            rest.trim().split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default()
+        };
+        let block: usize = after("located at block").parse().expect("a number");
+        let offset = usize::from_str_radix(after("offset 0x"), 16).expect("a number");
+        let mut bytes = fs::read(stick.image()).expect("the stick");
+        const SUPERBLOCK: usize = 1024;
+        const LOG_BLOCK_SIZE: usize = SUPERBLOCK + 24;
+        let block_bytes = 1024 << bytes[LOG_BLOCK_SIZE];
+        // Its length, which its checksum covers.
+        bytes[block * block_bytes + offset + 4] ^= 0xFF;
+        fs::write(stick.image(), bytes).expect("the stick");
+        stick
+    }
+
     /// A stick with this file of settings.
     pub fn with_settings(text: &str) -> Stick {
         let stick = Stick::empty();

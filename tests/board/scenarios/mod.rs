@@ -2,6 +2,7 @@
 
 mod booted;
 mod defects;
+mod foreign_sticks;
 mod go_live_by_button;
 mod network_lost;
 mod package;

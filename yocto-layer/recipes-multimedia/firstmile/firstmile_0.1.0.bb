@@ -122,7 +122,7 @@ GROUPADD_PARAM:${PN} = "--system gpio; --system render"
 USERADD_PARAM:${PN} = "--system --user-group --no-create-home --home-dir ${localstatedir}/lib/firstmile \
     --shell ${base_sbindir}/nologin --groups video,render,audio,gpio,input,dialout firstmile"
 
-# The elements that pipelines are made of, by plugin.
+# The elements that pipelines are made of, by plugin; and what keeps a stick from being written to.
 RDEPENDS:${PN} = " \
     ca-certificates \
     gstreamer1.0 \
@@ -137,6 +137,7 @@ RDEPENDS:${PN} = " \
     gstreamer1.0-plugins-good-audioparsers \
     gstreamer1.0-plugins-good-jpeg \
     gstreamer1.0-plugins-good-video4linux2 \
+    util-linux-blockdev \
 "
 
 # Sets up HDMI inputs.
