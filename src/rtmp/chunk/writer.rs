@@ -20,7 +20,10 @@ const AUDIO_CHUNK_STREAM: u8 = 4;
 const DATA_CHUNK_STREAM: u8 = 5;
 const VIDEO_CHUNK_STREAM: u8 = 6;
 
-/// Writes messages onto a few chunk streams, each with the smallest header that is complete.
+/// Writes messages onto a few chunk streams, each with the smallest header that every reader
+/// understands: a type 3 header only goes on with a message, it never begins one. RTMP 1.0 lets it
+/// repeat the last delta there, but not all servers add it; media is then ever earlier than it was
+/// sent. Naming the delta costs three bytes.
 ///
 /// Timestamps are milliseconds that never wrap; they go onto the wire modulo 2^32. From 0xFFFFFF on
 /// each message starts with an absolute type 0 header, because servers disagree on what an extended
@@ -42,9 +45,6 @@ struct Track {
 #[derive(Debug, Clone, Copy)]
 struct Last {
     timestamp: u64,
-    /// The delta that a type 3 header would repeat; none after a type 0 header, where readers
-    /// disagree on what is repeated.
-    delta: Option<u32>,
     length: usize,
     stream_id: u32,
 }
@@ -153,21 +153,17 @@ impl Track {
     ) -> Header {
         let mut header = Header::default();
         let mut timestamp = timestamp_ms;
-        let mut repeatable = None;
         match self.last {
             Some(last) if last.stream_id == stream_id => {
                 timestamp = last.not_before(timestamp, chunk_stream);
                 match last.delta_to(timestamp) {
-                    Some(delta) => {
-                        header.relative(chunk_stream, &last, delta, length, type_id);
-                        repeatable = Some(delta);
-                    }
+                    Some(delta) => header.relative(chunk_stream, &last, delta, length, type_id),
                     None => header.absolute(chunk_stream, timestamp, length, type_id, stream_id),
                 }
             }
             _ => header.absolute(chunk_stream, timestamp, length, type_id, stream_id),
         }
-        self.last = Some(Last { timestamp, delta: repeatable, length, stream_id });
+        self.last = Some(Last { timestamp, length, stream_id });
         header
     }
 }
@@ -219,18 +215,12 @@ impl Header {
         }
     }
 
-    /// The shortest of types 1 to 3 (RTMP 1.0 sections 5.3.1.2.2 to 5.3.1.2.4).
+    /// The shorter one of types 1 and 2 (RTMP 1.0 sections 5.3.1.2.2 and 5.3.1.2.3).
     fn relative(&mut self, chunk_stream: u8, last: &Last, delta: u32, length: usize, type_id: u8) {
-        let format = match (length == last.length, Some(delta) == last.delta) {
-            (true, true) => 3,
-            (true, false) => 2,
-            (false, _) => 1,
-        };
+        let format = if length == last.length { 2 } else { 1 };
         self.put(|to| {
             to.put_u8(chunk_stream | format << 6);
-            if format < 3 {
-                to.put_uint(u64::from(delta), 3);
-            }
+            to.put_uint(u64::from(delta), 3);
             if format < 2 {
                 to.put_uint(length as u64, 3);
                 to.put_u8(type_id);
