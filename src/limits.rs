@@ -18,8 +18,22 @@ pub const NAME_BYTES_MAX: usize = 64;
 /// A server URL, in bytes. The longest of any platform is below 300.
 pub const URL_BYTES_MAX: usize = 2_048;
 
+/// Other hosts that a server may send a stream to: a few, or else the domain that they are in.
+pub const HOSTS_MAX: usize = 8;
+
 /// A stream key, in bytes. Keys with signed queries reach some 300.
 pub const KEY_BYTES_MAX: usize = 1_024;
+
+/// So many bytes of a secret in a row are hidden in the text of others. Seven may be a word that is in
+/// the key and in the message; of a key of twenty characters they say little.
+pub const SECRET_PART_BYTES: usize = 8;
+
+/// What else may be secret in an address is hidden from this length on: shorter is a flag or a version.
+pub const SECRET_BYTES_MIN: usize = 6;
+
+/// The part of a key before its `?` is hidden too, unless it is so short that it would be found inside
+/// of ordinary text.
+pub const SECRET_STEM_BYTES_MIN: usize = 6;
 
 // ── media queue, one per destination ──────────────────────────────────────────────────────────
 //
@@ -100,6 +114,15 @@ pub const AMF_ELEMENTS_MAX: usize = 1_024;
 pub const AMF_STRING_BYTES_MAX: usize = 8 * 1024;
 /// Characters of a server's text that are shown to the owner.
 pub const SERVER_TEXT_CHARS_MAX: usize = 200;
+/// Characters of it that are looked at: of more, nothing would be shown, were a key repeated in it.
+pub const SERVER_TEXT_CHARS_READ_MAX: usize = SERVER_TEXT_CHARS_MAX + 2 * KEY_BYTES_MAX;
+/// A complaint of the server explains the end of a connection that follows within this time: servers
+/// complain and close at once, or let a client finish its message first.
+pub const REMARK_COUNTS_FOR: Duration = Duration::from_secs(10);
+/// A stream was published twice on one connection, because the server gave it another id than the one
+/// that was guessed: that is why the connection ends, if it does within this time. A server looks at
+/// the second command a round trip after it accepted the first one.
+pub const PUBLISHED_TWICE_DOUBT: Duration = Duration::from_secs(3);
 /// Events that a session may hold for its driver; the driver drains it after each call.
 pub const RTMP_EVENTS_MAX: usize = 64;
 /// Answers to pings that may wait for a server that does not read. Servers ping once in 30 s or
@@ -161,6 +184,8 @@ pub const RTMP_PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
 /// No byte delivered while bytes are waiting: the path is dead. Within 5 s of a freeze it is to be
 /// known; the last sign of life and the end of the wait are each noticed up to a tick late.
 pub const DEAD_PATH_TIMEOUT: Duration = Duration::from_millis(4_250);
+/// The peer's kernel is full, and has been for this long: it is not between two reads of its program.
+pub const FULL_FOR: Duration = Duration::from_millis(500);
 /// How long the rate of sending is measured before the acknowledgement window follows it: a GOP,
 /// since a key frame is as long as several other frames.
 pub const RATE_MEASURED_FOR: Duration = Duration::from_secs(2);
@@ -272,6 +297,18 @@ pub const ROLL_OVER_AT_MS: u64 = (1 << 31) - 3_600_000;
 pub const SUCCESSOR_RETRY: Duration = Duration::from_secs(60);
 /// Places that servers may send one attempt to, one after the other; platforms use one or two.
 pub const REDIRECTS_MAX: u32 = 3;
+/// From one move that a server asks for to the next, doubled with each that follows soon; servers that
+/// are taken out of service ask once.
+pub const MOVE_WAIT_FIRST: Duration = Duration::from_secs(2);
+/// Longest wait between two such moves.
+pub const MOVE_WAIT_MAX: Duration = Duration::from_secs(300);
+/// A stream that nobody asked to move for this long has arrived: the next move may follow at once.
+pub const MOVES_FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
+/// Lines of the log about what one server asks for or complains about, at once; what is left out is
+/// counted.
+pub const SERVER_LINES_MAX: u32 = 4;
+/// From one such line to the next after that.
+pub const SERVER_LINE_INTERVAL: Duration = Duration::from_secs(30);
 /// Answers to a server's request for authentication in one attempt: the user, then the response, and
 /// one more for a nonce that grew old.
 pub const AUTH_ROUNDS_MAX: u32 = 3;

@@ -32,6 +32,8 @@ pub struct PathSample {
     /// Bytes that the server says it has received; `None` while it never has. It ranks above the
     /// kernel, behind which a proxy may swallow what no server reads.
     pub server_acknowledged_bytes: Option<u64>,
+    /// Bytes beyond those that the peer's kernel has room for; `None` where ours cannot tell.
+    pub tcp_window_bytes: Option<u64>,
     /// TCP's smoothed round-trip time, where the kernel can tell.
     pub rtt: Option<Duration>,
 }

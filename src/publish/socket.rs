@@ -35,6 +35,7 @@ const TCP_INFO_RTT: usize = 68;
 const TCP_INFO_BYTES_ACKED: usize = 120;
 /// Since Linux 5.4.
 const TCP_INFO_RCV_OOOPACK: usize = 224;
+const TCP_INFO_SND_WND: usize = 228;
 
 /// Asks the kernel about one TCP connection.
 #[derive(Debug)]
@@ -117,6 +118,7 @@ fn parse(reply: &[u8]) -> Option<TcpState> {
                 unacknowledged_bytes,
                 sacked_bytes: sacked_bytes.min(unacknowledged_bytes),
                 acknowledged_bytes: u64_at(info, TCP_INFO_BYTES_ACKED)?,
+                window_bytes: u32_at(info, TCP_INFO_SND_WND),
                 rtt: Duration::from_micros(u32_at(info, TCP_INFO_RTT)?.into()),
                 segment_bytes,
                 timeouts: *info.get(TCP_INFO_RETRANSMITS)?,
@@ -178,6 +180,38 @@ mod tests {
         }
         assert_eq!(state.unacknowledged_bytes, 0);
         assert_eq!(state.acknowledged_bytes, written as u64 + 1, "the SYN counts as one");
+    }
+
+    /// At small rates a peer's kernel takes seconds to fill, and acknowledges meanwhile as ever.
+    #[test]
+    fn the_window_of_a_reader_that_stalls_shrinks_before_its_kernel_is_full() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        let probe = TcpProbe::open(client.local_addr().unwrap(), client.peer_addr().unwrap());
+        let window = || probe.as_ref().and_then(TcpProbe::sample)?.window_bytes;
+        let Some(open) = window() else {
+            println!("skipped: this kernel does not tell the window");
+            return;
+        };
+        let piece = [0_u8; 1_400];
+        let mut least = open;
+        for _ in 0..200 {
+            client.write_all(&piece).unwrap();
+            server.read_exact(&mut [0; 1_400]).unwrap();
+            least = window().unwrap().min(least);
+        }
+        assert!(least > open / 2, "a reader keeps it open: {least} of {open}");
+        client.set_nonblocking(true).unwrap();
+        let (mut taken, mut shrunk_at) = (0, None);
+        while let Ok(length) = client.write(&piece) {
+            taken += length;
+            if shrunk_at.is_none() && window().unwrap() < least / 2 {
+                shrunk_at = Some(taken);
+            }
+        }
+        let shrunk_at = shrunk_at.expect("it shrinks");
+        assert!(shrunk_at < taken, "after {shrunk_at} of {taken} bytes");
     }
 
     #[test]

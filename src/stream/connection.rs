@@ -8,48 +8,19 @@ use bytes::{Buf, Bytes};
 use super::closing::{Closing, Ending};
 use super::delivery::{Delivery, Window};
 use super::error::Error;
-use super::kernel::{Kernel, TcpState};
+use super::kernel::Kernel;
 use super::large_packets::{LargePackets, explained};
 use super::paths::PathEnd;
+use super::progress::{Mailbox, Progress};
 use super::source::{Close, Demands, Next, Source};
 use super::stats::ConnectionStats;
 use crate::flv;
 use crate::flv::TagKind;
 use crate::flv::metadata::{self, Field, Metadata};
-use crate::limits::{
-    ACCEPT_LOOK, LAST_MESSAGE_TIMEOUT, ROLL_OVER_AT_MS, STOP_TIMEOUT, SUCCESSOR_RETRY,
-};
+use crate::limits::{LAST_MESSAGE_TIMEOUT, STOP_TIMEOUT};
 use crate::media::{Frame, Timeline, Track};
-use crate::pace::PathSample;
 use crate::rtmp::amf0::Value;
-use crate::rtmp::{self, Event, Outbound, Session};
-
-/// What a connection reports while it lasts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Progress {
-    /// The target bitrate of the video, in kbit/s.
-    TargetBitrate(u32),
-    /// The server accepted the stream and has confirmed that media arrives.
-    Accepted,
-    /// Another connection should take over: at this place if the server named one (Enhanced RTMP v2,
-    /// `ReconnectRequest`), else at the same.
-    MoveWanted(Option<String>),
-    /// Something worth telling that does not end the connection.
-    Warning(rtmp::Warning),
-    /// The counters, at each look and at the end.
-    Stats(ConnectionStats),
-}
-
-/// What was not fetched yet: of each kind the latest, so that it is bounded and nothing that matters
-/// is lost.
-#[derive(Debug, Default)]
-struct Mailbox {
-    target_kbps: Option<u32>,
-    accepted: bool,
-    move_wanted: Option<Option<String>>,
-    warning: Option<rtmp::Warning>,
-    stats: bool,
-}
+use crate::rtmp::{Event, Outbound, Session};
 
 /// One connection that stands. The shell (or a simulated network) calls [`Connection::advance`] after
 /// each `handle_*` and at [`Connection::poll_timeout`], fetches [`Connection::poll_progress`] and
@@ -60,22 +31,22 @@ pub struct Connection {
     pub(super) session: Session,
     timeline: Timeline,
     /// Media time of the connection.
-    time_ms: u64,
-    delivery: Delivery,
-    large_packets: LargePackets,
+    pub(super) time_ms: u64,
+    pub(super) delivery: Delivery,
+    pub(super) large_packets: LargePackets,
     /// When the connection stood.
-    began: Duration,
-    window: Window,
+    pub(super) began: Duration,
+    pub(super) window: Window,
     pub(super) stats: ConnectionStats,
     /// Where in what is sent the last media message ends.
     pub(super) media_end: u64,
     /// How many bytes an acknowledgement spoke for before the stream was ended.
     pub(super) ack_stride_bytes: u64,
-    demands: Demands,
-    next_look: Duration,
+    pub(super) demands: Demands,
+    pub(super) next_look: Duration,
     /// When to look whether media has been acknowledged, while that is awaited.
-    next_accept_look: Duration,
-    next_move: Duration,
+    pub(super) next_accept_look: Duration,
+    pub(super) next_move: Duration,
     is_known_to_source: bool,
     begun: bool,
     pub(super) publish_started: bool,
@@ -84,13 +55,13 @@ pub struct Connection {
     pub(super) accepted: bool,
     source_ended: bool,
     /// Nothing that was written waits inside of TLS.
-    flushed: bool,
+    pub(super) flushed: bool,
     pub(super) stage: Stage,
     /// The server has closed its side while the stream was being ended.
     hung_up: bool,
     /// When an ordered stop must be through; `None` where the source has ended by itself.
     pub(super) stop_by: Option<Duration>,
-    mailbox: Mailbox,
+    pub(super) mailbox: Mailbox,
     ended: Option<Result<(), Error>>,
 }
 
@@ -299,19 +270,7 @@ impl Connection {
 
     /// What is to be reported next.
     pub fn poll_progress(&mut self) -> Option<Progress> {
-        if let Some(kbps) = self.mailbox.target_kbps.take() {
-            return Some(Progress::TargetBitrate(kbps));
-        }
-        if std::mem::take(&mut self.mailbox.accepted) {
-            return Some(Progress::Accepted);
-        }
-        if let Some(place) = self.mailbox.move_wanted.take() {
-            return Some(Progress::MoveWanted(place));
-        }
-        if let Some(warning) = self.mailbox.warning.take() {
-            return Some(Progress::Warning(warning));
-        }
-        std::mem::take(&mut self.mailbox.stats).then_some(Progress::Stats(self.stats))
+        self.mailbox.next(self.stats)
     }
 
     /// How it ended, once.
@@ -451,108 +410,6 @@ impl Connection {
                 self.session.send_audio(stamp.dts_ms, head.as_slice(), frame.payload);
             }
         }
-    }
-
-    /// The server has accepted the stream, and not confirmed yet that media arrives.
-    fn awaits_media(&self) -> bool {
-        self.publish_started && !self.accepted
-    }
-
-    /// Looks at delivery when it is time to, and reports: often until any media has arrived, so that the
-    /// source learns soon of the path, and then as often as the source demands. Whether the server has
-    /// the stream is looked at often until it has.
-    fn look<S: Source>(
-        &mut self,
-        now: Duration,
-        source: &mut S,
-        kernel: &impl Fn() -> Kernel,
-    ) -> Result<(), Error> {
-        // A short stream may be through before the next look; whether it arrived is to be seen.
-        let awaits_media = self.awaits_media();
-        let all_written = awaits_media && self.session.transmit().is_empty();
-        let awaits_arrival = awaits_media && !self.delivery.media_arrived();
-        let is_due = now >= self.next_look || all_written && awaits_arrival;
-        let is_accept_due = all_written || awaits_media && now >= self.next_accept_look;
-        if !is_due && !is_accept_due {
-            return Ok(());
-        }
-        self.next_accept_look = now + ACCEPT_LOOK;
-        let sample = self.sample(source, kernel);
-        let window_bytes = self.session.acknowledgement_window();
-        if let Some(window) = self.window.observe(now, self.stats.sent_bytes, window_bytes) {
-            self.session.ask_for_acknowledgements(window);
-        }
-        if self.large_packets.are_lost() {
-            let after = now.saturating_sub(self.began);
-            return Err(Error::LargePacketsLost { after_ms: after.as_millis() as u64 });
-        }
-        if let Some(stuck) = self.delivery.observe(now, &sample, window_bytes) {
-            return Err(Error::DeadPath { after_ms: stuck.as_millis() as u64 });
-        }
-        if awaits_media && self.delivery.media_delivered() {
-            self.accept();
-        }
-        if !is_due {
-            return Ok(());
-        }
-        let advice = source.observe(now, &sample);
-        if let Some(kbps) = advice.target_kbps {
-            self.report_target(kbps);
-        }
-        self.stats.resume_kbps = source.resume_kbps().filter(|_| self.accepted);
-        if advice.reconnect {
-            return Err(Error::TooSlow);
-        }
-        let awaits_arrival = self.awaits_media() && !self.delivery.media_arrived();
-        self.next_look = now + if awaits_arrival { ACCEPT_LOOK } else { self.demands.look };
-        self.mailbox.stats = true;
-        if self.time_ms >= ROLL_OVER_AT_MS && now >= self.next_move {
-            self.next_move = now + SUCCESSOR_RETRY;
-            self.mailbox.move_wanted.get_or_insert(None);
-        }
-        Ok(())
-    }
-
-    /// What is known of the path now.
-    fn sample<S: Source>(&mut self, source: &S, kernel: &impl Fn() -> Kernel) -> PathSample {
-        let acknowledged = self.stats.acknowledged_bytes;
-        self.note_acknowledged();
-        let is_silent = !self.accepted || acknowledged == self.stats.acknowledged_bytes;
-        let asks = self.demands.minds_the_path || is_silent;
-        let tcp = if asks { kernel().state() } else { None };
-        self.stats.in_flight_bytes = tcp.map(|tcp| tcp.unacknowledged_bytes);
-        self.stats.rtt_us = tcp.map(|tcp| tcp.rtt.as_micros() as u64);
-        self.stats.queue = source.queue();
-        // What waits behind a lost segment has arrived: on a slow path the repair takes seconds.
-        let missing = |tcp: TcpState| tcp.unacknowledged_bytes.saturating_sub(tcp.sacked_bytes);
-        let sample = PathSample {
-            queue_age: self.stats.queue.span,
-            queue_bytes: self.stats.queue.bytes as u64,
-            unsent_bytes: self.session.transmit().remaining() as u64,
-            written_bytes: self.stats.sent_bytes,
-            tcp_unacknowledged_bytes: tcp.map(|tcp| missing(tcp).into()),
-            tcp_acknowledged_bytes: tcp.map_or(0, |tcp| tcp.acknowledged_bytes),
-            tcp_sacked_bytes: tcp.map_or(0, |tcp| tcp.sacked_bytes.into()),
-            server_acknowledged_bytes: self.stats.acknowledged_bytes,
-            rtt: tcp.map(|tcp| tcp.rtt),
-        };
-        self.large_packets.observe(&sample, tcp, self.flushed);
-        sample
-    }
-
-    fn report_target(&mut self, kbps: u32) {
-        self.stats.target_kbps = Some(kbps);
-        self.mailbox.target_kbps = Some(kbps);
-    }
-
-    pub(super) fn accept(&mut self) {
-        self.accepted = true;
-        self.mailbox.accepted = true;
-    }
-
-    pub(super) fn note_acknowledged(&mut self) {
-        let stats = self.session.stats();
-        self.stats.acknowledged_bytes = stats.acknowledges.then_some(stats.bytes_acknowledged);
     }
 
     fn stop(&mut self, now: Duration) {

@@ -3,13 +3,14 @@
 //! A socket swallows megabytes of a stream that nobody reads any more, so
 //! a write that succeeded says nothing; what counts is what the peer has acknowledged. RTMP
 //! acknowledgements come from the server program itself and rank first; the kernel's TCP
-//! acknowledgements show a cut path where a server never sends any.
+//! acknowledgements show a cut path where a server never sends any. Of a program that hangs behind a
+//! kernel that still takes, and that acknowledges rarely, the window of that kernel tells.
 
 use std::time::Duration;
 
 use crate::limits::{
-    DEAD_PATH_TIMEOUT, RATE_MEASURED_FOR, RTMP_ACK_WINDOW_BYTES, RTMP_ACK_WINDOW_BYTES_MIN,
-    UNACKNOWLEDGED_LIVE,
+    DEAD_PATH_TIMEOUT, FULL_FOR, RATE_MEASURED_FOR, RTMP_ACK_WINDOW_BYTES,
+    RTMP_ACK_WINDOW_BYTES_MIN, UNACKNOWLEDGED_LIVE,
 };
 use crate::pace::PathSample;
 
@@ -19,6 +20,7 @@ use crate::pace::PathSample;
 #[derive(Debug)]
 pub struct Delivery {
     program: Program,
+    reader: Reader,
     kernel: Watch,
     writer: Watch,
     first_media_end: Option<u64>,
@@ -120,6 +122,72 @@ impl Program {
     }
 }
 
+/// Whether the server program reads, judged by the window that its kernel offers (RFC 9293 section
+/// 3.8.6): what is not read takes its room.
+///
+/// A program that hangs shows in it at once, long before its kernel is full. But so does one that reads
+/// more slowly than we send, and is well. So a window that shrinks proves nothing; when it has shrunk
+/// until what waits has no room any more, it says since when nothing was read.
+#[derive(Debug)]
+struct Reader {
+    window: u64,
+    /// Where the window and what had arrived stood a while ago.
+    then: (Duration, u64, u64),
+    /// What had arrived when what waits found no room any more.
+    closed_at: Option<u64>,
+    /// When it was last known to read, or had nothing to.
+    read_at: Duration,
+}
+
+impl Reader {
+    fn at(now: Duration) -> Reader {
+        Reader { window: 0, then: (now, 0, 0), closed_at: None, read_at: now }
+    }
+
+    /// For how long it has read nothing, once its kernel is full; `kernel_stuck` is how long that has
+    /// taken nothing more.
+    fn silent_for(
+        &mut self,
+        now: Duration,
+        sample: &PathSample,
+        kernel_stuck: Duration,
+    ) -> Duration {
+        let (Some(window), Some(waiting)) =
+            (sample.tcp_window_bytes, sample.tcp_unacknowledged_bytes)
+        else {
+            self.read_at = now;
+            return Duration::ZERO;
+        };
+        let arrived = sample.tcp_acknowledged_bytes;
+        let (then, window_then, arrived_then) = self.then;
+        let came = arrived.saturating_sub(arrived_then);
+        let is_even = now.saturating_sub(then) >= READ_SPAN && came >= READ_BYTES;
+        let is_closed = waiting > window;
+        self.closed_at = if is_closed { self.closed_at.or(Some(arrived)) } else { None };
+        let reads = window > self.window
+            // As wide as before although so much came.
+            || is_even && window >= window_then
+            // So much has come since the window was closed.
+            || self.closed_at.is_some_and(|then| arrived.saturating_sub(then) >= READ_BYTES);
+        let rests = waiting == 0 && came == 0;
+        if reads || rests {
+            self.read_at = now;
+            self.closed_at = None;
+        }
+        if reads || rests || is_even {
+            self.then = (now, window, arrived);
+        }
+        self.window = window;
+        let is_full = is_closed && kernel_stuck >= FULL_FOR;
+        if is_full { now.saturating_sub(self.read_at) } else { Duration::ZERO }
+    }
+}
+
+/// Over so long and so many bytes a window is compared: its last bits are cut off (RFC 7323 section 2),
+/// and some kernels give away an eighth of the room first.
+const READ_SPAN: Duration = Duration::from_millis(500);
+const READ_BYTES: u64 = 16 * 1024;
+
 /// Follows the rate of sending with the window at which the server should acknowledge.
 #[derive(Debug)]
 pub struct Window {
@@ -159,6 +227,7 @@ impl Delivery {
     pub fn new(now: Duration) -> Delivery {
         Delivery {
             program: Program::at(now),
+            reader: Reader::at(now),
             kernel: Watch::at(now),
             writer: Watch::at(now),
             first_media_end: None,
@@ -194,8 +263,8 @@ impl Delivery {
         self.media_delivered
     }
 
-    /// Takes a look; the server was asked to acknowledge each `window_bytes`. `Some(stuck)` when nothing has been delivered for [`DEAD_PATH_TIMEOUT`] although
-    /// something should have been.
+    /// Takes a look; the server was asked to acknowledge each `window_bytes`. `Some(stuck)` when nothing
+    /// has been delivered for [`DEAD_PATH_TIMEOUT`] although something should have been.
     pub fn observe(
         &mut self,
         now: Duration,
@@ -219,7 +288,8 @@ impl Delivery {
         );
         let writer = self.writer.stuck_for(now, sample.written_bytes, sample.unsent_bytes > 0);
         let program = self.program.silent_for(now, sample, window_bytes, kernel);
-        let stuck = kernel.max(writer).max(program);
+        let reader = self.reader.silent_for(now, sample, kernel);
+        let stuck = kernel.max(writer).max(program).max(reader);
         (stuck >= DEAD_PATH_TIMEOUT).then_some(stuck)
     }
 }
@@ -300,6 +370,98 @@ mod tests {
             let alive = frozen_at(f64::INFINITY, kbps, 2_500_000.0, 0.0);
             assert_eq!(dead_after(300, RTMP_ACK_WINDOW_BYTES, alive), None, "{kbps}");
         }
+    }
+
+    /// As Linux shows it: a kernel with room for `room` bytes, of which it offers half; the first half of
+    /// what is not read costs an eighth of that.
+    fn rarely_acknowledged(
+        freeze: f64,
+        kbps: f64,
+        room: f64,
+        reads: impl Fn(f64) -> f64,
+    ) -> impl FnMut(f64) -> PathSample {
+        move |t| {
+            let sent = t * kbps * 125.0;
+            let read = reads(t.min(freeze)).min(sent);
+            let arrived = sent.min(read + room);
+            let unread = arrived - read;
+            let window = (room / 2.0 - unread / 8.0).min(room - unread).max(0.0);
+            let acknowledged = ((read / 2.5e6).floor() * 2.5e6) as u64;
+            PathSample {
+                written_bytes: sent.min(arrived + 64e3) as u64,
+                unsent_bytes: (sent - arrived - 64e3).max(0.0) as u64,
+                server_acknowledged_bytes: (acknowledged > 0).then_some(acknowledged),
+                tcp_unacknowledged_bytes: Some((sent - arrived).min(64e3) as u64),
+                tcp_acknowledged_bytes: arrived as u64,
+                // The last ten bits are cut off.
+                tcp_window_bytes: Some(window as u64 / 1_024 * 1_024),
+                ..PathSample::default()
+            }
+        }
+    }
+
+    #[test]
+    fn a_frozen_server_that_acknowledges_each_2_5_mb_is_noticed_within_five_seconds() {
+        for kbps in [400.0, 1_000.0, 3_000.0, 6_000.0, 20_000.0] {
+            for room in [64e3, 131e3, 200e3] {
+                for tenth in 0..20 {
+                    let freeze = 60.0 + f64::from(tenth) / 10.0;
+                    let reads = |t: f64| t * kbps * 125.0;
+                    let frozen = rarely_acknowledged(freeze, kbps, room, reads);
+                    let dead = dead_after(90, RTMP_ACK_WINDOW_BYTES, frozen);
+                    let after = dead.map(|dead| dead - freeze);
+                    assert!(
+                        after.is_some_and(|after| (3.5..=5.0).contains(&after)),
+                        "{after:?} s at {kbps} kbit/s with room for {room} bytes"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_server_that_reads_more_slowly_than_is_sent_is_not_dead_while_it_reads() {
+        for part in [0.2, 0.5, 0.95] {
+            for room in [64e3, 131e3, 2e6] {
+                // In lumps of a second and a half, as small windows open again.
+                let reads = |t: f64| (t / 1.5).floor() * 1.5 * 50e3 * part;
+                let slow = rarely_acknowledged(f64::INFINITY, 400.0, room, reads);
+                assert_eq!(dead_after(200, RTMP_ACK_WINDOW_BYTES, slow), None, "{part} {room}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_path_that_stalls_in_front_of_a_reader_is_given_its_time() {
+        // From 30 s on nothing gets through for 4 s; before, the window had shrunk for good.
+        let stalls = |t: f64| {
+            let passed = if t < 30.0 { t } else { 30.0 + (t - 34.0).max(0.0) };
+            PathSample {
+                written_bytes: (t * 50e3) as u64,
+                tcp_unacknowledged_bytes: Some(((t - passed) * 50e3) as u64),
+                tcp_acknowledged_bytes: (passed * 50e3) as u64,
+                tcp_window_bytes: Some(if t < 10.0 { 65_536 } else { 40_960 }),
+                ..PathSample::default()
+            }
+        };
+        assert_eq!(dead_after(60, 0, stalls), None);
+    }
+
+    #[test]
+    fn a_burst_after_a_rest_is_given_its_time() {
+        let burst = |t: f64| {
+            let sent = if t < 10.0 { t * 50e3 } else { 500e3 };
+            let more = if t >= 100.0 { 300e3 } else { 0.0 };
+            let arrived = ((t - 103.0).max(0.0) * 100e3 + 60e3).min(more);
+            PathSample {
+                written_bytes: (sent + more) as u64,
+                tcp_unacknowledged_bytes: Some((more - arrived) as u64),
+                tcp_acknowledged_bytes: (sent + arrived) as u64,
+                tcp_window_bytes: Some(if (100.0..103.0).contains(&t) { 0 } else { 65_536 }),
+                ..PathSample::default()
+            }
+        };
+        assert_eq!(dead_after(130, 0, burst), None);
     }
 
     #[test]

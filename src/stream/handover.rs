@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::source::Close;
-use crate::limits::RESUME_BELIEVED_FOR;
+use crate::limits::{MOVE_WAIT_FIRST, MOVE_WAIT_MAX, MOVES_FORGOTTEN_AFTER, RESUME_BELIEVED_FOR};
 use crate::pace::PathTarget;
 use crate::rtmp::Refusal;
 
@@ -135,7 +135,38 @@ pub struct Handover<T, E> {
     next_id: u64,
     /// What the path carried when a connection ended, and when that was.
     resume: Option<(u32, Duration)>,
+    moves: Moves<T>,
     actions: VecDeque<Action<T, E>>,
+}
+
+/// How often a stream moves: a server may ask as often as it likes, and each move costs a connection.
+#[derive(Debug)]
+struct Moves<T> {
+    /// When the stream moved last.
+    last_at: Option<Duration>,
+    /// From then to the next move.
+    wait: Duration,
+    /// A move that waits for its time, and where it goes.
+    waiting: Option<Option<T>>,
+}
+
+impl<T> Moves<T> {
+    fn new() -> Moves<T> {
+        Moves { last_at: None, wait: MOVE_WAIT_FIRST, waiting: None }
+    }
+
+    fn next_at(&self) -> Duration {
+        self.last_at.map_or(Duration::ZERO, |at| at + self.wait)
+    }
+
+    fn handle_move(&mut self, now: Duration) {
+        self.waiting = None;
+        self.wait = match self.last_at {
+            Some(at) if now < at + MOVES_FORGOTTEN_AFTER => (self.wait * 2).min(MOVE_WAIT_MAX),
+            _ => MOVE_WAIT_FIRST,
+        };
+        self.last_at = Some(now);
+    }
 }
 
 #[derive(Debug)]
@@ -180,7 +211,13 @@ impl<T: Clone, E> Default for Handover<T, E> {
 impl<T: Clone, E> Handover<T, E> {
     /// A destination without connections.
     pub fn new() -> Handover<T, E> {
-        Handover { running: None, next_id: 0, resume: None, actions: VecDeque::new() }
+        Handover {
+            running: None,
+            next_id: 0,
+            resume: None,
+            moves: Moves::new(),
+            actions: VecDeque::new(),
+        }
     }
 
     /// Whether an attempt runs.
@@ -230,6 +267,7 @@ impl<T: Clone, E> Handover<T, E> {
         running.afterwards = None;
         running.is_closing = true;
         running.is_stopped |= how == Close::Polite;
+        self.moves.waiting = None;
         self.close_current(how);
         self.close_successor(how);
     }
@@ -278,10 +316,22 @@ impl<T: Clone, E> Handover<T, E> {
             }
             Happened::MoveWanted(_) if running.is_closing || running.successor.is_some() => {}
             Happened::MoveWanted(place) => {
-                let target = place.unwrap_or_else(|| running.current.target.clone());
-                self.succeed(now, target, false);
+                self.moves.waiting = Some(place);
+                self.handle_timeout(now);
             }
         }
+    }
+
+    /// A move may have waited for its time.
+    pub fn handle_timeout(&mut self, now: Duration) {
+        if self.poll_timeout().is_none_or(|at| now < at) {
+            return;
+        }
+        let Some(running) = &self.running else { return };
+        let place = self.moves.waiting.take().flatten();
+        let target = place.unwrap_or_else(|| running.current.target.clone());
+        self.moves.handle_move(now);
+        self.succeed(now, target, false);
     }
 
     /// A connection is over.
@@ -302,6 +352,8 @@ impl<T: Clone, E> Handover<T, E> {
         if let Some(next) = running.successor.take() {
             let (returns, is_accepted) = (next.returns, next.is_accepted);
             let (id, target_kbps) = (next.id, next.target_kbps);
+            // What the one before it was asked for is done.
+            self.moves.waiting = None;
             running.afterwards = None;
             running.has_returned = returns && !is_accepted;
             running.current = next;
@@ -355,10 +407,19 @@ impl<T: Clone, E> Handover<T, E> {
             self.report_target(kbps);
         }
         self.report(What::Ended(result));
+        self.moves.waiting = None;
         self.running = None;
     }
 
     // ── outputs ───────────────────────────────────────────────────────────────────────────────
+
+    /// When [`Handover::handle_timeout`] is to be called.
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        let running = self.running.as_ref()?;
+        let may_move =
+            !running.is_closing && running.successor.is_none() && running.afterwards.is_none();
+        (may_move && self.moves.waiting.is_some()).then(|| self.moves.next_at())
+    }
 
     /// The next thing to do; call until `None` after each input.
     pub fn poll_action(&mut self) -> Option<Action<T, E>> {

@@ -12,6 +12,9 @@ pub struct TcpState {
     pub sacked_bytes: u32,
     /// Bytes that the peer's kernel has acknowledged since the connection began; the SYN counts as one.
     pub acknowledged_bytes: u64,
+    /// Bytes beyond the acknowledged ones that the peer's kernel has room for; `None` where ours is too old
+    /// to tell (before Linux 5.4).
+    pub window_bytes: Option<u32>,
     /// Smoothed round-trip time.
     pub rtt: Duration,
     /// What a segment carries at most.

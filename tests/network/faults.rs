@@ -155,6 +155,79 @@ fn f03_ninety_days_without_a_path_and_then_live_within_fifteen_seconds() {
     assert_never_broken(&world);
 }
 
+/// Live at the least bitrate that is promised and up from there, to a server that acknowledges each
+/// 2.5 MB and hangs; its kernel goes on to take what fits.
+#[test]
+fn a_server_that_hangs_is_noticed_within_five_seconds_however_rarely_it_acknowledges() {
+    for (ceiling_kbps, kernel_bytes) in [
+        (300, 64 << 10),
+        (300, 128 << 10),
+        (300, 192 << 10),
+        (1_000, 128 << 10),
+        (2_500, 128 << 10),
+    ] {
+        for seed in 0..4 {
+            let network = Network {
+                ack_every: Some(2_500_000),
+                receive_window: Some(kernel_bytes),
+                ..room()
+            };
+            let mut world = World::live(seed, network, ours(ceiling_kbps));
+            world.run_to(secs(80) + ms(seed * 270));
+            assert!(world.is_live() && world.attempts() == 1, "{:?}", world.notices);
+            let hung = world.now;
+            world.set_frozen(true);
+            world.run_for(secs(15));
+            let (after, kind, _) = ended_after(&world, hung);
+            assert_eq!(kind, EndKind::Lost);
+            let at = format!("{ceiling_kbps} kbit/s, {kernel_bytes} bytes, seed {seed}");
+            assert!(after <= secs(5), "{at}: {after:?}");
+        }
+    }
+}
+
+#[test]
+fn a_server_that_reads_on_is_kept_however_rarely_it_acknowledges_and_however_bad_the_path() {
+    for seed in 0..3 {
+        let mut uplink = Uplink::steady(8_000);
+        (uplink.loss_ppm, uplink.jitter) = (2_000, ms(30));
+        uplink.holes = (1..12).map(|n| (secs(10 * n), secs(10 * n) + ms(1_500))).collect();
+        let network = Network {
+            ack_every: Some(2_500_000),
+            receive_window: Some(64 << 10),
+            ..Network::new(uplink)
+        };
+        let mut world = World::live(seed, network, ours(1_000));
+        world.run_to(secs(120));
+        assert_eq!(world.attempts(), 1, "seed {seed}: {:?}", world.notices);
+    }
+}
+
+/// Each look finds something on its way, and nothing is acknowledged by the program for minutes.
+#[test]
+fn a_server_that_acknowledges_rarely_is_live_as_soon_as_its_kernel_has_media() {
+    for ceiling_kbps in [300, 1_000, 4_000] {
+        let network = Network { ack_every: Some(2_500_000), ..room() };
+        let mut world = World::live(1, network, ours(ceiling_kbps));
+        world.run_to(secs(3));
+        assert!(world.is_live(), "{ceiling_kbps}: {:?}", world.notices);
+    }
+}
+
+/// A server that sends its publisher elsewhere again and again.
+#[test]
+fn a_server_that_asks_to_move_all_the_time_costs_a_few_connections() {
+    let mut world = live(3, room());
+    for _ in 0..700 {
+        world.server_asks_to_move();
+        world.run_for(ms(10));
+    }
+    assert!(world.connections() <= 2);
+    assert_eq!(world.attempts(), 1, "{:?}", world.notices);
+    let closed = world.notices.iter().filter(|(_, n)| matches!(n, Notice::Closed(_))).count();
+    assert!((1..=4).contains(&closed), "{closed} moves: {:?}", world.notices);
+}
+
 #[test]
 fn f04_a_cable_that_is_plugged_in_again_is_live_within_three_seconds() {
     for (seed, length) in (0..).zip([1, 3, 6, 30, 600].map(secs)) {

@@ -12,7 +12,7 @@ use firstmile::rtmp::ConnectOrder;
 use firstmile::rtmp::message::Kind;
 use firstmile::rtmp::url::ServerUrl;
 use firstmile::secret::StreamKey;
-use firstmile::sim::ingest::session::{IngestConfig, IngestEvent, IngestSession, Policy};
+use firstmile::sim::ingest::session::{IngestConfig, IngestEvent, IngestSession};
 use firstmile::stream::{
     self, Advice, Compatibility, ConnectAttempt, Connection, ConnectionId, Demands, Ending, Error,
     Kernel, Next, Source, TcpState,
@@ -92,15 +92,19 @@ impl Line {
         now: Duration,
         uplink: Uplink,
         lowat: Option<u64>,
-        policy: Policy,
-        seed: u64,
+        server: IngestConfig,
+        receive_window: Option<u64>,
     ) {
         let key = StreamKey::parse("live-key").expect("a key");
+        let seed = server.seed;
         let session = self.attempt.session(now, key, seed);
-        let server = IngestConfig { policy, seed, ..IngestConfig::default() };
+        let mut tcp = Tcp::new(now, uplink, lowat, seed ^ (self.id.0 + 1));
+        if let Some(bytes) = receive_window {
+            tcp.receive_window = bytes;
+        }
         self.stage = Stage::Rtmp(Box::new(Wire {
             connection: Connection::new(now, session, None),
-            tcp: Tcp::new(now, uplink, lowat, seed ^ (self.id.0 + 1)),
+            tcp,
             server: IngestSession::new(now, server),
             down: VecDeque::new(),
             ends: VecDeque::new(),
@@ -184,6 +188,7 @@ impl Wire {
                     unacknowledged_bytes: unacknowledged as u32,
                     sacked_bytes: tcp.selectively_acknowledged() as u32,
                     acknowledged_bytes: tcp.written() - unacknowledged,
+                    window_bytes: Some(tcp.peer_window() as u32),
                     rtt: tcp.rtt(),
                     ..TcpState::default()
                 })

@@ -104,6 +104,8 @@ struct Segment {
 struct Ack {
     /// All before this has arrived.
     upto: u64,
+    /// So many bytes more find room.
+    window: u64,
     /// The transmission that caused it.
     start: u64,
     order: u64,
@@ -120,12 +122,15 @@ pub struct Tcp {
     pub lowat: Option<u64>,
     /// The peer's program does not read.
     pub frozen: bool,
+    /// What the peer's socket takes in while nobody reads.
+    pub receive_window: u64,
 
     // the sender
     stream: VecDeque<Bytes>,
     written: u64,
     next: u64,
     acked: u64,
+    peer_window: u64,
     outstanding: VecDeque<Segment>,
     pipe: u64,
     order: u64,
@@ -157,10 +162,12 @@ impl Tcp {
             stepped_to: now,
             lowat,
             frozen: false,
+            receive_window: RECEIVE_WINDOW,
             stream: VecDeque::new(),
             written: 0,
             next: 0,
             acked: 0,
+            peer_window: RECEIVE_WINDOW,
             outstanding: VecDeque::new(),
             pipe: 0,
             order: 0,
@@ -229,6 +236,11 @@ impl Tcp {
     /// Bytes written that have never been sent.
     pub fn unsent(&self) -> u64 {
         self.written - self.next
+    }
+
+    /// What the peer's kernel has room for, as far as it was reported.
+    pub fn peer_window(&self) -> u64 {
+        self.peer_window
     }
 
     /// The smoothed round-trip time.
@@ -310,7 +322,7 @@ impl Tcp {
 
     fn arrive(&mut self, now: Duration, segment: Segment, is_dead: bool) {
         let end = segment.start + segment.len;
-        if end > self.read + RECEIVE_WINDOW {
+        if end > self.read + self.receive_window {
             return;
         }
         if end > self.arrived {
@@ -322,7 +334,8 @@ impl Tcp {
         }
         if !is_dead {
             let Segment { start, order, sent_at, .. } = segment;
-            let ack = Ack { upto: self.arrived, start, order, sent_at };
+            let window = (self.read + self.receive_window).saturating_sub(self.arrived);
+            let ack = Ack { upto: self.arrived, window, start, order, sent_at };
             self.acks.push_back((now + self.uplink.delay, ack));
         }
     }
@@ -345,6 +358,9 @@ impl Tcp {
         self.mark_lost(ack.order, now);
         while self.outstanding.front().is_some_and(|s| s.start + s.len <= ack.upto) {
             self.outstanding.pop_front();
+        }
+        if ack.upto >= self.acked {
+            self.peer_window = ack.window;
         }
         if ack.upto > self.acked {
             self.acked = ack.upto;
@@ -427,7 +443,7 @@ impl Tcp {
         if let Some(lost) = self.outstanding.iter().find(|s| s.fate == Fate::Lost) {
             return may_send(lost.len).then_some(*lost);
         }
-        let room = (self.acked + RECEIVE_WINDOW).saturating_sub(self.next);
+        let room = (self.acked + self.receive_window).saturating_sub(self.next);
         let len = self.unsent().min(BURST).min(room);
         let (start, order, sent_at, fate) = (self.next, 0, Duration::ZERO, Fate::Flying);
         (len > 0 && may_send(len)).then_some(Segment { start, len, order, sent_at, fate })

@@ -34,7 +34,7 @@ use firstmile::ending::Evidence;
 use firstmile::limits::{DNS_TIMEOUT, HAPPY_EYEBALLS_DELAY, TCP_TIMEOUT, TLS_TIMEOUT};
 use firstmile::panel::Gesture;
 use firstmile::publish::{CertificateFault, PublishError};
-use firstmile::sim::ingest::session::{Policy, Refuse};
+use firstmile::sim::ingest::session::{IngestConfig, Policy, Refuse};
 use firstmile::status::Mode;
 use firstmile::stream::{self, Close, ConnectionId, Ended, Handover, Happened, Progress, What};
 
@@ -71,6 +71,10 @@ pub struct Network {
     /// So many addresses of the name are tried in vain before the good one.
     pub dead_addresses: u32,
     pub policy: Policy,
+    /// The server acknowledges each so many bytes, whatever it is asked for.
+    pub ack_every: Option<u32>,
+    /// What the server's kernel takes in while its program does not read.
+    pub receive_window: Option<u64>,
     /// A server that loses its publisher without a word keeps the key for so long.
     pub holds_key_for: Duration,
     /// What the server says to a second publisher, or always.
@@ -98,6 +102,8 @@ impl Network {
             certificate_is_good: true,
             dead_addresses: 0,
             policy: Policy::default(),
+            ack_every: None,
+            receive_window: None,
             holds_key_for: Duration::ZERO,
             refuse: None,
         }
@@ -366,6 +372,8 @@ impl World {
             self.attend();
             self.act();
             self.appliance.handle_timeout(self.now);
+            self.handover.handle_timeout(self.now);
+            self.hand_over();
             self.act();
         }
     }
@@ -649,7 +657,9 @@ impl World {
                     pilot.set_connected(now, true);
                 }
                 let Some(line) = self.lines.iter_mut().find(|line| line.id == id) else { return };
-                line.connect(now, uplink, lowat, policy, self.seed);
+                let (ack_every, seed) = (network.ack_every, self.seed);
+                let server = IngestConfig { policy, ack_every, seed, ..IngestConfig::default() };
+                line.connect(now, uplink, lowat, server, network.receive_window);
                 return;
             }
         };

@@ -253,3 +253,67 @@ fn a_connection_that_takes_over_begins_with_the_bitrate_of_the_running_one() {
     destination.handle_ended(NOW, id(0), closed(Some(1_200)));
     assert!(actions(&mut destination).contains(&reported(What::TargetBitrate(1_200))));
 }
+
+/// What a server asks for each 10 ms from `from` for `time`, and when a connection was made for it.
+fn flooded(destination: &mut Destination, from: Duration, time: Duration) -> Vec<Duration> {
+    let (mut moved, mut now, mut number) = (Vec::new(), from, destination.next_id - 1);
+    while now < from + time {
+        destination.handle(now, id(number), Happened::MoveWanted(Some("there")));
+        destination.handle_timeout(now);
+        let done = actions(destination);
+        if let Some(Action::Connect { id: next, .. }) = done.first() {
+            moved.push(now - from);
+            // Which goes well, so that the next one may ask in its turn.
+            let old = id(number);
+            number = next.0;
+            destination.handle(now, id(number), Happened::Accepted);
+            destination.handle_ended(now, old, closed(None));
+            actions(destination);
+        }
+        now += Duration::from_millis(10);
+    }
+    moved
+}
+
+#[test]
+fn a_server_that_asks_to_move_without_end_moves_the_stream_ever_more_rarely() {
+    let secs = Duration::from_secs;
+    let mut destination = live();
+    let moved = flooded(&mut destination, NOW, secs(3_600));
+    assert_eq!(moved[..5], [secs(0), secs(2), secs(6), secs(14), secs(30)]);
+    assert!(moved.len() <= 20, "{moved:?}");
+    let longest = moved.windows(2).map(|pair| pair[1] - pair[0]).max();
+    assert_eq!(longest, Some(MOVE_WAIT_MAX), "and it goes on to move");
+    // Once a server is content for a while, the next move is made at once.
+    let later = NOW + secs(3_600) + MOVES_FORGOTTEN_AFTER;
+    assert_eq!(flooded(&mut destination, later, secs(3)), [secs(0), secs(2)]);
+}
+
+#[test]
+fn a_move_that_waits_goes_to_where_the_server_wanted_it_last() {
+    let mut destination = live();
+    flooded(&mut destination, NOW, Duration::from_millis(10));
+    destination.handle(NOW, id(1), Happened::MoveWanted(Some("early")));
+    destination.handle(NOW, id(1), Happened::MoveWanted(Some("late")));
+    assert_eq!(actions(&mut destination), [], "not yet");
+    let at = destination.poll_timeout().expect("a time");
+    assert_eq!(at, NOW + MOVE_WAIT_FIRST);
+    destination.handle_timeout(at);
+    assert_eq!(actions(&mut destination), [connect(2, "late", Queue::Fresh, None)]);
+    assert_eq!(destination.poll_timeout(), None);
+}
+
+#[test]
+fn a_move_that_waits_is_forgotten_when_the_stream_ends() {
+    for how in [Close::Polite, Close::Abort] {
+        let mut destination = live();
+        flooded(&mut destination, NOW, Duration::from_millis(10));
+        destination.handle(NOW, id(1), Happened::MoveWanted(Some("there")));
+        destination.handle_close(1, how);
+        assert_eq!(destination.poll_timeout(), None);
+        destination.handle_ended(NOW, id(1), closed(None));
+        actions(&mut destination);
+        destination.handle_timeout(NOW + MOVE_WAIT_MAX);
+        assert_eq!(actions(&mut destination), []);
+    }
+}
