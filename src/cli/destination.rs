@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::publish::Target;
 use crate::publish::tls::Policy;
-use crate::rtmp::url::{Ingest, ServerUrl};
+use crate::rtmp::url::{Hosts, Ingest, ServerUrl};
 use crate::spki_pin::SpkiPin;
 
 use super::exit::{Code, Failure};
@@ -33,6 +33,9 @@ pub struct DestinationArgs {
     /// Allow unencrypted rtmp://; everybody on the network path can read the key
     #[arg(long)]
     pub allow_plain: bool,
+    /// Other hosts or domains that the server may send the stream to, with commas between them
+    #[arg(long, value_name = "HOSTS")]
+    pub redirect_hosts: Option<Hosts>,
 }
 
 impl DestinationArgs {
@@ -50,6 +53,7 @@ impl DestinationArgs {
             pinned_key: self.pinned_key,
             strict: self.strict_tls,
         };
-        Ok(Target::new(ingest, &policy, self.allow_plain)?)
+        let target = Target::new(ingest, &policy, self.allow_plain)?;
+        Ok(target.may_be_sent_to(self.redirect_hosts.clone().unwrap_or_default()))
     }
 }

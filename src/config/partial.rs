@@ -457,6 +457,7 @@ impl Partial {
                     "destination.allow_plain",
                     "destination.ca_file",
                     "destination.pinned_key",
+                    "destination.redirect_hosts",
                     "destination.backup_url",
                 ]
             }

@@ -62,8 +62,12 @@ pub(super) fn targets(from: &config::Destination) -> (Prepared, Prepared) {
         pinned_key: from.pinned_key,
         strict: from.strict_tls,
     };
-    let prepared =
-        |ingest| Target::new(ingest, &policy, from.allow_plain).map(Arc::new).map_err(Arc::new);
+    let hosts = from.redirect_hosts.clone().unwrap_or_default();
+    let prepared = |ingest| {
+        Target::new(ingest, &policy, from.allow_plain)
+            .map(|target| Arc::new(target.named(&from.name).may_be_sent_to(hosts.clone())))
+            .map_err(Arc::new)
+    };
     let first = from.ingest().ok().map(prepared);
     let backup = from.backup_ingest().ok().flatten().map(prepared);
     (first, backup)

@@ -10,8 +10,7 @@ use super::connect::{self, Connected, Failed, FailedAt, Steps};
 use super::error::PublishError;
 use crate::clock::Clock;
 use crate::limits::SMALL_SEGMENT_BYTES;
-use crate::rtmp::url::ServerUrl;
-use crate::stream::{Error, Finding, Path, PathEnd, Paths, Tries, was_greeted};
+use crate::stream::{ConnectAttempt, Error, Finding, Path, PathEnd, Paths, Tries, was_greeted};
 
 /// What a destination knows of its paths, shared by its attempts.
 #[derive(Debug, Default, Clone)]
@@ -59,7 +58,7 @@ impl<'a> Approach<'a> {
     /// The one that tells most: that an address refuses TCP says less than what was wrong before.
     pub async fn connect(
         &mut self,
-        server: &ServerUrl,
+        attempt: &ConnectAttempt,
         tls: &Arc<ClientConfig>,
         done: &mut Steps<'_>,
     ) -> Result<Connected, PublishError> {
@@ -67,7 +66,7 @@ impl<'a> Approach<'a> {
             let (clock, paths, tries) = (self.clock, self.paths, &mut self.tries);
             let segments = tries.segments();
             let choose = |found: &_| paths.lock().candidates(clock.now(), tries, found);
-            let failed = match connect::connect(server, tls, segments, choose, done).await {
+            let failed = match connect::connect(attempt, tls, segments, choose, done).await {
                 Ok(connected) => return Ok(connected),
                 Err(failed) => failed,
             };

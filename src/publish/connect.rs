@@ -23,7 +23,10 @@ use crate::rtmp::url::{Scheme, ServerUrl};
 use super::error::PublishError;
 use super::socket::TcpProbe;
 use super::tls::{self, CertificateFault, TlsFault};
-use crate::stream::{Candidate, Error, Path, PathEnd, Segments, hides_large_packets, path_end};
+use crate::stream::{
+    Candidate, ConnectAttempt, Error, Path, PathEnd, Segments, hides_large_packets, is_private,
+    path_end,
+};
 
 /// A connection ready for RTMP.
 pub struct Connected {
@@ -73,14 +76,19 @@ pub type Steps<'a> = dyn FnMut(&'static str) + Send + 'a;
 /// # Errors
 /// [`PublishError`] naming the phase; no byte of RTMP has been sent then.
 pub async fn connect(
-    server: &ServerUrl,
+    attempt: &ConnectAttempt,
     tls: &Arc<ClientConfig>,
     segments: Segments,
     choose: impl FnOnce(&[SocketAddr]) -> Vec<Candidate>,
     done: &mut Steps<'_>,
 ) -> Result<Connected, Failed> {
+    let server = &attempt.server;
     let host = server.host.to_string();
-    let candidates = choose(&resolve(&host, server.port).await?);
+    let mut addresses = resolve(&host, server.port).await?;
+    if attempt.only_public {
+        addresses = outside(server, addresses)?;
+    }
+    let candidates = choose(&addresses);
     done("name");
     let (tcp, address) = connect_any(&host, &candidates, segments).await?;
     done("TCP");
@@ -138,6 +146,21 @@ async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, PublishError>
         return Err(not_found("no address".to_owned()));
     }
     Ok(addresses)
+}
+
+/// The addresses without those inside of private networks: a public server has named this one.
+fn outside(
+    server: &ServerUrl,
+    addresses: Vec<SocketAddr>,
+) -> Result<Vec<SocketAddr>, PublishError> {
+    let outside: Vec<_> =
+        addresses.into_iter().filter(|address| !is_private(address.ip())).collect();
+    if outside.is_empty() {
+        let why =
+            format!("{server}: it is inside of a private network, and who sent us there is not");
+        return Err(Error::BadRedirect { why }.into());
+    }
+    Ok(outside)
 }
 
 /// Tries the addresses one after the other, each with a head start over the next (RFC 8305
@@ -256,6 +279,9 @@ fn tls_error(host: &str, error: &io::Error) -> PublishError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::publish::tls::Policy;
+    use crate::rtmp::ConnectOrder;
+    use crate::stream::Compatibility;
     use socket2::{Domain, Socket, Type};
     use std::net::{Ipv4Addr, TcpListener as Listener};
 
@@ -294,6 +320,23 @@ mod tests {
             queued.push(tcp);
         }
         (socket, queued, address)
+    }
+
+    #[tokio::test]
+    async fn a_name_that_a_public_server_gave_is_not_followed_into_a_private_network() {
+        let (_listener, inside) = listening();
+        let server = ServerUrl::parse(&format!("rtmp://{inside}/live")).unwrap();
+        let mut attempt = ConnectAttempt::to(&server, Compatibility::usual(ConnectOrder::Patient));
+        let tls = crate::publish::tls::client_config(&Policy::default()).unwrap();
+        let mut done = |_| {};
+        let usual = Segments::Usual;
+        assert!(connect(&attempt, &tls, usual, candidates, &mut done).await.is_ok());
+        attempt.only_public = true;
+        let failed = connect(&attempt, &tls, usual, candidates, &mut done).await;
+        let error = failed.err().expect("refused").error;
+        assert!(error.to_string().contains("private network"), "{error}");
+        let public = SocketAddr::from(([192, 0, 2, 1], 443));
+        assert_eq!(outside(&server, vec![inside, public]).unwrap(), [public]);
     }
 
     #[tokio::test]

@@ -5,9 +5,11 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
+use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
+use super::chatter::Chatter;
 use super::error::PublishError;
 use super::{Target, publish};
 use crate::clock::Clock;
@@ -89,11 +91,23 @@ struct Line {
     ended: Option<Result<(), PublishError>>,
     mailbox: Arc<Mutex<Mailbox>>,
     close: Option<oneshot::Sender<Close>>,
+    target: Arc<Target>,
+    /// It is to take over from another one.
+    succeeds: bool,
     /// Its counters are those of the destination, for it has the stream.
     is_shown: Arc<AtomicBool>,
 }
 
 impl Line {
+    /// Sums up what was left out of the log.
+    fn note_left_out(&self, destination: &str) {
+        let mut mailbox = self.mailbox.lock().unwrap_or_else(PoisonError::into_inner);
+        let left_out = mailbox.chatter.left_out();
+        if left_out > 0 {
+            tracing::info!(destination, left_out, "the server asked or complained more often");
+        }
+    }
+
     fn stats(&self) -> ConnectionStats {
         self.mailbox.lock().unwrap_or_else(PoisonError::into_inner).stats
     }
@@ -107,6 +121,7 @@ struct Mailbox {
     accepted: bool,
     move_wanted: Option<Option<Arc<Target>>>,
     stats: ConnectionStats,
+    chatter: Chatter,
 }
 
 impl Mailbox {
@@ -120,16 +135,26 @@ impl Mailbox {
         self.move_wanted.take().map(Happened::MoveWanted)
     }
 
-    fn take_up(&mut self, target: &Arc<Target>, progress: Progress) {
+    fn take_up(&mut self, now: Duration, name: &str, target: &Arc<Target>, progress: Progress) {
+        let destination = name;
         match progress {
             Progress::TargetBitrate(kbps) => self.target_kbps = Some(kbps),
             Progress::Accepted => self.accepted = true,
             Progress::MoveWanted(None) => self.move_wanted = Some(Some(target.clone())),
             Progress::MoveWanted(Some(place)) => match target.moved(&place) {
                 Ok(moved) => self.move_wanted = Some(Some(Arc::new(moved))),
-                Err(error) => tracing::warn!(%error, "the stream stays"),
+                Err(error) => {
+                    if let Some(left_out) = self.chatter.admit(now) {
+                        let from = target.server();
+                        tracing::warn!(destination, from, %error, left_out, "the stream stays");
+                    }
+                }
             },
-            Progress::Warning(warning) => tracing::warn!("{warning}"),
+            Progress::Warning(warning) => {
+                if let Some(left_out) = self.chatter.admit(now) {
+                    tracing::warn!(destination, left_out, "{warning}");
+                }
+            }
             Progress::Stats(stats) => self.stats = stats,
         }
     }
@@ -190,9 +215,16 @@ impl<F: Feed> Connections<F> {
         self.lines.iter().fold(self.carried, |carried, line| carried.and(&line.stats()))
     }
 
-    /// Waits for the next step of a connection. May be dropped at any time.
+    /// Waits for the next step of a connection, or for the time of one. May be dropped at any time.
     pub async fn step(&mut self) {
-        let (id, step) = next_step(&mut self.lines).await;
+        let deadline = self.handover.poll_timeout();
+        let (id, step) = tokio::select! {
+            biased;
+            next = next_step(&mut self.lines) => next,
+            () = self.clock.reach(deadline) => {
+                return self.handover.handle_timeout(self.clock.now());
+            }
+        };
         match step {
             Step::Happened(happened) => {
                 self.handover.handle(self.clock.now(), id, happened);
@@ -200,6 +232,7 @@ impl<F: Feed> Connections<F> {
             Step::Ended(ended) => {
                 for line in self.lines.extract_if(.., |line| line.id == id) {
                     self.carried = self.carried.and(&line.stats());
+                    line.note_left_out(called(&self.name, &line.target));
                 }
                 self.feed.ended(id);
                 self.handover.handle_ended(self.clock.now(), id, ended);
@@ -226,7 +259,9 @@ impl<F: Feed> Connections<F> {
                     tracing::info!(destination, to, "the stream has moved");
                 }
                 Action::MoveFailed { error } => {
-                    let destination = &self.name;
+                    let line = self.lines.first();
+                    let destination =
+                        line.map_or(self.name.as_str(), |line| called(&self.name, &line.target));
                     tracing::warn!(destination, %error, "the move failed; the stream stays");
                 }
             }
@@ -234,8 +269,12 @@ impl<F: Feed> Connections<F> {
     }
 
     fn show(&mut self, id: ConnectionId) {
-        if let Some(line) = self.line(id) {
+        if let Some(line) = self.lines.iter().find(|line| line.id == id) {
             line.is_shown.store(true, Ordering::Relaxed);
+            if line.succeeds {
+                let (destination, to) = (called(&self.name, &line.target), line.target.server());
+                tracing::info!(destination, to, "the stream has moved");
+            }
         }
         self.feed.show(id);
     }
@@ -251,9 +290,12 @@ impl<F: Feed> Connections<F> {
         queue: Queue,
         start_kbps: Option<u32>,
     ) -> Line {
-        if queue == Queue::Fresh {
-            let (destination, to) = (&self.name, target.server());
-            tracing::info!(destination, to, "the stream is to move; connecting");
+        let (of, succeeds) = (target.clone(), queue == Queue::Fresh);
+        let name = called(&self.name, &target).to_owned();
+        if succeeds {
+            let (destination, to) = (&name, target.server());
+            let from = self.lines.first().map(|line| line.target.server());
+            tracing::info!(destination, from, to, "the stream is to move; connecting");
         }
         let (close, closing) = oneshot::channel();
         let mailbox = Arc::new(Mutex::new(Mailbox::default()));
@@ -270,12 +312,20 @@ impl<F: Feed> Connections<F> {
                     stats.send_replace(ConnectionStats { attempt, ..now });
                 }
                 let mut mailbox = kept.lock().unwrap_or_else(PoisonError::into_inner);
-                mailbox.take_up(&target, progress);
+                mailbox.take_up(clock.now(), &name, &target, progress);
             };
             let close = async { closing.await.unwrap_or(Close::Abort) };
             publish(clock, &target, &mut media, &mut report, close).await.map(|_| ())
         };
         let (publishing, close) = (Box::pin(publishing), Some(close));
-        Line { id, publishing, ended: None, mailbox, close, is_shown }
+        Line { id, publishing, ended: None, mailbox, close, target: of, succeeds, is_shown }
+    }
+}
+
+/// What the log calls a destination: by its own name, where it has one.
+fn called<'a>(name: &'a str, target: &'a Target) -> &'a str {
+    match target.name() {
+        "" => name,
+        own => own,
     }
 }

@@ -74,6 +74,14 @@ pub enum PublishError {
     /// the connection that stood is over
     #[error(transparent)]
     Stream(#[from] stream::Error),
+    /// what is wrong says less than what a server wrote before it
+    #[error("{error}; before that, {words}")]
+    Behind {
+        /// What ended the attempt.
+        error: Box<PublishError>,
+        /// Which server, and what it wrote.
+        words: String,
+    },
 }
 
 impl From<rtmp::Error> for PublishError {
@@ -83,10 +91,23 @@ impl From<rtmp::Error> for PublishError {
 }
 
 impl PublishError {
+    /// The same with what a server wrote earlier in the attempt, unless this one wrote something itself.
+    #[must_use]
+    pub fn behind(self, words: Option<&str>) -> PublishError {
+        let has_words = matches!(&self, PublishError::Stream(error) if error.session().is_some_and(rtmp::Error::has_words));
+        match words {
+            Some(words) if !has_words => {
+                PublishError::Behind { error: Box::new(self), words: words.to_owned() }
+            }
+            _ => self,
+        }
+    }
+
     /// What the server refused, where that is why.
     pub fn refusal(&self) -> Option<rtmp::Refusal> {
         match self {
             PublishError::Stream(error) => error.refusal(),
+            PublishError::Behind { error, .. } => error.refusal(),
             _ => None,
         }
     }
@@ -107,6 +128,7 @@ impl PublishError {
             }
             PublishError::Tls { .. } => Evidence::NoTls,
             PublishError::Stream(error) => error.evidence(),
+            PublishError::Behind { error, .. } => error.evidence(),
         }
     }
 

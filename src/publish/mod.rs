@@ -9,6 +9,7 @@
 
 mod approach;
 mod bytes;
+mod chatter;
 mod connect;
 mod connections;
 mod drive;
@@ -24,7 +25,7 @@ pub mod tls;
 
 use crate::clock::Clock;
 use crate::rtmp::ConnectOrder;
-use crate::rtmp::url::Ingest;
+use crate::rtmp::url::{Hosts, Ingest};
 
 use rtmp::Rtmp;
 
@@ -73,6 +74,29 @@ impl Target {
     fn moved(&self, place: &str) -> Result<Target, PublishError> {
         match &self.way {
             Way::Rtmp(rtmp) => Ok(Target { way: Way::Rtmp(rtmp.moved(place)?) }),
+        }
+    }
+
+    /// The same under this name in the log.
+    #[must_use]
+    pub fn named(self, name: &str) -> Target {
+        match self.way {
+            Way::Rtmp(rtmp) => Target { way: Way::Rtmp(rtmp.named(name)) },
+        }
+    }
+
+    /// The same, at a server that may send the stream to other `hosts` too.
+    #[must_use]
+    pub fn may_be_sent_to(self, hosts: Hosts) -> Target {
+        match self.way {
+            Way::Rtmp(rtmp) => Target { way: Way::Rtmp(rtmp.may_be_sent_to(hosts)) },
+        }
+    }
+
+    /// What the log calls it.
+    fn name(&self) -> &str {
+        match &self.way {
+            Way::Rtmp(rtmp) => &rtmp.name,
         }
     }
 

@@ -57,22 +57,23 @@ pub async fn preflight(clock: Clock, target: &Target, depth: Depth) -> Preflight
     let mut found = Preflight { phases: Vec::new(), server: None, failure: None };
     let Way::Rtmp(rtmp) = &target.way;
     let usual = Compatibility::usual(ConnectOrder::Patient);
-    let mut attempt = ConnectAttempt::to(&rtmp.ingest.server, usual);
+    let mut attempt = rtmp.attempt(usual);
     let mut approach = Approach::begin(clock, &rtmp.paths);
     loop {
-        let ended = match look(clock, rtmp, &attempt, &mut approach, depth, &mut found).await {
+        let from = attempt.server.clone();
+        let ended = match look(clock, rtmp, &mut attempt, &mut approach, depth, &mut found).await {
             Ok(Looked::Through) => return found,
             Ok(Looked::Again) => Ok(()),
-            Err(PublishError::Stream(error)) => attempt.go_on(error, fastrand::u32(..)),
-            Err(error) => {
-                found.failure = Some(error);
-                return found;
+            Err(PublishError::Stream(error)) => {
+                attempt.go_on(error, fastrand::u32(..)).map_err(PublishError::from)
             }
+            Err(error) => Err(error),
         };
         if let Err(error) = ended {
-            found.failure = Some(error.into());
+            found.failure = Some(error.behind(attempt.earlier_words()));
             return found;
         }
+        rtmp.note_redirect(&from, &attempt.server);
     }
 }
 
@@ -87,7 +88,7 @@ enum Looked {
 async fn look(
     clock: Clock,
     rtmp: &Rtmp,
-    attempt: &ConnectAttempt,
+    attempt: &mut ConnectAttempt,
     approach: &mut Approach<'_>,
     depth: Depth,
     found: &mut Preflight,
@@ -99,14 +100,18 @@ async fn look(
         phases.push(Phase { name, took_ms: now.saturating_sub(began).as_millis() as u64 });
         began = now;
     };
+    let may_be_plain = attempt.server.scheme == Scheme::Rtmps && !attempt.only_public;
     let connected = tokio::select! {
         biased;
-        connected = approach.connect(&attempt.server, &rtmp.tls, &mut done) => connected,
-        () = plain::found(&attempt.server), if attempt.server.scheme == Scheme::Rtmps => {
+        connected = approach.connect(attempt, &rtmp.tls, &mut done) => connected,
+        () = plain::found(&attempt.server), if may_be_plain => {
             let host = attempt.server.host.to_string();
             Err(PublishError::Tls { host, fault: TlsFault::PlainRtmp })
         }
     };
+    if let Ok(connected) = &connected {
+        attempt.handle_reached(Some(connected.path.address.ip()));
+    }
     let ended = match connected {
         Ok(Connected { mut wire, probe, path, .. }) => {
             let session = attempt.session(clock.now(), rtmp.ingest.key.clone(), fastrand::u64(..));

@@ -1,5 +1,6 @@
 //! The way over RTMP: one attempt with as many connections as the server makes of it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::ClientConfig;
@@ -11,15 +12,23 @@ use super::error::PublishError;
 use super::tls::{self, TrustError};
 use crate::clock::Clock;
 use crate::rtmp::ConnectOrder;
-use crate::rtmp::url::{Ingest, Scheme};
+use crate::rtmp::url::{Hosts, Ingest, Scheme, ServerUrl};
 use crate::stream::{
-    self, Close, Compatibility, ConnectAttempt, Connection, ConnectionStats, Progress, Source,
+    Close, Compatibility, ConnectAttempt, Connection, ConnectionStats, Consent, Progress, Source,
 };
 
 /// An RTMP server, a stream there, and whom to trust.
 #[derive(Debug)]
 pub(super) struct Rtmp {
     pub ingest: Ingest,
+    /// What the log calls it.
+    pub name: String,
+    /// Where the server may send the stream.
+    consent: Consent,
+    /// A public server has sent us here.
+    only_public: bool,
+    /// Whether the server was last reached at a public address; not known counts as one.
+    is_public: AtomicBool,
     /// How this server was asked when it last accepted; until then, as much as it may understand.
     compatibility: Mutex<Compatibility>,
     pub tls: Arc<ClientConfig>,
@@ -40,17 +49,55 @@ impl Rtmp {
         }
         let tls = tls::client_config(policy)?;
         let compatibility = Mutex::new(Compatibility::usual(ConnectOrder::default()));
-        Ok(Rtmp { ingest, compatibility, tls, paths: KnownPaths::default() })
+        Ok(Rtmp {
+            name: String::new(),
+            consent: Consent::to(&ingest.server, &[]),
+            only_public: false,
+            is_public: AtomicBool::new(true),
+            ingest,
+            compatibility,
+            tls,
+            paths: KnownPaths::default(),
+        })
+    }
+
+    pub fn named(self, name: &str) -> Rtmp {
+        Rtmp { name: name.to_owned(), ..self }
+    }
+
+    pub fn may_be_sent_to(self, hosts: Hosts) -> Rtmp {
+        Rtmp { consent: Consent::to(&self.ingest.server, &hosts.0), ..self }
     }
 
     pub fn moved(&self, place: &str) -> Result<Rtmp, PublishError> {
-        let server = stream::moved(&self.ingest.server, place)?;
+        let (here, is_public) = (&self.ingest.server, self.is_public.load(Ordering::Relaxed));
+        let server = self.consent.moved(here, place, is_public)?;
         Ok(Rtmp {
+            name: self.name.clone(),
+            consent: self.consent.clone(),
+            only_public: self.only_public || is_public && server.host != here.host,
+            is_public: AtomicBool::new(true),
             ingest: Ingest { server, key: self.ingest.key.clone() },
             compatibility: Mutex::new(self.compatibility()),
             tls: self.tls.clone(),
             paths: self.paths.clone(),
         })
+    }
+
+    /// An attempt that begins at this server.
+    pub fn attempt(&self, compatibility: Compatibility) -> ConnectAttempt {
+        let consent = self.consent.clone();
+        let mut attempt = ConnectAttempt::within(consent, &self.ingest.server, compatibility);
+        attempt.only_public = self.only_public;
+        attempt
+    }
+
+    /// Says where the stream goes, when that is not where it went before.
+    pub fn note_redirect(&self, from: &ServerUrl, to: &ServerUrl) {
+        if from != to {
+            let destination = &self.name;
+            tracing::info!(destination, %from, %to, "the server sends the stream elsewhere");
+        }
     }
 
     pub fn in_order(self, order: ConnectOrder) -> Rtmp {
@@ -65,7 +112,7 @@ impl Rtmp {
         *self.compatibility.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A server that has accepted is asked in the same way from now on.
+    /// This server is asked so from now on.
     fn remember(&self, compatibility: Compatibility) {
         *self.compatibility.lock().unwrap_or_else(PoisonError::into_inner) = compatibility;
     }
@@ -78,15 +125,19 @@ impl Rtmp {
         close: impl Future<Output = Close>,
     ) -> Result<ConnectionStats, PublishError> {
         tokio::pin!(close);
-        let mut attempt = ConnectAttempt::to(&self.ingest.server, self.compatibility());
+        let mut attempt = self.attempt(self.compatibility());
         let mut approach = Approach::begin(clock, &self.paths);
         let mut done = |phase| tracing::debug!(phase, "done");
         loop {
-            let Connected { wire, probe, local_address, path } = tokio::select! {
+            let connected = tokio::select! {
                 biased;
                 _ = &mut close => return Ok(ConnectionStats::default()),
-                connected = approach.connect(&attempt.server, &self.tls, &mut done) => connected?,
+                connected = approach.connect(&attempt, &self.tls, &mut done) => connected,
             };
+            let Connected { wire, probe, local_address, path } =
+                connected.map_err(|error| error.behind(attempt.earlier_words()))?;
+            attempt.handle_reached(Some(path.address.ip()));
+            self.is_public.store(attempt.is_public(), Ordering::Relaxed);
             let now = clock.now();
             let session = attempt.session(now, self.ingest.key.clone(), fastrand::u64(..));
             let mut connection = Connection::new(now, session, local_address);
@@ -101,17 +152,20 @@ impl Rtmp {
                 Wire::Plain(tcp) => drive(clock, tcp, on, source, probe, to, by).await,
                 Wire::Tls(tls) => drive(clock, tls, on, source, probe, to, by).await,
             };
-            let is_accepted = connection.is_accepted();
-            if is_accepted {
-                self.remember(attempt.compatibility);
+            if let Some(lesson) = attempt.lesson(&connection, ended.as_ref().err()) {
+                self.remember(lesson);
             }
             let error = match ended {
                 Ok(stats) => return Ok(stats),
                 Err(error) => error,
             };
-            let how = connection.path_end(&error);
+            let (how, is_accepted) = (connection.path_end(&error), connection.is_accepted());
             if let Err(error) = approach.go_on(path, how, is_accepted, error) {
-                attempt.go_on(error, fastrand::u32(..))?;
+                let from = attempt.server.clone();
+                if let Err(error) = attempt.go_on(error, fastrand::u32(..)) {
+                    return Err(PublishError::from(error).behind(attempt.earlier_words()));
+                }
+                self.note_redirect(&from, &attempt.server);
             }
             tracing::debug!(server = %attempt.server, how = ?attempt.compatibility, "once more");
             source.restart();

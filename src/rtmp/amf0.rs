@@ -1,10 +1,14 @@
 //! AMF0, the encoding of commands and metadata (Action Message Format, AMF 0, 2007).
 
+mod error;
+
 use std::borrow::Cow;
 
 use bytes::{Buf, BufMut};
 
+use super::amf3::{self, Plain};
 use crate::limits::{AMF_DEPTH_MAX, AMF_ELEMENTS_MAX, AMF_STRING_BYTES_MAX};
+pub use error::AmfError;
 
 /// Type markers (AMF 0 section 2.1).
 mod marker {
@@ -23,6 +27,8 @@ mod marker {
     pub const UNSUPPORTED: u8 = 0x0D;
     pub const XML_DOCUMENT: u8 = 0x0F;
     pub const TYPED_OBJECT: u8 = 0x10;
+    /// What follows is AMF3.
+    pub const AVMPLUS: u8 = 0x11;
 }
 
 /// The name and value of an object's property.
@@ -57,29 +63,6 @@ pub enum Value<'a> {
     Xml(Cow<'a, str>),
     /// An object of a named class.
     TypedObject(Cow<'a, str>, Vec<Property<'a>>),
-}
-
-/// Why bytes are not an AMF0 value, or more of one than is accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum AmfError {
-    /// an AMF0 value is cut short
-    #[error("an AMF0 value is cut short")]
-    Truncated,
-    /// an AMF0 value is of an unknown type
-    #[error("an AMF0 value is of the unknown type 0x{0:02x}")]
-    UnknownMarker(u8),
-    /// AMF0 objects are nested too deeply
-    #[error("AMF0 objects are nested more than {AMF_DEPTH_MAX} deep")]
-    TooDeep,
-    /// an AMF0 message has too many values
-    #[error("an AMF0 message has more than {AMF_ELEMENTS_MAX} values")]
-    TooManyElements,
-    /// an AMF0 string is too long
-    #[error("an AMF0 string of {0} bytes is longer than the accepted {AMF_STRING_BYTES_MAX}")]
-    StringTooLong(usize),
-    /// a value of another type was expected
-    #[error("an AMF0 value is not of the expected type")]
-    UnexpectedType,
 }
 
 impl<'a> Value<'a> {
@@ -164,6 +147,20 @@ impl<'a> Value<'a> {
     }
 }
 
+impl<'a> From<Plain<'a>> for Value<'a> {
+    fn from(value: Plain<'a>) -> Value<'a> {
+        match value {
+            Plain::Undefined => Value::Undefined,
+            Plain::Null => Value::Null,
+            Plain::Boolean(flag) => Value::Boolean(flag),
+            Plain::Number(number) => Value::Number(number),
+            Plain::Text(text) => Value::String(text),
+            Plain::Date(milliseconds) => Value::Date(milliseconds),
+            Plain::Unsupported => Value::Unsupported,
+        }
+    }
+}
+
 impl From<f64> for Value<'_> {
     fn from(number: f64) -> Self {
         Value::Number(number)
@@ -212,16 +209,21 @@ fn encode_properties(properties: &[Property<'_>], to: &mut impl BufMut) {
 }
 
 /// Reads the values of one message, within the bounds of `limits`.
+///
+/// The length of a value of an unknown type is unknown too. Inside of an object or an array it ends the
+/// message: what was read before it stands.
 #[derive(Debug, Clone)]
 pub struct Decoder<'a> {
     rest: &'a [u8],
     elements_left: usize,
+    /// What follows cannot be read.
+    is_cut: bool,
 }
 
 impl<'a> Decoder<'a> {
     /// A decoder of a message's body.
     pub fn new(body: &'a [u8]) -> Decoder<'a> {
-        Decoder { rest: body, elements_left: AMF_ELEMENTS_MAX }
+        Decoder { rest: body, elements_left: AMF_ELEMENTS_MAX, is_cut: false }
     }
 
     /// Whether all was read.
@@ -284,6 +286,10 @@ impl<'a> Decoder<'a> {
                 let class = self.short_text()?;
                 Value::TypedObject(class, self.properties(depth)?)
             }
+            marker::AVMPLUS => match amf3::plain_value(&mut self.rest)? {
+                Some(value) => value.into(),
+                None => return Err(AmfError::UnknownMarker(marker::AVMPLUS)),
+            },
             other => return Err(AmfError::UnknownMarker(other)),
         })
     }
@@ -291,21 +297,43 @@ impl<'a> Decoder<'a> {
     fn properties(&mut self, depth: usize) -> Result<Vec<Property<'a>>, AmfError> {
         let depth = deeper(depth)?;
         let mut properties = Vec::new();
-        loop {
+        while !self.is_cut {
             let name = self.short_text()?;
             if name.is_empty() && self.rest.first() == Some(&marker::OBJECT_END) {
                 self.rest.advance(1);
-                return Ok(properties);
+                break;
             }
-            properties.push((name, self.value_at(depth)?));
+            if let Some(value) = self.value_within(depth)? {
+                properties.push((name, value));
+            }
         }
+        Ok(properties)
     }
 
     fn elements(&mut self, depth: usize) -> Result<Vec<Value<'a>>, AmfError> {
         let depth = deeper(depth)?;
         let count = self.u32()?;
         // Not allocated in advance: the count is only a claim.
-        (0..count).map(|_| self.value_at(depth)).collect()
+        let mut elements = Vec::new();
+        for _ in 0..count {
+            elements.extend(self.value_within(depth)?);
+            if self.is_cut {
+                break;
+            }
+        }
+        Ok(elements)
+    }
+
+    fn value_within(&mut self, depth: usize) -> Result<Option<Value<'a>>, AmfError> {
+        match self.value_at(depth) {
+            Ok(value) => Ok(Some(value)),
+            Err(AmfError::UnknownMarker(marker)) => {
+                tracing::debug!(marker, "the rest of an AMF0 message is left out");
+                (self.is_cut, self.rest) = (true, &[]);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn count_element(&mut self) -> Result<(), AmfError> {
@@ -454,8 +482,32 @@ mod tests {
 
     #[test]
     fn unknown_types_are_refused_by_name() {
-        for marker in [0x04, 0x0E, 0x11, 0x7F, 0xFF] {
+        for marker in [0x04, 0x0E, 0x7F, 0xFF] {
             assert_eq!(Decoder::new(&[marker]).value(), Err(AmfError::UnknownMarker(marker)));
+        }
+        assert_eq!(Decoder::new(b"\x11\x0a").value(), Err(AmfError::UnknownMarker(0x11)));
+    }
+
+    #[test]
+    fn a_plain_amf3_value_is_read_in_place() {
+        let read = Decoder::new(b"\x03\x00\x01a\x11\x04\x05\x00\x01b\x11\x06\x07key\x00\x00\x09");
+        let wanted = object(&[("a", 5.0.into()), ("b", "key".into())]);
+        assert_eq!(read.clone().value(), Ok(Value::Object(wanted)));
+    }
+
+    #[test]
+    fn what_stands_before_a_value_of_an_unknown_type_is_kept() {
+        for unknown in [&b"\x11\x0a\x0b\x01"[..], b"\x0e", b"\xff and anything behind it"] {
+            let inside = [b"\x03\x00\x01a\x01\x01\x00\x01b", unknown, b"\x00\x00\x09\x05"].concat();
+            let kept = || Value::Object(object(&[("a", true.into())]));
+            let mut decoder = Decoder::new(&inside);
+            assert_eq!(decoder.value(), Ok(kept()));
+            assert!(decoder.is_empty(), "nothing behind it can be read");
+            // At any depth.
+            let nested = [b"\x0a\x00\x00\x00\x07\x05\x03\x00\x01n", &inside[..]].concat();
+            let outer = Value::Object(vec![("n".into(), kept())]);
+            let wanted = Value::StrictArray(vec![Value::Null, outer]);
+            assert_eq!(Decoder::new(&nested).value(), Ok(wanted));
         }
     }
 

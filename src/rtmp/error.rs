@@ -8,14 +8,11 @@ use super::{
     chunk::ChunkError,
     handshake::HandshakeError,
     message::{Command, TooShort},
-    text::{clean_text, clean_url},
+    text::Cleaner,
 };
-use crate::{
-    limits::{
-        RTMP_CONNECT_TIMEOUT, RTMP_CREATE_STREAM_TIMEOUT, RTMP_HANDSHAKE_TIMEOUT,
-        RTMP_PONGS_WAITING_MAX, RTMP_PUBLISH_TIMEOUT, STOP_TIMEOUT,
-    },
-    secret::StreamKey,
+use crate::limits::{
+    RTMP_CONNECT_TIMEOUT, RTMP_CREATE_STREAM_TIMEOUT, RTMP_HANDSHAKE_TIMEOUT,
+    RTMP_PONGS_WAITING_MAX, RTMP_PUBLISH_TIMEOUT, STOP_TIMEOUT,
 };
 
 /// A step of publishing; errors are named after it.
@@ -64,15 +61,39 @@ impl fmt::Display for Phase {
 
 /// The end of a session that was not asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{} (during {during})", in_words(.kind, *.during))]
+#[error("{} (during {during}){}", in_words(.kind, *.during), behind(.remark.as_deref()))]
 pub struct Error {
     /// The step that was under way.
     pub during: Phase,
     /// Whether commands had been sent ahead of their predecessors' answers: the patient order may
     /// succeed where this one did not.
     pub pipelined: bool,
+    /// `publish` was sent on a message stream that was only guessed, shortly before on another one, or
+    /// both: to a server that takes the first it looks as if two encoders had the key.
+    pub published_twice: bool,
     /// What happened.
     pub kind: ErrorKind,
+    /// What the server wrote shortly before, where what happened has no words of its own.
+    pub remark: Option<Box<Remark>>,
+}
+
+/// What a server wrote that was no answer: why it closes a little later may be in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remark {
+    /// Such as `NetStream.Publish.BadName`; may be empty.
+    pub code: String,
+    /// The server's text; may be empty.
+    pub description: String,
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&reason(&self.code, &self.description))
+    }
+}
+
+fn behind(remark: Option<&Remark>) -> String {
+    remark.map(|remark| format!("; shortly before, it wrote: {remark}")).unwrap_or_default()
 }
 
 /// What ended a session. Text of the server is stripped of control characters, cut, and never
@@ -178,6 +199,23 @@ fn in_words(kind: &ErrorKind, during: Phase) -> String {
 }
 
 impl Error {
+    /// An end of which nothing more is known.
+    pub fn new(during: Phase, kind: ErrorKind) -> Error {
+        Error { during, pipelined: false, published_twice: false, kind, remark: None }
+    }
+
+    /// Whether it repeats what the server itself says about the end.
+    pub fn has_words(&self) -> bool {
+        match &self.kind {
+            ErrorKind::ConnectRejected { code, description, .. }
+            | ErrorKind::PublishRejected { code, description } => {
+                !(code.is_empty() && description.is_empty())
+            }
+            ErrorKind::AuthRequired(_) => true,
+            _ => self.remark.is_some(),
+        }
+    }
+
     /// What a refusal means; `None` when the session ended for another reason.
     pub fn refusal(&self) -> Option<Refusal> {
         match &self.kind {
@@ -207,7 +245,11 @@ impl Error {
                 ErrorKind::ServerMisbehaved { .. }
                 | ErrorKind::ClosedByServer
                 | ErrorKind::Timeout => true,
-                ErrorKind::PublishRejected { .. } => self.refusal() == Some(Refusal::Other),
+                // Who has published twice may have been in its own way.
+                ErrorKind::PublishRejected { .. } => match self.refusal() {
+                    Some(Refusal::KeyBusy | Refusal::Kicked) => self.published_twice,
+                    refusal => refusal == Some(Refusal::Other),
+                },
                 ErrorKind::ConnectRejected { .. } | ErrorKind::AuthRequired(_) => false,
             }
     }
@@ -220,33 +262,42 @@ impl<T: Into<Misbehaviour>> From<T> for ErrorKind {
 }
 
 /// Reads the reasons of a refused `connect`.
-pub(super) fn connect_rejected(command: &Command<'_>, key: &StreamKey) -> ErrorKind {
+pub(super) fn connect_rejected(command: &Command<'_>, cleaner: &Cleaner) -> ErrorKind {
     if let Some(challenge) = Challenge::parse(command.info_text("description")) {
         return ErrorKind::AuthRequired(challenge);
     }
     ErrorKind::ConnectRejected {
-        code: clean_text(command.info_text("code"), key),
-        description: clean_text(command.info_text("description"), key),
-        redirect: redirect(command, key),
+        code: cleaner.text(command.info_text("code")),
+        description: cleaner.text(command.info_text("description")),
+        redirect: redirect(command, cleaner),
     }
 }
 
 /// Reads the reasons of a refused or ended `publish`.
-pub(super) fn publish_rejected(command: &Command<'_>, key: &StreamKey) -> ErrorKind {
+pub(super) fn publish_rejected(command: &Command<'_>, cleaner: &Cleaner) -> ErrorKind {
     ErrorKind::PublishRejected {
-        code: clean_text(command.info_text("code"), key),
-        description: clean_text(command.info_text("description"), key),
+        code: cleaner.text(command.info_text("code")),
+        description: cleaner.text(command.info_text("description")),
     }
+}
+
+/// What a command says that answers nothing, if it says anything but that all is well.
+pub(super) fn remark(command: &Command<'_>, cleaner: &Cleaner) -> Option<Remark> {
+    let (code, description) = (command.info_text("code"), command.info_text("description"));
+    let is_well = [".Success", ".Start", ".Reset"].iter().any(|end| code.ends_with(end));
+    let is_empty = code.is_empty() && description.is_empty();
+    (!is_well && !is_empty)
+        .then(|| Remark { code: cleaner.text(code), description: cleaner.text(description) })
 }
 
 /// Two shapes are in use: an object `ex` with `redirect` (a tcUrl) and `redirect2` (with the stream
 /// name), and a flat property `ex.redirect`.
-fn redirect(command: &Command<'_>, key: &StreamKey) -> Option<Redirect> {
+fn redirect(command: &Command<'_>, cleaner: &Cleaner) -> Option<Redirect> {
     let info = command.info()?;
     let nested = |name| info.get("ex").and_then(|ex| ex.get(name));
     let url = nested("redirect").or_else(|| info.get("ex.redirect"));
     let url = url.or_else(|| nested("redirect2")).and_then(|url| url.as_str())?;
-    clean_url(url, key).map(|tc_url| Redirect { tc_url })
+    cleaner.url(url).map(|tc_url| Redirect { tc_url })
 }
 
 /// Code and description in one line, without what is empty.
@@ -361,7 +412,7 @@ mod tests {
 
     #[test]
     fn errors_read_as_sentences() {
-        let show = |kind| Error { during: Phase::Connect, pipelined: true, kind }.to_string();
+        let show = |kind| Error::new(Phase::Connect, kind).to_string();
         assert_eq!(show(ErrorKind::Timeout), "the server did not answer in time (during connect)");
         assert_eq!(
             show(HandshakeError::NotRtmp(b'H').into()),
@@ -378,7 +429,7 @@ mod tests {
         );
         let kind = refused("NetStream.Unpublish.Success");
         assert_eq!(
-            Error { during: Phase::Publishing, pipelined: false, kind }.to_string(),
+            Error::new(Phase::Publishing, kind).to_string(),
             "the server ended the stream: NetStream.Unpublish.Success (during publishing)"
         );
     }

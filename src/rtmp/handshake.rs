@@ -19,7 +19,41 @@ pub enum HandshakeError {
     /// the peer speaks another protocol than RTMP
     #[error("the peer answered with 0x{0:02x}, which is no RTMP version")]
     NotRtmp(u8),
+    /// the peer speaks a protocol that is known, and that is not RTMP
+    #[error(transparent)]
+    Another(#[from] Protocol),
 }
+
+/// What is not RTMP, as far as its first bytes show it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Protocol {
+    /// a web server
+    #[error(
+        "a web server (HTTP) answers there, which is no RTMP server; check address and port, and whether this network asks to log in on a web page first"
+    )]
+    Http,
+    /// a TLS server
+    #[error("a TLS server answers there; the address must begin with rtmps://")]
+    Tls,
+    /// an RTSP server
+    #[error("an RTSP server answers there, which is no RTMP server; check address and port")]
+    Rtsp,
+    /// an SSH server
+    #[error("an SSH server answers there, which is no RTMP server; check address and port")]
+    Ssh,
+}
+
+/// How other protocols begin.
+const GREETINGS: &[(&[u8], Protocol)] = &[
+    (b"HTTP/", Protocol::Http),
+    (b"<", Protocol::Http), // what was meant for HTTP/0.9
+    (b"RTSP/", Protocol::Rtsp),
+    (b"SSH-", Protocol::Ssh),
+    (&[0x15, 3], Protocol::Tls), // an alert, and below a handshake (RFC 8446 section 5.1)
+    (&[0x16, 3], Protocol::Tls),
+];
+/// No greeting is longer.
+const GREETING_BYTES_MAX: usize = 5;
 
 /// The first bytes of a client: C0 and C1.
 pub fn c0_c1(time_ms: u32, rng: &mut fastrand::Rng) -> Bytes {
@@ -70,9 +104,12 @@ pub enum Server {
     Done,
 }
 
-/// Waits for the version byte.
+/// Waits for the version byte, and for what tells it from the begin of another protocol.
 #[derive(Debug, Default)]
-pub struct AwaitVersion;
+pub struct AwaitVersion {
+    got: [u8; GREETING_BYTES_MAX],
+    length: usize,
+}
 
 /// Waits for a packet that has to be echoed.
 #[derive(Default)]
@@ -95,14 +132,36 @@ pub struct SkipPacket {
 
 impl AwaitVersion {
     /// Versions below 3 are outdated, those from 32 on are reserved so that text protocols can be
-    /// recognized (RTMP 1.0 section 5.2.2); all between are taken for some RTMP.
-    fn take(self, input: &mut &[u8]) -> Result<Result<AwaitPacket, AwaitVersion>, HandshakeError> {
-        let Some((&version, rest)) = input.split_first() else { return Ok(Err(self)) };
-        *input = rest;
-        match version {
-            VERSION..32 => Ok(Ok(AwaitPacket::default())),
-            other => Err(HandshakeError::NotRtmp(other)),
+    /// recognized (RTMP 1.0 section 5.2.2); all between are taken for some RTMP, unless they turn out
+    /// to be TLS.
+    fn take(
+        mut self,
+        input: &mut &[u8],
+    ) -> Result<Result<AwaitPacket, AwaitVersion>, HandshakeError> {
+        while let Some((&byte, rest)) = input.split_first() {
+            *input = rest;
+            self.got[self.length] = byte;
+            self.length += 1;
+            let got = &self.got[..self.length];
+            let mut may_be = GREETINGS.iter().filter(|(greeting, _)| greeting.starts_with(got));
+            match may_be.next() {
+                Some((greeting, protocol)) if greeting.len() == got.len() => {
+                    return Err((*protocol).into());
+                }
+                Some(_) => {}
+                None => {
+                    return match got[0] {
+                        VERSION..32 => {
+                            let mut packet = AwaitPacket::default();
+                            packet.got.extend_from_slice(&got[1..]);
+                            Ok(Ok(packet))
+                        }
+                        other => Err(HandshakeError::NotRtmp(other)),
+                    };
+                }
+            }
         }
+        Ok(Err(self))
     }
 }
 
@@ -129,7 +188,7 @@ impl SkipPacket {
 impl Client {
     /// A handshake of which C0 and C1 were queued.
     pub fn begin() -> Client {
-        Client::AwaitS0(AwaitVersion)
+        Client::AwaitS0(AwaitVersion::default())
     }
 
     /// Takes what `input` has for the handshake. Gives the next state and, once S1 is whole, the C2
@@ -158,7 +217,7 @@ impl Client {
 impl Server {
     /// A handshake of which nothing has come.
     pub fn begin() -> Server {
-        Server::AwaitC0(AwaitVersion)
+        Server::AwaitC0(AwaitVersion::default())
     }
 
     /// Takes what `input` has for the handshake. Gives the next state and, once C1 is whole, S0, S1
@@ -237,10 +296,43 @@ mod tests {
     #[test]
     fn every_rtmp_version_is_taken_and_nothing_else() {
         for version in 0..=255 {
-            let taken = Client::begin().take(&mut &[version][..]);
+            let mut input = &[version, 0][..];
+            let taken = Client::begin().take(&mut input);
             match version {
-                3..=31 => assert!(matches!(taken, Ok((Client::AwaitS1(_), None)))),
+                b'<' => assert!(taken.is_err()),
+                3..=31 => {
+                    let Ok((Client::AwaitS1(packet), None)) = taken else { panic!("{version}") };
+                    assert_eq!(
+                        [&packet.got[..], input].concat(),
+                        [0],
+                        "{version}: nothing is lost"
+                    );
+                }
                 _ => assert_eq!(taken.err(), Some(HandshakeError::NotRtmp(version))),
+            }
+        }
+    }
+
+    #[test]
+    fn what_answers_in_another_protocol_is_named_however_it_is_cut() {
+        for (answer, protocol) in [
+            (
+                &b"HTTP/1.1 302 Found\r\nLocation: http://portal.invalid/\r\n\r\n"[..],
+                Protocol::Http,
+            ),
+            (b"HTTP/1.0 400 Bad Request\r\n\r\n", Protocol::Http),
+            (b"<html>", Protocol::Http),
+            (b"RTSP/1.0 400 Bad Request\r\n\r\n", Protocol::Rtsp),
+            (b"SSH-2.0-OpenSSH_9.2\r\n", Protocol::Ssh),
+            (b"\x15\x03\x01\x00\x02\x02\x46", Protocol::Tls),
+            (b"\x16\x03\x03\x00\x7a\x02", Protocol::Tls),
+        ] {
+            for size in [1, 2, 3, 100] {
+                let mut client = Ok((Client::begin(), None));
+                for mut piece in answer.chunks(size) {
+                    client = client.and_then(|(client, _)| client.take(&mut piece));
+                }
+                assert_eq!(client.err(), Some(protocol.into()), "{answer:?} in pieces of {size}");
             }
         }
     }

@@ -118,7 +118,8 @@ pub struct Command<'a> {
 }
 
 impl<'a> Command<'a> {
-    /// Reads a command; a missing transaction id counts as 0.
+    /// Reads a command; a missing transaction id counts as 0. An argument of an unknown type and what
+    /// follows it are left out.
     ///
     /// # Errors
     /// [`AmfError`].
@@ -128,7 +129,11 @@ impl<'a> Command<'a> {
         let transaction = if decoder.is_empty() { 0.0 } else { decoder.number()? };
         let mut arguments = Vec::new();
         while !decoder.is_empty() {
-            arguments.push(decoder.value()?);
+            match decoder.value() {
+                Ok(argument) => arguments.push(argument),
+                Err(AmfError::UnknownMarker(_)) => break,
+                Err(error) => return Err(error),
+            }
         }
         Ok(Command { name, transaction, arguments })
     }

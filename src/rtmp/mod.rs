@@ -31,6 +31,7 @@
 //! ```
 
 pub mod amf0;
+mod amf3;
 pub mod auth;
 pub mod chunk;
 mod error;
@@ -42,6 +43,6 @@ mod text;
 pub mod type_id;
 pub mod url;
 
-pub use error::{Error, ErrorKind, Misbehaviour, Phase, Redirect, Refusal};
+pub use error::{Error, ErrorKind, Misbehaviour, Phase, Redirect, Refusal, Remark};
 pub use outbound::Outbound;
 pub use session::{ConnectOrder, Event, Session, SessionConfig, Stats, Warning};

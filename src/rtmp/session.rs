@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use self::{
     acks::{Delivered, Received},
-    publish_sequence::{PublishSequence, Publishing, SequenceProgress},
+    publish_sequence::{PublishSequence, Publishing, SequenceProgress, is_about_guess, is_refusal},
     wire::Wire,
 };
 pub use self::{
@@ -22,14 +22,16 @@ pub use self::{
 use super::{
     amf0::Value,
     chunk::{Bounds, Message, Reader},
-    error::{Error, ErrorKind, Misbehaviour, Phase, publish_rejected},
+    error::{Error, ErrorKind, Misbehaviour, Phase, Remark, publish_rejected, remark},
     handshake::{self, early_c2},
     message::{Command, Incoming, ping_response},
     outbound::Outbound,
-    text::{clean_text, clean_url},
     type_id::{self, Kind},
 };
-use crate::limits::{RTMP_EVENTS_MAX, RTMP_MESSAGE_WARN_BYTES, RTMP_PONGS_WAITING_MAX};
+use crate::limits::{
+    PUBLISHED_TWICE_DOUBT, REMARK_COUNTS_FOR, RTMP_EVENTS_MAX, RTMP_MESSAGE_WARN_BYTES,
+    RTMP_PONGS_WAITING_MAX,
+};
 
 /// One connection of a publisher.
 ///
@@ -56,6 +58,12 @@ pub struct Session {
     delivered: Delivered,
     received: Received,
     warned_of_size: bool,
+    /// The time of the last input.
+    now: Duration,
+    /// What the server wrote last that was no answer, and when.
+    remark: Option<(Duration, Remark)>,
+    /// When `publish` was sent again, because the server gave another stream id than was guessed.
+    published_again_at: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -93,6 +101,9 @@ impl Session {
             delivered: Delivered::default(),
             received: Received::default(),
             warned_of_size: false,
+            now,
+            remark: None,
+            published_again_at: None,
         };
         session.enter(now, Phase::Handshake);
         session
@@ -102,6 +113,17 @@ impl Session {
     /// patient one from acceptance on.
     pub fn may_stream(&self) -> bool {
         self.media_stream().is_some()
+    }
+
+    /// Whether `publish` had to be sent twice, because the server gave another stream id than the one that
+    /// servers give first. One that accepts both may take them for two encoders.
+    pub fn published_twice(&self) -> bool {
+        self.published_again_at.is_some()
+    }
+
+    /// Whether what became of the second `publish` is not known yet.
+    pub fn is_in_doubt(&self, now: Duration) -> bool {
+        self.published_again_at.is_some_and(|at| now < at + PUBLISHED_TWICE_DOUBT)
     }
 
     /// The window at which the server was asked to acknowledge, in bytes; 0 before it was.
@@ -148,6 +170,8 @@ impl Session {
     fn is_pipelined(&self) -> bool {
         match self.wire.config.order {
             ConnectOrder::Patient => false,
+            // The second `publish` may have reached the server after it had accepted the first one.
+            _ if self.phase == Phase::Publishing => self.is_in_doubt(self.now),
             ConnectOrder::Conforming => {
                 matches!(self.phase, Phase::Connect | Phase::CreateStream | Phase::Publish)
             }
@@ -165,6 +189,7 @@ impl Session {
 impl Session {
     /// Takes bytes from the server, in pieces of any size.
     pub fn handle_input(&mut self, now: Duration, bytes: &[u8]) {
+        self.now = now;
         if matches!(self.state, SessionState::Over) {
             return;
         }
@@ -191,12 +216,14 @@ impl Session {
     }
 
     /// The server has closed its side.
-    pub fn handle_eof(&mut self, _now: Duration) {
+    pub fn handle_eof(&mut self, now: Duration) {
+        self.now = now;
         self.end(ErrorKind::ClosedByServer);
     }
 
     /// A deadline may have passed; calls without need are harmless.
     pub fn handle_timeout(&mut self, now: Duration) {
+        self.now = now;
         if self.deadline.is_some_and(|deadline| now >= deadline) {
             self.end(ErrorKind::Timeout);
         }
@@ -274,15 +301,19 @@ impl Session {
             Ok(name) => name,
             Err(error) => return self.end(error.into()),
         };
-        let shown = clean_text(&name, &self.wire.config.key);
+        let shown = self.wire.cleaner.text(&name);
         tracing::debug!(command = %shown, stream_id, "received");
         match &*name {
             "_result" | "_error" | "onStatus" => match Command::decode(body) {
                 Ok(command) => self.take_answer(now, &command, stream_id),
                 Err(error) => self.end(error.into()),
             },
-            "close" => self.end(ErrorKind::ClosedByServer),
-            _ => {}
+            "close" => {
+                self.take_remark(body);
+                self.end(ErrorKind::ClosedByServer);
+            }
+            // Such as `onFCPublish`, with which some servers say what is wrong before they close.
+            _ => self.take_remark(body),
         }
     }
 
@@ -294,15 +325,39 @@ impl Session {
         match self.take_state() {
             SessionState::Sequence(sequence) => {
                 let progress = sequence.take(&mut self.wire, command, stream_id);
+                if matches!(progress, SequenceProgress::Stay(_)) {
+                    self.note_remark(command);
+                }
                 self.advance(now, progress);
             }
             state => {
-                let publishing = matches!(state, SessionState::Publishing(_));
+                let given = match &state {
+                    SessionState::Publishing(publishing) => Some(publishing.stream_id),
+                    _ => None,
+                };
                 self.state = state;
-                if publishing && is_status {
-                    self.take_status(command);
+                match given {
+                    Some(given) if is_status && !is_about_guess(given, stream_id) => {
+                        self.take_status(command);
+                    }
+                    _ => self.note_remark(command),
                 }
             }
+        }
+    }
+
+    /// Keeps what the server writes: it may close without another word.
+    fn note_remark(&mut self, command: &Command<'_>) {
+        if let Some(remark) = remark(command, &self.wire.cleaner) {
+            tracing::debug!(%remark, "the server writes");
+            self.remark = Some((self.now, remark));
+        }
+    }
+
+    fn take_remark(&mut self, body: &[u8]) {
+        match Command::decode(body) {
+            Ok(command) => self.note_remark(&command),
+            Err(error) => tracing::debug!(%error, "command that concerns no publisher ignored"),
         }
     }
 
@@ -315,6 +370,7 @@ impl Session {
                 self.enter(now, phase);
             }
             SequenceProgress::Moved(sequence) => {
+                self.published_again_at = Some(now);
                 self.advance(now, SequenceProgress::Next(sequence));
                 self.report(Event::RestartMedia);
             }
@@ -329,7 +385,7 @@ impl Session {
 
     /// A status of an accepted stream (RTMP 1.0 section 7.2.2).
     fn take_status(&mut self, command: &Command<'_>) {
-        let key = &self.wire.config.key;
+        let cleaner = &self.wire.cleaner;
         let (code, level) = (command.info_text("code"), command.info_text("level"));
         let is_fatal = match code {
             "NetStream.Publish.Start" => return,
@@ -338,27 +394,28 @@ impl Session {
             | "NetConnection.Connect.AppShutdown"
             | "NetStream.Publish.BadName" => true,
             _ => {
-                level == "error"
+                is_refusal(command)
                     && ["NetStream.Publish.", "NetStream.Failed", "NetConnection."]
                         .iter()
                         .any(|prefix| code.starts_with(prefix))
             }
         };
         if is_fatal {
-            return self.end(publish_rejected(command, key));
+            return self.end(publish_rejected(command, cleaner));
         }
         if level != "status" {
-            let code = clean_text(code, key);
-            let description = clean_text(command.info_text("description"), key);
+            let code = cleaner.text(code);
+            let description = cleaner.text(command.info_text("description"));
             self.report(Event::Warning(Warning::Server { code, description }));
         }
+        self.note_remark(command);
     }
 
     fn request_reconnect(&mut self, command: &Command<'_>) {
-        let key = &self.wire.config.key;
+        let cleaner = &self.wire.cleaner;
         let tc_url = command.info_text("tcUrl");
-        let description = clean_text(command.info_text("description"), key);
-        let tc_url = clean_url(tc_url, key);
+        let description = cleaner.text(command.info_text("description"));
+        let tc_url = cleaner.url(tc_url);
         self.report(Event::ReconnectRequest { tc_url, description });
     }
 }
@@ -455,9 +512,10 @@ impl Session {
         self.report(Event::Phase(phase));
     }
 
-    /// One place is kept free for [`Event::Ended`], which must never be lost.
+    /// One place is kept free for [`Event::Ended`], which must never be lost. What says the same as the
+    /// event before it says nothing new.
     fn report(&mut self, event: Event) {
-        if self.is_over() {
+        if self.is_over() || self.events.back() == Some(&event) {
             return;
         }
         if self.events.len() + 1 >= RTMP_EVENTS_MAX {
@@ -482,7 +540,18 @@ impl Session {
     }
 
     fn fail(&mut self, kind: ErrorKind) {
-        let error = Error { during: self.phase, pipelined: self.is_pipelined(), kind };
+        let mut error = Error {
+            during: self.phase,
+            pipelined: self.is_pipelined(),
+            published_twice: self.published_twice(),
+            kind,
+            remark: None,
+        };
+        if matches!(error.kind, ErrorKind::ClosedByServer | ErrorKind::Timeout) {
+            let remark = self.remark.take();
+            let counts = |at: Duration| self.now < at + REMARK_COUNTS_FOR;
+            error.remark = remark.filter(|(at, _)| counts(*at)).map(|(_, remark)| remark.into());
+        }
         self.state = SessionState::Over;
         self.deadline = None;
         self.events.push_back(Event::Ended(error));

@@ -21,11 +21,11 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::limits::URL_BYTES_MAX;
+use crate::limits::{SECRET_BYTES_MIN, URL_BYTES_MAX};
 use crate::secret::{StreamKey, pasted};
 use error::PLACEHOLDER;
 pub use error::UrlError;
-pub use host::Host;
+pub use host::{Host, Hosts, HostsError};
 pub use login::Login;
 
 /// What replaces everything that may be secret.
@@ -198,6 +198,18 @@ impl ServerUrl {
             text.extend([slash, before, PLACEHOLDER, after]);
         }
         text
+    }
+
+    /// What in the address may be secret, whole and as it would be repeated: the password, values of the
+    /// query, and parts of the app after its first.
+    pub fn secrets(&self) -> Vec<Zeroizing<String>> {
+        let (path, query) = self.app.split_once('?').unwrap_or((&self.app, ""));
+        let password = self.login.as_ref().map(Login::reveal_password);
+        let parts = path.split('/').skip(1);
+        let values = query.split('&').map(|pair| pair.split_once('=').map_or(pair, |(_, v)| v));
+        let all = password.into_iter().chain(parts).chain(values);
+        let secret = all.filter(|text| text.len() >= SECRET_BYTES_MIN);
+        secret.map(|text| Zeroizing::new(text.to_owned())).collect()
     }
 
     /// The app as people may see it.

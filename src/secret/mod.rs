@@ -5,12 +5,14 @@
 //! write `publish` and the settings store to write the key's own file. `Debug` and `Display` show
 //! a mask, so a key that strays into a log line shows nothing, not even its length.
 
+mod mask;
 mod passphrase;
 pub mod pasted;
 mod pin;
 
 use std::fmt;
 
+pub use mask::{Mask, SUBSTITUTE};
 pub use passphrase::{Passphrase, PassphraseError};
 pub use pin::{ConsolePin, PinError};
 use zeroize::Zeroizing;

@@ -1,14 +1,17 @@
 //! One attempt may need several connections: a server redirects us, asks for a password, or does not
 //! take commands that are sent ahead.
 
+use core::net::IpAddr;
 use std::time::Duration;
 
 use crate::limits::{AUTH_ROUNDS_MAX, REDIRECTS_MAX};
-use crate::rtmp::url::{Scheme, ServerUrl};
+use crate::rtmp::url::ServerUrl;
 use crate::rtmp::{self, ConnectOrder, ErrorKind, Session, SessionConfig};
 use crate::secret::StreamKey;
 
+use super::connection::Connection;
 use super::error::Error;
+use super::place::{Consent, is_private};
 
 /// How much of what is newer than RTMP 1.0 a server is asked with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,21 +47,73 @@ pub struct ConnectAttempt {
     pub server: ServerUrl,
     /// How to ask it.
     pub compatibility: Compatibility,
+    /// It may be reached at public addresses only: a public server has sent us there.
+    pub only_public: bool,
+    consent: Consent,
+    /// The address that the last connection came to; `None` while it is not known.
+    reached: Option<IpAddr>,
     /// Answer to a challenge, appended to `app` and `tcUrl`.
     suffix: String,
     redirects: u32,
     auth_rounds: u32,
+    /// What the servers of earlier connections wrote at the end.
+    earlier: Option<String>,
 }
 
 impl ConnectAttempt {
-    /// An attempt that begins at `server`.
+    /// An attempt that begins at `server`, which its owner has set.
     pub fn to(server: &ServerUrl, compatibility: Compatibility) -> ConnectAttempt {
+        ConnectAttempt::within(Consent::to(server, &[]), server, compatibility)
+    }
+
+    /// An attempt that begins at `server`, and goes where `consent` allows.
+    pub fn within(
+        consent: Consent,
+        server: &ServerUrl,
+        compatibility: Compatibility,
+    ) -> ConnectAttempt {
         ConnectAttempt {
             server: server.clone(),
             compatibility,
+            only_public: false,
+            consent,
+            reached: None,
             suffix: String::new(),
             redirects: 0,
             auth_rounds: 0,
+            earlier: None,
+        }
+    }
+
+    /// A connection to the server stands, at this address.
+    pub fn handle_reached(&mut self, address: Option<IpAddr>) {
+        self.reached = address;
+    }
+
+    /// Whether the server is one that must not send us into a private network. One of which it is not
+    /// known is.
+    pub fn is_public(&self) -> bool {
+        self.only_public || self.reached.is_none_or(|address| !is_private(address))
+    }
+
+    /// What the servers of earlier connections wrote at the end: where a later one ends without a word,
+    /// it is all that there is.
+    pub fn earlier_words(&self) -> Option<&str> {
+        self.earlier.as_deref()
+    }
+
+    /// How to ask this server from now on, if `connection`, which has `ended`, has shown it: one that
+    /// has accepted or answered in words is asked in the same way, and one that gives other message
+    /// stream ids than the usual one patiently.
+    pub fn lesson(&self, connection: &Connection, ended: Option<&Error>) -> Option<Compatibility> {
+        let patient = Compatibility { order: ConnectOrder::Patient, ..self.compatibility };
+        let has_answered = ended.is_some_and(|error| {
+            matches!(error, Error::Rtmp(error) if error.refusal().is_some() && error.has_words())
+        });
+        match () {
+            () if connection.published_twice() => Some(patient),
+            () if connection.is_accepted() || has_answered => Some(self.compatibility),
+            () => None,
         }
     }
 
@@ -77,6 +132,7 @@ impl ConnectAttempt {
         let config = SessionConfig {
             order: self.compatibility.order,
             enhanced: self.compatibility.enhanced,
+            secrets: self.server.secrets(),
             seed,
             ..SessionConfig::new(&self.tc_url(), &self.app(), key)
         };
@@ -91,25 +147,31 @@ impl ConnectAttempt {
         let Some(ended) = error.session() else {
             return Err(error);
         };
+        let words = ended.has_words().then(|| format!("{} had answered: {ended}", self.server));
         match &ended.kind {
             ErrorKind::ConnectRejected { redirect: Some(redirect), .. } => {
                 let place = redirect.tc_url.clone();
-                self.redirect(&place, error)
+                self.redirect(&place, error)?;
             }
-            ErrorKind::AuthRequired(_) => self.authenticate(error, nonce),
-            _ => {
-                self.compatibility = self.compatibility.fall_back(ended).ok_or(error)?;
-                Ok(())
-            }
+            ErrorKind::AuthRequired(_) => return self.authenticate(error, nonce),
+            _ => self.compatibility = self.compatibility.fall_back(ended).ok_or(error)?,
         }
+        self.earlier = words.or(self.earlier.take());
+        Ok(())
     }
 
     fn redirect(&mut self, place: &str, error: Error) -> Result<(), Error> {
         if self.redirects >= REDIRECTS_MAX {
             return Err(error);
         }
-        let moved = moved(&self.server, place)?;
+        let moved = self.consent.moved(&self.server, place, self.is_public());
+        // Why the server does not want us is in its refusal.
+        let moved = moved.map_err(|refused| match refused {
+            Error::BadRedirect { why } => Error::BadRedirect { why: format!("{why}; {error}") },
+            other => other,
+        })?;
         self.redirects += 1;
+        self.only_public |= self.is_public() && moved.host != self.server.host;
         self.server = moved;
         Ok(())
     }
@@ -135,33 +197,6 @@ impl ConnectAttempt {
     }
 }
 
-/// The place that a server at `here` names, absolute or relative (RFC 3986 section 4.2).
-///
-/// # Errors
-/// [`Error::BadRedirect`] when it cannot be understood, or would leave TLS.
-pub fn moved(here: &ServerUrl, place: &str) -> Result<ServerUrl, Error> {
-    let absolute = match place {
-        _ if place.contains("://") => place.to_owned(),
-        _ if place.starts_with("//") => format!("{}:{place}", here.scheme),
-        _ if place.starts_with('/') => format!("{}://{}{place}", here.scheme, here.authority()),
-        _ => {
-            let folder = here.app.rsplit_once('/').map_or("", |(folder, _)| folder);
-            let gap = if folder.is_empty() { "" } else { "/" };
-            format!("{}://{}/{folder}{gap}{place}", here.scheme, here.authority())
-        }
-    };
-    let mut there = ServerUrl::parse(&absolute)
-        .map_err(|error| Error::BadRedirect { why: error.to_string() })?;
-    if here.scheme == Scheme::Rtmps && there.scheme != Scheme::Rtmps {
-        let why = "it would leave TLS".to_owned();
-        return Err(Error::BadRedirect { why });
-    }
-    if there.login.is_none() && here.same_server(&there) {
-        there.login = here.login.clone();
-    }
-    Ok(there)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,7 +210,7 @@ mod tests {
     }
 
     fn ended(during: Phase, pipelined: bool, kind: ErrorKind) -> Error {
-        Error::Rtmp(rtmp::Error { during, pipelined, kind })
+        Error::Rtmp(rtmp::Error { pipelined, ..rtmp::Error::new(during, kind) })
     }
 
     fn redirect(to: &str) -> Error {
@@ -188,23 +223,78 @@ mod tests {
     }
 
     #[test]
-    fn places_are_absolute_or_relative() {
-        let here = server("rtmps://a.example:1936/live/eu");
-        for (place, expected) in [
-            ("rtmps://b.example/app", "rtmps://b.example/app"),
-            ("//b.example/app", "rtmps://b.example/app"),
-            ("/other", "rtmps://a.example:1936/other"),
-            ("us", "rtmps://a.example:1936/live/us"),
-        ] {
-            assert_eq!(moved(&here, place).unwrap().tc_url(), expected, "{place}");
-        }
-    }
-
-    #[test]
     fn a_redirect_never_leaves_tls() {
         let mut attempt = ConnectAttempt::to(&server("rtmps://a.example/live"), USUAL);
         let error = attempt.go_on(redirect("rtmp://a.example/live"), 1).unwrap_err();
         assert!(error.to_string().contains("leave TLS"), "{error}");
+    }
+
+    #[test]
+    fn a_redirect_that_is_not_followed_keeps_what_the_server_wrote() {
+        let mut attempt = ConnectAttempt::to(&server("rtmps://a.example.org/live"), USUAL);
+        let error = attempt.go_on(redirect("rtmps://b.example.net/live"), 1).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("rtmps://b.example.net/live: it is another host"), "{text}");
+        assert!(text.contains("NetConnection.Connect.Rejected"), "{text}");
+    }
+
+    #[test]
+    fn only_a_server_inside_of_a_network_may_send_a_stream_to_another_one_there() {
+        let there = "rtmps://b.example.org/live";
+        let followed = |reached: &[&str]| {
+            let mut attempt = ConnectAttempt::to(&server("rtmps://a.example.org/live"), USUAL);
+            for address in reached {
+                attempt.handle_reached(address.parse().ok());
+                attempt.go_on(redirect(there), 1).unwrap();
+            }
+            attempt.only_public
+        };
+        assert!(followed(&["8.8.8.8"]));
+        assert!(followed(&["not known"]));
+        assert!(!followed(&["192.168.1.1"]));
+        assert!(followed(&["8.8.8.8", "192.168.1.1"]), "it stays so");
+        let mut attempt = ConnectAttempt::to(&server("rtmps://a.example.org/live"), USUAL);
+        attempt.handle_reached("8.8.8.8".parse().ok());
+        attempt.go_on(redirect("/other"), 1).unwrap();
+        assert!(!attempt.only_public, "the owner's own host is where its name leads");
+    }
+
+    #[test]
+    fn what_a_server_wrote_is_kept_while_it_is_asked_in_another_way_or_elsewhere() {
+        let mut attempt = ConnectAttempt::to(&server("rtmps://a.example.org/live"), USUAL);
+        let refused = ErrorKind::PublishRejected {
+            code: "NetStream.Publish.Failed".to_owned(),
+            description: "quota used up".to_owned(),
+        };
+        attempt.go_on(ended(Phase::Publish, true, refused), 1).unwrap();
+        let words = attempt.earlier_words().unwrap();
+        assert!(words.contains("quota used up") && words.contains("a.example.org"), "{words}");
+        attempt.go_on(redirect("rtmps://b.example.org/live"), 1).unwrap();
+        let words = attempt.earlier_words().unwrap();
+        assert!(words.contains("NetConnection.Connect.Rejected"), "{words}");
+    }
+
+    #[test]
+    fn a_server_that_ends_a_stream_that_was_published_twice_is_asked_patiently() {
+        let taken = |description: &str| ErrorKind::PublishRejected {
+            code: "NetStream.Publish.BadName".to_owned(),
+            description: description.to_owned(),
+        };
+        for kind in [ErrorKind::ClosedByServer, taken("already publishing"), taken("taken over")] {
+            let mut attempt = ConnectAttempt::to(&server("rtmps://a.example/live"), USUAL);
+            let twice = || {
+                Error::Rtmp(rtmp::Error {
+                    pipelined: true,
+                    published_twice: true,
+                    ..rtmp::Error::new(Phase::Publishing, kind.clone())
+                })
+            };
+            attempt.go_on(twice(), 1).unwrap();
+            assert_eq!(attempt.compatibility.order, ConnectOrder::Patient);
+            assert!(attempt.go_on(twice(), 1).is_err(), "once");
+        }
+        let mut attempt = ConnectAttempt::to(&server("rtmps://a.example/live"), USUAL);
+        assert!(attempt.go_on(ended(Phase::Publish, true, taken("taken over")), 1).is_err());
     }
 
     #[test]

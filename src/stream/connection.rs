@@ -128,6 +128,11 @@ impl Connection {
         self.large_packets.path_end(error)
     }
 
+    /// See [`Session::published_twice`].
+    pub fn published_twice(&self) -> bool {
+        self.session.published_twice()
+    }
+
     /// Whether the source should be waited for.
     pub fn wants_media(&mut self) -> bool {
         self.session.may_stream()
@@ -318,7 +323,8 @@ impl Connection {
         let is_stopping = matches!(self.stage, Stage::Stopping);
         let sent_all = self.session.transmit().is_empty() && self.flushed;
         // A source that ends before the server has answered may still be refused.
-        if sent_all && self.source_ended && self.publish_started && !is_stopping {
+        let is_answered = self.publish_started && !self.session.is_in_doubt(now);
+        if sent_all && self.source_ended && is_answered && !is_stopping {
             self.stop(now);
             self.take_events(source)?;
         } else if is_stopping && (sent_all || self.hung_up) {
@@ -422,7 +428,8 @@ impl Connection {
     fn conclude_broken(&mut self, now: Duration) {
         let Stage::Broken { how, why, .. } = &mut self.stage else { return };
         let (how, why) = (*how, std::mem::take(why));
-        if !self.publish_started || how == Ending::Closed {
+        let is_clear = self.publish_started && !self.session.is_in_doubt(now);
+        if !is_clear || how == Ending::Closed {
             self.session.handle_eof(now);
         }
         let mut ended = None;

@@ -36,7 +36,7 @@ pub enum Error {
     )]
     ClosedUnconfirmed {
         /// How the session ended.
-        ended: rtmp::Error,
+        ended: Box<rtmp::Error>,
         /// How long after it had accepted, in milliseconds.
         after_ms: u64,
     },
@@ -83,10 +83,10 @@ impl Error {
         let (during, kind) = (Phase::Publishing, ErrorKind::ClosedByServer);
         match self {
             Error::Rtmp(ended) if ended.kind == kind && ended.during == during => {
-                Error::ClosedUnconfirmed { ended, after_ms }
+                Error::ClosedUnconfirmed { ended: ended.into(), after_ms }
             }
             Error::Reset { .. } => {
-                let ended = rtmp::Error { during, pipelined: false, kind };
+                let ended = rtmp::Error::new(during, kind).into();
                 Error::ClosedUnconfirmed { ended, after_ms }
             }
             other => other,
@@ -96,7 +96,8 @@ impl Error {
     /// How the session ended, where that is why.
     pub fn session(&self) -> Option<&rtmp::Error> {
         match self {
-            Error::Rtmp(ended) | Error::ClosedUnconfirmed { ended, .. } => Some(ended),
+            Error::Rtmp(ended) => Some(ended),
+            Error::ClosedUnconfirmed { ended, .. } => Some(ended),
             _ => None,
         }
     }
@@ -153,7 +154,7 @@ mod tests {
     use crate::ending::Meaning;
 
     fn ended(during: Phase, kind: ErrorKind) -> Error {
-        rtmp::Error { during, pipelined: false, kind }.into()
+        rtmp::Error::new(during, kind).into()
     }
 
     fn refused(code: &str, description: &str) -> ErrorKind {
@@ -173,8 +174,11 @@ mod tests {
             [(50, Evidence::ClosedAtOnce), (900, Evidence::ClosedUnconfirmed)]
         {
             let kind = ErrorKind::ClosedByServer;
-            let ended = rtmp::Error { during: Phase::Publishing, pipelined: false, kind };
-            assert_eq!(Error::ClosedUnconfirmed { ended, after_ms }.evidence(), evidence);
+            let ended = rtmp::Error::new(Phase::Publishing, kind);
+            assert_eq!(
+                Error::ClosedUnconfirmed { ended: ended.into(), after_ms }.evidence(),
+                evidence
+            );
         }
     }
 

@@ -139,7 +139,7 @@ mod tests {
     }
 
     fn silent(during: Phase) -> Error {
-        Error::Rtmp(rtmp::Error { during, pipelined: false, kind: ErrorKind::Timeout })
+        Error::Rtmp(rtmp::Error::new(during, ErrorKind::Timeout))
     }
 
     #[test]

@@ -97,6 +97,88 @@ async fn another_stream_id_than_the_expected_one_costs_no_message() {
 }
 
 #[tokio::test]
+async fn a_server_that_takes_publish_on_any_stream_and_only_once_is_asked_patiently_from_then_on() {
+    for order in [ConnectOrder::Conforming, ConnectOrder::Early] {
+        let policy = Policy { stream_id: 2, takes_any_stream: true, ..Policy::default() };
+        let server = Scripted::start(vec![Treatment { policy, ..Treatment::default() }]).await;
+        let target = server.target("live").in_order(order);
+        push(&target).await.unwrap();
+        assert_eq!(server.met().len(), 2, "{order:?}: one connection in vain");
+        assert!(server.met()[1].video > 1, "{order:?}: {:?}", server.met());
+        push(&target).await.unwrap();
+        assert_eq!(server.met().len(), 3, "{order:?}: none in vain any more");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_gives_another_stream_id_is_asked_patiently_from_then_on() {
+    let policy = Policy { stream_id: 7, ..Policy::default() };
+    let server = Scripted::start(vec![Treatment { policy, ..Treatment::default() }]).await;
+    let target = server.target("live");
+    push(&target).await.unwrap();
+    push(&target).await.unwrap();
+    assert_eq!(server.met().len(), 2);
+    let commands: Vec<usize> = server.met().iter().map(|met| met.publish_commands).collect();
+    assert_eq!(commands, [2, 1], "on the guessed id and on the given one, and then on that alone");
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_in_words_once_it_is_asked_patiently_is_asked_so_from_then_on() {
+    let refuse = Refuse {
+        code: "NetStream.Publish.Denied".to_owned(),
+        description: "no such stream key".to_owned(),
+    };
+    let policy = Policy { refuse_publish: Some(refuse), ..Policy::default() };
+    let treatment = Treatment { policy, hates_pipelining: true, ..Treatment::default() };
+    let server = Scripted::start(vec![treatment]).await;
+    let target = server.target("live");
+    for met in [2, 3] {
+        let error = push(&target).await.unwrap_err();
+        assert!(error.to_string().contains("no such stream key"), "{error}");
+        assert_eq!(server.met().len(), met);
+    }
+}
+
+#[tokio::test]
+async fn what_a_server_wrote_survives_another_try_and_a_redirect_to_where_nobody_is() {
+    let refuse = Refuse {
+        code: "NetStream.Publish.Failed".to_owned(),
+        description: "quota used up".to_owned(),
+    };
+    let policy = Policy { refuse_publish: Some(refuse), ..Policy::default() };
+    let refusing = Treatment { policy, ..Treatment::default() };
+    // It answers the first time and is gone at the second.
+    let silent = Treatment { hates_enhancements: true, hangs_up: true, ..Treatment::default() };
+    let server = Scripted::start(vec![refusing, silent]).await;
+    let error = push(&server.target("live")).await.unwrap_err().to_string();
+    assert!(error.contains("quota used up"), "{error}");
+
+    let nowhere = format!("rtmp://127.0.0.1:{}/live", crate::support::free_port());
+    let server = Scripted::start(vec![redirecting_to(nowhere)]).await;
+    let error = push(&server.target("live")).await.unwrap_err();
+    assert!(error.to_string().contains("refuses connections"), "{error}");
+    assert!(error.to_string().contains("Connect.Rejected"), "{error}");
+    assert!(error.to_string().contains(&format!("127.0.0.1:{}", server.port)), "{error}");
+}
+
+#[tokio::test]
+async fn no_server_learns_a_key_that_the_owner_gave_for_another_one() {
+    // The same loopback under another name: another host than was set.
+    let other = Scripted::start(vec![Treatment::default()]).await;
+    let place = format!("rtmp://localhost:{}/live", other.port);
+    let server = Scripted::start(vec![redirecting_to(place.clone())]).await;
+    let error = push(&server.target("live")).await.unwrap_err().to_string();
+    assert!(error.contains("another host") && error.contains(&place), "{error}");
+    let look = preflight(Clock::start(), &server.target("live"), Depth::Connect).await;
+    assert!(look.failure.expect("a failure").to_string().contains("another host"));
+    assert!(other.met().is_empty(), "{:?}", other.met());
+    // Unless the owner has named it.
+    let consenting = server.target("live").may_be_sent_to("localhost".parse().unwrap());
+    push(&consenting).await.unwrap();
+    assert!(other.met()[0].publishing);
+}
+
+#[tokio::test]
 async fn a_refused_key_is_not_tried_again_in_the_same_attempt() {
     let refuse = Refuse {
         code: "NetStream.Publish.Denied".to_owned(),

@@ -119,6 +119,18 @@ async fn long_before_media_time_reaches_two_to_the_31_a_new_connection_takes_ove
 }
 
 #[tokio::test]
+async fn a_running_stream_does_not_move_to_a_host_that_the_owner_has_not_named() {
+    let other = Scripted::start(vec![Treatment::default()]).await;
+    let place = format!("rtmp://localhost:{}/live", other.port);
+    let server = Scripted::start(vec![moving_to(place)]).await;
+    let live = LiveBox::live_at(&server).await;
+    server.until(|met| met[0].video > 200).await;
+    assert!(other.met().is_empty(), "{:?}", other.met());
+    assert!(!server.met()[0].closed, "the stream stays");
+    live.stop().await;
+}
+
+#[tokio::test]
 async fn a_relative_place_is_at_the_same_server() {
     let server = Scripted::start(vec![moving_to("/other".to_owned()), Treatment::default()]).await;
     let live = LiveBox::live_at(&server).await;

@@ -3,6 +3,8 @@
 //! Every case runs in each connect order, whole and byte by byte. Whatever happens, the session stays
 //! within its bounds and shows the stream key nowhere.
 
+mod words;
+
 use std::time::Duration;
 
 use crate::pair::{CANARY, ORDERS, client_config};
@@ -134,12 +136,27 @@ fn handshakes() -> Vec<Case> {
         (
             "answers in HTTP",
             b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(),
-            broke("the RTMP handshake", "the peer answered with 0x48, which is no RTMP version"),
+            broke(
+                "the RTMP handshake",
+                "a web server (HTTP) answers there, which is no RTMP server; check address and port, \
+                 and whether this network asks to log in on a web page first",
+            ),
+        ),
+        (
+            "is a TLS server",
+            b"\x15\x03\x01\x00\x02\x02\x46".to_vec(),
+            broke(
+                "the RTMP handshake",
+                "a TLS server answers there; the address must begin with rtmps://",
+            ),
         ),
         (
             "is an SSH server",
             b"SSH-2.0-OpenSSH_9.6\r\n".to_vec(),
-            broke("the RTMP handshake", "the peer answered with 0x53, which is no RTMP version"),
+            broke(
+                "the RTMP handshake",
+                "an SSH server answers there, which is no RTMP server; check address and port",
+            ),
         ),
         (
             "speaks version 0",
@@ -479,6 +496,34 @@ fn answers_to_publish() -> Vec<Case> {
             no_stream("publish", "NetStream.Publish.Denied"),
         ),
         (
+            "refuses the key without a level",
+            after(created(), status("", "NetStream.Publish.Failed", "quota used up")),
+            no_stream("publish", "NetStream.Publish.Failed: quota used up"),
+        ),
+        (
+            "refuses the key with the level of a success",
+            after(created(), status("status", "NetStream.Authenticate.UsherFailed", "")),
+            no_stream("publish", "NetStream.Authenticate.UsherFailed"),
+        ),
+        (
+            "refuses the key on a stream that nobody has",
+            after(
+                created(),
+                command(
+                    "onStatus",
+                    0.0,
+                    9,
+                    &[Value::Null, info("error", "NetStream.Publish.Denied", "no")],
+                ),
+            ),
+            no_stream("publish", "NetStream.Publish.Denied: no"),
+        ),
+        (
+            "warns before it accepts",
+            harmless(status("warning", "NetStream.Publish.Failed", "slow disk")),
+            ACCEPTED.into(),
+        ),
+        (
             "cannot record",
             harmless(status("error", "NetStream.Record.NoAccess", "")),
             ACCEPTED.into(),
@@ -579,8 +624,44 @@ fn encodings() -> Vec<Case> {
         ),
         (
             "answers in AMF3 values",
-            after(created(), broken_status(b"\x11\x0a")),
-            broke("publish", "an AMF0 value is of the unknown type 0x11"),
+            after(created(), broken_status(b"\x11\x0a\x0b\x01")),
+            WAITING.into(),
+        ),
+        (
+            "puts an AMF3 object behind the code of its refusal",
+            after(
+                created(),
+                broken_status(
+                    b"\x03\x00\x05level\x02\x00\x05error\x00\x04code\x02\x00\x01A\x00\x01x\x11\x0a\x0b\x01",
+                ),
+            ),
+            no_stream("publish", "A"),
+        ),
+        (
+            "gives code and level as AMF3 strings",
+            after(
+                created(),
+                broken_status(b"\x03\x00\x04code\x11\x06\x03A\x00\x05level\x11\x06\x0berror\x00\x00\x09"),
+            ),
+            no_stream("publish", "A"),
+        ),
+        (
+            "puts an AMF3 number into its acceptance of connect",
+            after(
+                handshake(),
+                [
+                    message(
+                        3,
+                        type_id::COMMAND_AMF0,
+                        0,
+                        b"\x02\x00\x07_result\x00\x3f\xf0\x00\x00\x00\x00\x00\x00\x05\x03\x00\x01x\x11\x04\x05\x00\x00\x09",
+                    ),
+                    command("_result", 4.0, 0, &[Value::Null, 1.0.into()]),
+                    started(),
+                ]
+                .concat(),
+            ),
+            ACCEPTED.into(),
         ),
         (
             "breaks a command that means nothing",
@@ -613,9 +694,21 @@ fn accepted_streams() -> Vec<Case> {
             no_stream("publishing", "NetStream.Failed: disk"),
         ),
         (
-            "complains without end",
-            after(accepted(), status("warning", "NetStream.Play.InsufficientBW", "").repeat(1_000)),
+            "complains of ever other things without end",
+            after(
+                accepted(),
+                (0..1_000)
+                    .flat_map(|n| {
+                        status("warning", "NetStream.Play.InsufficientBW", &n.to_string())
+                    })
+                    .collect::<Vec<u8>>(),
+            ),
             broke("publishing", "it causes more events at once than can be reported"),
+        ),
+        (
+            "complains of the same without end",
+            after(accepted(), status("warning", "NetStream.Play.InsufficientBW", "").repeat(1_000)),
+            ACCEPTED.into(),
         ),
         (
             "asks to reconnect without end",
@@ -623,7 +716,7 @@ fn accepted_streams() -> Vec<Case> {
                 accepted(),
                 status("status", "NetConnection.Connect.ReconnectRequest", "").repeat(1_000),
             ),
-            broke("publishing", "it causes more events at once than can be reported"),
+            ACCEPTED.into(),
         ),
     ]
 }
@@ -745,31 +838,5 @@ fn random_bytes_behind_the_handshake_harm_nobody() {
         rng.fill(&mut noise);
         let start = [handshake(), connected(), accepted()][rng.usize(..3)].clone();
         outcome(ORDERS[rng.usize(..3)], &after(start, noise), 512);
-    }
-}
-
-#[test]
-fn redirects_are_read_in_both_shapes() {
-    let ex = |properties: &[(&'static str, &'static str)]| {
-        let properties = properties.iter().map(|(name, url)| ((*name).into(), (*url).into()));
-        ("ex", Value::Object(properties.collect()))
-    };
-    let with_key: &str = Box::leak(format!("rtmp://b/live/{CANARY}").into_boxed_str());
-    for (extra, wanted) in [
-        (("ex.redirect", "rtmp://a/live".into()), Some("rtmp://a/live")),
-        (ex(&[("redirect", "rtmp://a/live"), ("redirect2", with_key)]), Some("rtmp://a/live")),
-        (ex(&[("redirect2", with_key)]), Some("rtmp://b/live")),
-        (ex(&[("redirect", "")]), None),
-        (ex(&[]), None),
-    ] {
-        let wire = after(handshake(), refused(extra));
-        let mut session = Session::new(Duration::ZERO, client_config(ConnectOrder::Conforming));
-        session.handle_input(Duration::ZERO, &wire);
-        let end = std::iter::from_fn(|| session.poll_event()).last();
-        let Some(Event::Ended(error)) = end else { panic!("{end:?}") };
-        let firstmile::rtmp::ErrorKind::ConnectRejected { redirect, .. } = error.kind else {
-            panic!("{error}")
-        };
-        assert_eq!(redirect.as_ref().map(|redirect| &*redirect.tc_url), wanted);
     }
 }

@@ -26,6 +26,8 @@ pub struct Met {
     pub video: u64,
     pub audio: u64,
     pub first_video_was_config: Option<bool>,
+    /// How often the command `publish` came.
+    pub publish_commands: usize,
     pub unpublished: bool,
     pub closed: bool,
     /// Kind, time and body of each message, where the treatment records them.
@@ -40,6 +42,8 @@ pub struct Treatment {
     pub hates_pipelining: bool,
     /// Cut the connection when `connect` has properties of Enhanced RTMP.
     pub hates_enhancements: bool,
+    /// Cut the connection as soon as anything arrives.
+    pub hangs_up: bool,
     /// After this many video messages, ask to move here.
     pub move_after: Option<(u64, String)>,
     /// After this many video messages, read no further, and once the publisher has had its time to
@@ -188,6 +192,13 @@ async fn serve(
             break;
         }
         let has = |word: &[u8]| inbox[..length].windows(word.len()).any(|part| part == word);
+        if treatment.hangs_up {
+            break;
+        }
+        let command = b"\x02\x00\x07publish";
+        let commands = inbox[..length].windows(command.len()).filter(|part| part == command);
+        let commands = commands.count();
+        note(&|met| met.publish_commands += commands);
         if treatment.hates_enhancements && (has(b"capsEx") || has(b"fourCcList")) {
             break;
         }

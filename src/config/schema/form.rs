@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 use crate::limits::{
-    DNS_SERVERS_MAX, KEY_BYTES_MAX, NAME_BYTES_MAX, PATH_BYTES_MAX, PIN_DIGITS_MAX, PIN_DIGITS_MIN,
-    URL_BYTES_MAX,
+    DNS_SERVERS_MAX, HOSTS_MAX, KEY_BYTES_MAX, NAME_BYTES_MAX, PATH_BYTES_MAX, PIN_DIGITS_MAX,
+    PIN_DIGITS_MIN, URL_BYTES_MAX,
 };
 use crate::pace::Follow;
-use crate::rtmp::url::ServerUrl;
+use crate::rtmp::url::{Hosts, ServerUrl};
 use crate::secret::{ConsolePin, Passphrase, StreamKey};
 use crate::spki_pin::SpkiPin;
 use crate::typed_toml::{self, ValueError, text_types, typed_values};
@@ -32,6 +32,8 @@ pub enum Form {
     Name,
     /// The address of a server, without the key.
     Address,
+    /// Hosts, or domains.
+    Hosts,
     /// A stream key: taken, never shown.
     Key,
     /// A path of a file on the box.
@@ -63,6 +65,8 @@ text_types! {
         Line(String),
         /// Of [`Form::Address`].
         Address(ServerUrl),
+        /// Of [`Form::Hosts`].
+        Hosts(Hosts),
         /// Of [`Form::Key`].
         Key(StreamKey),
         /// Of [`Form::Path`].
@@ -88,6 +92,7 @@ impl fmt::Display for Form {
             Form::Address => {
                 write!(f, "an address such as rtmps://host/app, at most {URL_BYTES_MAX} bytes")
             }
+            Form::Hosts => write!(f, "1 to {HOSTS_MAX} hosts or domains with commas between them"),
             Form::Key => write!(f, "a stream key of at most {KEY_BYTES_MAX} bytes"),
             Form::Path => write!(f, "a path of at most {PATH_BYTES_MAX} bytes"),
             Form::Pin => f.write_str("sha256// and the base64 of a key's hash, as check prints it"),
@@ -119,6 +124,7 @@ impl typed_toml::Form for Form {
         }
         match self {
             Form::Address => parsed(ServerUrl::parse(text), Text::Address),
+            Form::Hosts => text.parse().map(Text::Hosts).map_err(|_| ValueError::must_be(self)),
             Form::Key => parsed(StreamKey::parse(text), Text::Key),
             Form::Pin => parsed(text.parse(), Text::Pin),
             Form::ConsolePin => parsed(ConsolePin::parse(text), Text::ConsolePin),
@@ -163,7 +169,12 @@ impl Form {
             Form::Ssid => is_line(SSID_BYTES_MAX),
             Form::Country => text.len() == 2 && all(|b| b.is_ascii_uppercase()),
             Form::Path => is_line(PATH_BYTES_MAX),
-            Form::Address | Form::Key | Form::Pin | Form::ConsolePin | Form::Passphrase => false,
+            Form::Address
+            | Form::Hosts
+            | Form::Key
+            | Form::Pin
+            | Form::ConsolePin
+            | Form::Passphrase => false,
         }
     }
 }
@@ -221,6 +232,7 @@ impl Text {
         Some(Zeroizing::new(match self {
             Text::Line(line) => line.clone(),
             Text::Address(address) => address.reveal().to_string(),
+            Text::Hosts(hosts) => hosts.to_string(),
             Text::Key(key) => key.reveal().to_owned(),
             Text::Path(path) => path.to_string_lossy().into_owned(),
             Text::Pin(pin) => pin.to_string(),
@@ -236,6 +248,7 @@ impl fmt::Display for Text {
         match self {
             Text::Line(line) => line.fmt(f),
             Text::Address(address) => address.fmt(f),
+            Text::Hosts(hosts) => hosts.fmt(f),
             Text::Key(key) => key.fmt(f),
             Text::Path(path) => path.display().fmt(f),
             Text::Pin(pin) => pin.fmt(f),

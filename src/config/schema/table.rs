@@ -12,7 +12,7 @@ use crate::limits::{
     CAPTURE_VIDEO_KBPS_MAX, CAPTURE_VIDEO_KBPS_MIN, CAPTURE_WIDTH_MAX,
 };
 use crate::pace::Follow;
-use crate::rtmp::url::ServerUrl;
+use crate::rtmp::url::{Hosts, ServerUrl};
 use crate::secret::{ConsolePin, Passphrase, StreamKey};
 use crate::spki_pin::SpkiPin;
 use crate::typed_toml::{Applies, Entry, Fallback, Kind, Table};
@@ -241,6 +241,8 @@ settings! {
             "offer this server only the TLS that NIST SP 800-52r2 approves";
         allow_plain: bool = "destination.allow_plain", FLAG, Value("false"), Reconnect,
             "allow unencrypted RTMP (rtmp://), which shows the stream key to everybody on the way";
+        redirect_hosts: Option<Hosts> = "destination.redirect_hosts", text(Form::Hosts), Words("none"), Reconnect,
+            "other hosts, and domains with everything below them, that this server may send the stream to";
         enabled: bool = "destination.enabled", FLAG, Value("true"), Reconnect,
             "whether going live includes it";
     }

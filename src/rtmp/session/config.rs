@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use zeroize::Zeroizing;
+
 use crate::{limits::RTMP_CHUNK_SIZE_OUT, secret::StreamKey};
 
 /// What to publish, and how to ask for it. Its `Debug` shows neither key nor address.
@@ -13,6 +15,8 @@ pub struct SessionConfig {
     pub app: String,
     /// The stream key: the name under which the stream is published.
     pub key: StreamKey,
+    /// What else must not be shown when the server repeats it, such as a token in the address.
+    pub secrets: Vec<Zeroizing<String>>,
     /// How much is sent ahead of answers.
     pub order: ConnectOrder,
     /// The `flashVer` of `connect`; `None` for the usual one.
@@ -49,6 +53,7 @@ impl SessionConfig {
             tc_url: tc_url.to_owned(),
             app: app.to_owned(),
             key,
+            secrets: Vec::new(),
             order: ConnectOrder::default(),
             flash_ver: None,
             enhanced: false,

@@ -142,9 +142,7 @@ impl AwaitConnect {
             }
             Answer::Result(transaction::CONNECT)
             | Answer::Error(transaction::CONNECT)
-            | Answer::Refused => {
-                SequenceProgress::Failed(connect_rejected(command, &wire.config.key))
-            }
+            | Answer::Refused => SequenceProgress::Failed(connect_rejected(command, &wire.cleaner)),
             Answer::Started => SequenceProgress::Failed(Misbehaviour::EarlyAcceptance.into()),
             _ => SequenceProgress::Stay(PublishSequence::Connect(self)),
         }
@@ -173,7 +171,7 @@ impl AwaitStream {
             }
             Answer::Started => SequenceProgress::Failed(Misbehaviour::EarlyAcceptance.into()),
             Answer::Error(transaction::CREATE_STREAM | transaction::PUBLISH) | Answer::Refused => {
-                SequenceProgress::Failed(publish_rejected(command, &wire.config.key))
+                SequenceProgress::Failed(publish_rejected(command, &wire.cleaner))
             }
             _ => SequenceProgress::Stay(PublishSequence::Stream(self)),
         }
@@ -205,21 +203,26 @@ impl AwaitStart {
         answer: Answer,
         stream_id: u32,
     ) -> SequenceProgress {
-        // Answers about the stream that was only guessed no longer count.
-        let about_guess = self.stream_id != STREAM_ID_GUESS && stream_id == STREAM_ID_GUESS;
+        let about_guess = is_about_guess(self.stream_id, stream_id);
         match answer {
             Answer::Started if !about_guess => {
                 SequenceProgress::Published(Publishing { stream_id: self.stream_id })
             }
             Answer::Refused if !about_guess => {
-                SequenceProgress::Failed(publish_rejected(command, &wire.config.key))
+                SequenceProgress::Failed(publish_rejected(command, &wire.cleaner))
             }
             Answer::Error(answered) if answered == self.transaction => {
-                SequenceProgress::Failed(publish_rejected(command, &wire.config.key))
+                SequenceProgress::Failed(publish_rejected(command, &wire.cleaner))
             }
             _ => SequenceProgress::Stay(PublishSequence::Start(self)),
         }
     }
+}
+
+/// Whether a status that came on the message stream `on` is about the one that was only guessed, while
+/// the server gave `given`: it no longer counts.
+pub(super) fn is_about_guess(given: u32, on: u32) -> bool {
+    given != STREAM_ID_GUESS && on == STREAM_ID_GUESS
 }
 
 impl Answer {
@@ -238,22 +241,32 @@ impl Answer {
 
 /// Whether an information object says that something failed. Levels are "status", "warning" and
 /// "error"; some servers leave them out or say "status" with a code that says otherwise.
-fn is_refusal(command: &Command<'_>) -> bool {
-    let code = command.info_text("code");
-    let is_error = command.info_text("level") == "error";
-    // That the server cannot record does not keep it from relaying.
-    is_error && !code.starts_with("NetStream.Record.")
-        || matches!(
-            code,
-            "NetStream.Publish.BadName"
-                | "NetStream.Publish.Denied"
-                | "NetStream.Publish.Unauthorized"
-                | "NetConnection.Connect.Rejected"
-                | "NetConnection.Connect.InvalidApp"
-                | "NetConnection.Connect.Failed"
-                | "NetConnection.Connect.Closed"
-                | "NetConnection.Connect.AppShutdown"
-        )
+pub(super) fn is_refusal(command: &Command<'_>) -> bool {
+    let (code, level) = (command.info_text("code"), command.info_text("level"));
+    match level {
+        // That the server cannot record does not keep it from relaying.
+        "error" => !code.starts_with("NetStream.Record."),
+        "warning" => false,
+        _ => is_failure(code),
+    }
+}
+
+/// Whether a code alone says that a connection or a stream will not be had.
+fn is_failure(code: &str) -> bool {
+    const OF: &[&str] = &["NetConnection.", "NetStream.Publish.", "NetStream.Authenticate."];
+    const HOW: &[&str] = &[
+        "Failed",
+        "Rejected",
+        "Denied",
+        "BadName",
+        "Unauthorized",
+        "InvalidApp",
+        "Closed",
+        "AppShutdown",
+    ];
+    let how = code.rsplit('.').next().unwrap_or_default();
+    code == "NetStream.Failed"
+        || OF.iter().any(|of| code.starts_with(of)) && HOW.iter().any(|end| how.ends_with(end))
 }
 
 /// A message stream id: stream 0 is the connection itself.

@@ -10,6 +10,7 @@ use crate::{
         chunk::Writer,
         message::Command,
         outbound::{MESSAGE_HEAD_BYTES_MAX, Outbound},
+        text::Cleaner,
         type_id::{self, Kind},
     },
 };
@@ -43,6 +44,8 @@ pub(super) mod transaction {
 #[derive(Debug)]
 pub(super) struct Wire {
     pub(super) config: SessionConfig,
+    /// For what the server writes.
+    pub(super) cleaner: Cleaner,
     pub(super) out: Outbound,
     writer: Writer,
     /// The window that the server was asked to acknowledge at.
@@ -54,6 +57,7 @@ pub(super) struct Wire {
 impl Wire {
     pub(super) fn new(config: SessionConfig) -> Wire {
         Wire {
+            cleaner: Cleaner::new(&config.key, &config.secrets),
             config,
             out: Outbound::default(),
             writer: Writer::new(),

@@ -2,8 +2,10 @@
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 use std::fmt;
+use std::str::FromStr;
 
 use super::error::UrlError;
+use crate::limits::HOSTS_MAX;
 
 /// The server's host. Displayed as it stands in an address, an IPv6 address in brackets.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -37,7 +39,7 @@ impl Host {
     }
 
     /// Whether this is `domain` or a name below it.
-    pub(super) fn is_within(&self, domain: &str) -> bool {
+    pub fn is_within(&self, domain: &str) -> bool {
         match self {
             Host::Name(name) => name
                 .strip_suffix(domain)
@@ -61,6 +63,60 @@ impl fmt::Display for Host {
             Host::Name(name) => f.write_str(name),
             Host::V4(address) => address.fmt(f),
             Host::V6(address) => write!(f, "[{address}]"),
+        }
+    }
+}
+
+/// A short list of hosts.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Hosts(pub Vec<Host>);
+
+/// a list of hosts is empty, too long, or has something in it that is none
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "must be 1 to {HOSTS_MAX} names of hosts or domains, or IP addresses (IPv6 in brackets), with commas between them"
+)]
+pub struct HostsError;
+
+impl FromStr for Hosts {
+    type Err = HostsError;
+
+    fn from_str(text: &str) -> Result<Hosts, HostsError> {
+        let hosts = text.split(',').map(|host| Host::parse(host.trim()));
+        let hosts = hosts.collect::<Result<Vec<Host>, _>>().map_err(|_| HostsError)?;
+        if hosts.len() > HOSTS_MAX {
+            return Err(HostsError);
+        }
+        Ok(Hosts(hosts))
+    }
+}
+
+impl fmt::Display for Hosts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, host) in self.0.iter().enumerate() {
+            write!(f, "{}{host}", if at == 0 { "" } else { ", " })?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_hosts_is_read_as_it_is_shown() {
+        for (text, shown) in [
+            ("cdn.example", "cdn.example"),
+            ("CDN.example. , 192.0.2.7,[2001:db8::1]", "cdn.example, 192.0.2.7, [2001:db8::1]"),
+        ] {
+            let hosts: Hosts = text.parse().unwrap();
+            assert_eq!(hosts.to_string(), shown);
+            assert_eq!(shown.parse(), Ok(hosts));
+        }
+        let many = ["a.example"; HOSTS_MAX + 1].join(",");
+        for text in ["", ",", "a.example,", "rtmps://a.example", "a b", "*.example", &many] {
+            assert_eq!(text.parse::<Hosts>(), Err(HostsError), "{text}");
         }
     }
 }

@@ -49,6 +49,8 @@ pub struct Policy {
     pub chunk_size: u32,
     /// The number of the message stream that `createStream` gives.
     pub stream_id: u32,
+    /// Take `publish` on whatever message stream it comes, answer on none, and close at a second one.
+    pub takes_any_stream: bool,
     /// Whether to acknowledge at all.
     pub acknowledges: bool,
     /// From this phase on nothing is answered any more.
@@ -75,6 +77,7 @@ impl Default for Policy {
         Policy {
             chunk_size: 4096,
             stream_id: 1,
+            takes_any_stream: false,
             acknowledges: true,
             silent_from: None,
             redirect_to: None,
@@ -374,10 +377,14 @@ impl IngestSession {
     }
 
     fn publish(&mut self, command: &Command<'_>, stream_id: u32) {
+        let takes_any = self.config.policy.takes_any_stream;
+        if matches!(self.state, IngestState::Publishing) && takes_any {
+            return self.end(IngestEnd::Closed);
+        }
         if !self.answers(Phase::Publish) || matches!(self.state, IngestState::Publishing) {
             return;
         }
-        if stream_id != self.config.policy.stream_id {
+        if stream_id != self.config.policy.stream_id && !takes_any {
             let info = information("error", "NetStream.Publish.Failed", "no such message stream");
             return self.status(stream_id, info);
         }
@@ -393,7 +400,8 @@ impl IngestSession {
         }
         let begin = message::stream_begin(stream_id);
         self.writer.control(&mut self.out, type_id::USER_CONTROL, &begin);
-        self.status(stream_id, information("status", "NetStream.Publish.Start", "go ahead"));
+        let about = if takes_any { 0 } else { stream_id };
+        self.status(about, information("status", "NetStream.Publish.Start", "go ahead"));
         self.state = IngestState::Publishing;
     }
 

@@ -6,7 +6,7 @@ use firstmile::limits::{AMF_DEPTH_MAX, AMF_ELEMENTS_MAX, AMF_STRING_BYTES_MAX};
 use firstmile::rtmp::Outbound;
 use firstmile::rtmp::amf0::{Decoder, Value};
 use firstmile::rtmp::chunk::{Bounds, ChunkError, Message, Reader, Writer};
-use firstmile::rtmp::handshake::{Client, HandshakeError, PACKET_BYTES, Server};
+use firstmile::rtmp::handshake::{Client, HandshakeError, PACKET_BYTES, Protocol, Server};
 use firstmile::rtmp::message::{Command, Incoming, Kind, ping_response, type_id};
 
 use super::Pieces;
@@ -19,15 +19,37 @@ const HANDSHAKE_BYTES: usize = 1 + 2 * PACKET_BYTES;
 pub fn handshake(data: &[u8]) -> bool {
     let Some((&seed, bytes)) = data.split_first() else { return false };
     let taken = bytes.len().min(HANDSHAKE_BYTES);
-    let expected = match bytes.first() {
-        Some(&version) if !(3..32).contains(&version) => Err(HandshakeError::NotRtmp(version)),
-        _ => Ok((taken, bytes.get(1..1 + PACKET_BYTES))),
+    let expected = match (another_protocol(bytes), bytes.first()) {
+        (Some(Some(protocol)), _) => Err(protocol.into()),
+        (Some(None), _) => Ok((taken, None)),
+        (None, Some(&version)) if !(3..32).contains(&version) => {
+            Err(HandshakeError::NotRtmp(version))
+        }
+        (None, _) => Ok((taken, bytes.get(1..1 + PACKET_BYTES))),
     };
     for max in [usize::MAX, 400] {
         assert_eq!(client_handshake(bytes, max, seed), expected);
         assert_eq!(server_handshake(bytes, max, seed), expected);
     }
     bytes.len() >= HANDSHAKE_BYTES && expected.is_ok()
+}
+
+/// What the first bytes say beside RTMP: `Some(None)` while they may become a greeting that is none of
+/// RTMP's.
+fn another_protocol(bytes: &[u8]) -> Option<Option<Protocol>> {
+    let greetings: [(&[u8], Protocol); 6] = [
+        (b"HTTP/", Protocol::Http),
+        (b"<", Protocol::Http),
+        (b"RTSP/", Protocol::Rtsp),
+        (b"SSH-", Protocol::Ssh),
+        (b"\x15\x03", Protocol::Tls),
+        (b"\x16\x03", Protocol::Tls),
+    ];
+    let mut begun = greetings.iter().filter(|(greeting, _)| {
+        let length = greeting.len().min(bytes.len());
+        length > 0 && greeting[..length] == bytes[..length]
+    });
+    begun.next().map(|(greeting, protocol)| (bytes.len() >= greeting.len()).then_some(*protocol))
 }
 
 /// What a client took, and its C2.

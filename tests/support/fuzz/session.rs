@@ -74,7 +74,8 @@ pub fn publisher(data: &[u8]) -> bool {
     whole.contains(&Event::Accepted)
 }
 
-/// All events of a session that only listens and writes.
+/// All events of a session that only listens and writes. What is repeated before it is fetched is
+/// reported once.
 fn quiet_events<'a>(config: SessionConfig, pieces: impl Iterator<Item = &'a [u8]>) -> Vec<Event> {
     let mut session = Session::new(Duration::ZERO, config);
     let mut events = Vec::new();
@@ -84,6 +85,7 @@ fn quiet_events<'a>(config: SessionConfig, pieces: impl Iterator<Item = &'a [u8]
         let out = session.transmit();
         out.advance(out.remaining());
     }
+    events.dedup();
     events
 }
 
@@ -263,6 +265,7 @@ pub fn ingest(data: &[u8]) -> bool {
     let policy = Policy {
         chunk_size: if flags & 2 != 0 { 64 } else { 4_096 },
         stream_id: if flags & 4 != 0 { 7 } else { 1 },
+        takes_any_stream: flags & 0x0C == 0x0C,
         acknowledges: flags & 8 == 0,
         silent_from: (flags & 0x30 == 0x10).then_some(Phase::CreateStream),
         redirect_to: (flags & 0x30 == 0x20).then(|| "rtmp://other.example/live".to_owned()),

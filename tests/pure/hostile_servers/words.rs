@@ -1,0 +1,85 @@
+//! What a server writes beside its answers, and what is kept of it.
+
+use std::time::Duration;
+
+use firstmile::rtmp::amf0::Value;
+use firstmile::rtmp::{ConnectOrder, Event, Session};
+
+use super::{accepted, after, command, created, handshake, info, outcome, refused};
+use crate::pair::{CANARY, ORDERS, client_config};
+
+#[test]
+fn what_a_server_writes_before_it_closes_is_part_of_the_reason() {
+    let remark = |name: &str, level: &str, code: &str, words: &str| {
+        command(name, 0.0, 0, &[Value::Null, info(level, code, words)])
+    };
+    for (start, words, shown) in [
+        (
+            handshake(),
+            remark("onStatus", "warning", "NetConnection.Connect.Busy", "come back later"),
+            "NetConnection.Connect.Busy: come back later",
+        ),
+        (
+            created(),
+            remark("onFCPublish", "error", "NetStream.Publish.BadName", "quota used up"),
+            "NetStream.Publish.BadName: quota used up",
+        ),
+        (
+            created(),
+            command("_error", 3.0, 0, &[Value::Null, info("error", "", "no such key")]),
+            "no such key",
+        ),
+        (
+            accepted(),
+            remark("onStatus", "status", "NetStream.Publish.Idle", "no frame for 10 s"),
+            "NetStream.Publish.Idle: no frame for 10 s",
+        ),
+        (accepted(), remark("onStatus", "warning", "", &format!("{CANARY} leaves")), "•••• leaves"),
+        (accepted(), remark("close", "", "", "maintenance at noon"), "maintenance at noon"),
+    ] {
+        for order in ORDERS {
+            let (found, mut session) = outcome(order, &after(start.clone(), &words), usize::MAX);
+            session.handle_eof(Duration::from_secs(2));
+            let ended = std::iter::from_fn(|| session.poll_event()).last();
+            let reason = ended.map_or(found, |event| match event {
+                Event::Ended(error) => error.to_string(),
+                other => format!("{other:?}"),
+            });
+            assert!(reason.starts_with("the server closed the connection"), "{reason}");
+            assert!(reason.ends_with(&format!("; shortly before, it wrote: {shown}")), "{reason}");
+        }
+    }
+    // What it wrote long before explains nothing.
+    let wire = after(accepted(), remark("onStatus", "warning", "A.B", "slow"));
+    let (_, mut session) = outcome(ConnectOrder::Conforming, &wire, usize::MAX);
+    session.handle_eof(Duration::from_secs(60));
+    let ended = std::iter::from_fn(|| session.poll_event()).last();
+    let Some(Event::Ended(error)) = ended else { panic!("{ended:?}") };
+    assert_eq!(error.remark, None);
+}
+
+#[test]
+fn redirects_are_read_in_both_shapes() {
+    let ex = |properties: &[(&'static str, &'static str)]| {
+        let properties = properties.iter().map(|(name, url)| ((*name).into(), (*url).into()));
+        ("ex", Value::Object(properties.collect()))
+    };
+    let with_key: &str = Box::leak(format!("rtmp://b/live/{CANARY}").into_boxed_str());
+    for (extra, wanted) in [
+        (("ex.redirect", "rtmp://a/live".into()), Some("rtmp://a/live")),
+        (ex(&[("redirect", "rtmp://a/live"), ("redirect2", with_key)]), Some("rtmp://a/live")),
+        (ex(&[("redirect2", with_key)]), Some("rtmp://b/live")),
+        (ex(&[("redirect", "")]), None),
+        (ex(&[]), None),
+    ] {
+        let wire = after(handshake(), refused(extra));
+        let mut session = Session::new(Duration::ZERO, client_config(ConnectOrder::Conforming));
+        session.handle_input(Duration::ZERO, &wire);
+        let end = std::iter::from_fn(|| session.poll_event()).last();
+        let Some(Event::Ended(error)) = end else { panic!("{end:?}") };
+        let firstmile::rtmp::ErrorKind::ConnectRejected { redirect, .. } = error.kind else {
+            panic!("{error}")
+        };
+        assert_eq!(redirect.as_ref().map(|redirect| &*redirect.tc_url), wanted);
+    }
+}
