@@ -396,6 +396,9 @@ pub const ORDERS_MAX: usize = 4;
 pub const CONSOLE_OUT_LINES_MAX: usize = 32;
 /// Clients of the control socket at once: as many may ask when all that may watch do.
 pub const CONTROL_CLIENTS_MAX: usize = 2 * WATCHERS_MAX;
+/// Places at the control socket that only the import of a stick gets, when all others are taken: two sticks
+/// at once, and each asks one thing at a time.
+pub const CONTROL_IMPORTS_MAX: usize = 2;
 /// Clients that may watch changes.
 pub const WATCHERS_MAX: usize = 4;
 
@@ -479,6 +482,9 @@ pub const LIVE_STATE_RETRY_INTERVAL: Duration = Duration::from_secs(2);
 pub const STORE_REQUESTS_MAX: usize = 16;
 /// From a client's connection to its whole request, and from an answer to its being taken.
 pub const CONTROL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a box that ends waits for clients of the control socket to take their last answers: far less
+/// than the service manager's patience.
+pub const CONTROL_PARTING_TIMEOUT: Duration = Duration::from_secs(1);
 /// How often a client that has closed its sending side is looked at, whether it is still there.
 pub const CONTROL_HALF_CLOSED_LOOK: Duration = Duration::from_secs(1);
 /// Wait after a client of the control socket that could not be let in.

@@ -33,6 +33,8 @@ pub struct Appliance {
     setup: Setup,
     born_at: Duration,
     facts: Facts,
+    /// The network was looked at.
+    is_link_known: bool,
     camera: Known,
     microphone: Known,
     mode: Mode,
@@ -79,6 +81,7 @@ impl Appliance {
                 link: Link::Down,
                 clock: Clock::Untrusted,
             },
+            is_link_known: false,
             camera: Known::Unknown,
             microphone: Known::Unknown,
             mode: Mode::Booting,
@@ -207,6 +210,7 @@ impl Appliance {
     }
 
     fn link(&mut self, now: Duration, change: LinkChange) {
+        self.is_link_known = true;
         self.facts.link = if change == LinkChange::Down { Link::Down } else { Link::Up };
         if change != LinkChange::Down {
             self.each(now, |destination, context| destination.network_changed(context));
@@ -361,12 +365,17 @@ impl Appliance {
     /// An orderly end that does not forget that the box was live.
     fn terminate(&mut self, now: Duration) {
         self.act(Action::Notify(Notify::Stopping));
+        let because = "the system ends";
         match self.mode {
-            Mode::OnAir(_) => self.end_broadcast(now, Then::Exit, "the system ends"),
+            Mode::OnAir(_) => self.end_broadcast(now, Then::Exit, because),
             Mode::Stopping { deadline, .. } => {
+                because.clone_into(&mut self.because);
                 self.mode = Mode::Stopping { deadline, then: Then::Exit };
             }
-            _ => self.mode = Mode::Exited,
+            _ => {
+                because.clone_into(&mut self.because);
+                self.mode = Mode::Exited;
+            }
         }
     }
 
@@ -514,7 +523,7 @@ impl Appliance {
         let accepted = (set.clone().filter(|d| d.is_accepted()).count(), set.count());
         let mode = self.mode();
         let from = std::mem::replace(&mut self.reported.mode, mode);
-        let because = self.because_on_air(mode, from).filter(|because| *because != self.because);
+        let because = self.because_now(mode, from).filter(|because| *because != self.because);
         let has_other_reason = because.is_some();
         if let Some(because) = because {
             self.because = because;

@@ -8,9 +8,9 @@ use clap::Subcommand;
 use crate::board::{self, Profile};
 use crate::config;
 
-pub use selection::BoardArgs;
 #[cfg(feature = "demo")]
 pub use selection::profile;
+pub use selection::{BoardArgs, NamedBoardArgs};
 
 use super::exit::{Code, Failure};
 use super::output;
@@ -22,9 +22,9 @@ pub enum BoardCommand {
     /// List the profiles and mark the one of this machine
     List,
     /// Show a profile with everything that it inherits, as JSON
-    Show(BoardArgs),
+    Show(NamedBoardArgs),
     /// Show how lights, button and console are connected, and how to set up the board once
-    Wiring(BoardArgs),
+    Wiring(NamedBoardArgs),
     /// Check the devices that the profile names: lines, port, camera, microphone, encoders
     Check(check::CheckArgs),
     /// Print a commented settings file, to be saved as firstmile.toml on a USB stick

@@ -16,6 +16,7 @@ pub fn end_on_panic() {
         let thread = thread::current().name().unwrap_or("unnamed").to_owned();
         tracing::error!(place, thread, "a defect: please report this line");
         eprintln!("firstmile: a defect at {place}, thread {thread}: please report this line");
+        crate::device::terminal::restore();
         // No clean-up: other threads may hold the locks it would wait for, and the kernel puts lights
         // out and closes ports.
         process::abort();

@@ -1,16 +1,15 @@
 //! `firstmile ctl`: a console command for the box that runs on this machine.
 
 use std::env;
-use std::io::{self, BufRead, BufReader, IsTerminal, Read};
-use std::path::PathBuf;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
-
 use zeroize::Zeroizing;
 
 use crate::console::{self, Command, Service, Typed};
 use crate::device::control;
+use crate::device::terminal::{Quiet, Typing};
 use crate::limits::CONTROL_REQUEST_BYTES_MAX;
 
 use super::exit::{Code, Failure};
@@ -37,28 +36,30 @@ pub struct CtlArgs {
 /// [`Failure`] when no box is running, or it refuses.
 pub fn run(args: &CtlArgs) -> Result<(), Failure> {
     let path = args.socket.clone().unwrap_or_else(default_socket);
+    // Before a secret is typed for nothing.
+    control::may_ask(&path).map_err(|error| not_asked(&path, &error))?;
     let line = args.command.join(" ");
     let secret = match console::parse(&line) {
         Ok(Some(Command::Serve(Service::Key { .. }))) => Some(ask("stream key")?),
         Ok(Some(Command::Serve(Service::SetSecret { name }))) => Some(ask(name)?),
         _ => None,
     };
-    let lost = |error: io::Error| {
-        let message =
-            format!("no box answers at {}: {error}; is the service running?", path.display());
-        Failure::new(Code::Failed, message)
-    };
-    let answers = control::ask(&path, &line, secret.as_ref(), None).map_err(lost)?;
+    let answers = control::ask(&path, &line, secret.as_ref(), None)
+        .map_err(|error| not_asked(&path, &error))?;
     let (mut refused, mut is_answered) = (None, false);
     for answer in answers {
+        let lost = |error| Failure::new(Code::Failed, format!("the box does not answer: {error}"));
         let answer = answer.map_err(lost)?;
         is_answered = true;
+        let (errors, shown): (Vec<&str>, Vec<&str>) =
+            answer.lines.iter().map(String::as_str).partition(|line| line.starts_with(ERROR));
         if !answer.ok {
-            refused = Some(answer.lines.join(" "));
+            refused = Some(failure(&errors, &answer.data));
         }
         let shown = match args.json {
             true => output::try_json(&answer.data),
-            false => output::try_text(&answer.lines.join("\n")),
+            false if shown.is_empty() => Ok(()),
+            false => output::try_text(&shown.join("\n")),
         };
         // A reader that stops reading, such as `head`, is no failure.
         if shown.is_err() {
@@ -71,10 +72,36 @@ pub fn run(args: &CtlArgs) -> Result<(), Failure> {
             Err(Failure::new(Code::Failed, message))
         }
         None => Ok(()),
-        Some(reason) => {
-            Err(Failure::new(Code::Failed, format!("command failed: {}", reason.trim())))
-        }
+        Some(failure) => Err(failure),
     }
+}
+
+/// What the lines of an answer begin with that say why something is not done.
+const ERROR: &str = "error: ";
+
+fn not_asked(path: &Path, error: &io::Error) -> Failure {
+    let path = path.display();
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            let message =
+                format!("only root and the service's own user may ask the box at {path}: use sudo");
+            Failure::new(Code::NotPermitted, message)
+        }
+        _ if control::is_nobody_there(error) => {
+            let message = format!("no box answers at {path}: {error}; is the service running?");
+            Failure::new(Code::NotRunning, message)
+        }
+        _ => Failure::new(Code::Failed, format!("the box at {path} cannot be asked: {error}")),
+    }
+}
+
+/// The failure that an answer reports. One with a column was not understood.
+fn failure(errors: &[&str], data: &serde_json::Value) -> Failure {
+    let reasons: Vec<&str> =
+        errors.iter().map(|line| line.strip_prefix(ERROR).unwrap_or(line)).collect();
+    let is_understood = data.get("column").is_none_or(serde_json::Value::is_null);
+    let code = if is_understood { Code::Failed } else { Code::Usage };
+    Failure::new(code, format!("command failed: {}", reasons.join("; ")))
 }
 
 /// Where the service of this machine listens.
@@ -84,24 +111,20 @@ pub fn default_socket() -> PathBuf {
 
 /// A secret from standard input; at a terminal it is asked for and not echoed.
 fn ask(what: &str) -> Result<Typed, Failure> {
-    let stdin = io::stdin();
     let failed = |error: &dyn std::fmt::Display| {
         Failure::new(Code::Failed, format!("standard input cannot be used: {error}"))
     };
     let mut line = Zeroizing::new(String::with_capacity(CONTROL_REQUEST_BYTES_MAX));
-    if !stdin.is_terminal() {
-        let bound = CONTROL_REQUEST_BYTES_MAX as u64;
-        BufReader::new(stdin.take(bound)).read_line(&mut line).map_err(|error| failed(&error))?;
-        return typed(&line, what);
+    let bound = CONTROL_REQUEST_BYTES_MAX as u64;
+    let quiet = Quiet::stdin(Typing::Lines).map_err(|error| failed(&error))?;
+    if quiet.is_some() {
+        eprint!("{what} (not shown): ");
     }
-    let before = tcgetattr(&stdin).map_err(|error| failed(&error))?;
-    let mut silent = before.clone();
-    silent.local_flags.remove(LocalFlags::ECHO);
-    eprint!("{what} (not shown): ");
-    tcsetattr(&stdin, SetArg::TCSAFLUSH, &silent).map_err(|error| failed(&error))?;
-    let read = stdin.read_line(&mut line);
-    tcsetattr(&stdin, SetArg::TCSAFLUSH, &before).map_err(|error| failed(&error))?;
-    eprintln!();
+    let read = BufReader::new(io::stdin().take(bound)).read_line(&mut line);
+    if quiet.is_some() {
+        eprintln!();
+    }
+    drop(quiet);
     read.map_err(|error| failed(&error))?;
     typed(&line, what)
 }
@@ -110,5 +133,28 @@ fn typed(line: &str, what: &str) -> Result<Typed, Failure> {
     match line.trim_end_matches(['\r', '\n']) {
         "" => Err(Failure::new(Code::Settings, format!("standard input holds no {what}"))),
         secret => Ok(Typed::from(secret)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn why_the_box_cannot_be_asked_has_words_and_a_code_of_its_own() {
+        let failure = |kind: io::ErrorKind| {
+            let found = not_asked(Path::new("/run/firstmile/control"), &kind.into());
+            (found.code(), found.message().to_owned())
+        };
+        let (code, words) = failure(io::ErrorKind::PermissionDenied);
+        assert!(code == Code::NotPermitted && words.ends_with("use sudo"), "{words}");
+        for kind in [io::ErrorKind::NotFound, io::ErrorKind::ConnectionRefused] {
+            let (code, words) = failure(kind);
+            assert!(
+                code == Code::NotRunning && words.contains("is the service running?"),
+                "{words}"
+            );
+        }
+        assert_eq!(failure(io::ErrorKind::BrokenPipe).0, Code::Failed);
     }
 }

@@ -12,6 +12,8 @@ use crate::status::DueTo;
 pub enum Code {
     /// The stream was incomplete, a command failed, or something inside failed.
     Failed = 1,
+    /// The command line, or the console command on it, is not one.
+    Usage = 2,
     /// Settings: an address, a key file, a profile or a settings file cannot be used.
     Settings = 3,
     /// A camera, a microphone, an encoder or another device is missing or does not work.
@@ -24,6 +26,10 @@ pub enum Code {
     Refused = 7,
     /// A file is cut off or damaged; what is whole before that was sent.
     Damaged = 8,
+    /// `ctl`: no box runs here.
+    NotRunning = 9,
+    /// `ctl`: the box may be asked by root and its own user only.
+    NotPermitted = 10,
 }
 
 /// The table as shown to the user.
@@ -37,7 +43,9 @@ Exit codes:
   5  network: name resolution, route, port, timeout, or a lost connection
   6  TLS: the server's certificate was not accepted
   7  the server refused the connection or the stream, also without saying so, or is no RTMP server
-  8  the pushed file is cut off or damaged: what is whole before that was sent";
+  8  the pushed file is cut off or damaged: what is whole before that was sent
+  9  ctl: no box runs here
+  10 ctl: only root and the service's own user may ask the box: use sudo";
 
 /// A failure as the user sees it: one line, and an exit code.
 #[derive(Debug)]
@@ -50,6 +58,12 @@ impl Failure {
     /// A failure with its message: what is wrong and what to do.
     pub fn new(code: Code, message: impl fmt::Display) -> Failure {
         Failure { code, message: message.to_string() }
+    }
+
+    /// Its exit code.
+    #[cfg(test)]
+    pub fn code(&self) -> Code {
+        self.code
     }
 
     /// What is wrong and what to do.

@@ -120,7 +120,8 @@ fn accepted(stick: &StickFolder, stored: &Stored, in_force: &[String]) -> Vec<St
     result.extend(stored.of_secrets.iter().cloned());
     match in_force {
         [] => result.extend(stored.destinations.iter().cloned()),
-        [_, destinations @ ..] => result.extend(destinations.iter().cloned()),
+        // After its first line: what is without effect, and the destinations.
+        [_, more @ ..] => result.extend(more.iter().cloned()),
     }
     result.extend(erased(stick, stored));
     result.extend(
@@ -176,16 +177,17 @@ impl RunningBox {
         let answers = match control::ask(&self.socket, line, None, Some(patience)) {
             Ok(answers) => answers,
             Err(error) if control::is_silence(&error) => return silent(error),
-            Err(_) => return Ok(Vec::new()),
+            Err(error) if control::is_nobody_there(&error) => return Ok(Vec::new()),
+            Err(error) => return Err(format!("it cannot be asked: {error}")),
         };
-        let mut lines = Vec::new();
+        let mut lines = None;
         for answer in answers {
             match answer {
-                Ok(answer) if answer.ok => lines.extend(answer.lines),
+                Ok(answer) if answer.ok => lines = Some(answer.lines),
                 Ok(answer) => return Err(answer.lines.join(" ")),
                 Err(error) => return silent(error),
             }
         }
-        Ok(lines)
+        lines.ok_or_else(|| "it ended before it answered; it reads them when it starts".to_owned())
     }
 }

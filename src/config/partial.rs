@@ -65,7 +65,14 @@ impl Partial {
     /// # Errors
     /// [`SetError`]; nothing is changed then.
     pub fn set(&mut self, name: &str, text: &str) -> Result<(), SetError> {
-        let path: SettingPath = name.parse()?;
+        self.set_at(name.parse()?, text)
+    }
+
+    /// The same for a setting that is known.
+    ///
+    /// # Errors
+    /// [`SetError`]; nothing is changed then.
+    pub fn set_at(&mut self, path: SettingPath, text: &str) -> Result<(), SetError> {
         let Setting { name, kind, .. } = path.setting();
         let value = kind.read(text).map_err(|error| SetError::Value { name, error })?;
         path.destination().map_or(Ok(()), |name| self.add_destination(name))?;
@@ -80,27 +87,36 @@ impl Partial {
     /// [`SetError::Path`].
     pub fn unset(&mut self, name: &str) -> Result<bool, SetError> {
         let destination = name.strip_prefix(DESTINATION).and_then(|name| name.strip_prefix('.'));
-        if let Some(name) = destination.filter(|name| !name.contains('.')) {
-            let before = self.destinations.len();
-            self.destinations.retain(|known| known != name);
-            self.keep(|path| path.destination() != Some(name));
-            return Ok(self.destinations.len() < before);
+        match destination.filter(|name| !name.contains('.')) {
+            Some(name) => Ok(self.remove_destination(name)),
+            None => Ok(self.unset_at(&name.parse()?)),
         }
-        let path: SettingPath = name.parse()?;
-        let is_removed = self.values.remove(&path).is_some();
-        self.given_for.remove(&path);
+    }
+
+    /// Removes all of a destination. Says whether there was any.
+    pub fn remove_destination(&mut self, name: &str) -> bool {
+        let before = self.destinations.len();
+        self.destinations.retain(|known| known != name);
+        self.keep(|path| path.destination() != Some(name));
+        self.destinations.len() < before
+    }
+
+    /// Resets one setting, as [`Partial::unset`] does. Says whether it was set.
+    pub fn unset_at(&mut self, path: &SettingPath) -> bool {
+        let is_removed = self.values.remove(path).is_some();
+        self.given_for.remove(path);
         // The secret goes with the server or network that it was given for.
         let secret = match path.setting().name {
             "destination.url" => "destination.key",
             "wifi.ssid" => "wifi.passphrase",
-            _ => return Ok(is_removed),
+            _ => return is_removed,
         };
         self.keep(|known| {
             !is_removed
                 || known.destination() != path.destination()
                 || known.setting().name != secret
         });
-        Ok(is_removed)
+        is_removed
     }
 
     /// Keeps what is known of these settings.
@@ -148,6 +164,11 @@ impl Partial {
     /// What this source says about one setting.
     pub fn value(&self, path: &SettingPath) -> Option<&Value> {
         self.values.get(path)
+    }
+
+    /// The settings that this source says something about.
+    pub fn paths(&self) -> impl Iterator<Item = &SettingPath> {
+        self.values.keys()
     }
 
     /// Whether this source says anything about a destination.

@@ -138,7 +138,7 @@ pub fn export(settings: &Settings) -> String {
     let mut left_out = String::new();
     for Destination { name, url, backup_url, .. } in &settings.destinations {
         for (key, url) in [("url", url), ("backup_url", backup_url)] {
-            if let Some(url) = url.as_ref().filter(|url| *url.reveal() != url.to_string()) {
+            if let Some(url) = url.as_ref().filter(|url| url.holds_secret()) {
                 // The name of a setting is known.
                 let _ = open.unset(&format!("destination.{name}.{key}"));
                 left_out.push_str(&format!(
@@ -215,15 +215,22 @@ impl Settings {
         self.effective.clone()
     }
 
-    /// Every setting by its console name with the value that holds, for `show`: keys and whatever
-    /// is secret in an address are dots.
+    /// Every setting by its console name with the value that holds: keys and whatever is secret in an
+    /// address are dots.
     pub fn shown(&self) -> Vec<(String, String)> {
+        let shown = |path: SettingPath| {
+            let value = self.effective.value(&path).map(Value::to_string);
+            (path.to_string(), value.unwrap_or_else(|| path.setting().fallback.to_string()))
+        };
+        self.paths().into_iter().map(shown).collect()
+    }
+
+    /// Every setting that there is, of the box and of each destination, in the order of the file.
+    pub fn paths(&self) -> Vec<SettingPath> {
         let names = self.effective.destinations().iter().map(|name| Some(name.as_str()));
         let all = std::iter::once(None).chain(names).flat_map(|destination| {
-            self.effective.of(destination).map(move |(setting, value)| {
-                let shown = value.map_or_else(|| setting.fallback.to_string(), Value::to_string);
-                (SettingPath::of(destination, setting).to_string(), shown)
-            })
+            let of = self.effective.of(destination);
+            of.map(move |(setting, _)| SettingPath::of(destination, setting))
         });
         all.collect()
     }

@@ -11,8 +11,8 @@ use crate::status::StickImport;
 pub enum Command {
     /// The commands, or what one command does.
     Help {
-        /// The name of the command that is asked about; one of [`COMMANDS`](super::COMMANDS).
-        about: Option<&'static str>,
+        /// What is asked about.
+        about: Topic,
     },
     /// What the box is doing.
     Status,
@@ -28,6 +28,13 @@ pub enum Command {
     About,
     /// What belongs to the box's hands: settings, network, the system.
     Serve(Service),
+}
+
+impl Command {
+    /// Whether the import of a USB stick asks this.
+    pub fn is_of_import(&self) -> bool {
+        matches!(self, Command::Serve(Service::Reload | Service::Stick(_)))
+    }
 }
 
 /// A command that the appliance does not answer itself.
@@ -46,10 +53,7 @@ pub enum Service {
         name: String,
     },
     /// The settings that hold.
-    Show {
-        /// Only those whose name begins so.
-        name: Option<String>,
-    },
+    Show(Shown),
     /// Add a destination.
     DestinationAdd {
         /// Its name.
@@ -76,7 +80,7 @@ pub enum Service {
     },
     /// Set another setting that is never typed where everybody can read it.
     SetSecret {
-        /// Its name: one of [`SECRETS`](super::SECRETS).
+        /// Its name in the table of settings.
         name: &'static str,
     },
     /// Try a destination without going live.
@@ -117,6 +121,28 @@ pub enum Service {
     Stick(StickImport),
 }
 
+/// What help is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Topic {
+    /// Which commands there are.
+    Commands,
+    /// What each command does.
+    All,
+    /// What one command does; one of [`COMMANDS`](super::COMMANDS), by its name.
+    Command(&'static str),
+}
+
+/// Which settings are shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shown {
+    /// People are shown those that somebody has set; programs get all.
+    Set,
+    /// All.
+    All,
+    /// Those whose name begins so.
+    Begins(String),
+}
+
 /// Something typed that may hold a secret, such as an address with a password: never part of a
 /// debug text, and wiped when dropped.
 #[derive(Clone, PartialEq, Eq)]
@@ -138,6 +164,8 @@ impl fmt::Debug for Typed {
 pub struct Entry {
     /// The words that name it.
     pub name: &'static str,
+    /// Where the help lists it.
+    pub group: Group,
     /// Its arguments as the help shows them; empty without any.
     pub arguments: &'static str,
     /// One line: what it does.
@@ -150,6 +178,34 @@ pub struct Entry {
     pub argument: Argument,
     /// Its arguments, typed.
     pub parse: fn(Words<'_>) -> Result<Command, ParseError>,
+}
+
+/// What a command is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// The broadcast.
+    Live,
+    /// Where it goes.
+    Destinations,
+    /// All settings.
+    Settings,
+    /// The box and what is connected to it.
+    System,
+}
+
+impl Group {
+    /// All of them, in the order of the help.
+    pub const ALL: [Group; 4] = [Group::Live, Group::Destinations, Group::Settings, Group::System];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Group::Live => "broadcast",
+            Group::Destinations => "destinations",
+            Group::Settings => "settings",
+            Group::System => "system",
+        }
+    }
 }
 
 /// What an argument names, as far as a console can complete it.
@@ -229,19 +285,6 @@ impl fmt::Display for ParseError {
 
 impl std::error::Error for ParseError {}
 
-impl ParseError {
-    /// Whether the line holds a secret and is not to be shown again.
-    pub fn shows_secret(&self) -> bool {
-        matches!(self.problem, Problem::KeyShown | Problem::SecretShown { .. })
-    }
-
-    /// Whether the line resembles no command, so that it may be a key that was typed in the wrong
-    /// place and does not belong into the history.
-    pub fn may_be_secret(&self) -> bool {
-        matches!(self.problem, Problem::Unknown { nearest: None })
-    }
-}
-
 /// The words of a line that are still to be parsed, each with its column.
 #[derive(Debug, Clone)]
 pub struct Words<'a> {
@@ -292,7 +335,8 @@ impl<'a> Words<'a> {
     pub fn choice(&mut self, words: &[&'static str]) -> Result<usize, ParseError> {
         let column = self.column();
         let given = self.next_word().map(|(_, word)| word);
-        let found = words.iter().position(|word| Some(*word) == given);
+        let is_given = |word: &&str| given.is_some_and(|given| word.eq_ignore_ascii_case(given));
+        let found = words.iter().position(is_given);
         found.ok_or(ParseError { column, problem: Problem::Incomplete { words: words.to_vec() } })
     }
 

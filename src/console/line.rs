@@ -104,10 +104,17 @@ impl LineEditor {
         self.names = Names { settings, destinations };
     }
 
-    /// Forgets the newest line, because it held something that is not to be shown again.
-    pub fn forget_line(&mut self) {
-        if let Some(mut line) = self.history.pop_front() {
-            line.zeroize();
+    /// The destinations that arguments are completed to.
+    pub fn destinations(&self) -> &[String] {
+        &self.names.destinations
+    }
+
+    /// The arrow keys bring this line back from now on. Whoever has read it says so: only that one
+    /// knows that it holds no secret.
+    pub fn remember(&mut self, line: &str) {
+        if self.history.front().is_none_or(|newest| newest != line) {
+            self.history.truncate(CONSOLE_HISTORY_MAX - 1);
+            self.history.push_front(line.to_owned());
         }
     }
 
@@ -267,19 +274,15 @@ impl LineEditor {
         echo.extend_from_slice(b"\r\n");
         let line: String = self.line.iter().collect();
         self.clear();
-        if !line.trim().is_empty() && self.history.front() != Some(&line) {
-            self.history.truncate(CONSOLE_HISTORY_MAX - 1);
-            self.history.push_front(line.clone());
-        }
         Input::Line(line)
     }
 
     fn clear(&mut self) {
-        self.line.clear();
+        self.line.zeroize();
         self.line_bytes = 0;
         self.cursor = 0;
         self.recalled = None;
-        self.draft.clear();
+        self.draft.zeroize();
     }
 
     fn move_to(&mut self, column: usize, echo: &mut Vec<u8>) {

@@ -24,14 +24,17 @@ mod line;
 mod machine;
 mod noise;
 mod rate;
+mod recall;
 mod reply;
 mod session;
 mod table;
 mod text;
 
-pub use command::{Argument, Command, Entry, ParseError, Problem, Service, Typed, Words};
+pub use command::{
+    Argument, Command, Entry, Group, ParseError, Problem, Service, Shown, Topic, Typed, Words,
+};
 pub use line::{Input, LineEditor};
 pub use rate::Allowance;
 pub use reply::{ClientId, MACHINE_VERSION, Reply, ReplyMode, prompt};
 pub use session::{Secret, Session, SessionEvent};
-pub use table::{COMMANDS, SECRETS, help, parse};
+pub use table::{COMMANDS, help, parse};

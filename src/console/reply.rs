@@ -45,6 +45,9 @@ pub enum Reply {
     Settings {
         /// In the order of the file.
         settings: Vec<SettingLine>,
+        /// People are shown only those that somebody has set.
+        #[serde(skip)]
+        brief: bool,
     },
     /// Interfaces, addresses and the clock.
     Network(Network),
@@ -94,7 +97,7 @@ pub enum ReplyMode {
 }
 
 /// The version of the form for programs.
-pub const MACHINE_VERSION: u32 = 2;
+pub const MACHINE_VERSION: u32 = 3;
 
 impl Reply {
     /// Lines of plain words.

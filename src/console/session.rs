@@ -10,6 +10,7 @@ use super::command::{Command, Service, Typed};
 use super::line::{Input, LineEditor};
 use super::noise::Noise;
 use super::rate::Allowance;
+use super::recall::may_come_back;
 use super::reply::{Reply, prompt};
 use super::table::parse;
 use super::text;
@@ -47,7 +48,7 @@ pub enum Secret {
         /// Its name.
         destination: String,
     },
-    /// A setting: one of [`SECRETS`](super::SECRETS).
+    /// A setting of the box.
     Setting {
         /// Its name.
         name: &'static str,
@@ -305,10 +306,6 @@ impl Session {
 
     fn input_asleep(&mut self, input: Input) {
         self.wake();
-        if self.has_pin {
-            // It may be the PIN.
-            self.editor.forget_line();
-        }
         // Whoever begins with a command is answered, unless there is a PIN.
         if self.stage == Stage::Open
             && !matches!(&input, Input::Line(line) if line.trim().is_empty())
@@ -320,19 +317,20 @@ impl Session {
 
     fn input_open(&mut self, input: Input) {
         match input {
-            Input::Line(line) => match parse(&line) {
-                Ok(Some(command)) => {
-                    self.noise.understood();
-                    self.events.push_back(SessionEvent::Command(command));
+            Input::Line(line) => {
+                let line = Zeroizing::new(line);
+                if may_come_back(&line, self.editor.destinations()) {
+                    self.editor.remember(&line);
                 }
-                Ok(None) => self.prompt(),
-                Err(error) => {
-                    if error.shows_secret() || error.may_be_secret() {
-                        self.editor.forget_line();
+                match parse(&line) {
+                    Ok(Some(command)) => {
+                        self.noise.understood();
+                        self.events.push_back(SessionEvent::Command(command));
                     }
-                    self.refuse(&Reply::from(error));
+                    Ok(None) => self.prompt(),
+                    Err(error) => self.refuse(&Reply::from(error)),
                 }
-            },
+            }
             Input::Secret(value) => match self.asks.take() {
                 Some(of) => self.events.push_back(SessionEvent::Secret { of, value }),
                 None => self.prompt(),
@@ -358,12 +356,14 @@ impl Session {
         let words: Vec<&str> = typed.0.split_whitespace().collect();
         match words.as_slice() {
             [] => self.ask_pin(),
-            [FORGOTTEN, "yes"] => {
+            [reset, yes]
+                if reset.eq_ignore_ascii_case(FORGOTTEN) && yes.eq_ignore_ascii_case("yes") =>
+            {
                 let reset = Service::FactoryReset { sure: true };
                 self.events.push_back(SessionEvent::Command(Command::Serve(reset)));
                 self.ask_pin();
             }
-            [FORGOTTEN, ..] => self.refuse(&Reply::text([
+            [reset, ..] if reset.eq_ignore_ascii_case(FORGOTTEN) => self.refuse(&Reply::text([
                 "this erases all settings, keys and the PIN; say `factory-reset yes` to do it",
             ])),
             _ if now < self.no_pin_before => {

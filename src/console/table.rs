@@ -1,6 +1,10 @@
 //! The table of commands: one entry owns a command's name, arguments, help and parser.
 
-use super::command::{Argument, Command, Entry, ParseError, Problem, Service, Typed, Words, split};
+use super::command::{
+    Argument, Command, Entry, Group, ParseError, Problem, Service, Shown, Topic, Typed, Words,
+    split,
+};
+use crate::config::schema::SettingPath;
 use crate::secret::pasted;
 use crate::spelling::changes;
 use crate::status::StickImport;
@@ -9,15 +13,18 @@ use crate::status::StickImport;
 pub static COMMANDS: &[Entry] = &[
     Entry {
         name: "help",
-        arguments: "[COMMAND]",
-        short: "show help, or what one command does",
-        long: "`?` is the same. Tab completes command names; the arrow keys bring back earlier lines.",
+        group: Group::System,
+        arguments: "[COMMAND|all]",
+        short: "list the commands, or say what one of them does",
+        long: "`help all` says it of every command; `?` is the same as `help`. Tab completes names; the \
+               arrow keys bring back earlier lines, but none that may hold a secret.",
         example: "help",
         argument: Argument::None,
         parse: parse_help,
     },
     Entry {
         name: "status",
+        group: Group::Live,
         arguments: "",
         short: "show what the box is doing",
         long: "Shows the state of the box, of camera, microphone, network and clock, and of every \
@@ -28,6 +35,7 @@ pub static COMMANDS: &[Entry] = &[
     },
     Entry {
         name: "live",
+        group: Group::Live,
         arguments: "",
         short: "go live, as a short press of the button does",
         long: "While live it changes nothing. While the box waits to try again it tries at once.",
@@ -37,6 +45,7 @@ pub static COMMANDS: &[Entry] = &[
     },
     Entry {
         name: "stop",
+        group: Group::Live,
         arguments: "",
         short: "end the broadcast, as holding the button does",
         long: "The broadcast has ended two seconds later at most, whatever the servers do.",
@@ -46,6 +55,7 @@ pub static COMMANDS: &[Entry] = &[
     },
     Entry {
         name: "watch",
+        group: Group::Live,
         arguments: "",
         short: "begin or end to show every change as it happens",
         long: "One line for each change of the box, of a destination, of camera and microphone.",
@@ -55,6 +65,7 @@ pub static COMMANDS: &[Entry] = &[
     },
     Entry {
         name: "destination list",
+        group: Group::Destinations,
         arguments: "",
         short: "list the destinations and what each is doing",
         long: "Stream keys are never shown; only whether one is set.",
@@ -64,6 +75,7 @@ pub static COMMANDS: &[Entry] = &[
     },
     Entry {
         name: "about",
+        group: Group::System,
         arguments: "",
         short: "show product, version and board",
         long: "Have this ready when asking for help.",
@@ -73,6 +85,7 @@ pub static COMMANDS: &[Entry] = &[
     },
     Entry {
         name: "destination add",
+        group: Group::Destinations,
         arguments: "NAME ADDRESS",
         short: "add a destination; `key NAME` sets its key",
         long: "The address is the one that the platform hands out, without the key.",
@@ -82,6 +95,7 @@ pub static COMMANDS: &[Entry] = &[
     },
     Entry {
         name: "destination set",
+        group: Group::Destinations,
         arguments: "NAME ADDRESS",
         short: "give a destination another address",
         long: "Another server's address drops the key: it was not meant for that server.",
@@ -91,6 +105,7 @@ pub static COMMANDS: &[Entry] = &[
     },
     Entry {
         name: "destination remove",
+        group: Group::Destinations,
         arguments: "NAME",
         short: "forget a destination and its key",
         long: "If the box is live there, it ends there and goes on everywhere else.",
@@ -100,6 +115,7 @@ pub static COMMANDS: &[Entry] = &[
     },
     Entry {
         name: "destination test",
+        group: Group::Destinations,
         arguments: "[NAME]",
         short: "the same as `check NAME`",
         long: "Finds the server, connects and verifies its certificate; then its backup server, if there \
@@ -110,6 +126,7 @@ pub static COMMANDS: &[Entry] = &[
     },
     Entry {
         name: "key",
+        group: Group::Destinations,
         arguments: "[NAME]",
         short: "set the stream key of a destination, without showing it",
         long: "The key is asked for and not echoed. It is confirmed by its length and a short tag \
@@ -120,6 +137,7 @@ pub static COMMANDS: &[Entry] = &[
     },
     Entry {
         name: "check",
+        group: Group::Destinations,
         arguments: "[NAME]",
         short: "try a destination without going live",
         long: "Finds the server, connects and verifies its certificate, and does the same with the \
@@ -130,9 +148,10 @@ pub static COMMANDS: &[Entry] = &[
     },
     Entry {
         name: "set",
+        group: Group::Settings,
         arguments: "NAME [VALUE]",
         short: "change a setting",
-        long: "`show` lists the settings and what each may be. What is on air continues; the video's \
+        long: "`show all` lists the settings and what each may be. What is on air continues; the video's \
                size and frame rate change with the next broadcast. `set console.pin` and `set \
                wifi.passphrase` ask for the value and do not show it.",
         example: "set video.fps 25",
@@ -141,15 +160,19 @@ pub static COMMANDS: &[Entry] = &[
     },
     Entry {
         name: "show",
-        arguments: "[NAME]",
-        short: "show the settings, or those whose name begins so",
-        long: "Keys and the secret parts of addresses are shown as dots.",
+        group: Group::Settings,
+        arguments: "[NAME|all]",
+        short: "show what is set, or the settings whose name begins so",
+        long: "`show all` lists every setting. Each line has the value in force, where it comes from \
+               (default, board, integrator, stored or credential), and what it may be. Keys and the \
+               secret parts of addresses are masked.",
         example: "show video",
         argument: Argument::Setting,
         parse: parse_show,
     },
     Entry {
         name: "unset",
+        group: Group::Settings,
         arguments: "NAME",
         short: "reset a setting to its default",
         long: "The defaults come from the integrator's file and the board's profile.",
@@ -159,6 +182,7 @@ pub static COMMANDS: &[Entry] = &[
     },
     Entry {
         name: "export",
+        group: Group::Settings,
         arguments: "",
         short: "show the settings as a file, without the keys",
         long: "Save it as firstmile.toml to carry the settings to another box by USB stick.",
@@ -168,6 +192,7 @@ pub static COMMANDS: &[Entry] = &[
     },
     Entry {
         name: "reload",
+        group: Group::Settings,
         arguments: "",
         short: "read the stored settings again",
         long: "The import of a USB stick does this by itself.",
@@ -177,6 +202,7 @@ pub static COMMANDS: &[Entry] = &[
     },
     Entry {
         name: "devices",
+        group: Group::System,
         arguments: "",
         short: "show cameras, microphones and encoders",
         long: "Shows which would be used (*), and why each of the others would not.",
@@ -186,6 +212,7 @@ pub static COMMANDS: &[Entry] = &[
     },
     Entry {
         name: "levels",
+        group: Group::Live,
         arguments: "",
         short: "show how loud the audio is, and if the video is black",
         long: "In decibels below full scale: speech is right when its peaks reach -12 to -6. It is \
@@ -196,6 +223,7 @@ pub static COMMANDS: &[Entry] = &[
     },
     Entry {
         name: "network",
+        group: Group::System,
         arguments: "",
         short: "show interfaces, addresses and the clock",
         long: "`up` means a carrier. The clock must be right before certificates can be judged. \
@@ -206,6 +234,7 @@ pub static COMMANDS: &[Entry] = &[
     },
     Entry {
         name: "log",
+        group: Group::System,
         arguments: "",
         short: "show the last lines of the log",
         long: "The journal of the system has all of them.",
@@ -215,6 +244,7 @@ pub static COMMANDS: &[Entry] = &[
     },
     Entry {
         name: "blackbox",
+        group: Group::System,
         arguments: "",
         short: "show what happened in the last 10 minutes",
         long: "Every change, and what was sent and acknowledged on air. After a fault or a break of the \
@@ -225,6 +255,7 @@ pub static COMMANDS: &[Entry] = &[
     },
     Entry {
         name: "mode",
+        group: Group::System,
         arguments: "text|machine",
         short: "write replies for people, or for a program",
         long: "For a program: no echo and no prompt; ACK or NACK, lines of `key: value`, and an empty \
@@ -235,6 +266,7 @@ pub static COMMANDS: &[Entry] = &[
     },
     Entry {
         name: "stick",
+        group: Group::System,
         arguments: "working|accepted|refused",
         short: "show on the lights what became of a USB stick",
         long: "The import of a USB stick sends this.",
@@ -244,6 +276,7 @@ pub static COMMANDS: &[Entry] = &[
     },
     Entry {
         name: "factory-reset",
+        group: Group::Settings,
         arguments: "[yes]",
         short: "erase all settings and stream keys",
         long: "`factory-reset yes` does it; a broadcast ends. The integrator's file stays. It may \
@@ -254,6 +287,7 @@ pub static COMMANDS: &[Entry] = &[
     },
     Entry {
         name: "reboot",
+        group: Group::System,
         arguments: "[yes]",
         short: "restart the machine",
         long: "`reboot yes` does it. A box that was live goes live again by itself.",
@@ -263,8 +297,8 @@ pub static COMMANDS: &[Entry] = &[
     },
 ];
 
-/// Settings besides stream keys that are never typed where everybody can read them.
-pub const SECRETS: [&str; 2] = ["console.pin", "wifi.passphrase"];
+/// In place of a name: everything.
+const ALL: &str = "all";
 
 fn serve(words: Words<'_>, service: Service) -> Result<Command, ParseError> {
     words.end(Command::Serve(service))
@@ -294,27 +328,27 @@ fn with_address(
 
 fn parse_set(mut words: Words<'_>) -> Result<Command, ParseError> {
     let name = words.required("NAME")?.to_owned();
-    let key_of = name.strip_prefix("destination.").and_then(|name| name.strip_suffix(".key"));
-    let secret = SECRETS.into_iter().find(|secret| *secret == name);
-    let asked = match (key_of, secret) {
-        (Some(of), _) => Some((Service::Key { name: Some(of.to_owned()) }, Problem::KeyShown)),
-        (_, Some(name)) => Some((Service::SetSecret { name }, Problem::SecretShown { name })),
-        (None, None) => None,
+    let path = name.parse::<SettingPath>().ok();
+    let Some(secret) = path.filter(|path| path.setting().kind.is_secret()) else {
+        let value = Typed::from(words.rest("VALUE")?);
+        return Ok(Command::Serve(Service::Set { name, value }));
+    };
+    let (service, problem) = match (secret.destination(), secret.setting().name) {
+        (Some(of), _) => (Service::Key { name: Some(of.to_owned()) }, Problem::KeyShown),
+        (None, name) => (Service::SetSecret { name }, Problem::SecretShown { name }),
     };
     let column = words.column();
-    match asked {
-        Some((_, problem)) if !words.words.is_empty() => Err(ParseError { column, problem }),
-        Some((service, _)) => serve(words, service),
-        None => {
-            let value = Typed::from(words.rest("VALUE")?);
-            Ok(Command::Serve(Service::Set { name, value }))
-        }
-    }
+    if words.words.is_empty() { serve(words, service) } else { Err(ParseError { column, problem }) }
 }
 
 fn parse_show(mut words: Words<'_>) -> Result<Command, ParseError> {
-    let name = words.next_word().map(|(_, name)| name.to_owned());
-    serve(words, Service::Show { name })
+    let name = words.next_word().map(|(_, name)| name);
+    let shown = match name {
+        None => Shown::Set,
+        Some(name) if name.eq_ignore_ascii_case(ALL) => Shown::All,
+        Some(name) => Shown::Begins(name.to_owned()),
+    };
+    serve(words, Service::Show(shown))
 }
 
 fn parse_mode(mut words: Words<'_>) -> Result<Command, ParseError> {
@@ -337,11 +371,15 @@ fn sure(mut words: Words<'_>, service: fn(bool) -> Service) -> Result<Command, P
 }
 
 fn parse_help(mut words: Words<'_>) -> Result<Command, ParseError> {
-    if words.words.is_empty() {
-        return Ok(Command::Help { about: None });
-    }
-    let entry = take_entry(&mut words)?;
-    words.end(Command::Help { about: Some(entry.name) })
+    let about = match words.words {
+        [] => return Ok(Command::Help { about: Topic::Commands }),
+        [(_, all), ..] if all.eq_ignore_ascii_case(ALL) => {
+            words.next_word();
+            Topic::All
+        }
+        _ => Topic::Command(take_entry(&mut words)?.name),
+    };
+    words.end(Command::Help { about })
 }
 
 /// What `line` asks for; `None` for an empty line.
@@ -360,25 +398,53 @@ pub fn parse(line: &str) -> Result<Option<Command>, ParseError> {
     (entry.parse)(words).map(Some)
 }
 
-/// The lines that answer `help`, or `help COMMAND`.
-pub fn help(about: Option<&str>) -> Vec<String> {
-    match about.and_then(|name| COMMANDS.iter().find(|entry| entry.name == name)) {
-        Some(entry) => {
-            let mut lines =
-                vec![synopsis(entry), format!("  {}.", entry.short), format!("  {}", entry.long)];
-            if entry.example != entry.name {
-                lines.push(format!("  For example: {}", entry.example));
-            }
-            lines
+/// The lines that answer `help`, `help all`, or `help COMMAND`.
+pub fn help(about: Topic) -> Vec<String> {
+    match about {
+        Topic::Commands => {
+            let names = |group: Group| {
+                let entries = COMMANDS.iter().filter(|entry| entry.group == group);
+                entries.fold(String::new(), |names, entry| joined(names, entry.name))
+            };
+            let groups = Group::ALL.map(|group| format!("{:12} {}", group.name(), names(group)));
+            let more = "`help COMMAND` says what one does, `help all` says it of every command";
+            groups.into_iter().chain([more.to_owned()]).collect()
         }
-        None => {
+        Topic::All => {
             let width = COMMANDS.iter().map(|entry| synopsis(entry).len()).max().unwrap_or(0);
             COMMANDS
                 .iter()
                 .map(|entry| format!("{:width$}  {}", synopsis(entry), entry.short))
                 .collect()
         }
+        Topic::Command(name) => match COMMANDS.iter().find(|entry| entry.name == name) {
+            Some(entry) => {
+                let mut lines = vec![
+                    synopsis(entry),
+                    format!("  {}.", entry.short),
+                    format!("  {}", entry.long),
+                ];
+                if entry.example != entry.name {
+                    lines.push(format!("  For example: {}", entry.example));
+                }
+                lines
+            }
+            None => Vec::new(),
+        },
     }
+}
+
+/// Appends a name to a list; of names that begin alike the beginning stands there once.
+fn joined(mut names: String, name: &str) -> String {
+    let last = names.rsplit(", ").next().unwrap_or_default();
+    match name.split_once(' ') {
+        Some((first, rest)) if last.split(' ').next() == Some(first) => {
+            names.extend(["|", rest]);
+        }
+        _ if names.is_empty() => names.push_str(name),
+        _ => names.extend([", ", name]),
+    }
+    names
 }
 
 fn synopsis(entry: &Entry) -> String {
@@ -390,7 +456,8 @@ fn take_entry(words: &mut Words<'_>) -> Result<&'static Entry, ParseError> {
     let given = words.words;
     let fits = |name: &str| {
         let mut parts = name.split(' ');
-        let fitting = parts.by_ref().zip(given).take_while(|(a, (_, b))| a == b).count();
+        let fitting =
+            parts.by_ref().zip(given).take_while(|(a, (_, b))| a.eq_ignore_ascii_case(b)).count();
         (fitting == name.split(' ').count()).then_some(fitting)
     };
     if let Some((_, "?")) = given.first() {
@@ -417,7 +484,7 @@ fn unknown(words: &mut Words<'_>) -> ParseError {
     let further: Vec<&'static str> = COMMANDS
         .iter()
         .filter_map(|entry| entry.name.split_once(' '))
-        .filter(|(group, _)| *group == first)
+        .filter(|(group, _)| group.eq_ignore_ascii_case(first))
         .map(|(_, word)| word)
         .collect();
     if !further.is_empty() {
@@ -436,12 +503,13 @@ fn nearest(word: &str) -> Option<&'static str> {
     if word.chars().count() > CHARS_MAX {
         return None;
     }
+    let word = word.to_ascii_lowercase();
     COMMANDS
         .iter()
         .map(|entry| {
             let first = entry.name.split(' ').next().unwrap_or(entry.name);
-            let begun = word.len() >= 2 && first.starts_with(word);
-            (if begun { 0 } else { changes(word, first) }, entry.name)
+            let begun = word.len() >= 2 && first.starts_with(&word);
+            (if begun { 0 } else { changes(&word, first) }, entry.name)
         })
         .filter(|(changes, name)| *changes <= CHANGES_MAX && *changes < name.len() / 2 + 1)
         .min_by_key(|(changes, _)| *changes)
@@ -451,6 +519,7 @@ fn nearest(word: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::schema::SETTINGS;
 
     fn error(line: &str) -> String {
         parse(line).unwrap_err().to_string()
@@ -469,12 +538,33 @@ mod tests {
             assert!(parse(entry.example).unwrap().is_some(), "{}", entry.name);
             assert!(entry.example.starts_with(entry.name));
             let asked = format!("help {}", entry.name);
-            assert_eq!(parse(&asked), Ok(Some(Command::Help { about: Some(entry.name) })));
-            let lines = help(Some(entry.name));
+            assert_eq!(
+                parse(&asked),
+                Ok(Some(Command::Help { about: Topic::Command(entry.name) }))
+            );
+            let lines = help(Topic::Command(entry.name));
             assert!(lines[0].starts_with(entry.name) && lines.len() >= 3, "{lines:?}");
-            assert!(help(None).iter().any(|line| line.starts_with(entry.name)));
+            assert!(help(Topic::All).iter().any(|line| line.starts_with(entry.name)));
+            let word = entry.name.rsplit(' ').next().expect("a word");
+            assert!(help(Topic::Commands).iter().any(|line| line.contains(word)), "{word}");
             assert!(entry.short.len() <= 60, "one line on a narrow terminal: {}", entry.name);
         }
+    }
+
+    #[test]
+    fn the_list_of_commands_fits_a_terminal_of_24_lines_and_80_columns() {
+        let lines = help(Topic::Commands);
+        assert!(lines.len() < 12, "{lines:?}");
+        assert!(lines.iter().all(|line| line.chars().count() <= 80), "{lines:#?}");
+    }
+
+    #[test]
+    fn commands_are_understood_in_capitals_too() {
+        for line in ["LIVE", "Destination LIST", "Mode Machine", "FACTORY-RESET YES", "HELP Live"] {
+            assert_eq!(parse(line), parse(&line.to_ascii_lowercase()), "{line}");
+            assert!(parse(line).is_ok(), "{line}");
+        }
+        assert_eq!(error("LVIE"), error("lvie"));
     }
 
     #[test]
@@ -492,8 +582,8 @@ mod tests {
         for line in [" destination  list ", "destination\tlist"] {
             assert_eq!(parse(line), Ok(Some(Command::DestinationList)), "{line:?}");
         }
-        assert_eq!(parse("?"), Ok(Some(Command::Help { about: None })));
-        assert_eq!(parse("? live"), Ok(Some(Command::Help { about: Some("live") })));
+        assert_eq!(parse("?"), Ok(Some(Command::Help { about: Topic::Commands })));
+        assert_eq!(parse("? live"), Ok(Some(Command::Help { about: Topic::Command("live") })));
     }
 
     #[test]
@@ -538,7 +628,10 @@ mod tests {
 
     #[test]
     fn a_secret_setting_without_a_value_is_asked_for() {
-        for name in SECRETS {
+        let names = SETTINGS.entries().filter(|setting| setting.kind.is_secret()).map(|s| s.name);
+        let names: Vec<_> = names.filter(|name| !name.starts_with("destination.")).collect();
+        assert!(names.contains(&"console.pin") && names.contains(&"wifi.passphrase"), "{names:?}");
+        for name in names {
             let command = Command::Serve(Service::SetSecret { name });
             assert_eq!(parse(&format!("set {name}")), Ok(Some(command)));
             let message = error(&format!("set {name} canary"));

@@ -37,10 +37,11 @@ fn render(reply: &Reply) -> Vec<String> {
         Reply::Mode(ReplyMode::Machine { version }) => {
             vec![format!("machine mode, version {version}")]
         }
-        Reply::Settings { settings } if settings.is_empty() => {
-            vec!["no setting has such a name; `show` lists all".to_owned()]
+        Reply::Settings { settings, .. } if settings.is_empty() => {
+            vec!["no setting has such a name; `show all` lists all".to_owned()]
         }
-        Reply::Settings { settings } => setting_lines(settings),
+        Reply::Settings { settings, brief: false } => setting_lines(settings),
+        Reply::Settings { settings, brief: true } => set_lines(settings),
         Reply::Network(network) => network_lines(network),
         Reply::Checked(checked) => checked_lines(checked),
         Reply::BlackBox(past) => black_box_lines(past),
@@ -88,6 +89,7 @@ pub(super) fn banner(about: &About, mode: Mode) -> Vec<String> {
         Mode::NeedsSetup => {
             "It needs a destination: `destination add NAME ADDRESS`, then `key`, then `live`."
         }
+        Mode::NotReady => "It is not ready: `status` says what is missing.",
         Mode::Ready => "It is ready: `live` goes on air.",
         Mode::Starting | Mode::Live => "It is on air: `status` says how it goes, `stop` ends it.",
         Mode::Retrying | Mode::Fault => "Something is wrong: `status` says what.",
@@ -113,12 +115,46 @@ fn clock_word(clock: Clock) -> &'static str {
     }
 }
 
-fn setting_lines(settings: &[SettingLine]) -> Vec<String> {
-    let width = settings.iter().map(|line| line.name.len()).max().unwrap_or(0);
-    let line = |SettingLine { name, value, allowed }: &SettingLine| {
-        format!("{name:width$}  {value}  ({allowed})")
+fn setting_lines<'a>(settings: impl IntoIterator<Item = &'a SettingLine> + Clone) -> Vec<String> {
+    let width = |of: fn(&SettingLine) -> usize| settings.clone().into_iter().map(of).max();
+    let names = width(|line| line.name.len()).unwrap_or(0);
+    let values = width(|line| shown_value(line).chars().count().min(VALUE_WIDTH_MAX)).unwrap_or(0);
+    let line = |line: &SettingLine| {
+        let (name, value, origin) = (&line.name, shown_value(line), line.origin.name());
+        format!("{name:names$}  {value:values$}  {origin:10}  ({})", line.allowed)
     };
-    settings.iter().map(line).collect()
+    settings.clone().into_iter().map(line).collect()
+}
+
+/// A longer value does not push those of others to the right.
+const VALUE_WIDTH_MAX: usize = 24;
+
+fn shown_value(line: &SettingLine) -> String {
+    match (&line.words, &line.value) {
+        (Some(words), _) => words.clone(),
+        (None, Some(value)) => value.to_string(),
+        (None, None) => "none".to_owned(),
+    }
+}
+
+/// What somebody has set, and how to see the rest: all of it is longer than a terminal.
+fn set_lines(settings: &[SettingLine]) -> Vec<String> {
+    let set = settings.iter().filter(|line| line.origin.is_set());
+    let mut lines = setting_lines(set.clone());
+    let mut sections: Vec<&str> = Vec::new();
+    for line in settings {
+        let section = line.name.split('.').next().unwrap_or_default();
+        if !sections.contains(&section) {
+            sections.push(section);
+        }
+    }
+    let others = settings.len() - set.count();
+    lines.push(format!(
+        "{} as the board or the program decides: `show all`, or `show NAME` with one of {}",
+        counted(others as u64, "setting"),
+        sections.join(", ")
+    ));
+    lines
 }
 
 fn network_lines(network: &Network) -> Vec<String> {

@@ -92,10 +92,21 @@ impl Clients {
         Some(*id)
     }
 
-    /// The job that a client waits for.
-    pub fn job_of(&self, from: ClientId) -> Option<u64> {
+    /// The request that a client waits for, and what that waits for.
+    pub fn waits_for(&self, from: ClientId) -> Option<(u64, Awaits)> {
         let running = self.clients.get(&from)?.running.as_ref()?;
-        (running.awaits == Some(Awaits::Job)).then_some(running.request)
+        Some((running.request, running.awaits?))
+    }
+
+    /// Takes the oldest request that is not answered yet, of any client: what it waits for, or `None`
+    /// for one that was not begun. Not one that is being carried out: its answer comes by itself.
+    pub fn take_unanswered(&mut self) -> Option<(ClientId, Option<Awaits>)> {
+        self.clients.iter_mut().find_map(|(id, client)| {
+            match client.running.take_if(|running| running.awaits.is_some()) {
+                Some(running) => Some((*id, running.awaits)),
+                None => client.waiting.pop_front().map(|_| (*id, None)),
+            }
+        })
     }
 
     /// The requests that have waited for the store for too long.

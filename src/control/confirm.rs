@@ -48,19 +48,19 @@ impl Confirm {
     pub fn reply(&self, standing: &Standing<'_>, failure: Option<&StoreFailure>) -> Reply {
         match failure {
             Some(why) => Reply::error(self.refusal(standing, why)),
-            None if matches!(self, Confirm::Reload) => {
-                let mut lines = vec![self.success(standing)];
-                // What the stick makes unusable belongs into its result.
-                lines.extend(standing.now.held_back.iter().cloned());
-                lines.extend(standing.now.settings.destinations_in_words());
-                Reply::text(lines)
-            }
-            None => Reply::text([self.success(standing)]),
+            None => Reply::text(self.success(standing)),
         }
     }
 
     fn refusal(&self, standing: &Standing<'_>, why: &StoreFailure) -> String {
         match (self, why) {
+            (Confirm::Set { path } | Confirm::Key { path, .. }, StoreFailure::Exists) => {
+                exists(path.destination().unwrap_or_default())
+            }
+            (Confirm::Set { path } | Confirm::Key { path, .. }, StoreFailure::Gone) => {
+                let name = path.destination().unwrap_or_default();
+                format!("{name} was removed meanwhile; `destination add` adds it again")
+            }
             (Confirm::Unset { path }, StoreFailure::NotSet) => match standing.now.other_layer(path)
             {
                 Some(layer) => {
@@ -75,14 +75,35 @@ impl Confirm {
                          destination.{name}.enabled false` disables it",
                         layer.name()
                     ),
-                    None => no_destination(name),
+                    None => NO_DESTINATION.to_owned(),
                 }
             }
             (_, why) => why.to_string(),
         }
     }
 
-    fn success(&self, standing: &Standing<'_>) -> String {
+    /// What is so from now on. After settings were read, also what of them is without effect, and where
+    /// the box publishes to.
+    fn success(&self, standing: &Standing<'_>) -> Vec<String> {
+        let now = standing.now;
+        let without_effect_all = || {
+            let not_so = now.stored.paths().filter(|path| {
+                now.other_layer(path) == Some(Layer::Credentials) && !now.is_in_force(path)
+            });
+            not_so.map(|path| without_effect(path, now))
+        };
+        let first = self.first_line(standing);
+        match self {
+            Confirm::Reload => {
+                let held_back = now.held_back.iter().cloned();
+                let all = std::iter::once(first).chain(held_back).chain(without_effect_all());
+                all.chain(now.settings.destinations_in_words()).collect()
+            }
+            _ => vec![first],
+        }
+    }
+
+    fn first_line(&self, standing: &Standing<'_>) -> String {
         let now = standing.now;
         match self {
             Confirm::Set { path } if !now.is_in_force(path) => without_effect(path, now),
@@ -107,8 +128,14 @@ impl Confirm {
             }
             Confirm::Key { path, key, shown } => {
                 let name = path.destination().unwrap_or_default();
-                match now.destination(name).and_then(|d| d.key.as_ref()) {
-                    Some(used) if used == key => format!("{path} is set: {shown}"),
+                let set = now.destination(name);
+                match set.and_then(|set| set.key.as_ref()) {
+                    Some(used) if used == key && set.is_some_and(|set| set.url.is_some()) => {
+                        format!("{path} is set: {shown}")
+                    }
+                    Some(used) if used == key => {
+                        format!("{path} is stored, but without effect: {name} has no address")
+                    }
                     _ => without_effect(path, now),
                 }
             }
@@ -207,7 +234,11 @@ fn without_effect(path: &SettingPath, now: &InForce) -> String {
     }
 }
 
-/// There is none of this name.
-pub(super) fn no_destination(name: &str) -> String {
-    format!("there is no destination {name}; `destination add` makes one")
+/// There is one of this name.
+pub(super) fn exists(name: &str) -> String {
+    format!("{name} exists; `destination set` changes its address")
 }
+
+/// There is none of this name, which is not repeated: it may be a key in the wrong place.
+pub(super) const NO_DESTINATION: &str =
+    "there is no such destination; `destination list` shows all, `destination add` makes one";

@@ -29,8 +29,8 @@ pub struct Setup {
     pub terminals: usize,
     /// How long a contact bounces.
     pub debounce_ms: u16,
-    /// What the board says about video.
-    pub video: BoardVideo,
+    /// What the board says about video and audio.
+    pub board: BoardMedia,
     /// The sources of settings that do not change while the box runs.
     pub layers: Layers,
     /// What is stored.
@@ -55,13 +55,41 @@ pub struct Setup {
     pub alive_interval: Option<Duration>,
 }
 
-/// What the board says about video, where no setting says otherwise.
+/// What the board says about video and audio, where no setting says otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BoardVideo {
+pub struct BoardMedia {
+    /// Width of the video, in pixels.
+    pub width: u32,
+    /// Height of the video, in pixels.
+    pub height: u32,
+    /// Frames a second.
+    pub fps: u32,
     /// Highest bitrate of a stream, in kbit/s.
     pub bitrate_kbps: u32,
     /// The most that this board is asked for, in kbit/s.
     pub bitrate_max_kbps: u32,
+    /// From one key frame to the next.
+    pub keyframe_interval_ms: u32,
+    /// Bitrate of the audio, in kbit/s.
+    pub audio_kbps: u32,
+    /// Channels of the audio.
+    pub channels: u32,
+}
+
+impl BoardMedia {
+    /// The board's value of a setting, if it has one.
+    pub(super) fn value(&self, setting: &str) -> Option<u32> {
+        Some(match setting {
+            "video.width" => self.width,
+            "video.height" => self.height,
+            "video.fps" => self.fps,
+            "video.bitrate_kbps" => self.bitrate_kbps,
+            "video.keyframe_interval_ms" => self.keyframe_interval_ms,
+            "audio.bitrate_kbps" => self.audio_kbps,
+            "audio.channels" => self.channels,
+            _ => return None,
+        })
+    }
 }
 
 /// Everything that can happen.

@@ -17,7 +17,7 @@ use super::capture::CaptureState;
 use super::clients::Clients;
 use super::confirm::{Confirm, Pending, Standing};
 use super::destinations::Destinations;
-use super::event::{BoardVideo, Event, Setup};
+use super::event::{BoardMedia, Event, Setup};
 use super::network::NetworkState;
 use super::settings::InForce;
 use super::stats::{Counters, Rates};
@@ -81,7 +81,7 @@ pub struct Control {
 #[derive(Debug)]
 struct Fixed {
     salt: [u8; 16],
-    video: BoardVideo,
+    board: BoardMedia,
     is_whole: bool,
     has_manager: bool,
     destinations: Vec<String>,
@@ -131,7 +131,7 @@ impl Control {
             in_force,
             setup: Fixed {
                 salt: setup.salt,
-                video: setup.video,
+                board: setup.board,
                 is_whole: setup.is_whole,
                 has_manager: setup.has_manager,
                 destinations: setup.fixed,
@@ -188,7 +188,7 @@ impl Control {
                 let name = self.destinations.name(dest).unwrap_or_default().to_owned();
                 self.log(Level::Error, format!("the task of destination {name} takes no orders"));
                 self.note_end("box", "a destination's task takes no orders", DueTo::Inside);
-                self.act(Action::Exit(1));
+                self.exit(1);
             }
             Event::Counted(counters) => self.counted(now, &counters),
             Event::Terminate => self.tell(now, Happening::Terminate),
@@ -343,7 +343,7 @@ impl Control {
             Decision::PersistLive(live) => self.store.persist_live(live),
             Decision::FactoryReset => self.reset_by_button(),
             Decision::Notify(notify) => self.act(Action::Notify(notify)),
-            Decision::Exit(code) => self.act(Action::Exit(code)),
+            Decision::Exit(code) => self.exit(code),
         }
     }
 
@@ -362,7 +362,7 @@ impl Control {
             Done::LiveUnwritten(why) => {
                 let message = format!("could not save the live state: {why}");
                 self.note = Some(message.clone());
-                self.report(now, Change::Note { message });
+                self.report_at(now, Level::Error, Change::Note { message });
             }
             Done::LiveWritten => {
                 self.note = None;
@@ -409,7 +409,7 @@ impl Control {
             before,
             now: &self.in_force,
             on_air: !self.capture.is_off(),
-            bitrate_max_kbps: self.setup.video.bitrate_max_kbps,
+            bitrate_max_kbps: self.setup.board.bitrate_max_kbps,
         };
         let reply = pending.confirm.reply(&standing, failure);
         match pending.request {
@@ -422,8 +422,9 @@ impl Control {
     }
 
     fn report_late(&mut self, now: Duration, reply: &Reply) {
+        let level = if reply.is_error() { Level::Warn } else { Level::Info };
         for message in reply.render_text() {
-            self.report(now, Change::Note { message });
+            self.report_at(now, level, Change::Note { message });
         }
     }
 
@@ -457,7 +458,7 @@ impl Control {
     /// What the console completes arguments to.
     fn name_choices(&mut self) {
         let settings = &self.in_force.settings;
-        let names: Vec<String> = settings.shown().into_iter().map(|(name, _)| name).collect();
+        let names: Vec<String> = settings.paths().iter().map(ToString::to_string).collect();
         let destinations = settings.names();
         for session in &mut self.sessions {
             session.set_names(names.clone(), destinations.clone());
@@ -468,6 +469,10 @@ impl Control {
 
     /// A change: for the journal, the black box, and whoever watches.
     fn report(&mut self, now: Duration, change: Change) {
+        self.report_at(now, Level::Info, change);
+    }
+
+    fn report_at(&mut self, now: Duration, level: Level, change: Change) {
         let to = match &change {
             Change::Box { to, .. } => Some(*to),
             _ => None,
@@ -475,7 +480,7 @@ impl Control {
         let reply = Reply::Changed(change);
         for line in reply.render_text() {
             self.recorder.note(now, &line);
-            self.log(Level::Info, line);
+            self.log(level, line);
         }
         if let Some(mode) = to {
             self.keep_black_box(now, mode);

@@ -28,10 +28,10 @@ mod store;
 
 pub use action::{Action, Job, Level};
 pub use event::{
-    BoardVideo, CaptureEvent, Connected, Event, JobResult, PublishFailure, PublishReport, Setup,
+    BoardMedia, CaptureEvent, Connected, Event, JobResult, PublishFailure, PublishReport, Setup,
     SourceLook,
 };
 pub use machine::{Control, View};
 pub use settings::Layers;
 pub use stats::{CaptureCounters, ConnectionCounters, Counters};
-pub use store::{Change, StoreFailure, StoreOutcome, StoreRequest};
+pub use store::{Change, Only, StoreFailure, StoreOutcome, StoreRequest};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::config::schema::{SettingPath, Value};
 use crate::config::{self, Partial, Settings};
+use crate::status::Origin;
 
 /// The sources of settings besides the store; they do not change while the box runs.
 #[derive(Debug, Default)]
@@ -78,6 +79,21 @@ impl InForce {
             // What equals the default is left out.
             None => path.setting().fallback_value().as_ref() == Some(stored),
         }
+    }
+
+    /// The strongest source of the value in force; `None` when nobody sets it.
+    pub fn origin(&self, path: &SettingPath) -> Option<Origin> {
+        let settings = self.settings.to_partial();
+        let fallback = path.setting().fallback_value();
+        // What equals the default is left out of the settings in force.
+        let in_force = settings.value(path).or(fallback.as_ref())?;
+        let layers = [
+            (&self.layers.credentials, Origin::Credential),
+            (&self.stored, Origin::Stored),
+            (&self.layers.integrator, Origin::Integrator),
+        ];
+        let is_it = |(layer, _): &(&Partial, Origin)| layer.value(path) == Some(in_force);
+        layers.into_iter().find(is_it).map(|(_, origin)| origin)
     }
 
     /// The value in force, as it may be shown.

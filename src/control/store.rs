@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::config::schema::SettingPath;
 use crate::config::{Partial, Recipient};
 use crate::console::Typed;
 use crate::limits::{LIVE_STATE_RETRY_INTERVAL, STORE_REQUESTS_MAX};
@@ -29,25 +30,44 @@ pub enum StoreRequest {
 pub enum Change {
     /// A setting is to have this value.
     Set {
-        /// Its name.
-        name: String,
+        /// Which.
+        path: SettingPath,
         /// The value as it was typed.
         value: Typed,
         /// For a secret: whom it was given for.
         given_for: Vec<Recipient>,
+        /// Under which condition.
+        only: Only,
     },
     /// Whom a secret is for of which that was not known.
     Bind {
-        /// Its name.
-        name: String,
+        /// Which.
+        path: SettingPath,
         /// Whom it is for.
         given_for: Vec<Recipient>,
     },
-    /// A setting, or all of a destination, is to be removed.
+    /// A setting is to be removed.
     Unset {
+        /// Which.
+        path: SettingPath,
+    },
+    /// All of a destination is to be removed.
+    RemoveDestination {
         /// Its name.
         name: String,
     },
+}
+
+/// What must be stored of a setting's destination when a change reaches the store: others may have
+/// changed it since the request was understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Only {
+    /// It does not matter.
+    Always,
+    /// Nothing: it is added.
+    IfNew,
+    /// Something: it is changed.
+    IfThere,
 }
 
 /// Why a change is refused.
@@ -55,6 +75,10 @@ pub enum Change {
 pub enum StoreFailure {
     /// The setting was not stored.
     NotSet,
+    /// There is such a destination already.
+    Exists,
+    /// There is no such destination any more.
+    Gone,
     /// In words.
     Other(String),
 }
@@ -75,27 +99,29 @@ impl Change {
     /// Why it is refused; nothing is changed then.
     pub fn apply(&self, partial: &mut Partial) -> Result<(), StoreFailure> {
         let refused = |error: &dyn std::fmt::Display| StoreFailure::Other(error.to_string());
-        match self {
-            Change::Set { name, value, given_for } => {
-                partial.set(name, &value.0).map_err(|error| refused(&error))?;
-                if let Ok(path) = name.parse() {
-                    partial.remember_given_for(&path, given_for.clone());
+        let was_set = match self {
+            Change::Set { path, value, given_for, only } => {
+                let is_there = path.destination().is_some_and(|name| partial.names(name));
+                match only {
+                    Only::IfNew if is_there => return Err(StoreFailure::Exists),
+                    Only::IfThere if !is_there => return Err(StoreFailure::Gone),
+                    Only::Always | Only::IfNew | Only::IfThere => {}
                 }
-                Ok(())
+                partial.set_at(path.clone(), &value.0).map_err(|error| refused(&error))?;
+                partial.remember_given_for(path, given_for.clone());
+                return Ok(());
             }
-            Change::Bind { name, given_for } => match name.parse() {
-                Ok(path) if partial.unbound().contains(&path) => {
-                    partial.remember_given_for(&path, given_for.clone());
-                    Ok(())
+            Change::Bind { path, given_for } => {
+                let is_unbound = partial.unbound().contains(path);
+                if is_unbound {
+                    partial.remember_given_for(path, given_for.clone());
                 }
-                _ => Err(StoreFailure::NotSet),
-            },
-            Change::Unset { name } => match partial.unset(name) {
-                Ok(true) => Ok(()),
-                Ok(false) => Err(StoreFailure::NotSet),
-                Err(error) => Err(refused(&error)),
-            },
-        }
+                is_unbound
+            }
+            Change::Unset { path } => partial.unset_at(path),
+            Change::RemoveDestination { name } => partial.remove_destination(name),
+        };
+        if was_set { Ok(()) } else { Err(StoreFailure::NotSet) }
     }
 }
 
@@ -103,6 +129,8 @@ impl std::fmt::Display for StoreFailure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             StoreFailure::NotSet => f.write_str("it was not set here"),
+            StoreFailure::Exists => f.write_str("there is such a destination already"),
+            StoreFailure::Gone => f.write_str("there is no such destination any more"),
             StoreFailure::Other(why) => f.write_str(why),
         }
     }

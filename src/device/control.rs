@@ -2,7 +2,8 @@
 //!
 //! A Unix socket that only its owner may open. A client sends two lines: the command, and the secret
 //! that belongs to it or nothing. It gets one line of JSON for each reply, and the end. A client that
-//! does not read is cut off, and one that closes the connection is gone at once.
+//! does not read is cut off, and one that closes the connection is gone at once. When all places are
+//! taken, there is still one for the import of a stick.
 
 use std::fs::{self, Permissions};
 use std::io::{self, BufRead, BufReader, Write};
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::unistd::{AccessFlags, access};
 use serde::{Deserialize, Serialize};
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -23,10 +25,10 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{sleep, timeout};
 use zeroize::Zeroizing;
 
-use crate::console::{ClientId, Reply, Typed};
+use crate::console::{self, ClientId, Reply, Typed};
 use crate::limits::{
     CONSOLE_OUT_LINES_MAX, CONSOLE_PORTS_MAX, CONTROL_ACCEPT_RETRY, CONTROL_CLIENTS_MAX,
-    CONTROL_HALF_CLOSED_LOOK, CONTROL_REQUEST_BYTES_MAX, CONTROL_TIMEOUT,
+    CONTROL_HALF_CLOSED_LOOK, CONTROL_IMPORTS_MAX, CONTROL_REQUEST_BYTES_MAX, CONTROL_TIMEOUT,
 };
 
 /// The number of the first client: those before are the box's ports.
@@ -108,6 +110,7 @@ pub fn listen(path: &Path) -> io::Result<mpsc::Receiver<SocketEvent>> {
 
 async fn accept(listener: UnixListener, events: mpsc::Sender<SocketEvent>) {
     let places = Arc::new(Semaphore::new(CONTROL_CLIENTS_MAX));
+    let kept = Arc::new(Semaphore::new(CONTROL_IMPORTS_MAX));
     let mut client = FIRST_CLIENT - 1;
     loop {
         let stream = match listener.accept().await {
@@ -119,15 +122,17 @@ async fn accept(listener: UnixListener, events: mpsc::Sender<SocketEvent>) {
                 continue;
             }
         };
-        let Ok(place) = places.clone().try_acquire_owned() else {
-            let answer = Answer::from(&Reply::error("too many clients"));
+        let place = places.clone().try_acquire_owned().map(|place| (place, Admits::Anybody));
+        let kept = || kept.clone().try_acquire_owned().map(|place| (place, Admits::Imports));
+        let Ok((place, admits)) = place.or_else(|_| kept()) else {
+            let answer = Answer::from(&Reply::error(TOO_MANY));
             tokio::spawn(async move { timeout(CONTROL_TIMEOUT, write(stream, &answer)).await });
             continue;
         };
         client = client.checked_add(1).unwrap_or(FIRST_CLIENT);
         let (from, events) = (ClientId(client), events.clone());
         tokio::spawn(async move {
-            if let Err(error) = serve(stream, from, &events).await {
+            if let Err(error) = serve(stream, from, admits, &events).await {
                 tracing::debug!(client = from.0, %error, "a client of the control socket is gone");
             }
             let _ = events.send(SocketEvent::Gone(from)).await;
@@ -135,6 +140,15 @@ async fn accept(listener: UnixListener, events: mpsc::Sender<SocketEvent>) {
         });
     }
 }
+
+/// Whom a place is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Admits {
+    Anybody,
+    Imports,
+}
+
+const TOO_MANY: &str = "too many clients";
 
 async fn write(mut stream: UnixStream, answer: &Answer) -> io::Result<()> {
     stream.write_all(&line_of(answer)).await
@@ -149,6 +163,7 @@ fn line_of(answer: &Answer) -> Vec<u8> {
 async fn serve(
     mut stream: UnixStream,
     from: ClientId,
+    admits: Admits,
     events: &mpsc::Sender<SocketEvent>,
 ) -> io::Result<()> {
     let request = timeout(CONTROL_TIMEOUT, read_request(&mut stream)).await??;
@@ -156,6 +171,10 @@ async fn serve(
         Ok(understood) => understood,
         Err(why) => return write(stream, &Answer::from(&Reply::error(why))).await,
     };
+    let is_import = || matches!(console::parse(&line), Ok(Some(asked)) if asked.is_of_import());
+    if admits == Admits::Imports && !is_import() {
+        return write(stream, &Answer::from(&Reply::error(TOO_MANY))).await;
+    }
     let (answers, mut queue) = mpsc::channel(CONSOLE_OUT_LINES_MAX);
     if events.send(SocketEvent::Asked { from, line, secret, answers }).await.is_err() {
         return Ok(());
@@ -252,4 +271,17 @@ pub fn ask(
     stream.write_all(request.as_bytes())?;
     let lines = BufReader::new(stream).lines();
     Ok(lines.map(|line| serde_json::from_str(&line?).map_err(io::Error::other)))
+}
+
+/// Whether this process may ask the box at `path`, without asking anything.
+///
+/// # Errors
+/// As [`ask`].
+pub fn may_ask(path: &Path) -> io::Result<()> {
+    access(path, AccessFlags::W_OK).map_err(io::Error::from)
+}
+
+/// Whether [`ask`] failed because no box runs, rather than because it cannot be asked.
+pub fn is_nobody_there(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
 }

@@ -22,6 +22,7 @@ mod service;
 mod sources;
 pub mod stick;
 pub mod store;
+pub mod terminal;
 
 pub use folder::Folder;
 pub use lights::{Led, Lights, LightsError};

@@ -21,6 +21,7 @@ use crate::limits::{
     CONSOLE_OUT_LINES_MAX, CONSOLE_READ_TICK, CONSOLE_WRITE_TIMEOUT, DEVICE_REOPEN_INTERVAL,
 };
 
+use super::terminal::{Quiet, Typing};
 use holder::holder;
 
 /// Why the console's port cannot be used.
@@ -50,6 +51,8 @@ pub enum PortEvent<'a> {
 pub struct Port {
     queue: SyncSender<Vec<u8>>,
     lost: Arc<AtomicU32>,
+    /// The terminal is as it was when the last one is dropped.
+    _quiet: Option<Arc<Quiet>>,
 }
 
 impl Port {
@@ -71,8 +74,14 @@ impl Port {
                     first(0, PortEvent::Opened { greet: true });
                     read(io::stdin(), &mut |event| first(0, event))
                 };
+                // The console echoes what may be seen, as at a serial line.
+                let quiet = Quiet::stdin(Typing::Keys).unwrap_or_else(|error| {
+                    tracing::warn!(%error, "the terminal may show keys that are typed");
+                    None
+                });
                 spawn("console-in", read);
-                Ok(vec![Port::writing("console-out", io::stdout())])
+                let port = Port::writing("console-out", io::stdout());
+                Ok(vec![Port { _quiet: quiet.map(Arc::new), ..port }])
             }
             board::Console::Pty => {
                 let failed = |error: &dyn std::fmt::Display| PortError::Pty(error.to_string());
@@ -119,7 +128,7 @@ impl Port {
         let lost: Arc<AtomicU32> = Arc::default();
         let counted = lost.clone();
         spawn(name, move || write(to, &lines, &counted));
-        Port { queue, lost }
+        Port { queue, lost, _quiet: None }
     }
 }
 

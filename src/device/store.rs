@@ -111,6 +111,9 @@ pub enum StoreError {
         "the disk failed during the change; after a power cut either the old or the new settings apply: {0}"
     )]
     Unsure(io::Error),
+    /// what is read is not what was written
+    #[error("the storage does not return what was written to it")]
+    NotAsWritten,
     /// the settings are forgotten, but something of them is left on the disk
     #[error(
         "all settings and keys are forgotten, but something of them is left on the disk ({0}); reset again"
@@ -217,7 +220,12 @@ impl<D: Disk> Store<D> {
         change(&mut partial).map_err(StoreError::Refused)?;
         partial.hash_pin(random().map_err(StoreError::Write)?);
         partial.check().map_err(StoreError::Invalid)?;
-        self.replace(look.stored.generation + 1, partial, &look)
+        let stored = self.replace(look.stored.generation + 1, partial, &look)?;
+        // Read back before another process may change it.
+        match self.look()? {
+            Look { stored: read, .. } if read.partial == stored.partial => Ok(stored),
+            _ => Err(StoreError::NotAsWritten),
+        }
     }
 
     /// Makes both copies what was stored last, if a power cut or a bad block left them different or an

@@ -9,6 +9,8 @@ pub enum Indication {
     NeedsSetup,
     /// A press goes live.
     Ready,
+    /// A press goes live as soon as there is a network.
+    NoNetwork,
     /// Going live; no destination has accepted the stream yet.
     Connecting,
     /// At least one destination accepts the stream.
@@ -84,10 +86,11 @@ pub enum Fault {
 
 impl Indication {
     /// Every indication once, in the order of the owner's table.
-    pub const ALL: [Indication; 25] = [
+    pub const ALL: [Indication; 26] = [
         Indication::Starting,
         Indication::NeedsSetup,
         Indication::Ready,
+        Indication::NoNetwork,
         Indication::Connecting,
         Indication::Live { attention: Attention::None },
         Indication::Live { attention: Attention::Camera },
@@ -141,6 +144,7 @@ impl Indication {
             Indication::Starting => "starting",
             Indication::NeedsSetup => "needs setup",
             Indication::Ready => "ready",
+            Indication::NoNetwork => "no network",
             Indication::Connecting => "connecting",
             Indication::Live { attention } => match attention {
                 Attention::None => "live",

@@ -75,6 +75,10 @@ fn explain(indication: Indication) -> (&'static str, &'static str) {
             ("No destination with a stream key is set.", "Set one by USB stick or console.")
         }
         Indication::Ready => ("Ready; nothing is sent.", "Press to go live."),
+        Indication::NoNetwork => (
+            "There is no network; a press goes live as soon as there is one.",
+            "Check cable or Wi-Fi; type `network` at the console.",
+        ),
         Indication::Connecting => {
             ("Going live: no destination has accepted the stream yet.", "Wait, or hold to stop.")
         }

@@ -37,6 +37,7 @@ const EVEN: Rhythm = Rhythm::Cycle(&[400, 400]);
 const EVEN_FAST: Rhythm = Rhythm::Cycle(&[100, 100]);
 const TWO_SHORT: Rhythm = Rhythm::Cycle(&[150, 150, 150, 1_050]);
 const TWO_LONG: Rhythm = Rhythm::Cycle(&[700, 300, 700, 1_500]);
+const THREE_LONG: Rhythm = Rhythm::Cycle(&[700, 300, 700, 300, 700, 1_500]);
 const LONG_1: Rhythm = Rhythm::Cycle(&[1_200, 300, 200, 1_500]);
 const LONG_2: Rhythm = Rhythm::Cycle(&[1_200, 300, 200, 300, 200, 1_500]);
 const LONG_3: Rhythm = Rhythm::Cycle(&[1_200, 300, 200, 300, 200, 300, 200, 1_500]);
@@ -70,6 +71,7 @@ pub fn lights(indication: Indication) -> Lights {
         Indication::Starting => status_only(EVEN),
         Indication::NeedsSetup => status_only(TWO_LONG),
         Indication::Ready => Lights { live: Rhythm::Off, status: Rhythm::On, single: BEAT },
+        Indication::NoNetwork => status_only(THREE_LONG),
         Indication::Connecting => status_only(TWO_SHORT),
         Indication::Live { attention } => match attention {
             Attention::None => with_live(Rhythm::On, Rhythm::On),

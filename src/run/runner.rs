@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ring::rand::SecureRandom as _;
 use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use super::setup::{Devices, Setup};
 use crate::appliance::Notify;
@@ -12,13 +13,13 @@ use crate::board::{Button, Profile};
 use crate::clock::Clock;
 use crate::console::ClientId;
 use crate::control::{
-    self, Action, BoardVideo, Control, Event, Job, JobResult, Layers, Level, View,
+    self, Action, BoardMedia, Control, Event, Job, JobResult, Layers, Level, View,
 };
 use crate::device::control::{Answer, SocketEvent};
 use crate::device::network_manager::NetworkManager;
 use crate::device::{LogRing, Machine, network};
 use crate::drivers::{Capturing, Input, Publishing, SettingsWriter, capture_event, publish_event};
-use crate::limits::{CONSOLE_BAUD, EVENTS_MAX};
+use crate::limits::{CONSOLE_BAUD, CONTROL_PARTING_TIMEOUT, EVENTS_MAX};
 use crate::status::About;
 
 /// Debounce of a button that does not bounce: keys of a terminal, and keys that the kernel debounces.
@@ -34,8 +35,8 @@ pub(super) struct Runner {
     network: Option<NetworkManager>,
     capturing: Capturing,
     publishing: Publishing,
-    /// Where the answers of each client of the control socket go.
-    clients: BTreeMap<ClientId, mpsc::Sender<Answer>>,
+    /// The clients of the control socket, and where the answers of each go until its last one.
+    clients: BTreeMap<ClientId, Option<mpsc::Sender<Answer>>>,
     exit: Option<u8>,
 }
 
@@ -58,9 +59,15 @@ impl Runner {
                 terminals: devices.consoles.len(),
                 debounce_ms: debounce_ms(&profile),
                 about: about(&profile, machine),
-                video: BoardVideo {
+                board: BoardMedia {
+                    width: request.video.width,
+                    height: request.video.height,
+                    fps: request.video.fps,
                     bitrate_kbps: request.video.bitrate_kbps,
                     bitrate_max_kbps: request.video.bitrate_max_kbps,
+                    keyframe_interval_ms: request.video.keyframe_interval_ms,
+                    audio_kbps: request.audio.bitrate_kbps,
+                    channels: request.audio.channels,
                 },
                 layers: Layers {
                     integrator: memory.sources.integrator,
@@ -104,6 +111,7 @@ impl Runner {
             self.show();
             if let Some(code) = self.exit {
                 self.capturing.end().await;
+                self.part().await;
                 return code;
             }
             let deadline = self.control.poll_timeout();
@@ -154,7 +162,7 @@ impl Runner {
     fn handle_socket(&mut self, event: SocketEvent) {
         match event {
             SocketEvent::Asked { from, line, secret, answers } => {
-                self.clients.insert(from, answers);
+                self.clients.insert(from, Some(answers));
                 self.happens(Event::Asked { from, line, secret });
             }
             SocketEvent::Gone(client) => {
@@ -238,10 +246,26 @@ impl Runner {
 
     /// A client that does not read is cut off.
     fn answer(&mut self, to: ClientId, answer: &Answer, last: bool) {
-        let is_taken = self.clients.get(&to).is_some_and(|c| c.try_send(answer.clone()).is_ok());
+        let Some(client) = self.clients.get_mut(&to) else { return };
+        let is_taken =
+            client.as_ref().is_some_and(|client| client.try_send(answer.clone()).is_ok());
         if last || !is_taken {
-            self.clients.remove(&to);
+            *client = None;
         }
+    }
+
+    /// Nothing more is answered; what was is delivered.
+    async fn part(&mut self) {
+        self.clients.values_mut().for_each(|client| *client = None);
+        let delivered = async {
+            while !self.clients.is_empty() {
+                let event = next_of_socket(&mut self.devices.control).await;
+                if let SocketEvent::Gone(client) = event {
+                    self.clients.remove(&client);
+                }
+            }
+        };
+        let _ = timeout(CONTROL_PARTING_TIMEOUT, delivered).await;
     }
 
     fn begin(&self, request: u64, job: Job) {

@@ -1,5 +1,7 @@
 //! Data that answers a question.
 
+use std::fmt;
+
 use serde::Serialize;
 
 /// Product, version and board.
@@ -25,10 +27,101 @@ pub struct About {
 pub struct SettingLine {
     /// Its name.
     pub name: String,
-    /// What holds, without secrets.
-    pub value: String,
-    /// What it may be.
+    /// The value in force, without secrets; `None` where there is none.
+    pub value: Option<SettingValue>,
+    /// The same in words, where they say more than the value.
+    pub words: Option<String>,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// What it may be, in words.
     pub allowed: String,
+    /// The same as data.
+    pub limits: Limits,
+}
+
+/// The value of a setting.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum SettingValue {
+    /// Yes or no.
+    Flag(bool),
+    /// A number.
+    Number(u32),
+    /// Anything else, as it is typed; of a secret, what may be shown of it.
+    Text(String),
+}
+
+/// Where the value of a setting comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// Nobody sets it, and the program decides.
+    Default,
+    /// Nobody sets it, and the board's profile decides.
+    Board,
+    /// The integrator's file.
+    Integrator,
+    /// A stick or a console.
+    Stored,
+    /// The service manager.
+    Credential,
+}
+
+/// What a setting may be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Limits {
+    /// `true` or `false`.
+    Flag,
+    /// A whole number.
+    Number {
+        /// The smallest.
+        min: u32,
+        /// The largest.
+        max: u32,
+        /// It is a multiple of this.
+        step: u32,
+        /// What is counted; may be empty.
+        unit: &'static str,
+    },
+    /// One of these words.
+    Choice {
+        /// Which.
+        words: &'static [&'static str],
+    },
+    /// A text.
+    Text {
+        /// It is never shown.
+        secret: bool,
+    },
+}
+
+impl fmt::Display for SettingValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SettingValue::Flag(flag) => flag.fmt(f),
+            SettingValue::Number(number) => number.fmt(f),
+            SettingValue::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+impl Origin {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Origin::Default => "default",
+            Origin::Board => "board",
+            Origin::Integrator => "integrator",
+            Origin::Stored => "stored",
+            Origin::Credential => "credential",
+        }
+    }
+
+    /// Whether somebody has set it on this box.
+    pub fn is_set(self) -> bool {
+        !matches!(self, Origin::Default | Origin::Board)
+    }
 }
 
 /// What trying a destination has shown.

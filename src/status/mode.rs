@@ -10,6 +10,8 @@ pub enum Mode {
     Booting,
     /// No destination with a stream key is set.
     NeedsSetup,
+    /// A destination is set, but the camera, the microphone or the network is missing.
+    NotReady,
     /// Waits for somebody to go live.
     Ready,
     /// Going live; no attempt has ended yet.
@@ -57,6 +59,7 @@ impl Mode {
         match self {
             Mode::Booting => "booting",
             Mode::NeedsSetup => "needs setup",
+            Mode::NotReady => "not ready",
             Mode::Ready => "ready",
             Mode::Starting => "starting",
             Mode::Live => "live",

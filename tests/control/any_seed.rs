@@ -264,7 +264,8 @@ impl World {
             self.deliver(Event::Button(Gesture::Hold))?;
             self.advance_to(self.now + ms(3_000))?;
         }
-        keep(self.appliance.mode() == Mode::Ready, || "no rest after the storm".to_owned())?;
+        let rests = matches!(self.appliance.mode(), Mode::Ready | Mode::NotReady);
+        keep(rests, || "no rest after the storm".to_owned())?;
         self.deliver(Event::Button(Gesture::Press))?;
         self.advance_to(self.now + ms(8_000))?;
         let all = Indication::Live { attention: Attention::None };
@@ -698,7 +699,7 @@ impl World {
                     format!("an event of {dest:?} moved another destination: {orders:?}")
                 })
             }
-            Event::Source(..) if before != Mode::Ready => {
+            Event::Source(..) if !matches!(before, Mode::Ready | Mode::NotReady) => {
                 keep(orders.is_empty(), || "a source moved a publish".to_owned())
             }
             _ => Ok(()),
@@ -771,7 +772,7 @@ impl World {
         keep(!on_air || self.persisted_live, || {
             "on air, but a power cut would forget it".to_owned()
         })?;
-        let resting = matches!(mode, Mode::Ready | Mode::NeedsSetup);
+        let resting = matches!(mode, Mode::Ready | Mode::NotReady | Mode::NeedsSetup);
         keep(!resting || !self.persisted_live || self.may_resume, || {
             "at rest, yet to be live".to_owned()
         })?;

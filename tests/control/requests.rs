@@ -300,3 +300,125 @@ fn a_stored_key_does_not_go_to_a_server_or_network_that_it_was_not_given_for() {
     assert!(answers(&rig, 2)[0].contains("none"), "{:?} {:?}", answers(&rig, 1), answers(&rig, 2));
     assert!(answers(&rig, 1)[2].contains("its passphrase is removed"), "{:?}", answers(&rig, 1));
 }
+
+#[test]
+fn each_setting_is_shown_with_the_value_in_force_where_it_comes_from_and_what_it_may_be() {
+    let before = Before {
+        integrator: format!("[video]\nfps = 25\n[audio]\nchannels = 1\n{A}"),
+        credentials: "[box]\nname = \"fixed\"\n".to_owned(),
+        credential_keys: vec![("a".to_owned(), "canary-of-the-system".to_owned())],
+        stored: "[audio]\nchannels = 2\n[box]\nname = \"mine\"\nresume_live = true\n".to_owned(),
+        ..Before::default()
+    };
+    let mut rig = Rig::started(&before);
+    rig.asks(1, "set video.bitrate_kbps 20000", None);
+    rig.advance(ms(100));
+    rig.answers.clear();
+    rig.asks(1, "show", None);
+    let data = serde_json::to_value(&rig.answers[&ClientId(1)][0]).expect("data");
+    let of = |name: &str| {
+        let settings = data["settings"].as_array().expect("a list");
+        settings.iter().find(|line| line["name"] == name).expect(name).clone()
+    };
+    for (name, value, origin) in [
+        ("video.width", 1_280.into(), "board"),
+        ("video.height", 720.into(), "board"),
+        ("video.fps", 25.into(), "integrator"),
+        ("video.keyframe_interval_ms", 2_000.into(), "board"),
+        // What the board makes of it.
+        ("video.bitrate_kbps", 6_000.into(), "stored"),
+        ("audio.bitrate_kbps", 128.into(), "board"),
+        ("audio.channels", 2.into(), "stored"),
+        ("video.follow", "primary".into(), "default"),
+        ("box.name", "fixed".into(), "credential"),
+        ("box.resume_live", true.into(), "stored"),
+        ("box.start_without_camera", false.into(), "default"),
+        ("wifi.ssid", serde_json::Value::Null, "default"),
+        ("destination.a.url", "rtmps://a.example/live".into(), "integrator"),
+        ("destination.a.enabled", true.into(), "default"),
+    ] {
+        let line = of(name);
+        assert_eq!(line["value"], value, "{line}");
+        assert_eq!(line["origin"], origin, "{line}");
+    }
+    let fps = of("video.fps");
+    assert_eq!(fps["limits"]["type"], "number");
+    assert_eq!((fps["limits"]["min"].as_u64(), fps["limits"]["max"].as_u64()), (Some(1), Some(60)));
+    assert_eq!(of("video.follow")["limits"]["words"][1], "slowest");
+    let key = of("destination.a.key");
+    assert_eq!((&key["origin"], &key["limits"]["secret"]), (&"credential".into(), &true.into()));
+    assert!(key["value"].as_str().expect("words").starts_with("set, 20 characters"), "{key}");
+    // People see what is set, on one screen, and how to see the rest.
+    let shown = answers(&rig, 1);
+    assert!(shown.len() < 24, "{shown:#?}");
+    assert!(!shown.iter().any(|line| line.starts_with("video.width")), "{shown:#?}");
+    let line = |name: &str| shown.iter().find(|line| line.starts_with(name)).expect(name).clone();
+    assert!(line("box.name").contains("fixed") && line("box.name").contains("credential"));
+    assert!(line("video.bitrate_kbps").contains("6000, the most of this board (20000 is set)"));
+    rig.asks(2, "show all", None);
+    let all = answers(&rig, 2);
+    let width = all.iter().find(|line| line.starts_with("video.width")).expect("all of them");
+    assert!(width.contains(" 1280 ") && width.contains(" board "), "{width}");
+}
+
+#[test]
+fn a_failure_that_nobody_else_hears_of_is_a_warning_in_the_log() {
+    let mut rig = Rig::started(&Before::default());
+    rig.temper = Temper::Hangs;
+    rig.asks(1, "set box.name late", None);
+    rig.advance(STORE_PATIENCE);
+    rig.temper = Temper::Full;
+    rig.advance(ms(10));
+    let words = rig.take_transcript();
+    assert!(words.contains("journal, a warning: error: the change was not stored"), "{words}");
+    let mut rig = live();
+    rig.take_transcript();
+    rig.temper = Temper::Full;
+    rig.asks(1, "stop", None);
+    rig.advance(ms(100));
+    let words = rig.take_transcript();
+    assert!(words.contains("journal, a warning: could not save the live state"), "{words}");
+    let why = "no such connection".to_owned();
+    let failed = firstmile::status::NetworkManaged::Failed(why);
+    rig.happens(firstmile::control::Event::NetworkManaged(failed));
+    let words = rig.take_transcript();
+    assert!(words.contains("journal, a warning: network settings: not managed here"), "{words}");
+}
+
+#[test]
+fn a_stick_whose_settings_have_no_effect_says_so() {
+    let before =
+        Before { credentials: "[box]\nname = \"fixed\"\n".to_owned(), ..Before::default() };
+    let mut rig = Rig::started(&before);
+    rig.imports("[box]\nname = \"of-the-stick\"\nresume_live = true\n[video]\nfps = 25\n");
+    rig.asks(1, "reload", None);
+    rig.advance(ms(100));
+    let shown = answers(&rig, 1);
+    assert_eq!(
+        shown[..2],
+        [
+            "the settings are read",
+            "box.name is stored, but without effect: a credential of the service manager sets it",
+        ]
+    );
+    assert_eq!(shown.iter().filter(|line| line.contains("without effect")).count(), 1, "{shown:?}");
+}
+
+#[test]
+fn a_name_that_may_be_a_key_in_the_wrong_place_is_not_repeated() {
+    let mut rig = Rig::started(&Before { stored: A.to_owned(), ..Before::default() });
+    // The rig fails when anything that is shown, logged or answered has a canary in it.
+    for line in [
+        "key canary-k3y",
+        "check canary-k3y",
+        "destination set canary-k3y rtmps://a.example/live",
+        "show canary-k3y",
+        "set canary-k3y canary-k3y",
+        "live canary-k3y",
+    ] {
+        rig.asks(1, line, Some("canary-2"));
+        rig.advance(ms(100));
+    }
+    assert_eq!(rig.answers[&ClientId(1)].len(), 6);
+    assert_eq!(rig.answers[&ClientId(1)].iter().filter(|reply| reply.is_error()).count(), 5);
+}

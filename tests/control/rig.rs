@@ -17,7 +17,7 @@ use firstmile::appliance::{
 use firstmile::config::{self, Partial, parse};
 use firstmile::console::{ClientId, Reply, Typed};
 use firstmile::control::{
-    Action, BoardVideo, CaptureEvent, Change, Control, Event, Job, JobResult, Layers, Level,
+    Action, BoardMedia, CaptureEvent, Change, Control, Event, Job, JobResult, Layers, Level,
     PublishFailure, PublishReport, Setup, SourceLook, StoreFailure, StoreOutcome, StoreRequest,
 };
 use firstmile::panel::Contact;
@@ -137,7 +137,16 @@ impl Rig {
             baud: 115_200,
             terminals: if before.two_terminals { 2 } else { 1 },
             debounce_ms: 0,
-            video: BoardVideo { bitrate_kbps: 4_000, bitrate_max_kbps: 6_000 },
+            board: BoardMedia {
+                width: 1_280,
+                height: 720,
+                fps: 30,
+                bitrate_kbps: 4_000,
+                bitrate_max_kbps: 6_000,
+                keyframe_interval_ms: 2_000,
+                audio_kbps: 128,
+                channels: 2,
+            },
             layers: Layers {
                 integrator: read("integrator", &before.integrator),
                 credentials,
@@ -396,8 +405,8 @@ impl Rig {
         });
         match changed {
             Ok(()) => {
-                if let Change::Set { name, value, .. } = change {
-                    self.history.insert(format!("{name} = {}", value.0.as_str()));
+                if let Change::Set { path, value, .. } = change {
+                    self.history.insert(format!("{path} = {}", value.0.as_str()));
                 }
                 self.stored = partial.clone();
                 StoreOutcome { stored: Some(partial), failure: None }
@@ -575,9 +584,12 @@ pub fn lost(message: &str) -> PublishReport {
 
 fn in_words(request: &StoreRequest) -> String {
     match request {
-        StoreRequest::Change(Change::Set { name, .. }) => format!("set {name}"),
-        StoreRequest::Change(Change::Unset { name }) => format!("unset {name}"),
-        StoreRequest::Change(Change::Bind { name, .. }) => format!("bind {name}"),
+        StoreRequest::Change(Change::Set { path, .. }) => format!("set {path}"),
+        StoreRequest::Change(Change::Unset { path }) => format!("unset {path}"),
+        StoreRequest::Change(Change::RemoveDestination { name }) => {
+            format!("unset destination.{name}")
+        }
+        StoreRequest::Change(Change::Bind { path, .. }) => format!("bind {path}"),
         StoreRequest::Read => "read".to_owned(),
         StoreRequest::Reset => "reset".to_owned(),
         StoreRequest::PersistLive(live) => format!("persist live: {live}"),

@@ -62,6 +62,7 @@ fn the_stories_together_tell_of_every_mode() {
     for mode in [
         Mode::Booting,
         Mode::NeedsSetup,
+        Mode::NotReady,
         Mode::Ready,
         Mode::Starting,
         Mode::Live,

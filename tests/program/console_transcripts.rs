@@ -231,6 +231,6 @@ fn a_disabled_destination_is_listed_and_called_so() {
         let way_out = "error: hall is disabled; `set destination.hall.enabled true` enables it";
         appliance.types(command, way_out);
     }
-    appliance.types("check tube\r", "there is no destination tube");
+    appliance.types("check tube\r", "there is no such destination");
     appliance.end();
 }

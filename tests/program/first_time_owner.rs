@@ -235,7 +235,7 @@ fn a_factory_reset_forgets_everything() {
 fn a_program_at_the_serial_line_reads_blocks() {
     let mut appliance = Appliance::start(&[]);
     let reply = appliance.types("mode machine\r", "\r\n\r\n");
-    assert!(reply.contains("ACK\r\nreply: mode\r\nmode: machine\r\nversion: 2\r\n"), "{reply}");
+    assert!(reply.contains("ACK\r\nreply: mode\r\nmode: machine\r\nversion: 3\r\n"), "{reply}");
     let reply = appliance.types("status\r", "\r\n\r\n");
     assert!(reply.starts_with("ACK\r\nreply: status\r\n"), "no echo, no prompt: {reply:?}");
     assert!(reply.contains("\r\nmode: needs_setup\r\n"), "{reply}");
@@ -296,12 +296,12 @@ fn the_socket_is_its_owner_s_and_what_is_refused_has_an_exit_code() {
     let mode = std::fs::metadata(socket).expect("the socket").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     assert_eq!(appliance.ctl("live").status.code(), Some(1), "needs setup");
-    assert_eq!(appliance.ctl("frobnicate").status.code(), Some(1));
+    assert_eq!(appliance.ctl("frobnicate").status.code(), Some(2), "no command");
     let about = appliance.ctl("--json about").ok().stdout;
     let about: serde_json::Value = serde_json::from_str(&about).expect("JSON");
     assert_eq!(about["product"], "firstmile");
     appliance.end();
-    assert_eq!(appliance.ctl("status").status.code(), Some(1), "nobody is there");
+    assert_eq!(appliance.ctl("status").status.code(), Some(9), "nobody is there");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod support;
 
 mod console_transcripts;
+mod control_socket;
 mod debug_log;
 mod demo_goes_live;
 mod demo_on_a_terminal;
@@ -20,3 +21,4 @@ mod pushed_files;
 mod secrets;
 mod service_watch;
 mod stick_reader;
+mod terminals;

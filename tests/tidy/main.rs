@@ -28,7 +28,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("status", &[]),
     ("stream", &["ending", "rtmp", "flv", "media", "pace", "secret", "limits"]),
     ("panel", &["limits"]),
-    ("console", &["status", "spelling", "sanitize", "limits", "secret"]),
+    ("console", &["status", "spelling", "sanitize", "limits", "secret", "config::schema"]),
     ("typed_toml", &["spelling", "limits", "secret::pasted"]),
     ("config", &["typed_toml", "pace", "rtmp::url", "limits", "secret", "spki_pin"]),
     ("board", &["typed_toml", "limits"]),

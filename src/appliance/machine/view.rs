@@ -8,7 +8,14 @@ use crate::appliance::destination::Destination;
 use crate::appliance::event::{DestinationId, Source, ms};
 use crate::appliance::mode::{Known, Mode, OnAir};
 use crate::panel::{self, Attention, Because, Indication};
-use crate::status::{self, Mode as Shown, Status};
+use crate::status::{self, Link, Mode as Shown, Status};
+
+/// What a box that rests lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    Source(Source),
+    Network,
+}
 
 /// How much the owner can do about it.
 fn urgency(because: &Because) -> u8 {
@@ -26,6 +33,7 @@ impl Appliance {
         match self.mode {
             Mode::Booting => Shown::Booting,
             Mode::NeedsSetup => Shown::NeedsSetup,
+            Mode::Ready if self.missing().is_some() => Shown::NotReady,
             Mode::Ready => Shown::Ready,
             Mode::OnAir(_) => {
                 let mut set = self.destinations.iter().filter(|d| d.is_set());
@@ -48,9 +56,12 @@ impl Appliance {
             Mode::Booting => Indication::Starting,
             Mode::NeedsSetup => Indication::NeedsSetup,
             // A press would be refused or fail, so the light does not say that it is ready.
-            Mode::Ready => match self.lacking(|known| known == Known::There) {
-                Some(Source::Camera) => Indication::Fault(panel::Fault::Camera),
-                Some(Source::Microphone) => Indication::Fault(panel::Fault::Microphone),
+            Mode::Ready => match self.missing() {
+                Some(Missing::Source(Source::Camera)) => Indication::Fault(panel::Fault::Camera),
+                Some(Missing::Source(Source::Microphone)) => {
+                    Indication::Fault(panel::Fault::Microphone)
+                }
+                Some(Missing::Network) => Indication::NoNetwork,
                 None => Indication::Ready,
             },
             Mode::OnAir(on_air) => match self.mode() {
@@ -114,6 +125,30 @@ impl Appliance {
         }
     }
 
+    /// What keeps a box that rests from being ready; of several, what cannot wait until later.
+    fn missing(&self) -> Option<Missing> {
+        let no_network = self.is_link_known && self.facts.link == Link::Down;
+        let source = self.lacking(|known| known == Known::There).map(Missing::Source);
+        source.or(no_network.then_some(Missing::Network))
+    }
+
+    /// The same in words.
+    fn missing_in_words(&self) -> Option<&'static str> {
+        Some(match self.missing()? {
+            Missing::Network => "there is no network",
+            Missing::Source(source) => match (source, self.known(source)) {
+                (Source::Camera, Known::Failed) => {
+                    "the camera has failed; going live tries it again"
+                }
+                (Source::Camera, _) => NotLive::NoCamera.sentence(),
+                (Source::Microphone, Known::Failed) => {
+                    "the microphone has failed; going live tries it again"
+                }
+                (Source::Microphone, _) => NotLive::NoMicrophone.sentence(),
+            },
+        })
+    }
+
     /// Why a broadcast cannot begin. A source that failed is no reason: only a try can tell.
     pub(super) fn obstacle(&self) -> Option<NotLive> {
         if !self.destinations.iter().any(Destination::is_usable) {
@@ -152,10 +187,14 @@ impl Appliance {
         if each.is_empty() { "no destination is set any more".to_owned() } else { each.join("; ") }
     }
 
-    /// Why the box is live or retrying, which follows from its destinations alone.
-    pub(super) fn because_on_air(&self, mode: Shown, from: Shown) -> Option<String> {
+    /// Why the box is not ready, live or retrying, which follows from facts and destinations alone.
+    pub(super) fn because_now(&self, mode: Shown, from: Shown) -> Option<String> {
         let mut set = self.destinations.iter().filter(|d| d.is_set());
         match mode {
+            Shown::NotReady => self.missing_in_words().map(str::to_owned),
+            Shown::Ready if from == Shown::NotReady => {
+                Some("everything that it needs is there".to_owned())
+            }
             Shown::Live => {
                 set.find(|d| d.is_accepted()).map(|d| format!("{} accepts the stream", d.name()))
             }

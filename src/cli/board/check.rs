@@ -15,7 +15,7 @@ use crate::device::{self, Lights, LineFound, control};
 use crate::file;
 use crate::panel::Levels;
 
-use super::selection::BoardArgs;
+use super::selection::NamedBoardArgs;
 use crate::cli::exit::{Code, Failure};
 use crate::cli::output;
 
@@ -32,7 +32,7 @@ const OUT: Levels = Levels { live: false, status: false, single: false };
 #[derive(Debug, Args)]
 pub struct CheckArgs {
     #[command(flatten)]
-    board: BoardArgs,
+    board: NamedBoardArgs,
     /// Also light each light for two seconds, and wait for a press of the button
     #[arg(long, alias = "hands")]
     interactive: bool,

@@ -25,6 +25,29 @@ pub struct BoardArgs {
     board: Option<String>,
 }
 
+/// Which board, for commands about nothing but a board: also by its name alone.
+#[derive(Debug, Args)]
+pub struct NamedBoardArgs {
+    /// Board profile: a name or a TOML file; by default the device tree decides
+    #[arg(value_name = "NAME|FILE", conflicts_with = "board")]
+    name: Option<String>,
+    #[command(flatten)]
+    of: BoardArgs,
+}
+
+impl NamedBoardArgs {
+    /// The profile that applies.
+    ///
+    /// # Errors
+    /// When there is no such profile, or it has a fault.
+    pub fn profile(&self) -> Result<Profile, Failure> {
+        match &self.name {
+            Some(name) => profile(name),
+            None => self.of.profile(),
+        }
+    }
+}
+
 impl BoardArgs {
     /// The profile that applies.
     ///

@@ -38,6 +38,28 @@ impl SettingPath {
         SettingPath { setting, destination: destination.map(str::to_owned) }
     }
 
+    /// The address of a destination.
+    ///
+    /// # Errors
+    /// [`PathError::DestinationName`].
+    pub fn url_of(destination: &str) -> Result<SettingPath, PathError> {
+        SettingPath::named(destination, "destination.url")
+    }
+
+    /// The stream key of a destination.
+    ///
+    /// # Errors
+    /// [`PathError::DestinationName`].
+    pub fn key_of(destination: &str) -> Result<SettingPath, PathError> {
+        SettingPath::named(destination, "destination.key")
+    }
+
+    fn named(destination: &str, setting: &str) -> Result<SettingPath, PathError> {
+        Kind::Text(Form::Name).read(destination).map_err(PathError::DestinationName)?;
+        let setting = SETTINGS.find(setting).ok_or(PathError::Unknown { nearest: None })?;
+        Ok(SettingPath::of(Some(destination), setting))
+    }
+
     /// The setting.
     pub fn setting(&self) -> &'static Setting {
         self.setting

@@ -26,7 +26,9 @@ impl Names {
         for entry in COMMANDS {
             let argument = typed.strip_prefix(entry.name).and_then(|rest| rest.strip_prefix(' '));
             match (entry.argument, argument) {
-                (Argument::None, Some(word)) if entry.arguments.contains('|') => {
+                (Argument::None, Some(word))
+                    if entry.arguments.contains('|') && !entry.arguments.starts_with('[') =>
+                {
                     return Choices::of(word, entry.arguments.split('|'));
                 }
                 (_, None) | (Argument::None, _) => {}

@@ -39,6 +39,8 @@ pub(super) enum Decoder {
     },
     /// `ESC O`: some terminals send arrow keys so.
     Ss3,
+    /// `ESC [ [`: what the Linux console begins its function keys with; one byte follows.
+    Function,
 }
 
 impl Decoder {
@@ -69,9 +71,29 @@ impl Decoder {
                 None
             }
             Decoder::Ss3 => cursor_key(byte),
+            Decoder::Function => {
+                if byte < b' ' {
+                    self.begin(byte)
+                } else {
+                    None
+                }
+            }
             Decoder::Csi { mut parameters } => match byte {
-                0x40..=0x7e if parameters == b"3" && byte == b'~' => Some(Key::Delete),
-                0x40..=0x7e if parameters.is_empty() => cursor_key(byte),
+                b'~' => match parameters.as_slice() {
+                    // PuTTY, tmux and screen; rxvt.
+                    b"1" | b"7" => Some(Key::Home),
+                    b"4" | b"8" => Some(Key::End),
+                    b"3" => Some(Key::Delete),
+                    _ => None,
+                },
+                b'[' if parameters.is_empty() => {
+                    *self = Decoder::Function;
+                    None
+                }
+                // A key with Shift, Alt or Ctrl (`ESC [ 1 ; 5 D`) does what it does without.
+                0x40..=0x7e if parameters.is_empty() || parameters.starts_with(b"1;") => {
+                    cursor_key(byte)
+                }
                 0x40..=0x7e => None,
                 0x20..=0x3f if parameters.len() < CONSOLE_ESCAPE_BYTES_MAX => {
                     parameters.push(byte);

@@ -2,7 +2,16 @@ use super::*;
 
 fn type_in(editor: &mut LineEditor, bytes: &[u8]) -> (Vec<Input>, Vec<u8>) {
     let mut echo = Vec::new();
-    let inputs = bytes.iter().filter_map(|byte| editor.feed(*byte, &mut echo)).collect();
+    let mut inputs = Vec::new();
+    for byte in bytes {
+        let input = editor.feed(*byte, &mut echo);
+        if let Some(Input::Line(line)) = &input
+            && !line.is_empty()
+        {
+            editor.remember(line);
+        }
+        inputs.extend(input);
+    }
     (inputs, echo)
 }
 
@@ -62,6 +71,12 @@ fn the_editing_keys_edit() {
         (b"lve\x1b[D\x1b[D\x1b[Ci", "lvie"),
         (b"ive\x01l\x05!", "live!"),
         (b"ive\x1b[Hl\x1b[F!", "live!"),
+        // PuTTY, tmux and screen; rxvt; and a function key of the Linux console, which types nothing.
+        (b"ive\x1b[1~l\x1b[4~!", "live!"),
+        (b"ive\x1b[7~l\x1b[8~!", "live!"),
+        (b"ive\x1bOHl\x1bOF!", "live!"),
+        (b"lve\x1b[1;5D\x1b[1;5Di", "live"),
+        (b"li\x1b[[Ave\x1b[15~", "live"),
         (b"xlive\x1b[H\x1b[3~", "live"),
         (b"\x1bOD\x1bOClive", "live"),
         (b"h\xc3\xa4\xc3\xb6\x7f", "hä"),
@@ -135,10 +150,11 @@ fn tab_before_a_long_line_shows_the_line_once() {
 }
 
 #[test]
-fn a_forgotten_line_does_not_come_back() {
+fn a_line_that_nobody_lets_it_remember_does_not_come_back() {
     let mut editor = LineEditor::new();
-    type_in(&mut editor, b"status\rset destination.a.key canary\r");
-    editor.forget_line();
+    type_in(&mut editor, b"status\r");
+    let mut echo = Vec::new();
+    b"set destination.a.key canary\r".iter().for_each(|byte| drop(editor.feed(*byte, &mut echo)));
     let (inputs, echo) = type_in(&mut editor, b"\x1b[A\r");
     assert_eq!(inputs, [line("status")]);
     assert!(!String::from_utf8_lossy(&echo).contains("canary"));

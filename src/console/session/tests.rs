@@ -282,3 +282,32 @@ fn a_block_of_wrong_lines_is_answered_in_part_and_says_how_to_go_on() {
     assert!(shown.contains("lines in a row mean nothing here; press Enter after 3 s"), "{shown}");
     assert!(!shown.trim_end().ends_with('>'), "no prompt: it does not listen");
 }
+
+#[test]
+fn no_secret_comes_back_by_the_arrow_keys_and_a_mistyped_line_does() {
+    let mut session = session();
+    session.set_names(Vec::new(), vec!["tube".to_owned()]);
+    session.set_has_pin(true);
+    session.open(MS, false);
+    // A PIN typed at a sleeping port, and one at its prompt.
+    types(&mut session, MS, "4711\r");
+    types(&mut session, MS, "4711\r");
+    session.pin_checked(MS, true);
+    types(&mut session, MS, "chekc tube\r");
+    for secret in [
+        "key tube canary-k3y\r",
+        "check tube canary\r",
+        "canary-k3y-0815\r",
+        "set destination.tube.url rtmps://h/app?token=canary\r",
+        "destination set tube rtmps://user:canary@h/app\r",
+        "set wifi.passphrase canary\r",
+        "set console.pni 4711\r",
+        "4711\r",
+    ] {
+        types(&mut session, MS, secret);
+    }
+    session.take_output();
+    let (_, shown) = types(&mut session, MS, "\x1b[A\x1b[A\x1b[A");
+    assert!(shown.contains("chekc tube"), "{shown:?}");
+    assert!(!shown.contains("canary") && !shown.contains("4711"), "{shown:?}");
+}

@@ -56,7 +56,7 @@ impl Control {
 
     /// The highest bitrate of the video with these settings, in kbit/s.
     pub(super) fn video_kbps(&self, settings: &Settings) -> u32 {
-        let board = &self.setup.video;
+        let board = &self.setup.board;
         settings.video.bitrate_kbps.unwrap_or(board.bitrate_kbps).min(board.bitrate_max_kbps)
     }
 
@@ -117,7 +117,9 @@ impl Control {
             CaptureEvent::Source(source, presence) => {
                 self.tell(now, Happening::Source(source, presence));
             }
-            CaptureEvent::LeftOut(message) => self.report(now, Change::Note { message }),
+            CaptureEvent::LeftOut(message) => {
+                self.report_at(now, Level::Warn, Change::Note { message });
+            }
             CaptureEvent::SourceFailed(message) => self.log(Level::Warn, message),
         }
     }

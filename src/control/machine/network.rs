@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Control;
 use crate::appliance::{Event as Happening, LinkChange};
-use crate::control::action::Action;
+use crate::control::action::{Action, Level};
 use crate::control::event::Connected;
 use crate::status::{Change, Interface, NetworkManaged};
 
@@ -32,8 +32,14 @@ impl Control {
             return;
         }
         let message = format!("network settings: {managed}");
+        let level = match managed {
+            NetworkManaged::Failed(_) => Level::Warn,
+            NetworkManaged::NotSet | NetworkManaged::Removed | NetworkManaged::Applied(_) => {
+                Level::Info
+            }
+        };
         self.network.managed = managed;
-        self.report(now, Change::Note { message });
+        self.report_at(now, level, Change::Note { message });
     }
 
     pub(super) fn network_changed(

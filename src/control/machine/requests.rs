@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Control;
 use crate::appliance::{By, Event as Happening};
 use crate::console::{self, ClientId, Command, Reply, Typed};
+use crate::control::action::Action;
 use crate::control::clients::{Asked, Awaits, Request};
 use crate::control::progress::Progress;
 use crate::limits::STORE_PATIENCE;
@@ -57,6 +58,25 @@ impl Control {
         self.carry_on(now, client);
         self.terminal_goes_on(now, client);
         true
+    }
+
+    /// The last action: nobody who has asked for something is left without an answer.
+    pub(super) fn exit(&mut self, code: u8) {
+        while let Some((client, awaits)) = self.clients.take_unanswered() {
+            self.session(client).into_iter().for_each(|session| session.set_waiting(false));
+            self.answer(
+                client,
+                Reply::error(match awaits {
+                    Some(Awaits::Store(_)) => {
+                        "the system is ending before the disk has answered; `show` says after its \
+                         next start what is stored"
+                    }
+                    _ => "the system is ending",
+                }),
+            );
+        }
+        self.show_terminals();
+        self.act(Action::Exit(code));
     }
 
     fn execute(

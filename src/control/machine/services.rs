@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use super::Control;
 use crate::appliance::Event as Happening;
-use crate::config::schema::{Form, Kind, SettingPath, Text, Value};
-use crate::config::{self, Recipient};
-use crate::console::{ClientId, MACHINE_VERSION, Reply, ReplyMode, Secret, Service, Typed};
+use crate::config::schema::{Fallback, Form, Kind, PathError, SettingPath, Text, Value};
+use crate::config::{self, NotReady, Recipient};
+use crate::console::{ClientId, MACHINE_VERSION, Reply, ReplyMode, Secret, Service, Shown, Typed};
 use crate::control::action::{Action, Job};
-use crate::control::confirm::{Confirm, Pending, no_destination};
+use crate::control::confirm::{Confirm, NO_DESTINATION, Pending, exists};
 use crate::control::event::JobResult;
 use crate::control::progress::Progress;
-use crate::control::store::{Change, StoreRequest};
+use crate::control::store::{Change, Only, StoreRequest};
 use crate::secret::StreamKey;
-use crate::status::{Network, SettingLine, StickImport};
+use crate::status::{Limits, Network, Origin, SettingLine, SettingValue, StickImport};
 
 impl Control {
     pub(super) fn serve(
@@ -25,23 +25,28 @@ impl Control {
         secret: Option<Typed>,
     ) -> Progress {
         let reply = match service {
-            Service::Set { name, value } => return self.set(number, name, value),
-            Service::Unset { name } => return self.unset(number, name),
-            Service::Show { name } => self.shown(name.as_deref().unwrap_or_default()),
-            Service::DestinationAdd { name, .. } if self.in_force.destination(&name).is_some() => {
-                Reply::error(format!("{name} exists; `destination set` changes its address"))
+            Service::Set { name, value } => {
+                return self.set_at(number, name.parse(), value, Only::Always);
             }
-            Service::DestinationSet { name, .. } if self.in_force.destination(&name).is_none() => {
-                Reply::error(no_destination(&name))
+            Service::Unset { name } => return self.unset(number, &name),
+            Service::Show(which) => self.shown(&which),
+            Service::DestinationAdd { name, url } => {
+                return match self.in_force.destination(&name) {
+                    Some(_) => refused(&exists(&name)),
+                    None => self.set_at(number, SettingPath::url_of(&name), url, Only::IfNew),
+                };
             }
-            Service::DestinationAdd { name, url } | Service::DestinationSet { name, url } => {
-                return self.set(number, format!("destination.{name}.url"), url);
+            Service::DestinationSet { name, url } => {
+                return match self.in_force.destination(&name) {
+                    Some(_) => {
+                        let only = self.if_there(&name);
+                        self.set_at(number, SettingPath::url_of(&name), url, only)
+                    }
+                    None => refused(&NO_DESTINATION),
+                };
             }
-            Service::DestinationRemove { name } => {
-                let change = Change::Unset { name: format!("destination.{name}") };
-                return self.change(number, change, Confirm::RemoveDestination { name });
-            }
-            Service::Key { name } => match self.meant(name) {
+            Service::DestinationRemove { name } => return self.remove_destination(number, name),
+            Service::Key { name } => match self.takes_key(name) {
                 Ok(destination) => {
                     return self.ask_secret(from, number, Secret::Key { destination }, secret);
                 }
@@ -103,8 +108,14 @@ impl Control {
 
     // ── settings ──────────────────────────────────────────────────────────────────────────────
 
-    fn set(&mut self, number: u64, name: String, value: Typed) -> Progress {
-        let path: SettingPath = match name.parse() {
+    fn set_at(
+        &mut self,
+        number: u64,
+        path: Result<SettingPath, PathError>,
+        value: Typed,
+        only: Only,
+    ) -> Progress {
+        let path = match path {
             Ok(path) => path,
             Err(error) => return refused(&error),
         };
@@ -113,17 +124,34 @@ impl Control {
             return refused(&format!("{} {error}", path.setting().name));
         }
         let given_for = Vec::new();
-        self.change(number, Change::Set { name, value, given_for }, Confirm::Set { path })
+        let change = Change::Set { path: path.clone(), value, given_for, only };
+        self.change(number, change, Confirm::Set { path })
     }
 
-    fn unset(&mut self, number: u64, name: String) -> Progress {
-        if let Some(destination) = name.strip_prefix("destination.").filter(|n| !n.contains('.')) {
-            let confirm = Confirm::RemoveDestination { name: destination.to_owned() };
-            return self.change(number, Change::Unset { name }, confirm);
+    fn unset(&mut self, number: u64, name: &str) -> Progress {
+        let destination = name.strip_prefix("destination.").filter(|n| !n.contains('.'));
+        if let Some(destination) = destination {
+            return self.remove_destination(number, destination.to_owned());
         }
-        match name.parse() {
-            Ok(path) => self.change(number, Change::Unset { name }, Confirm::Unset { path }),
-            Err(error) => refused::<config::schema::PathError>(&error),
+        match name.parse::<SettingPath>() {
+            Ok(path) => {
+                self.change(number, Change::Unset { path: path.clone() }, Confirm::Unset { path })
+            }
+            Err(error) => refused(&error),
+        }
+    }
+
+    fn remove_destination(&mut self, number: u64, name: String) -> Progress {
+        let change = Change::RemoveDestination { name: name.clone() };
+        self.change(number, change, Confirm::RemoveDestination { name })
+    }
+
+    /// A destination that is only stored must still be so when the change is; one that the
+    /// integrator's file or a credential names is there in any case.
+    fn if_there(&self, destination: &str) -> Only {
+        match self.in_force.layer_naming(destination) {
+            Some(_) => Only::Always,
+            None => Only::IfThere,
         }
     }
 
@@ -138,17 +166,64 @@ impl Control {
         }
     }
 
-    fn shown(&self, begin: &str) -> Reply {
-        let shown = self.in_force.settings.shown().into_iter();
-        let settings = shown.filter(|(name, _)| name.starts_with(begin)).map(|(name, value)| {
-            let path: Option<SettingPath> = name.parse().ok();
-            let kind = path.as_ref().map(|path| path.setting().kind);
-            let allowed = kind.map(|kind| kind.to_string()).unwrap_or_default();
-            let key = path.as_ref().and_then(|path| self.key_in_force(path));
-            let value = key.map_or(value, |key| format!("set, {}", self.tag(key)));
-            SettingLine { name, value, allowed }
+    fn shown(&self, which: &Shown) -> Reply {
+        let begin = match which {
+            Shown::Set | Shown::All => "",
+            Shown::Begins(name) => name.as_str(),
+        };
+        let lines = self.in_force.settings.paths().into_iter().map(|path| self.setting_line(&path));
+        let settings = lines.filter(|line| line.name.starts_with(begin)).collect();
+        Reply::Settings { settings, brief: *which == Shown::Set }
+    }
+
+    /// The value in force and where it comes from.
+    fn setting_line(&self, path: &SettingPath) -> SettingLine {
+        let setting = path.setting();
+        let set = self.in_force.settings.to_partial().value(path).cloned();
+        let set = set.or_else(|| setting.fallback_value());
+        let of_board = self.setup.board.value(setting.name);
+        let (value, words) = match (set, of_board, setting.fallback) {
+            (Some(Value::Flag(flag)), ..) => (Some(SettingValue::Flag(flag)), None),
+            (Some(Value::Number(set)), ..) => {
+                let most = self.limit_of_board(setting.name).filter(|most| *most < set);
+                let words =
+                    most.map(|most| format!("{most}, the most of this board ({set} is set)"));
+                (Some(SettingValue::Number(most.unwrap_or(set))), words)
+            }
+            (Some(value), ..) => {
+                let key = self.key_in_force(path).map(|key| format!("set, {}", self.tag(key)));
+                (Some(SettingValue::Text(key.unwrap_or_else(|| value.to_string()))), None)
+            }
+            (None, Some(number), _) => (Some(SettingValue::Number(number)), None),
+            (None, None, Fallback::Words(words)) => (None, Some(words.to_owned())),
+            (None, None, Fallback::Value(value)) => {
+                (Some(SettingValue::Text(value.to_owned())), None)
+            }
+        };
+        let origin = self.in_force.origin(path).unwrap_or(match of_board {
+            Some(_) => Origin::Board,
+            None => Origin::Default,
         });
-        Reply::Settings { settings: settings.collect() }
+        let limits = match setting.kind {
+            Kind::Flag => Limits::Flag,
+            Kind::Number { min, max, step, unit } => Limits::Number { min, max, step, unit },
+            Kind::Choice(words) => Limits::Choice { words },
+            // A text; no setting is a list.
+            _ => Limits::Text { secret: setting.kind.is_secret() },
+        };
+        SettingLine {
+            name: path.to_string(),
+            value,
+            words,
+            origin,
+            allowed: setting.kind.to_string(),
+            limits,
+        }
+    }
+
+    /// What the board allows less of than the settings do.
+    fn limit_of_board(&self, setting: &str) -> Option<u32> {
+        (setting == "video.bitrate_kbps").then_some(self.setup.board.bitrate_max_kbps)
     }
 
     fn key_in_force(&self, path: &SettingPath) -> Option<&StreamKey> {
@@ -168,7 +243,7 @@ impl Control {
         match secret {
             Some(value) => self.put_secret(number, &of, value, None),
             None => {
-                let given_for = name_of(&of).parse().map(|path| self.recipients(&path));
+                let given_for = path_of(&of).map(|path| self.recipients(&path));
                 match self.session(from) {
                     Some(session) => {
                         session.ask(of);
@@ -190,21 +265,28 @@ impl Control {
         value: Typed,
         given_for: Option<Vec<Recipient>>,
     ) -> Progress {
-        let name = name_of(of);
-        let path: SettingPath = match name.parse() {
+        let only = match of {
+            // It may have lost its address, or be removed, while the key was typed.
+            Secret::Key { destination } => match self.takes_key(Some(destination.clone())) {
+                Ok(name) => self.if_there(&name),
+                Err(why) => return refused(&why),
+            },
+            Secret::Setting { .. } => Only::Always,
+        };
+        let path = match path_of(of) {
             Ok(path) => path,
-            Err(error) => return refused::<config::schema::PathError>(&error),
+            Err(error) => return refused(&error),
         };
         let given_for = given_for.unwrap_or_else(|| self.recipients(&path));
         let confirm = match path.setting().kind.read(&value.0) {
             Ok(Value::Text(Text::Key(key))) => {
                 let shown = self.tag(&key);
-                Confirm::Key { path, key, shown }
+                Confirm::Key { path: path.clone(), key, shown }
             }
-            Ok(_) => Confirm::Set { path },
+            Ok(_) => Confirm::Set { path: path.clone() },
             Err(error) => return refused(&format!("{error}; nothing was changed")),
         };
-        self.change(number, Change::Set { name, value, given_for }, confirm)
+        self.change(number, Change::Set { path, value, given_for, only }, confirm)
     }
 
     /// Whom a secret is for that is given now.
@@ -215,13 +297,26 @@ impl Control {
     /// Secrets of a stick that named no server or network are for those in force.
     pub(super) fn bind_secrets(&mut self) {
         for path in self.in_force.stored.unbound() {
-            let (name, given_for) = (path.to_string(), self.recipients(&path));
+            let given_for = self.recipients(&path);
             if !given_for.is_empty() && self.in_force.is_in_force(&path) {
                 let pending = Pending { request: None, confirm: Confirm::Nobody };
-                let change = Change::Bind { name, given_for };
+                let change = Change::Bind { path, given_for };
                 // What is not bound goes to no server that is stored later either.
                 let _ = self.store.push(StoreRequest::Change(change), pending);
             }
+        }
+    }
+
+    /// The destination that is meant, where a key can be given to it: a key is for one server.
+    fn takes_key(&self, name: Option<String>) -> Result<String, String> {
+        let name = self.meant(name)?;
+        match self.in_force.destination(&name) {
+            Some(set) if set.url.is_some() => Ok(name),
+            Some(_) => Err(format!(
+                "a key is for one server, and {name} has no address yet: `destination set {name} \
+                 ADDRESS` first, then `key {name}`"
+            )),
+            None => Err(format!("{name} is not one of the settings; its key cannot be changed")),
         }
     }
 
@@ -240,7 +335,7 @@ impl Control {
         let names: Vec<&str> = fixed.chain(set).collect();
         match (name, names.as_slice()) {
             (Some(name), names) if names.contains(&name.as_str()) => Ok(name),
-            (Some(name), _) => Err(no_destination(&name)),
+            (Some(_), _) => Err(NO_DESTINATION.to_owned()),
             (None, [only]) => Ok((*only).to_owned()),
             (None, []) => Err("there is no destination; `destination add` makes one".to_owned()),
             (None, all) => Err(format!("which destination? There are {}", all.join(", "))),
@@ -255,7 +350,16 @@ impl Control {
         let dest = match self.destinations.ready(&name) {
             Some((dest, true)) => dest,
             Some((_, false)) => {
-                return refused(&format!("{name} lacks an address or a stream key; see `show`"));
+                return refused(&match self.in_force.destination(&name).map(|set| set.ingest()) {
+                    Some(Err(NotReady::NoKey)) => {
+                        format!("{name} has no stream key; `key {name}` sets it")
+                    }
+                    Some(Err(NotReady::NoAddress)) => {
+                        format!("{name} has no address; `destination set {name} ADDRESS` sets it")
+                    }
+                    Some(Err(why)) => format!("{name} cannot be used: {why}"),
+                    Some(Ok(_)) | None => format!("{name} is not ready yet; try again"),
+                });
             }
             None => {
                 return refused(&format!(
@@ -318,10 +422,10 @@ impl Control {
 }
 
 /// The setting that a secret is.
-fn name_of(secret: &Secret) -> String {
+fn path_of(secret: &Secret) -> Result<SettingPath, PathError> {
     match secret {
-        Secret::Key { destination } => format!("destination.{destination}.key"),
-        Secret::Setting { name } => (*name).to_owned(),
+        Secret::Key { destination } => SettingPath::key_of(destination),
+        Secret::Setting { name } => name.parse(),
     }
 }
 

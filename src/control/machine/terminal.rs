@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Control;
 use crate::console::{ClientId, Reply, Session, SessionEvent, Typed};
 use crate::control::action::{Action, Level};
-use crate::control::clients::{Asked, Request};
+use crate::control::clients::{Asked, Awaits, Request};
 use crate::control::confirm::{Confirm, Pending};
 use crate::control::store::StoreRequest;
 use crate::limits::CONSOLE_LINE_BYTES_MAX;
@@ -101,10 +101,15 @@ impl Control {
         let _ = self.store.push(StoreRequest::WrongPins(number), pending);
     }
 
-    /// Whoever typed ^C does not wait for a job any longer; what the store does is not taken back.
+    /// Whoever typed ^C does not wait any longer; what the store does is not taken back, and is
+    /// reported to the journal.
     fn interrupted(&mut self, now: Duration, at: ClientId) {
-        if let Some(request) = self.clients.job_of(at) {
-            self.finish(now, request, Reply::error("interrupted; its result is not shown"));
+        if let Some((request, awaits)) = self.clients.waits_for(at) {
+            let why = match awaits {
+                Awaits::Job => "interrupted; its result is not shown",
+                Awaits::Store(_) => "interrupted; the disk may still store this: see `show`",
+            };
+            self.finish(now, request, Reply::error(why));
         }
     }
 

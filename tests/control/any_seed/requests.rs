@@ -10,11 +10,12 @@ use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use firstmile::config::schema::SettingPath;
 use firstmile::config::{self, Partial};
 use firstmile::console::{ClientId, Reply};
 use firstmile::control::{Event, PublishReport};
 use firstmile::limits::{CLIENT_REQUESTS_MAX, STORE_PATIENCE, STORE_REQUESTS_MAX};
-use firstmile::status::Mode;
+use firstmile::status::{Mode, SettingLine};
 
 use super::{Kept, first_broken, keep, last_lines, ms, number};
 use crate::rig::{Before, Rig, Temper, lost};
@@ -452,8 +453,10 @@ impl World {
             format!("client {client} asked {asked:?} and is answered {text}")
         })?;
         let is_error = reply.is_error();
-        let is_kept = ["does not keep up", "there is no destination"].map(|why| text.contains(why));
-        self.taken += usize::from(asked.is_for_store() && is_kept == [false; 2]);
+        let is_kept = ["does not keep up", "there is no such destination", "has no address yet"]
+            .iter()
+            .any(|why| text.contains(why));
+        self.taken += usize::from(asked.is_for_store() && !is_kept);
         match &asked {
             Asked::Live if !is_error => self.wants_live = Some(true),
             Asked::Stop => self.wants_live = Some(false),
@@ -462,12 +465,12 @@ impl World {
                 self.watching.insert(client);
             }
             Asked::Set { path, value } if text.starts_with(&format!("{path} is set")) => {
-                let shown = self.read(path);
-                keep(shown == *value, || format!("{path} is set to {value}, but {shown} holds"))?;
+                let (shown, value) = (self.read(path), of_board(path, value));
+                keep(shown == value, || format!("{path} is set to {value}, but {shown} holds"))?;
             }
             Asked::Show { path } => {
-                let Reply::Settings { settings } = reply else { return Ok(()) };
-                let shown = settings.first().map(|line| line.value.clone()).unwrap_or_default();
+                let Reply::Settings { settings, .. } = reply else { return Ok(()) };
+                let shown = first_value(settings);
                 let holds = self.holds(path);
                 keep(shown == holds, || format!("{path} is shown as {shown}, but {holds} holds"))?;
             }
@@ -489,9 +492,7 @@ impl World {
     fn read(&mut self, path: &str) -> String {
         self.rig.asks(99, &format!("show {path}"), None);
         match self.rig.answered.pop() {
-            Some((_, Reply::Settings { settings })) => {
-                settings.first().map(|line| line.value.clone()).unwrap_or_default()
-            }
+            Some((_, Reply::Settings { settings, .. })) => first_value(&settings),
             other => format!("{other:?}"),
         }
     }
@@ -500,14 +501,34 @@ impl World {
     fn holds(&self, path: &str) -> String {
         let [integrator, credentials] = self.layers.clone();
         let settings = config::merge(&[integrator, self.rig.reported.clone(), credentials]);
-        let shown = settings.shown().into_iter().find(|(name, _)| name == path);
-        shown.map(|(_, value)| value).unwrap_or_default()
+        let of: SettingPath = path.parse().expect("a setting");
+        let value = settings.to_partial().value(&of).cloned().or(of.setting().fallback_value());
+        let of_profile = match path {
+            "video.fps" => "30",
+            "video.bitrate_kbps" => "4000",
+            _ => "",
+        };
+        of_board(path, &value.map_or(of_profile.to_owned(), |value| value.to_string()))
     }
 
     fn tell(&mut self, what: impl FnOnce() -> String) {
         if let Some(story) = &mut self.story {
             let _ = writeln!(story, "{:9.3}  {}", self.rig.now.as_secs_f64(), what());
         }
+    }
+}
+
+/// The value of the first setting that is shown.
+fn first_value(settings: &[SettingLine]) -> String {
+    let value = settings.first().and_then(|line| line.value.as_ref());
+    value.map(ToString::to_string).unwrap_or_default()
+}
+
+/// What the rig's board makes of a value.
+fn of_board(path: &str, value: &str) -> String {
+    match value.parse::<u32>() {
+        Ok(kbps) if path == "video.bitrate_kbps" => kbps.min(6_000).to_string(),
+        _ => value.to_owned(),
     }
 }
 
