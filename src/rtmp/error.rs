@@ -61,7 +61,7 @@ impl fmt::Display for Phase {
 
 /// The end of a session that was not asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{} (during {during}){}", in_words(.kind, *.during), behind(.remark.as_deref()))]
+#[error("{} (during {during}){}", in_words(.kind, *.during), behind(.remark.as_deref(), *.may_be_tls))]
 pub struct Error {
     /// The step that was under way.
     pub during: Phase,
@@ -71,6 +71,8 @@ pub struct Error {
     /// `publish` was sent on a message stream that was only guessed, shortly before on another one, or
     /// both: to a server that takes the first it looks as if two encoders had the key.
     pub published_twice: bool,
+    /// The server has not sent a byte, as one does that waits for TLS and gets plain RTMP.
+    pub may_be_tls: bool,
     /// What happened.
     pub kind: ErrorKind,
     /// What the server wrote shortly before, where what happened has no words of its own.
@@ -92,8 +94,15 @@ impl fmt::Display for Remark {
     }
 }
 
-fn behind(remark: Option<&Remark>) -> String {
-    remark.map(|remark| format!("; shortly before, it wrote: {remark}")).unwrap_or_default()
+/// What is to be added: the server's own words, or else what the end looks like.
+fn behind(remark: Option<&Remark>, may_be_tls: bool) -> String {
+    match remark {
+        Some(remark) => format!("; shortly before, it wrote: {remark}"),
+        None if may_be_tls => {
+            "; if this port is for TLS, the address must begin with rtmps://".to_owned()
+        }
+        None => String::new(),
+    }
 }
 
 /// What ended a session. Text of the server is stripped of control characters, cut, and never
@@ -201,7 +210,14 @@ fn in_words(kind: &ErrorKind, during: Phase) -> String {
 impl Error {
     /// An end of which nothing more is known.
     pub fn new(during: Phase, kind: ErrorKind) -> Error {
-        Error { during, pipelined: false, published_twice: false, kind, remark: None }
+        Error {
+            during,
+            pipelined: false,
+            published_twice: false,
+            may_be_tls: false,
+            kind,
+            remark: None,
+        }
     }
 
     /// Whether it repeats what the server itself says about the end.

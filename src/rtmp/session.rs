@@ -544,6 +544,9 @@ impl Session {
             during: self.phase,
             pipelined: self.is_pipelined(),
             published_twice: self.published_twice(),
+            may_be_tls: kind == ErrorKind::ClosedByServer
+                && self.received.bytes() == 0
+                && self.wire.config.tc_url.starts_with("rtmp://"),
             kind,
             remark: None,
         };

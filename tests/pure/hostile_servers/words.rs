@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use firstmile::rtmp::amf0::Value;
-use firstmile::rtmp::{ConnectOrder, Event, Session};
+use firstmile::rtmp::{ConnectOrder, Event, Session, SessionConfig};
 
 use super::{accepted, after, command, created, handshake, info, outcome, refused};
 use crate::pair::{CANARY, ORDERS, client_config};
@@ -56,6 +56,25 @@ fn what_a_server_writes_before_it_closes_is_part_of_the_reason() {
     let ended = std::iter::from_fn(|| session.poll_event()).last();
     let Some(Event::Ended(error)) = ended else { panic!("{ended:?}") };
     assert_eq!(error.remark, None);
+}
+
+#[test]
+fn a_server_that_hangs_up_on_plain_rtmp_without_a_byte_may_want_tls() {
+    let closed = |tc_url: &str, answer: &[u8]| {
+        let config = client_config(ConnectOrder::Conforming);
+        let mut session =
+            Session::new(Duration::ZERO, SessionConfig { tc_url: tc_url.to_owned(), ..config });
+        session.handle_input(Duration::ZERO, answer);
+        session.handle_eof(Duration::ZERO);
+        match std::iter::from_fn(|| session.poll_event()).last() {
+            Some(Event::Ended(error)) => error.to_string(),
+            other => format!("{other:?}"),
+        }
+    };
+    assert!(closed("rtmp://a.example/live", b"").ends_with("must begin with rtmps://"));
+    for (tc_url, answer) in [("rtmp://a.example/live", &handshake()[..]), ("rtmps://a/live", b"")] {
+        assert!(!closed(tc_url, answer).contains("rtmps"), "{tc_url}");
+    }
 }
 
 #[test]
