@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use crate::limits::{CONSOLE_NOISE_LINES, CONSOLE_NOISE_QUIET, CONSOLE_NOISE_WITHIN};
 
+/// ^C.
+pub(super) const INTERRUPT: u8 = 0x03;
+
 /// Counts lines in a row that mean nothing.
 #[derive(Debug, Default)]
 pub(super) struct Noise {
@@ -35,8 +38,12 @@ impl Noise {
         self.refused = 0;
     }
 
-    /// A byte came in; whether it is not listened to.
-    pub fn ignores(&mut self, now: Duration) -> bool {
+    /// A byte came in; whether it is not listened to. ^C, which nothing sends that only sends back what
+    /// it is sent, ends that.
+    pub fn ignores(&mut self, now: Duration, byte: u8) -> bool {
+        if byte == INTERRUPT {
+            self.deaf_until = None;
+        }
         let Some(until) = self.deaf_until else { return false };
         self.deaf_until = (now < until).then_some(now + CONSOLE_NOISE_QUIET);
         self.deaf_until.is_some()

@@ -8,7 +8,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use super::command::{Command, Service, Typed};
 use super::line::{Input, LineEditor};
-use super::noise::Noise;
+use super::noise::{INTERRUPT, Noise};
 use super::rate::Allowance;
 use super::recall::may_come_back;
 use super::reply::{Reply, prompt};
@@ -124,8 +124,6 @@ enum Stage {
 
 const ASK_PIN: &str = "PIN (not shown): ";
 const FORGOTTEN: &str = "factory-reset";
-/// ^C.
-const INTERRUPT: u8 = 0x03;
 
 impl Session {
     /// A terminal on a line of this speed; silent until it is opened.
@@ -220,7 +218,7 @@ impl Session {
     /// Takes one byte.
     pub fn feed(&mut self, now: Duration, byte: u8) {
         self.typed_at = now;
-        if self.noise.ignores(now) {
+        if self.noise.ignores(now, byte) {
             return;
         }
         if self.is_waiting() {
@@ -449,8 +447,8 @@ impl Session {
             return self.reply(reply);
         }
         let mut shown = self.rendered(&Reply::error(format!(
-            "{CONSOLE_NOISE_LINES} lines in a row mean nothing here; press Enter after {} s of \
-             silence to go on. If nobody types, look at what is connected to this port",
+            "{CONSOLE_NOISE_LINES} lines in a row mean nothing here; press ^C, or Enter after {} s \
+             of silence, to go on. If nobody types, look at what is connected to this port",
             CONSOLE_NOISE_QUIET.as_secs()
         )));
         self.out.append(&mut shown);

@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -38,6 +39,8 @@ impl StateDisk {
         if !is_mounted {
             eprintln!("not tested: the raw disk, because no image can be mounted here");
         }
+        // As the service manager makes it.
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).expect("its own");
         StateDisk { image: is_mounted.then_some(image), folder }
     }
 

@@ -1,6 +1,7 @@
 //! Whatever keeps the box from going live is one line that says what to do, and an exit code.
 
-use std::fs;
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt;
 
 use crate::support::appliance::Appliance;
 use crate::support::product::firstmile_ends;
@@ -179,7 +180,7 @@ fn a_box_whose_settings_have_a_mistake_runs_without_them_and_says_so_wherever_it
 fn a_box_whose_stored_settings_are_damaged_says_so_until_a_factory_reset_has_repaired_it() {
     let folder = Folder::new("failures");
     let state = folder.path().join("state");
-    fs::create_dir(&state).unwrap();
+    DirBuilder::new().mode(0o700).create(&state).unwrap();
     for copy in ["settings.a", "settings.b"] {
         fs::write(state.join(copy), [0; 64]).unwrap();
     }

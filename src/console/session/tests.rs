@@ -279,8 +279,12 @@ fn a_block_of_wrong_lines_is_answered_in_part_and_says_how_to_go_on() {
     let mut session = session();
     session.open(MS, true);
     let (_, shown) = types(&mut session, MS, &"no such command\r".repeat(40));
-    assert!(shown.contains("lines in a row mean nothing here; press Enter after 3 s"), "{shown}");
+    assert!(shown.contains("lines in a row mean nothing here; press ^C"), "{shown}");
     assert!(!shown.trim_end().ends_with('>'), "no prompt: it does not listen");
+    let (_, shown) = types(&mut session, MS, "status\r");
+    assert_eq!(shown, "");
+    let (events, _) = types(&mut session, MS, "\x03status\r");
+    assert_eq!(events, [SessionEvent::Command(Command::Status)]);
 }
 
 #[test]
