@@ -120,8 +120,9 @@ fn serialized_fields(source: &str) -> Vec<&str> {
         if !derived.contains("Serialize") || derived.contains("Deserialize") {
             continue;
         }
-        fields.extend(body.lines().filter_map(|line| {
-            let line = line.trim_start();
+        let above = std::iter::once("").chain(body.lines());
+        fields.extend(above.zip(body.lines()).filter_map(|(above, line)| {
+            let line = Some(line.trim_start()).filter(|_| above.trim() != "#[serde(skip)]")?;
             let (name, _) = line.strip_prefix("pub ").unwrap_or(line).split_once(": ")?;
             name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_').then_some(name)
         }));
