@@ -114,7 +114,7 @@ fn a_clip_that_cannot_be_played_is_named_with_the_reason() {
     let with_audio = |path| Request { microphone: MicrophoneSource::CameraFile, ..camera(path) };
     for (request, path, reason) in [
         (camera(&PathBuf::from("/nowhere/clip.mp4")), "/nowhere/clip.mp4", "No such file"),
-        (camera(&directory), directory.to_str().unwrap_or_default(), "not a file"),
+        (camera(&directory), directory.to_str().unwrap_or_default(), "not a plain file"),
         (camera(&text), text.to_str().unwrap_or_default(), ""),
         (
             with_audio(&silent.path),
