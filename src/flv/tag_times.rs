@@ -78,7 +78,7 @@ impl TagTimes {
         }
         let (time_ms, placed) = match (mapped, self.newest_ms) {
             (_, None) => (0, Placed::AsWritten),
-            (None, Some(newest_ms)) => (newest_ms + self.step_ms(kind), Placed::AsWritten),
+            (None, Some(newest_ms)) => (self.next_ms(kind, newest_ms), Placed::AsWritten),
             (Some(mapped), Some(newest_ms)) => self.go_on(kind, mapped, newest_ms),
         };
         let leap = match (placed, self.anchor) {
@@ -116,12 +116,14 @@ impl TagTimes {
         let mut wrapped = WRAPS_MS.iter().map(|wrap_ms| mapped_ms + wrap_ms);
         match wrapped.find(|time_ms| (least_ms..=most_ms).contains(time_ms)) {
             Some(time_ms) => (time_ms as u64, Placed::AsWritten),
-            None => (newest_ms + self.step_ms(kind), Placed::BehindLeap),
+            None => (self.next_ms(kind, newest_ms), Placed::BehindLeap),
         }
     }
 
-    fn step_ms(&mut self, kind: TagKind) -> u64 {
-        self.track(kind).step_ms.unwrap_or(STEP_MS)
+    /// Right behind the newest frame, but not before a configuration of the track that was ahead of it.
+    fn next_ms(&mut self, kind: TagKind, newest_ms: u64) -> u64 {
+        let track = self.track(kind);
+        (newest_ms + track.step_ms.unwrap_or(STEP_MS)).max(track.last_ms)
     }
 
     fn track(&mut self, kind: TagKind) -> &mut Track {
@@ -248,6 +250,15 @@ mod tests {
         assert_eq!(times.time(Video, 3_600_080, true), (80, None));
         assert_eq!(times.time(Video, u32::MAX, false), (80, None));
         assert_eq!(times.time(Video, 3_600_120, true), (120, None));
+    }
+
+    #[test]
+    fn a_leap_behind_a_configuration_that_was_ahead_does_not_step_back() {
+        let mut times = TagTimes::default();
+        assert_eq!(times.time(Video, 0, true), (0, None));
+        assert_eq!(times.time(Video, 900, false), (900, None));
+        let (time_ms, leap) = times.time(Video, 3_600_000, true);
+        assert!(time_ms >= 900 && leap.is_some(), "{time_ms} {leap:?}");
     }
 
     #[test]
