@@ -138,6 +138,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("steady-1M", "use", "obs-bitrate fills the link from a queue of more than a second"),
     ("sawtooth", "use", "obs-drop keeps the bitrate, and its video stands still for 43 seconds"),
     ("mobile", "delay", "belacoder sends two thirds as much"),
+    ("mobile-2", "delay", "belacoder sends two thirds as much"),
     ("outages", "delay", "belacoder comes back at its least bitrate and sends half as much"),
     (
         "stalls",
