@@ -154,8 +154,8 @@ impl ServerUrl {
     }
 
     /// Whether a key that was given for one address may go to the other: the same server and the
-    /// same app there. Another app may be another customer's. Of the query only `vhost` counts, by
-    /// which one server is many.
+    /// same app there. Another app may be another customer's. Of queries only what names a virtual
+    /// host counts, by which one server is many; a template has a query too.
     pub fn same_recipient(&self, other: &ServerUrl) -> bool {
         self.same_server(other) && self.recipient() == other.recipient()
     }
@@ -164,11 +164,15 @@ impl ServerUrl {
     /// not for people, because the app may hold a secret.
     pub fn recipient(&self) -> Zeroizing<String> {
         let (path, query) = self.app.split_once('?').unwrap_or((&self.app, ""));
-        let vhost = query.split('&').find(|pair| pair.starts_with("vhost="));
-        let ServerUrl { scheme, host, port, .. } = self;
+        let ServerUrl { scheme, host, port, around_key, .. } = self;
         let mut text = Zeroizing::new(String::with_capacity(2 * URL_BYTES_MAX));
         text.push_str(&format!("{scheme}://{host}:{port}/"));
-        text.extend([path.trim_end_matches('/'), "?", vhost.unwrap_or_default()]);
+        text.extend([path.trim_end_matches('/'), "?"]);
+        let after_key = around_key.as_ref().map_or("", |around| &around.after);
+        let pairs = [query, after_key].into_iter().flat_map(|query| query.split(['&', '?']));
+        for (at, pair) in pairs.filter(|pair| names_virtual_host(pair)).enumerate() {
+            text.extend([if at == 0 { "" } else { "&" }, pair]);
+        }
         text
     }
 
@@ -230,6 +234,22 @@ impl ServerUrl {
         }
         shown
     }
+}
+
+/// Whether a part of a query may name a virtual host, however it is written: SRS reads `vhost` and
+/// `domain`, and some servers decode names first.
+fn names_virtual_host(pair: &str) -> bool {
+    let mut decoded = Zeroizing::new(Vec::with_capacity(pair.len()));
+    let mut rest = pair.as_bytes();
+    while let [first, after @ ..] = rest {
+        let digits = after.get(..2).filter(|_| *first == b'%');
+        let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
+        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        decoded.push(byte.unwrap_or(*first).to_ascii_lowercase());
+        rest = if byte.is_some() { &after[2..] } else { after };
+    }
+    let names = |name: &[u8]| decoded.windows(name.len()).any(|window| window == name);
+    names(b"vhost") || names(b"domain")
 }
 
 /// A query with its values hidden, except flags: a digit cannot be a secret.

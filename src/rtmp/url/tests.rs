@@ -215,3 +215,27 @@ fn no_rendering_of_an_ingest_shows_its_key() {
     let left_inside = server("rtmp://own.example/live/canary");
     assert!(!format!("{left_inside} {left_inside:?}").contains("canary"));
 }
+
+#[test]
+fn another_virtual_host_is_another_recipient_wherever_it_is_named() {
+    let app = server("rtmps://h/app");
+    for same in ["rtmps://h/app?token=1", "rtmps://h/app/{stream_key}?t=2", "rtmps://h:443/app/"] {
+        assert!(app.same_recipient(&server(same)), "{same}");
+    }
+    for other in [
+        "rtmps://h/app?vhost=evil",
+        "rtmps://h/app/{stream_key}?vhost=evil",
+        "rtmps://h/app/{stream_key}?t=2&vhost=evil",
+        "rtmps://h/app?token=1?vhost=evil",
+        "rtmps://h/app?domain=evil",
+        "rtmps://h/app?VHOST=evil",
+        "rtmps://h/app?%76host=evil",
+        "rtmps://h/app?a=1=vhost=evil",
+    ] {
+        assert!(!app.same_recipient(&server(other)), "{other}");
+    }
+    let mine = server("rtmps://h/app?vhost=mine&token=1");
+    assert!(mine.same_recipient(&server("rtmps://h/app?token=2&vhost=mine")));
+    assert!(mine.same_recipient(&server("rtmps://h/app/{stream_key}?vhost=mine")));
+    assert!(!mine.same_recipient(&server("rtmps://h/app?vhost=mine&vhost=evil")));
+}
