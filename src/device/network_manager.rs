@@ -185,18 +185,16 @@ fn remove_connection(id: &str, exists: bool) -> Result<Vec<String>, String> {
     Ok(Vec::new())
 }
 
-fn put_wifi(wifi: &Wifi, mut exists: bool) -> Result<Vec<String>, String> {
+fn put_wifi(wifi: &Wifi, exists: bool) -> Result<Vec<String>, String> {
     let Some(ssid) = &wifi.ssid else { return remove_connection(WIFI, exists) };
     let mut notes = Vec::new();
     if let Some(country) = &wifi.country {
         let set = set_country(country);
         notes.extend(set.err().map(|why| format!("the country is not set: {why}")));
     }
-    if exists && wifi.passphrase.is_none() {
-        // What is left of a passphrase would keep an open network from being joined.
-        nmcli(["connection", "delete", "id", WIFI], None)?;
-        exists = false;
-    }
+    // Made again each time: the passphrase of another network is never tried at this one, and what an
+    // earlier version had NetworkManager keep on the disk is gone.
+    remove_connection(WIFI, exists)?;
     let mut properties = addresses(&wifi.addressing);
     let hidden = if wifi.hidden { "yes" } else { "no" };
     let mut add = |name: &str, value: &str| properties.push((name.to_owned(), value.to_owned()));
@@ -205,7 +203,7 @@ fn put_wifi(wifi: &Wifi, mut exists: bool) -> Result<Vec<String>, String> {
     if wifi.passphrase.is_some() {
         add("802-11-wireless-security.key-mgmt", "wpa-psk");
     }
-    put(WIFI, exists, "wifi", wifi.interface.as_deref(), &mut properties)?;
+    put(WIFI, false, "wifi", wifi.interface.as_deref(), &mut properties)?;
     if let Some(passphrase) = &wifi.passphrase {
         put_passphrase(ssid, passphrase)?;
     }
@@ -228,7 +226,9 @@ fn put(
         arguments.extend(["connection", "modify", "id", id]);
     } else {
         let interface = interface.unwrap_or("*");
-        arguments.extend(["connection", "add", "save", "yes", "type", kind, "con-name", id]);
+        // One with a passphrase stays in NetworkManager's memory: its file would hold it in clear.
+        let save = if kind == "wifi" { "no" } else { "yes" };
+        arguments.extend(["connection", "add", "save", save, "type", kind, "con-name", id]);
         arguments.extend(["ifname", interface]);
         if let ("wifi", Some((_, ssid))) =
             (kind, properties.iter().find(|(name, _)| name.ends_with(".ssid")))
@@ -268,7 +268,7 @@ fn put_passphrase(ssid: &str, passphrase: &Passphrase) -> Result<(), String> {
     const PSK: &str = "802-11-wireless-security.psk";
     let secret = as_typed(ssid, passphrase);
     let mut lines = Zeroizing::new(String::with_capacity(secret.len() + 100));
-    for piece in ["set ", PSK, " ", &secret, "\nsave persistent\nquit\n"] {
+    for piece in ["set ", PSK, " ", &secret, "\nsave temporary\nquit\n"] {
         lines.push_str(piece);
     }
     let unsaid = |_| "nmcli did not take the passphrase".to_owned();
