@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Highest exposure that `systemd-analyze security` may find, in tenths.
 const EXPOSURE_MAX_TENTHS: &str = "20";
@@ -271,8 +272,11 @@ fn the_service_and_nobody_else_may_change_the_network_by_network_manager() {
 }
 
 /// What the package's last script does in a system of its own, and what it tells `nmcli`.
-fn after_removal(step: &str) -> (System, String) {
-    let root = std::env::temp_dir().join(format!("firstmile-{step}-{}", std::process::id()));
+fn after_removal(step: &str, before: impl FnOnce(&System)) -> (System, String) {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let name = format!("firstmile-{step}-{}-{number}", std::process::id());
+    let root = std::env::temp_dir().join(name);
     let _ = fs::remove_dir_all(&root);
     let system = System(root);
     let connections = "etc/NetworkManager/system-connections";
@@ -280,12 +284,17 @@ fn after_removal(step: &str) -> (System, String) {
         system.file(&format!("{connections}/{name}.nmconnection"), "[wifi-security]\n");
     }
     system.file("var/lib/firstmile/settings.a", "");
+    system.file("var/lib/firstmile/wrapping-key.a", "canary");
     let arguments = system.0.join("arguments");
     system
         .file("path/nmcli", &format!("#!/bin/sh\necho \"$*\" >>{}\nexit 8\n", arguments.display()));
     let nmcli = system.0.join("path/nmcli");
     fs::set_permissions(&nmcli, fs::Permissions::from_mode(0o755)).expect("its own file");
-    symlink("/bin/rm", system.0.join("path/rm")).expect("a link");
+    for program in ["rm", "shred"] {
+        symlink(format!("/usr/bin/{program}"), system.0.join("path").join(program))
+            .expect("a link");
+    }
+    before(&system);
     // Every folder that it names is one of this system.
     let script = fs::read_to_string("debian/postrm").expect("the script");
     let root = system.0.display().to_string();
@@ -298,15 +307,39 @@ fn after_removal(step: &str) -> (System, String) {
 }
 
 #[test]
+fn a_purge_overwrites_what_it_takes_away() {
+    let root = std::env::temp_dir().join(format!("firstmile-kept-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&root);
+    let kept = System(root);
+    kept.file("there", "");
+    // Its files are still open here when they are gone.
+    let open = |system: &System, name: &str| {
+        let link = kept.0.join(name.replace('/', "-"));
+        fs::hard_link(system.0.join(name), &link).expect("a link");
+        link
+    };
+    let files = [
+        "var/lib/firstmile/wrapping-key.a",
+        "etc/NetworkManager/system-connections/firstmile-wifi.nmconnection",
+    ];
+    let mut links = Vec::new();
+    after_removal("purge", |system| links.extend(files.map(|name| open(system, name))));
+    for link in links {
+        let bytes = fs::read(&link).expect("a file");
+        assert!(!bytes.is_empty() && bytes.iter().all(|byte| *byte == 0), "{}", link.display());
+    }
+}
+
+#[test]
 fn a_purge_takes_the_service_s_networks_with_it_and_no_others() {
-    let (system, arguments) = after_removal("purge");
+    let (system, arguments) = after_removal("purge", |_| {});
     assert!(!system.0.join("var/lib/firstmile").exists());
     for id in ["firstmile-wired", "firstmile-wifi"] {
         assert!(arguments.contains(&format!("connection delete id {id}\n")), "{arguments}");
     }
     let left = names(&system.0.join("etc/NetworkManager/system-connections"));
     assert_eq!(left, ["office.nmconnection"], "though NetworkManager does not run");
-    let (system, arguments) = after_removal("remove");
+    let (system, arguments) = after_removal("remove", |_| {});
     assert!(system.0.join("var/lib/firstmile/settings.a").exists());
     assert_eq!(arguments, "");
     assert_eq!(names(&system.0.join("etc/NetworkManager/system-connections")).len(), 3);
