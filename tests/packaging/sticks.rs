@@ -95,6 +95,26 @@ fn what_is_no_stick_does_not_start_the_import() {
         ("the whole of a stick with partitions", plugged("disk", &[table])),
         ("a partition without a file system", plugged("partition", &[])),
         ("a reader of cards without a card", plugged("disk", &[("ATTR{size}", "0")])),
+        (
+            "what Microsoft reserves, with traces of an old format",
+            plugged(
+                "partition",
+                &[
+                    ("ENV{ID_PART_ENTRY_TYPE}", "e3c9e316-0b5c-4db8-817d-f92df00215ae"),
+                    ("ENV{ID_FS_TYPE}", "ntfs"),
+                ],
+            ),
+        ),
+        (
+            "what Windows or macOS would be recovered from",
+            plugged(
+                "partition",
+                &[
+                    ("ENV{ID_PART_ENTRY_TYPE}", "de94bba4-06d1-4d40-a16a-bfd50179d6ac"),
+                    ("ENV{ID_FS_TYPE}", "ntfs"),
+                ],
+            ),
+        ),
         ("swap space", plugged("partition", &[("ENV{ID_FS_TYPE}", "swap")])),
         (
             "a disk of the board itself",
