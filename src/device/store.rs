@@ -524,6 +524,9 @@ impl<D: Disk> Store<D> {
     }
 
     fn put(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        // One that was not written whole may be a copy of the wrapping key: emptied, it would lie on the
+        // disk without a name.
+        self.destroy([NEW])?;
         self.disk.write(NEW, bytes)?;
         self.disk.sync(NEW)?;
         self.disk.rename(NEW, name)?;

@@ -202,3 +202,31 @@ fn whom_a_secret_was_given_for_is_stored_with_it() {
     assert!(stored.unbound().is_empty());
     assert_eq!(Store::new(disk).read().expect("reads").partial, stored);
 }
+
+#[test]
+fn a_copy_of_the_wrapping_key_that_was_not_finished_is_no_trace_after_a_reset() {
+    let disk = Model::default();
+    import(&mut Store::new(disk.clone()));
+    let mut files = disk.files();
+    let lost = files.names.remove(WRAPPING_KEY_FILES[1]).expect("it is there");
+    files.contents[lost].clear();
+    let lost = Model::holding(files);
+    let change = |disk: &Model| {
+        let change = |partial: &mut Partial| {
+            partial.set("video.fps", "30").map_err(|error| error.to_string())
+        };
+        Store::new(disk.clone()).update(change).expect("stores");
+    };
+    change(&lost);
+    for cut in 0..=lost.operations() {
+        // One whose name was not written yet is found by nobody.
+        let named = |files: &Files| files.names.contains_key("new");
+        for files in lost.crashes(cut).into_iter().filter(named) {
+            // The next change is an import, which does not start by putting the store in order.
+            let found = Model::holding(files);
+            change(&found);
+            Store::new(found.clone()).reset().expect("resets");
+            assert!(!holds_wrapping_key(&found.files()), "cut at {cut}");
+        }
+    }
+}

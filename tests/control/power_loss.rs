@@ -159,7 +159,12 @@ impl Disk for Model {
                 new
             }
         };
-        state.now.contents[content] = bytes.to_vec();
+        // The blocks of an emptied file stay on the disk, without a name.
+        let emptied = std::mem::replace(&mut state.now.contents[content], bytes.to_vec());
+        if !emptied.is_empty() {
+            state.now.contents.push(emptied.clone());
+            state.safe.contents.push(emptied);
+        }
         // The truncation of an old content is as unsure as the new bytes.
         state.unsynced.push(Unsynced::Content(content, Vec::new()));
         state.unsynced.push(Unsynced::Content(content, bytes.to_vec()));
