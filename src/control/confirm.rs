@@ -147,7 +147,7 @@ impl Confirm {
                 None => format!("{name} is removed"),
             },
             Confirm::Reload => "the settings are read".to_owned(),
-            Confirm::Reset => "all settings and keys are erased".to_owned(),
+            Confirm::Reset => ERASED.to_owned(),
             Confirm::Nobody | Confirm::Nothing { .. } => String::new(),
         }
     }
@@ -224,6 +224,10 @@ impl Standing<'_> {
         }
     }
 }
+
+/// What a factory reset has done, and what it cannot do.
+const ERASED: &str = "all settings and keys are erased; flash memory may keep traces that no program \
+    can reach, so renew the stream keys at the platforms before you give the box away";
 
 fn without_effect(path: &SettingPath, now: &InForce) -> String {
     match now.other_layer(path) {

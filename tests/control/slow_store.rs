@@ -188,7 +188,9 @@ fn a_box_that_went_live_while_a_reset_waited_is_live_again_after_a_power_cut() {
     rig.asks(2, "factory-reset yes", None);
     rig.asks(3, "live", None);
     rig.advance(ms(5_000));
-    assert_eq!(answers(&rig, 2), ["all settings and keys are erased"]);
+    let [erased] = &answers(&rig, 2)[..] else { panic!("one answer") };
+    assert!(erased.starts_with("all settings and keys are erased"), "{erased}");
+    assert!(erased.contains("flash memory may keep traces"), "{erased}");
     assert_eq!(rig.control.mode(), Mode::Starting);
     assert_eq!(rig.live_written, Some(true));
     rig.asks(3, "stop", None);
@@ -209,7 +211,7 @@ fn a_reset_ends_the_broadcast_at_once_and_forgets_that_it_was_live_however_slow_
     assert_eq!(rig.live_written, Some(false), "before the settings are erased");
     assert_eq!(answers(&rig, 1), ["going live"]);
     rig.advance(ms(3_000));
-    assert_eq!(answers(&rig, 1)[1], "all settings and keys are erased");
+    assert!(answers(&rig, 1)[1].starts_with("all settings and keys are erased"));
     assert_eq!(rig.control.mode(), Mode::NeedsSetup);
 }
 
