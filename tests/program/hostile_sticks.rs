@@ -444,3 +444,43 @@ fn a_stick_with_another_file_system_or_none_is_refused_by_its_name() {
 }
 
 const TIMEOUT: Duration = Duration::from_secs(20);
+
+#[test]
+fn of_many_sticks_at_once_each_is_stored_and_its_result_is_true() {
+    const STICKS: usize = 8;
+    let desk = Desk::new();
+    let imports: Vec<Ended> = std::thread::scope(|scope| {
+        let import = |number: usize| {
+            let folder = desk.folder.path();
+            let stick = format!("stick-{number}");
+            fs::create_dir(folder.join(&stick)).expect("a stick");
+            let settings = format!(
+                "version = 1\n[[destination]]\nname = \"d{number}\"\nurl = \"rtmps://h/app\"\n"
+            );
+            fs::write(folder.join(&stick).join(FILE), settings).expect("writes the stick");
+            let command = format!("import {stick} --state state --socket none/control");
+            scope.spawn(move || firstmile_ends(folder, &command))
+        };
+        let running: Vec<_> = (0..STICKS).map(import).collect();
+        running.into_iter().map(|import| import.join().expect("ends")).collect()
+    });
+    for (number, ended) in imports.iter().enumerate() {
+        assert!(ended.status.success(), "stick {number}: {} {}", ended.stdout, ended.stderr);
+        assert!(desk.stored().names(&format!("d{number}")), "stick {number}");
+    }
+}
+
+#[test]
+fn a_stick_that_sets_the_pin_of_the_console_says_so() {
+    let desk = Desk::new();
+    let stick = |pin: &str| {
+        desk.put(format!("version = 1\n[console]\npin = \"{pin}\"\n"));
+        desk.import().ok();
+        desk.result()
+    };
+    let first = stick("4711");
+    assert!(first.contains("the console asks for the PIN of this stick"), "{first}");
+    let second = stick("80808");
+    assert!(second.contains("the console PIN is replaced"), "{second}");
+    assert!(!format!("{first}{second}").contains("4711") && !second.contains("80808"), "{second}");
+}

@@ -12,6 +12,7 @@ mod factory_reset;
 mod failures_are_one_line;
 mod first_time_owner;
 mod foreign_files;
+mod hidden_memory;
 mod hostile_sticks;
 mod how_streams_end;
 mod mounted_sticks;
