@@ -55,8 +55,8 @@ pub(super) fn metadata(request: &capture::Request) -> Metadata {
 type Prepared = Option<Result<Arc<Target>, Arc<PublishError>>>;
 
 /// The servers of a destination, the first and the backup one; none where an address or the key is
-/// missing.
-pub(super) fn targets(from: &config::Destination) -> (Prepared, Prepared) {
+/// missing. What was learned of them `before` is kept.
+pub(super) fn targets(from: &config::Destination, before: &[Prepared]) -> (Prepared, Prepared) {
     let policy = Policy {
         ca_file: from.ca_file.clone(),
         pinned_key: from.pinned_key,
@@ -64,9 +64,10 @@ pub(super) fn targets(from: &config::Destination) -> (Prepared, Prepared) {
     };
     let hosts = from.redirect_hosts.clone().unwrap_or_default();
     let prepared = |ingest| {
-        Target::new(ingest, &policy, from.allow_plain)
-            .map(|target| Arc::new(target.named(&from.name).may_be_sent_to(hosts.clone())))
-            .map_err(Arc::new)
+        let before = before.iter().flatten().flatten().map(Arc::as_ref);
+        let target = Target::new(ingest, &policy, from.allow_plain).map_err(Arc::new)?;
+        let target = target.named(&from.name).may_be_sent_to(hosts.clone());
+        Ok(Arc::new(target.knowing(before)))
     };
     let first = from.ingest().ok().map(prepared);
     let backup = from.backup_ingest().ok().flatten().map(prepared);

@@ -84,7 +84,8 @@ impl Publishing {
 
     pub(crate) fn retarget(&mut self, dest: DestinationId, to: &config::Destination) {
         if let Some(task) = self.tasks.get_mut(&dest) {
-            (task.first, task.backup) = plan::targets(to);
+            let before = [task.first.take(), task.backup.take()];
+            (task.first, task.backup) = plan::targets(to, &before);
             // A task that does not take it is stuck, which the next order finds.
             let _ = task.handle.orders.try_send(Order::ForgetPath);
         }

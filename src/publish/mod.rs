@@ -108,6 +108,21 @@ impl Target {
         }
     }
 
+    /// The same, with what one of these has learned of the same server: another key or another trust
+    /// does not change the way there.
+    #[must_use]
+    pub fn knowing<'a>(self, earlier: impl IntoIterator<Item = &'a Target>) -> Target {
+        let Way::Rtmp(rtmp) = self.way;
+        let mut earlier = earlier.into_iter().map(|target| match &target.way {
+            Way::Rtmp(earlier) => earlier,
+        });
+        let way = match earlier.find(|earlier| rtmp.is_at_the_place_of(earlier)) {
+            Some(earlier) => rtmp.knowing(earlier),
+            None => rtmp,
+        };
+        Target { way: Way::Rtmp(way) }
+    }
+
     /// The address, without the key.
     pub fn server(&self) -> String {
         match &self.way {

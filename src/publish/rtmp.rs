@@ -100,6 +100,21 @@ impl Rtmp {
         }
     }
 
+    /// Whether it is the same server, whatever the stream.
+    pub fn is_at_the_place_of(&self, other: &Rtmp) -> bool {
+        let place = |rtmp: &Rtmp| {
+            let server = &rtmp.ingest.server;
+            (server.scheme, server.host.clone(), server.port)
+        };
+        place(self) == place(other)
+    }
+
+    /// The same, with what is known of the server and of the paths to it.
+    pub fn knowing(self, earlier: &Rtmp) -> Rtmp {
+        let compatibility = Mutex::new(earlier.compatibility());
+        Rtmp { compatibility, paths: earlier.paths.clone(), ..self }
+    }
+
     pub fn in_order(self, order: ConnectOrder) -> Rtmp {
         Rtmp { compatibility: Mutex::new(Compatibility::usual(order)), ..self }
     }

@@ -217,6 +217,56 @@ fn a_box_remembers_silent_addresses_while_it_takes_turns_with_a_backup_server() 
     assert_eq!(silent.map(|address| address.came()), [1, 1], "neither is asked twice");
 }
 
+#[test]
+fn what_was_learned_of_addresses_outlives_a_new_key_and_ends_with_a_new_address() {
+    let name = "what_was_learned_of_addresses_outlives_a_new_key_and_ends_with_a_new_address";
+    if !namespace::enter(module_path!(), name) {
+        return;
+    }
+    let hosts = Hosts::new();
+    runtime().block_on(async {
+        let server = good().await;
+        let first = DeadAddress::at("127.0.0.7", server.port, Dead::HangsUp);
+        hosts.name(&format!("{NAME} other.example"), &["127.0.0.7", GOOD]);
+        let before = server.target_at(NAME, "live");
+        push(&before).await.unwrap();
+        let after = server.target_at(NAME, "another-app").knowing([&before]);
+        push(&after).await.unwrap();
+        assert_eq!(first.came(), 1, "the same server");
+        push(&server.target_at("other.example", "live").knowing([&after])).await.unwrap();
+        assert_eq!(first.came(), 2, "another server");
+    });
+}
+
+#[test]
+fn a_box_that_gets_a_new_key_keeps_away_from_dead_addresses() {
+    let name = "a_box_that_gets_a_new_key_keeps_away_from_dead_addresses";
+    if !namespace::enter(module_path!(), name) {
+        return;
+    }
+    let hosts = Hosts::new();
+    let server = in_background(TcpListener::bind((GOOD, 0)).unwrap());
+    let first = DeadAddress::at("127.0.0.7", server.port, Dead::HangsUp);
+    hosts.name(NAME, &["127.0.0.7", GOOD]);
+    let appliance = Appliance::start(&[]);
+    let publishes = |connections: usize| {
+        let met = server.met();
+        met.len() == connections && met[connections - 1].publishing
+    };
+    for (n, key) in ["a-k3y", "an0ther-k3y"].into_iter().enumerate() {
+        let settings = format!(
+            "version = 1\n[[destination]]\nname = \"main\"\nurl = \"rtmp://{NAME}:{}/live\"\n\
+             key = \"{key}\"\nallow_plain = true\n",
+            server.port
+        );
+        appliance.stick(&settings).0.ok();
+        appliance.ctl("live").ok();
+        appliance.until_status_shows("the next connection", |_| publishes(n + 1));
+        appliance.until_status("live");
+    }
+    assert_eq!(first.came(), 1, "it was tried once");
+}
+
 /// A server that runs while the test waits for something else.
 pub fn in_background(listener: TcpListener) -> Scripted {
     let (started, server) = mpsc::channel();
