@@ -162,6 +162,13 @@ pub const LARGE_PACKET_TIMEOUTS: u8 = 3;
 /// For so long connections are made with small segments once that has helped. To try large ones again
 /// costs some two seconds; to leave them costs 1 % more bytes.
 pub const SMALL_SEGMENTS_FOR: Duration = Duration::from_secs(3_600);
+/// Small segments that are accepted so soon after a silence of large ones have helped; later, the path
+/// may have been mended. Room for a whole handshake, and for the wait before the next attempt.
+pub const GUESS_HOLDS_FOR: Duration = Duration::from_secs(20);
+/// For so long after small segments were tried in vain, a handshake without an answer is not put down to
+/// large packets: a dead machine costs one more silence of 5 s a minute by that, and the backup server has
+/// its turn.
+pub const NO_GUESS_FOR: Duration = Duration::from_secs(60);
 /// TCP connect, all addresses together.
 pub const TCP_TIMEOUT: Duration = Duration::from_secs(5);
 /// TLS handshake.

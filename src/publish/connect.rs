@@ -119,7 +119,7 @@ fn failed_tls(error: PublishError, path: Path) -> Failed {
     use CertificateFault::{ClockNotSet, NotYetValid};
     let (how, try_next) = match &error {
         PublishError::Stream(error) => (path_end(error), true),
-        PublishError::Timeout { .. } => (PathEnd::Silent, true),
+        PublishError::Timeout { .. } => (PathEnd::NoAnswer, true),
         // It is our clock, or our settings.
         PublishError::Certificate { fault: NotYetValid { .. } | ClockNotSet { .. }, .. }
         | PublishError::Tls { fault: TlsFault::NameImpossible, .. } => (PathEnd::Fine, false),

@@ -50,11 +50,13 @@ impl LargePackets {
     /// What the end of the connection says of its path.
     pub fn path_end(&self, error: &Error) -> PathEnd {
         match error {
-            Error::DeadPath { .. } if self.first_end.is_some() && !self.arrived => {
-                PathEnd::LargeLost(Finding::Guess)
-            }
             Error::DeadPath { .. } if self.tcp.is_some_and(is_stuck_behind_large) => {
                 PathEnd::LargeLost(Finding::Likely)
+            }
+            Error::DeadPath { .. } if self.first_end.is_some() && !self.arrived => {
+                // Where the kernel repeats slowly, the path is dead before it has done so often enough.
+                let is_passed = self.tcp.is_some_and(is_passed_by_small);
+                PathEnd::LargeLost(if is_passed { Finding::Likely } else { Finding::Guess })
             }
             _ => path_end(error),
         }
@@ -63,10 +65,12 @@ impl LargePackets {
 
 /// The kernel repeats a full segment in vain, while those behind it arrive.
 fn is_stuck_behind_large(tcp: TcpState) -> bool {
-    tcp.segment_bytes > SMALL_SEGMENT_BYTES
-        && tcp.unacknowledged_bytes > 0
-        && tcp.sacked_bytes > 0
-        && tcp.timeouts >= LARGE_PACKET_TIMEOUTS
+    is_passed_by_small(tcp) && tcp.timeouts >= LARGE_PACKET_TIMEOUTS
+}
+
+/// A full segment has not arrived, while those behind it have.
+fn is_passed_by_small(tcp: TcpState) -> bool {
+    tcp.segment_bytes > SMALL_SEGMENT_BYTES && tcp.unacknowledged_bytes > 0 && tcp.sacked_bytes > 0
 }
 
 /// Whether a server that seems silent is not: what follows a large packet of its answer is here, the
@@ -98,6 +102,7 @@ pub fn path_end(error: &Error) -> PathEnd {
         | Error::ClosedUnconfirmed { .. }
         | Error::TooSlow => PathEnd::Failed,
         Error::Rtmp(error) => match error.kind {
+            ErrorKind::Timeout if error.during == Phase::Handshake => PathEnd::NoAnswer,
             ErrorKind::Timeout => PathEnd::Silent,
             ErrorKind::ClosedByServer | ErrorKind::ServerMisbehaved { .. } => PathEnd::Failed,
             _ if error.refusal() == Some(Refusal::ServerGoingAway) => PathEnd::Failed,
@@ -163,6 +168,20 @@ mod tests {
         assert_eq!(packets.path_end(&dead), PathEnd::LargeLost(Finding::Likely));
         packets.observe(&sample, Some(waiting(0, 9)), true);
         assert_eq!(packets.path_end(&dead), PathEnd::Silent);
+    }
+
+    #[test]
+    fn a_large_packet_that_a_short_one_has_passed_is_more_than_a_guess() {
+        let dead = Error::DeadPath { after_ms: 4_250 };
+        let end = |tcp| after_c0_c1(tcp).path_end(&dead);
+        assert_eq!(end(waiting(89, 1)), PathEnd::LargeLost(Finding::Likely), "a slow repeat");
+        assert_eq!(end(waiting(0, 1)), PathEnd::LargeLost(Finding::Guess));
+    }
+
+    #[test]
+    fn only_a_first_handshake_without_an_answer_is_one_that_may_be_too_long_for_the_path() {
+        assert_eq!(path_end(&silent(Phase::Handshake)), PathEnd::NoAnswer);
+        assert_eq!(path_end(&silent(Phase::Publish)), PathEnd::Silent, "short answers");
     }
 
     #[test]

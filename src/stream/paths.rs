@@ -9,6 +9,12 @@
 //! A path may drop large packets without a word (a tunnel or a phone network, and a router that sends
 //! no "fragmentation needed"). Then connections with smaller segments are made, for
 //! [`SMALL_SEGMENTS_FOR`] once one of them was accepted.
+//!
+//! What shows that is a short packet that arrives behind a lost long one. There may be none: it may be
+//! lost as well, the far end may not tell of it, or hold it back until the long ones are acknowledged
+//! (RFC 896, `TCP_CORK`). A handshake without an answer is then all that there is to see, as at a dead
+//! machine. Smaller segments are guessed at once where no other address is left; in vain, and nothing is
+//! guessed for [`NO_GUESS_FOR`].
 
 #[cfg(test)]
 mod tests;
@@ -18,7 +24,7 @@ use std::time::Duration;
 
 use crate::limits::{
     ADDRESS_AVOIDED_FOR, ADDRESSES_REMEMBERED_MAX, AVOIDED_ADDRESS_DELAY, DNS_ADDRESSES_MAX,
-    HAPPY_EYEBALLS_DELAY, NEXT_ADDRESS_WITHIN, SMALL_SEGMENTS_FOR,
+    GUESS_HOLDS_FOR, HAPPY_EYEBALLS_DELAY, NEXT_ADDRESS_WITHIN, NO_GUESS_FOR, SMALL_SEGMENTS_FOR,
 };
 
 /// How much a TCP segment may carry.
@@ -58,6 +64,8 @@ pub enum PathEnd {
     Failed,
     /// The far end fell silent.
     Silent,
+    /// The far end took the connection, and its part of the first handshake never came.
+    NoAnswer,
     /// Large packets did not arrive.
     LargeLost(Finding),
 }
@@ -65,9 +73,11 @@ pub enum PathEnd {
 /// How sure it is that large packets are dropped for their length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Finding {
-    /// Neither they nor small ones behind them arrived: the path may as well have been cut.
+    /// Neither they nor small ones behind them arrived: the path may as well have been cut, or the far
+    /// end be dead.
     Guess,
-    /// Small ones behind them arrived, on a path that had carried large ones before.
+    /// Small ones behind them arrived, but it was seen for a short time only, or on a path that had
+    /// carried large ones before.
     Likely,
     /// Small ones behind them arrived, and never a large one.
     Certain,
@@ -78,6 +88,8 @@ pub enum Finding {
 pub struct Paths {
     known: Vec<Known>,
     packets: Packets,
+    /// Until then a handshake without an answer is put down to a dead machine: a guess was in vain.
+    no_guess_until: Duration,
 }
 
 /// An address at which a connection has failed since the last one that was accepted there.
@@ -95,9 +107,18 @@ enum Packets {
     #[default]
     Unsuspected,
     /// The next attempt is made with small segments.
-    Suspected(Finding),
+    Suspected(Suspicion),
     /// A connection with small segments was accepted where another one had stalled.
     SmallOnly { until: Duration },
+}
+
+/// Why large packets are suspected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Suspicion {
+    finding: Finding,
+    /// Where they failed last, and when.
+    address: SocketAddr,
+    at: Duration,
 }
 
 /// One attempt: its connections so far.
@@ -105,6 +126,8 @@ enum Packets {
 pub struct Tries {
     began: Duration,
     segments: Segments,
+    /// Small segments are worth a try where there was no answer.
+    may_guess: bool,
     tried: Vec<SocketAddr>,
     /// Of those that were found last and not tried yet.
     left: usize,
@@ -118,7 +141,8 @@ impl Paths {
             Packets::SmallOnly { until } if now < until => Segments::Small,
             Packets::Unsuspected | Packets::SmallOnly { .. } => Segments::Usual,
         };
-        Tries { began: now, segments, tried: Vec::new(), left: 0 }
+        let may_guess = self.may_guess(now);
+        Tries { began: now, segments, may_guess, tried: Vec::new(), left: 0 }
     }
 
     /// Which of the addresses that were `found` to connect to, in which order.
@@ -147,9 +171,15 @@ impl Paths {
     /// The server has accepted the stream and acknowledged media. Says so once when this shows that
     /// smaller segments help.
     pub fn handle_accepted(&mut self, now: Duration, path: Path) -> Option<Finding> {
+        let had_failed = self.blame(now, &path.address).0 > 0;
         self.known.retain(|known| known.address != path.address);
-        let Packets::Suspected(finding) = self.packets else { return None };
-        if path.segments == Segments::Usual || finding == Finding::Guess {
+        let Packets::Suspected(Suspicion { finding, address, at }) = self.packets else {
+            return None;
+        };
+        // Another address proves nothing, nor does a path that was mended meanwhile.
+        let is_guess_borne_out =
+            (address == path.address || had_failed) && now.saturating_sub(at) < GUESS_HOLDS_FOR;
+        if path.segments == Segments::Usual || finding == Finding::Guess && !is_guess_borne_out {
             self.packets = Packets::Unsuspected;
             return None;
         }
@@ -163,23 +193,37 @@ impl Paths {
         match how {
             PathEnd::Fine => return,
             PathEnd::Failed | PathEnd::Silent => self.hold_against(now, path, was_accepted),
+            PathEnd::NoAnswer => {
+                self.hold_against(now, path, was_accepted);
+                if self.may_guess(now) {
+                    self.suspect(now, path, Finding::Guess);
+                }
+            }
             PathEnd::LargeLost(_) if small_in_vain => self.hold_against(now, path, was_accepted),
             // It is mostly the near end of the path that is narrow: the address is as good as before.
-            PathEnd::LargeLost(finding) => self.suspect(path, finding),
+            PathEnd::LargeLost(finding) => self.suspect(now, path, finding),
         }
-        if small_in_vain && matches!(self.packets, Packets::Suspected(_)) {
+        if small_in_vain && let Packets::Suspected(suspicion) = self.packets {
             // They did not help, and so it was something else.
             self.packets = Packets::Unsuspected;
+            if suspicion.finding == Finding::Guess {
+                self.no_guess_until = now + NO_GUESS_FOR;
+            }
         }
     }
 
-    fn suspect(&mut self, path: Path, finding: Finding) {
+    fn may_guess(&self, now: Duration) -> bool {
+        now >= self.no_guess_until
+    }
+
+    fn suspect(&mut self, now: Duration, path: Path, finding: Finding) {
         if path.segments == Segments::Usual {
             let before = match self.packets {
-                Packets::Suspected(before) => before,
+                Packets::Suspected(before) => before.finding,
                 Packets::Unsuspected | Packets::SmallOnly { .. } => finding,
             };
-            self.packets = Packets::Suspected(before.max(finding));
+            let (finding, address) = (before.max(finding), path.address);
+            self.packets = Packets::Suspected(Suspicion { finding, address, at: now });
         }
     }
 
@@ -223,7 +267,13 @@ impl Tries {
                 self.segments = Segments::Small;
                 true
             }
-            PathEnd::Failed | PathEnd::Silent | PathEnd::LargeLost(_) if !was_greeted => {
+            PathEnd::NoAnswer if self.may_guess && self.is_last_with_usual(path) => {
+                self.segments = Segments::Small;
+                true
+            }
+            PathEnd::Failed | PathEnd::Silent | PathEnd::NoAnswer | PathEnd::LargeLost(_)
+                if !was_greeted =>
+            {
                 if !self.tried.contains(&path.address) {
                     self.tried.push(path.address);
                     self.left = self.left.saturating_sub(1);
@@ -232,5 +282,10 @@ impl Tries {
             }
             _ => false,
         }
+    }
+
+    /// Whether this connection with the usual segments was at the last address left.
+    fn is_last_with_usual(&self, path: Path) -> bool {
+        self.segments == Segments::Usual && self.left <= 1 && !self.tried.contains(&path.address)
     }
 }

@@ -90,6 +90,10 @@ pub fn make_narrow_path(way: Narrow, mtu: u32) {
         command(&format!("ip netns add {name}"));
         command(&format!("ip -n {name} link set lo up"));
     }
+    // An address that is still being looked for elsewhere answers nobody (RFC 4862).
+    for namespace in ["", "ip netns exec router ", "ip netns exec server "] {
+        command(&format!("{namespace}sysctl -qw net.ipv6.conf.default.accept_dad=0"));
+    }
     command("ip link add near type veth peer name near netns router");
     command("ip -n router link add far type veth peer name far netns server");
     let at = |namespace: &str, device: &str, v4: &str, v6: &str| {
@@ -114,10 +118,44 @@ pub fn make_narrow_path(way: Narrow, mtu: u32) {
     narrow(way, mtu);
 }
 
-/// From now on this way carries packets of `mtu` bytes and less.
+/// From now on this way carries packets of `mtu` bytes and less. Its devices could carry longer ones, as
+/// the near end of such a path does.
 pub fn narrow(way: Narrow, mtu: u32) {
-    let device = if way == Narrow::Up { "far" } else { "near" };
-    command(&format!("ip -n router link set {device} mtu {mtu}"));
+    let (device, v4, v6) = match way {
+        Narrow::Up => ("far", "10.99.1.0/24", "2001:db8:1::/64"),
+        Narrow::Down => ("near", "10.99.0.0/24", "2001:db8:0::/64"),
+    };
+    command(&format!("ip -n router route replace {v4} dev {device} mtu lock {mtu}"));
+    command(&format!("ip -n router -6 route replace {v6} dev {device} metric 1 mtu lock {mtu}"));
+}
+
+/// How the machines of that network hand to the router what is written at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Card {
+    /// Several segments as one packet (GSO), as between virtual machines: the router drops all of them
+    /// for one that is too long.
+    Merging,
+    /// Each segment as a packet, as a network card does.
+    Plain,
+}
+
+impl Card {
+    pub const BOTH: [Card; 2] = [Card::Merging, Card::Plain];
+
+    /// From now on.
+    pub fn put_in(self) {
+        let segments = if self == Card::Merging { 65_535 } else { 1 };
+        for device in ["near", "-n router near", "-n router far", "-n server far"] {
+            let (namespace, device) = device.rsplit_once(' ').unwrap_or(("", device));
+            let ip = if namespace.is_empty() { "ip" } else { &format!("ip {namespace}") };
+            command(&format!("{ip} link set {device} gso_max_segs {segments}"));
+        }
+    }
+}
+
+/// The server's kernel sends nothing new to find out what was lost (RFC 8985), as those of many do.
+pub fn probe_no_tails() {
+    command("ip netns exec server sysctl -qw net.ipv4.tcp_early_retrans=0");
 }
 
 /// A port of the server, for both families.

@@ -13,8 +13,11 @@ use firstmile::rtmp::message::Kind;
 use firstmile::rtmp::url::{Ingest, ServerUrl};
 use firstmile::secret::StreamKey;
 use firstmile::sim::ingest::session::{IngestConfig, IngestEvent, IngestSession, Policy};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use rustls::ServerConfig;
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 /// What one connection met.
 #[derive(Debug, Clone, Default)]
@@ -59,6 +62,8 @@ pub struct Treatment {
     pub freeze_after: Option<u64>,
     /// Keep all messages.
     pub records: bool,
+    /// What does not fill a segment waits until all before it has arrived.
+    pub holds_tails_back: bool,
 }
 
 /// How a server leaves that has not read everything.
@@ -92,6 +97,23 @@ impl Scripted {
 
     /// The same at a port that is open.
     pub fn on(listener: std::net::TcpListener, treatments: Vec<Treatment>) -> Scripted {
+        Scripted::with(listener, treatments, None)
+    }
+
+    /// The same over TLS.
+    pub fn on_tls(
+        listener: std::net::TcpListener,
+        treatments: Vec<Treatment>,
+        tls: Arc<ServerConfig>,
+    ) -> Scripted {
+        Scripted::with(listener, treatments, Some(tls.into()))
+    }
+
+    fn with(
+        listener: std::net::TcpListener,
+        treatments: Vec<Treatment>,
+        tls: Option<TlsAcceptor>,
+    ) -> Scripted {
         listener.set_nonblocking(true).expect("a socket");
         let listener = TcpListener::from_std(listener).expect("a runtime");
         let port = listener.local_addr().expect("its address").port();
@@ -102,7 +124,19 @@ impl Scripted {
                 let Ok((socket, _)) = listener.accept().await else { return };
                 let treatment = treatments[number.min(treatments.len() - 1)].clone();
                 list.lock().expect("no panic").push(Met::default());
-                tokio::spawn(serve(clock, socket, treatment, list.clone(), number));
+                if treatment.holds_tails_back {
+                    SockRef::from(&socket).set_tcp_cork(true).expect("a socket");
+                }
+                let (list, tls) = (list.clone(), tls.clone());
+                tokio::spawn(async move {
+                    match tls {
+                        None => serve(clock, socket, treatment, list, number).await,
+                        Some(tls) => match tls.accept(socket).await {
+                            Ok(socket) => serve(clock, socket, treatment, list, number).await,
+                            Err(_) => list.lock().expect("no panic")[number].closed = true,
+                        },
+                    }
+                });
             }
         });
         Scripted { port, met }
@@ -145,7 +179,7 @@ impl Scripted {
 
 async fn serve(
     clock: Clock,
-    mut socket: TcpStream,
+    mut socket: impl AsyncRead + AsyncWrite + Unpin,
     treatment: Treatment,
     list: Arc<Mutex<Vec<Met>>>,
     number: usize,
@@ -175,6 +209,7 @@ async fn serve(
                 break;
             }
         }
+        let _ = socket.flush().await;
         let read = match closes_at {
             None => socket.read(&mut inbox).await,
             Some(at) => match tokio::time::timeout_at(at, socket.read(&mut inbox)).await {

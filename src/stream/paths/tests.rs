@@ -202,3 +202,73 @@ fn small_segments_that_did_not_help_are_given_up() {
     assert_eq!(paths.handle_accepted(s(3), usual(B)), None);
     assert_eq!(paths.begin(s(4)).segments(), Segments::Usual);
 }
+
+#[test]
+fn a_handshake_without_an_answer_is_begun_again_with_small_segments_at_the_last_address() {
+    let made = attempt(&mut Paths::default(), &[A], PathEnd::NoAnswer, s(5));
+    assert_eq!(made, [usual(A), small(A)]);
+    // Another address comes first: the far end may be dead. Then it is the next attempt's.
+    let mut paths = Paths::default();
+    assert_eq!(attempt(&mut paths, &[A, B], PathEnd::NoAnswer, s(5)), [usual(A), usual(B)]);
+    assert_eq!(paths.begin(s(111)).segments(), Segments::Small);
+}
+
+#[test]
+fn small_segments_that_were_guessed_in_vain_are_not_guessed_again_for_a_while() {
+    let mut paths = Paths::default();
+    assert_eq!(attempt(&mut paths, &[A], PathEnd::NoAnswer, s(5)), [usual(A), small(A)]);
+    for _ in 0..3 {
+        assert_eq!(
+            attempt(&mut paths, &[A], PathEnd::NoAnswer, s(5)),
+            [usual(A)],
+            "at 100 s again"
+        );
+    }
+    let again = s(110) + NO_GUESS_FOR;
+    paths.handle_ended(again, usual(A), PathEnd::NoAnswer, false);
+    assert_eq!(paths.begin(again).segments(), Segments::Small);
+}
+
+#[test]
+fn a_guess_that_helped_at_the_same_address_is_kept_and_one_that_did_not_is_forgotten() {
+    for how in [PathEnd::NoAnswer, GUESSED] {
+        let mut paths = Paths::default();
+        paths.handle_ended(s(5), usual(A), how, false);
+        assert_eq!(paths.handle_accepted(s(6), small(A)), Some(Finding::Guess), "{how:?}");
+        assert_eq!(paths.begin(s(9)).segments(), Segments::Small);
+        assert_eq!(paths.begin(s(6) + SMALL_SEGMENTS_FOR).segments(), Segments::Usual);
+
+        for (path, when) in [(small(B), s(6)), (usual(A), s(6)), (small(A), s(5) + GUESS_HOLDS_FOR)]
+        {
+            let mut paths = Paths::default();
+            paths.handle_ended(s(5), usual(A), how, false);
+            assert_eq!(paths.handle_accepted(when, path), None, "{how:?} {path:?}");
+            assert_eq!(paths.begin(s(60)).segments(), Segments::Usual);
+        }
+    }
+}
+
+#[test]
+fn a_name_with_many_addresses_behind_a_narrow_path_ends_with_small_segments() {
+    let mut paths = Paths::default();
+    let mut in_vain = 0;
+    for n in 0..5 {
+        let (now, found) = (s(12 * n), [A, B, C].map(address));
+        let mut tries = paths.begin(now);
+        for later in [5, 10] {
+            let first = paths.candidates(now, &mut tries, &found)[0].address;
+            let path = Path { address: first, segments: tries.segments() };
+            if path.segments == Segments::Small {
+                paths.handle_accepted(now + s(1), path);
+                break;
+            }
+            in_vain += 1;
+            paths.handle_ended(now + s(later), path, PathEnd::NoAnswer, false);
+            if !tries.go_on(now + s(later), path, PathEnd::NoAnswer, false) {
+                break;
+            }
+        }
+    }
+    assert!(in_vain <= 4, "{in_vain}");
+    assert_eq!(paths.begin(s(60)).segments(), Segments::Small);
+}
