@@ -64,6 +64,11 @@ pub const FILE_GAP_MAX: Duration = Duration::from_secs(30);
 pub const FILE_OUT_OF_ORDER_MAX: Duration = Duration::from_millis(100);
 /// Leaps that are named one by one; a file that leaps all the time leaps at each tag.
 pub const FILE_LEAPS_NAMED_MAX: u32 = 8;
+/// How far behind a damaged place of a file the next tag is searched: a minute at 8 Mbit/s. Behind a
+/// longer hole a stream would hardly be the same one.
+pub const FILE_SEARCH_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Damaged places of a file that are named one by one.
+pub const FILE_DAMAGES_NAMED_MAX: usize = 8;
 /// How often a line on standard error says how far something long has come, where that is no terminal.
 pub const PROGRESS_LINE_INTERVAL: Duration = Duration::from_secs(5);
 /// The same on a terminal, where the line is rewritten.

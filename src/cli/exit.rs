@@ -24,7 +24,7 @@ pub enum Code {
     Tls = 6,
     /// The server refused, or does not speak RTMP.
     Refused = 7,
-    /// A file is cut off or damaged; what is whole before that was sent.
+    /// A file is cut off or damaged; what is whole was sent.
     Damaged = 8,
     /// `ctl`: no box runs here.
     NotRunning = 9,
@@ -43,7 +43,7 @@ Exit codes:
   5  network: name resolution, route, port, timeout, or a lost connection
   6  TLS: the server's certificate was not accepted
   7  the server refused the connection or the stream, also without saying so, or is no RTMP server
-  8  the pushed file is cut off or damaged: what is whole before that was sent
+  8  the pushed file is cut off or damaged: what is whole was sent
   9  ctl: no box runs here
   10 ctl: only root and the service's own user may ask the box: use sudo";
 

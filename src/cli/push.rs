@@ -1,7 +1,6 @@
 //! `firstmile push`: publishes an FLV file with the box's own client, for diagnosis and measurements.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -94,7 +93,7 @@ pub async fn run(args: PushArgs) -> Result<(), Failure> {
         push(clock, target, file, &mut progress, interrupted()).await;
     drop(line);
     if let Err(error) = result {
-        cut.iter().for_each(|cut| tracing::warn!("{}", cut.message));
+        cut.iter().filter(|cut| !cut.goes_on).for_each(|cut| tracing::warn!("{}", cut.message));
         return Err(error.into());
     }
     let figures = Figures {
@@ -108,8 +107,13 @@ pub async fn run(args: PushArgs) -> Result<(), Failure> {
     print(&figures, args.json);
     match cut {
         None => Ok(()),
-        Some(Cut { message, time_ms }) => {
-            let seconds = Duration::from_millis(time_ms).as_secs_f64();
+        Some(Cut { message, goes_on: true, .. }) => {
+            let seconds = media.as_secs_f64();
+            let message = format!("{message}; what is whole was sent, {seconds:.1} s in all");
+            Err(Failure::new(Code::Damaged, message))
+        }
+        Some(Cut { message, .. }) => {
+            let seconds = media.as_secs_f64();
             let message = format!("{message}; what is whole before it was sent, {seconds:.1} s");
             Err(Failure::new(Code::Damaged, message))
         }

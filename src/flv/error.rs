@@ -31,6 +31,12 @@ pub enum FlvError {
         /// The id found.
         stream_id: u32,
     },
+    /// the tag at byte {offset} is damaged: where it should end no other tag begins
+    #[error("the tag at byte {offset} is damaged: where it should end no other tag begins")]
+    Length {
+        /// Where the tag begins.
+        offset: u64,
+    },
     /// there are only zeros at byte {offset}, where a tag should begin: the recording was cut off
     #[error(
         "there are only zeros at byte {offset}, where a tag should begin: the recording was cut off"

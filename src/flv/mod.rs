@@ -29,6 +29,7 @@ pub mod aac;
 pub mod audio;
 pub mod avc;
 mod bits;
+mod damage;
 mod enhanced;
 mod error;
 mod four_cc;
@@ -40,6 +41,7 @@ pub mod tag_times;
 pub mod video;
 pub mod writer;
 
+pub use damage::Damage;
 pub use error::{BodyError, ConfigError, FlvError};
 pub use four_cc::FourCc;
 pub use head::Head;

@@ -1,10 +1,13 @@
 //! Reads FLV files piece by piece.
 
+mod recovery;
+
 use std::collections::VecDeque;
 use std::mem;
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use super::damage::Recovery;
 use super::error::FlvError;
 use super::tag::{TAG_HEAD_BYTES, Tag, TagKind};
 
@@ -12,6 +15,8 @@ use super::tag::{TAG_HEAD_BYTES, Tag, TagKind};
 const HEADER_BYTES: usize = 9;
 /// Bytes behind each tag, and behind the header (E.3).
 const TAG_SIZE_BYTES: usize = 4;
+/// The size of a tag, then the next one.
+const BEHIND_TAG: ReaderState = ReaderState::Skip(TAG_SIZE_BYTES as u64);
 /// The `Filter` bit next to the tag type (E.4.1).
 const IS_ENCRYPTED: u8 = 0x20;
 
@@ -24,7 +29,8 @@ const IS_ENCRYPTED: u8 = 0x20;
 /// Tags of unknown types are skipped, but not zeros: those are what a file system leaves of a recording
 /// that lost power. The size that follows each tag is not looked at: it serves
 /// players that read backwards, and real muxers write it wrong. After an error the reader gives
-/// the same error each time, since nobody knows where the next tag begins.
+/// the same error each time, since nobody knows where the next tag begins; one that reads
+/// [`past_damage`](Reader::past_damage) searches for it.
 #[derive(Debug)]
 pub struct Reader {
     pieces: VecDeque<Bytes>,
@@ -37,6 +43,8 @@ pub struct Reader {
     /// Where the last tag begins.
     tag_offset: u64,
     state: ReaderState,
+    /// What a reader past damage knows besides.
+    recovery: Option<Recovery>,
 }
 
 /// What comes next in the file.
@@ -45,6 +53,8 @@ pub struct Reader {
 ///  Header ─► Skip ─► TagHead ─► Body ─► Skip (size of the tag) ─► TagHead …
 ///                       └─► Skip (unknown tag and its size) ──────►┘
 /// ```
+///
+/// Past damage, `Behind` comes between `Body` and `Skip`, and `Search` instead of `Failed`.
 #[derive(Debug, Clone, Copy)]
 enum ReaderState {
     Header,
@@ -55,6 +65,13 @@ enum ReaderState {
         kind: TagKind,
         timestamp_ms: u32,
         body_bytes: usize,
+    },
+    /// The last tag waits for what stands behind it.
+    Behind,
+    /// For the next tag behind one that is damaged and begins at `from`.
+    Search {
+        error: FlvError,
+        from: u64,
     },
     Failed(FlvError),
 }
@@ -75,6 +92,7 @@ impl Reader {
             offset: 0,
             tag_offset: 0,
             state: ReaderState::Header,
+            recovery: None,
         }
     }
 
@@ -110,19 +128,36 @@ impl Reader {
                     if self.available >= TAG_HEAD_BYTES {
                         self.tag_offset = offset;
                     }
-                    self.take_array().map(|bytes| tag_head(&bytes, offset))
+                    self.take_array().map(|bytes| {
+                        self.remember_head(bytes);
+                        tag_head(&bytes, offset)
+                    })
                 }
                 ReaderState::Body { kind, timestamp_ms, body_bytes } => {
-                    let Some(body) = self.take(body_bytes) else { return Ok(None) };
-                    self.state = ReaderState::Skip(TAG_SIZE_BYTES as u64);
-                    return Ok(Some(Tag { kind, timestamp_ms, body }));
+                    match self.take(body_bytes).map(|body| Tag { kind, timestamp_ms, body }) {
+                        Some(tag) if self.recovery.is_some() => self.hold(tag),
+                        Some(tag) => {
+                            self.state = BEHIND_TAG;
+                            return Ok(Some(tag));
+                        }
+                        None => self.missing_body(),
+                    }
                 }
+                ReaderState::Behind => match self.held_is_whole() {
+                    None => None,
+                    Some(true) => {
+                        self.state = BEHIND_TAG;
+                        return Ok(self.held());
+                    }
+                    Some(false) => Some(Err(FlvError::Length { offset: self.tag_offset })),
+                },
+                ReaderState::Search { error, from } => self.search(error, from),
                 ReaderState::Failed(error) => return Err(error),
             };
             match next {
                 None => return Ok(None),
                 Some(Ok(state)) => self.state = state,
-                Some(Err(error)) => self.state = ReaderState::Failed(error),
+                Some(Err(error)) => self.state = self.after(error),
             }
         }
     }

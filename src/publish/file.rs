@@ -1,5 +1,6 @@
 //! Media of an FLV file, published as it is: for diagnosis and measurements.
 
+mod damages;
 mod input;
 mod tags;
 
@@ -12,8 +13,9 @@ use crate::limits::{FILE_AHEAD_BYTES, FILE_TAGS_TOGETHER, PIPE_KEPT_BYTES_MAX};
 use crate::stream::{ConnectionId, Demands, Next, Queue, Source};
 
 use super::connections::Feed;
+pub use damages::Cut;
+use damages::Damages;
 use input::Input;
-pub use tags::Cut;
 use tags::{Place, Step, Tags, Timed};
 
 const TOGETHER_MS: u64 = FILE_TAGS_TOGETHER.as_millis() as u64;
@@ -36,6 +38,7 @@ pub struct FlvFile {
     kept: Option<Kept>,
     alarm: Option<Alarm>,
     reached: Shared,
+    damages: Damages,
 }
 
 /// What is to be played, and how.
@@ -55,7 +58,6 @@ struct Reached {
     started_at: Option<Duration>,
     /// The time of the stream of the last tag that was sent.
     time_ms: u64,
-    cut: Option<Cut>,
 }
 
 type Shared = Arc<Mutex<Reached>>;
@@ -84,14 +86,15 @@ impl FlvFile {
         if rounds > 1 && !input.is_file() {
             return Err(format!("{} is no file and can be played once only", input.name));
         }
-        let mut tags = Tags::new(input, rounds);
+        let damages = Damages::default();
+        let mut tags = Tags::new(input, rounds, damages.clone());
         // A file that is none must be known before anybody is called.
         let next = match tags.next() {
             Step::Tag(next) => Some(next),
             Step::NotYet => None,
             Step::End => {
                 let nothing = || format!("{} holds no media", tags.input.name);
-                return Err(tags.cut().map_or_else(nothing, |cut| cut.message.clone()));
+                return Err(damages.cut().map_or_else(nothing, |cut| cut.message));
             }
         };
         let is_file = tags.input.is_file();
@@ -101,10 +104,10 @@ impl FlvFile {
         }
         tags.input.read_without_waiting()?;
         let how = Play { path: path.to_owned(), is_file, rounds, pace };
-        Ok(FlvFile { next, kept, ..FlvFile::over(how, tags) })
+        Ok(FlvFile { next, kept, ..FlvFile::over(how, tags, damages) })
     }
 
-    fn over(how: Play, tags: Tags) -> FlvFile {
+    fn over(how: Play, tags: Tags, damages: Damages) -> FlvFile {
         FlvFile {
             how,
             tags,
@@ -118,12 +121,13 @@ impl FlvFile {
             kept: None,
             alarm: None,
             reached: Shared::default(),
+            damages,
         }
     }
 
     /// Where the file is cut off or damaged, once it was read so far.
     pub fn cut(&self) -> Option<Cut> {
-        lock(&self.reached).cut.clone()
+        self.damages.cut()
     }
 
     /// From the last key frame that was sent, or from the begin.
@@ -172,10 +176,7 @@ impl FlvFile {
                 self.next = Some(next);
             }
             Step::NotYet => {}
-            Step::End => {
-                self.has_ended = true;
-                lock(&self.reached).cut = self.tags.cut().cloned();
-            }
+            Step::End => self.has_ended = true,
         }
     }
 
@@ -262,7 +263,7 @@ pub(super) struct FileFeed {
     reached: Vec<(ConnectionId, Shared)>,
     /// Of the connection that has the stream.
     shown: Shared,
-    cut: Option<Cut>,
+    damages: Damages,
     /// The furthest that a connection has come that is over.
     time_ms: u64,
 }
@@ -270,12 +271,13 @@ pub(super) struct FileFeed {
 impl FileFeed {
     pub fn new(file: FlvFile) -> FileFeed {
         let (how, shown) = (file.how.clone(), file.reached.clone());
-        FileFeed { how, first: Some(file), reached: Vec::new(), shown, cut: None, time_ms: 0 }
+        let damages = file.damages.clone();
+        FileFeed { how, first: Some(file), reached: Vec::new(), shown, damages, time_ms: 0 }
     }
 
-    /// Where the file is cut off or damaged, once a connection has come so far and has ended.
-    pub fn cut(&self) -> Option<&Cut> {
-        self.cut.as_ref()
+    /// Where the file is cut off or damaged, as far as it was read.
+    pub fn cut(&self) -> Option<Cut> {
+        self.damages.cut()
     }
 
     /// How much of the stream was sent, in media time.
@@ -289,9 +291,10 @@ impl FileFeed {
             return Err("the input is no file, so that another connection cannot begin".to_owned());
         }
         let input = Input::open(&self.how.path)?;
-        let tags = Tags::new(input, self.how.rounds);
+        let damages = self.damages.clone();
+        let tags = Tags::new(input, self.how.rounds, damages.clone());
         let before = Some(self.shown.clone());
-        Ok(FlvFile { before, restarts: true, ..FlvFile::over(self.how.clone(), tags) })
+        Ok(FlvFile { before, restarts: true, ..FlvFile::over(self.how.clone(), tags, damages) })
     }
 }
 
@@ -315,7 +318,6 @@ impl Feed for FileFeed {
         let ended = self.reached.extract_if(.., |(of, _)| *of == id);
         for (_, reached) in ended {
             let reached = lock(&reached);
-            self.cut = self.cut.take().or_else(|| reached.cut.clone());
             self.time_ms = self.time_ms.max(reached.time_ms);
         }
     }

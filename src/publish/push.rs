@@ -24,7 +24,7 @@ pub struct Pushed {
     pub carried: Carried,
     /// How long the stream was that was sent, in media time.
     pub media: Duration,
-    /// Where the file was cut off or damaged: what is whole before it was sent.
+    /// Where the file was cut off or damaged: what is whole was sent.
     pub cut: Option<Cut>,
 }
 
@@ -48,7 +48,7 @@ pub async fn push(
         while let Some((_, what)) = connections.poll_report() {
             if let What::Ended(result) = what {
                 let (carried, feed) = (connections.carried(), &connections.feed);
-                return Pushed { result, carried, media: feed.media(), cut: feed.cut().cloned() };
+                return Pushed { result, carried, media: feed.media(), cut: feed.cut() };
             }
         }
         tokio::select! {

@@ -48,6 +48,24 @@ fn a_file_that_is_cut_off_has_an_exit_code_of_its_own_and_is_named_with_byte_and
 }
 
 #[test]
+fn a_file_with_a_hole_is_pushed_to_its_end_and_both_ends_of_the_hole_are_named() {
+    let (server, folder, to) = server();
+    let tags = usual(2);
+    let begins: Vec<usize> = (0..tags.len()).map(|n| file(&tags[..n]).len()).collect();
+    let mut bytes = file(&tags);
+    bytes[begins[40]..begins[50] + 5].fill(0);
+    write(&folder, &bytes);
+    let ended = firstmile_ends(folder.path(), &format!("push x.flv --no-pace {to}"));
+    assert_eq!(ended.status.code(), Some(8), "{}", ended.stderr);
+    let line = ended.stderr.lines().last().unwrap();
+    let named = [begins[40], begins[51]].iter().all(|at| line.contains(&format!("byte {at}")));
+    assert!(line.starts_with("firstmile: x.flv: ") && named, "{line}");
+    assert!(line.contains("what is whole was sent, 2."), "{line}");
+    let summary = &server.reports()[0].summary;
+    assert_eq!(summary.audio_frames + summary.video_frames, 50 + 93 - 11);
+}
+
+#[test]
 fn a_push_says_every_few_seconds_how_far_it_has_come() {
     let (_server, folder, to) = server();
     write_flv_file(&folder.path().join("x.flv"), 12, 500);

@@ -158,15 +158,14 @@ async fn a_file_cut_off_anywhere_delivers_its_whole_tags_and_says_where_it_ends(
 }
 
 #[tokio::test]
-async fn a_damaged_file_delivers_what_is_whole_before_the_damage_and_names_the_byte() {
+async fn a_file_damaged_to_its_end_delivers_what_is_whole_before_and_names_the_byte() {
     let tags = usual(1);
     let bytes = file(&tags);
     let at = 13 + tags[..40].iter().map(|written| tag(written).len()).sum::<usize>();
     type Damage = fn(&mut [u8]);
-    let damages: [(&str, Damage); 3] = [
+    let damages: [(&str, Damage); 2] = [
         ("a power cut leaves zeros", |rest| rest.fill(0)),
         ("noise", |rest| rest.iter_mut().enumerate().for_each(|(n, b)| *b = (n * 89 + 41) as u8)),
-        ("another stream id", |rest| rest[9] = 7),
     ];
     for (what, damage) in damages {
         let mut damaged = bytes.clone();
@@ -176,6 +175,55 @@ async fn a_damaged_file_delivers_what_is_whole_before_the_damage_and_names_the_b
         let cut = pushed.cut.unwrap_or_else(|| panic!("{what}: not noticed"));
         assert!(cut.message.contains(&format!("byte {at}")), "{what}: {}", cut.message);
     }
+}
+
+/// Where the tag number `n` begins.
+fn begin_of(tags: &[Written], n: usize) -> usize {
+    13 + tags[..n].iter().map(|written| tag(written).len()).sum::<usize>()
+}
+
+#[tokio::test]
+async fn a_file_damaged_in_its_middle_delivers_every_whole_tag_and_names_both_places() {
+    let tags = usual(2);
+    let bytes = file(&tags);
+    let (at, behind) = (begin_of(&tags, 40), begin_of(&tags, 50));
+    type Damage = fn(&mut [u8]);
+    let damages: [(&str, usize, Damage); 4] = [
+        ("zeros", 50, |hole| hole.fill(0)),
+        ("noise", 50, |hole| {
+            hole.iter_mut().enumerate().for_each(|(n, b)| *b = (n * 89 + 41) as u8)
+        }),
+        ("another stream id", 41, |hole| hole[9] = 7),
+        ("a wrong length", 41, |hole| hole[2] ^= 0xFF),
+    ];
+    for (what, next, damage) in damages {
+        let mut damaged = bytes.clone();
+        damage(&mut damaged[at..behind]);
+        let (pushed, met) = push_bytes(&damaged, false).await;
+        let whole = [&tags[..40], &tags[next..]].concat();
+        assert_same(&messages(&met), &as_messages(&whole));
+        let cut = pushed.cut.unwrap_or_else(|| panic!("{what}: not noticed"));
+        let places = [at, begin_of(&tags, next)].map(|place| format!("byte {place}"));
+        assert!(places.iter().all(|place| cut.message.contains(place)), "{what}: {}", cut.message);
+        assert!(cut.goes_on, "{what}");
+    }
+}
+
+/// What was damaged is named once, in each round and on each connection.
+#[tokio::test]
+async fn a_damaged_file_that_is_played_twice_over_two_connections_names_each_place_once() {
+    let folder = Folder::new("pushed");
+    let path = folder.path().join("pushed.flv");
+    let tags = usual(2);
+    let mut bytes = file(&tags);
+    bytes[begin_of(&tags, 30) + 9] = 7;
+    bytes[begin_of(&tags, 60) + 9] = 7;
+    fs::write(&path, &bytes).unwrap();
+    let server = Scripted::start(vec![moving_to("/other", 40), recording()]).await;
+    let pushed = push_path(&server, &path, 2, true).await;
+    assert!(pushed.result.is_ok(), "{pushed:?}");
+    let cut = pushed.cut.expect("it is damaged");
+    assert_eq!(cut.message.matches("next whole tag").count(), 2, "{}", cut.message);
 }
 
 #[tokio::test]

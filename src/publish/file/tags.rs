@@ -1,11 +1,13 @@
 //! The tags of a file with their times, round after round.
 
 use std::collections::VecDeque;
+use std::fmt::Display;
 
 use bytes::Bytes;
 
+use super::damages::Damages;
 use super::input::{Input, Piece};
-use crate::flv::{Content, FlvError, Reader, Tag, TagKind, TagTimes, metadata};
+use crate::flv::{Content, Reader, Tag, TagKind, TagTimes, metadata};
 use crate::limits::FILE_LEAPS_NAMED_MAX;
 
 /// What a player needs before the first frame: the description, and the configuration of each track.
@@ -27,7 +29,7 @@ pub struct Tags {
     ahead_ms: u64,
     leaps: u32,
     newest_ms: u64,
-    cut: Option<Cut>,
+    damages: Damages,
 }
 
 /// A tag with its time since the begin of the stream.
@@ -50,15 +52,6 @@ pub struct Place {
     headers: Headers,
 }
 
-/// Where a file is cut off or damaged, and what was whole before.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cut {
-    /// Which file, where and why.
-    pub message: String,
-    /// How long the stream was until there, in milliseconds.
-    pub time_ms: u64,
-}
-
 /// What comes next.
 pub enum Step {
     Tag(Timed),
@@ -68,10 +61,10 @@ pub enum Step {
 }
 
 impl Tags {
-    pub fn new(input: Input, rounds: u32) -> Tags {
+    pub fn new(input: Input, rounds: u32, damages: Damages) -> Tags {
         Tags {
             input,
-            reader: Reader::new(),
+            reader: Reader::new().past_damage(),
             times: TagTimes::default(),
             rounds,
             rounds_left: rounds,
@@ -82,13 +75,8 @@ impl Tags {
             ahead_ms: 0,
             leaps: 0,
             newest_ms: 0,
-            cut: None,
+            damages,
         }
-    }
-
-    /// Where the file is cut off or damaged, as far as it was read.
-    pub fn cut(&self) -> Option<&Cut> {
-        self.cut.as_ref()
     }
 
     /// From `place` on, or from the first byte.
@@ -97,12 +85,12 @@ impl Tags {
     /// When it cannot be read again, with the message for the owner.
     pub fn go_to(&mut self, place: Option<Place>) -> Result<(), String> {
         self.input.seek(place.as_ref().map_or(0, |place| place.offset))?;
-        self.reader = Reader::new();
+        self.reader = Reader::new().past_damage();
         (self.times, self.rounds_left) = (TagTimes::default(), self.rounds);
         (self.headers, self.newest_ms, self.has_given) = (Headers::default(), 0, false);
         self.ahead.clear();
         if let Some(place) = place {
-            self.reader = Reader::at_tag(place.offset);
+            self.reader = Reader::at_tag(place.offset).past_damage();
             (self.times, self.rounds_left) = (place.times, place.rounds_left);
             self.ahead = place.headers.iter().flatten().cloned().collect();
             (self.headers, self.newest_ms, self.has_given) = (place.headers, place.time_ms, true);
@@ -111,27 +99,33 @@ impl Tags {
         Ok(())
     }
 
-    /// The next tag. Where the file is cut off or damaged, the round is over.
+    /// The next tag. Where the file is cut off, or damaged so that no tag is found behind, the round is over.
     pub fn next(&mut self) -> Step {
         if let Some(tag) = self.ahead.pop_front() {
             return Step::Tag(Timed { time_ms: self.ahead_ms, tag, place: None });
         }
         loop {
             let end = match self.reader.next_tag() {
-                Ok(Some(tag)) => return Step::Tag(self.timed(tag)),
+                Ok(Some(tag)) => {
+                    if let Some(damage) = self.reader.take_damage() {
+                        self.damages.pass(&self.input.name, damage, self.newest_ms);
+                    }
+                    return Step::Tag(self.timed(tag));
+                }
                 Ok(None) => match self.input.read() {
                     Ok(Piece::Bytes(bytes)) => {
                         self.reader.push(bytes);
                         continue;
                     }
                     Ok(Piece::NotYet) => return Step::NotYet,
-                    Ok(Piece::End) => self.reader.finish().map_err(|error| self.named(error)),
+                    Ok(Piece::End) if self.reader.end() => continue,
+                    Ok(Piece::End) => self.reader.finish().map_err(|error| self.named(&error)),
                     Err(message) => Err(message),
                 },
-                Err(error) => Err(self.named(error)),
+                Err(error) => Err(self.named(&error)),
             };
             if let Err(message) = end {
-                self.cut_off(message);
+                self.damages.end(message, self.newest_ms);
             }
             if !self.next_round() {
                 return Step::End;
@@ -148,20 +142,15 @@ impl Tags {
             return false;
         }
         if let Err(message) = self.input.seek(0) {
-            self.cut_off(message);
+            self.damages.end(message, self.newest_ms);
             return false;
         }
-        self.reader = Reader::new();
+        self.reader = Reader::new().past_damage();
         self.times.again();
         true
     }
 
-    fn cut_off(&mut self, message: String) {
-        let time_ms = self.newest_ms;
-        self.cut.get_or_insert(Cut { message, time_ms });
-    }
-
-    fn named(&self, error: FlvError) -> String {
+    fn named(&self, error: &impl Display) -> String {
         format!("{}: {error}", self.input.name)
     }
 
