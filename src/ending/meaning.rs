@@ -150,7 +150,7 @@ pub const ROWS: &[Row] = {
         busy(
             M::Contended,
             "another encoder probably uses this stream key",
-            "stop it or give it a key of its own; this box takes the key back once a minute",
+            "stop it or give it a key of its own, and if there is none, the server itself ends each stream soon; this box tries once a minute",
             Steady(CONTENDED_WAIT),
         ),
         Row {

@@ -328,15 +328,18 @@ fn reason(code: &str, description: &str) -> String {
 /// The description comes before the code: servers agree on hardly any code but `Publish.BadName`, and some use
 /// even that for a key they do not know.
 fn classify(code: &str, description: &str) -> Refusal {
+    // What has been done to this stream, as these words say it alone: "kick" is the name of a platform too, and
+    // "another encoder" may just be the one that has the key.
     const KICKED: &[&str] = &[
-        "kick",
+        "kicked",
+        "kick by",
+        "kick off",
         "taken over",
+        "took over",
         "takeover",
-        "take over",
         "superseded",
         "replaced by",
-        "another encoder",
-        "preempt",
+        "preempted",
     ];
     const BUSY: &[&str] = &[
         "already publish",
@@ -345,6 +348,7 @@ fn classify(code: &str, description: &str) -> Refusal {
         "already exist",
         "already stream",
         "already connected",
+        "another encoder",
         "is publishing",
         "duplicate",
         "busy",
@@ -419,6 +423,14 @@ mod tests {
             ("NetStream.Unpublish.Success", "Kicked by administrator", Kicked),
             ("NetStream.Publish.Failed", "Kicked by administrator", Kicked),
             ("NetConnection.Connect.Closed", "taken over by another encoder", Kicked),
+            ("NetStream.Publish.BadName", "another encoder is using this key", KeyBusy),
+            ("NetStream.Publish.BadName", "another encoder wants to take over", KeyBusy),
+            (
+                "NetStream.Publish.Failed",
+                "invalid key; see https://kick.com/dashboard",
+                KeyRejected,
+            ),
+            ("NetStream.Unpublish.Success", "the Kick ingest restarts", ServerGoingAway),
             ("", "", Other),
         ] {
             let found = classify(code, description);

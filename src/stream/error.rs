@@ -140,6 +140,8 @@ fn of_session(error: &rtmp::Error) -> Evidence {
             Some(Refusal::KeyRejected) => Evidence::KeyRefused,
             Some(Refusal::KeyBusy) if during == Phase::Publishing => Evidence::BusyWhileLive,
             Some(Refusal::KeyBusy) => Evidence::Busy,
+            // There was no stream yet that could have been ended.
+            Some(Refusal::Kicked) if during < Phase::Publishing => Evidence::Rejected,
             Some(Refusal::Kicked) => Evidence::Kicked,
             Some(Refusal::StreamEnded) => Evidence::Unpublished,
             Some(Refusal::ServerGoingAway) => Evidence::GoingAway,
@@ -202,6 +204,17 @@ mod tests {
         }
         for description in ["Kicked by administrator", "taken over by another encoder"] {
             assert!(is_final("NetStream.Unpublish.Success", description), "{description}");
+        }
+    }
+
+    #[test]
+    fn no_refusal_is_final_whatever_its_words() {
+        for description in ["Kicked by administrator", "taken over by another encoder", "busy"] {
+            for during in [Phase::Connect, Phase::CreateStream, Phase::Publish] {
+                let error = ended(during, refused("NetStream.Publish.BadName", description));
+                let wait = error.evidence().once().row().retry.wait(1, true);
+                assert!(wait.is_some(), "{during} {description}");
+            }
         }
     }
 
