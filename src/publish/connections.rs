@@ -92,8 +92,6 @@ struct Line {
     mailbox: Arc<Mutex<Mailbox>>,
     close: Option<oneshot::Sender<Close>>,
     target: Arc<Target>,
-    /// It is to take over from another one.
-    succeeds: bool,
     /// Its counters are those of the destination, for it has the stream.
     is_shown: Arc<AtomicBool>,
 }
@@ -255,7 +253,7 @@ impl<F: Feed> Connections<F> {
                 Action::Show { id } => self.show(id),
                 Action::Report { attempt, what } => return Some((attempt, what)),
                 Action::Moved { target } => {
-                    let (destination, to) = (&self.name, target.server());
+                    let (destination, to) = (called(&self.name, &target), target.server());
                     tracing::info!(destination, to, "the stream has moved");
                 }
                 Action::MoveFailed { error } => {
@@ -271,10 +269,6 @@ impl<F: Feed> Connections<F> {
     fn show(&mut self, id: ConnectionId) {
         if let Some(line) = self.lines.iter().find(|line| line.id == id) {
             line.is_shown.store(true, Ordering::Relaxed);
-            if line.succeeds {
-                let (destination, to) = (called(&self.name, &line.target), line.target.server());
-                tracing::info!(destination, to, "the stream has moved");
-            }
         }
         self.feed.show(id);
     }
@@ -290,9 +284,9 @@ impl<F: Feed> Connections<F> {
         queue: Queue,
         start_kbps: Option<u32>,
     ) -> Line {
-        let (of, succeeds) = (target.clone(), queue == Queue::Fresh);
+        let of = target.clone();
         let name = called(&self.name, &target).to_owned();
-        if succeeds {
+        if queue == Queue::Fresh {
             let (destination, to) = (&name, target.server());
             let from = self.lines.first().map(|line| line.target.server());
             tracing::info!(destination, from, to, "the stream is to move; connecting");
@@ -318,7 +312,7 @@ impl<F: Feed> Connections<F> {
             publish(clock, &target, &mut media, &mut report, close).await.map(|_| ())
         };
         let (publishing, close) = (Box::pin(publishing), Some(close));
-        Line { id, publishing, ended: None, mailbox, close, target: of, succeeds, is_shown }
+        Line { id, publishing, ended: None, mailbox, close, target: of, is_shown }
     }
 }
 

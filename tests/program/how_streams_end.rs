@@ -157,8 +157,8 @@ fn a_move_is_in_the_log_with_the_name_of_the_destination_and_its_new_place() {
     appliance.until_status("live");
     let log = appliance.log();
     for words in ["the stream is to move", "the stream has moved"] {
-        let line = log.lines().find(|line| line.contains(words));
-        let line = line.unwrap_or_else(|| panic!("no {words:?}: {log}"));
+        let lines: Vec<&str> = log.lines().filter(|line| line.contains(words)).collect();
+        let [line] = lines[..] else { panic!("{words:?} once: {log}") };
         for part in ["INFO", "hall", place.as_str()] {
             assert!(line.contains(part), "{line}");
         }
