@@ -31,9 +31,9 @@ enum Unbound {
     Stays,
 }
 
-/// Another value of one of these drops others that were meant for the one before.
 /// A secret's name in its file, with whom it was given for.
 const FOR: &str = "/for";
+/// Another value of one of these drops others that were meant for the one before.
 const DROPS: [&str; 3] = ["wifi.ssid", "destination.url", "destination.backup_url"];
 /// By it the settings of a destination are found.
 const DESTINATION_NAME: &str = "destination.name";
