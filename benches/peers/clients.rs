@@ -28,6 +28,8 @@ pub enum Client {
     Floor,
     /// The floor, fed through standard input.
     FedFloor,
+    /// The same with one thread that is fed and another that writes, as an encoder and a sender are.
+    HopFloor,
     Ffmpeg,
     Gstreamer,
 }
@@ -77,6 +79,7 @@ impl Client {
             Client::Live => "live",
             Client::Floor => "floor",
             Client::FedFloor => "floor-fed",
+            Client::HopFloor => "floor-hop",
             Client::Ffmpeg => "ffmpeg",
             Client::Gstreamer => "rtmp2sink",
         }
@@ -86,8 +89,10 @@ impl Client {
     pub fn unpaced(self, site: &Site, material: &Material) -> Command {
         match self {
             Client::Push => push(site, &material.repeated, &["--no-pace"]),
-            Client::Live | Client::FedFloor => panic!("{} goes at its feed's pace", self.name()),
-            Client::Floor => floor(site, self, Some((&material.once, ROUNDS)), false),
+            Client::Live | Client::FedFloor | Client::HopFloor => {
+                panic!("{} goes at its feed's pace", self.name())
+            }
+            Client::Floor => floor(site, self, Some((&material.once, ROUNDS)), &[]),
             Client::Ffmpeg => ffmpeg(site, &material.repeated.display().to_string()),
             Client::Gstreamer => {
                 gstreamer(site, &format!("filesrc location={}", material.repeated.display()))
@@ -100,8 +105,9 @@ impl Client {
         match self {
             Client::Push => push(site, &material.once, &[]),
             Client::Live => live(site),
-            Client::Floor => floor(site, self, Some((&material.once, 1)), true),
-            Client::FedFloor => floor(site, self, None, false),
+            Client::Floor => floor(site, self, Some((&material.once, 1)), &["--paced"]),
+            Client::FedFloor => floor(site, self, None, &[]),
+            Client::HopFloor => floor(site, self, None, &["--hop"]),
             Client::Ffmpeg => ffmpeg(site, "pipe:0"),
             Client::Gstreamer => gstreamer(site, "fdsrc fd=0"),
         }
@@ -127,14 +133,14 @@ fn live(site: &Site) -> Command {
     command
 }
 
-fn floor(site: &Site, client: Client, file: Option<(&Path, u64)>, paced: bool) -> Command {
+fn floor(site: &Site, client: Client, file: Option<(&Path, u64)>, more: &[&str]) -> Command {
     let mut command = Command::new(myself());
     command.args(["floor", "--app", client.name(), "--ca-file"]).arg(site.pki.ca_file());
     command.args(["--port", &site.drain.rtmps_port.to_string()]);
     if let Some((file, rounds)) = file {
         command.arg("--file").arg(file).args(["--rounds", &rounds.to_string()]);
     }
-    command.args(paced.then_some("--paced"));
+    command.args(more);
     command
 }
 

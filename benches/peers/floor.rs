@@ -1,13 +1,13 @@
 //! The least that it can cost: a blocking TLS writer of messages that lie ready in memory.
 //!
-//! One thread, no timers, no queue, nothing read until the end; one flush per message; at the end
+//! One thread (two with `--hop`), no timers, no queue, nothing read until the end; one flush per message; at the end
 //! close_notify, half-close, and reading until the server has closed too.
 
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -39,6 +39,9 @@ pub struct Floor {
     /// Keep the time of the file
     #[arg(long)]
     paced: bool,
+    /// Read standard input on a thread of its own
+    #[arg(long, conflicts_with = "file")]
+    hop: bool,
 }
 
 impl Floor {
@@ -60,7 +63,15 @@ impl Floor {
                     }
                 }
             }
-            None => wire.send_input(),
+            None if self.hop => {
+                let (tags_tx, tags) = mpsc::sync_channel(64);
+                let reading = thread::spawn(move || {
+                    read_input(|tag| tags_tx.send(tag).expect("the writer lives"));
+                });
+                tags.into_iter().for_each(|tag| wire.send(&tag, 0));
+                reading.join().expect("the feed is FLV");
+            }
+            None => read_input(|tag| wire.send(&tag, 0)),
         }
         wire.close();
     }
@@ -141,22 +152,6 @@ impl Wire {
         }
     }
 
-    fn send_input(&mut self) {
-        let mut input = io::stdin().lock();
-        let mut reader = Reader::new();
-        let mut piece = vec![0; 256 * 1024];
-        loop {
-            let length = input.read(&mut piece).expect("the feed");
-            if length == 0 {
-                return;
-            }
-            reader.push(Bytes::copy_from_slice(&piece[..length]));
-            while let Some(tag) = reader.next_tag().expect("the feed is FLV") {
-                self.send(&tag, 0);
-            }
-        }
-    }
-
     fn close(mut self) {
         self.tls.send_close_notify();
         while self.tls.wants_write() {
@@ -170,6 +165,23 @@ impl Wire {
                 Err(error) if error.kind() != ErrorKind::Interrupted => return,
                 _ => {}
             }
+        }
+    }
+}
+
+/// Gives every tag that comes through standard input to `take`.
+fn read_input(mut take: impl FnMut(Tag)) {
+    let mut input = io::stdin().lock();
+    let mut reader = Reader::new();
+    let mut piece = vec![0; 256 * 1024];
+    loop {
+        let length = input.read(&mut piece).expect("the feed");
+        if length == 0 {
+            return;
+        }
+        reader.push(Bytes::copy_from_slice(&piece[..length]));
+        while let Some(tag) = reader.next_tag().expect("the feed is FLV") {
+            take(tag);
         }
     }
 }

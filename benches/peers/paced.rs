@@ -14,11 +14,12 @@ use super::measure::{Usage, measured, read};
 use super::support::drain::Taken;
 use super::support::find_program;
 
-const CLIENTS: [Client; 6] = [
+const CLIENTS: [Client; 7] = [
     Client::Push,
     Client::Floor,
     Client::Live,
     Client::FedFloor,
+    Client::HopFloor,
     Client::Ffmpeg,
     Client::Gstreamer,
 ];
