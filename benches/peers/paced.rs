@@ -17,9 +17,9 @@ use super::support::find_program;
 const CLIENTS: [Client; 7] = [
     Client::Push,
     Client::Floor,
-    Client::Live,
     Client::FedFloor,
     Client::HopFloor,
+    Client::Live,
     Client::Ffmpeg,
     Client::Gstreamer,
 ];
@@ -68,9 +68,11 @@ pub fn compare(material: &Material, runs: usize, goals: &mut Goals) {
     goals.at_most("paced: CPU of push, of ffmpeg's", ours / ffmpeg, 0.33);
     let peak = all[0].iter().map(|run| run.0.peak_bytes).max().unwrap_or(0);
     goals.at_most("paced: peak memory of push, MiB", peak as f64 / 1_048_576.0, 10.0);
-    let [_, _, live, fed, ..] = &all;
-    let ours = cost(live).median / cost(fed).median;
-    goals.at_most("paced: CPU of live, of the fed floor's", ours, 1.25);
+    let [_, _, fed, hop, live, ..] = &all;
+    // An encoder must never wait for a destination, so a frame changes threads once. The floor with
+    // that hop is what the live path can come near to; the one without shows what the hop costs.
+    let ours = cost(live).median / cost(hop).median;
+    goals.at_most("paced: CPU of live, of the floor's with a hop", ours, 1.5);
     goals.at_most("paced: median delay of a live frame, ms", delay(live, 0.5).median, 0.5);
     let late = delay(live, 0.99).median / delay(fed, 0.99).median;
     goals.at_most("paced: p99 of that delay, of the floor's", late, 2.0);
@@ -96,6 +98,7 @@ pub fn count_calls(material: &Material, goals: &mut Goals) {
         traced(&client.paced(&site, material), &log(client))
     });
     line(&["", "all", "to the socket", "most of them"]);
+    let mut of_the_hop = f64::NAN;
     for client in CLIENTS {
         let calls = Calls::read(&log(client));
         let (all, socket) = (calls.all() / messages, calls.socket_writes as f64 / messages);
@@ -110,7 +113,15 @@ pub fn count_calls(material: &Material, goals: &mut Goals) {
                 goals.at_most("paced: system calls per message of push", all, 3.0);
                 goals.at_most("paced: socket writes per message of push", socket, 1.05);
             }
-            Client::Live => goals.at_most("paced: system calls per message of live", all, 3.5),
+            Client::HopFloor => of_the_hop = all,
+            Client::Live => {
+                let more = all - of_the_hop;
+                goals.at_most(
+                    "paced: calls per message of live beyond those of the hop",
+                    more,
+                    0.6,
+                );
+            }
             _ => {}
         }
     }
