@@ -201,6 +201,7 @@ mod tests {
         assert!(line.contains(" INFO capturing from cam"), "{line:?}");
     }
 
+    // Shows F43.
     #[test]
     fn what_others_cause_in_a_flood_leaves_room_for_the_rest() {
         let lines = kept(|| {

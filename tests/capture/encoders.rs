@@ -151,6 +151,7 @@ fn sine(hz: f64, i: usize) -> f32 {
     (0.4 * (std::f64::consts::TAU * hz * i as f64 / HZ as f64).sin()) as f32
 }
 
+// Shows F49.
 #[test]
 fn what_is_heard_on_one_side_stays_there_and_as_loud_as_it_was() {
     let tones = seconds(3.0, |i| [sine(440.0, i), sine(1_000.0, i)]);
@@ -246,6 +247,7 @@ fn moving_detail() -> Vec<gst::Buffer> {
         .collect()
 }
 
+// Shows F49.
 #[test]
 fn a_video_encoder_holds_back_no_frame_and_keeps_bitrate_interval_and_profile() {
     let frames = moving_detail();

@@ -92,6 +92,7 @@ fn a_factory_reset_leaves_no_secret_and_no_key_to_one_anywhere_on_the_disk() {
     assert!(!holds_wrapping_key(&disk.files()));
 }
 
+// Shows F46.
 #[test]
 fn a_factory_reset_that_was_cut_off_is_finished_when_the_box_starts() {
     let disk = Model::default();
@@ -148,6 +149,7 @@ fn a_factory_reset_right_after_an_upgrade_overwrites_what_lies_in_clear() {
     assert!(!holds(&disk.files(), CANARY) && !holds_wrapping_key(&disk.files()));
 }
 
+// Shows F45.
 #[test]
 fn a_lost_wrapping_key_loses_the_secrets_and_nothing_else() {
     let disk = Model::default();
@@ -173,6 +175,7 @@ fn a_lost_wrapping_key_loses_the_secrets_and_nothing_else() {
     assert_eq!((read.partial, read.secrets_lost, read.stale), (whole, false, Vec::new()));
 }
 
+// Shows F45.
 #[test]
 fn one_copy_of_the_wrapping_key_is_enough_and_makes_the_other_again() {
     for lost in WRAPPING_KEY_FILES {

@@ -18,6 +18,7 @@ fn pause(rig: &mut Rig) {
     rig.advance(Duration::from_millis(200));
 }
 
+// Shows F44.
 #[test]
 fn both_ports_answer_and_half_a_line_at_one_is_no_part_of_the_other() {
     let mut rig = two_ports("");

@@ -157,6 +157,7 @@ fn f03_ninety_days_without_a_path_and_then_live_within_fifteen_seconds() {
 
 /// Live at the least bitrate that is promised and up from there, to a server that acknowledges each
 /// 2.5 MB and hangs; its kernel goes on to take what fits.
+// Shows F36.
 #[test]
 fn a_server_that_hangs_is_noticed_within_five_seconds_however_rarely_it_acknowledges() {
     for (ceiling_kbps, kernel_bytes) in [

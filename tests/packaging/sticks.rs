@@ -76,6 +76,7 @@ impl Plugged {
     }
 }
 
+// Shows F41.
 #[test]
 fn a_stick_of_any_format_starts_the_import_so_that_its_owner_gets_an_answer() {
     for kind in ["disk", "partition"] {

@@ -54,6 +54,7 @@ fn whoever_watches_frees_the_place_when_it_is_ended() {
     appliance.end();
 }
 
+// Shows F48.
 #[test]
 fn a_stick_is_applied_while_all_other_places_at_the_socket_are_taken() {
     let _turn = one_at_a_time();
@@ -195,6 +196,7 @@ fn whoever_may_not_ask_the_box_is_asked_to_use_sudo() {
     assert!(ended.stderr.contains("use sudo"), "{}", ended.stderr);
 }
 
+// Shows F47.
 #[test]
 fn a_box_that_ends_answers_whoever_waits_for_it() {
     let _turn = one_at_a_time();

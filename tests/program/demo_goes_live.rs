@@ -75,6 +75,7 @@ fn demo_a_film_clip_reaches_the_server_whole_and_in_sync() {
     assert_eq!(outcome["av_offset_from"], "video and audio of the clip");
 }
 
+// Shows F49.
 #[test]
 fn demo_what_is_heard_left_and_right_stays_apart_with_each_aac_encoder() {
     let _turn = one_at_a_time();

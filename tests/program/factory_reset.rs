@@ -96,6 +96,7 @@ fn in_memory(process: u32, word: &[u8]) -> Option<usize> {
     Some(found)
 }
 
+// Shows F46.
 #[test]
 fn after_a_factory_reset_no_secret_is_left_on_the_disk_or_in_memory() {
     let _turn = one_at_a_time();

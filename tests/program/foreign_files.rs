@@ -17,6 +17,7 @@ fn pipe(folder: &Path, name: &str) {
     nix::unistd::mkfifo(&folder.join(name), Mode::S_IRWXU).expect("a pipe");
 }
 
+// Shows F42.
 #[test]
 fn no_path_of_a_command_line_makes_the_program_wait() {
     let folder = Folder::new("paths");
@@ -42,6 +43,7 @@ fn no_path_of_a_command_line_makes_the_program_wait() {
     }
 }
 
+// Shows F42.
 #[test]
 fn a_profile_that_inherits_from_a_pipe_or_an_endless_file_is_refused() {
     let folder = Folder::new("profiles");
@@ -91,6 +93,7 @@ fn captures(appliance: &mut Appliance) {
 }
 
 // A few kilobytes may be 67 million bytes once decoded, beside a broadcast on a box of 512 MiB.
+// Shows F42.
 #[test]
 fn an_image_of_many_pixels_takes_little_memory_and_is_named() {
     if !has_or_skip(&["ffmpeg"]) {

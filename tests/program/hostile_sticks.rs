@@ -312,6 +312,7 @@ fn nearly(names: &[&str], words: &[&str]) {
     }
 }
 
+// Shows F41.
 #[test]
 fn a_stick_whose_file_is_nearly_named_right_is_refused_and_says_what_was_found() {
     nearly(&["firstmile.toml.txt"], &["rename firstmile.toml.txt to firstmile.toml"]);
@@ -401,6 +402,7 @@ fn image(make: impl FnOnce(&Path)) -> String {
     ended.stderr
 }
 
+// Shows F41.
 #[test]
 fn a_stick_with_another_file_system_or_none_is_refused_by_its_name() {
     let made_by = |program: &str, arguments: &[&str]| {

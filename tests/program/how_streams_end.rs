@@ -117,6 +117,7 @@ fn live_box(ports: &[(&str, u16)]) -> Appliance {
     appliance
 }
 
+// Shows F31.
 #[test]
 fn a_wrong_key_that_a_server_denies_by_closing_points_at_the_key_and_shows_no_live_light() {
     let runtime = runtime();
@@ -132,6 +133,7 @@ fn a_wrong_key_that_a_server_denies_by_closing_points_at_the_key_and_shows_no_li
     assert!(!log.contains("-> accepted"), "nothing was ever live: {log}");
 }
 
+// Shows F32.
 #[test]
 fn a_stream_that_a_server_ends_without_a_reason_is_live_again_by_itself() {
     let runtime = runtime();

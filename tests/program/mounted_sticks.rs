@@ -124,6 +124,7 @@ fn a_stick_of_ext4_is_imported_and_gets_its_result() {
     assert!(result.contains("accepted"), "{result}");
 }
 
+// Shows F40.
 #[test]
 fn a_foreign_stick_is_not_written_to_whatever_its_metadata_asks_for() {
     let Some(desk) = desk_or_skip() else { return };

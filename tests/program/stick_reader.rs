@@ -93,6 +93,7 @@ fn root_becomes_the_owner_of_the_store_to_parse_a_stick() {
 }
 
 // The box is stopped by a debugger, or hangs before its watchdog ends it.
+// Shows F47.
 #[test]
 fn a_box_that_does_not_answer_does_not_hold_up_an_import() {
     let folder = Folder::new("silent");

@@ -93,6 +93,7 @@ pub fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
 
+// Shows F34.
 #[test]
 fn an_address_that_hangs_up_or_speaks_no_rtmp_is_left_for_the_next_one_and_remembered() {
     let name = "an_address_that_hangs_up_or_speaks_no_rtmp_is_left_for_the_next_one_and_remembered";
@@ -122,6 +123,7 @@ fn an_address_that_hangs_up_or_speaks_no_rtmp_is_left_for_the_next_one_and_remem
     });
 }
 
+// Shows F34.
 #[test]
 fn a_front_end_that_is_silent_is_left_for_the_next_address_in_the_same_attempt() {
     let name = "a_front_end_that_is_silent_is_left_for_the_next_address_in_the_same_attempt";
@@ -157,6 +159,7 @@ fn when_all_addresses_fail_the_error_tells_of_what_was_behind_a_connect() {
     });
 }
 
+// Shows F34.
 #[test]
 fn an_address_that_fails_in_tls_is_left_for_the_next_one_before_rtmp_is_spoken() {
     let name = "an_address_that_fails_in_tls_is_left_for_the_next_one_before_rtmp_is_spoken";
@@ -192,6 +195,7 @@ fn an_address_that_fails_in_tls_is_left_for_the_next_one_before_rtmp_is_spoken()
     }
 }
 
+// Shows F34.
 #[test]
 fn a_box_remembers_silent_addresses_while_it_takes_turns_with_a_backup_server() {
     let name = "a_box_remembers_silent_addresses_while_it_takes_turns_with_a_backup_server";

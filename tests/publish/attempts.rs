@@ -161,6 +161,7 @@ async fn what_a_server_wrote_survives_another_try_and_a_redirect_to_where_nobody
     assert!(error.to_string().contains(&format!("127.0.0.1:{}", server.port)), "{error}");
 }
 
+// Shows F37.
 #[tokio::test]
 async fn no_server_learns_a_key_that_the_owner_gave_for_another_one() {
     // The same loopback under another name: another host than was set.

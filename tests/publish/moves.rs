@@ -118,6 +118,7 @@ async fn long_before_media_time_reaches_two_to_the_31_a_new_connection_takes_ove
     live.stop().await;
 }
 
+// Shows F37.
 #[tokio::test]
 async fn a_running_stream_does_not_move_to_a_host_that_the_owner_has_not_named() {
     let other = Scripted::start(vec![Treatment::default()]).await;

@@ -44,6 +44,7 @@ async fn pushed_twice(server: &Scripted, target: &Target, which: &str) {
     assert_eq!(server.met().len() - before, 3, "{which}: none in vain any more");
 }
 
+// Shows F35.
 #[test]
 fn media_gets_through_a_path_that_drops_large_packets_on_the_way_up() {
     let name = "media_gets_through_a_path_that_drops_large_packets_on_the_way_up";
@@ -63,6 +64,7 @@ fn media_gets_through_a_path_that_drops_large_packets_on_the_way_up() {
     });
 }
 
+// Shows F35.
 #[test]
 fn small_segments_that_helped_are_kept_where_the_far_end_tells_nothing_of_what_arrives() {
     let name =
@@ -108,6 +110,7 @@ fn an_answer_gets_through_a_path_that_drops_large_packets_on_the_way_down() {
     runtime().block_on(through_a_narrow_way_down(false));
 }
 
+// Shows F35.
 #[test]
 fn an_answer_gets_through_such_a_path_from_a_server_that_holds_its_tail_back() {
     let name = "an_answer_gets_through_such_a_path_from_a_server_that_holds_its_tail_back";
@@ -119,6 +122,7 @@ fn an_answer_gets_through_such_a_path_from_a_server_that_holds_its_tail_back() {
     runtime().block_on(through_a_narrow_way_down(true));
 }
 
+// Shows F35.
 #[test]
 fn a_certificate_gets_through_a_path_that_drops_large_packets_on_the_way_down() {
     let name = "a_certificate_gets_through_a_path_that_drops_large_packets_on_the_way_down";

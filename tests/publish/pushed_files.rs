@@ -80,6 +80,7 @@ fn later(tags: &[Written], by_ms: u32) -> Vec<Written> {
     tags.iter().map(later).collect()
 }
 
+// Shows F39.
 #[tokio::test]
 async fn a_file_that_begins_late_or_wraps_is_sent_from_0_with_its_distances() {
     for start in [10_000, 3_600_000, 0xFF_FFFF - 500, (1 << 31) - 500, u32::MAX - 500] {
@@ -104,6 +105,7 @@ async fn media_an_hour_behind_its_description_starts_at_once() {
     assert_arrives(&tags, &usual(1)).await;
 }
 
+// Shows F39.
 #[tokio::test]
 async fn joined_recordings_go_on_without_a_stand_still_or_a_gap() {
     // The second recording begins at 0 again, with configurations of its own; the third an hour later.
@@ -139,6 +141,7 @@ async fn a_file_that_is_played_three_times_has_no_hole_between() {
     assert!(times.windows(2).all(|pair| (1..=80).contains(&(pair[1] - pair[0]))), "{times:?}");
 }
 
+// Shows F38.
 #[tokio::test]
 async fn a_file_cut_off_anywhere_delivers_its_whole_tags_and_says_where_it_ends() {
     let tags = usual(1);
@@ -210,6 +213,7 @@ async fn a_file_damaged_in_its_middle_delivers_every_whole_tag_and_names_both_pl
 }
 
 /// What was damaged is named once, in each round and on each connection.
+// Shows F38.
 #[tokio::test]
 async fn a_damaged_file_that_is_played_twice_over_two_connections_names_each_place_once() {
     let folder = Folder::new("pushed");

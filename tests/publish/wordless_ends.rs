@@ -35,6 +35,7 @@ async fn push(target: &Target, kbps: u32) -> (Result<(), PublishError>, Option<D
     (ended.map(|_| ()), accepted)
 }
 
+// Shows F31.
 #[tokio::test]
 async fn a_server_that_closes_instead_of_answering_publish_doubts_the_key() {
     for order in [ConnectOrder::Patient, ConnectOrder::Conforming, ConnectOrder::Early] {
@@ -50,6 +51,7 @@ async fn a_server_that_closes_instead_of_answering_publish_doubts_the_key() {
 }
 
 /// At 6 Mbit/s media of the first moments is acknowledged before the server closes.
+// Shows F31.
 #[tokio::test]
 async fn a_server_that_closes_right_after_it_has_accepted_was_never_live() {
     for (acknowledges, kbps) in [(true, 6_000), (true, 300), (false, 6_000), (false, 300)] {

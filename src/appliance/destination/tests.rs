@@ -264,6 +264,7 @@ fn closes(rig: &mut Rig, evidence: Evidence, times: u32) -> Vec<&'static str> {
     kinds
 }
 
+// Shows F31.
 #[test]
 fn a_server_that_closes_without_a_word_at_publish_is_soon_a_matter_of_address_and_key() {
     for evidence in [Evidence::ClosedAtPublish, Evidence::ClosedAtOnce, Evidence::SilentAtPublish] {
@@ -322,6 +323,7 @@ fn a_corrected_key_is_not_blamed_for_the_wrong_one() {
     assert_eq!(rig.destination.trouble(), Because::Network);
 }
 
+// Shows F33.
 #[test]
 fn two_encoders_that_take_a_key_from_each_other_stop_fighting_after_a_few_rounds() {
     let mut rig = Rig::connecting();

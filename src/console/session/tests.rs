@@ -249,6 +249,7 @@ fn bytes_in_a_loop(session: &mut Session, now: &mut Duration) -> usize {
     }
 }
 
+// Shows F44.
 #[test]
 fn a_console_whose_wires_are_shorted_falls_silent_and_listens_again_later() {
     for has_pin in [false, true] {

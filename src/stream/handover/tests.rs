@@ -275,6 +275,7 @@ fn flooded(destination: &mut Destination, from: Duration, time: Duration) -> Vec
     moved
 }
 
+// Shows F37.
 #[test]
 fn a_server_that_asks_to_move_without_end_moves_the_stream_ever_more_rarely() {
     let secs = Duration::from_secs;

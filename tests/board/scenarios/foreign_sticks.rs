@@ -18,6 +18,7 @@ fn untouched(board: &mut Board, stick: &Stick) -> String {
 }
 
 // Mounted as its own superblock asks for, the damaged inode ends the kernel.
+// Shows F40.
 #[test]
 fn a_stick_that_asks_for_a_panic_is_refused_and_the_machine_goes_on() {
     let Some(ready) = ready_or_skip() else { return };
