@@ -53,7 +53,9 @@ pub(super) fn report(
             all => format!("Stream {number} of {all}: "),
         };
         if args.json {
-            println!("{}", serde_json::json!(outcome));
+            // In the order of the fields, the most important first.
+            let text = serde_json::to_string(&outcome);
+            println!("{}", text.map_err(|error| Failure::new(Code::Failed, error.to_string()))?);
         } else {
             print(&which, &outcome);
         }
