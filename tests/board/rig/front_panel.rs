@@ -18,7 +18,7 @@ impl Board {
     pub fn until_lights(&mut self, indication: Indication) {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let looks = self.look(Duration::from_secs(5));
+            let looks = self.look(Duration::from_secs(10)); // two rounds of the longest rhythm
             if lights::show(&looks, indication) {
                 return;
             }

@@ -55,7 +55,7 @@ fn follows(levels: &[(Duration, bool)], rhythm: Rhythm) -> bool {
 #[test]
 fn a_rhythm_is_recognized_by_its_levels() {
     let shown = lights(Indication::NeedsSetup);
-    let looks: Vec<Look> = (0..90)
+    let looks: Vec<Look> = (0..180)
         .map(|n| {
             let at = Duration::from_millis(n * 50);
             let began = at + Duration::from_millis(1_234);
