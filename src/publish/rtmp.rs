@@ -27,6 +27,8 @@ pub(super) struct Rtmp {
     consent: Consent,
     /// A public server has sent us here.
     only_public: bool,
+    /// Where the stream is or was last, which after a redirect is another server.
+    at: Mutex<ServerUrl>,
     /// Whether the server was last reached at a public address; not known counts as one.
     is_public: AtomicBool,
     /// How this server was asked when it last accepted; until then, as much as it may understand.
@@ -54,6 +56,7 @@ impl Rtmp {
             consent: Consent::to(&ingest.server, &[]),
             only_public: false,
             is_public: AtomicBool::new(true),
+            at: Mutex::new(ingest.server.clone()),
             ingest,
             compatibility,
             tls,
@@ -69,14 +72,17 @@ impl Rtmp {
         Rtmp { consent: Consent::to(&self.ingest.server, &hosts.0), ..self }
     }
 
+    /// The place is named by the server that has the stream: relative to it, and no less safe than it.
     pub fn moved(&self, place: &str) -> Result<Rtmp, PublishError> {
-        let (here, is_public) = (&self.ingest.server, self.is_public.load(Ordering::Relaxed));
-        let server = self.consent.moved(here, place, is_public)?;
+        let here = self.at.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let is_public = self.is_public.load(Ordering::Relaxed);
+        let server = self.consent.moved(&here, place, is_public)?;
         Ok(Rtmp {
             name: self.name.clone(),
             consent: self.consent.clone(),
             only_public: self.only_public || is_public && server.host != here.host,
             is_public: AtomicBool::new(true),
+            at: Mutex::new(server.clone()),
             ingest: Ingest { server, key: self.ingest.key.clone() },
             compatibility: Mutex::new(self.compatibility()),
             tls: self.tls.clone(),
@@ -153,6 +159,7 @@ impl Rtmp {
                 connected.map_err(|error| error.behind(attempt.earlier_words()))?;
             attempt.handle_reached(Some(path.address.ip()));
             self.is_public.store(attempt.is_public(), Ordering::Relaxed);
+            self.at.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&attempt.server);
             let now = clock.now();
             let session = attempt.session(now, self.ingest.key.clone(), fastrand::u64(..));
             let mut connection = Connection::new(now, session, local_address);

@@ -141,6 +141,19 @@ async fn a_relative_place_is_at_the_same_server() {
 }
 
 #[tokio::test]
+async fn behind_a_redirect_a_relative_place_is_at_the_server_that_has_the_stream() {
+    let second = Scripted::start(vec![moving_to("/other".to_owned()), Treatment::default()]).await;
+    let place = format!("rtmp://127.0.0.1:{}/live", second.port);
+    let policy = Policy { redirect_to: Some(place), ..Policy::default() };
+    let first = Scripted::start(vec![Treatment { policy, ..Treatment::default() }]).await;
+    let live = LiveBox::live_at(&first).await;
+    second.until(|met| met.len() == 2 && met[1].video > 10 && met[0].closed).await;
+    assert_eq!((second.met()[0].app.as_str(), second.met()[1].app.as_str()), ("live", "other"));
+    assert_eq!(first.met().len(), 1, "nobody comes back to the one that redirected");
+    live.stop().await;
+}
+
+#[tokio::test]
 async fn a_move_to_nowhere_leaves_the_stream_where_it_is() {
     let nowhere = format!("rtmp://127.0.0.1:{}/live", crate::support::free_port());
     let server = Scripted::start(vec![moving_to(nowhere)]).await;
