@@ -5,7 +5,7 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use crate::{
-    limits::{SERVER_TEXT_CHARS_MAX, SERVER_TEXT_CHARS_READ_MAX, URL_BYTES_MAX},
+    limits::{SECRET_PART_BYTES, SERVER_TEXT_CHARS_MAX, SERVER_TEXT_CHARS_READ_MAX, URL_BYTES_MAX},
     sanitize,
     secret::{Mask, StreamKey},
 };
@@ -14,13 +14,20 @@ use crate::{
 pub(super) struct Cleaner {
     key: StreamKey,
     mask: Mask,
+    /// Of a key that is long enough to be distinguished from a name in an address.
+    of_key: Mask,
 }
 
 impl Cleaner {
     /// Hides this key, and what else is secret.
     pub(super) fn new(key: &StreamKey, more: &[Zeroizing<String>]) -> Cleaner {
         let secrets = more.iter().map(|secret| secret.as_str());
-        Cleaner { key: key.clone(), mask: Mask::of([key.reveal()].into_iter().chain(secrets)) }
+        let is_long = key.reveal().len() >= SECRET_PART_BYTES;
+        Cleaner {
+            key: key.clone(),
+            mask: Mask::of([key.reveal()].into_iter().chain(secrets)),
+            of_key: Mask::of(is_long.then_some(key.reveal())),
+        }
     }
 
     /// Strips terminal escapes, control and invisible characters, hides secrets, and cuts; in this
@@ -31,15 +38,21 @@ impl Cleaner {
         self.mask.hide(&read).chars().take(SERVER_TEXT_CHARS_MAX).collect()
     }
 
-    /// A URL that a server gave, without the stream key; `None` when nothing usable is left.
+    /// A URL that a server gave, without the stream key; `None` when nothing usable is left. Most
+    /// repeat what the owner's address has behind its host, and that may be there.
     pub(super) fn url(&self, url: &str) -> Option<String> {
         let is_plain = sanitize::words(url) == url && !url.contains(char::is_whitespace);
         if url.len() > URL_BYTES_MAX || !is_plain {
             return None;
         }
         let key = self.key.reveal();
-        let url = url.strip_suffix(key).and_then(|url| url.strip_suffix('/')).unwrap_or(url);
-        (!url.is_empty() && !self.mask.is_in(url)).then(|| url.to_owned())
+        let bare = url.strip_suffix(key).and_then(|url| url.strip_suffix('/'));
+        // What is left must have an app: a key may be called as the app is.
+        let has_app = |url: &&str| {
+            url.split_once("://").map_or(!url.is_empty(), |(_, rest)| rest.contains('/'))
+        };
+        let url = bare.filter(has_app).unwrap_or(url);
+        (!url.is_empty() && !self.of_key.is_in(url)).then(|| url.to_owned())
     }
 }
 
@@ -88,6 +101,23 @@ mod tests {
         let shown = cleaner().text(&text);
         assert_eq!(shown.chars().count(), SERVER_TEXT_CHARS_MAX - 2);
         assert!(shown.ends_with("x••••"));
+    }
+
+    #[test]
+    fn a_url_may_repeat_what_the_owners_address_has() {
+        let secrets =
+            ["_definst_", "eu-west-1", "example.com"].map(|s| Zeroizing::new(s.to_owned()));
+        let cleaner = Cleaner::new(&StreamKey::parse("live").unwrap(), &secrets);
+        for url in [
+            "rtmp://b/live",
+            "rtmp://b/live/_definst_",
+            "rtmps://b/app/eu-west-1",
+            "rtmps://b/live?vhost=example.com",
+            "/live",
+        ] {
+            assert_eq!(cleaner.url(url).as_deref(), Some(url));
+        }
+        assert_eq!(cleaner.url("rtmp://b/live/live").as_deref(), Some("rtmp://b/live"));
     }
 
     #[test]
