@@ -49,7 +49,11 @@ impl NetworkManager {
         report: impl FnMut(NetworkManaged) + Send + 'static,
     ) -> io::Result<NetworkManager> {
         let (orders, newest) = newest();
-        let work = move || serve(&newest, NETWORK_RETRY_INTERVAL, hand_over, report);
+        let mut taken = Taken::default();
+        let work = move || {
+            let hand_over = |order: &Order| hand_over(order, &mut taken);
+            serve(&newest, NETWORK_RETRY_INTERVAL, hand_over, report);
+        };
         thread::Builder::new().name("network".to_owned()).spawn(work)?;
         Ok(NetworkManager { orders })
     }
@@ -125,7 +129,30 @@ fn serve(
     }
 }
 
-fn hand_over((wired, wifi): &Order) -> Result<NetworkManaged, String> {
+/// What NetworkManager has taken of an order: it is not handed over again while the rest is retried,
+/// because that would interrupt a network that works.
+#[derive(Debug, Default)]
+struct Taken {
+    wired: Option<(Wired, Vec<String>)>,
+    wifi: Option<(Wifi, Vec<String>)>,
+}
+
+/// Does it, unless the same was taken and is still there.
+fn once<S: Clone + PartialEq>(
+    taken: &mut Option<(S, Vec<String>)>,
+    wanted: &S,
+    is_there: bool,
+    put: impl FnOnce() -> Result<Vec<String>, String>,
+) -> Result<Vec<String>, String> {
+    if let Some((_, notes)) = taken.as_ref().filter(|(before, _)| is_there && before == wanted) {
+        return Ok(notes.clone());
+    }
+    let outcome = put();
+    *taken = outcome.as_ref().ok().map(|notes| (wanted.clone(), notes.clone()));
+    outcome
+}
+
+fn hand_over((wired, wifi): &Order, taken: &mut Taken) -> Result<NetworkManaged, String> {
     let is_set = wired.is_set() || wifi.ssid.is_some();
     let running = match nmcli(["--terse", "--fields", "RUNNING", "general"], None) {
         // What is not there has nothing of ours.
@@ -140,8 +167,20 @@ fn hand_over((wired, wifi): &Order) -> Result<NetworkManaged, String> {
     let exists = |id: &str| known.lines().any(|line| line == id);
     // What is wrong with one network does not keep the other from being joined.
     let done = [
-        ("wired", wired.is_set(), put_wired(wired, exists(WIRED))),
-        ("Wi-Fi", wifi.ssid.is_some(), put_wifi(wifi, exists(WIFI))),
+        (
+            "wired",
+            wired.is_set(),
+            once(&mut taken.wired, wired, wired.is_set() && exists(WIRED), || {
+                put_wired(wired, exists(WIRED))
+            }),
+        ),
+        (
+            "Wi-Fi",
+            wifi.ssid.is_some(),
+            once(&mut taken.wifi, wifi, wifi.ssid.is_some() && exists(WIFI), || {
+                put_wifi(wifi, exists(WIFI))
+            }),
+        ),
     ];
     let handed: Vec<&str> = done
         .iter()
@@ -350,6 +389,28 @@ mod tests {
         assert_eq!(tries, 4);
         let failed = "not managed here: NetworkManager is not running";
         assert_eq!(reported, [failed, "Wi-Fi handed to NetworkManager"]);
+    }
+
+    #[test]
+    fn a_network_that_was_taken_is_left_alone_while_another_is_retried() {
+        let (mut taken, mut puts) = (None, 0);
+        for (wanted, is_there, expected) in [
+            ("hall", false, 1),  // set
+            ("hall", true, 1),   // the other one is retried
+            ("hall", false, 2),  // somebody has removed it
+            ("studio", true, 3), // another setting
+            ("studio", true, 3),
+        ] {
+            let put = || {
+                puts += 1;
+                Ok(Vec::new())
+            };
+            once(&mut taken, &wanted, is_there, put).expect("taken");
+            assert_eq!(puts, expected, "{wanted}");
+        }
+        let refused = || Err("no".to_owned());
+        once(&mut taken, &"attic", true, refused).expect_err("is refused");
+        assert_eq!(taken, None, "what is refused is tried again");
     }
 
     #[test]
