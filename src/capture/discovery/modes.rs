@@ -36,7 +36,7 @@ impl Rate {
     fn is_multiple_of(self, fps: u32) -> bool {
         let (rate, wanted) = (self.per_1000_s(), u64::from(fps.max(1)) * 1_000);
         let times = (rate + wanted / 2) / wanted;
-        times > 0 && rate.abs_diff(times * wanted) * 100 <= times * wanted
+        (1..=2).contains(&times) && rate.abs_diff(times * wanted) * 100 <= times * wanted
     }
 }
 
@@ -417,6 +417,8 @@ mod tests {
             (30, vec![ntsc(30), ntsc(60)], "29.97"),
             (30, vec![ntsc(24), ntsc(60)], "59.94"),
             (30, vec![full(50), ntsc(60)], "59.94"),
+            // Four times as many frames cost more than they are worth.
+            (30, vec![full(50), full(120)], "50"),
             (30, vec![full(25), full(50)], "50"),
             (30, vec![ntsc(30), full(30), full(60)], "30"),
             (30, vec![full(25), ntsc(24)], "25"),
