@@ -20,8 +20,10 @@ fn ends_well(server: &Server, mut board: Board) {
     server.receives(40_000);
     board.stops();
     server.assert_watchable_again();
+    // The server still has the first connection for a while, and records of each try that it refuses what
+    // arrived ahead of the refusal.
     let streams = server.streams();
-    assert!(streams.len() <= 3, "{streams:?}");
+    assert!(streams.len() <= 5, "{streams:?}\n{}", board.journal());
 }
 
 // Shows F04.
