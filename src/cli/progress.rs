@@ -49,7 +49,8 @@ impl Meter {
             self.kbps = (bits / took.as_millis()) as u64;
             self.since = (now, done.sent_bytes);
         }
-        if now < next_at {
+        // Before there is media, errors and the log say what is going on.
+        if now < next_at || done.media.is_zero() {
             return None;
         }
         self.next_at = Some(now + self.interval);
@@ -160,6 +161,13 @@ mod tests {
     #[test]
     fn where_nothing_is_acknowledged_the_line_says_so() {
         assert!(lines(false, false)[0].ends_with("625 kB sent, nothing acknowledged"));
+    }
+
+    #[test]
+    fn nothing_is_shown_before_there_is_media() {
+        let mut meter = Meter::new(false);
+        let done = Done { sent_bytes: 1_500, ..Done::default() };
+        assert!((0..60).all(|s| meter.line(Duration::from_secs(s), &done).is_none()));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use rustls::ClientConfig;
 use super::connect::{self, Connected, Failed, FailedAt, Steps};
 use super::error::PublishError;
 use crate::clock::Clock;
+use crate::ending::Evidence;
 use crate::limits::SMALL_SEGMENT_BYTES;
 use crate::stream::{ConnectAttempt, Error, Finding, Path, PathEnd, Paths, Tries, was_greeted};
 
@@ -106,7 +107,12 @@ impl<'a> Approach<'a> {
 
     fn note(&mut self, path: Path, error: PublishError) {
         let (address, segments) = (path.address, self.tries.segments());
-        tracing::info!(%address, %error, next_segments = ?segments, "another connection is tried");
+        // A mere silence is reported once, when nothing helps against it.
+        if error.evidence() == Evidence::Timeout {
+            tracing::debug!(%address, %error, next_segments = ?segments, "another connection is tried");
+        } else {
+            tracing::info!(%address, %error, next_segments = ?segments, "another connection is tried");
+        }
         self.earlier = Some(error);
     }
 }
