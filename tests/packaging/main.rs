@@ -6,6 +6,8 @@ mod firmware;
 mod manual;
 mod package;
 mod pipelines;
+#[path = "../support/programs.rs"]
+mod programs;
 mod scripts;
 mod sticks;
 mod yocto;

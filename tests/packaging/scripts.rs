@@ -123,6 +123,15 @@ fn an_emulator_that_is_too_old_and_cannot_be_upgraded_is_named_in_one_line() {
 }
 
 #[test]
+fn every_program_that_a_test_asks_for_is_installed_by_setup() {
+    let setup = fs::read_to_string(".ci/setup").expect("the tree's own script");
+    for (program, package) in crate::programs::PROGRAMS {
+        let row = format!("test {package}");
+        assert!(setup.lines().any(|line| line == row), "{program}: .ci/setup has no row `{row}`");
+    }
+}
+
+#[test]
 fn a_machine_that_has_everything_is_asked_nothing() {
     if !has_dpkg() {
         return;

@@ -392,7 +392,7 @@ fn a_file_of_the_box_that_is_not_there_is_named_with_its_line() {
 fn image(make: impl FnOnce(&Path)) -> String {
     let desk = Desk::new();
     let image = desk.folder.path().join("image");
-    fs::File::create(&image).unwrap().set_len(16 << 20).unwrap();
+    fs::File::create(&image).unwrap().set_len(128 << 20).unwrap();
     make(&image);
     let ended =
         firstmile_ends(desk.folder.path(), "import image --state state --socket none/control");

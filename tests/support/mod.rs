@@ -16,6 +16,7 @@ pub mod nginx;
 pub mod pki;
 pub mod probe;
 pub mod product;
+pub mod programs;
 pub mod pseudo_terminal;
 pub mod scripted;
 pub mod shaped;
@@ -121,6 +122,10 @@ pub fn skip(reason: &str) {
 
 /// Whether a program is there; says so when the test has to be skipped.
 pub fn has_or_skip(programs: &[&str]) -> bool {
+    for name in programs {
+        let known = programs::PROGRAMS.iter().any(|(program, _)| program == name);
+        assert!(known, "{name}: add it to programs.rs, and its package to .ci/setup");
+    }
     let missing = programs.iter().find(|name| find_program(name).is_none());
     if let Some(name) = missing {
         skip(&format!("{name} is not installed"));
