@@ -188,6 +188,17 @@ struct Running<T, E> {
     lost: Option<E>,
 }
 
+impl<T, E> Running<T, E> {
+    /// Whether another connection may begin and take over: the attempt goes on, none does so yet, and
+    /// the current one is not leaving, for whatever comes after it.
+    fn may_begin_another(&self) -> bool {
+        !self.is_closing
+            && self.successor.is_none()
+            && self.afterwards.is_none()
+            && !self.current.is_closing
+    }
+}
+
 /// A connection that runs.
 #[derive(Debug)]
 struct Line<T> {
@@ -252,10 +263,10 @@ impl<T: Clone, E> Handover<T, E> {
     }
 
     /// Let a connection to this server take over from the running one of this attempt; without effect
-    /// when another attempt runs, or another connection is taking over already.
+    /// when another attempt runs, or another connection is taking over already or is about to.
     pub fn handle_return(&mut self, now: Duration, attempt: u64, target: T) {
         let Some(running) = self.running_as(attempt) else { return };
-        if running.is_closing || running.successor.is_some() || running.afterwards.is_some() {
+        if !running.may_begin_another() {
             return;
         }
         self.succeed(now, target, true);
@@ -314,7 +325,7 @@ impl<T: Clone, E> Handover<T, E> {
                 }
                 self.report(What::Accepted);
             }
-            Happened::MoveWanted(_) if running.is_closing || running.successor.is_some() => {}
+            Happened::MoveWanted(_) if !running.may_begin_another() => {}
             Happened::MoveWanted(place) => {
                 self.moves.waiting = Some(place);
                 self.handle_timeout(now);
@@ -367,6 +378,8 @@ impl<T: Clone, E> Handover<T, E> {
                 self.report(What::Returned);
             }
         } else if let Some(target) = running.afterwards.take() {
+            // The one that asked is gone, and this is where the stream goes instead.
+            self.moves.waiting = None;
             let next = self.connect(now, target, Queue::Standing, None);
             if let Some(running) = &mut self.running {
                 running.current = Line { takes_over: true, ..next };
@@ -415,9 +428,7 @@ impl<T: Clone, E> Handover<T, E> {
 
     /// When [`Handover::handle_timeout`] is to be called.
     pub fn poll_timeout(&self) -> Option<Duration> {
-        let running = self.running.as_ref()?;
-        let may_move =
-            !running.is_closing && running.successor.is_none() && running.afterwards.is_none();
+        let may_move = self.running.as_ref()?.may_begin_another();
         (may_move && self.moves.waiting.is_some()).then(|| self.moves.next_at())
     }
 

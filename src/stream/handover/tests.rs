@@ -318,3 +318,49 @@ fn a_move_that_waits_is_forgotten_when_the_stream_ends() {
         assert_eq!(actions(&mut destination), []);
     }
 }
+
+#[test]
+fn what_a_connection_that_leaves_for_another_one_asks_for_is_not_followed() {
+    let mut destination = live();
+    destination.handle(NOW, id(0), Happened::MoveWanted(Some("there")));
+    let refusal = Some(Refusal::KeyBusy);
+    let refused = Ended { result: Err("busy"), refusal, resume_kbps: None };
+    destination.handle_ended(NOW, id(1), refused);
+    // It is being closed, so that the place that it went for gets the stream.
+    destination.handle(NOW, id(0), Happened::MoveWanted(Some("elsewhere")));
+    destination.handle_return(NOW, 1, "home");
+    destination.handle_ended(NOW, id(0), closed(None));
+    destination.handle(NOW, id(2), Happened::Accepted);
+    actions(&mut destination);
+    assert_eq!(destination.poll_timeout(), None, "nothing waits");
+    destination.handle_timeout(NOW + MOVE_WAIT_MAX);
+    assert_eq!(actions(&mut destination), []);
+}
+
+#[test]
+fn a_move_that_waited_is_done_with_once_another_connection_has_the_stream() {
+    let mut destination = live();
+    flooded(&mut destination, NOW, Duration::from_millis(10));
+    destination.handle(NOW, id(1), Happened::MoveWanted(Some("there")));
+    destination.handle_return(NOW, 1, "home");
+    let refused = Ended { result: Err("busy"), refusal: Some(Refusal::KeyBusy), resume_kbps: None };
+    destination.handle_ended(NOW, id(2), refused);
+    destination.handle_ended(NOW, id(1), closed(None));
+    destination.handle(NOW, id(3), Happened::Accepted);
+    actions(&mut destination);
+    assert_eq!(destination.poll_timeout(), None, "the one that asked is gone");
+}
+
+#[test]
+fn while_a_connection_closes_for_one_that_was_lost_no_other_begins() {
+    let mut destination = live();
+    destination.handle(NOW, id(0), Happened::MoveWanted(Some("there")));
+    destination.handle(NOW, id(1), Happened::Accepted);
+    destination.handle_ended(NOW, id(1), lost(None));
+    actions(&mut destination);
+    destination.handle(NOW + MOVE_WAIT_MAX, id(0), Happened::MoveWanted(None));
+    destination.handle_return(NOW + MOVE_WAIT_MAX, 1, "home");
+    assert_eq!(actions(&mut destination), [], "the attempt is over");
+    destination.handle_ended(NOW + MOVE_WAIT_MAX, id(0), closed(None));
+    assert_eq!(actions(&mut destination), [reported(What::Ended(Err("lost")))]);
+}
