@@ -176,8 +176,9 @@ pub enum Misbehaviour {
 /// Where a server wants the client to go instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redirect {
-    /// The `tcUrl` to connect to, without the stream key.
-    pub tc_url: String,
+    /// The `tcUrl` to connect to, without the stream key; `None` where what the server named cannot be
+    /// used.
+    pub tc_url: Option<String>,
 }
 
 /// What a refusal means for the owner of the stream key.
@@ -307,13 +308,16 @@ pub(super) fn remark(command: &Command<'_>, cleaner: &Cleaner) -> Option<Remark>
 }
 
 /// Two shapes are in use: an object `ex` with `redirect` (a tcUrl) and `redirect2` (with the stream
-/// name), and a flat property `ex.redirect`.
+/// name), and a flat property `ex.redirect`. The first that can be used counts; one without a word in it
+/// is no redirect but a refusal.
 fn redirect(command: &Command<'_>, cleaner: &Cleaner) -> Option<Redirect> {
     let info = command.info()?;
     let nested = |name| info.get("ex").and_then(|ex| ex.get(name));
-    let url = nested("redirect").or_else(|| info.get("ex.redirect"));
-    let url = url.or_else(|| nested("redirect2")).and_then(|url| url.as_str())?;
-    cleaner.url(url).map(|tc_url| Redirect { tc_url })
+    let named = [nested("redirect"), info.get("ex.redirect"), nested("redirect2")];
+    let named = named.into_iter().flatten().filter_map(|url| url.as_str());
+    let named: Vec<&str> = named.filter(|url| !url.trim().is_empty()).collect();
+    let tc_url = named.iter().find_map(|url| cleaner.url(url));
+    (!named.is_empty()).then_some(Redirect { tc_url })
 }
 
 /// Code and description in one line, without what is empty.

@@ -413,9 +413,15 @@ impl Session {
 
     fn request_reconnect(&mut self, command: &Command<'_>) {
         let cleaner = &self.wire.cleaner;
-        let tc_url = command.info_text("tcUrl");
         let description = cleaner.text(command.info_text("description"));
-        let tc_url = cleaner.url(tc_url);
+        let tc_url = match command.info().and_then(|info| info.get("tcUrl")) {
+            None | Some(Value::Null | Value::Undefined) => None,
+            // To the server, another connection to the same place is not what it asked for.
+            Some(named) => match named.as_str().and_then(|url| cleaner.url(url)) {
+                Some(url) => Some(url),
+                None => return self.report(Event::Warning(Warning::MoveToNowhere)),
+            },
+        };
         self.report(Event::ReconnectRequest { tc_url, description });
     }
 }

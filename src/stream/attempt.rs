@@ -151,7 +151,7 @@ impl ConnectAttempt {
         match &ended.kind {
             ErrorKind::ConnectRejected { redirect: Some(redirect), .. } => {
                 let place = redirect.tc_url.clone();
-                self.redirect(&place, error)?;
+                self.redirect(place.as_deref(), error)?;
             }
             ErrorKind::AuthRequired(_) => return self.authenticate(error, nonce),
             _ => self.compatibility = self.compatibility.fall_back(ended).ok_or(error)?,
@@ -160,11 +160,15 @@ impl ConnectAttempt {
         Ok(())
     }
 
-    fn redirect(&mut self, place: &str, error: Error) -> Result<(), Error> {
+    /// `place` is `None` where nothing can be made of what the server named.
+    fn redirect(&mut self, place: Option<&str>, error: Error) -> Result<(), Error> {
         if self.redirects >= REDIRECTS_MAX {
             return Err(error);
         }
-        let moved = self.consent.moved(&self.server, place, self.is_public());
+        let moved = match place {
+            Some(place) => self.consent.moved(&self.server, place, self.is_public()),
+            None => Err(Error::BadRedirect { why: "it is no address of a server".to_owned() }),
+        };
         // Why the server does not want us is in its refusal.
         let moved = moved.map_err(|refused| match refused {
             Error::BadRedirect { why } => Error::BadRedirect { why: format!("{why}; {error}") },
@@ -217,9 +221,17 @@ mod tests {
         let kind = ErrorKind::ConnectRejected {
             code: "NetConnection.Connect.Rejected".to_owned(),
             description: String::new(),
-            redirect: Some(Redirect { tc_url: to.to_owned() }),
+            redirect: Some(Redirect { tc_url: (!to.is_empty()).then(|| to.to_owned()) }),
         };
         ended(Phase::Connect, true, kind)
+    }
+
+    #[test]
+    fn a_redirect_to_what_is_no_address_is_named_as_what_is_wrong() {
+        let mut attempt = ConnectAttempt::to(&server("rtmps://a.example/live"), USUAL);
+        let error = attempt.go_on(redirect(""), 1).unwrap_err();
+        assert!(matches!(error, Error::BadRedirect { .. }), "{error}");
+        assert!(error.to_string().contains("NetConnection.Connect.Rejected"), "{error}");
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Where a server may send a stream. Key, consent to plain RTMP and trust go along, so it is the owner
 //! who decides, by the address that was set, and not the server.
 
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+mod private;
 
 use super::error::Error;
 use crate::rtmp::url::{Host, Scheme, ServerUrl};
+pub use private::is_private;
+use private::is_private_host;
 
 /// What the owner has consented to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,12 +96,18 @@ impl Consent {
 
 /// The place that a server at `here` names.
 fn resolved(here: &ServerUrl, place: &str) -> Result<ServerUrl, Error> {
+    let path = here.app.split('?').next().unwrap_or_default();
+    // Of a relative one, the first part has no colon.
+    let is_absolute = place.split(['/', '?', '#']).next().is_some_and(|first| first.contains(':'));
     let absolute = match place {
-        _ if place.contains("://") => place.to_owned(),
+        _ if is_absolute => place.to_owned(),
         _ if place.starts_with("//") => format!("{}:{place}", here.scheme),
         _ if place.starts_with('/') => format!("{}://{}{place}", here.scheme, here.authority()),
+        _ if place.starts_with('?') => {
+            format!("{}://{}/{path}{place}", here.scheme, here.authority())
+        }
         _ => {
-            let folder = here.app.rsplit_once('/').map_or("", |(folder, _)| folder);
+            let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
             let gap = if folder.is_empty() { "" } else { "/" };
             format!("{}://{}/{folder}{gap}{place}", here.scheme, here.authority())
         }
@@ -148,58 +156,6 @@ fn is_country_with_sections(labels: &[&str]) -> bool {
     matches!(labels, [country, section, ..] if country.len() == 2 && section.len() <= 3)
 }
 
-fn is_private_host(host: &Host) -> bool {
-    match host {
-        Host::Name(_) => ["localhost", "local", "internal", "lan", "home.arpa"]
-            .iter()
-            .any(|domain| host.is_within(domain)),
-        Host::V4(address) => is_private(IpAddr::V4(*address)),
-        Host::V6(address) => is_private(IpAddr::V6(*address)),
-    }
-}
-
-/// Whether an address is reached only from inside of a network: of this box itself, of a link, of a
-/// private network, of a provider's (RFC 6598), of a group; or is none at all.
-pub fn is_private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => is_private_v4(v4),
-        IpAddr::V6(v6) => embedded(v6).map_or_else(|| is_private_v6(v6), is_private_v4),
-    }
-}
-
-fn is_private_v4(address: Ipv4Addr) -> bool {
-    let [a, b, c, _] = address.octets();
-    address.is_loopback()
-        || address.is_private()
-        || address.is_link_local()
-        || address.is_multicast()
-        || matches!(
-            (a, b, c),
-            (0 | 240.., _, _) | (100, 64..=127, _) | (192, 0, 0) | (198, 18..=19, _)
-        )
-}
-
-fn is_private_v6(address: Ipv6Addr) -> bool {
-    let first = address.segments()[0];
-    address.is_loopback()
-        || address.is_unspecified()
-        || address.is_multicast()
-        || matches!(first, 0xFC00..=0xFDFF | 0xFE80..=0xFEFF)
-}
-
-/// The IPv4 address that an IPv6 address stands for: mapped (RFC 4291), translated (RFC 6052) or
-/// tunnelled (RFC 3056).
-fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let v4 = |high: u16, low: u16| Ipv4Addr::from(u32::from(high) << 16 | u32::from(low));
-    match address.segments() {
-        [0, 0, 0, 0, 0, 0xFFFF, high, low] | [0x64, 0xFF9B, 0, 0, 0, 0, high, low] => {
-            Some(v4(high, low))
-        }
-        [0x2002, high, low, ..] => Some(v4(high, low)),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -221,9 +177,36 @@ mod tests {
             ("//b.example.org/app", "rtmps://b.example.org/app"),
             ("/other", "rtmps://a.example.org:1936/other"),
             ("us", "rtmps://a.example.org:1936/live/us"),
+            ("?to=rtmp://b/c", "rtmps://a.example.org:1936/live/eu?to=rtmp://b/c"),
+            ("/other?to=rtmp://b/c", "rtmps://a.example.org:1936/other?to=rtmp://b/c"),
         ] {
             let found = moved("rtmps://a.example.org:1936/live/eu", place);
             assert_eq!(found.as_deref(), Ok(expected), "{place}");
+        }
+    }
+
+    #[test]
+    fn what_is_in_a_query_is_no_part_of_the_path() {
+        let found = moved("rtmps://a.example.org/live?of=x/y", "us");
+        assert_eq!(found.as_deref(), Ok("rtmps://a.example.org/us"));
+    }
+
+    #[test]
+    fn what_is_neither_an_address_of_a_server_nor_a_path_at_this_one_leads_nowhere() {
+        for place in [
+            "http://a.example.org/live",
+            "srt://a.example.org/live",
+            "a.example.org:1935/live",
+            "mailto:a",
+            "rtmps:a.example.org/live",
+            "rtmps:/live",
+            "rtmps://",
+            "rtmps:///live",
+            "://",
+            ":",
+        ] {
+            let found = moved("rtmps://a.example.org/live", place);
+            assert!(found.is_err(), "{place}: {found:?}");
         }
     }
 
@@ -307,45 +290,16 @@ mod tests {
     }
 
     #[test]
-    fn every_address_that_is_reached_only_from_inside_is_private() {
-        for private in [
-            "127.0.0.1",
-            "10.1.2.3",
-            "172.16.0.1",
-            "172.31.255.255",
-            "192.168.0.1",
-            "169.254.169.254",
-            "100.64.0.1",
-            "0.0.0.0",
-            "224.0.0.1",
-            "255.255.255.255",
-            "192.0.0.8",
-            "198.18.0.1",
-            "::",
-            "::1",
-            "fe80::1",
-            "fec0::1",
-            "fd00::1",
-            "fc00::1",
-            "ff02::1",
-            "::ffff:192.168.0.1",
-            "64:ff9b::10.0.0.1",
-            "2002:7f00:1::1",
-        ] {
-            assert!(is_private(private.parse().unwrap()), "{private}");
+    fn names_that_only_a_network_of_its_own_knows_are_private() {
+        for name in ["localhost", "nas.local", "a.internal", "box.lan", "x.home.arpa", "nas"] {
+            let (home, place) = ("rtmps://a.example.org/live", format!("rtmps://{name}/live"));
+            let found = moved(home, &place).unwrap_err();
+            assert!(found.contains("private network"), "{name}: {found}");
         }
-        for public in [
-            "8.8.8.8",
-            "172.15.0.1",
-            "172.32.0.1",
-            "100.63.0.1",
-            "100.128.0.1",
-            "192.0.2.1",
-            "2001:4860:4860::8888",
-            "::ffff:8.8.8.8",
-            "64:ff9b::8.8.8.8",
-        ] {
-            assert!(!is_private(public.parse().unwrap()), "{public}");
+        for name in ["a.localdomain", "a.intranet", "a.private", "a.corp", "a.home"] {
+            let (home, place) = ("rtmps://a.example.org/live", format!("rtmps://{name}/live"));
+            let found = moved(home, &place).unwrap_err();
+            assert!(found.contains("private network"), "{name}: {found}");
         }
     }
 }

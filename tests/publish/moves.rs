@@ -131,6 +131,20 @@ async fn a_running_stream_does_not_move_to_a_host_that_the_owner_has_not_named()
     live.stop().await;
 }
 
+// What is no address must not pass for "at the same place": the server would get one more connection.
+#[tokio::test]
+async fn a_running_stream_stays_where_it_is_when_the_place_to_move_to_cannot_be_used() {
+    for place in ["", "http://127.0.0.1/live", "127.0.0.1:1935/live", "mailto:a", "rtmp:///", "a b"]
+    {
+        let server = Scripted::start(vec![moving_to(place.to_owned()), Treatment::default()]).await;
+        let live = LiveBox::live_at(&server).await;
+        server.until(|met| met[0].video > 100).await;
+        let met = server.met();
+        assert!(met.len() == 1 && !met[0].closed, "{place:?}: {met:?}");
+        live.stop().await;
+    }
+}
+
 #[tokio::test]
 async fn a_relative_place_is_at_the_same_server() {
     let server = Scripted::start(vec![moving_to("/other".to_owned()), Treatment::default()]).await;

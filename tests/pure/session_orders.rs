@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::pair::{CANARY, ORDERS, Pair, audio, client_config, key, video};
 use firstmile::{
-    limits::STOP_TIMEOUT,
+    limits::{STOP_TIMEOUT, URL_BYTES_MAX},
     rtmp::{ConnectOrder, ErrorKind, Event, Phase, Redirect, Refusal, message::Kind},
     secret::StreamKey,
     sim::ingest::session::{IngestConfig, IngestEnd, IngestEvent, Policy, Refuse},
@@ -118,7 +118,11 @@ fn a_redirect_names_the_place_to_go_to() {
         let ErrorKind::ConnectRejected { redirect, .. } = &pair.error().unwrap().kind else {
             panic!("{order:?}: {:?}", pair.error())
         };
-        assert_eq!(*redirect, redirect_to.clone().map(|tc_url| Redirect { tc_url }), "{order:?}");
+        assert_eq!(
+            *redirect,
+            redirect_to.clone().map(|tc_url| Redirect { tc_url: Some(tc_url) }),
+            "{order:?}"
+        );
     }
 }
 
@@ -187,6 +191,28 @@ fn a_request_to_reconnect_is_passed_on_and_ends_nothing() {
     }
     assert_eq!(pair.received().len(), 3);
     assert_eq!(pair.error(), None);
+}
+
+#[test]
+fn a_request_to_reconnect_at_an_address_that_is_none_is_remarked_and_is_no_request() {
+    let with_key_inside = format!("rtmps://other.example/{CANARY}/live");
+    let too_long = format!("rtmps://other.example/{}", "x".repeat(URL_BYTES_MAX));
+    for tc_url in ["", " ", "rtmps://other.example/a b", "\u{1b}[2J", &with_key_inside, &too_long] {
+        let mut pair = Pair::friendly(ConnectOrder::Conforming);
+        pair.run_to(ROUND_TRIP * 10);
+        pair.server.request_reconnect(Some(tc_url));
+        pair.run_for(ROUND_TRIP);
+        let events: Vec<_> = pair.client_events.iter().map(|(_, event)| event).collect();
+        let is_request = |event: &&Event| matches!(event, Event::ReconnectRequest { .. });
+        assert!(!events.iter().any(is_request), "{tc_url:?}: {events:?}");
+        let warning = events.iter().find_map(|event| match event {
+            Event::Warning(warning) => Some(warning.to_string()),
+            _ => None,
+        });
+        let warning = warning.unwrap_or_default();
+        assert!(warning.contains("stays where it is"), "{tc_url:?}: {warning:?}");
+        assert_eq!(pair.error(), None);
+    }
 }
 
 #[test]

@@ -16,7 +16,8 @@ pub enum Event {
     Warning(Warning),
     /// The server asks to move to another connection (Enhanced RTMP v2). This one goes on.
     ReconnectRequest {
-        /// Where to; may be relative to the present URL; `None` for the same server.
+        /// Where to; may be relative to the present URL; `None` where the server names no place, which
+        /// means the same one.
         tc_url: Option<String>,
         /// The server's text.
         description: String,
@@ -46,6 +47,12 @@ pub enum Warning {
         /// Its payload.
         bytes: usize,
     },
+    /// the server asks to move to a place that cannot be used
+    #[error(
+        "the server asks to move the stream, but the address that it names cannot be used; \
+         the stream stays where it is"
+    )]
+    MoveToNowhere,
     /// the server complained
     #[error("the server complained: {code}: {description}")]
     Server {

@@ -78,6 +78,31 @@ fn a_server_that_hangs_up_on_plain_rtmp_without_a_byte_may_want_tls() {
 }
 
 #[test]
+fn a_request_to_reconnect_means_the_same_place_only_where_it_names_none() {
+    for (tc_url, is_same_place) in [
+        (None, true),
+        (Some(Value::Null), true),
+        (Some(Value::Undefined), true),
+        (Some(7.0.into()), false),
+        (Some(Value::Object(Vec::new())), false),
+    ] {
+        let code = "NetConnection.Connect.ReconnectRequest";
+        let Value::Object(mut request) = info("status", code, "") else { panic!("an object") };
+        request.extend(tc_url.clone().map(|tc_url| ("tcUrl".into(), tc_url)));
+        let wire =
+            after(accepted(), command("onStatus", 0.0, 0, &[Value::Null, Value::Object(request)]));
+        let mut session = Session::new(Duration::ZERO, client_config(ConnectOrder::Conforming));
+        session.handle_input(Duration::ZERO, &wire);
+        let events: Vec<Event> = std::iter::from_fn(|| session.poll_event()).collect();
+        let is_request =
+            |event: &Event| matches!(event, Event::ReconnectRequest { tc_url: None, .. });
+        assert_eq!(events.iter().any(is_request), is_same_place, "{tc_url:?}: {events:?}");
+        let is_remarked = |event: &Event| matches!(event, Event::Warning(_));
+        assert_eq!(events.iter().any(is_remarked), !is_same_place, "{tc_url:?}: {events:?}");
+    }
+}
+
+#[test]
 fn redirects_are_read_in_both_shapes() {
     let ex = |properties: &[(&'static str, &'static str)]| {
         let properties = properties.iter().map(|(name, url)| ((*name).into(), (*url).into()));
@@ -85,10 +110,17 @@ fn redirects_are_read_in_both_shapes() {
     };
     let with_key: &str = Box::leak(format!("rtmp://b/live/{CANARY}").into_boxed_str());
     for (extra, wanted) in [
-        (("ex.redirect", "rtmp://a/live".into()), Some("rtmp://a/live")),
-        (ex(&[("redirect", "rtmp://a/live"), ("redirect2", with_key)]), Some("rtmp://a/live")),
-        (ex(&[("redirect2", with_key)]), Some("rtmp://b/live")),
+        (("ex.redirect", "rtmp://a/live".into()), Some(Some("rtmp://a/live"))),
+        (
+            ex(&[("redirect", "rtmp://a/live"), ("redirect2", with_key)]),
+            Some(Some("rtmp://a/live")),
+        ),
+        (ex(&[("redirect2", with_key)]), Some(Some("rtmp://b/live"))),
+        // One of the two is enough.
+        (ex(&[("redirect", ""), ("redirect2", "rtmp://c/live")]), Some(Some("rtmp://c/live"))),
+        // A server that refuses may fill in what it does not mean.
         (ex(&[("redirect", "")]), None),
+        (ex(&[("redirect", "rtmp://a b/live")]), Some(None)),
         (ex(&[]), None),
     ] {
         let wire = after(handshake(), refused(extra));
@@ -99,6 +131,7 @@ fn redirects_are_read_in_both_shapes() {
         let firstmile::rtmp::ErrorKind::ConnectRejected { redirect, .. } = error.kind else {
             panic!("{error}")
         };
-        assert_eq!(redirect.as_ref().map(|redirect| &*redirect.tc_url), wanted);
+        let redirect = redirect.map(|redirect| redirect.tc_url);
+        assert_eq!(redirect.as_ref().map(Option::as_deref), wanted);
     }
 }
