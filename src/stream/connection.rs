@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 
+use super::ack_window::Window;
 use super::closing::{Closing, Ending};
-use super::delivery::{Delivery, Window};
+use super::delivery::Delivery;
 use super::error::Error;
 use super::kernel::Kernel;
 use super::large_packets::{LargePackets, explained};

@@ -17,6 +17,7 @@
 //! - after a lost connection the next one begins with the bitrate that the path carried;
 //! - nothing that must be reported is lost, however late it is fetched.
 
+mod ack_window;
 mod attempt;
 mod closing;
 mod connection;
@@ -34,10 +35,11 @@ mod progress;
 mod source;
 mod stats;
 
+pub use ack_window::Window;
 pub use attempt::{Compatibility, ConnectAttempt};
 pub use closing::Ending;
 pub use connection::Connection;
-pub use delivery::{Delivery, Window};
+pub use delivery::Delivery;
 pub use error::Error;
 pub use handover::{Action, ConnectionId, Ended, Handover, Happened, Queue, What};
 pub use kernel::{Kernel, TcpState};
