@@ -1,16 +1,12 @@
-//! H.264 configuration: `AVCDecoderConfigurationRecord` (ISO/IEC 14496-15 section 5.3.3.1) and, as
-//! far as the frame size needs it, the sequence parameter set (ITU-T H.264 section 7.3.2.1.1).
+//! H.264 configuration: `AVCDecoderConfigurationRecord` (ISO/IEC 14496-15 section 5.3.3.1), as far as
+//! its size and its colours need it.
 
-use super::bits::BitReader;
+mod colours;
+mod sps;
+
+pub use colours::{ColourTags, tagged_config, tagged_key_frame};
+
 use super::error::ConfigError;
-
-/// NAL unit type of a sequence parameter set (H.264 table 7-1).
-const NAL_SEQUENCE_PARAMETER_SET: u8 = 7;
-/// Profiles whose parameter set has chroma format and bit depth (H.264 section 7.3.2.1.1).
-const PROFILES_WITH_CHROMA_FORMAT: [u8; 13] =
-    [100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135];
-/// The longest side of a frame in macroblocks: √(8 × 139 264) at level 6.2 (H.264 table A-1).
-const SIDE_MACROBLOCKS_MAX: u32 = 1_055;
 
 /// The format of the video, from an `AVCDecoderConfigurationRecord`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,173 +31,61 @@ impl AvcConfig {
     /// # Errors
     /// [`ConfigError`] when it is cut short or has a value that the specifications forbid.
     pub fn parse(record: &[u8]) -> Result<AvcConfig, ConfigError> {
-        let &[version, profile, constraints, level, lengths, count, ref rest @ ..] = record else {
-            return Err(ConfigError::TooShort);
+        let Record { head, sequence_sets, rest: _ } = Record::split(record)?;
+        let [_, profile, constraints, level, lengths] = *head;
+        let (width, height) = match sequence_sets.first() {
+            Some(first) => sps::frame_size(first)?,
+            None => return Err(ConfigError::NoParameterSet),
         };
-        if version != 1 {
-            return Err(ConfigError::Version { version });
-        }
         let nal_length_bytes = (lengths & 0b11) + 1;
-        if nal_length_bytes == 3 {
-            return Err(ConfigError::NalLength);
-        }
-        let (first, rest) = parameter_sets(count & 0x1F, rest)?;
-        let (&pps_count, rest) = rest.split_first().ok_or(ConfigError::TooShort)?;
-        parameter_sets(pps_count, rest)?;
-        let (width, height) = frame_size(first.ok_or(ConfigError::NoParameterSet)?)?;
         Ok(AvcConfig { profile, constraints, level, nal_length_bytes, width, height })
     }
 }
 
-/// Splits `count` parameter sets off, each after its length of 16 bits. Gives the first and what
-/// follows the last.
-fn parameter_sets(count: u8, mut rest: &[u8]) -> Result<(Option<&[u8]>, &[u8]), ConfigError> {
-    let mut first = None;
+/// The parts of a record.
+struct Record<'a> {
+    /// Version, profile, constraints, level, and how long the lengths of NAL units are.
+    head: &'a [u8; 5],
+    sequence_sets: Vec<&'a [u8]>,
+    /// The picture parameter sets, with their count, and what only some profiles have.
+    rest: &'a [u8],
+}
+
+impl<'a> Record<'a> {
+    fn split(record: &'a [u8]) -> Result<Record<'a>, ConfigError> {
+        let (head, after) = record.split_first_chunk::<5>().ok_or(ConfigError::TooShort)?;
+        let (&count, after) = after.split_first().ok_or(ConfigError::TooShort)?;
+        if head[0] != 1 {
+            return Err(ConfigError::Version { version: head[0] });
+        }
+        if head[4] & 0b11 == 2 {
+            return Err(ConfigError::NalLength);
+        }
+        let (sequence_sets, rest) = parameter_sets(count & 0x1F, after)?;
+        let (&count, after) = rest.split_first().ok_or(ConfigError::TooShort)?;
+        parameter_sets(count, after)?;
+        Ok(Record { head, sequence_sets, rest })
+    }
+}
+
+/// Splits `count` parameter sets off, each after its length of 16 bits. Gives them and what follows the
+/// last.
+fn parameter_sets(count: u8, mut rest: &[u8]) -> Result<(Vec<&[u8]>, &[u8]), ConfigError> {
+    let mut sets = Vec::with_capacity(count.into());
     for _ in 0..count {
         let (length, after) = rest.split_first_chunk().ok_or(ConfigError::TooShort)?;
         let length = u16::from_be_bytes(*length).into();
         let (set, after) = after.split_at_checked(length).ok_or(ConfigError::TooShort)?;
-        first.get_or_insert(set);
+        sets.push(set);
         rest = after;
     }
-    Ok((first, rest))
-}
-
-/// Width and height that a sequence parameter set shows, in pixels (H.264 section 7.4.2.1.1).
-fn frame_size(nal_unit: &[u8]) -> Result<(u32, u32), ConfigError> {
-    let mut bits = BitReader::of_nal_unit(nal_unit);
-    let nal_unit_type = bits.bits(8)? & 0x1F;
-    if nal_unit_type != u32::from(NAL_SEQUENCE_PARAMETER_SET) {
-        return Err(ConfigError::Forbidden { field: "nal_unit_type", value: nal_unit_type });
-    }
-    let profile = bits.bits(8)?;
-    bits.bits(16)?; // constraint flags and level_idc
-    bits.at_most(31, "seq_parameter_set_id")?;
-    let has_chroma_format = PROFILES_WITH_CHROMA_FORMAT.iter().any(|&p| u32::from(p) == profile);
-    let chroma = if has_chroma_format { chroma_format(&mut bits)? } else { Chroma::Sampled420 };
-    skip_order_and_references(&mut bits)?;
-
-    let width_mbs = side(&mut bits, "pic_width_in_mbs_minus1")?;
-    let height_units = side(&mut bits, "pic_height_in_map_units_minus1")?;
-    let is_progressive = bits.flag()?; // frame_mbs_only_flag
-    if !is_progressive {
-        bits.flag()?; // mb_adaptive_frame_field_flag
-    }
-    bits.flag()?; // direct_8x8_inference_flag
-    let crop = crop(&mut bits)?;
-
-    let fields = if is_progressive { 1 } else { 2 };
-    let (unit_x, unit_y) = chroma.crop_units();
-    let width = cropped(width_mbs * 16, crop[0], crop[1], unit_x)?;
-    let height = cropped(height_units * fields * 16, crop[2], crop[3], unit_y * fields)?;
-    Ok((width, height))
-}
-
-/// How colour is sampled, as far as cropping counts in it (H.264 table 6-1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Chroma {
-    /// None, or as separate planes.
-    Unsampled,
-    Sampled420,
-    Sampled422,
-    Sampled444,
-}
-
-impl Chroma {
-    /// `CropUnitX`, and `CropUnitY` of progressive video (H.264 equations 7-19 to 7-22).
-    fn crop_units(self) -> (u32, u32) {
-        match self {
-            Chroma::Unsampled | Chroma::Sampled444 => (1, 1),
-            Chroma::Sampled420 => (2, 2),
-            Chroma::Sampled422 => (2, 1),
-        }
-    }
-}
-
-fn chroma_format(bits: &mut BitReader) -> Result<Chroma, ConfigError> {
-    let chroma = match bits.at_most(3, "chroma_format_idc")? {
-        0 => Chroma::Unsampled,
-        1 => Chroma::Sampled420,
-        2 => Chroma::Sampled422,
-        _ if bits.flag()? => Chroma::Unsampled, // separate_colour_plane_flag
-        _ => Chroma::Sampled444,
-    };
-    let has_444_lists = matches!(chroma, Chroma::Sampled444);
-    bits.at_most(6, "bit_depth_luma_minus8")?;
-    bits.at_most(6, "bit_depth_chroma_minus8")?;
-    bits.flag()?; // qpprime_y_zero_transform_bypass_flag
-    if bits.flag()? {
-        skip_scaling_lists(bits, if has_444_lists { 12 } else { 8 })?;
-    }
-    Ok(chroma)
-}
-
-/// H.264 section 7.3.2.1.1.1.
-fn skip_scaling_lists(bits: &mut BitReader, count: u32) -> Result<(), ConfigError> {
-    for list in 0..count {
-        if !bits.flag()? {
-            continue;
-        }
-        let size = if list < 6 { 16 } else { 64 };
-        let mut last_scale = 8;
-        for _ in 0..size {
-            let next_scale = (last_scale + bits.signed("delta_scale")?).rem_euclid(256);
-            if next_scale == 0 {
-                break; // the rest repeats the last one, without a code
-            }
-            last_scale = next_scale;
-        }
-    }
-    Ok(())
-}
-
-fn skip_order_and_references(bits: &mut BitReader) -> Result<(), ConfigError> {
-    bits.at_most(12, "log2_max_frame_num_minus4")?;
-    match bits.at_most(2, "pic_order_cnt_type")? {
-        0 => {
-            bits.at_most(12, "log2_max_pic_order_cnt_lsb_minus4")?;
-        }
-        1 => {
-            bits.flag()?; // delta_pic_order_always_zero_flag
-            bits.signed("offset_for_non_ref_pic")?;
-            bits.signed("offset_for_top_to_bottom_field")?;
-            for _ in 0..bits.at_most(255, "num_ref_frames_in_pic_order_cnt_cycle")? {
-                bits.signed("offset_for_ref_frame")?;
-            }
-        }
-        _ => {}
-    }
-    bits.unsigned("max_num_ref_frames")?;
-    bits.flag()?; // gaps_in_frame_num_value_allowed_flag
-    Ok(())
-}
-
-fn side(bits: &mut BitReader, field: &'static str) -> Result<u32, ConfigError> {
-    Ok(bits.at_most(SIDE_MACROBLOCKS_MAX - 1, field)? + 1)
-}
-
-/// Left, right, top, bottom, in crop units.
-fn crop(bits: &mut BitReader) -> Result<[u32; 4], ConfigError> {
-    let mut crop = [0; 4];
-    if bits.flag()? {
-        for offset in &mut crop {
-            *offset = bits.unsigned("frame_crop_offset")?;
-        }
-    }
-    Ok(crop)
-}
-
-fn cropped(size: u32, before: u32, after: u32, unit: u32) -> Result<u32, ConfigError> {
-    let cut = (u64::from(before) + u64::from(after)) * u64::from(unit);
-    match u32::try_from(cut) {
-        Ok(cut) if cut < size => Ok(size - cut),
-        _ => Err(ConfigError::Forbidden { field: "frame_crop_offset", value: before.max(after) }),
-    }
+    Ok((sets, rest))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flv::bits::BitWriter;
 
     /// x264, 1920×1080, high, level 4.0; 1088 lines coded.
     const HIGH_1080: &[u8] = &[
@@ -327,52 +211,6 @@ mod tests {
         assert_eq!(none, Err(ConfigError::NoParameterSet));
     }
 
-    /// Writes parameter sets, so that each field can take each of its values.
-    #[derive(Default)]
-    struct BitWriter {
-        bytes: Vec<u8>,
-        used: u32,
-    }
-
-    impl BitWriter {
-        fn bits(&mut self, value: u32, count: u32) -> &mut Self {
-            for at in (0..count).rev() {
-                if self.used.is_multiple_of(8) {
-                    self.bytes.push(0);
-                }
-                let last = self.bytes.last_mut().expect("just pushed");
-                *last |= ((value >> at & 1) as u8) << (7 - self.used % 8);
-                self.used += 1;
-            }
-            self
-        }
-
-        fn unsigned(&mut self, value: u32) -> &mut Self {
-            let length = (value + 1).ilog2();
-            self.bits(0, length).bits(value + 1, length + 1)
-        }
-
-        fn signed(&mut self, value: i32) -> &mut Self {
-            let code = if value > 0 { 2 * value - 1 } else { -2 * value };
-            self.unsigned(code as u32)
-        }
-
-        /// Stop bit, then emulation prevention (H.264 section 7.4.1).
-        fn nal_unit(&mut self) -> Vec<u8> {
-            self.bits(1, 1);
-            let (mut nal, mut zeros) = (Vec::new(), 0);
-            for &byte in &self.bytes {
-                if zeros >= 2 && byte <= 3 {
-                    nal.push(3);
-                    zeros = 0;
-                }
-                nal.push(byte);
-                zeros = if byte == 0 { zeros + 1 } else { 0 };
-            }
-            nal
-        }
-    }
-
     #[test]
     fn interlaced_frames_count_two_fields() {
         let mut sps = BitWriter::default();
@@ -410,7 +248,8 @@ mod tests {
                 sps.bits(is_separate.into(), 1);
             }
             sps.unsigned(0).unsigned(0).bits(0, 1).bits(1, 1);
-            let lists = if format == 3 && !is_separate { 12 } else { 8 };
+            // By chroma_format_idc alone, separate planes or not.
+            let lists = if format == 3 { 12 } else { 8 };
             for list in 0..lists {
                 let deltas: &[i32] = match list {
                     0 => &[1; 16],

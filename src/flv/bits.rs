@@ -8,6 +8,8 @@ pub(super) struct BitReader<'a> {
     bytes: std::slice::Iter<'a, u8>,
     current: u8,
     bits_left: u8,
+    /// Bits read so far, without emulation prevention.
+    position: usize,
     /// Zero bytes in a row just read; counted in a NAL unit only.
     zeros: u8,
     is_nal_unit: bool,
@@ -15,12 +17,24 @@ pub(super) struct BitReader<'a> {
 
 impl<'a> BitReader<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> BitReader<'a> {
-        BitReader { bytes: bytes.iter(), current: 0, bits_left: 0, zeros: 0, is_nal_unit: false }
+        BitReader {
+            bytes: bytes.iter(),
+            current: 0,
+            bits_left: 0,
+            position: 0,
+            zeros: 0,
+            is_nal_unit: false,
+        }
     }
 
     /// Leaves out emulation prevention: the 03 after 00 00 (H.264 section 7.4.1).
     pub(super) fn of_nal_unit(bytes: &'a [u8]) -> BitReader<'a> {
         BitReader { is_nal_unit: true, ..BitReader::new(bytes) }
+    }
+
+    /// Bits read so far; emulation prevention does not count.
+    pub(super) fn position(&self) -> usize {
+        self.position
     }
 
     fn next_byte(&mut self) -> Option<u8> {
@@ -39,6 +53,7 @@ impl<'a> BitReader<'a> {
             self.bits_left = 8;
         }
         self.bits_left -= 1;
+        self.position += 1;
         Ok(self.current >> self.bits_left & 1 == 1)
     }
 
@@ -77,9 +92,100 @@ impl<'a> BitReader<'a> {
     }
 }
 
+/// Writes the bits of a NAL unit.
+#[derive(Debug, Default)]
+pub(super) struct BitWriter {
+    bytes: Vec<u8>,
+    bits_free: u32,
+}
+
+impl BitWriter {
+    pub(super) fn flag(&mut self, bit: bool) -> &mut BitWriter {
+        if self.bits_free == 0 {
+            self.bytes.push(0);
+            self.bits_free = 8;
+        }
+        self.bits_free -= 1;
+        if let Some(last) = self.bytes.last_mut() {
+            *last |= u8::from(bit) << self.bits_free;
+        }
+        self
+    }
+
+    /// The last `count` bits of a number, at most 32.
+    pub(super) fn bits(&mut self, value: u32, count: u32) -> &mut BitWriter {
+        debug_assert!(count <= 32);
+        for at in (0..count).rev() {
+            self.flag(value >> at & 1 == 1);
+        }
+        self
+    }
+
+    /// Ends the NAL unit: stop bit, zeros to the end of its byte, emulation prevention (H.264 sections
+    /// 7.3.2.11 and 7.4.1).
+    pub(super) fn nal_unit(mut self) -> Vec<u8> {
+        self.flag(true);
+        let (mut nal_unit, mut zeros) = (Vec::with_capacity(self.bytes.len() + 8), 0);
+        for byte in self.bytes {
+            if zeros >= 2 && byte <= 3 {
+                nal_unit.push(3);
+                zeros = 0;
+            }
+            nal_unit.push(byte);
+            zeros = if byte == 0 { zeros + 1 } else { 0 };
+        }
+        nal_unit
+    }
+}
+
+#[cfg(test)]
+impl BitWriter {
+    /// ue(v).
+    pub(super) fn unsigned(&mut self, value: u32) -> &mut BitWriter {
+        let length = (value + 1).ilog2();
+        self.bits(0, length).bits(value + 1, length + 1)
+    }
+
+    /// se(v).
+    pub(super) fn signed(&mut self, value: i32) -> &mut BitWriter {
+        let code = if value > 0 { 2 * value - 1 } else { -2 * value };
+        self.unsigned(code as u32)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_written_is_read_and_never_looks_like_a_start_code() {
+        let mut rng = fastrand::Rng::with_seed(1);
+        for _ in 0..2_000 {
+            let mut bits = BitWriter::default();
+            let values: Vec<(u32, u32)> = (0..rng.usize(0..60))
+                .map(|_| (rng.u32(..) & rng.u32(..) & rng.u32(..), rng.u32(0..=32)))
+                .map(|(value, count)| (value & ((1_u64 << count) - 1) as u32, count))
+                .collect();
+            for &(value, count) in &values {
+                bits.bits(value, count);
+            }
+            let nal_unit = bits.nal_unit();
+            let forbidden = |three: &[u8]| three[..2] == [0, 0] && three[2] < 3;
+            assert!(!nal_unit.windows(3).any(forbidden), "{nal_unit:02x?}");
+            assert_ne!(nal_unit.last(), Some(&0));
+            let mut bits = BitReader::of_nal_unit(&nal_unit);
+            let mut position = 0;
+            for (value, count) in values {
+                assert_eq!(bits.bits(count), Ok(value));
+                position += count as usize;
+                assert_eq!(bits.position(), position);
+            }
+            assert_eq!(bits.flag(), Ok(true), "the stop bit");
+            while let Ok(bit) = bits.flag() {
+                assert!(!bit, "nothing but zeros follows");
+            }
+        }
+    }
 
     #[test]
     fn bits_come_from_the_most_significant_on() {

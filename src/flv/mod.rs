@@ -2,10 +2,10 @@
 //!
 //! Pure room. The bytes that RTMP carries in its audio and video messages are FLV tag bodies: this
 //! room puts the few bytes in front of a frame (`head`) and reads them back (`frame`), reads files
-//! piece by piece (`Reader`), writes them (`writer`), and looks into codec configuration (`avc`,
-//! `aac`) and stream description (`Metadata`). Everything that parses is total: any input gives a
-//! value or an error, within the memory that [`crate::limits`] names. It knows nothing of RTMP, AMF0
-//! or sockets.
+//! piece by piece (`Reader`), writes them (`writer`), looks into codec configuration (`avc`, `aac`)
+//! and stream description (`Metadata`), and writes an H.264 stream's colours (`avc`). Everything that
+//! parses is total: any input gives a value or an error, within the memory that [`crate::limits`]
+//! names. It knows nothing of RTMP, AMF0 or sockets.
 //!
 //! Sections E.… are those of the Adobe Flash Video File Format Specification, version 10.1; sections
 //! in quotes are those of the Veovera specification enhanced-rtmp-v2, which adds HEVC, AV1, VP9 and

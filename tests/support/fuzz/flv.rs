@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use firstmile::flv::aac::AacConfig;
-use firstmile::flv::avc::AvcConfig;
+use firstmile::flv::avc::{AvcConfig, ColourTags, tagged_config, tagged_key_frame};
 use firstmile::flv::{self, FlvError, Reader, Tag, TagKind, audio, video, writer};
 use firstmile::limits::FLV_BODY_BYTES_MAX;
 use firstmile::media::{Codec, Frame, Track};
@@ -121,5 +121,40 @@ fn aac(config: &[u8]) -> bool {
     assert!((1..=24).contains(&parsed.channels), "{parsed:?}");
     let longer = [config, &[0xFF; 8]].concat();
     assert_eq!(AacConfig::parse(&longer), Ok(parsed), "what follows the configuration changes it");
+    true
+}
+
+/// Bytes 0 to 3 are the colours and what the rest is: the configuration of AVC, or an access unit whose
+/// NAL units have lengths of 1, 2 or 4 bytes. What was written before leaves no trace, written twice is
+/// written once, and nothing else changes.
+pub fn avc_colours(data: &[u8]) -> bool {
+    let Some((&[what, primaries, transfer, matrix], bytes)) = data.split_first_chunk() else {
+        return false;
+    };
+    let tags = ColourTags { full_range: what & 1 == 1, primaries, transfer, matrix };
+    let others = ColourTags { full_range: !tags.full_range, primaries: !primaries, ..tags };
+    let length_bytes = match what >> 1 & 3 {
+        0 => None,
+        1 => Some(1),
+        2 => Some(2),
+        _ => Some(4),
+    };
+    let write = |bytes: &[u8], tags| match length_bytes {
+        None => tagged_config(bytes, tags).ok(),
+        Some(length_bytes) => tagged_key_frame(bytes, length_bytes, tags).ok().flatten(),
+    };
+    let Some(tagged) = write(bytes, tags) else { return false };
+    assert_eq!(write(&tagged, tags).as_ref(), Some(&tagged), "written twice");
+    let otherwise = write(bytes, others);
+    // Other colours may need more room than a short length field has.
+    assert!(otherwise.is_some() || length_bytes == Some(1), "what can be written depends on it");
+    if let Some(otherwise) = otherwise {
+        assert_ne!(otherwise, tagged);
+        let back = write(&otherwise, tags);
+        assert_eq!(back.as_ref(), Some(&tagged), "what was there before is seen");
+    }
+    if length_bytes.is_none() {
+        assert_eq!(AvcConfig::parse(&tagged), AvcConfig::parse(bytes), "the format changes");
+    }
     true
 }

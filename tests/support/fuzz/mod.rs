@@ -24,6 +24,7 @@ pub const TARGETS: &[Target] = &[
     ("url", text::url),
     ("flv_reader", flv::reader),
     ("flv_body", flv::body),
+    ("avc_colours", flv::avc_colours),
     ("settings", text::settings),
     ("console", text::console),
     ("board", text::board),

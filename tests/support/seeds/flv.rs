@@ -118,3 +118,52 @@ pub fn body() -> Vec<Made> {
     seeds.extend(bodies.iter().map(|(name, bytes)| made(*name, bytes)));
     seeds
 }
+
+/// Sequence parameter sets as encoders write them.
+const SETS: &[(&str, &[u8])] = &[
+    ("openh264", b"\x67\x42\xC0\x0D\x8C\x8D\x40\xA0\xCB\xCF\x00\xF0\x88\x46\xA0"),
+    ("x264-cropped", b"\x67\x42\xC0\x1E\xD9\x00\xA4\x2F\xE2\x24\xC0\x44\x00\x00\x03\x00\x04\x00\x00\x03\x00\xF0\x3C\x58\xB9\x20"),
+    ("x264-interlaced", b"\x67\x4D\x40\x1F\xEC\xA0\x5A\x12\x6C\x04\x40\x00\x00\x03\x00\x40\x00\x00\x0F\x07\xC5\x8B\x65\x80"),
+    ("x264-hrd", b"\x67\x64\x00\x28\xAC\xD9\x40\x78\x02\x27\xE5\xC0\x44\x00\x00\x03\x00\x04\x00\x00\x03\x00\xF3\x92\x00\x03\xD0\x90\x00\x7A\x12\x93\x0C\x01\xE3\x06\x32\xC0"),
+    ("x264-all-of-the-vui", b"\x67\x64\x00\x1F\xAC\xD9\x40\x50\x05\xBB\x01\xA7\x01\x0D\x06\xB7\x00\x00\x03\x00\x01\x00\x00\x03\x00\x3C\x0F\x18\x31\x96"),
+    ("x264-in-gstreamer", b"\x67\x64\x00\x14\xAC\xD9\x41\x41\x9F\x9F\x01\x6A\x02\x02\x02\x80\x00\x00\x03\x00\x80\x00\x00\x1E\x47\x8A\x14\xCB"),
+    ("x264-422", b"\x67\x7A\x00\x15\xB6\xCD\x94\x1B\x1F\xE4\xF0\x11\x00\x00\x03\x00\x01\x00\x00\x03\x00\x3C\x0F\x16\x2D\x96"),
+    ("x264-444", b"\x67\xF4\x00\x15\x91\x9B\x28\x36\x3F\xCF\xE0\x22\x00\x00\x03\x00\x02\x00\x00\x03\x00\x78\x1E\x2C\x5B\x2C"),
+];
+
+pub fn avc_colours() -> Vec<Made> {
+    const PPS: &[u8] = b"\x68\xCE\x3C\x80";
+    let sized = |unit: &[u8], bytes: usize| {
+        let length = (unit.len() as u32).to_be_bytes();
+        [&length[4 - bytes..], unit].concat()
+    };
+    let config = |sets: &[&[u8]]| {
+        let mut record = vec![1, sets[0][1], sets[0][2], sets[0][3], 0xFF, 0xE0 | sets.len() as u8];
+        record.extend(sets.iter().flat_map(|set| sized(set, 2)));
+        record.push(1);
+        record.extend(sized(PPS, 2));
+        record
+    };
+    let key_frame = |set: &[u8], bytes: usize| {
+        let units: [&[u8]; 5] = [b"\x09\x10", set, PPS, b"\x06\x05\x01\x00\x80", b"\x65\x88"];
+        units.map(|unit| sized(unit, bytes)).concat()
+    };
+    let mut seeds = Vec::new();
+    for (i, (name, set)) in SETS.iter().enumerate() {
+        let full_range = i as u8 % 2;
+        let seed = [&[full_range, 1, 13, 6], &config(&[set])[..]].concat();
+        seeds.push(made(format!("config-{name}"), seed));
+        let (what, bytes) = [(1 << 1, 1), (2 << 1, 2), (3 << 1, 4)][i % 3];
+        let seed = [&[what | full_range, 0, 0, 0], &key_frame(set, bytes)[..]].concat();
+        seeds.push(made(format!("key-frame-{name}"), seed));
+    }
+    let all: Vec<&[u8]> = SETS.iter().map(|(_, set)| *set).collect();
+    seeds.push(made("config-of-several", [&[0, 1, 1, 1], &config(&all)[..]].concat()));
+    let cut = [&[0, 1, 1, 1], &config(&[&all[3][..20]])[..]].concat();
+    seeds.push(made("config-with-a-set-cut-short", cut));
+    seeds.push(made("key-frame-without-sets", b"\x06\x01\x01\x01\x00\x00\x00\x02\x65\x88"));
+    let near_the_bound = [all[0], &[0; 240]].concat();
+    let seed = [&[1 << 1, 1, 1, 1], &key_frame(&near_the_bound, 1)[..]].concat();
+    seeds.push(made("key-frame-with-a-long-set", seed));
+    seeds
+}
