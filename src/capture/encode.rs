@@ -2,6 +2,7 @@
 //! how access units leave.
 
 mod access_units;
+mod colours;
 mod description;
 mod encoder_pipeline;
 pub mod encoders;

@@ -9,7 +9,7 @@ use gstreamer_app::{AppSink, AppSrc};
 use crate::common::small;
 
 const HZ: usize = 48_000;
-const FPS: u64 = 30;
+pub const FPS: u64 = 30;
 /// Those that a Debian has; the others are measured where they are.
 const ALWAYS_HERE: [&str; 4] = ["x264enc", "openh264enc", "avenc_aac", "voaacenc"];
 
@@ -29,7 +29,7 @@ fn here(names: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
 }
 
 /// A running pipeline of text.
-struct Pipeline(gst::Bin);
+pub struct Pipeline(gst::Bin);
 
 impl Pipeline {
     fn start(text: &str) -> Pipeline {
@@ -40,7 +40,7 @@ impl Pipeline {
     }
 
     /// The product's pipelines of two encoders.
-    fn of(video: &str, audio: &str, kbps: [u32; 2]) -> Pipeline {
+    pub fn of(video: &str, audio: &str, kbps: [u32; 2]) -> Pipeline {
         let mut request = small();
         request.video.keyframe_interval_ms = 2_000;
         [request.video.bitrate_kbps, request.audio.bitrate_kbps] = kbps;
@@ -48,11 +48,11 @@ impl Pipeline {
         Pipeline::start(&text.to_string())
     }
 
-    fn source(&self, name: &str) -> AppSrc {
+    pub fn source(&self, name: &str) -> AppSrc {
         self.0.by_name(name).expect("is there").downcast().expect("an appsrc")
     }
 
-    fn sink(&self, name: &str) -> AppSink {
+    pub fn sink(&self, name: &str) -> AppSink {
         self.0.by_name(name).expect("is there").downcast().expect("an appsink")
     }
 }
@@ -63,12 +63,12 @@ impl Drop for Pipeline {
     }
 }
 
-fn bytes(sample: &gst::Sample) -> Vec<u8> {
+pub fn bytes(sample: &gst::Sample) -> Vec<u8> {
     sample.buffer().expect("a buffer").map_readable().expect("readable").to_vec()
 }
 
 /// The parameters of the codec that stand in the caps.
-fn configuration(sample: &gst::Sample) -> Vec<u8> {
+pub fn configuration(sample: &gst::Sample) -> Vec<u8> {
     let caps = sample.caps().expect("caps").structure(0).expect("one").to_owned();
     let data: gst::Buffer = caps.get("codec_data").expect("parameters of the codec");
     data.map_readable().expect("readable").to_vec()
@@ -235,7 +235,7 @@ fn an_audio_encoder_delays_by_what_its_entry_says_and_keeps_its_bitrate() {
 }
 
 /// Ten seconds of moving detail, as the product's encoders take it.
-fn moving_detail() -> Vec<gst::Buffer> {
+pub fn moving_detail() -> Vec<gst::Buffer> {
     let pipeline = Pipeline::start(
         "videotestsrc pattern=zone-plate kx2=40 ky2=40 kt=9 num-buffers=300 ! \
          video/x-raw,format=I420,width=320,height=180,framerate=30/1 ! \

@@ -4,6 +4,7 @@ mod common;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod colours;
 mod dead_air;
 mod devices;
 mod encoders;

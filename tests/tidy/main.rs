@@ -52,7 +52,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("child", &["limits"]),
     ("file", &[]),
-    ("capture", &["child", "file", "media", "board", "sanitize", "limits"]),
+    ("capture", &["child", "file", "flv::avc", "media", "board", "sanitize", "limits"]),
     (
         "publish",
         &[

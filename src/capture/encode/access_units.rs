@@ -1,4 +1,5 @@
-//! Where access units leave GStreamer.
+//! Where access units leave GStreamer, and where an encoder's parameter sets get the colours of what
+//! it was fed, whatever it writes there itself.
 //!
 //! The callback runs on GStreamer's streaming threads. It copies the payload once, because the
 //! buffers of an encoder's pool are few and a queue that kept them would starve the encoder; then
@@ -15,6 +16,7 @@ use gstreamer_app as gst_app;
 
 use crate::{
     capture::{gst::buffer::is_key, stats::Counters},
+    flv::avc::{ColourTags, tagged_config, tagged_key_frame},
     limits::ACCESS_UNIT_BYTES_MAX,
     media::{Codec, Frame, Kind, Track},
 };
@@ -46,6 +48,9 @@ impl TrackOutput {
         let state = State {
             track,
             advance_ns,
+            colours: None,
+            cannot_tag: false,
+            codec_data: None,
             config: None,
             length_bytes: 4,
             dts_ns: 0,
@@ -56,6 +61,13 @@ impl TrackOutput {
             sink,
         };
         TrackOutput(Arc::new(Mutex::new(state)))
+    }
+
+    /// Writes these colours into what encoders send, whatever they write themselves. A camera's own
+    /// H.264 keeps its own.
+    pub fn with_colours(self, tags: ColourTags) -> TrackOutput {
+        self.lock().colours = Some(tags);
+        self
     }
 
     /// Connects an encoder's appsink; `media_clock` reads the media time in nanoseconds. Its access
@@ -107,7 +119,7 @@ impl TrackOutput {
         state.selected = NO_INPUT;
         let ns = media_ns.max(state.dts_ns);
         state.dts_ns = ns;
-        state.unit(caps, buffer, ns, ns, now_ns);
+        state.unit(caps, buffer, (ns, ns), None, now_ns);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -125,6 +137,13 @@ impl fmt::Debug for TrackOutput {
 struct State {
     track: Track,
     advance_ns: u64,
+    /// What is written into the parameter sets of encoders.
+    colours: Option<ColourTags>,
+    /// It was reported that an encoder's parameter sets cannot be read.
+    cannot_tag: bool,
+    /// The codec configuration as it came, and the colours that were written into it.
+    codec_data: Option<(Bytes, Option<ColourTags>)>,
+    /// The codec configuration as it was sent.
     config: Option<Bytes>,
     /// Bytes of a NAL unit's length field (ISO/IEC 14496-15 section 5.3.3.1.2).
     length_bytes: usize,
@@ -156,20 +175,20 @@ impl State {
 
     fn sample(&mut self, sample: &gst::Sample, now_ns: u64) {
         let Some(buffer) = sample.buffer() else { return };
-        let (pts_ns, dts_ns) = self.times(sample, buffer);
-        self.unit(sample.caps(), buffer, pts_ns, dts_ns, now_ns);
+        let times_ns = self.times(sample, buffer);
+        self.unit(sample.caps(), buffer, times_ns, self.colours, now_ns);
     }
 
-    /// Sends an access unit, after its configuration where that is new.
+    /// Sends an access unit, after its configuration where that is new; `colours` are written into both.
     fn unit(
         &mut self,
         caps: Option<&gst::CapsRef>,
         buffer: &gst::BufferRef,
-        pts_ns: u64,
-        dts_ns: u64,
+        (pts_ns, dts_ns): (u64, u64),
+        colours: Option<ColourTags>,
         now_ns: u64,
     ) {
-        if let Some(config) = self.new_config(caps) {
+        if let Some(config) = self.new_config(caps, colours) {
             let kind = match self.track {
                 Track::Video => Kind::VideoConfig,
                 Track::Audio => Kind::AudioConfig,
@@ -180,13 +199,13 @@ impl State {
         if self.config.is_none() || buffer.size() == 0 {
             return;
         }
-        if buffer.size() > ACCESS_UNIT_BYTES_MAX {
+        let Ok(map) = buffer.map_readable() else { return };
+        let kind = self.kind(buffer, map.as_slice());
+        let payload = self.payload(kind, map.as_slice(), colours);
+        if payload.len() > ACCESS_UNIT_BYTES_MAX {
             self.counters.oversize.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        let Ok(map) = buffer.map_readable() else { return };
-        let payload = Bytes::copy_from_slice(map.as_slice());
-        let kind = self.kind(buffer, &payload);
         self.counters.count(kind, payload.len(), now_ns);
         (self.sink)(self.frame(kind, pts_ns, dts_ns, payload));
     }
@@ -220,18 +239,54 @@ impl State {
     }
 
     /// The codec configuration, when it is not the one sent before.
-    fn new_config(&mut self, caps: Option<&gst::CapsRef>) -> Option<Bytes> {
+    fn new_config(
+        &mut self,
+        caps: Option<&gst::CapsRef>,
+        colours: Option<ColourTags>,
+    ) -> Option<Bytes> {
         let data: gst::Buffer = caps?.structure(0)?.get("codec_data").ok()?;
         let map = data.map_readable().ok()?;
-        if self.config.as_deref() == Some(map.as_slice()) {
+        let data = map.as_slice();
+        if self.codec_data.as_ref().is_some_and(|(d, c)| d == data && *c == colours) {
             return None;
         }
-        let config = Bytes::copy_from_slice(map.as_slice());
+        let config = match colours.map(|colours| tagged_config(data, colours)) {
+            Some(Ok(tagged)) => Bytes::from(tagged),
+            Some(Err(error)) => self.untagged(data, &error),
+            None => Bytes::copy_from_slice(data),
+        };
+        self.codec_data = Some((Bytes::copy_from_slice(data), colours));
+        if self.config.as_ref() == Some(&config) {
+            return None;
+        }
         if let (Track::Video, Some(byte)) = (self.track, config.get(4)) {
             self.length_bytes = usize::from(byte & 3) + 1;
         }
         self.config = Some(config.clone());
         Some(config)
+    }
+
+    /// What is sent of an access unit. Encoders repeat their parameter sets in key frames: these must
+    /// not contradict the configuration.
+    fn payload(&mut self, kind: Kind, unit: &[u8], colours: Option<ColourTags>) -> Bytes {
+        let colours = colours.filter(|_| kind == Kind::VideoKey);
+        match colours.map(|colours| tagged_key_frame(unit, self.length_bytes, colours)) {
+            Some(Ok(Some(tagged))) => Bytes::from(tagged),
+            Some(Err(error)) => self.untagged(unit, &error),
+            Some(Ok(None)) | None => Bytes::copy_from_slice(unit),
+        }
+    }
+
+    /// What goes out as the encoder wrote it, because it cannot be read.
+    fn untagged(&mut self, bytes: &[u8], error: &dyn fmt::Display) -> Bytes {
+        if !self.cannot_tag {
+            self.cannot_tag = true;
+            tracing::warn!(
+                "the encoder's H.264 parameters cannot be read ({error}), so the stream names its \
+                 colours as the encoder does, and players may show them slightly wrong"
+            );
+        }
+        Bytes::copy_from_slice(bytes)
     }
 
     fn kind(&self, buffer: &gst::BufferRef, payload: &[u8]) -> Kind {
@@ -298,6 +353,92 @@ mod tests {
         assert!(!accepts(on_air, &key) && accepts(woken, &key));
         output.select_none();
         assert!(!accepts(on_air, &key) && !accepts(woken, &key));
+    }
+
+    /// An encoder's sequence parameter set without a VUI, and its picture parameter set.
+    const SETS: [&[u8]; 2] =
+        [b"\x67\x42\xc0\x0d\x8c\x8d\x40\xa0\xcb\xcf\x00\xf0\x88\x46\xa0", b"\x68\xce\x3c\x80"];
+    const SLICE: &[u8] = b"\x65\x88\x84";
+
+    /// A key frame that repeats its parameter sets, with its configuration in the caps; and the
+    /// configuration.
+    fn key_frame([sps, pps]: [&[u8]; 2]) -> (gst::Sample, Vec<u8>) {
+        gst::init().expect("GStreamer");
+        let sized = |unit: &[u8]| [&(unit.len() as u16).to_be_bytes()[..], unit].concat();
+        let head = [1, sps[1], sps[2], sps[3], 0xFF, 0xE1];
+        let config = [&head[..], &sized(sps), &[1], &sized(pps)].concat();
+        let caps = gst::Caps::builder("video/x-h264")
+            .field("codec_data", gst::Buffer::from_slice(config.clone()))
+            .build();
+        let unit = [sps, pps, SLICE].map(|it| [&[0, 0][..], &sized(it)].concat()).concat();
+        let buffer = gst::Buffer::from_slice(unit);
+        (gst::Sample::builder().buffer(&buffer).caps(&caps).build(), config)
+    }
+
+    /// What an output with these colours sends of key frames of an encoder and of a camera, in turns.
+    fn sent(colours: Option<ColourTags>, sets: [&[u8]; 2], turns: &[&str]) -> Vec<(Kind, Bytes)> {
+        let sent: Arc<Mutex<Vec<_>>> = Arc::default();
+        let to_sent = Arc::clone(&sent);
+        let sink: FrameSink = Arc::new(move |frame| {
+            to_sent.lock().expect("no panic").push((frame.kind, frame.payload));
+        });
+        let output = TrackOutput::new(Track::Video, 0, Arc::default(), sink);
+        let output = colours.into_iter().fold(output, TrackOutput::with_colours);
+        let (sample, _) = key_frame(sets);
+        let buffer = sample.buffer().expect("a buffer");
+        for turn in turns {
+            match *turn {
+                "camera" => output.pass_through(sample.caps(), buffer, 0, 0),
+                _ => output.lock().sample(&sample, 0),
+            }
+        }
+        std::mem::take(&mut *sent.lock().expect("no panic"))
+    }
+
+    #[test]
+    fn colours_are_the_same_in_the_configuration_and_in_each_repetition_of_it() {
+        let tags = ColourTags { full_range: true, primaries: 9, transfer: 14, matrix: 10 };
+        let (_, config) = key_frame(SETS);
+        let expected = tagged_config(&config, tags).expect("can be read");
+        let sent = sent(Some(tags), SETS, &["encoder", "encoder"]);
+        let kinds: Vec<Kind> = sent.iter().map(|(kind, _)| *kind).collect();
+        assert_eq!(kinds, [Kind::VideoConfig, Kind::VideoKey, Kind::VideoKey]);
+        assert_eq!(sent[0].1, expected);
+        // The set in its configuration, which follows a length of 16 bits.
+        let set = &expected[8..8 + usize::from(expected[7])];
+        for (_, unit) in &sent[1..] {
+            let length = [0, 0, 0, set.len() as u8];
+            assert_eq!(unit[..4 + set.len()], [&length[..], set].concat());
+            assert!(unit.ends_with(&[&[0, 0, 0, 4], SETS[1], &[0, 0, 0, 3], SLICE].concat()));
+        }
+    }
+
+    #[test]
+    fn a_cameras_own_h264_and_what_cannot_be_read_leave_as_they_came() {
+        let tags = ColourTags::BT709;
+        let broken = [&SETS[0][..9], SETS[1]];
+        for (colours, sets, turns) in [
+            (None, SETS, ["encoder", "encoder"]),
+            (Some(tags), SETS, ["camera", "camera"]),
+            (Some(tags), broken, ["encoder", "encoder"]),
+        ] {
+            let (sample, config) = key_frame(sets);
+            let map = sample.buffer().expect("a buffer").map_readable().expect("readable");
+            let units = [(Kind::VideoConfig, &config[..])];
+            let units = units.into_iter().chain([(Kind::VideoKey, map.as_slice()); 2]);
+            let expected: Vec<_> = units.map(|(k, b)| (k, Bytes::copy_from_slice(b))).collect();
+            assert_eq!(sent(colours, sets, &turns), expected, "{turns:?}");
+        }
+    }
+
+    #[test]
+    fn a_camera_and_an_encoder_of_equal_parameters_take_turns_with_their_own_colours() {
+        let turns = ["camera", "encoder", "encoder", "camera"];
+        let sent = sent(Some(ColourTags::BT709), SETS, &turns);
+        let configs: Vec<usize> =
+            (0..sent.len()).filter(|i| sent[*i].0 == Kind::VideoConfig).collect();
+        assert_eq!(configs, [0, 2, 5]);
+        assert!(sent[0].1 == sent[5].1 && sent[0].1 != sent[2].1);
     }
 
     #[test]

@@ -28,6 +28,7 @@ use crate::{
         request::Request,
         stats::Counters,
     },
+    flv::avc::ColourTags,
     limits::CAPTURE_AUDIO_WAITING_MAX,
     media::Track,
 };
@@ -74,7 +75,8 @@ impl EncoderPipeline {
         bus::listen(audio.pipeline(), on_audio_bus);
         clock.drive(audio.pipeline());
         let (video, clock) = (request.video.clone(), clock.clone());
-        let setup = VideoEncoderSetup { video, clock, output: output(Track::Video, 0) };
+        let output = output(Track::Video, 0).with_colours(ColourTags::BT709);
+        let setup = VideoEncoderSetup { video, clock, output };
         let encoder = VideoEncoder::start(chosen.video, &setup)?;
         encoder.go_on_air();
         let kbps = chosen.video.bitrate.nearest_kbps(request.video.bitrate_kbps);
