@@ -335,7 +335,7 @@ mod tests {
         let failed = connect(&attempt, &tls, usual, candidates, &mut done).await;
         let error = failed.err().expect("refused").error;
         assert!(error.to_string().contains("private network"), "{error}");
-        let public = SocketAddr::from(([192, 0, 2, 1], 443));
+        let public = SocketAddr::from(([8, 8, 8, 8], 443));
         assert_eq!(outside(&server, vec![inside, public]).unwrap(), [public]);
     }
 
