@@ -174,6 +174,9 @@ pub const GUESS_HOLDS_FOR: Duration = Duration::from_secs(20);
 /// large packets: a dead machine costs one more silence of 5 s a minute by that, and the backup server has
 /// its turn.
 pub const NO_GUESS_FOR: Duration = Duration::from_secs(60);
+/// Servers of destinations that are gone, of which is remembered what was learned of the way there: the
+/// first and the backup server of each destination that was set.
+pub const SERVERS_REMEMBERED_MAX: usize = 2 * DESTINATIONS_MAX;
 /// TCP connect, all addresses together.
 pub const TCP_TIMEOUT: Duration = Duration::from_secs(5);
 /// TLS handshake.

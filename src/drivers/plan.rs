@@ -6,7 +6,7 @@ use crate::capture;
 use crate::config::{self, Settings};
 use crate::flv::metadata::Metadata;
 use crate::publish::tls::Policy;
-use crate::publish::{PublishError, Target};
+use crate::publish::{Learned, PublishError, Target};
 
 /// What to capture: the board's own, with the settings on top, at this bitrate of the video in kbit/s.
 pub(super) fn request(
@@ -55,8 +55,12 @@ pub(super) fn metadata(request: &capture::Request) -> Metadata {
 type Prepared = Option<Result<Arc<Target>, Arc<PublishError>>>;
 
 /// The servers of a destination, the first and the backup one; none where an address or the key is
-/// missing. What was learned of them `before` is kept.
-pub(super) fn targets(from: &config::Destination, before: &[Prepared]) -> (Prepared, Prepared) {
+/// missing. What was learned of them `before`, or is `remembered` of an earlier destination, is kept.
+pub(super) fn targets(
+    from: &config::Destination,
+    before: &[Prepared],
+    remembered: impl Iterator<Item = Learned> + Clone,
+) -> (Prepared, Prepared) {
     let policy = Policy {
         ca_file: from.ca_file.clone(),
         pinned_key: from.pinned_key,
@@ -64,10 +68,10 @@ pub(super) fn targets(from: &config::Destination, before: &[Prepared]) -> (Prepa
     };
     let hosts = from.redirect_hosts.clone().unwrap_or_default();
     let prepared = |ingest| {
-        let before = before.iter().flatten().flatten().map(Arc::as_ref);
+        let before = before.iter().flatten().flatten().map(|target| Learned::from(&**target));
         let target = Target::new(ingest, &policy, from.allow_plain).map_err(Arc::new)?;
         let target = target.named(&from.name).may_be_sent_to(hosts.clone());
-        Ok(Arc::new(target.knowing(before)))
+        Ok(Arc::new(target.knowing(before.chain(remembered.clone()))))
     };
     let first = from.ingest().ok().map(prepared);
     let backup = from.backup_ingest().ok().flatten().map(prepared);

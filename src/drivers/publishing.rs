@@ -13,7 +13,7 @@ use crate::config;
 use crate::control::{Connected, ConnectionCounters, Event, JobResult, PublishReport};
 use crate::flv::metadata::Metadata;
 use crate::media::FanOut;
-use crate::publish::{self, Close, Order, PublishError, PublishHandle, Report, Target};
+use crate::publish::{self, Close, Memory, Order, PublishError, PublishHandle, Report, Target};
 use crate::status::{Checked, CheckedServer, Phase, Server};
 
 /// A destination that no setting names.
@@ -35,6 +35,7 @@ pub(crate) struct Publishing {
     metadata: Arc<Metadata>,
     ceiling_kbps: u32,
     tasks: BTreeMap<DestinationId, Task>,
+    memory: Memory,
 }
 
 struct Task {
@@ -65,6 +66,7 @@ impl Publishing {
             metadata: Arc::default(),
             ceiling_kbps: 0,
             tasks: BTreeMap::new(),
+            memory: Memory::default(),
         }
     }
 
@@ -85,14 +87,18 @@ impl Publishing {
     pub(crate) fn retarget(&mut self, dest: DestinationId, to: &config::Destination) {
         if let Some(task) = self.tasks.get_mut(&dest) {
             let before = [task.first.take(), task.backup.take()];
-            (task.first, task.backup) = plan::targets(to, &before);
+            let remembered = self.memory.all(self.clock.now());
+            (task.first, task.backup) = plan::targets(to, &before, remembered);
             // A task that does not take it is stuck, which the next order finds.
             let _ = task.handle.orders.try_send(Order::ForgetPath);
         }
     }
 
     pub(crate) fn remove(&mut self, dest: DestinationId) {
-        self.tasks.remove(&dest);
+        let Some(Task { first, backup, .. }) = self.tasks.remove(&dest) else { return };
+        for target in [first, backup].into_iter().flatten().flatten() {
+            self.memory.keep(self.clock.now(), (&*target).into());
+        }
     }
 
     pub(crate) fn set_ceiling_kbps(&mut self, kbps: u32) {

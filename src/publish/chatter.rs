@@ -1,4 +1,10 @@
 //! Lines of the log that a server causes, bounded: it may ask and complain as often as it likes.
+//!
+//! The log's own bound (`device::log`, for every place in the source) is another one, and neither does the
+//! work of both. That one keeps the log readable while anything at all floods it for seconds: it knows no
+//! servers, adds up what all destinations log at one place, and lets four lines a second pass, which is a
+//! hundred megabytes in a week. Here is one connection, for as long as it lasts: two lines a minute, none of
+//! which another destination's server can use up.
 
 use std::time::Duration;
 
@@ -58,6 +64,7 @@ mod tests {
             600_000,
             "none is forgotten"
         );
+        // Another connection has a bound of its own.
         let mut calm = Chatter::default();
         for number in 0..100 {
             assert_eq!(calm.admit(SERVER_LINE_INTERVAL * number), Some(0));

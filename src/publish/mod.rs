@@ -15,6 +15,7 @@ mod connections;
 mod drive;
 mod error;
 mod file;
+mod memory;
 mod plain;
 mod preflight;
 mod push;
@@ -27,12 +28,14 @@ use crate::clock::Clock;
 use crate::rtmp::ConnectOrder;
 use crate::rtmp::url::{Hosts, Ingest};
 
+use memory::LearnedWay;
 use rtmp::Rtmp;
 
 pub use crate::stream::{Close, ConnectionStats, Progress};
 pub use connections::{Carried, What};
 pub use error::PublishError;
 pub use file::{Cut, FlvFile};
+pub use memory::{Learned, Memory};
 pub use preflight::{Depth, Phase, Preflight, preflight};
 pub use push::{Pushed, push};
 pub use task::{Order, PublishHandle, Report, spawn};
@@ -108,25 +111,29 @@ impl Target {
         }
     }
 
-    /// The same, with what one of these has learned of the same server: another key or another trust
-    /// does not change the way there.
+    /// The same, with what was learned of the same server, by the first of these that has: another key or
+    /// another trust does not change the way there.
     #[must_use]
-    pub fn knowing<'a>(self, earlier: impl IntoIterator<Item = &'a Target>) -> Target {
+    pub fn knowing<L: Into<Learned>>(self, earlier: impl IntoIterator<Item = L>) -> Target {
         let Way::Rtmp(rtmp) = self.way;
-        let mut earlier = earlier.into_iter().map(|target| match &target.way {
-            Way::Rtmp(earlier) => earlier,
+        let earlier = earlier.into_iter().map(|earlier| match earlier.into().way {
+            LearnedWay::Rtmp(learned) => learned,
         });
-        let way = match earlier.find(|earlier| rtmp.is_at_the_place_of(earlier)) {
-            Some(earlier) => rtmp.knowing(earlier),
-            None => rtmp,
-        };
-        Target { way: Way::Rtmp(way) }
+        Target { way: Way::Rtmp(rtmp.knowing(earlier)) }
     }
 
     /// The address, without the key.
     pub fn server(&self) -> String {
         match &self.way {
             Way::Rtmp(rtmp) => rtmp.server(),
+        }
+    }
+}
+
+impl From<&Target> for Learned {
+    fn from(target: &Target) -> Learned {
+        match &target.way {
+            Way::Rtmp(rtmp) => Learned { way: LearnedWay::Rtmp(rtmp.learned()) },
         }
     }
 }

@@ -12,7 +12,7 @@ use super::error::PublishError;
 use super::tls::{self, TrustError};
 use crate::clock::Clock;
 use crate::rtmp::ConnectOrder;
-use crate::rtmp::url::{Hosts, Ingest, Scheme, ServerUrl};
+use crate::rtmp::url::{Host, Hosts, Ingest, Scheme, ServerUrl};
 use crate::stream::{
     Close, Compatibility, ConnectAttempt, Connection, ConnectionStats, Consent, Progress, Source,
 };
@@ -35,6 +35,28 @@ pub(super) struct Rtmp {
     compatibility: Mutex<Compatibility>,
     pub tls: Arc<ClientConfig>,
     pub paths: KnownPaths,
+}
+
+/// A server, whatever the stream.
+type Place = (Scheme, Host, u16);
+
+/// See [`super::Learned`].
+#[derive(Debug, Clone)]
+pub(super) struct Learned {
+    place: Place,
+    compatibility: Compatibility,
+    paths: KnownPaths,
+}
+
+impl Learned {
+    #[cfg(test)]
+    pub fn order(&self) -> ConnectOrder {
+        self.compatibility.order
+    }
+
+    pub fn is_of_the_server_of(&self, other: &Learned) -> bool {
+        self.place == other.place
+    }
 }
 
 impl Rtmp {
@@ -106,19 +128,27 @@ impl Rtmp {
         }
     }
 
-    /// Whether it is the same server, whatever the stream.
-    pub fn is_at_the_place_of(&self, other: &Rtmp) -> bool {
-        let place = |rtmp: &Rtmp| {
-            let server = &rtmp.ingest.server;
-            (server.scheme, server.host.clone(), server.port)
-        };
-        place(self) == place(other)
+    /// What is known of the server and of the paths to it.
+    pub fn learned(&self) -> Learned {
+        let (place, compatibility) = (self.place(), self.compatibility());
+        Learned { place, compatibility, paths: self.paths.clone() }
     }
 
-    /// The same, with what is known of the server and of the paths to it.
-    pub fn knowing(self, earlier: &Rtmp) -> Rtmp {
-        let compatibility = Mutex::new(earlier.compatibility());
-        Rtmp { compatibility, paths: earlier.paths.clone(), ..self }
+    /// The same, with what of this was learned of its server, if any was.
+    pub fn knowing(self, mut earlier: impl Iterator<Item = Learned>) -> Rtmp {
+        let place = self.place();
+        match earlier.find(|earlier| earlier.place == place) {
+            Some(Learned { compatibility, paths, .. }) => {
+                Rtmp { compatibility: Mutex::new(compatibility), paths, ..self }
+            }
+            None => self,
+        }
+    }
+
+    /// The server, whatever the stream.
+    fn place(&self) -> Place {
+        let ServerUrl { scheme, host, port, .. } = &self.ingest.server;
+        (*scheme, host.clone(), *port)
     }
 
     pub fn in_order(self, order: ConnectOrder) -> Rtmp {

@@ -271,6 +271,36 @@ fn a_box_that_gets_a_new_key_keeps_away_from_dead_addresses() {
     assert_eq!(first.came(), 1, "it was tried once");
 }
 
+#[test]
+fn a_destination_that_was_disabled_keeps_away_from_dead_addresses_when_it_is_enabled_again() {
+    let name =
+        "a_destination_that_was_disabled_keeps_away_from_dead_addresses_when_it_is_enabled_again";
+    if !namespace::enter(module_path!(), name) {
+        return;
+    }
+    let hosts = Hosts::new();
+    let server = in_background(TcpListener::bind((GOOD, 0)).unwrap());
+    let first = DeadAddress::at("127.0.0.7", server.port, Dead::HangsUp);
+    hosts.name(NAME, &["127.0.0.7", GOOD]);
+    let appliance = Appliance::start(&[]);
+    let settings = format!(
+        "version = 1\n[[destination]]\nname = \"main\"\nurl = \"rtmp://{NAME}:{}/live\"\n\
+         key = \"a-k3y\"\nallow_plain = true\n",
+        server.port
+    );
+    appliance.stick(&settings).0.ok();
+    for connections in 1..=2 {
+        appliance.ctl("live").ok();
+        appliance.until_status("live");
+        assert_eq!(server.met().len(), connections);
+        appliance.ctl("stop").ok();
+        appliance.until_status("ready");
+        appliance.ctl("set destination.main.enabled false").ok();
+        appliance.ctl("set destination.main.enabled true").ok();
+    }
+    assert_eq!(first.came(), 1, "it was tried once");
+}
+
 /// A server that runs while the test waits for something else.
 pub fn in_background(listener: TcpListener) -> Scripted {
     let (started, server) = mpsc::channel();

@@ -2,6 +2,10 @@
 //!
 //! Pure: time is an input. A kind is a place in the source: what others make us log as often as they
 //! like differs in its words.
+//!
+//! It is the last bound, for whatever nobody has thought of, and a wide one: all mistakes of a settings file
+//! come from one place. Who knows that a line may come without end, and from whom, bounds it more closely
+//! where it is logged, as `publish` does for each server (`chatter`).
 
 use std::collections::HashMap;
 use std::hash::Hash;
