@@ -1,7 +1,7 @@
 //! `firstmile ctl`: a console command for the box that runs on this machine.
 
 use std::env;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::console::{self, Command, Service, Typed};
 use crate::device::control;
-use crate::device::terminal::{Quiet, Typing};
+use crate::device::terminal::{Quiet, Typing, restore_at_signals};
 use crate::limits::CONTROL_REQUEST_BYTES_MAX;
 
 use super::exit::{Code, Failure};
@@ -116,9 +116,13 @@ fn ask(what: &str) -> Result<Typed, Failure> {
     };
     let mut line = Zeroizing::new(String::with_capacity(CONTROL_REQUEST_BYTES_MAX));
     let bound = CONTROL_REQUEST_BYTES_MAX as u64;
+    let question = format!("{what} (not shown): ");
+    if io::stdin().is_terminal() {
+        restore_at_signals(question.clone()).map_err(|error| failed(&error))?;
+    }
     let quiet = Quiet::stdin(Typing::Lines).map_err(|error| failed(&error))?;
     if quiet.is_some() {
-        eprint!("{what} (not shown): ");
+        eprint!("{question}");
     }
     let read = BufReader::new(io::stdin().take(bound)).read_line(&mut line);
     if quiet.is_some() {

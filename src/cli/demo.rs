@@ -28,7 +28,7 @@ use crate::sim::terminal::{Key, Terminal};
 use crate::status;
 
 use super::exit::{Code, Failure};
-use super::{key, log};
+use super::{crash, key, log, signals};
 pub use args::DemoArgs;
 use director::{Director, TAP, press};
 
@@ -40,6 +40,9 @@ pub async fn run(args: DemoArgs) -> Result<(), Failure> {
     let clock = Clock::start();
     let folder = folder()?;
     let (inputs, received) = box_loop::inputs();
+    // Before the terminal is changed, which would stay so.
+    signals::end_the_box(inputs.clone());
+    crash::end_on_panic();
     let terminal = if args.headless { None } else { open_terminal(clock, inputs.clone()) };
     let log = start_log(&folder, terminal.is_some())?;
     // Before the button can be pressed, as the box does it while it starts: the first time the plugins

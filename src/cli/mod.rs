@@ -19,11 +19,13 @@ mod output;
 mod progress;
 mod push;
 mod run;
+mod signals;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::device::terminal;
 use exit::{Code, Failure};
 
 #[derive(Debug, Parser)]
@@ -96,5 +98,7 @@ pub fn main() -> ExitCode {
     });
     // A name look-up or a device that does not answer must not delay the exit.
     runtime.shutdown_background();
+    // A thread that reads keys may hold it until the process is gone.
+    terminal::restore();
     outcome.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS)
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::thread;
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use crate::appliance::LinkChange;
@@ -23,7 +22,7 @@ use crate::{board, limits, status};
 
 use super::board::BoardArgs;
 use super::exit::{Code, Failure};
-use super::{crash, log};
+use super::{crash, log, signals};
 
 /// The machine name of the simulated board.
 const SIMULATED: &str = "firstmile,sim";
@@ -58,6 +57,8 @@ pub async fn run(args: RunArgs) -> Result<(), Failure> {
     let memory = remember(&args);
     load_plugins();
     let (inputs, received) = box_loop::inputs();
+    // Before a terminal is changed that would stay so.
+    signals::end_the_box(inputs.clone());
 
     let at_port = inputs.clone();
     let ports = Port::open_all(&profile.console, move |port, event| {
@@ -91,7 +92,6 @@ pub async fn run(args: RunArgs) -> Result<(), Failure> {
     let request = capture::Request::from(&profile);
     let machine = Machine::this();
     let setup = Setup { request, destinations: Vec::new(), memory, machine, profile };
-    tokio::spawn(end_on_signal(inputs.clone()));
     let (view, _) = watch::channel(None);
     match box_loop::run(clock, setup, devices, (inputs, received), view).await {
         0 => {
@@ -131,20 +131,6 @@ async fn wait_after_failures() -> Option<Arc<Restarts>> {
         lasting.forget();
     });
     Some(restarts)
-}
-
-async fn end_on_signal(inputs: mpsc::Sender<Input>) {
-    let (Ok(mut term), Ok(mut int)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        tracing::error!("signals cannot be received");
-        return;
-    };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
-    }
-    let _ = inputs.send(Input::Terminate).await;
 }
 
 /// The settings of all sources. A box where one cannot be used still runs with the others.

@@ -2,12 +2,10 @@
 //! console below.
 
 use std::io::{self, IsTerminal, Read, Write};
-use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
-
+use crate::device::terminal::{Quiet, Typing};
 use crate::limits::DEMO_HELD_BYTES_MAX;
 use crate::panel::Levels;
 
@@ -82,7 +80,8 @@ struct Screen {
     keyboard: Keyboard,
     /// What the console showed while the keyboard was that of the buttons, to be shown later.
     held: Vec<u8>,
-    before: Option<Termios>,
+    /// The terminal shows what is drawn and nothing else while this is here.
+    quiet: Option<Quiet>,
 }
 
 impl Terminal {
@@ -92,15 +91,12 @@ impl Terminal {
         if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
             return None;
         }
-        let before = tcgetattr(io::stdin().as_fd()).ok()?;
-        let mut raw = before.clone();
-        cfmakeraw(&mut raw);
-        tcsetattr(io::stdin().as_fd(), SetArg::TCSANOW, &raw).ok()?;
+        let quiet = Quiet::stdin(Typing::Raw(FAREWELL)).ok()??;
         let screen = Screen {
             front: Front::default(),
             keyboard: Keyboard::default(),
             held: Vec::new(),
-            before: Some(before),
+            quiet: Some(quiet),
         };
         let terminal = Terminal { shared: Arc::new(Mutex::new(screen)) };
         // Clear, keep the front out of the scrolling region, begin below it, without a cursor.
@@ -163,19 +159,7 @@ impl Terminal {
     /// Gives the terminal back.
     pub fn close(&self) {
         let mut screen = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(before) = screen.before.take() {
-            show(&format!("\x1b[r\x1b[999;1H\r\n{CURSOR_ON}"));
-            let _ = tcsetattr(io::stdin().as_fd(), SetArg::TCSANOW, &before);
-        }
-    }
-}
-
-impl Drop for Screen {
-    fn drop(&mut self) {
-        if let Some(before) = self.before.take() {
-            show(&format!("\x1b[r\x1b[999;1H\r\n{CURSOR_ON}"));
-            let _ = tcsetattr(io::stdin().as_fd(), SetArg::TCSANOW, &before);
-        }
+        screen.quiet = None;
     }
 }
 
@@ -209,6 +193,8 @@ impl Screen {
     }
 }
 
+/// The whole screen scrolls again, and what comes next begins below, with a cursor.
+const FAREWELL: &str = "\x1b[r\x1b[999;1H\r\n\x1b[?25h";
 /// Shows or hides the cursor (DECTCEM).
 const CURSOR_ON: &str = "\x1b[?25h";
 const CURSOR_OFF: &str = "\x1b[?25l";
@@ -280,7 +266,7 @@ mod tests {
     fn while_the_keys_are_the_buttons_no_prompt_is_shown() {
         let front = Front::default();
         let mut screen =
-            Screen { front, keyboard: Keyboard::Buttons, held: Vec::new(), before: None };
+            Screen { front, keyboard: Keyboard::Buttons, held: Vec::new(), quiet: None };
         assert_eq!(screen.take_output(b"late reply\r\nfirstmile> "), None);
         let entered = String::from_utf8(screen.hand_keyboard_to(Keyboard::Console)).unwrap();
         assert!(entered.ends_with("late reply\r\nfirstmile> "), "{entered:?}");

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 use crate::support::product::firstmile;
 use crate::support::pseudo_terminal::OnTerminal;
 use crate::support::{Folder, one_at_a_time};
 
+const CURSOR_ON: &str = "\x1b[?25h";
 const PROMPT_READY: &str = "firstmile (ready)> ";
 
 #[test]
@@ -50,4 +54,25 @@ fn demo_keys_never_mix_with_what_is_typed_at_the_prompt_and_each_broadcast_is_re
     for stream in ["Stream 1 of 3: The server received", "Stream 2 of 3", "Stream 3 of 3"] {
         assert!(shown.contains(stream), "{stream} in {shown}");
     }
+}
+
+#[test]
+fn a_demo_that_is_ended_from_elsewhere_or_fails_gives_the_terminal_back() {
+    let _turn = one_at_a_time();
+    for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
+        let folder = Folder::new("demo");
+        let mut demo = OnTerminal::start(firstmile(folder.path(), "demo"));
+        demo.shows("", "ready");
+        assert!(!demo.is_as_usual());
+        kill(Pid::from_raw(demo.child.id() as i32), signal).expect("our own child");
+        let (code, shown) = demo.ends();
+        assert!(demo.is_as_usual(), "after {signal}: {code:?} {shown:?}");
+        assert!(shown.contains(CURSOR_ON) && shown.contains("\x1b[r"), "{shown:?}");
+    }
+    let folder = Folder::new("demo");
+    let broken = "demo --url rtmps://127.0.0.1:9/live --key-file none";
+    let mut demo = OnTerminal::start(firstmile(folder.path(), broken));
+    let (code, shown) = demo.ends();
+    assert!(code != Some(0) && shown.contains("\x1b[2J"), "it fails once it has drawn: {shown:?}");
+    assert!(demo.is_as_usual() && shown.contains(CURSOR_ON), "{shown:?}");
 }

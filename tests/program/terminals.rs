@@ -4,12 +4,15 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::process::{Child, Stdio};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use crate::support::appliance::Appliance;
 use crate::support::product::firstmile;
+use crate::support::pseudo_terminal::OnTerminal;
 use crate::support::{Folder, eventually, one_at_a_time};
 use nix::pty::openpty;
 use nix::sys::signal::{Signal, kill};
@@ -77,7 +80,11 @@ impl Desk {
     }
 
     fn end(&mut self) {
-        kill(Pid::from_raw(self.child.id() as i32), Signal::SIGTERM).expect("our own child");
+        self.end_by(Signal::SIGTERM);
+    }
+
+    fn end_by(&mut self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id() as i32), signal).expect("our own child");
         let ended = eventually(PATIENCE, || self.child.try_wait().expect("ours"));
         assert!(ended.is_some_and(|status| status.success()), "{ended:?}: {}", self.shown());
     }
@@ -123,7 +130,86 @@ fn the_log_has_no_colours_at_a_terminal_nor_anywhere_else() {
         "{}",
         desk.shown()
     );
-    let mut appliance = crate::support::appliance::Appliance::start(&[("FIRSTMILE_LOG", "info")]);
+    let mut appliance = Appliance::start(&[("FIRSTMILE_LOG", "info")]);
     appliance.end();
     assert!(!appliance.log().contains('\x1b'), "{}", appliance.log());
+}
+
+/// `ctl` that asks for the key of the destination `tube`.
+fn asked_for_a_key(appliance: &Appliance) -> Command {
+    let mut ctl = firstmile(appliance.folder.path(), "ctl key tube");
+    ctl.env("RUNTIME_DIRECTORY", appliance.folder.path());
+    ctl
+}
+
+const QUESTION: &str = "stream key (not shown): ";
+
+#[test]
+fn a_question_for_a_secret_that_is_given_up_leaves_the_terminal_as_it_was() {
+    let _turn = one_at_a_time();
+    let mut appliance = Appliance::start(&[]);
+    appliance.ctl("destination add tube rtmps://localhost:9/live").ok();
+    let ways = [
+        (Some("\x03"), Signal::SIGINT),
+        (Some("\x1c"), Signal::SIGQUIT),
+        (None, Signal::SIGTERM),
+        (None, Signal::SIGHUP),
+    ];
+    for (key, signal) in ways {
+        let mut asks = OnTerminal::start_in_session(&asked_for_a_key(&appliance));
+        asks.shows("", QUESTION);
+        assert!(!asks.is_as_usual(), "what is typed is not shown");
+        asks.types("c4n4ry");
+        match key {
+            Some(key) => asks.types(key),
+            None => kill(Pid::from_raw(asks.child.id() as i32), signal).expect("our own child"),
+        }
+        let ended = eventually(PATIENCE, || asks.child.try_wait().expect("our own child"));
+        assert_eq!(ended.and_then(|ended| ended.signal()), Some(signal as i32), "{}", asks.shown());
+        assert!(asks.is_as_usual(), "after {signal}: {:?}", asks.shown());
+        assert!(!asks.shown().contains("c4n4ry"));
+    }
+    // One who answers is not held up, and the terminal is as it was then too.
+    let mut asks = OnTerminal::start_in_session(&asked_for_a_key(&appliance));
+    asks.shows("", QUESTION);
+    asks.shows("c4n4ry-abcd-efgh\r", "16 characters");
+    assert_eq!(asks.ends().0, Some(0));
+    assert!(asks.is_as_usual());
+    appliance.end();
+}
+
+#[test]
+fn a_question_for_a_secret_that_is_stopped_hides_what_is_typed_when_it_goes_on() {
+    let _turn = one_at_a_time();
+    let mut appliance = Appliance::start(&[]);
+    appliance.ctl("destination add tube rtmps://localhost:9/live").ok();
+    let ctl = asked_for_a_key(&appliance);
+    let program = ctl.get_program().to_str().expect("a path");
+    let mut shell = Command::new("sh");
+    shell.args(["-mc", &format!("'{program}' ctl key tube; stty; echo to the shell; fg")]);
+    shell.env("RUNTIME_DIRECTORY", appliance.folder.path());
+    let mut asks = OnTerminal::start_in_session(&shell);
+    asks.shows("", QUESTION);
+    assert!(!asks.is_as_usual());
+    let stopped = asks.shows("c4n4ry\x1a", "to the shell");
+    assert!(!stopped.contains("-echo"), "{stopped:?}");
+    assert!(eventually(PATIENCE, || (!asks.is_as_usual()).then_some(())).is_some());
+    let again = || asks.shown().rfind(QUESTION) > asks.shown().find("to the shell");
+    assert!(eventually(PATIENCE, || again().then_some(())).is_some(), "{:?}", asks.shown());
+    asks.shows("c4n4ry-abcd-efgh\r", "16 characters");
+    assert_eq!(asks.ends().0, Some(0));
+    assert!(asks.is_as_usual() && !asks.shown().contains("c4n4ry"), "{:?}", asks.shown());
+    appliance.end();
+}
+
+#[test]
+fn a_box_at_a_terminal_gives_it_back_however_it_is_ended() {
+    let _turn = one_at_a_time();
+    for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT] {
+        let mut desk = Desk::start("sim", &[]);
+        desk.until("(needs setup)> ");
+        assert!(!desk.echoes());
+        desk.end_by(signal);
+        assert!(desk.echoes(), "after {signal}");
+    }
 }

@@ -2,12 +2,14 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use nix::pty::{Winsize, openpty};
+use nix::sys::termios::{InputFlags, LocalFlags, tcgetattr};
 
 use super::eventually;
 
@@ -17,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct OnTerminal {
     pub child: Child,
     keyboard: File,
+    /// Open, so that the terminal keeps its settings when the program is gone.
+    near: OwnedFd,
     shown: Arc<Mutex<Vec<u8>>>,
 }
 
@@ -27,7 +31,7 @@ impl OnTerminal {
         let its_end = || Stdio::from(pair.slave.try_clone().expect("a second handle"));
         command.stdin(its_end()).stdout(its_end()).stderr(its_end());
         let child = command.spawn().expect("it starts");
-        drop((command, pair.slave));
+        drop(command);
         let keyboard = File::from(pair.master);
         let mut screen = keyboard.try_clone().expect("a second handle");
         let shown = Arc::new(Mutex::new(Vec::new()));
@@ -38,7 +42,28 @@ impl OnTerminal {
                 kept.lock().expect("no panic").extend_from_slice(&piece[..length]);
             }
         });
-        OnTerminal { child, keyboard, shown }
+        OnTerminal { child, keyboard, near: pair.slave, shown }
+    }
+
+    /// The same as a shell does it: the terminal sends ^C and ^Z to the program as signals.
+    pub fn start_in_session(command: &Command) -> OnTerminal {
+        let mut session = Command::new("setsid");
+        session.arg("--ctty").arg(command.get_program()).args(command.get_args());
+        command.get_current_dir().map(|folder| session.current_dir(folder));
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => session.env(name, value),
+                None => session.env_remove(name),
+            };
+        }
+        OnTerminal::start(session)
+    }
+
+    /// Whether the terminal shows what is typed, and takes it in lines, as it does for a shell.
+    pub fn is_as_usual(&self) -> bool {
+        let settings = tcgetattr(self.near.as_fd()).expect("a terminal");
+        settings.local_flags.contains(LocalFlags::ECHO | LocalFlags::ICANON | LocalFlags::ISIG)
+            && settings.input_flags.contains(InputFlags::ICRNL)
     }
 
     /// Everything that was shown, with its control sequences.

@@ -1,0 +1,53 @@
+//! Signals to a box that runs: one ends it in order, and one that stops it leaves the terminal usable.
+
+use nix::sys::signal::{Signal, raise};
+use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
+use tokio::sync::mpsc;
+
+use crate::device::terminal;
+use crate::run::Input;
+
+/// From now on the box ends in order when the process is asked to: by the service manager, by ^C, or
+/// because its terminal is closed.
+pub fn end_the_box(inputs: mpsc::Sender<Input>) {
+    let listen = || -> std::io::Result<_> {
+        let hear = |number: Signal| signal(SignalKind::from_raw(number as i32));
+        let ends = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT];
+        let [term, int, hup, quit] = ends.map(hear);
+        let [stop, go_on] = [Signal::SIGTSTP, Signal::SIGCONT].map(hear);
+        Ok(([term?, int?, hup?, quit?], stop?, go_on?))
+    };
+    match listen() {
+        Ok((ends, stop, go_on)) => {
+            tokio::spawn(end(ends, inputs));
+            tokio::spawn(pause(stop, go_on));
+        }
+        Err(error) => tracing::error!(%error, "signals cannot be received"),
+    }
+}
+
+async fn end([mut term, mut int, mut hup, mut quit]: [Signals; 4], inputs: mpsc::Sender<Input>) {
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+        _ = hup.recv() => {}
+        _ = quit.recv() => {}
+    }
+    let _ = inputs.send(Input::Terminate).await;
+}
+
+/// Whoever stops the box with ^Z gets a terminal that shows what is typed.
+async fn pause(mut stop: Signals, mut go_on: Signals) {
+    loop {
+        tokio::select! {
+            Some(()) = stop.recv() => {
+                terminal::pause();
+                let _ = raise(Signal::SIGSTOP);
+            }
+            Some(()) = go_on.recv() => {
+                terminal::resume();
+            }
+            else => return,
+        }
+    }
+}
