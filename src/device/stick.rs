@@ -80,7 +80,11 @@ impl StickFolder {
             Ok(_) if is_dirty && is_locked => Err(StickError::NotEjectedAndLocked),
             Ok(_) if is_dirty => {
                 self.unlock();
-                self.read_settings()
+                // Looked at without its journal, a file may be there as it was before the last change.
+                match &self.not_writable {
+                    Some(why) => Err(StickError::NotEjectedAndLeftSo(why.clone())),
+                    None => self.read_settings(),
+                }
             }
             read => read,
         }

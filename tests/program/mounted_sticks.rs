@@ -187,6 +187,32 @@ fn a_locked_stick_is_read_and_one_that_was_not_ejected_says_what_is_wrong() {
 }
 
 #[test]
+fn settings_are_not_read_as_they_were_before_a_change_that_is_in_the_journal_alone() {
+    let Some(desk) = desk_or_skip() else { return };
+    for protected in [false, true] {
+        desk.format();
+        desk.put_settings();
+        // The newer ones are in the journal, and the file is as it was.
+        let change = "mount -o loop,data=journal stick.img there && sed -i s/stage/newer/ there/firstmile.toml && \
+                      sync there/firstmile.toml && cp stick.img pulled && umount there && mv pulled stick.img";
+        desk.try_alone(change).ok();
+        if !protected {
+            let ended = desk.import("").ok();
+            assert!(ended.stdout.contains("settings applied"), "{}", ended.stdout);
+            assert!(desk.shell("cat state/settings.a").contains("newer"));
+            continue;
+        }
+        // Other machines may use it at the same time.
+        desk.debug("feature mmp");
+        let ended = desk.import_untouched("");
+        assert_eq!(ended.status.code(), Some(3), "{}{}", ended.stdout, ended.stderr);
+        for words in ["before it was ejected", "waits for other machines", "an older one"] {
+            assert!(ended.stderr.contains(words), "{}", ended.stderr);
+        }
+    }
+}
+
+#[test]
 fn a_stick_that_is_not_read_is_named() {
     let Some(desk) = desk_or_skip() else { return };
     desk.shell("tune2fs -E mount_opts=debug stick.img");
@@ -201,6 +227,18 @@ fn a_stick_that_is_not_read_is_named() {
     fs::write(desk.image(), vec![0x5a; 1 << 20]).expect("writes");
     let ended = desk.import_untouched("");
     assert!(ended.stderr.contains("no file system that can be read here"), "{}", ended.stderr);
+    // A partition that nobody has formatted, and a table without any partition.
+    if !has_or_skip(&["sfdisk"]) {
+        return;
+    }
+    for (table, words) in [("size=4096", "not formatted"), ("", "partition table (GPT)")] {
+        fs::write(desk.image(), vec![0; 8 << 20]).expect("writes");
+        desk.shell(&format!("printf 'label: gpt\\n{table}\\n' | sfdisk -q stick.img"));
+        let place = if table.is_empty() { "" } else { "-o 1048576 --sizelimit 2097152" };
+        let ended = desk.import_untouched(place);
+        assert_eq!(ended.status.code(), Some(3), "{}", ended.stderr);
+        assert!(ended.stderr.contains(words), "{}", ended.stderr);
+    }
 }
 
 #[test]

@@ -58,6 +58,12 @@ pub enum StickError {
          order here; unlock it, or plug it into the computer again and eject it there"
     )]
     NotEjectedAndLocked,
+    /// the same, and it cannot be put in order for another reason
+    #[error(
+        "the stick was pulled out before it was ejected, and cannot be put in order here ({0}), so \
+         that {SETTINGS_FILE} may be an older one; plug it into the computer again and eject it there"
+    )]
+    NotEjectedAndLeftSo(String),
     /// it cannot be kept from being written to
     #[error("the stick is not read, because it cannot be protected against being written to: {0}")]
     Unprotected(String),
