@@ -90,11 +90,49 @@ fn a_stick_of_any_format_starts_the_import_so_that_its_owner_gets_an_answer() {
 }
 
 #[test]
+fn a_stick_with_partitions_and_no_file_system_starts_the_import_too() {
+    for (table, kind) in [
+        ("gpt", "ebd0a0a2-b9e5-4433-87c0-68b6b72699c7"),
+        ("gpt", "0fc63daf-8483-4772-8e79-3d69d8477de4"),
+        ("gpt", "48465300-0000-11aa-aa11-00306543ecac"),
+        ("dos", "0x7"),
+        ("dos", "0xb"),
+        ("dos", "0xc"),
+        ("dos", "0x83"),
+    ] {
+        let known = [("ENV{ID_PART_TABLE_TYPE}", table), ("ENV{ID_PART_ENTRY_TYPE}", kind)];
+        assert!(plugged("partition", &known).starts(), "{kind}: not formatted");
+        let known = [known[0], ("TEST", "%k1")];
+        assert!(!plugged("disk", &known).starts(), "its partition is looked at");
+        assert!(plugged("disk", &known[..1]).starts(), "{table} without any partition");
+    }
+}
+
+#[test]
 fn what_is_no_stick_does_not_start_the_import() {
     let table = ("ENV{ID_PART_TABLE_TYPE}", "gpt");
     for (what, plugged) in [
-        ("the whole of a stick with partitions", plugged("disk", &[table])),
-        ("a partition without a file system", plugged("partition", &[])),
+        ("the whole of a stick with partitions", plugged("disk", &[table, ("TEST", "%k1")])),
+        ("the whole with one in another place", plugged("disk", &[table, ("TEST", "%k3")])),
+        (
+            "a partition for the firmware of a computer",
+            plugged(
+                "partition",
+                &[("ENV{ID_PART_ENTRY_TYPE}", "21686148-6449-6e6f-744e-656564454649")],
+            ),
+        ),
+        (
+            "the frame of further partitions",
+            plugged("partition", &[("ENV{ID_PART_ENTRY_TYPE}", "0xf")]),
+        ),
+        ("a partition without a type", plugged("partition", &[])),
+        (
+            "one that is not formatted on another drive",
+            Plugged {
+                removable: DRIVE,
+                ..plugged("partition", &[("ENV{ID_PART_ENTRY_TYPE}", "0x83")])
+            },
+        ),
         ("a reader of cards without a card", plugged("disk", &[("ATTR{size}", "0")])),
         (
             "what Microsoft reserves, with traces of an old format",

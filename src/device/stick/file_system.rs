@@ -28,6 +28,8 @@ const MARKS: &[Mark] = &[
     (536, b"LVM2 001", "a part of an LVM volume"),
     (4_086, b"SWAPSPACE2", "swap space"),
     (512, b"EFI PART", "a partition table (GPT) without a partition that can be read"),
+    // On a medium of larger sectors.
+    (4_096, b"EFI PART", "a partition table (GPT) without a partition that can be read"),
 ];
 
 /// What a device holds, from its first [`HEAD_BYTES`].
