@@ -462,8 +462,9 @@ pub const CONSOLE_PORTS_MAX: usize = 4;
 pub const CONSOLE_HISTORY_MAX: usize = 32;
 /// Lines in a row that mean nothing, after which a console is silent: more than anybody mistypes …
 pub const CONSOLE_NOISE_LINES: u32 = 20;
-/// … within this time. Shorted wires at 9,600 baud send as many back in 2 s.
-pub const CONSOLE_NOISE_WITHIN: Duration = Duration::from_secs(10);
+/// … within this time. Shorted wires at 9,600 baud send as many back in 2 s, and at 1,200 baud, the
+/// slowest that a profile may name, in 17 s; somebody who types needs longer.
+pub const CONSOLE_NOISE_WITHIN: Duration = Duration::from_secs(18);
 /// For so long the line must be quiet before the console listens again.
 pub const CONSOLE_NOISE_QUIET: Duration = Duration::from_secs(3);
 /// Parameter bytes of a terminal's escape sequence; keys send at most six.

@@ -230,8 +230,7 @@ fn an_interrupt_while_a_command_is_carried_out_is_reported_and_forgets_what_was_
 }
 
 /// Feeds back whatever the terminal sends, as shorted wires do, and counts it until it falls silent.
-fn bytes_in_a_loop(session: &mut Session, now: &mut Duration) -> usize {
-    const BYTE: Duration = Duration::from_micros(87);
+fn bytes_in_a_loop(session: &mut Session, now: &mut Duration, byte_time: Duration) -> usize {
     let mut sent = 0;
     loop {
         let output = session.take_output();
@@ -240,7 +239,7 @@ fn bytes_in_a_loop(session: &mut Session, now: &mut Duration) -> usize {
             return sent;
         }
         for byte in output {
-            *now += BYTE;
+            *now += byte_time;
             session.feed(*now, byte);
             while session.poll_event().is_some_and(|event| matches!(event, SessionEvent::Pin(_))) {
                 session.pin_checked(*now, false);
@@ -252,12 +251,13 @@ fn bytes_in_a_loop(session: &mut Session, now: &mut Duration) -> usize {
 // Shows F44.
 #[test]
 fn a_console_whose_wires_are_shorted_falls_silent_and_listens_again_later() {
-    for has_pin in [false, true] {
+    // 115,200, 9,600 and 1,200 baud.
+    for (has_pin, byte_us) in [87, 1_042, 8_333].iter().flat_map(|us| [(false, *us), (true, *us)]) {
         let (mut session, mut now) = (session(), MS);
         session.set_has_pin(has_pin);
         session.open(now, true);
-        let sent = bytes_in_a_loop(&mut session, &mut now);
-        assert!(sent < 20_000, "{sent} bytes, PIN {has_pin}");
+        let sent = bytes_in_a_loop(&mut session, &mut now, Duration::from_micros(byte_us));
+        assert!(sent < 20_000, "{sent} bytes of {byte_us} µs, PIN {has_pin}");
         now += Duration::from_secs(10);
         assert_eq!(session.take_output(), b"", "nothing goes out by itself");
         let (_, shown) = types(&mut session, now, "\r");
