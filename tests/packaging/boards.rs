@@ -450,6 +450,56 @@ fn a_board_with_one_light_of_the_kernel_is_one_file_and_no_rust() {
 }
 
 #[test]
+fn a_profile_is_shown_whole_with_what_it_inherits() {
+    let show = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_firstmile"));
+        let output = command.args(["board", "show"]).args(arguments).output().expect("runs");
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), serde_json::from_slice::<serde_json::Value>(&output.stdout), errors)
+    };
+    for name in board::names() {
+        let (code, shown, errors) = show(&[name]);
+        let shown = shown.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!((code, errors.as_str()), (Some(0), ""), "{name}");
+        let profile = Profile::named(name).expect("valid");
+        assert_eq!(shown, serde_json::to_value(&profile).expect("JSON"), "{name}");
+        assert_eq!(shown["name"], name);
+        // Every table that a profile must have is there, its own or another one's.
+        for table in ["camera", "microphone", "video", "audio", "lights", "button", "console"] {
+            assert!(shown[table].is_object(), "{name}: {table}");
+        }
+        assert!(!shown["encoders"]["video"].as_array().expect("a list").is_empty(), "{name}");
+        assert_eq!(show(&["--board", name]).1.ok().as_ref(), Some(&shown), "{name}");
+    }
+    let (_, rpi4, _) = show(&["rpi4"]);
+    let rpi4 = rpi4.expect("JSON");
+    assert_eq!(rpi4["lights"]["live"]["line_name"], "GPIO17");
+    assert_eq!(rpi4["lights"]["live"]["pin"], 11);
+    assert_eq!(rpi4["video"]["bitrate_kbps"], 4_000);
+    assert_eq!(rpi4["encoders"]["video"][0], "v4l2h264enc");
+    assert_eq!(rpi4["console"]["baud"], 115_200);
+    // What rpi3 says itself is shown of it, and all else is that of rpi4.
+    let text = board::embedded("rpi3").expect("a profile");
+    assert!(text.contains("inherit = \"rpi4.toml\"") && !text.contains("line_name"), "{text}");
+    let (_, rpi3, _) = show(&["rpi3"]);
+    let rpi3 = rpi3.expect("JSON");
+    assert_eq!(rpi3["lights"]["live"]["chip"], "pinctrl-bcm2835");
+    assert_eq!(rpi3["video"]["bitrate_kbps"], 3_000);
+    assert_eq!(rpi3["video"]["fps"], rpi4["video"]["fps"]);
+    for key in ["line_name", "line", "pin"] {
+        assert_eq!(rpi3["lights"]["live"][key], rpi4["lights"]["live"][key], "{key}");
+    }
+    for table in ["camera", "microphone", "audio", "encoders", "wiring"] {
+        assert_eq!(rpi3[table], rpi4[table], "{table}");
+    }
+    // None is shown in place of one that does not exist, or of one of two.
+    let (code, shown, errors) = show(&["rpi44"]);
+    assert!(code == Some(3) && shown.is_err() && errors.contains("rpi4"), "{code:?} {errors}");
+    let (code, shown, _) = show(&["rpi4", "--board", "rpi3"]);
+    assert!(code == Some(2) && shown.is_err());
+}
+
+#[test]
 fn a_simulated_board_has_everything_that_its_profile_names() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_firstmile"));
     let output = command.args(["board", "check", "--board", "sim", "--json"]).output();
