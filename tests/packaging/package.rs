@@ -82,8 +82,8 @@ fn names(folder: &Path) -> Vec<String> {
 /// The units of the package.
 fn ours() -> Vec<String> {
     let mut units = names(Path::new("systemd"));
-    units.retain(|name| name.ends_with(".service") || name.ends_with(".path"));
-    assert!(units.len() >= 4, "{units:?}");
+    units.retain(|name| [".service", ".path", ".slice"].iter().any(|kind| name.ends_with(kind)));
+    assert!(units.iter().any(|name| name.ends_with(".slice")) && units.len() >= 5, "{units:?}");
     units
 }
 
@@ -150,6 +150,34 @@ fn the_importer_reaches_one_disk_and_leaves_the_machine_to_the_broadcast() {
     for bound in ["CPUQuota", "MemoryMax", "MemorySwapMax", "TasksMax", "TimeoutStartSec"] {
         assert_eq!(all(bound).len(), 1, "{bound}");
     }
+}
+
+#[test]
+fn what_a_stick_may_take_of_the_machine_does_not_grow_with_its_partitions() {
+    let unit = fs::read_to_string("systemd/firstmile-import@.service").expect("the unit");
+    let value = |text: &str, key: &str| -> Option<String> {
+        let mut values = text.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        values.next().map(str::to_owned)
+    };
+    // One with the name of the instance would be another one for each.
+    let name = value(&unit, "Slice").expect("a slice of its own");
+    assert!(name.ends_with(".slice") && !name.contains('%'), "{name}");
+    assert!(ours().contains(&name), "{name} is shipped");
+    assert!(name.starts_with("system-"), "below the slice of all services");
+    let slice = fs::read_to_string(format!("systemd/{name}")).expect("the slice");
+    for bound in ["CPUQuota", "CPUWeight", "IOWeight", "MemoryHigh", "MemoryMax", "MemorySwapMax"] {
+        let all = value(&slice, bound);
+        assert!(all.is_some(), "{name}: {bound}");
+        assert_eq!(all, value(&unit, bound), "{bound}: as much for all as for one");
+    }
+    let tasks = |text: &str| value(text, "TasksMax").and_then(|tasks| tasks.parse::<u32>().ok());
+    let (all, one) = (tasks(&slice).expect("a bound"), tasks(&unit).expect("a bound"));
+    assert!((one..=8 * one).contains(&all), "{all} tasks of all, {one} of one");
+    // systemd reads the figures as such: it does not pass over one that is misspelt.
+    let system = System::new("slice");
+    system.file(&format!("{UNITS}/{name}"), &slice.replace("MemoryMax=96M", "MemoryMax=lots"));
+    let output = system.analyze(&["verify", "--man=no", &name]);
+    assert!(!output.stderr.is_empty(), "it would not be noticed");
 }
 
 #[test]

@@ -65,7 +65,7 @@ do_install() {
     install -D -m 0755 ${B}/target/${CARGO_TARGET_SUBDIR}/firstmile ${D}${bindir}/firstmile
 
     install -d ${D}${systemd_system_unitdir}
-    for unit in firstmile.service firstmile-country.path firstmile-country.service firstmile-import@.service firstmile-reboot.path firstmile-reboot.service; do
+    for unit in firstmile.service firstmile-country.path firstmile-country.service firstmile-import@.service firstmile-reboot.path firstmile-reboot.service system-firstmileimport.slice; do
         install -m 0644 ${S}/systemd/$unit ${D}${systemd_system_unitdir}/
     done
     install -D -m 0644 ${S}/systemd/70-firstmile.rules ${D}${nonarch_libdir}/udev/rules.d/70-firstmile.rules
@@ -112,6 +112,7 @@ FILES:${PN} += " \
     ${systemd_system_unitdir}/firstmile-country.service \
     ${systemd_system_unitdir}/firstmile-import@.service \
     ${systemd_system_unitdir}/firstmile-reboot.service \
+    ${systemd_system_unitdir}/system-firstmileimport.slice \
 "
 
 SYSTEMD_SERVICE:${PN} = "firstmile.service firstmile-country.path firstmile-reboot.path"
