@@ -24,7 +24,7 @@ use crate::rtmp::url::{Ingest, ServerUrl};
 use crate::run::{self as box_loop, Destination, Devices, Input, Memory, Setup};
 use crate::secret::StreamKey;
 use crate::sim::ingest::Server;
-use crate::sim::terminal::{Key, Terminal};
+use crate::sim::terminal::{Key, Looks, Terminal};
 use crate::status;
 
 use super::exit::{Code, Failure};
@@ -206,7 +206,9 @@ fn devices(terminal: Option<Terminal>, log: LogRing) -> Devices {
 
 fn open_terminal(clock: Clock, inputs: mpsc::Sender<Input>) -> Option<Terminal> {
     let runtime = tokio::runtime::Handle::current();
-    Terminal::open(move |key| {
+    let variable = |name| std::env::var_os(name);
+    let looks = Looks::wanted(variable("NO_COLOR").as_deref(), variable("TERM").as_deref());
+    Terminal::open(looks, move |key| {
         let inputs = inputs.clone();
         match key {
             Key::Press => {

@@ -1,5 +1,6 @@
 //! A line on standard error that says how far something long has come.
 
+use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
@@ -73,6 +74,11 @@ fn clock_text(time: Duration) -> String {
     format!("{}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60)
 }
 
+/// Whether this is a terminal on which a line can be rewritten.
+fn can_be_rewritten(output: &impl IsTerminal) -> bool {
+    output.is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
 /// The line on standard error: one that is rewritten on a terminal, one every few seconds elsewhere.
 #[derive(Debug)]
 pub struct ProgressLine {
@@ -84,7 +90,7 @@ pub struct ProgressLine {
 impl ProgressLine {
     /// A line that is not shown yet.
     pub fn new() -> ProgressLine {
-        let is_terminal = io::stderr().is_terminal();
+        let is_terminal = can_be_rewritten(&io::stderr());
         ProgressLine { meter: Meter::new(is_terminal), is_terminal, is_drawn: false }
     }
 
@@ -115,7 +121,7 @@ pub struct OverProgress;
 impl Write for OverProgress {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut stderr = io::stderr().lock();
-        if stderr.is_terminal() {
+        if can_be_rewritten(&stderr) {
             stderr.write_all(CLEAR.as_bytes())?;
         }
         stderr.write_all(bytes)?;

@@ -1,6 +1,7 @@
 //! The box's front drawn in a terminal: two lights, the current figures, keys for the button, and the
 //! console below.
 
+use std::ffi::OsStr;
 use std::io::{self, IsTerminal, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -61,6 +62,35 @@ impl Keyboard {
     }
 }
 
+/// Whether what is drawn has colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colours {
+    /// Red and yellow for the lights.
+    Shown,
+    /// Bold and dim alone.
+    None,
+}
+
+/// What the user's terminal is to show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Looks {
+    /// The front, drawn.
+    Drawn(Colours),
+    /// Plain lines.
+    Plain,
+}
+
+impl Looks {
+    /// What is wanted, by the variables `NO_COLOR` (<https://no-color.org>) and `TERM`.
+    pub fn wanted(no_color: Option<&OsStr>, term: Option<&OsStr>) -> Looks {
+        match (no_color, term) {
+            (_, Some(term)) if term == "dumb" => Looks::Plain,
+            (Some(set), _) if !set.is_empty() => Looks::Drawn(Colours::None),
+            _ => Looks::Drawn(Colours::Shown),
+        }
+    }
+}
+
 /// What is drawn above the console.
 #[derive(Debug, Clone, Default)]
 struct Front {
@@ -77,6 +107,7 @@ pub struct Terminal {
 
 struct Screen {
     front: Front,
+    colours: Colours,
     keyboard: Keyboard,
     /// What the console showed while the keyboard was that of the buttons, to be shown later.
     held: Vec<u8>,
@@ -86,14 +117,16 @@ struct Screen {
 
 impl Terminal {
     /// Takes the terminal on standard output, and hands `key` each key on a thread of its own;
-    /// `None` when standard output or standard input is no terminal.
-    pub fn open(mut key: impl FnMut(Key) + Send + 'static) -> Option<Terminal> {
+    /// `None` when standard output or standard input is no terminal, or one that cannot be drawn on.
+    pub fn open(looks: Looks, mut key: impl FnMut(Key) + Send + 'static) -> Option<Terminal> {
+        let Looks::Drawn(colours) = looks else { return None };
         if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
             return None;
         }
         let quiet = Quiet::stdin(Typing::Raw(FAREWELL)).ok()??;
         let screen = Screen {
             front: Front::default(),
+            colours,
             keyboard: Keyboard::default(),
             held: Vec::new(),
             quiet: Some(quiet),
@@ -153,7 +186,7 @@ impl Terminal {
     fn redraw(&self, change: impl FnOnce(&mut Front)) {
         let mut screen = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut screen.front);
-        show(&draw(&screen.front, screen.keyboard));
+        show(&draw(&screen.front, screen.keyboard, screen.colours));
     }
 
     /// Gives the terminal back.
@@ -178,7 +211,7 @@ impl Screen {
     /// Whose keys they are from now on, and what is to be shown for that.
     fn hand_keyboard_to(&mut self, keyboard: Keyboard) -> Vec<u8> {
         self.keyboard = keyboard;
-        let mut drawn = draw(&self.front, keyboard).into_bytes();
+        let mut drawn = draw(&self.front, keyboard, self.colours).into_bytes();
         match keyboard {
             Keyboard::Console => {
                 drawn.extend_from_slice(CURSOR_ON.as_bytes());
@@ -205,14 +238,14 @@ fn show(drawn: &str) {
 }
 
 /// The front as terminal control sequences (ECMA-48), with the cursor left where it was.
-fn draw(front: &Front, keyboard: Keyboard) -> String {
-    let live =
-        if front.levels.live { "\x1b[1;31m● LIVE\x1b[0m" } else { "\x1b[2m○ LIVE\x1b[0m" };
-    let status = if front.levels.status {
-        "\x1b[1;33m● STATUS\x1b[0m"
-    } else {
-        "\x1b[2m○ STATUS\x1b[0m"
+fn draw(front: &Front, keyboard: Keyboard, colours: Colours) -> String {
+    let light = |name: &str, is_lit: bool, colour: &str| match (is_lit, colours) {
+        (true, Colours::Shown) => format!("\x1b[1;{colour}m● {name}\x1b[0m"),
+        (true, Colours::None) => format!("\x1b[1m● {name}\x1b[0m"),
+        (false, _) => format!("\x1b[2m○ {name}\x1b[0m"),
     };
+    let live = light("LIVE", front.levels.live, "31");
+    let status = light("STATUS", front.levels.status, "33");
     let keys = match keyboard {
         Keyboard::Buttons => "g go live · s stop (hold) · : console · q quit",
         Keyboard::Console => {
@@ -265,8 +298,13 @@ mod tests {
     #[test]
     fn while_the_keys_are_the_buttons_no_prompt_is_shown() {
         let front = Front::default();
-        let mut screen =
-            Screen { front, keyboard: Keyboard::Buttons, held: Vec::new(), quiet: None };
+        let mut screen = Screen {
+            front,
+            colours: Colours::Shown,
+            keyboard: Keyboard::Buttons,
+            held: Vec::new(),
+            quiet: None,
+        };
         assert_eq!(screen.take_output(b"late reply\r\nfirstmile> "), None);
         let entered = String::from_utf8(screen.hand_keyboard_to(Keyboard::Console)).unwrap();
         assert!(entered.ends_with("late reply\r\nfirstmile> "), "{entered:?}");
@@ -281,13 +319,42 @@ mod tests {
     }
 
     #[test]
+    fn colours_and_drawing_are_left_out_where_the_user_says_so() {
+        let wanted = |no_color: Option<&str>, term: Option<&str>| {
+            Looks::wanted(no_color.map(OsStr::new), term.map(OsStr::new))
+        };
+        for term in [None, Some("xterm-256color"), Some("")] {
+            assert_eq!(wanted(None, term), Looks::Drawn(Colours::Shown));
+            assert_eq!(wanted(Some(""), term), Looks::Drawn(Colours::Shown), "empty is unset");
+            assert_eq!(wanted(Some("1"), term), Looks::Drawn(Colours::None));
+            assert_eq!(wanted(Some("0"), term), Looks::Drawn(Colours::None), "whatever it says");
+        }
+        assert_eq!(wanted(None, Some("dumb")), Looks::Plain);
+        assert_eq!(wanted(Some("1"), Some("dumb")), Looks::Plain);
+        let levels = Levels { live: true, status: true, single: true };
+        let front = Front { levels, ..Front::default() };
+        for keyboard in [Keyboard::Buttons, Keyboard::Console] {
+            let drawn = draw(&front, keyboard, Colours::None);
+            assert!(drawn.contains("● LIVE") && drawn.contains("● STATUS"), "{drawn:?}");
+            for colour in ["\x1b[3", "\x1b[4", "\x1b[9", ";3", ";4", ";9"] {
+                let is_colour = drawn.match_indices(colour).any(|(at, _)| {
+                    let rest = drawn[at..].trim_start_matches(['\x1b', '[']);
+                    let end = rest.find(|c: char| !c.is_ascii_digit() && c != ';');
+                    end.is_some_and(|end| rest[end..].starts_with('m'))
+                });
+                assert!(!is_colour, "{colour:?} in {drawn:?}");
+            }
+        }
+    }
+
+    #[test]
     fn the_front_never_moves_the_consoles_cursor_and_fits_its_lines() {
         let front = Front {
             levels: Levels { live: true, status: false, single: true },
             title: "live".to_owned(),
             lines: vec!["one".to_owned(); 20],
         };
-        let drawn = draw(&front, Keyboard::Buttons);
+        let drawn = draw(&front, Keyboard::Buttons, Colours::Shown);
         assert!(drawn.starts_with("\x1b7") && drawn.ends_with("\x1b8"));
         assert!(drawn.contains("● LIVE") && drawn.contains("○ STATUS"));
         assert!(!drawn.contains(&format!("\x1b[{};1H", FRONT_LINES + 1)));

@@ -76,3 +76,32 @@ fn a_demo_that_is_ended_from_elsewhere_or_fails_gives_the_terminal_back() {
     assert!(code != Some(0) && shown.contains("\x1b[2J"), "it fails once it has drawn: {shown:?}");
     assert!(demo.is_as_usual() && shown.contains(CURSOR_ON), "{shown:?}");
 }
+
+#[test]
+fn a_demo_has_no_colours_where_they_are_not_wanted_and_draws_nothing_on_a_dumb_terminal() {
+    let _turn = one_at_a_time();
+    let start = |environment: &[(&str, &str)], arguments: &str| {
+        let folder = Folder::new("demo");
+        let mut command = firstmile(folder.path(), arguments);
+        command.env_remove("NO_COLOR").env("TERM", "xterm").envs(environment.iter().copied());
+        (OnTerminal::start(command), folder)
+    };
+    const RED: &str = "\x1b[1;31m";
+    for (environment, has_colours) in [(&[("NO_COLOR", "1")], false), (&[("NO_COLOR", "")], true)] {
+        let (mut demo, _folder) = start(environment, "demo");
+        demo.shows("", "ready");
+        demo.shows("g", "\x1b[1mlive");
+        demo.shows("", "● LIVE");
+        demo.types("q");
+        let (code, shown) = demo.ends();
+        assert_eq!(
+            (code, shown.contains(RED)),
+            (Some(0), has_colours),
+            "{environment:?} {shown:?}"
+        );
+    }
+    let (mut demo, _folder) = start(&[("TERM", "dumb")], "demo --seconds 3");
+    let (code, shown) = demo.ends();
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(shown.contains("The server received") && !shown.contains('\x1b'), "{shown:?}");
+}

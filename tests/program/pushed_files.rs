@@ -101,6 +101,18 @@ fn on_a_terminal_a_push_rewrites_one_line_and_takes_it_away_at_its_end() {
 }
 
 #[test]
+fn on_a_dumb_terminal_a_push_rewrites_nothing() {
+    let (_server, folder, to) = server();
+    write_flv_file(&folder.path().join("x.flv"), 3, 500);
+    let mut push = firstmile(folder.path(), &format!("push x.flv {to}"));
+    push.env("TERM", "dumb");
+    let (code, shown) = OnTerminal::start(push).ends();
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(shown.contains("acknowledged by the server"), "{shown:?}");
+    assert!(!shown.contains('\x1b') && !shown.replace("\r\n", "").contains('\r'), "{shown:?}");
+}
+
+#[test]
 fn standard_input_can_be_pushed_but_not_along_with_the_key() {
     let (server, folder, to) = server();
     let mut push = firstmile(folder.path(), &format!("push - {to}"));

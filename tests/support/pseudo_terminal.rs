@@ -29,6 +29,15 @@ impl OnTerminal {
         let size = Winsize { ws_row: 40, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
         let pair = openpty(&size, None).expect("a terminal");
         let its_end = || Stdio::from(pair.slave.try_clone().expect("a second handle"));
+        // Whatever the terminal of these tests is.
+        let is_chosen = |name: &str| command.get_envs().any(|(known, _)| known == name);
+        let chosen = ["TERM", "NO_COLOR"].map(is_chosen);
+        if !chosen[0] {
+            command.env("TERM", "xterm");
+        }
+        if !chosen[1] {
+            command.env_remove("NO_COLOR");
+        }
         command.stdin(its_end()).stdout(its_end()).stderr(its_end());
         let child = command.spawn().expect("it starts");
         drop(command);
