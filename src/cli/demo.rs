@@ -16,6 +16,7 @@ use crate::appliance::LinkChange;
 use crate::board::{CameraDevice, MicrophoneDevice, Profile, VideoFormat};
 use crate::capture::{self, CameraSource, MicrophoneSource};
 use crate::clock::Clock;
+use crate::device::terminal::{Quiet, Typing};
 use crate::device::{Lights, LogRing, Machine, ServiceManager};
 use crate::limits::BUTTON_HOLD;
 use crate::publish::Target;
@@ -24,7 +25,7 @@ use crate::rtmp::url::{Ingest, ServerUrl};
 use crate::run::{self as box_loop, Destination, Devices, Input, Memory, Setup};
 use crate::secret::StreamKey;
 use crate::sim::ingest::Server;
-use crate::sim::terminal::{Key, Looks, Terminal};
+use crate::sim::terminal::{self, Key, Looks, Terminal};
 use crate::status;
 
 use super::exit::{Code, Failure};
@@ -208,7 +209,11 @@ fn open_terminal(clock: Clock, inputs: mpsc::Sender<Input>) -> Option<Terminal> 
     let runtime = tokio::runtime::Handle::current();
     let variable = |name| std::env::var_os(name);
     let looks = Looks::wanted(variable("NO_COLOR").as_deref(), variable("TERM").as_deref());
-    Terminal::open(looks, move |key| {
+    let quiet = |ending| -> Option<terminal::Quiet> {
+        let quiet = Quiet::stdin(Typing::Raw(ending)).ok()??;
+        Some(Box::new(quiet))
+    };
+    Terminal::open(looks, quiet, move |key| {
         let inputs = inputs.clone();
         match key {
             Key::Press => {

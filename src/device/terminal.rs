@@ -19,8 +19,8 @@ static CHANGED: Mutex<Option<Changed>> = Mutex::new(None);
 struct Changed {
     before: Termios,
     quiet: Termios,
-    /// What ends the drawing on the terminal, if there is one.
-    farewell: &'static str,
+    /// What ends what is drawn on the terminal, if anything is.
+    ending: &'static str,
 }
 
 /// What is typed reaches the program as what.
@@ -50,7 +50,7 @@ impl Quiet {
             return Ok(None);
         }
         let before = tcgetattr(&stdin)?;
-        let (mut quiet, mut farewell) = (before.clone(), "");
+        let (mut quiet, mut ending) = (before.clone(), "");
         quiet.local_flags.remove(LocalFlags::ECHO | LocalFlags::ECHONL);
         match typing {
             Typing::Lines => {}
@@ -61,11 +61,11 @@ impl Quiet {
             }
             Typing::Raw(text) => {
                 cfmakeraw(&mut quiet);
-                farewell = text;
+                ending = text;
             }
         }
         // Known first: a signal may come in between.
-        let changed = Changed { before, quiet: quiet.clone(), farewell };
+        let changed = Changed { before, quiet: quiet.clone(), ending };
         *CHANGED.lock().unwrap_or_else(PoisonError::into_inner) = Some(changed);
         let made = tcsetattr(&stdin, SetArg::TCSADRAIN, &quiet);
         let quiet = Quiet(());
@@ -99,7 +99,7 @@ fn give_back(changed: &Changed) {
         return;
     }
     // Not by the stream of the standard library, which another thread may hold.
-    let _ = write(io::stdout(), changed.farewell.as_bytes());
+    let _ = write(io::stdout(), changed.ending.as_bytes());
     // Nothing is waited for that somebody would have to read.
     let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &changed.before);
 }

@@ -6,7 +6,6 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use crate::device::terminal::{Quiet, Typing};
 use crate::limits::DEMO_HELD_BYTES_MAX;
 use crate::panel::Levels;
 
@@ -99,6 +98,9 @@ struct Front {
     lines: Vec<String>,
 }
 
+/// Makes the terminal hand over each key, and shows a text and undoes that when it is dropped.
+pub type Quiet = Box<dyn Send>;
+
 /// The terminal as the box's front. The terminal is as it was when this is dropped.
 #[derive(Clone)]
 pub struct Terminal {
@@ -118,12 +120,17 @@ struct Screen {
 impl Terminal {
     /// Takes the terminal on standard output, and hands `key` each key on a thread of its own;
     /// `None` when standard output or standard input is no terminal, or one that cannot be drawn on.
-    pub fn open(looks: Looks, mut key: impl FnMut(Key) + Send + 'static) -> Option<Terminal> {
+    /// `quiet` is given what is to be shown at the end.
+    pub fn open(
+        looks: Looks,
+        quiet: impl FnOnce(&'static str) -> Option<Quiet>,
+        mut key: impl FnMut(Key) + Send + 'static,
+    ) -> Option<Terminal> {
         let Looks::Drawn(colours) = looks else { return None };
         if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
             return None;
         }
-        let quiet = Quiet::stdin(Typing::Raw(FAREWELL)).ok()??;
+        let quiet = quiet(ENDING)?;
         let screen = Screen {
             front: Front::default(),
             colours,
@@ -227,7 +234,7 @@ impl Screen {
 }
 
 /// The whole screen scrolls again, and what comes next begins below, with a cursor.
-const FAREWELL: &str = "\x1b[r\x1b[999;1H\r\n\x1b[?25h";
+const ENDING: &str = "\x1b[r\x1b[999;1H\r\n\x1b[?25h";
 /// Shows or hides the cursor (DECTCEM).
 const CURSOR_ON: &str = "\x1b[?25h";
 const CURSOR_OFF: &str = "\x1b[?25l";
