@@ -36,6 +36,21 @@ fn black_box(number: usize) -> String {
     format!("black-box-{number}.json")
 }
 
+/// What is kept beside settings and keys, and goes with them.
+fn kept() -> impl Iterator<Item = String> {
+    let black_boxes = (1..=BLACK_BOXES_KEPT).map(black_box);
+    let others = NMCLI_HISTORY.into_iter().chain([WRONG_PINS]);
+    others.map(str::to_owned).chain(black_boxes)
+}
+
+/// The copies in the order in which they are replaced: the one that is good last.
+fn in_order(good: Option<CopyNames>) -> [CopyNames; 2] {
+    match good {
+        Some(good) if good == COPIES[0] => [COPIES[1], COPIES[0]],
+        _ => COPIES,
+    }
+}
+
 /// What the store needs of a folder. The names are plain file names.
 pub trait Disk {
     /// Holds off other processes while it lives.
@@ -255,34 +270,67 @@ impl<D: Disk> Store<D> {
 
     /// Forgets settings, keys, the live state and the black boxes, whatever state the store is in.
     ///
+    /// No room on the disk is needed: the key to all secrets is destroyed where it lies, as soon as a
+    /// copy says that nothing is set, or at once where that cannot be written. A power cut in the second
+    /// case may leave settings without their secrets.
+    ///
     /// # Errors
-    /// [`StoreError::Read`], [`StoreError::Write`] and [`StoreError::Unsure`]; [`StoreError::Left`]
-    /// when the reset holds all the same.
+    /// [`StoreError::Read`] and [`StoreError::Write`]; [`StoreError::Left`] when the reset holds all the
+    /// same.
     pub fn reset(&mut self) -> Result<Stored, StoreError> {
         let _lock = self.disk.lock().map_err(StoreError::Read)?;
         let mut newest = 0;
         for name in COPIES.iter().flat_map(|copy| [copy.settings, copy.keys]) {
-            let bytes = self.disk.read(name, RECORD_BYTES_MAX).map_err(StoreError::Read)?;
+            // One that cannot be read is not asked how old it is.
+            let bytes = self.disk.read(name, RECORD_BYTES_MAX).ok().flatten();
             let record = bytes.as_deref().and_then(|bytes| record::decode(bytes));
             newest = newest.max(record.map_or(0, |(generation, _)| generation));
         }
+        let (generation, empty) = (newest + 1, Partial::default());
         let look = self.look().unwrap_or_else(|_| Look {
             stored: Stored::default(),
             good: None,
             in_clear: COPIES.to_vec(),
             wrapping: None,
         });
-        let stored = self.replace(newest + 1, Partial::default(), &look)?;
-        self.destroy([NEW]).map_err(StoreError::Left)?;
-        self.put(LIVE_STATE, &record::encode(0, "idle")).map_err(StoreError::Left)?;
-        let black_boxes = (1..=BLACK_BOXES_KEPT).map(black_box);
-        let left = NMCLI_HISTORY.map(str::to_owned).into_iter().chain(black_boxes);
-        let left = left.chain([WRONG_PINS.to_owned()]);
-        self.remove_all(left).map_err(StoreError::Left)?;
-        match stored.stale.is_empty() {
-            true => Ok(stored),
-            false => Err(StoreError::Left(io::Error::other("secrets, or the key to read them"))),
+        let [first, second] = in_order(look.good);
+        let begun = match look.in_clear.contains(&first) {
+            true => self.destroy([first.keys, first.settings]),
+            false => Ok(()),
+        };
+        let begun = begun.and_then(|()| self.put_copy(first, generation, &empty, None));
+        let mut left = self.destroy(WRAPPING_KEY_FILES).err();
+        let rest = if begun.is_ok() { &[second][..] } else { &[first, second] };
+        let mut stale = Vec::new();
+        for copy in rest {
+            // Taken away first, which makes room.
+            let destroyed = self.destroy([copy.keys, copy.settings]);
+            let written = destroyed.map_err(|error| left = left.take().or(Some(error)));
+            if written.is_err() || self.put_copy(*copy, generation, &empty, None).is_err() {
+                stale.push(copy.settings);
+            }
         }
+        // Nothing could be destroyed either.
+        let is_as_before = |now: Look| now.stored.partial == look.stored.partial;
+        if let Err(error) = begun
+            && look.stored.partial != empty
+            && self.look().is_ok_and(is_as_before)
+        {
+            return Err(StoreError::Write(error));
+        }
+        for forgotten in [self.destroy([NEW]), self.forget_live_state(), self.remove_all(kept())] {
+            left = left.or(forgotten.err());
+        }
+        match left {
+            Some(error) => Err(StoreError::Left(error)),
+            None => Ok(Stored { generation, partial: empty, stale, secrets_lost: false }),
+        }
+    }
+
+    /// A box of which nothing is remembered is not live either.
+    fn forget_live_state(&mut self) -> io::Result<()> {
+        self.put(LIVE_STATE, &record::encode(0, "idle"))
+            .or_else(|_| self.remove_all([NEW, LIVE_STATE]))
     }
 
     /// Whether the box was live when that was last persisted; not if it never was.
@@ -338,29 +386,33 @@ impl<D: Disk> Store<D> {
         self.put(&black_box(1), past).map_err(StoreError::Write)
     }
 
-    /// Takes files away, those that are there.
+    /// Takes files away, those that are there. One that stays is no reason to leave the others.
     fn remove_all(&mut self, names: impl IntoIterator<Item: AsRef<str>>) -> io::Result<()> {
-        let mut removed_any = false;
+        let (mut removed_any, mut failed) = (false, None);
         for name in names {
             match self.disk.remove(name.as_ref()) {
                 Ok(()) => removed_any = true,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
+                Err(error) => failed = failed.or(Some(error)),
             }
         }
-        if removed_any { self.disk.sync_folder() } else { Ok(()) }
+        let synced = if removed_any { self.disk.sync_folder() } else { Ok(()) };
+        failed.map_or(synced, Err)
     }
 
-    /// Overwrites files and takes them away, those that are there.
+    /// Overwrites files and takes them away, those that are there. One that stays is no reason to leave
+    /// the others.
     fn destroy(&mut self, names: impl IntoIterator<Item = &'static str>) -> io::Result<()> {
+        let mut failed = None;
         for name in names {
-            match self.disk.overwrite(name).and_then(|()| self.disk.sync(name)) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-                Ok(()) => self.remove_all([name])?,
-            }
+            let destroyed = match self.disk.overwrite(name).and_then(|()| self.disk.sync(name)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                Err(error) => Err(error),
+                Ok(()) => self.remove_all([name]),
+            };
+            failed = failed.or(destroyed.err());
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     /// The copies of the wrapping key, as far as they are whole. One that cannot be read is as good as
@@ -477,10 +529,7 @@ impl<D: Disk> Store<D> {
         partial: Partial,
         look: &Look,
     ) -> Result<Stored, StoreError> {
-        let [first, second] = match look.good {
-            Some(good) if good == COPIES[0] => [COPIES[1], COPIES[0]],
-            _ => COPIES,
-        };
+        let [first, second] = in_order(look.good);
         let key = self.wrapping_key(&partial, look).map_err(StoreError::Write)?;
         let put = |store: &mut Self, copy: CopyNames| {
             if look.in_clear.contains(&copy) {

@@ -118,6 +118,63 @@ fn a_factory_reset_that_was_cut_off_is_finished_when_the_box_starts() {
 }
 
 #[test]
+fn a_factory_reset_of_a_full_disk_destroys_every_key_and_holds() {
+    for (room, earlier) in
+        [0, 1, 2, 3, 5].into_iter().flat_map(|room| [(room, false), (room, true)])
+    {
+        let disk = if earlier { of_an_earlier_version() } else { Model::default() };
+        let mut store = Store::new(disk.clone());
+        if !earlier {
+            import(&mut store);
+            store
+                .update(|partial| partial.set("video.fps", "30").map_err(|e| e.to_string()))
+                .expect("stores");
+        }
+        store.persist_live(true).expect("stores");
+        store.keep_black_box(b"{}").expect("stores");
+        let before = store.read().expect("reads").partial;
+        disk.fill_up_after(room);
+        let from = disk.operations();
+        let reset = store.reset().unwrap_or_else(|error| panic!("room for {room}: {error}"));
+        assert_eq!(reset.partial, Partial::default());
+        let traces =
+            |disk: &Model| holds(&disk.files(), CANARY) || holds_wrapping_key(&disk.files());
+        assert!(!traces(&disk), "room for {room}, {earlier}");
+        let read = store.read().expect("reads");
+        assert_eq!((read.partial, read.secrets_lost), (Partial::default(), false), "{room}");
+        assert!(!store.was_live(), "room for {room}");
+        for cut in from..=disk.operations() {
+            for files in disk.crashes(cut) {
+                let found = Model::holding(files);
+                // The disk may have room again, and another cut ends in one of these states too.
+                let Ok(stored) = Store::new(found.clone()).repair() else {
+                    assert!(!holds_wrapping_key(&found.files()), "{room}: cut at {}", cut - from);
+                    continue;
+                };
+                let is_traceless = !traces(&found);
+                assert!(stored.partial == before || is_traceless, "{room}: cut at {}", cut - from);
+            }
+        }
+        // There is room again, and the box can be set up.
+        disk.fill_up_after(usize::MAX);
+        import(&mut store);
+        assert_eq!(store.read().expect("reads").stale, [""; 0]);
+    }
+}
+
+#[test]
+fn a_factory_reset_destroys_the_key_whichever_other_file_cannot_be_read() {
+    let disk = Model::default();
+    import(&mut Store::new(disk.clone()));
+    for name in COPIES.iter().flat_map(|copy| [copy.settings, copy.keys]) {
+        let worn = Model::holding(disk.files());
+        worn.wear_out(name);
+        Store::new(worn.clone()).reset().expect("resets");
+        assert!(!holds_wrapping_key(&worn.files()), "{name}");
+    }
+}
+
+#[test]
 fn what_an_earlier_version_stored_in_clear_is_kept_and_its_traces_are_overwritten() {
     let disk = of_an_earlier_version();
     assert!(holds(&disk.files(), CANARY), "it lay in clear");

@@ -46,6 +46,10 @@ struct State {
     history: Vec<(Files, Vec<Unsynced>)>,
     /// The operation that fails, counted from now.
     fail_in: Option<usize>,
+    /// A file that cannot be read until it is replaced.
+    worn: Option<usize>,
+    /// So many more files can be written before the disk is full; what is there can be overwritten.
+    room: Option<usize>,
 }
 
 #[derive(Clone, Default)]
@@ -60,6 +64,17 @@ impl Model {
     /// What it holds now.
     pub fn files(&self) -> Files {
         self.0.borrow().now.clone()
+    }
+
+    /// The file of this name cannot be read any more.
+    pub fn wear_out(&self, name: &str) {
+        let mut state = self.0.borrow_mut();
+        state.worn = Some(state.now.names[name]);
+    }
+
+    /// After so many more files the disk is full.
+    pub fn fill_up_after(&self, files: usize) {
+        self.0.borrow_mut().room = Some(files);
     }
 
     pub fn operations(&self) -> usize {
@@ -137,6 +152,9 @@ impl Disk for Model {
 
     fn read(&self, name: &str, bytes_max: usize) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
         let state = self.0.borrow();
+        if state.worn.is_some() && state.now.names.get(name) == state.worn.as_ref() {
+            return Err(io::Error::other("a bad block"));
+        }
         let content = state.now.names.get(name).map(|n| state.now.contents[*n].clone());
         Ok(content.map(|mut bytes| {
             bytes.truncate(bytes_max + 1);
@@ -167,6 +185,14 @@ impl Disk for Model {
         }
         // The truncation of an old content is as unsure as the new bytes.
         state.unsynced.push(Unsynced::Content(content, Vec::new()));
+        if let Some(room) = &mut state.room {
+            if *room == 0 {
+                // There is room for a name, and not for what is in it.
+                state.now.contents[content].clear();
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            *room -= 1;
+        }
         state.unsynced.push(Unsynced::Content(content, bytes.to_vec()));
         Ok(())
     }

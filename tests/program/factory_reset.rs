@@ -150,6 +150,42 @@ fn after_a_factory_reset_no_secret_is_left_on_the_disk_or_in_memory() {
     drop(disk);
 }
 
+#[test]
+fn a_factory_reset_on_a_full_disk_leaves_no_key_on_it() {
+    let _turn = one_at_a_time();
+    let box_s = Folder::new("full");
+    let disk = StateDisk::new(&box_s);
+    if disk.image.is_none() {
+        return;
+    }
+    let mut appliance = Appliance::start_in(box_s, &[]);
+    let stick = format!(
+        "version = 1\n[[destination]]\nname = \"tube\"\nurl = \"rtmps://127.0.0.1:9/live\"\n\
+         key = \"{}\"\n",
+        key("full"),
+    );
+    appliance.stick(&stick).0.ok();
+    assert!(wrapping_keys(&disk.bytes()) >= 2);
+    // Whatever it is that fills the disk, down to the last block.
+    for block in ["64k", "1k"] {
+        let film = disk.folder.join(format!("film-{block}"));
+        let of = format!("of={}", film.display());
+        let filled =
+            Command::new("dd").args(["if=/dev/zero", &of, &format!("bs={block}")]).output();
+        let words = filled.expect("dd runs").stderr;
+        assert!(String::from_utf8_lossy(&words).contains("No space left"));
+    }
+    let refused = appliance.ctl("set video.fps 25");
+    assert!(refused.stderr.contains("No space left"), "{}{}", refused.stdout, refused.stderr);
+    let answer = appliance.ctl("factory-reset yes").ok().stdout;
+    assert!(answer.contains("all settings and keys are erased"), "{answer}");
+    assert_eq!(wrapping_keys(&disk.bytes()), 0, "what is left can be read by nobody");
+    let state = Store::new(StateFolder::open(&appliance.state()).expect("a folder"));
+    assert_eq!(state.read().expect("reads").partial.keys().count(), 0);
+    appliance.end();
+    drop(disk);
+}
+
 /// The same disk as an earlier version left it: every secret lies on it in clear.
 #[test]
 fn what_an_earlier_version_left_in_clear_is_gone_from_the_disk_after_the_first_start() {
