@@ -93,6 +93,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_name_of_several_lines_is_reported_in_one() {
+        for name in [r"a\n\nb.toml", r"a\r\nb.toml", r"a\u2028b.toml", r"\u001b[31mb.toml"] {
+            let text = format!("inherit = \"{name}\"\n");
+            let error = Profile::load(&text, "own", |_| None).expect_err("no such file");
+            let message = error.to_string();
+            let line = message.lines().next().expect("a line");
+            assert!(line.starts_with("own.toml:1:11: inherit: names "), "{message:?}");
+            assert!(line.ends_with("b.toml, which does not exist"), "{message:?}");
+            assert!(!line.contains(char::is_control), "{message:?}");
+        }
+    }
+
+    #[test]
     fn what_describes_one_file_is_not_handed_down() {
         let parent = "compatible = [\"a\"]\ndescription = \"x\"\n[video]\nfps = 25\n";
         let text = "inherit = \"a.toml\"\n[video]\nwidth = 640\n";

@@ -14,6 +14,7 @@ use super::mistake::{Mistake, Place};
 use super::regions::{Region, regions};
 use super::table::{Entry, Table};
 use crate::limits::SETTINGS_BYTES_MAX;
+use crate::sanitize;
 use crate::secret::pasted;
 
 /// What word processors make of straight quotes.
@@ -69,7 +70,8 @@ impl<F: Form> Document<F> {
 
     /// Reports a mistake that the table cannot know.
     pub fn report(&mut self, place: Place, key: &str, problem: impl fmt::Display) {
-        let (key, problem) = (key.to_owned(), problem.to_string());
+        // It may quote a name of the file.
+        let (key, problem) = (key.to_owned(), sanitize::line(&problem.to_string()));
         self.mistakes.push(Mistake { place, key, problem });
     }
 

@@ -29,7 +29,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("stream", &["ending", "rtmp", "flv", "media", "pace", "secret", "limits"]),
     ("panel", &["limits"]),
     ("console", &["status", "spelling", "sanitize", "limits", "secret", "config::schema"]),
-    ("typed_toml", &["spelling", "limits", "secret::pasted"]),
+    ("typed_toml", &["spelling", "limits", "sanitize", "secret::pasted"]),
     ("config", &["typed_toml", "pace", "rtmp::url", "limits", "secret", "spki_pin"]),
     ("board", &["typed_toml", "limits"]),
     ("ending", &["status", "panel", "limits"]),
