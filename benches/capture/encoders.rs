@@ -1,7 +1,7 @@
 //! What both sides encode, and how.
 
 use firstmile::board::Profile;
-use firstmile::capture::{CameraSource, MicrophoneSource, Request, encoder_pipelines};
+use firstmile::capture::{CameraSource, FrameFormat, MicrophoneSource, Request, encoder_pipelines};
 
 use super::camera;
 
@@ -28,8 +28,9 @@ pub fn request() -> Request {
 
 /// The same without the product: its own encoders with their settings, between a source and a sink.
 pub fn bare() -> String {
-    let description =
-        encoder_pipelines(&request(), VIDEO_ENCODER, AUDIO_ENCODER).expect("known encoders");
+    let frames = FrameFormat::drawn(gstreamer_video::VideoFormat::I420);
+    let description = encoder_pipelines(&request(), frames, VIDEO_ENCODER, AUDIO_ENCODER)
+        .expect("known encoders");
     let described = description.to_string();
     let mut sources = 0;
     let lines = described.lines().map(|line| {

@@ -16,7 +16,8 @@ pub use access_units::FrameSink;
 pub use description::encoder_pipelines;
 pub use encoder_pipeline::EncoderPipeline;
 pub use encoders::{
-    KnownBug, audio_encoder_delay_samples, audio_encoder_names, known_bugs, video_encoder_names,
+    KnownBug, audio_encoder_delay_samples, audio_encoder_names, known_bugs, video_encoder_layouts,
+    video_encoder_names,
 };
 pub use passthrough::Passthrough;
 pub use supervisor::EncoderSupervisor;

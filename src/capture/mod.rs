@@ -19,7 +19,7 @@
 //! | `discovery` | the devices and encoders of this machine, and which of them a request selects |
 //! | `encode` | encoders: tried, watched, restarted or replaced; how access units leave |
 //! | `gst` | pipelines as data, pipelines that run, the media clock |
-//! | `request`, `event`, `error`, `stats`, `threads` | what is asked for, reported and counted, and the threads |
+//! | `request`, `event`, `error`, `stats`, `threads`, `frame_format` | what is asked for, reported and counted, the threads, and the form of frames |
 //!
 //! Inside a room, `pub` is what its files may use of each other; the file of the room's name lists what
 //! the rest of the capture may use.
@@ -41,6 +41,7 @@ mod discovery;
 mod encode;
 mod error;
 mod event;
+mod frame_format;
 mod gst;
 mod mixer;
 mod request;
@@ -57,10 +58,11 @@ pub use discovery::{
 };
 pub use encode::{
     FrameSink, KnownBug, audio_encoder_delay_samples, audio_encoder_names, encoder_pipelines,
-    known_bugs, video_encoder_names,
+    known_bugs, video_encoder_layouts, video_encoder_names,
 };
 pub use error::{CaptureError, Rejected};
 pub use event::{CaptureEvent, Fault, Source};
+pub use frame_format::{FrameFormat, WantedFrames};
 pub use gst::description::PipelineDescription;
 pub use request::{
     AudioSettings, CameraSource, EncoderOrder, Look, MicrophoneSource, Request, SAMPLE_RATE_HZ,
@@ -124,16 +126,19 @@ impl Capture {
 
     fn start_with(
         request: Request,
-        chosen: Chosen,
+        mut chosen: Chosen,
         threads: &Threads,
         sink: FrameSink,
         events: Arc<dyn Fn(CaptureEvent) + Send + Sync>,
     ) -> Result<Capture, CaptureError> {
         let clock = MediaClock::start();
-        let (video, left_out) = VideoTrack::new(&request.video, &request.look)?;
         let counters = Arc::new(Counters::default());
         let wake = threads.notifier();
-        let sources = source::start_all(&request, &clock, &counters, threads, &wake)?;
+        let (sources, frames) =
+            source::start_all(&request, &chosen.layouts, &clock, &counters, threads, &wake)?;
+        probe::confirm(&mut chosen, &request.video, frames);
+        tracing::info!("frames: {} {}", frames.layout, frames.colorimetry);
+        let (video, left_out) = VideoTrack::new(&request.video, frames, &request.look)?;
         let failure = Failure::default();
         let on_bus = {
             let failure = failure.clone();
@@ -142,8 +147,9 @@ impl Capture {
                 BusEvent::Ended => failure.note("the audio encoder ended".to_owned()),
             }
         };
+        let shared = Arc::clone(&counters);
         let pipeline =
-            EncoderPipeline::start(&request, chosen, &clock, Arc::clone(&counters), sink, on_bus)?;
+            EncoderPipeline::start(&request, chosen, frames, &clock, shared, sink, on_bus)?;
         let pipeline = Arc::new(pipeline);
         let mixer = Mixer {
             clock,

@@ -1,5 +1,7 @@
 use std::{sync::mpsc, time::Duration};
 
+use gstreamer_video::VideoFormat;
+
 use super::{
     encode::encoders::{AudioEncoderSpec, Bitrate, ForceKey, Memory, VideoEncoderSpec},
     *,
@@ -18,6 +20,7 @@ const fn device(caps: &'static str) -> VideoEncoderSpec {
         element: "x264enc",
         software: false,
         memory: Memory::System,
+        takes: &[VideoFormat::I420, VideoFormat::Nv12],
         properties: &[("tune", "zerolatency"), ("speed-preset", "ultrafast")],
         caps,
         bitrate: Bitrate::any("bitrate", "{kbps}"),
@@ -54,7 +57,7 @@ fn start(encoder: &'static VideoEncoderSpec, order: &[&str]) -> Ran {
     let sink: FrameSink = Arc::new(move |frame| {
         let _ = to_frames.send(frame);
     });
-    let chosen = Chosen { video: encoder, audio: &AUDIO };
+    let chosen = Chosen { video: encoder, layouts: encoder.takes.to_vec(), audio: &AUDIO };
     let capture = Capture::start_with(request, chosen, &Threads::default(), sink, Arc::new(report));
     Ran { capture: capture.expect("starts"), frames, events }
 }

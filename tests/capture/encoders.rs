@@ -2,7 +2,9 @@
 //!
 //! The pipelines are fed as fast as they take it, so nothing here depends on the machine's speed.
 
-use firstmile::capture::{audio_encoder_names, encoder_pipelines, video_encoder_names};
+use firstmile::capture::{
+    FrameFormat, audio_encoder_names, encoder_pipelines, video_encoder_names,
+};
 use gstreamer::{self as gst, prelude::*};
 use gstreamer_app::{AppSink, AppSrc};
 
@@ -44,7 +46,8 @@ impl Pipeline {
         let mut request = small();
         request.video.keyframe_interval_ms = 2_000;
         [request.video.bitrate_kbps, request.audio.bitrate_kbps] = kbps;
-        let text = encoder_pipelines(&request, video, audio).expect("known encoders");
+        let frames = FrameFormat::drawn(gstreamer_video::VideoFormat::I420);
+        let text = encoder_pipelines(&request, frames, video, audio).expect("known encoders");
         Pipeline::start(&text.to_string())
     }
 

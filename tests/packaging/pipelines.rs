@@ -8,14 +8,30 @@ use std::{collections::BTreeSet, fs, path::Path};
 use firstmile::{
     board::{self, CameraDevice, MicrophoneDevice, Profile, VideoFormat},
     capture::{
-        CameraSource, MicrophoneSource, PipelineDescription, Request, SourcePlan, SourceSpec,
-        audio_encoder_names, choose_mode, encoder_pipelines, offers, source_pipeline,
-        video_encoder_names,
+        CameraSource, FrameFormat, MicrophoneSource, PipelineDescription, Request, SourcePlan,
+        SourceSpec, WantedFrames, audio_encoder_names, choose_mode, encoder_pipelines, offers,
+        source_pipeline, video_encoder_layouts, video_encoder_names,
     },
 };
+use gstreamer_video::VideoFormat as VideoLayout;
 
 /// Cameras whose modes were written down, as `tests/cameras/NAME.caps`.
 const CAMERAS: [&str; 4] = ["webcam", "hdmi-dongle", "hdmi-receiver", "vivid"];
+
+/// The layouts that the first encoder of a request takes.
+fn layouts_of(request: &Request) -> &'static [VideoLayout] {
+    video_encoder_layouts(&request.encoders.video[0])
+}
+
+/// The pipeline of a source that is opened first: its frames go to the encoder as they are, if they can.
+fn pipeline_of(spec: &SourceSpec, request: &Request) -> PipelineDescription {
+    let frames = WantedFrames::OneOf(layouts_of(request).to_vec());
+    source_pipeline(spec, &request.video, &frames, &request.audio)
+}
+
+fn drawn() -> FrameFormat {
+    FrameFormat::drawn(VideoLayout::I420)
+}
 
 /// The candidates of a source if its devices were connected, each with a title.
 fn specs_of(plan: SourcePlan, request: &Request) -> Vec<(String, SourceSpec)> {
@@ -23,7 +39,9 @@ fn specs_of(plan: SourcePlan, request: &Request) -> Vec<(String, SourceSpec)> {
         CAMERAS.map(|name| {
             let caps = fs::read_to_string(format!("tests/cameras/{name}.caps")).expect("caps");
             let offers = offers(caps.trim_end().trim_end_matches(';')).expect("caps");
-            let mode = choose_mode(&offers, &request.video, formats).chosen.expect("a mode");
+            let layouts = layouts_of(request);
+            let choice = choose_mode(&offers, &request.video, formats, layouts);
+            let mode = choice.chosen.expect("a mode");
             let node = "/dev/video0".into();
             (format!("source, {name}"), SourceSpec::V4l2 { node, mode })
         })
@@ -46,9 +64,7 @@ fn sources_of(request: &Request) -> Vec<String> {
     gstreamer::init().expect("GStreamer");
     let plans = SourcePlan::of(request).into_iter();
     let specs = plans.flat_map(|plan| specs_of(plan, request));
-    let titled = specs.map(|(title, spec)| {
-        format!("# {title}\n{}", source_pipeline(&spec, &request.video, &request.audio))
-    });
+    let titled = specs.map(|(title, spec)| format!("# {title}\n{}", pipeline_of(&spec, request)));
     titled.collect()
 }
 
@@ -60,7 +76,8 @@ fn encoders_of(request: &Request) -> Vec<String> {
     with_each_video
         .chain(with_each_audio)
         .map(|(video, audio)| {
-            let pipeline = encoder_pipelines(request, video, audio).expect("known encoders");
+            let pipeline =
+                encoder_pipelines(request, drawn(), video, audio).expect("known encoders");
             format!("# encoders, {video} and {audio}\n{pipeline}")
         })
         .collect()
@@ -152,8 +169,8 @@ fn every_reviewed_text_belongs_to_a_test() {
 #[test]
 fn an_unknown_encoder_has_no_pipeline() {
     let request = Request::from(&Profile::named("sim").expect("embedded"));
-    assert!(encoder_pipelines(&request, "abacusenc", "avenc_aac").is_none());
-    assert!(encoder_pipelines(&request, "x264enc", "abacusenc").is_none());
+    assert!(encoder_pipelines(&request, drawn(), "abacusenc", "avenc_aac").is_none());
+    assert!(encoder_pipelines(&request, drawn(), "x264enc", "abacusenc").is_none());
 }
 
 /// The text is what GStreamer is given, so it must read it as it was meant.
@@ -165,14 +182,15 @@ fn gstreamer_reads_the_text_back_with_names_and_values_intact() {
     let mut request = Request::from(&Profile::named("sim").expect("embedded"));
     request.camera = CameraSource::File { path: "/media/my \\ clip \"one\" ! x.mp4".into() };
     for (_, spec) in SourcePlan::of(&request).into_iter().flat_map(|p| specs_of(p, &request)) {
-        let text = source_pipeline(&spec, &request.video, &request.audio).to_string();
+        let text = pipeline_of(&spec, &request).to_string();
         let pipeline = gst::parse::launch(&text).expect("reads").downcast::<gst::Bin>();
         let elements = pipeline.expect("a bin").children();
         let file = elements.iter().find(|element| element.has_property("location"));
         let location = file.expect("a file source").property::<String>("location");
         assert_eq!(location, "/media/my \\ clip \"one\" ! x.mp4");
     }
-    let text = encoder_pipelines(&request, "x264enc", "avenc_aac").expect("known").to_string();
+    let text =
+        encoder_pipelines(&request, drawn(), "x264enc", "avenc_aac").expect("known").to_string();
     let pipeline = gst::parse::launch(&text).expect("reads").downcast::<gst::Bin>().expect("a bin");
     let encoder = pipeline.by_name("video_encoder").expect("the encoder");
     assert_eq!(encoder.property::<u32>("bitrate"), 2_500);
@@ -185,13 +203,15 @@ fn every_pipeline() -> Vec<PipelineDescription> {
     for name in board::names() {
         let request = Request::from(&Profile::named(name).expect("a valid profile"));
         let specs = SourcePlan::of(&request).into_iter().flat_map(|p| specs_of(p, &request));
-        all.extend(specs.map(|(_, spec)| source_pipeline(&spec, &request.video, &request.audio)));
+        all.extend(specs.map(|(_, spec)| pipeline_of(&spec, &request)));
         for spec in [SourceSpec::Argus(0), SourceSpec::Libcamera(Some("imx219".to_owned()))] {
-            all.push(source_pipeline(&spec, &request.video, &request.audio));
+            all.push(pipeline_of(&spec, &request));
         }
         for video in video_encoder_names() {
             for audio in audio_encoder_names() {
-                all.push(encoder_pipelines(&request, video, audio).expect("known encoders"));
+                all.push(
+                    encoder_pipelines(&request, drawn(), video, audio).expect("known encoders"),
+                );
             }
         }
     }

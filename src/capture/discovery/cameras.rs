@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use gstreamer::{self as gst, prelude::*};
+use gstreamer_video::VideoFormat as Layout;
 
 use super::{
     inventory::{VideoNode, video_nodes},
@@ -29,6 +30,7 @@ pub fn candidates(
     device: &CameraDevice,
     formats: &[VideoFormat],
     video: &VideoSettings,
+    layouts: &[Layout],
 ) -> Vec<CameraCandidate> {
     let mut nodes = video_nodes(Path::new("/"));
     nodes.retain(|node| node.is(device));
@@ -37,7 +39,7 @@ pub fn candidates(
     }
     let offered = offered();
     let mut found: Vec<CameraCandidate> =
-        nodes.into_iter().map(|node| judge(node, &offered, formats, video)).collect();
+        nodes.into_iter().map(|node| judge(node, &offered, formats, video, layouts)).collect();
     // A camera may have a second node for its metadata; one that works comes first.
     found.sort_by_key(|candidate| candidate.why_not.is_some());
     found
@@ -52,9 +54,11 @@ pub fn judge(
     offered: &Offered,
     formats: &[VideoFormat],
     video: &VideoSettings,
+    layouts: &[Layout],
 ) -> CameraCandidate {
     let offers = offered.iter().find(|(path, _)| *path == node.node).map(|(_, offers)| offers);
-    let modes = offers.map(|offers| choose_mode(offers, video, formats)).unwrap_or_default();
+    let modes =
+        offers.map(|offers| choose_mode(offers, video, formats, layouts)).unwrap_or_default();
     let why_not = match (&modes.chosen, modes.rejected.first()) {
         _ if !node.may_be_camera() => Some("it is a codec, not a camera".to_owned()),
         (Some(_), _) => None,

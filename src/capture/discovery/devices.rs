@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use gstreamer as gst;
+use gstreamer_video::VideoFormat as Layout;
 use serde::Serialize;
 
 use super::{
@@ -16,7 +17,7 @@ use crate::{
     capture::{
         encode::{
             KnownBug,
-            encoders::{self, known_bugs},
+            encoders::{self, VideoEncoderSpec, known_bugs},
             probe::{probe_audio, probe_video},
         },
         error::CaptureError,
@@ -120,7 +121,11 @@ pub fn devices(request: &Request) -> Result<DeviceReport, CaptureError> {
         None => Err(UNKNOWN.to_owned()),
     };
     let offered = bounded_offers();
-    let cameras = cameras(root, &request.camera, &request.video, &offered);
+    let video_encoders = judge(&request.encoders.video, encoders::video_encoder_names(), video);
+    let chosen = video_encoders.iter().find(|encoder| encoder.chosen);
+    let layouts = chosen.and_then(|encoder| encoders::video(&encoder.element));
+    let layouts = layouts.map(VideoEncoderSpec::layouts).unwrap_or_default();
+    let cameras = cameras(root, &request.camera, &request.video, &layouts, &offered);
     let microphones = microphones(root, &request.microphone);
     Ok(DeviceReport {
         camera_wanted: request.camera.to_string(),
@@ -129,7 +134,7 @@ pub fn devices(request: &Request) -> Result<DeviceReport, CaptureError> {
         microphone_wanted: request.microphone.to_string(),
         microphone_advice: microphone_advice(&request.microphone, &microphones),
         microphones,
-        video_encoders: judge(&request.encoders.video, encoders::video_encoder_names(), video),
+        video_encoders,
         audio_encoders: judge(&request.encoders.audio, encoders::audio_encoder_names(), audio),
     })
 }
@@ -177,6 +182,7 @@ fn cameras(
     root: &Path,
     wanted: &CameraSource,
     video: &VideoSettings,
+    layouts: &[Layout],
     offered: &Offered,
 ) -> Vec<CameraReport> {
     let (device, formats) = match wanted {
@@ -186,7 +192,7 @@ fn cameras(
     };
     let mut found: Vec<_> = video_nodes(root)
         .into_iter()
-        .map(|node| cameras::judge(node, offered, formats, video))
+        .map(|node| cameras::judge(node, offered, formats, video, layouts))
         .collect();
     found.sort_by_key(|candidate| candidate.why_not.is_some());
     let mut first: Option<String> = None;
@@ -353,7 +359,7 @@ mod tests {
             ("driver:vivid", "driver:vivid", ["driver:vivid is set", "", "delivers no video"]),
             ("name:hd", "usb:1-1", ["", "name:hd is set", "delivers no video"]),
         ] {
-            let found = cameras(&root.0, &wanted(device), &VideoSettings::of_720p(), &offered);
+            let found = cameras(&root.0, &wanted(device), &VideoSettings::of_720p(), &[], &offered);
             let used: Vec<&str> =
                 found.iter().filter(|c| c.chosen).map(|c| c.device.as_str()).collect();
             assert_eq!(used, [chosen], "{device}");
@@ -363,7 +369,7 @@ mod tests {
             }
             assert_eq!(camera_advice(&wanted(device), &found), None);
         }
-        let found = cameras(&root.0, &wanted("auto"), &VideoSettings::of_720p(), &offered);
+        let found = cameras(&root.0, &wanted("auto"), &VideoSettings::of_720p(), &[], &offered);
         let mode = found[0].mode.as_ref().map(ToString::to_string);
         assert_eq!(mode.as_deref(), Some("MJPEG 1280x720 at 30"));
         assert_eq!(found[0].other_modes[0].why, "larger than needed");
@@ -374,7 +380,7 @@ mod tests {
         let root = Tree::new("absent");
         let offered = two_cameras(&root);
         let absent = wanted("usb:3-2");
-        let found = cameras(&root.0, &absent, &VideoSettings::of_720p(), &offered);
+        let found = cameras(&root.0, &absent, &VideoSettings::of_720p(), &[], &offered);
         assert!(found.iter().all(|camera| !camera.chosen));
         let advice = camera_advice(&absent, &found).expect("advice");
         assert!(advice.contains("usb:3-2 is not among them"), "{advice}");
@@ -408,7 +414,7 @@ mod tests {
     #[test]
     fn without_devices_the_report_says_what_was_looked_for_and_what_to_plug_in() {
         let root = Tree::new("empty");
-        let found = cameras(&root.0, &wanted("auto"), &VideoSettings::of_720p(), &Vec::new());
+        let found = cameras(&root.0, &wanted("auto"), &VideoSettings::of_720p(), &[], &Vec::new());
         let advice = camera_advice(&wanted("auto"), &found).expect("advice");
         assert!(advice.contains("/dev/video*") && advice.contains("plug in a USB camera"));
         let alsa = MicrophoneSource::Alsa { device: MicrophoneDevice::Auto };

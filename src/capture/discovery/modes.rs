@@ -8,6 +8,7 @@
 
 use std::{cmp::Reverse, fmt, ops::RangeInclusive};
 
+use gstreamer_video::VideoFormat as Layout;
 use serde::{Serialize, Serializer};
 
 use crate::{board::VideoFormat, capture::request::VideoSettings};
@@ -70,14 +71,15 @@ impl Format {
         }
     }
 
-    /// Cost of the conversion. The layouts that encoders take need none; the other YUV layouts need
+    /// Cost of the conversion. The layouts that the encoder takes need none; the other YUV layouts need
     /// less than those with three bytes a pixel.
-    fn cost(&self) -> u8 {
+    fn cost(&self, taken: &[Layout]) -> u8 {
         match self {
+            Format::Raw(layout) if taken.iter().any(|taken| taken.to_str() == layout) => 0,
             Format::Raw(layout) => match layout.as_str() {
-                "I420" | "YV12" | "NV12" | "NV21" => 0,
-                "YUY2" | "UYVY" | "YVYU" | "VYUY" | "Y42B" | "NV16" => 1,
-                _ => 2,
+                "I420" | "YV12" | "NV12" | "NV21" => 1,
+                "YUY2" | "UYVY" | "YVYU" | "VYUY" | "Y42B" | "NV16" => 2,
+                _ => 3,
             },
             _ => 0,
         }
@@ -170,11 +172,13 @@ pub struct ModeChoice {
     pub rejected: Vec<RejectedMode>,
 }
 
-/// Chooses among what a camera offers. `formats` are those allowed, best first.
+/// Chooses among what a camera offers. `formats` are those allowed, best first; `layouts` are those
+/// of raw frames that the encoder takes.
 pub fn choose_mode(
     offers: &[Offer],
     wanted: &VideoSettings,
     formats: &[VideoFormat],
+    layouts: &[Layout],
 ) -> ModeChoice {
     let mut usable: Vec<(Rank, Mode)> = Vec::new();
     let mut rejected = Vec::new();
@@ -182,7 +186,7 @@ pub fn choose_mode(
         let Some(mode) = nearest(offer, wanted) else { continue };
         match unusable(&mode, wanted, formats) {
             Some(why) => rejected.push(RejectedMode { mode, why }),
-            None => usable.push((Rank::of(&mode, wanted, formats), mode)),
+            None => usable.push((Rank::of(&mode, wanted, formats, layouts), mode)),
         }
     }
     // Stable, so that among equals the driver's order counts.
@@ -261,7 +265,12 @@ struct Rank {
 }
 
 impl Rank {
-    fn of(mode: &Mode, wanted: &VideoSettings, formats: &[VideoFormat]) -> Rank {
+    fn of(
+        mode: &Mode,
+        wanted: &VideoSettings,
+        formats: &[VideoFormat],
+        layouts: &[Layout],
+    ) -> Rank {
         let pixels = u64::from(mode.width) * u64::from(mode.height);
         let wanted_pixels = u64::from(wanted.width) * u64::from(wanted.height);
         let rate = mode.rate.per_1000_s();
@@ -275,7 +284,7 @@ impl Rank {
             jerky: is_enough && !mode.rate.is_multiple_of(wanted.fps),
             pixels_thrown_away: pixels.saturating_sub(fitted_pixels(mode, wanted)),
             place_in_profile: place.unwrap_or(usize::MAX),
-            cost: mode.format.cost(),
+            cost: mode.format.cost(layouts),
             rate_off: rate.abs_diff(wanted_rate),
         }
     }
@@ -331,6 +340,8 @@ fn why_worse(mode: &Mode, rank: Rank, chosen: &Mode, best: Rank, wanted: &VideoS
 mod tests {
     use super::*;
 
+    const PLANAR: &[Layout] = &[Layout::I420, Layout::Nv12];
+
     fn offer(format: Format, width: u32, height: u32, rates: &[u32]) -> Offer {
         let rates = rates.iter().map(|fps| Rate { frames: *fps, seconds: 1 }).collect();
         Offer { format, width: width..=width, height: height..=height, rates, any_between: false }
@@ -341,7 +352,7 @@ mod tests {
     }
 
     fn chosen(offers: &[Offer], formats: &[VideoFormat]) -> String {
-        let choice = choose_mode(offers, &VideoSettings::of_720p(), formats);
+        let choice = choose_mode(offers, &VideoSettings::of_720p(), formats, PLANAR);
         assert_eq!(choice.rejected.len() + usize::from(choice.chosen.is_some()), offers.len());
         assert!(choice.rejected.iter().all(|mode| !mode.why.is_empty()), "{choice:?}");
         choice.chosen.map_or_else(|| "none".to_owned(), |mode| mode.to_string())
@@ -378,8 +389,12 @@ mod tests {
         let h264 = |w, h| offer(Format::H264, w, h, &[30]);
         let jpeg = offer(Format::Mjpeg, 1280, 720, &[30]);
         assert_eq!(chosen(&[jpeg.clone(), h264(1280, 720)], &formats), "H.264 1280x720 at 30");
-        let choice =
-            choose_mode(&[jpeg.clone(), h264(1920, 1080)], &VideoSettings::of_720p(), &formats);
+        let choice = choose_mode(
+            &[jpeg.clone(), h264(1920, 1080)],
+            &VideoSettings::of_720p(),
+            &formats,
+            PLANAR,
+        );
         assert_eq!(choice.chosen.map(|mode| mode.format), Some(Format::Mjpeg));
         assert!(
             choice.rejected[0].why.contains("1280x720"),
@@ -387,7 +402,7 @@ mod tests {
             choice = choice.rejected
         );
         let raw = yuy2(1280, 720, &[30]);
-        let choice = choose_mode(&[raw, jpeg], &VideoSettings::of_720p(), &formats);
+        let choice = choose_mode(&[raw, jpeg], &VideoSettings::of_720p(), &formats, PLANAR);
         assert_eq!(choice.rejected[0].why, "camera.formats does not name raw");
     }
 
@@ -430,12 +445,12 @@ mod tests {
             let wanted = VideoSettings { fps: wanted, ..VideoSettings::of_720p() };
             let mut camera = yuy2(1280, 720, &[]);
             camera.rates = rates;
-            let at_once = choose_mode(&[camera.clone()], &wanted, &VideoFormat::USUAL);
+            let at_once = choose_mode(&[camera.clone()], &wanted, &VideoFormat::USUAL, PLANAR);
             // The same, when the driver reports each rate as an offer of its own.
             let rates =
                 camera.rates.iter().map(|rate| Offer { rates: vec![*rate], ..camera.clone() });
             let one_by_one: Vec<Offer> = rates.collect();
-            let one_by_one = choose_mode(&one_by_one, &wanted, &VideoFormat::USUAL);
+            let one_by_one = choose_mode(&one_by_one, &wanted, &VideoFormat::USUAL, PLANAR);
             for choice in [at_once, one_by_one] {
                 let rate = choice.chosen.expect("one is usable").rate.to_string();
                 assert_eq!(rate, expected, "{} of {:?}", wanted.fps, camera.rates);
@@ -456,7 +471,7 @@ mod tests {
             yuy2(1280, 720, &[60]),
             offer(Format::Other("video/x-bayer".to_owned()), 1280, 720, &[30]),
         ];
-        let choice = choose_mode(&offers, &VideoSettings::of_720p(), &VideoFormat::USUAL);
+        let choice = choose_mode(&offers, &VideoSettings::of_720p(), &VideoFormat::USUAL, PLANAR);
         let reported: Vec<String> =
             choice.rejected.iter().map(|r| format!("{}: {}", r.mode, r.why)).collect();
         assert_eq!(

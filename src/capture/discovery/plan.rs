@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use gstreamer_video::VideoFormat as Layout;
+
 use super::{
     cameras::candidates,
     hdmi,
@@ -138,13 +140,17 @@ impl SourcePlan {
         camera.into_iter().chain(microphone).collect()
     }
 
-    /// Searches this machine for candidates. Asks drivers, which may hang.
-    pub(in crate::capture) fn find(&self, video: &VideoSettings) -> SourceCandidates {
+    /// Searches this machine for candidates; a camera's modes in one of these layouts need no conversion. Asks drivers, which may hang.
+    pub(in crate::capture) fn find(
+        &self,
+        video: &VideoSettings,
+        layouts: &[Layout],
+    ) -> SourceCandidates {
         match self {
-            SourcePlan::V4l2 { device, formats } => cameras(device, formats, video),
+            SourcePlan::V4l2 { device, formats } => cameras(device, formats, video, layouts),
             SourcePlan::Hdmi { device, subdevice, edid } => {
                 match hdmi::prepare(device, subdevice.as_deref(), edid.as_deref()) {
-                    Ok(()) => cameras(device, &[VideoFormat::Raw], video),
+                    Ok(()) => cameras(device, &[VideoFormat::Raw], video, layouts),
                     Err(why) => SourceCandidates { usable: Vec::new(), rejected: vec![why] },
                 }
             }
@@ -253,10 +259,11 @@ fn cameras(
     device: &CameraDevice,
     formats: &[VideoFormat],
     video: &VideoSettings,
+    layouts: &[Layout],
 ) -> SourceCandidates {
     let mut found = SourceCandidates::default();
     let mut raw_too: Vec<VideoNode> = Vec::new();
-    for candidate in candidates(device, formats, video) {
+    for candidate in candidates(device, formats, video, layouts) {
         let name = format!("{} ({})", candidate.node.name, candidate.node.node.display());
         match (candidate.why_not, candidate.modes.chosen) {
             (None, Some(mode)) => {
@@ -274,7 +281,7 @@ fn cameras(
     let others: Vec<VideoFormat> =
         formats.iter().copied().filter(|format| *format != VideoFormat::H264).collect();
     if !raw_too.is_empty() && !others.is_empty() {
-        let again = candidates(device, &others, video);
+        let again = candidates(device, &others, video, layouts);
         found.usable.extend(again.into_iter().filter_map(|candidate| {
             let mode = candidate.modes.chosen.filter(|_| raw_too.contains(&candidate.node))?;
             let name = format!("{} ({})", candidate.node.name, candidate.node.node.display());

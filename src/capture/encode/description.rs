@@ -1,7 +1,10 @@
 //! The pipelines of the encoders as data: raw frames or samples in, access units out.
 
 use super::encoders::{self, AudioEncoderSpec, Memory, VideoEncoderSpec, fill_in};
+use gstreamer_video::VideoFormat;
+
 use crate::capture::{
+    frame_format::FrameFormat,
     gst::{
         caps,
         description::{Chain, PipelineDescription},
@@ -25,19 +28,25 @@ pub const VIDEO_ENCODER: &str = "video_encoder";
 /// [`audio_encoder_names`](super::audio_encoder_names).
 pub fn encoder_pipelines(
     request: &Request,
+    frames: FrameFormat,
     video_encoder: &str,
     audio_encoder: &str,
 ) -> Option<PipelineDescription> {
     let video = encoders::video(video_encoder)?;
     let audio = encoders::audio(audio_encoder)?;
     let description = PipelineDescription::default();
-    let description = description.chain(video_chain(video, &request.video));
+    let description = description.chain(video_chain(video, video.takes, &request.video, frames));
     Some(description.chain(audio_chain(audio, &request.audio)))
 }
 
-/// The pipeline of a video encoder: raw frames in, access units out.
-pub fn video_pipeline(spec: &VideoEncoderSpec, video: &VideoSettings) -> PipelineDescription {
-    PipelineDescription::default().chain(video_chain(spec, video))
+/// The pipeline of a video encoder that takes these layouts: raw frames in, access units out.
+pub fn video_pipeline(
+    spec: &VideoEncoderSpec,
+    takes: &[VideoFormat],
+    video: &VideoSettings,
+    frames: FrameFormat,
+) -> PipelineDescription {
+    PipelineDescription::default().chain(video_chain(spec, takes, video, frames))
 }
 
 /// The pipeline of an audio encoder: raw samples in, access units out.
@@ -45,14 +54,27 @@ pub fn audio_pipeline(spec: &AudioEncoderSpec, audio: &AudioSettings) -> Pipelin
     PipelineDescription::default().chain(audio_chain(spec, audio))
 }
 
-fn video_chain(spec: &VideoEncoderSpec, video: &VideoSettings) -> Chain {
+fn video_chain(
+    spec: &VideoEncoderSpec,
+    takes: &[VideoFormat],
+    video: &VideoSettings,
+    frames: FrameFormat,
+) -> Chain {
     let kbps = spec.bitrate.nearest_kbps(video.bitrate_kbps);
     let fill = |template: &str| fill_in(template, kbps, Some(video));
     let mut properties = vec![("name".to_owned(), VIDEO_ENCODER.to_owned())];
     properties
         .extend(spec.properties.iter().map(|(name, value)| ((*name).to_owned(), fill(value))));
     let chain = Chain::default()
-        .element_with("appsrc", source_properties(VIDEO_IN, &caps::raw_video(video)));
+        .element_with("appsrc", source_properties(VIDEO_IN, &caps::raw_video(video, frames)));
+    // Where it replaces another one that took them: the frames stay as they are for the broadcast.
+    let chain = match takes.first() {
+        Some(first) if !takes.contains(&frames.layout) => {
+            let taken = FrameFormat { layout: *first, ..frames };
+            chain.element("videoconvert", &[]).text(caps::raw_video(video, taken))
+        }
+        _ => chain,
+    };
     let chain = match spec.memory {
         Memory::System => chain,
         Memory::Device { element, caps } => chain.element(element, &[]).text(caps),

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     capture::{
         error::CaptureError,
+        frame_format::FrameFormat,
         gst::{
             buffer::TimedBuffer,
             build::Running,
@@ -57,6 +58,7 @@ impl EncoderPipeline {
     pub fn start(
         request: &Request,
         chosen: Chosen,
+        frames: FrameFormat,
         clock: &MediaClock,
         counters: Arc<Counters>,
         sink: FrameSink,
@@ -75,8 +77,10 @@ impl EncoderPipeline {
         bus::listen(audio.pipeline(), on_audio_bus);
         clock.drive(audio.pipeline());
         let (video, clock) = (request.video.clone(), clock.clone());
-        let output = output(Track::Video, 0).with_colours(ColourTags::BT709);
-        let setup = VideoEncoderSetup { video, clock, output };
+        let tried = (chosen.video.element, chosen.layouts);
+        let colours = ColourTags::from(&frames.colorimetry);
+        let output = output(Track::Video, 0).with_colours(colours);
+        let setup = VideoEncoderSetup { video, frames, tried, clock, output };
         let encoder = VideoEncoder::start(chosen.video, &setup)?;
         encoder.go_on_air();
         let kbps = chosen.video.bitrate.nearest_kbps(request.video.bitrate_kbps);

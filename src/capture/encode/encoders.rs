@@ -7,6 +7,9 @@
 //! Not used yet, though the same chips have them: encoders of HEVC (`v4l2h265enc`,
 //! `nvv4l2h265enc`, `mpph265enc`, `x265enc`).
 
+use gstreamer as gst;
+use gstreamer_video::VideoFormat;
+
 use crate::{
     capture::request::VideoSettings,
     limits::{CAPTURE_VIDEO_KBPS_MAX, CAPTURE_VIDEO_KBPS_MIN},
@@ -21,6 +24,8 @@ pub struct VideoEncoderSpec {
     pub software: bool,
     /// The memory from which it reads frames.
     pub memory: Memory,
+    /// Layouts of raw frames that can be given to it, the best first. A driver may take fewer.
+    pub takes: &'static [VideoFormat],
     /// Its properties before the start; among them the repetition of codec parameters at each key
     /// frame, where that is not its default.
     pub properties: &'static [(&'static str, &'static str)],
@@ -43,6 +48,25 @@ pub enum Memory {
     System,
     /// Memory of its own: the element that copies frames there, and the caps behind it.
     Device { element: &'static str, caps: &'static str },
+}
+
+impl VideoEncoderSpec {
+    /// The layouts that it takes on this machine: those of the table that its element offers, which a
+    /// driver decides for some.
+    pub fn layouts(&self) -> Vec<VideoFormat> {
+        let element = match self.memory {
+            Memory::System => self.element,
+            Memory::Device { element, .. } => element,
+        };
+        let factory = gst::ElementFactory::find(element);
+        let offered = |layout: &VideoFormat| {
+            let caps = gst::Caps::builder("video/x-raw").field("format", layout.to_str()).build();
+            factory.as_ref().is_some_and(|factory| factory.can_sink_any_caps(&caps))
+        };
+        let layouts: Vec<VideoFormat> = self.takes.iter().copied().filter(offered).collect();
+        // An element that is missing is reported when it is tried.
+        if layouts.is_empty() { self.takes.to_vec() } else { layouts }
+    }
 }
 
 /// How a bitrate is changed while the encoder runs.
@@ -111,6 +135,8 @@ pub struct AudioEncoderSpec {
 #[derive(Debug)]
 pub struct Chosen {
     pub video: &'static VideoEncoderSpec,
+    /// The layouts that it takes, the one that it was tried with first.
+    pub layouts: Vec<VideoFormat>,
     pub audio: &'static AudioEncoderSpec,
 }
 
@@ -119,6 +145,18 @@ const SILENT_WHEN_OVERLOADED: KnownBug = KnownBug {
     answer: "it is restarted when nothing comes out, and replaced by software after that",
 };
 
+/// What a unit that converts by itself takes: the usual layouts of cameras. Which of them a driver really
+/// takes is asked of its element.
+const ANY_YUV: &[VideoFormat] = &[
+    VideoFormat::I420,
+    VideoFormat::Nv12,
+    VideoFormat::Yv12,
+    VideoFormat::Nv21,
+    VideoFormat::Yuy2,
+    VideoFormat::Uyvy,
+    VideoFormat::Yvyu,
+];
+
 /// No B-frames anywhere, so that decoding time is presentation time; key frames only where they
 /// are due, so that platforms can cut segments of equal length.
 const VIDEO: &[VideoEncoderSpec] = &[
@@ -126,6 +164,7 @@ const VIDEO: &[VideoEncoderSpec] = &[
         element: "v4l2h264enc",
         software: false,
         memory: Memory::System,
+        takes: ANY_YUV,
         properties: &[(
             "extra-controls",
             "controls,video_bitrate={bps},h264_i_frame_period={gop},repeat_sequence_header=1",
@@ -171,6 +210,7 @@ const VIDEO: &[VideoEncoderSpec] = &[
             element: "nvvidconv",
             caps: "video/x-raw(memory:NVMM), format=(string)NV12",
         },
+        takes: ANY_YUV,
         properties: &[
             ("bitrate", "{bps}"),
             // Constant bitrate, the fastest preset, profile High.
@@ -210,6 +250,7 @@ const VIDEO: &[VideoEncoderSpec] = &[
         element: "mpph264enc",
         software: false,
         memory: Memory::System,
+        takes: ANY_YUV,
         properties: &[
             ("bps", "{bps}"),
             ("rc-mode", "cbr"),
@@ -241,6 +282,7 @@ const VIDEO: &[VideoEncoderSpec] = &[
         element: "x264enc",
         software: true,
         memory: Memory::System,
+        takes: &[VideoFormat::I420, VideoFormat::Nv12, VideoFormat::Yv12],
         properties: &[
             ("bitrate", "{kbps}"),
             ("key-int-max", "{gop}"),
@@ -261,6 +303,7 @@ const VIDEO: &[VideoEncoderSpec] = &[
         element: "openh264enc",
         software: true,
         memory: Memory::System,
+        takes: &[VideoFormat::I420],
         properties: &[
             ("rate-control", "bitrate"),
             ("bitrate", "{bps}"),
@@ -339,6 +382,12 @@ pub fn known_bugs(element: &str) -> &'static [KnownBug] {
 /// By how many samples an AAC encoder delays the audio; the capture makes up for it.
 pub fn audio_encoder_delay_samples(element: &str) -> Option<u32> {
     audio(element).map(|encoder| encoder.delay_samples)
+}
+
+/// The layouts of raw frames that can be given to an H.264 encoder, the best first; a driver may take
+/// fewer.
+pub fn video_encoder_layouts(element: &str) -> &'static [VideoFormat] {
+    video(element).map(|encoder| encoder.takes).unwrap_or_default()
 }
 
 /// Elements of the H.264 encoders that a board profile may name.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use gstreamer as gst;
 use gstreamer_app as gst_app;
-use gstreamer_video as gst_video;
+use gstreamer_video::{self as gst_video, VideoFormat};
 
 use super::{
     description,
@@ -17,6 +17,7 @@ use super::{
 use crate::{
     capture::{
         error::{CaptureError, Rejected},
+        frame_format::FrameFormat,
         gst::{
             build::Running,
             bus::{self, BusEvent, Failure},
@@ -37,10 +38,12 @@ const POLL: Duration = Duration::from_millis(10);
 
 /// The first encoder of each track that works.
 pub fn choose(request: &Request) -> Result<Chosen, CaptureError> {
+    let video = first("H.264", &request.encoders.video, encoders::video, |encoder| {
+        probe_video(encoder, &request.video)
+    })?;
     Ok(Chosen {
-        video: first("H.264", &request.encoders.video, encoders::video, |encoder| {
-            probe_video(encoder, &request.video)
-        })?,
+        video,
+        layouts: video.layouts(),
         audio: first("AAC", &request.encoders.audio, encoders::audio, |encoder| {
             probe_audio(encoder, &request.audio)
         })?,
@@ -79,16 +82,40 @@ pub fn probe_video(encoder: &VideoEncoderSpec, video: &VideoSettings) -> Result<
     if video.width > width_max || video.height > height_max {
         return Err(format!("takes no frame larger than {width_max}x{height_max}"));
     }
-    let frame = grey_frame(video)?;
+    let layouts = encoder.layouts();
+    // The table has one for each.
+    let Some(layout) = layouts.first() else { return Err("takes no layout".to_owned()) };
+    probe_frames(encoder, &layouts, video, FrameFormat::drawn(*layout))
+}
+
+/// Leaves out the layout of these frames when the encoder claims to take it but does not; they are
+/// converted to one that it takes.
+pub fn confirm(chosen: &mut Chosen, video: &VideoSettings, frames: FrameFormat) {
+    let Chosen { video: encoder, layouts, .. } = chosen;
+    if layouts.first() == Some(&frames.layout) || !layouts.contains(&frames.layout) {
+        return;
+    }
+    if let Err(why) = probe_frames(encoder, layouts, video, frames) {
+        tracing::warn!("{} does not take {}: {why}", encoder.element, frames.layout);
+        layouts.retain(|layout| *layout != frames.layout);
+    }
+}
+
+fn probe_frames(
+    encoder: &VideoEncoderSpec,
+    layouts: &[VideoFormat],
+    video: &VideoSettings,
+    frames: FrameFormat,
+) -> Result<(), String> {
+    let frame = grey_frame(video, frames.layout)?;
     let interval = gst::ClockTime::from_nseconds(1_000_000_000 / u64::from(video.fps.max(1)));
-    let description = description::video_pipeline(encoder, video);
+    let description = description::video_pipeline(encoder, layouts, video, frames);
     probe(description, description::VIDEO_IN, description::VIDEO_OUT, frame, interval)
 }
 
 /// A grey frame as encoders take it.
-fn grey_frame(video: &VideoSettings) -> Result<gst::Buffer, String> {
-    let info =
-        gst_video::VideoInfo::builder(gst_video::VideoFormat::I420, video.width, video.height);
+fn grey_frame(video: &VideoSettings, layout: VideoFormat) -> Result<gst::Buffer, String> {
+    let info = gst_video::VideoInfo::builder(layout, video.width, video.height);
     let info = info.build().map_err(|error| error.to_string())?;
     Ok(gst::Buffer::from_slice(vec![128_u8; info.size()]))
 }

@@ -3,7 +3,7 @@
 
 use gstreamer::{self as gst, prelude::*};
 use gstreamer_app as gst_app;
-use gstreamer_video as gst_video;
+use gstreamer_video::{self as gst_video, VideoFormat};
 
 use super::{
     access_units::{Input, TrackOutput},
@@ -13,6 +13,7 @@ use super::{
 use crate::{
     capture::{
         error::CaptureError,
+        frame_format::FrameFormat,
         gst::{
             build::Running,
             bus::{self, BusEvent, Failure},
@@ -27,8 +28,20 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct VideoEncoderSetup {
     pub video: VideoSettings,
+    /// The form of the frames, which stays the same when another encoder replaces this one.
+    pub frames: FrameFormat,
+    /// The encoder that was tried, and the layouts that it takes.
+    pub tried: (&'static str, Vec<VideoFormat>),
     pub clock: MediaClock,
     pub output: TrackOutput,
+}
+
+impl VideoEncoderSetup {
+    /// The layouts that an encoder takes, as far as that is known.
+    fn layouts<'a>(&'a self, spec: &'a VideoEncoderSpec) -> &'a [VideoFormat] {
+        let (element, layouts) = &self.tried;
+        if *element == spec.element { layouts } else { spec.takes }
+    }
 }
 
 /// A running H.264 encoder. Dropping it closes its device, which may hang in the driver.
@@ -50,7 +63,9 @@ impl VideoEncoder {
         spec: &'static VideoEncoderSpec,
         setup: &VideoEncoderSetup,
     ) -> Result<VideoEncoder, CaptureError> {
-        let running = Running::build(&description::video_pipeline(spec, &setup.video))?;
+        let layouts = setup.layouts(spec);
+        let description = description::video_pipeline(spec, layouts, &setup.video, setup.frames);
+        let running = Running::build(&description)?;
         let failure = Failure::default();
         let noted = failure.clone();
         bus::listen(running.pipeline(), move |event| match event {

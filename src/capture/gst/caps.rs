@@ -1,23 +1,43 @@
 //! The forms in which raw frames and samples travel between pipelines, as caps.
 
-use crate::capture::request::{AudioSettings, VideoSettings};
+use crate::capture::{
+    frame_format::{FrameFormat, WantedFrames},
+    request::{AudioSettings, VideoSettings},
+};
 
-/// Frames as the encoder takes them, whatever the camera delivers.
-pub fn raw_video(video: &VideoSettings) -> String {
+/// Frames as they go to the encoder.
+pub fn raw_video(video: &VideoSettings, frames: FrameFormat) -> String {
+    let VideoSettings { width, height, fps, .. } = video;
+    let FrameFormat { layout, colorimetry } = frames;
     format!(
-        "video/x-raw, format=(string)I420, width=(int){}, height=(int){}, \
-         framerate=(fraction){}/1, pixel-aspect-ratio=(fraction)1/1, \
-         interlace-mode=(string)progressive, colorimetry=(string)bt709",
-        video.width, video.height, video.fps
+        "video/x-raw, format=(string){layout}, width=(int){width}, height=(int){height}, \
+         framerate=(fraction){fps}/1, pixel-aspect-ratio=(fraction)1/1, \
+         interlace-mode=(string)progressive, colorimetry=(string){colorimetry}"
     )
 }
 
-/// The same at any frame rate, for sources and still images.
-pub fn raw_frame(video: &VideoSettings) -> String {
+/// Frames as a source is to deliver them, at any rate.
+pub fn wanted_frames(video: &VideoSettings, frames: &WantedFrames) -> String {
+    match frames {
+        WantedFrames::Exactly(format) => raw_frame(video, *format),
+        WantedFrames::OneOf(layouts) => {
+            let names: Vec<&str> = layouts.iter().map(|layout| layout.to_str().as_str()).collect();
+            any_rate(video, &format!("{{ {} }}", names.join(", ")))
+        }
+    }
+}
+
+/// Frames of one form at any rate, for still images as well.
+pub fn raw_frame(video: &VideoSettings, frames: FrameFormat) -> String {
+    let FrameFormat { layout, colorimetry } = frames;
+    format!("{}, colorimetry=(string){colorimetry}", any_rate(video, layout.to_str()))
+}
+
+fn any_rate(video: &VideoSettings, layouts: &str) -> String {
+    let VideoSettings { width, height, .. } = video;
     format!(
-        "video/x-raw, format=(string)I420, width=(int){}, height=(int){}, \
-         pixel-aspect-ratio=(fraction)1/1, colorimetry=(string)bt709",
-        video.width, video.height
+        "video/x-raw, format=(string){layouts}, width=(int){width}, height=(int){height}, \
+         pixel-aspect-ratio=(fraction)1/1"
     )
 }
 

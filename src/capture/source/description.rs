@@ -5,6 +5,7 @@ use std::{path::Path, time::Duration};
 use crate::{
     capture::{
         discovery::{Format, Mode, SourceSpec},
+        frame_format::WantedFrames,
         gst::{
             caps,
             description::{Chain, PipelineDescription},
@@ -25,11 +26,12 @@ pub const VIDEO_HEAD: &str = "video_head";
 /// Name of the first element behind the decoder in the audio branch.
 pub const AUDIO_HEAD: &str = "audio_head";
 
-/// The pipeline of a source. Whatever it delivers is converted to one format, so that the encoder
-/// never sees a change.
+/// The pipeline of a source. It delivers the form of frames that is wanted; the elements that convert
+/// and scale pass frames on untouched where there is nothing to do.
 pub fn source_pipeline(
     spec: &SourceSpec,
     video: &VideoSettings,
+    frames: &WantedFrames,
     audio: &AudioSettings,
 ) -> PipelineDescription {
     let live = spec.is_live();
@@ -49,15 +51,15 @@ pub fn source_pipeline(
         }
         SourceSpec::CameraLaunch(text) | SourceSpec::MicrophoneLaunch(text) => {
             let head = Chain::default().text(text.clone());
-            return decoded(head, spec, video, audio);
+            return decoded(head, spec, video, frames, audio);
         }
         SourceSpec::Clip { path, .. } => {
             let location = path.to_string_lossy();
             let head = Chain::default().element("filesrc", &[("location", &location)]);
-            return decoded(head, spec, video, audio);
+            return decoded(head, spec, video, frames, audio);
         }
     };
-    description.chain(video_tail(head, spec, video))
+    description.chain(video_tail(head, spec, video, frames))
 }
 
 /// A source whose format is only known once it is open.
@@ -65,6 +67,7 @@ fn decoded(
     head: Chain,
     spec: &SourceSpec,
     video: &VideoSettings,
+    frames: &WantedFrames,
     audio: &AudioSettings,
 ) -> PipelineDescription {
     let live = spec.is_live();
@@ -72,7 +75,7 @@ fn decoded(
     let mut description =
         PipelineDescription::default().chain(head.element("decodebin", &[("name", DECODER)]));
     if spec.has_video() {
-        description = description.chain(video_tail(from(), spec, video));
+        description = description.chain(video_tail(from(), spec, video, frames));
     }
     if spec.has_audio() {
         description = description.chain(audio_tail(from(), live, audio));
@@ -129,7 +132,12 @@ fn alsa(device: &str) -> Chain {
     )
 }
 
-fn video_tail(chain: Chain, spec: &SourceSpec, video: &VideoSettings) -> Chain {
+fn video_tail(
+    chain: Chain,
+    spec: &SourceSpec,
+    video: &VideoSettings,
+    frames: &WantedFrames,
+) -> Chain {
     let chain = chain.element("videoconvert", &[("name", VIDEO_HEAD)]);
     let chain = match spec {
         // Telephones write portrait video lying on its side, with how to turn it beside it.
@@ -138,7 +146,7 @@ fn video_tail(chain: Chain, spec: &SourceSpec, video: &VideoSettings) -> Chain {
     };
     chain
         .element("videoscale", &[("add-borders", "true")])
-        .text(caps::raw_frame(video))
+        .text(caps::wanted_frames(video, frames))
         .element_with("queue", held_video(spec.is_live()))
         .element_with("appsink", sink_properties(VIDEO))
 }

@@ -11,6 +11,7 @@ use std::{
 
 use gstreamer::{self as gst, prelude::*};
 use gstreamer_app as gst_app;
+use gstreamer_video as gst_video;
 
 use super::{
     description,
@@ -20,6 +21,7 @@ use crate::{
     capture::{
         discovery::{SourceCandidates, SourcePlan, SourceSpec, lacks},
         error::CaptureError,
+        frame_format::{FrameFormat, WantedFrames},
         gst::{
             buffer::is_key,
             build::Running,
@@ -30,7 +32,7 @@ use crate::{
         stats::Counters,
     },
     file,
-    limits::CAPTURE_OPEN_TIMEOUT,
+    limits::{CAPTURE_FRAMES_HELD, CAPTURE_OPEN_TIMEOUT},
     media::Track,
 };
 
@@ -42,6 +44,8 @@ const POLL: gst::ClockTime = gst::ClockTime::from_mseconds(20);
 pub struct SourceOpener {
     pub plan: SourcePlan,
     pub video: VideoSettings,
+    /// The form of the frames that it is to deliver.
+    pub frames: WantedFrames,
     pub audio: AudioSettings,
     pub clock: MediaClock,
     pub counters: Arc<Counters>,
@@ -69,7 +73,8 @@ impl SourceOpener {
     /// Finds the source, opens it and waits for the first buffer of each track. Of several
     /// candidates the first that works is used. Ends early when `given_up`.
     pub fn open(&self, given_up: impl Fn() -> bool) -> Result<OpenSource, CaptureError> {
-        let SourceCandidates { usable, mut rejected } = self.plan.find(&self.video);
+        let SourceCandidates { usable, mut rejected } =
+            self.plan.find(&self.video, self.frames.layouts());
         // Several candidates share the time.
         let tries = u32::try_from(usable.len()).unwrap_or(u32::MAX).max(1);
         let at_most = CAPTURE_OPEN_TIMEOUT / tries;
@@ -103,7 +108,8 @@ impl SourceOpener {
             check_file(path)?;
         }
         let unavailable = |why: String| self.plan.unavailable(why);
-        let description = description::source_pipeline(spec, &self.video, &self.audio);
+        let description =
+            description::source_pipeline(spec, &self.video, &self.frames, &self.audio);
         let running = Running::build(&description).map_err(|error| match error {
             CaptureError::Gstreamer(why) => unavailable(why),
             other => other,
@@ -120,6 +126,7 @@ impl SourceOpener {
             running,
         };
         opened.watch_bus(self.plan.is_live());
+        opened.take_frames_as_they_lie();
         opened.drop_corrupt_jpegs(&self.counters);
         self.clock.drive(opened.running.pipeline());
         let started = opened.running.play();
@@ -134,6 +141,12 @@ impl SourceOpener {
 }
 
 impl OpenSource {
+    /// The form of its raw frames; `None` when it has none.
+    pub fn frames(&self) -> Option<FrameFormat> {
+        let first = self.video.as_ref().filter(|_| !self.h264)?.first.as_ref()?;
+        FrameFormat::of(first.caps()?)
+    }
+
     /// Calls `notify`, on a thread of the source, whenever a buffer has arrived.
     pub fn notify_on_data(&self, notify: impl Fn() + Clone + Send + 'static) {
         for reader in [&self.video, &self.audio].into_iter().flatten() {
@@ -174,6 +187,25 @@ impl OpenSource {
                     failure.note(lacks(*track).to_owned());
                 }
             }
+        });
+    }
+
+    /// Tells the source that its frames may have gaps between rows, and how many of them are in use at
+    /// once. Otherwise a driver's frames would be copied to close the gaps, or would run out.
+    fn take_frames_as_they_lie(&self) {
+        let sink = self.video.as_ref().filter(|_| !self.h264);
+        let Some(pad) = sink.and_then(|reader| reader.appsink.static_pad("sink")) else { return };
+        pad.add_probe(gst::PadProbeType::QUERY_DOWNSTREAM, |_, info| {
+            let Some(query) = info.query_mut() else { return gst::PadProbeReturn::Ok };
+            let gst::QueryViewMut::Allocation(allocation) = query.view_mut() else {
+                return gst::PadProbeReturn::Ok;
+            };
+            let (caps, _) = allocation.get();
+            let size = caps.and_then(|caps| gst_video::VideoInfo::from_caps(caps).ok());
+            let size = size.and_then(|info| u32::try_from(info.size()).ok()).unwrap_or(0);
+            allocation.add_allocation_meta::<gst_video::VideoMeta>(None);
+            allocation.add_allocation_pool(None::<&gst::BufferPool>, size, CAPTURE_FRAMES_HELD, 0);
+            gst::PadProbeReturn::Handled
         });
     }
 

@@ -2,11 +2,17 @@
 
 use std::sync::Arc;
 
-use super::{managed::ManagedSource, opener::SourceOpener};
+use gstreamer_video::VideoFormat;
+
+use super::{
+    managed::ManagedSource,
+    opener::{OpenSource, SourceOpener},
+};
 use crate::{
     capture::{
         discovery::{SourcePlan, hotplug},
         error::CaptureError,
+        frame_format::{FrameFormat, WantedFrames},
         gst::clock::MediaClock,
         request::{Request, StartWithout},
         stats::Counters,
@@ -16,14 +22,16 @@ use crate::{
 };
 
 /// Opens the sources of a request at the same time. When one cannot be opened, the others are closed
-/// as they are dropped.
+/// as they are dropped. The frames of the broadcast have the form of the camera's, and from then on a
+/// camera delivers that one; without a camera it is that of the first layout.
 pub fn start_all(
     request: &Request,
+    layouts: &[VideoFormat],
     clock: &MediaClock,
     counters: &Arc<Counters>,
     threads: &Threads,
     wake: &Notifier,
-) -> Result<Vec<ManagedSource>, CaptureError> {
+) -> Result<(Vec<ManagedSource>, FrameFormat), CaptureError> {
     let refused = |error: std::io::Error| CaptureError::Gstreamer(error.to_string());
     let mut opening = Vec::new();
     let arrivals = threads.notifier();
@@ -34,14 +42,17 @@ pub fn start_all(
     for plan in plans {
         let (video, audio) = (request.video.clone(), request.audio.clone());
         let (clock, counters) = (clock.clone(), Arc::clone(counters));
-        let opener = SourceOpener { plan, video, audio, clock, counters };
+        let frames = WantedFrames::OneOf(layouts.to_vec());
+        let opener = SourceOpener { plan, video, frames, audio, clock, counters };
         let first = opener.clone();
         let opened =
             Bounded::start("capture-open", CAPTURE_DRIVER_TIMEOUT, move || first.open(|| false))
                 .map_err(refused)?;
         opening.push((opener, opened));
     }
-    let mut sources = Vec::new();
+    let first = layouts.first().copied().unwrap_or(VideoFormat::I420);
+    let mut frames = FrameFormat::drawn(first);
+    let mut all = Vec::new();
     for (opener, opened) in opening {
         let hung = || Err(opener.plan.unavailable("its driver does not respond".to_owned()));
         let opened = match opened.wait().unwrap_or_else(hung) {
@@ -52,10 +63,14 @@ pub fn start_all(
             }
             Err(error) => return Err(error),
         };
-        sources
-            .push(ManagedSource::start(opener, opened, threads, wake, &arrivals).map_err(refused)?);
+        frames = opened.as_ref().and_then(OpenSource::frames).unwrap_or(frames);
+        all.push((opener, opened));
     }
-    Ok(sources)
+    let sources = all.into_iter().map(|(opener, opened)| {
+        let opener = SourceOpener { frames: WantedFrames::Exactly(frames), ..opener };
+        ManagedSource::start(opener, opened, threads, wake, &arrivals).map_err(refused)
+    });
+    Ok((sources.collect::<Result<_, _>>()?, frames))
 }
 
 /// Whether the owner allows going live without this source. A clip must exist, because nobody plugs

@@ -1,42 +1,87 @@
-//! Drawing into a 4:2:0 frame.
+//! Drawing into a frame of luma and subsampled chroma, whatever its layout: planes (`I420`), a plane of
+//! pairs (`NV12`) or everything in one (`YUY2`).
 //!
 //! Pure: a few shapes, no element and no font library that may be missing on a small image.
 
-/// Where the planes of a 4:2:0 frame lie in its memory, as GStreamer lays out `I420`.
+use gstreamer_video::VideoInfo;
+
+/// Where the values of a frame lie in its memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
     pub width: usize,
     pub height: usize,
-    pub luma_stride: usize,
-    chroma_stride: usize,
+    /// Luma, Cb, Cr.
+    components: [Component; 3],
+    bytes: usize,
+}
+
+/// Where the values of luma, Cb or Cr lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Component {
+    /// Of the first value.
+    pub offset: usize,
+    /// From one row to the next.
+    pub stride: usize,
+    /// From one value of a row to the next.
+    pub step: usize,
+    /// Pixels that share a value, as powers of two: across, down.
+    shared: (u32, u32),
+}
+
+impl Component {
+    fn of(info: &VideoInfo, number: u8) -> Component {
+        let format = info.format_info();
+        let shared = |sub: &[u32]| sub.get(usize::from(number)).copied().unwrap_or(0);
+        let size = |value: i32| usize::try_from(value).unwrap_or(0);
+        Component {
+            offset: info.comp_offset(number),
+            stride: size(info.comp_stride(number)),
+            step: size(info.comp_pstride(number)),
+            shared: (shared(format.w_sub()), shared(format.h_sub())),
+        }
+    }
+
+    fn at(&self, x: usize, y: usize) -> usize {
+        self.offset + (y >> self.shared.1) * self.stride + (x >> self.shared.0) * self.step
+    }
+
+    /// Whether the value at this pixel is its own: of those that share one, the first gives it.
+    fn is_own(&self, x: usize, y: usize) -> bool {
+        x.is_multiple_of(1 << self.shared.0) && y.is_multiple_of(1 << self.shared.1)
+    }
 }
 
 impl Layout {
-    /// The layout for an even width and height, in pixels.
-    pub fn new(width: u32, height: u32) -> Layout {
-        let (width, height) = (width as usize, height as usize);
+    /// The layout of frames whose pixels are luma and chroma of eight bits.
+    pub fn of(info: &VideoInfo) -> Layout {
         Layout {
-            width,
-            height,
-            luma_stride: width.next_multiple_of(4),
-            chroma_stride: (width / 2).next_multiple_of(4),
+            width: info.width() as usize,
+            height: info.height() as usize,
+            components: [0, 1, 2].map(|number| Component::of(info, number)),
+            bytes: info.size(),
         }
+    }
+
+    /// The layout `I420` for an even width and height, in pixels, as GStreamer has it.
+    pub fn planar(width: u32, height: u32) -> Layout {
+        let (width, height) = (width as usize, height as usize);
+        let (luma_stride, chroma_stride) =
+            (width.next_multiple_of(4), (width / 2).next_multiple_of(4));
+        let luma = Component { offset: 0, stride: luma_stride, step: 1, shared: (0, 0) };
+        let offset = luma_stride * height;
+        let cb = Component { offset, stride: chroma_stride, step: 1, shared: (1, 1) };
+        let cr = Component { offset: offset + chroma_stride * height / 2, ..cb };
+        let bytes = (luma_stride + chroma_stride) * height;
+        Layout { width, height, components: [luma, cb, cr], bytes }
     }
 
     /// Bytes of one frame.
     pub fn bytes(&self) -> usize {
-        self.luma_stride * self.height + self.chroma_stride * self.height
+        self.bytes
     }
 
-    /// Offset, stride and scale of each plane.
-    fn planes(&self) -> [(usize, usize, usize); 3] {
-        let luma = self.luma_stride * self.height;
-        let chroma = self.chroma_stride * self.height / 2;
-        [
-            (0, self.luma_stride, 1),
-            (luma, self.chroma_stride, 2),
-            (luma + chroma, self.chroma_stride, 2),
-        ]
+    pub fn luma(&self) -> Component {
+        self.components[0]
     }
 }
 
@@ -45,6 +90,10 @@ pub type Colour = [u8; 3];
 
 pub const WHITE: Colour = [235, 128, 128];
 pub const BLACK: Colour = [16, 128, 128];
+
+/// White and black where values go from 0 to 255.
+pub const FULL_WHITE: Colour = [255, 128, 128];
+pub const FULL_BLACK: Colour = [0, 128, 128];
 
 /// Parses a colour such as `#f0b445` (red, green, blue).
 pub fn colour(text: &str) -> Option<Colour> {
@@ -87,11 +136,19 @@ impl Canvas<'_> {
         let left = left.min(right);
         let bottom = (top + height).min(self.layout.height);
         let top = top.min(bottom);
-        for ((offset, stride, scale), value) in self.layout.planes().into_iter().zip(colour) {
-            for y in top / scale..bottom / scale {
-                let row = offset + y * stride;
-                if let Some(pixels) = self.data.get_mut(row + left / scale..row + right / scale) {
-                    pixels.fill(value);
+        for (component, value) in self.layout.components.into_iter().zip(colour) {
+            let (across, down) = component.shared;
+            for y in (top >> down)..(bottom >> down) {
+                let row = component.offset + y * component.stride;
+                let (from, to) =
+                    ((left >> across) * component.step, (right >> across) * component.step);
+                let Some(pixels) = self.data.get_mut(row + from..(row + to).min(self.layout.bytes))
+                else {
+                    continue;
+                };
+                match component.step {
+                    1 => pixels.fill(value),
+                    step => pixels.iter_mut().step_by(step).for_each(|byte| *byte = value),
                 }
             }
         }
@@ -104,7 +161,7 @@ impl Canvas<'_> {
 
     /// Draws a stamp over the frame; parts outside are not drawn.
     pub fn stamp(&mut self, stamp: &Stamp, left: usize, top: usize) {
-        let planes = self.layout.planes();
+        let components = self.layout.components;
         let rows = stamp.pixels.chunks_exact(stamp.width.max(1));
         for (row, y) in rows.zip(top..self.layout.height) {
             for (pixel, x) in row.iter().zip(left..self.layout.width) {
@@ -112,12 +169,11 @@ impl Canvas<'_> {
                 if opacity == 0 {
                     continue;
                 }
-                for ((offset, stride, scale), value) in planes.into_iter().zip(colour) {
-                    // Chroma is subsampled: one pixel of four gives the colour of all four.
-                    if (x | y) % scale != 0 {
+                for (component, value) in components.iter().zip(colour) {
+                    if !component.is_own(x, y) {
                         continue;
                     }
-                    if let Some(byte) = self.data.get_mut(offset + y / scale * stride + x / scale) {
+                    if let Some(byte) = self.data.get_mut(component.at(x, y)) {
                         *byte = mixed(*byte, value, opacity);
                     }
                 }
@@ -150,9 +206,55 @@ mod tests {
         }
     }
 
+    /// What is drawn into frames of any layout that an encoder takes is what is drawn into planes.
+    #[test]
+    fn every_layout_that_an_encoder_takes_is_drawn_into_alike() {
+        use gstreamer::Buffer;
+        use gstreamer_video::{
+            VideoChromaMode, VideoConverter, VideoConverterConfig, VideoFormat, VideoFrameRef,
+        };
+
+        use crate::capture::encode::encoders;
+
+        gstreamer::init().expect("GStreamer");
+        let info = |layout| VideoInfo::builder(layout, 136, 130).build().expect("a size");
+        let planar = info(VideoFormat::I420);
+        assert_eq!(Layout::of(&planar), Layout::planar(136, 130));
+        let drawn = |info: &VideoInfo| {
+            let layout = Layout::of(info);
+            let mut data = vec![0; layout.bytes()];
+            let mut canvas = Canvas { layout, data: &mut data };
+            canvas.fill([40, 90, 160]);
+            canvas.rectangle(10, 20, 60, 30, [200, 60, 70]);
+            canvas.rectangle(120, 120, 60, 60, [180, 110, 20]);
+            let stamp = Stamp { width: 8, height: 8, pixels: vec![[255, 120, 30, 220]; 64] };
+            canvas.stamp(&stamp, 40, 80);
+            data
+        };
+        let expected = drawn(&planar);
+        for layout in encoders::video_encoder_names().flat_map(encoders::video_encoder_layouts) {
+            let info = info(*layout);
+            let from = Buffer::from_slice(drawn(&info));
+            let mut to = Buffer::with_size(planar.size()).expect("memory");
+            let source = VideoFrameRef::from_buffer_ref_readable(&from, &info).expect("readable");
+            let target = to.get_mut().expect("its own");
+            let mut target =
+                VideoFrameRef::from_buffer_ref_writable(target, &planar).expect("writable");
+            // Chroma is not mixed at edges.
+            let mut config = VideoConverterConfig::new();
+            config.set_chroma_mode(VideoChromaMode::None);
+            let converter = VideoConverter::new(&info, &planar, Some(config)).expect("a converter");
+            converter.frame_ref(&source, &mut target);
+            drop(target);
+            let data = to.map_readable().expect("readable");
+            let differ = data.iter().zip(&expected).filter(|(a, b)| a.abs_diff(**b) > 1).count();
+            assert_eq!(differ, 0, "{layout}");
+        }
+    }
+
     #[test]
     fn a_stamp_covers_as_much_as_it_is_opaque_and_never_leaves_the_frame() {
-        let layout = Layout::new(128, 128);
+        let layout = Layout::planar(128, 128);
         let mut data = vec![100; layout.bytes()];
         let mut canvas = Canvas { layout, data: &mut data };
         let pixel = |opacity| [opacity, 200, 60, 70];

@@ -4,7 +4,7 @@
 
 use super::{
     bitmap_text::{Bitmap, LETTER_HEIGHT},
-    canvas::{BLACK, Canvas, Layout, Stamp, WHITE},
+    canvas::{BLACK, Canvas, Colour, FULL_BLACK, FULL_WHITE, Layout, Stamp, WHITE},
 };
 
 /// Height of a line, and distance from the edge, as fractions of the frame's height: one over this.
@@ -17,6 +17,7 @@ pub const LOGO_PART: u32 = 4;
 #[derive(Debug)]
 pub struct Overlay {
     layout: Layout,
+    shades: Shades,
     text: Option<Stamp>,
     logo: Option<Stamp>,
     /// The clock as it was last drawn, when one is wanted.
@@ -24,9 +25,10 @@ pub struct Overlay {
 }
 
 impl Overlay {
-    /// `None` when nothing is wanted.
+    /// `None` when nothing is wanted. The logo is in the colours of the frames.
     pub fn new(
         layout: Layout,
+        full_range: bool,
         clock: bool,
         text: Option<&str>,
         logo: Option<Stamp>,
@@ -34,9 +36,10 @@ impl Overlay {
         if !clock && text.is_none() && logo.is_none() {
             return None;
         }
-        let text = text.map(|words| line(layout, words));
+        let shades = Shades::of(full_range);
+        let text = text.map(|words| line(layout, shades, words));
         let clock = clock.then(|| (String::new(), Stamp::default()));
-        Some(Overlay { layout, text, logo, clock })
+        Some(Overlay { layout, shades, text, logo, clock })
     }
 
     /// Whether the time of day is shown.
@@ -52,7 +55,8 @@ impl Overlay {
         let mut canvas = Canvas { layout, data: frame };
         if let Some((drawn, stamp)) = &mut self.clock {
             if drawn != time_of_day {
-                (*drawn, *stamp) = (time_of_day.to_owned(), line(layout, time_of_day));
+                let shades = self.shades;
+                (*drawn, *stamp) = (time_of_day.to_owned(), line(layout, shades, time_of_day));
             }
             canvas.stamp(stamp, layout.width.saturating_sub(stamp.width + margin), margin);
         }
@@ -65,16 +69,31 @@ impl Overlay {
     }
 }
 
+/// What text is drawn with.
+#[derive(Debug, Clone, Copy)]
+struct Shades {
+    text: Colour,
+    under: Colour,
+}
+
+impl Shades {
+    fn of(full_range: bool) -> Shades {
+        let (text, under) = if full_range { (FULL_WHITE, FULL_BLACK) } else { (WHITE, BLACK) };
+        Shades { text, under }
+    }
+}
+
 /// White text on a dark translucent box, no wider than the frame.
-fn line(layout: Layout, words: &str) -> Stamp {
+fn line(layout: Layout, shades: Shades, words: &str) -> Stamp {
     let bitmap = Bitmap::text(&format!(" {words} "));
     let room = layout.width - 2 * (layout.height / MARGINS);
     let width = (bitmap.width * (layout.height / LINES) / LETTER_HEIGHT).min(room);
     let height = LETTER_HEIGHT * width / bitmap.width.max(1);
-    let mut stamp = bitmap.stamp(width, height, WHITE);
+    let (text, under) = (shades.text, u32::from(shades.under[0]));
+    let mut stamp = bitmap.stamp(width, height, text);
     for [opacity, luma, ..] in &mut stamp.pixels {
         let inside = u32::from(*opacity);
-        *luma = ((u32::from(BLACK[0]) * (255 - inside) + u32::from(WHITE[0]) * inside) / 255) as u8;
+        *luma = ((under * (255 - inside) + u32::from(text[0]) * inside) / 255) as u8;
         *opacity = (*opacity).max(BOX_OPACITY);
     }
     stamp
@@ -90,13 +109,13 @@ mod tests {
 
     /// Which of nine parts of a grey frame are drawn into.
     fn parts(overlay: &mut Overlay, time_of_day: &str) -> Vec<usize> {
-        let layout = Layout::new(LAYOUT.0, LAYOUT.1);
+        let layout = Layout::planar(LAYOUT.0, LAYOUT.1);
         let mut frame = vec![100; layout.bytes()];
         overlay.draw(time_of_day, &mut frame);
         let drawn = |part: &usize| {
             let (left, top) = (part % 3 * layout.width / 3, part / 3 * layout.height / 3);
             (top..top + layout.height / 3).any(|y| {
-                let row = &frame[y * layout.luma_stride + left..][..layout.width / 3];
+                let row = &frame[y * layout.luma().stride + left..][..layout.width / 3];
                 row.iter().any(|luma| *luma != 100)
             })
         };
@@ -104,7 +123,7 @@ mod tests {
     }
 
     fn overlay(clock: bool, text: Option<&str>, logo: Option<Stamp>) -> Option<Overlay> {
-        Overlay::new(Layout::new(LAYOUT.0, LAYOUT.1), clock, text, logo)
+        Overlay::new(Layout::planar(LAYOUT.0, LAYOUT.1), false, clock, text, logo)
     }
 
     #[test]
@@ -123,7 +142,7 @@ mod tests {
 
     #[test]
     fn the_clock_goes_on() {
-        let layout = Layout::new(LAYOUT.0, LAYOUT.1);
+        let layout = Layout::planar(LAYOUT.0, LAYOUT.1);
         let mut clock = overlay(true, None, None).expect("wanted");
         let frames = ["12:34:56", "12:34:57", "12:34:56"].map(|time_of_day| {
             let mut frame = vec![100; layout.bytes()];
@@ -137,8 +156,8 @@ mod tests {
     #[test]
     fn a_text_is_never_wider_than_the_frame() {
         for (width, height) in [(128, 1_200), (640, 360), (1920, 128)] {
-            let layout = Layout::new(width, height);
-            let stamp = line(layout, &"W".repeat(crate::limits::NAME_BYTES_MAX));
+            let layout = Layout::planar(width, height);
+            let stamp = line(layout, Shades::of(false), &"W".repeat(crate::limits::NAME_BYTES_MAX));
             assert!(stamp.width <= layout.width && stamp.height <= layout.height);
         }
     }

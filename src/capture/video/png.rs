@@ -6,7 +6,7 @@ use std::{path::Path, sync::Arc};
 
 use gstreamer as gst;
 use gstreamer_app as gst_app;
-use gstreamer_video::{self as gst_video, prelude::*};
+use gstreamer_video::{self as gst_video, VideoColorimetry, prelude::*};
 
 use super::canvas::Stamp;
 use crate::{
@@ -82,15 +82,21 @@ impl Png {
         sample.buffer_owned().ok_or_else(|| NOTHING.to_owned())
     }
 
-    /// The image as a stamp, scaled down when it is larger than that.
+    /// The image as a stamp in the colours of frames with that colorimetry, scaled down when it is
+    /// larger than that.
     ///
     /// # Errors
     /// Why it cannot be decoded.
-    pub fn stamp(self, width_max: u32, height_max: u32) -> Result<Stamp, String> {
+    pub fn stamp(
+        self,
+        width_max: u32,
+        height_max: u32,
+        colorimetry: &VideoColorimetry,
+    ) -> Result<Stamp, String> {
         let (width, height) = fitted(self.width, self.height, width_max, height_max);
         let caps = format!(
             "video/x-raw, format=(string)AYUV, width=(int){width}, height=(int){height}, \
-             pixel-aspect-ratio=(fraction)1/1, colorimetry=(string)bt709"
+             pixel-aspect-ratio=(fraction)1/1, colorimetry=(string){colorimetry}"
         );
         let sample = decoded(self.bytes, &caps)?;
         let (Some(buffer), Some(caps)) = (sample.buffer(), sample.caps()) else {
@@ -170,6 +176,7 @@ fn decoded(bytes: Vec<u8>, caps: &str) -> Result<gst::Sample, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capture::frame_format::FrameFormat;
 
     #[test]
     fn a_file_is_checked_before_it_is_decoded() {
@@ -189,7 +196,8 @@ mod tests {
             assert!(error.contains(message), "{error}");
         }
         let cut = Png::parse(beginning(64, 64)).expect("looks like one");
-        assert!(cut.stamp(64, 64).is_err());
+        let colorimetry = FrameFormat::drawn(gst_video::VideoFormat::I420).colorimetry;
+        assert!(cut.stamp(64, 64, &colorimetry).is_err());
         assert_eq!(Png::read(Path::new("/")).expect_err("a folder"), "it is not a plain file");
     }
 

@@ -100,14 +100,14 @@ mod tests {
 
     /// Columns of the luma plane that differ from the background somewhere between two rows.
     fn drawn(frame: &[u8], layout: Layout, from: usize, to: usize) -> usize {
-        let row = |y: usize| &frame[y * layout.luma_stride..][..layout.width];
+        let row = |y: usize| &frame[y * layout.luma().stride..][..layout.width];
         (0..layout.width).filter(|x| (from..to).any(|y| row(y)[*x] != frame[0])).count()
     }
 
     #[test]
     fn the_name_and_what_happened_are_on_it_in_every_size() {
         for (width, height) in [(128, 128), (320, 180), (1280, 720), (1366, 768), (1920, 1080)] {
-            let layout = Layout::new(width, height);
+            let layout = Layout::planar(width, height);
             let frame = slate(layout, "stage left").expect("draws");
             assert_eq!(frame.len(), layout.bytes());
             let height = layout.height;
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn the_longest_name_stays_inside() {
-        let layout = Layout::new(640, 360);
+        let layout = Layout::planar(640, 360);
         let frame = slate(layout, &"W".repeat(crate::limits::NAME_BYTES_MAX)).expect("draws");
         let wide = drawn(&frame, layout, 150, 230);
         assert!((400..=layout.width * 9 / 10).contains(&wide), "{wide} columns");
@@ -131,7 +131,7 @@ mod tests {
             ("background = \"blue\"", "blue is not a colour"),
             ("background = \"#000000\"\nforeground = 1", "foreground"),
         ] {
-            let error = draw(design, Layout::new(128, 128), "x").expect_err("refused");
+            let error = draw(design, Layout::planar(128, 128), "x").expect_err("refused");
             assert!(error.contains(message), "{error}");
         }
     }

@@ -70,13 +70,19 @@ impl TestPattern {
 
 impl TestPattern {
     fn draw_noise(&self, media_ns: u64, canvas: &mut Canvas<'_>) {
-        let Layout { width, height, luma_stride, .. } = self.layout;
+        let Layout { width, height, .. } = self.layout;
+        let luma = self.layout.luma();
         let mut state = (media_ns as u32) | 1;
         for y in height * 5 / 8..height * 2 / 3 {
             let from = next_random(&mut state) as usize % NOISE_BYTES;
-            let (row, noise) = (y * luma_stride, self.noise.get(from..from + width));
-            if let (Some(pixels), Some(noise)) = (canvas.data.get_mut(row..row + width), noise) {
-                pixels.copy_from_slice(noise);
+            let (row, noise) = (luma.offset + y * luma.stride, self.noise.get(from..from + width));
+            let pixels = canvas.data.get_mut(row..).zip(noise);
+            let Some((pixels, noise)) = pixels else { continue };
+            match luma.step {
+                1 => pixels.iter_mut().zip(noise).for_each(|(pixel, noise)| *pixel = *noise),
+                step => {
+                    pixels.iter_mut().step_by(step).zip(noise).for_each(|(p, noise)| *p = *noise);
+                }
             }
         }
     }
@@ -134,7 +140,7 @@ mod tests {
     use super::*;
 
     fn frame(width: u32, height: u32, media_ns: u64) -> Vec<u8> {
-        let layout = Layout::new(width, height);
+        let layout = Layout::planar(width, height);
         let mut data = vec![0; layout.bytes()];
         TestPattern::new(layout).draw(media_ns, &mut data);
         data
@@ -158,7 +164,7 @@ mod tests {
     #[test]
     fn every_even_size_is_drawn_without_leaving_the_frame() {
         for (width, height) in [(128, 128), (426, 240), (1366, 768), (130, 1200), (1920, 128)] {
-            let layout = Layout::new(width, height);
+            let layout = Layout::planar(width, height);
             assert_eq!(frame(width, height, SECOND_NS).len(), layout.bytes());
         }
     }
@@ -166,7 +172,7 @@ mod tests {
     #[test]
     fn a_short_buffer_is_left_alone() {
         let mut short = vec![7; 100];
-        TestPattern::new(Layout::new(320, 180)).draw(0, &mut short);
+        TestPattern::new(Layout::planar(320, 180)).draw(0, &mut short);
         assert!(short.iter().all(|byte| *byte == 7));
     }
 

@@ -6,7 +6,7 @@ use gstreamer::{self as gst, prelude::*};
 use gstreamer_video::{self as gst_video, prelude::*};
 
 use super::{
-    black::BlackDetector,
+    black::{BlackDetector, Luma},
     canvas::{Layout, Stamp},
     overlay::{LOGO_PART, Overlay},
     png::Png,
@@ -17,6 +17,7 @@ use crate::{
     capture::{
         encode::EncoderPipeline,
         error::CaptureError,
+        frame_format::FrameFormat,
         gst::{
             buffer::TimedBuffer,
             caps,
@@ -49,6 +50,8 @@ pub struct VideoTrack {
     /// Its time, until it has gone to the encoder.
     fresh_ns: Option<u64>,
     slate_on_air: bool,
+    layout: Layout,
+    full_range: bool,
     info: gst_video::VideoInfo,
     black: BlackDetector,
 }
@@ -97,6 +100,28 @@ fn overlaid(
     copy
 }
 
+/// A planar frame as it is drawn here, in the form of other frames.
+fn converted(
+    drawn: Vec<u8>,
+    video: &VideoSettings,
+    to: &gst_video::VideoInfo,
+) -> Result<gst::Buffer, gst::glib::BoolError> {
+    let caps = caps::raw_video(video, FrameFormat::drawn(gst_video::VideoFormat::I420));
+    let caps = gst::Caps::from_str(&caps)?;
+    let from = gst_video::VideoInfo::from_caps(&caps)?;
+    let drawn = gst::Buffer::from_slice(drawn);
+    if from == *to {
+        return Ok(drawn);
+    }
+    let mut frame = gst::Buffer::with_size(to.size())?;
+    let source = gst_video::VideoFrameRef::from_buffer_ref_readable(&drawn, &from)?;
+    let target = frame.get_mut().ok_or_else(|| gst::glib::bool_error!("a new buffer is shared"))?;
+    let mut target = gst_video::VideoFrameRef::from_buffer_ref_writable(target, to)?;
+    gst_video::VideoConverter::new(&from, to, None)?.frame_ref(&source, &mut target);
+    drop(target);
+    Ok(frame)
+}
+
 /// The local time of day, to the second.
 fn time_of_day() -> String {
     let now = gst::glib::DateTime::now_local();
@@ -108,30 +133,32 @@ impl VideoTrack {
     /// The video track, and which parts of the look are not possible, with the reason.
     pub fn new(
         video: &VideoSettings,
+        frames: FrameFormat,
         look: &Look,
     ) -> Result<(VideoTrack, Vec<String>), CaptureError> {
-        let caps = gst::Caps::from_str(&caps::raw_video(video))
-            .map_err(|error| CaptureError::Gstreamer(error.to_string()))?;
-        let layout = Layout::new(video.width, video.height);
+        let refused = |error: gst::glib::BoolError| CaptureError::Gstreamer(error.to_string());
+        let caps = gst::Caps::from_str(&caps::raw_video(video, frames)).map_err(refused)?;
+        let info = gst_video::VideoInfo::from_caps(&caps).map_err(refused)?;
+        let layout = Layout::of(&info);
+        let full_range = frames.is_full_range();
         let pool = gst::BufferPool::new();
         let mut config = pool.config();
         let bytes = u32::try_from(layout.bytes()).unwrap_or(u32::MAX);
         config.set_params(Some(&caps), bytes, 0, 0);
-        pool.set_config(config)
-            .and_then(|()| pool.set_active(true))
-            .map_err(|error| CaptureError::Gstreamer(error.to_string()))?;
+        pool.set_config(config).and_then(|()| pool.set_active(true)).map_err(refused)?;
         let mut left_out = Vec::new();
         let slate = match from_png(look.slate.as_deref(), SLATE, &mut left_out, |png| {
-            png.frame(&caps::raw_frame(video))
+            png.frame(&caps::raw_frame(video, frames))
         }) {
             Some(frame) => frame,
             None => {
-                let test_frame = slate(layout, &look.name).map_err(CaptureError::Slate)?;
-                gst::Buffer::from_slice(test_frame)
+                let planar = Layout::planar(video.width, video.height);
+                let drawn = slate(planar, &look.name).map_err(CaptureError::Slate)?;
+                converted(drawn, video, &info).map_err(refused)?
             }
         };
         let logo: Option<Stamp> = from_png(look.logo.as_deref(), LOGO, &mut left_out, |png| {
-            png.stamp(video.width / LOGO_PART, video.height / LOGO_PART)
+            png.stamp(video.width / LOGO_PART, video.height / LOGO_PART, &frames.colorimetry)
         });
         let track = VideoTrack {
             fps: u64::from(video.fps),
@@ -139,13 +166,14 @@ impl VideoTrack {
             test_pattern: TestPattern::new(layout),
             pool,
             slate,
-            overlay: Overlay::new(layout, look.clock, look.text.as_deref(), logo),
+            overlay: Overlay::new(layout, full_range, look.clock, look.text.as_deref(), logo),
             pending: None,
             shown: None,
             fresh_ns: None,
             slate_on_air: false,
-            info: gst_video::VideoInfo::from_caps(&caps)
-                .map_err(|error| CaptureError::Gstreamer(error.to_string()))?,
+            layout,
+            full_range,
+            info,
             black: BlackDetector::default(),
         };
         Ok((track, left_out))
@@ -235,8 +263,10 @@ impl VideoTrack {
         // Of a frame that cannot be read nothing is known.
         let Ok(frame) = frame else { return };
         let stride = usize::try_from(frame.plane_stride()[0]).unwrap_or(1);
-        let luma = frame.plane_data(0).unwrap_or_default();
-        self.black.measure(pts_ns, luma, frame.width() as usize, stride);
+        let luma = self.layout.luma();
+        let data = frame.plane_data(0).unwrap_or_default().get(luma.offset..).unwrap_or_default();
+        let (width, step, full_range) = (frame.width() as usize, luma.step, self.full_range);
+        self.black.measure(pts_ns, Luma { data, width, stride, step, full_range });
         counters.note_black(self.black.black_for_ms());
     }
 
@@ -288,7 +318,14 @@ impl VideoTrack {
             self.slate_on_air = is_slate;
             pipeline.force_key_on_next_frame();
         }
-        self.shown.as_ref().unwrap_or(&self.slate).copy()
+        let original = self.shown.as_ref().unwrap_or(&self.slate);
+        let mut frame = original.copy();
+        // The original goes back to its pool when the last of its copies has been encoded, and not
+        // before: so its memory is used again instead of being allocated for each frame.
+        if let Some(frame) = frame.get_mut() {
+            gst::meta::ParentBufferMeta::add(frame, original);
+        }
+        frame
     }
 }
 
@@ -300,7 +337,13 @@ mod tests {
     fn test_track() -> VideoTrack {
         gst::init().expect("GStreamer");
         let request = Request::from(&Profile::named("sim").expect("embedded"));
-        VideoTrack::new(&request.video, &request.look).expect("a track").0
+        VideoTrack::new(
+            &request.video,
+            FrameFormat::drawn(gst_video::VideoFormat::I420),
+            &request.look,
+        )
+        .expect("a track")
+        .0
     }
 
     #[test]
@@ -322,7 +365,8 @@ mod tests {
         let mut track = test_track();
         let counters = Counters::default();
         let black_for_ms = || counters.snapshot("", "").levels.black_for_ms;
-        track.black.measure(0, &[16; 64 * 64], 64, 64);
+        let luma = Luma { data: &[16; 64 * 64], width: 64, stride: 64, step: 1, full_range: false };
+        track.black.measure(0, luma);
         counters.note_black(track.black.black_for_ms());
         assert_eq!(black_for_ms(), Some(0));
         track.resume_at(40_000_000, &counters);
