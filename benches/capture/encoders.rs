@@ -2,10 +2,14 @@
 
 use firstmile::board::Profile;
 use firstmile::capture::{CameraSource, FrameFormat, MicrophoneSource, Request, encoder_pipelines};
+use gstreamer_video::VideoFormat;
 
-use super::camera;
+use super::camera::{self, FPS, Format, Mode};
 
-pub const TITLE: &str = "720p30 with x264enc, 2.5 Mbit/s, and avenc_aac";
+pub const TITLE: &str = "720p30 of a camera of NV12 in BT.601 with x264enc, 2.5 Mbit/s, and avenc_aac, \
+    beside the straight line: source, queue, encoder, parser, sink, no colour matrix, no scaling";
+/// What the camera delivers: a format that the encoder takes.
+pub const MODE: Mode = Mode { format: Format::Nv12, width: 1_280, height: 720 };
 
 const VIDEO_ENCODER: &str = "x264enc";
 const AUDIO_ENCODER: &str = "avenc_aac";
@@ -21,14 +25,16 @@ pub fn request() -> Request {
     request.encoders.video = vec![VIDEO_ENCODER.to_owned()];
     request.encoders.audio = vec![AUDIO_ENCODER.to_owned()];
     let video = &request.video;
-    assert_eq!((video.width, video.height, video.fps), camera::MODE, "the title says so");
+    let mode = (MODE.width, MODE.height, FPS);
+    assert_eq!((video.width, video.height, video.fps), mode, "the title says so");
     assert_eq!(video.bitrate_kbps, 2_500, "the title says so");
     request
 }
 
-/// The same without the product: its own encoders with their settings, between a source and a sink.
-pub fn bare() -> String {
-    let frames = FrameFormat::drawn(gstreamer_video::VideoFormat::I420);
+/// The same without the product: its own encoders with their settings, straight behind a source.
+pub fn straight() -> String {
+    // The source says in which form its frames are.
+    let frames = FrameFormat::drawn(VideoFormat::Nv12);
     let description = encoder_pipelines(&request(), frames, VIDEO_ENCODER, AUDIO_ENCODER)
         .expect("known encoders");
     let described = description.to_string();

@@ -20,22 +20,22 @@ const SETTLING: Duration = Duration::from_secs(4);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Side {
-    Bare,
+    Straight,
     Ours,
 }
 
 impl Side {
     pub fn name(self) -> &'static str {
         match self {
-            Side::Bare => "bare",
+            Side::Straight => "straight",
             Side::Ours => "ours",
         }
     }
 
     pub fn run(self, seconds: u64) -> Report {
-        camera::register();
+        camera::register(encoders::MODE);
         match self {
-            Side::Bare => bare(seconds),
+            Side::Straight => straight(seconds),
             Side::Ours => ours(seconds),
         }
     }
@@ -114,9 +114,9 @@ fn ours(seconds: u64) -> Report {
 }
 
 /// What `gst-launch-1.0` would run.
-fn bare(seconds: u64) -> Report {
+fn straight(seconds: u64) -> Report {
     let outs = Outs::new();
-    let pipeline = gst::parse::launch(&encoders::bare()).expect("a pipeline");
+    let pipeline = gst::parse::launch(&encoders::straight()).expect("a pipeline");
     let pipeline = pipeline.downcast::<gst::Pipeline>().expect("a pipeline");
     for (name, track) in [("video_out", Track::Video), ("audio_out", Track::Audio)] {
         let sink = pipeline.by_name(name).expect("a sink");

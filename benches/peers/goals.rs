@@ -43,11 +43,11 @@ pub fn line(cells: &[&str]) {
 
 /// What was to be reached, and what was.
 #[derive(Default)]
-pub struct Goals(Vec<(&'static str, f64, f64)>);
+pub struct Goals(Vec<(String, f64, f64)>);
 
 impl Goals {
-    pub fn at_most(&mut self, what: &'static str, found: f64, limit: f64) {
-        self.0.push((what, found, limit));
+    pub fn at_most(&mut self, what: &str, found: f64, limit: f64) {
+        self.0.push((what.to_owned(), found, limit));
     }
 
     pub fn print(&self) -> ExitCode {

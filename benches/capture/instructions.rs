@@ -1,0 +1,119 @@
+//! How many instructions a frame takes from the camera to the end of its source's pipeline, counted by
+//! callgrind: no neighbour on the machine and no clock has a part in it.
+//!
+//! What comes behind that pipeline in the product, the choice of a frame for each instant, is not in
+//! these numbers; the CPU time of the way has it.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use firstmile::capture::{SourceSpec, WantedFrames, source_pipeline, video_encoder_layouts};
+use gstreamer::{self as gst, prelude::*};
+
+use super::camera::{self, Format, Mode};
+use super::goals::{Goals, line};
+use super::path::{FORMATS, SIZES, Way, elements, request};
+
+/// What a run of more frames takes beyond a run of fewer is what those frames take.
+const FEWER: u64 = 10;
+const MORE: u64 = 30;
+/// Whose layouts of frames are wanted.
+const SOFTWARE_ENCODER: &str = "x264enc";
+
+/// Be the process that is counted: plays so many frames as fast as they are taken.
+pub fn play(way: Way, mode: Mode, frame: &Path, frames: u64) {
+    gst::init().expect("GStreamer");
+    let source = format!(
+        "multifilesrc location=\"{}\" loop=true num-buffers={frames} caps=\"{}\"",
+        frame.display(),
+        camera::caps(mode)
+    );
+    let text = match way {
+        Way::Ours => {
+            let spec = SourceSpec::CameraLaunch(source);
+            let request = request(mode);
+            let layouts = video_encoder_layouts(SOFTWARE_ENCODER).to_vec();
+            let wanted = WantedFrames::OneOf(layouts);
+            let text = source_pipeline(&spec, &request.video, &wanted, &request.audio).to_string();
+            let sink = text.rfind("! appsink").expect("it ends in a sink");
+            // What nobody takes must not stop those behind it, and a full queue must not drop.
+            format!("{}! fakesink", &text[..sink]).replace("leaky=downstream", "leaky=no")
+        }
+        _ => format!("{source} {}! queue ! fakesink", elements(way, mode)),
+    };
+    let pipeline = gst::parse::launch(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    pipeline.set_state(gst::State::Playing).expect("plays");
+    let ends = [gst::MessageType::Eos, gst::MessageType::Error];
+    let bus = pipeline.bus().expect("a bus");
+    let end = bus.timed_pop_filtered(gst::ClockTime::from_seconds(300), &ends);
+    pipeline.set_state(gst::State::Null).expect("stops");
+    assert_eq!(end.as_ref().map(|m| m.type_()), Some(gst::MessageType::Eos), "{end:?}: {text}");
+}
+
+/// Compares all of them.
+pub fn compare(goals: &mut Goals) {
+    if Command::new("valgrind").arg("--version").output().is_err() {
+        println!("\nInstructions are not counted: valgrind is not installed");
+        return;
+    }
+    println!(
+        "\nInstructions of a frame from the camera to the end of its source's pipeline, in thousands, \
+         by callgrind"
+    );
+    line(&["", "straight", "converted", "ours", "ours x straight"]);
+    for (width, height) in SIZES {
+        for format in FORMATS {
+            let mode = Mode { format, width, height };
+            let file = frame_file(mode);
+            let [straight, converted, ours] = Way::ALL.map(|way| thousands(way, mode, &file));
+            fs::remove_file(&file).expect("ours");
+            let title = format!("{} {height}p", format.name());
+            let cells = [straight, converted, ours].map(|count| format!("{count:.1}"));
+            let ratio = format!("{:.3}", ours / straight);
+            line(&[&title, &cells[0], &cells[1], &cells[2], &ratio]);
+            if format == Format::Nv12 {
+                let what = format!("{title}: instructions of ours, of those that converting takes");
+                goals.at_most(&what, ours / converted, 0.02);
+            } else {
+                let what = format!("{title}: instructions of ours, of the straight line's");
+                goals.at_most(&what, ours / straight, 1.05);
+            }
+        }
+    }
+}
+
+fn frame_file(mode: Mode) -> PathBuf {
+    let name = format!("firstmile-{}-{}-{}", std::process::id(), mode.format.name(), mode.height);
+    let path = env::temp_dir().join(name);
+    gst::init().expect("GStreamer");
+    let frame = camera::frames(mode).swap_remove(0);
+    fs::write(&path, frame.map_readable().expect("readable")).expect("writes");
+    path
+}
+
+fn thousands(way: Way, mode: Mode, frame: &Path) -> f64 {
+    let [fewer, more] = [FEWER, MORE].map(|frames| counted(way, mode, frame, frames));
+    more.saturating_sub(fewer) as f64 / (MORE - FEWER) as f64 / 1e3
+}
+
+fn counted(way: Way, mode: Mode, frame: &Path, frames: u64) -> u64 {
+    let mut command = Command::new("valgrind");
+    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
+    command.arg(env::current_exe().expect("this program has a path"));
+    command.args(way_arguments(way, mode)).arg("--frame").arg(frame);
+    let output = command.args(["--frames", &frames.to_string()]).output().expect("runs");
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {message}", way.name());
+    let count = message.lines().find_map(|line| line.split_once("Collected : "));
+    count.and_then(|(_, count)| count.trim().parse().ok()).unwrap_or_else(|| panic!("{message}"))
+}
+
+/// What tells a process of this program which way it is.
+pub fn way_arguments(way: Way, mode: Mode) -> Vec<String> {
+    let (width, height) = (mode.width.to_string(), mode.height.to_string());
+    ["--way", way.name(), "--format", mode.format.name(), "--width", &width, "--height", &height]
+        .map(str::to_owned)
+        .to_vec()
+}
