@@ -9,7 +9,7 @@ FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test cross deb deny advisories box-check conformance fuzz bench bench-destinations bench-capture bench-peers yocto-crates soak board-image board-run test-board test-board-all
+.PHONY: help demo test cross deb deny advisories box-check conformance fuzz bench bench-destinations bench-capture bench-peers yocto-crates soak soak-load board-image board-run test-board test-board-all
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/make \1	\2/p' $(firstword $(MAKEFILE_LIST))
@@ -62,6 +62,10 @@ fuzz: ## throw bytes at everything that reads bytes (FUZZ_SECONDS for each of FU
 soak: ## audio and video for ten minutes each with a sound card that is 1 per mille fast and slow
 	.ci/setup test
 	FIRSTMILE_SOAK_SECONDS=600 $(CARGO) test --locked --test capture one_per_mille -- --nocapture
+
+soak-load: ## ten minutes of audio beside twelve programs that never wait, without and with real-time scheduling
+	.ci/setup test
+	FIRSTMILE_LOAD_SECONDS=600 $(CARGO) test --locked --test capture on_a_busy_machine -- --nocapture
 
 bench: ## what chunks, AMF0, FLV and a session cost, compared with the run before
 	.ci/setup build

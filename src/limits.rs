@@ -619,6 +619,9 @@ pub const CAPTURE_AUDIO_LATENCY: Duration = Duration::from_millis(120);
 pub const CAPTURE_AUDIO_GRACE: Duration = Duration::from_millis(40);
 /// Samples per channel in one block, which is one AAC access unit (ISO/IEC 14496-3).
 pub const CAPTURE_AUDIO_BLOCK_SAMPLES: usize = 1_024;
+/// Real-time priority of the threads that audio depends on (sched(7)); the unit permits no higher one.
+/// Above what kernels run at 1 because it matters least, and far below the 50 of interrupts.
+pub const AUDIO_REAL_TIME_PRIORITY: u8 = 5;
 /// From an encoder's first frame to its first access unit, when it is tried.
 pub const CAPTURE_PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 /// From opening a device or clip to the first buffer of each track.

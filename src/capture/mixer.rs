@@ -14,6 +14,7 @@ use super::{
     encode::{EncoderPipeline, EncoderSupervisor, Passthrough},
     event::{CaptureEvent, Fault, Source},
     gst::{bus::Failure, clock::MediaClock},
+    real_time,
     source::{Change, ManagedSource},
     stats::Counters,
     threads::{Notifier, Threads},
@@ -48,7 +49,11 @@ impl Mixer {
         self.sources.iter_mut().for_each(|source| source.start_at(start_ns));
         self.counters.last_video.note(start_ns);
         self.counters.last_audio.note(start_ns);
-        if let Some(message) = self.run_until_stopped() {
+        real_time::begin();
+        let failed = self.run_until_stopped();
+        // What drivers do when devices are closed may take long.
+        real_time::end();
+        if let Some(message) = failed {
             (self.events)(CaptureEvent::Error { fault: Fault::Encoder, message });
             self.threads.stop();
         }

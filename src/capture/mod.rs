@@ -44,6 +44,7 @@ mod event;
 mod frame_format;
 mod gst;
 mod mixer;
+mod real_time;
 mod request;
 mod source;
 mod stats;
@@ -64,6 +65,7 @@ pub use error::{CaptureError, Rejected};
 pub use event::{CaptureEvent, Fault, Source};
 pub use frame_format::{FrameFormat, WantedFrames};
 pub use gst::description::PipelineDescription;
+pub use real_time::{refusal as real_time_refusal, withdraw as withdraw_real_time};
 pub use request::{
     AudioSettings, CameraSource, EncoderOrder, Look, MicrophoneSource, Request, SAMPLE_RATE_HZ,
     StartWithout, VideoSettings,

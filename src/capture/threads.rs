@@ -10,6 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::real_time;
+
 /// What the threads of one capture share.
 #[derive(Debug, Default)]
 struct Shared {
@@ -59,6 +61,8 @@ impl Threads {
         let stop = self.stop_flag();
         thread::Builder::new().name(name.to_owned()).spawn(move || {
             let _running = running;
+            // It may have been started by a thread that has it.
+            real_time::end();
             work(&stop);
         })?;
         Ok(())
@@ -167,6 +171,7 @@ impl<T: Send + 'static> Bounded<T> {
         let (sender, result) = sync_channel(1);
         let thread = thread::Builder::new().name(name.to_owned());
         thread.spawn(move || {
+            real_time::end();
             // Nobody waits any more when it took too long.
             let _ = sender.send(work());
         })?;
@@ -221,6 +226,34 @@ mod tests {
         let asked = Instant::now();
         assert!(!wake.wait(Duration::from_millis(20), wake.count()));
         assert!(asked.elapsed() >= Duration::from_millis(20));
+    }
+
+    #[test]
+    fn what_a_thread_with_real_time_scheduling_starts_begins_without_it() {
+        if let Some(why) = real_time::refusal() {
+            return eprintln!("skipped: {why}");
+        }
+        let has_it = || {
+            let stat = std::fs::read_to_string("/proc/thread-self/stat").expect("this thread's");
+            let mut fields = stat.rsplit_once(") ").expect("a name").1.split(' ');
+            fields.nth(41 - 3).expect("a policy") == "2"
+        };
+        let threads = Threads::default();
+        let (sender, found) = sync_channel(3);
+        let inner = threads.clone();
+        let starting = move |_: &StopFlag| {
+            real_time::begin();
+            sender.send(has_it()).expect("room");
+            let spawned = sender.clone();
+            inner.spawn("spawned", move |_| spawned.send(has_it()).expect("room")).expect("one");
+            let bounded = Bounded::start("bounded", Duration::from_secs(20), has_it);
+            let bounded = bounded.expect("a thread").wait().expect("an answer");
+            sender.send(bounded).expect("room");
+        };
+        threads.spawn("starting", starting).expect("a thread");
+        let found: Vec<bool> = found.iter().collect();
+        assert_eq!(found.iter().filter(|has_it| **has_it).count(), 1, "{found:?}");
+        assert_eq!(found.len(), 3);
     }
 
     #[test]

@@ -59,6 +59,7 @@ pub async fn run(args: RunArgs) -> Result<(), Failure> {
     let (inputs, received) = box_loop::inputs();
     // Before a terminal is changed that would stay so.
     signals::end_the_box(inputs.clone());
+    signals::withdraw_real_time();
 
     let at_port = inputs.clone();
     let ports = Port::open_all(&profile.console, move |port, event| {

@@ -1,9 +1,11 @@
-//! Signals to a box that runs: one ends it in order, and one that stops it leaves the terminal usable.
+//! Signals to a box that runs: one ends it in order, one that stops it leaves the terminal usable, and
+//! one takes real-time scheduling away from threads that do not wait.
 
 use nix::sys::signal::{Signal, raise};
 use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
 use tokio::sync::mpsc;
 
+use crate::capture;
 use crate::device::terminal;
 use crate::run::Input;
 
@@ -49,5 +51,20 @@ async fn pause(mut stop: Signals, mut go_on: Signals) {
             }
             else => return,
         }
+    }
+}
+
+/// From now on the kernel's word that a thread with real-time scheduling has run for `RLIMIT_RTTIME` without
+/// waiting (setrlimit(2)) does not end the process: the scheduling is given up.
+pub fn withdraw_real_time() {
+    match signal(SignalKind::from_raw(Signal::SIGXCPU as i32)) {
+        Ok(mut too_long) => {
+            tokio::spawn(async move {
+                while too_long.recv().await.is_some() {
+                    capture::withdraw_real_time();
+                }
+            });
+        }
+        Err(error) => tracing::error!(%error, "signals cannot be received"),
     }
 }

@@ -10,6 +10,8 @@ mod dead_air;
 mod devices;
 mod encoders;
 mod lip_sync;
+mod loaded;
+mod real_time;
 mod sources;
 mod sync;
 mod test_pattern;

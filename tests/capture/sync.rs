@@ -13,7 +13,7 @@ use gstreamer_app as gst_app;
 const MS: u64 = 1_000_000;
 
 /// Decodes a track; calls `look` with the time and the raw content of each piece.
-fn decode(frames: &[Frame], caps: &str, decoder: &str, mut look: impl FnMut(u64, &[u8])) {
+pub fn decode(frames: &[Frame], caps: &str, decoder: &str, mut look: impl FnMut(u64, &[u8])) {
     gst::init().expect("GStreamer");
     let text = format!("appsrc name=in format=time ! {decoder} ! appsink name=out sync=false");
     let pipeline = gst::parse::launch(&text).expect("a pipeline").downcast::<gst::Bin>();

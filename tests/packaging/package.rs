@@ -246,6 +246,55 @@ fn a_killed_box_is_started_again_for_ever_and_a_silent_one_is_killed() {
     }
 }
 
+/// The values of a directive in a unit, in order.
+fn values<'a>(unit: &'a str, directive: &str) -> Vec<&'a str> {
+    let value = |line: &'a str| line.strip_prefix(directive)?.strip_prefix('=');
+    unit.lines().filter_map(value).collect()
+}
+
+#[test]
+fn the_unit_permits_the_real_time_scheduling_that_audio_asks_for_and_no_more() {
+    let unit = fs::read_to_string("systemd/firstmile.service").expect("the unit");
+    let priority = firstmile::limits::AUDIO_REAL_TIME_PRIORITY.to_string();
+    assert_eq!(values(&unit, "LimitRTPRIO"), [priority.as_str()]);
+    assert_eq!(values(&unit, "RestrictRealtime"), ["no"], "it would forbid all of it");
+    // A later line adds to what those before have left.
+    let filters = values(&unit, "SystemCallFilter");
+    assert_eq!(filters, ["@system-service", "~@privileged @resources", "sched_setscheduler"]);
+    assert_eq!(values(&unit, "CapabilityBoundingSet"), [""], "no capability permits more");
+    // A thread that never waits is first taken back and then killed, before the watchdog is.
+    assert_eq!(values(&unit, "LimitRTTIME"), ["500ms:3s"]);
+    for other in ours().iter().filter(|unit| unit.ends_with(".service")) {
+        let text = fs::read_to_string(Path::new("systemd").join(other)).expect("a unit");
+        let restricted = values(&text, "RestrictRealtime") == ["yes"];
+        assert_eq!(restricted, other != "firstmile.service", "{other}");
+    }
+}
+
+#[test]
+fn the_broadcast_has_more_weight_than_what_runs_beside_it() {
+    let number = |text: &str, directive: &str| -> Option<i64> {
+        values(text, directive).first().map(|value| value.parse().expect("a number"))
+    };
+    // What systemd gives to a unit that says nothing.
+    const DEFAULTS: [(&str, i64); 3] = [("Nice", 0), ("CPUWeight", 100), ("IOWeight", 100)];
+    let unit = fs::read_to_string("systemd/firstmile.service").expect("the unit");
+    for other in ours().iter().filter(|unit| unit.ends_with(".service")) {
+        if other == "firstmile.service" {
+            continue;
+        }
+        let text = fs::read_to_string(Path::new("systemd").join(other)).expect("a unit");
+        for (directive, default) in DEFAULTS {
+            let own = number(&unit, directive).expect("set");
+            let others = number(&text, directive).unwrap_or(default);
+            let comes_first = if directive == "Nice" { own < others } else { own > others };
+            assert!(comes_first, "{directive} of {other}");
+        }
+    }
+    let importer = fs::read_to_string("systemd/firstmile-import@.service").expect("the unit");
+    assert!(number(&importer, "Nice") > Some(0) && number(&importer, "CPUWeight") < Some(100));
+}
+
 #[test]
 fn cross_finds_its_file_its_image_and_nothing_to_warn_of() {
     assert!(!Path::new("cross.toml").exists(), "cross warns of this spelling, and CI stops at it");

@@ -74,7 +74,7 @@ impl EncoderPipeline {
             (audio.element(description::AUDIO_OUT)?, output(Track::Audio, delay_ns));
         let audio_clock = clock.clone();
         audio_output.select(audio_output.connect(&audio_out, move || audio_clock.now_ns()));
-        bus::listen(audio.pipeline(), on_audio_bus);
+        bus::listen_in_real_time(audio.pipeline(), on_audio_bus);
         clock.drive(audio.pipeline());
         let (video, clock) = (request.video.clone(), clock.clone());
         let tried = (chosen.video.element, chosen.layouts);

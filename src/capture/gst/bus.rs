@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use gstreamer::{self as gst, prelude::*};
 
+use crate::capture::real_time;
+
 /// A message of a pipeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BusEvent {
@@ -20,19 +22,46 @@ pub enum BusEvent {
 
 /// Calls `handler` on the thread that posts a message; it must not block.
 pub fn listen(pipeline: &gst::Pipeline, handler: impl Fn(BusEvent) + Send + Sync + 'static) {
+    listen_to_all(pipeline, move |message| handle(message, &handler));
+}
+
+/// The same for a pipeline whose threads have real-time scheduling. Each reports itself as it begins
+/// and ends, before and after anything else that it does.
+pub fn listen_in_real_time(
+    pipeline: &gst::Pipeline,
+    handler: impl Fn(BusEvent) + Send + Sync + 'static,
+) {
+    listen_to_all(pipeline, move |message| match message.view() {
+        gst::MessageView::StreamStatus(status) => match status.get().0 {
+            gst::StreamStatusType::Enter => real_time::begin(),
+            gst::StreamStatusType::Leave => real_time::end(),
+            _ => {}
+        },
+        _ => handle(message, &handler),
+    });
+}
+
+fn listen_to_all(
+    pipeline: &gst::Pipeline,
+    handler: impl Fn(&gst::Message) + Send + Sync + 'static,
+) {
     let Some(bus) = pipeline.bus() else { return };
     bus.set_sync_handler(move |_, message| {
-        match message.view() {
-            gst::MessageView::Error(error) => {
-                let element = error.src().map_or_else(String::new, |src| src.name().to_string());
-                tracing::debug!(%element, debug = ?error.debug(), "{}", error.error());
-                handler(BusEvent::Error { message: one_line(&error.error().to_string()) });
-            }
-            gst::MessageView::Eos(_) => handler(BusEvent::Ended),
-            _ => {}
-        }
+        handler(message);
         gst::BusSyncReply::Drop
     });
+}
+
+fn handle(message: &gst::Message, handler: impl Fn(BusEvent)) {
+    match message.view() {
+        gst::MessageView::Error(error) => {
+            let element = error.src().map_or_else(String::new, |src| src.name().to_string());
+            tracing::debug!(%element, debug = ?error.debug(), "{}", error.error());
+            handler(BusEvent::Error { message: one_line(&error.error().to_string()) });
+        }
+        gst::MessageView::Eos(_) => handler(BusEvent::Ended),
+        _ => {}
+    }
 }
 
 /// The first line of a message, without its full stop.

@@ -166,11 +166,16 @@ impl OpenSource {
 
     fn watch_bus(&self, live: bool) {
         let failure = self.failure.clone();
-        bus::listen(self.running.pipeline(), move |event| match event {
+        let handler = move |event| match event {
             BusEvent::Error { message } => failure.note(message),
             BusEvent::Ended if live => failure.note("it ended".to_owned()),
             BusEvent::Ended => {}
-        });
+        };
+        match self.video {
+            // Decoding and converting video takes too much of a core for that.
+            Some(_) => bus::listen(self.running.pipeline(), handler),
+            None => bus::listen_in_real_time(self.running.pipeline(), handler),
+        }
         let Some(decoder) = self.running.optional_element::<gst::Element>(description::DECODER)
         else {
             return;
