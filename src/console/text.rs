@@ -75,11 +75,13 @@ fn status_lines(status: &Status) -> Vec<String> {
 }
 
 fn about_lines(about: &About) -> Vec<String> {
-    let About { product, version, board, name, machine, serial_number } = about;
+    let About { product, version, board, name, machine, serial_number, no_real_time_audio } = about;
     let mut lines = vec![format!("{product} {version} on {board}")];
     for (title, value) in [("name", name), ("machine", machine), ("serial", serial_number)] {
         lines.extend(value.as_ref().map(|value| format!("{title:12} {value}")));
     }
+    let refusal = no_real_time_audio.as_ref();
+    lines.extend(refusal.map(|why| format!("audio        no real-time scheduling: {why}")));
     lines
 }
 
@@ -504,6 +506,7 @@ mod tests {
                 name: Some("stage".to_owned()),
                 machine: None,
                 serial_number: None,
+                no_real_time_audio: None,
             }),
             Reply::Devices { found: serde_json::json!({}), lines: vec!["none".to_owned()] },
             Reply::Levels(status().levels.unwrap()),

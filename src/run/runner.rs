@@ -346,5 +346,6 @@ fn about(profile: &Profile, machine: Machine) -> About {
         name: None,
         machine: machine.model,
         serial_number: machine.serial_number,
+        no_real_time_audio: crate::capture::real_time_refusal(),
     }
 }

@@ -20,6 +20,8 @@ pub struct About {
     pub machine: Option<String>,
     /// Its serial number.
     pub serial_number: Option<String>,
+    /// Why the threads of audio have no real-time scheduling; `None` where they have it.
+    pub no_real_time_audio: Option<String>,
 }
 
 /// One setting.

@@ -133,6 +133,7 @@ impl Rig {
                 name: None,
                 machine: None,
                 serial_number: None,
+                no_real_time_audio: None,
             },
             baud: 115_200,
             terminals: if before.two_terminals { 2 } else { 1 },

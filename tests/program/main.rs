@@ -19,6 +19,7 @@ mod mounted_sticks;
 mod network_changes;
 mod network_settings;
 mod pushed_files;
+mod scheduling;
 mod secrets;
 mod service_watch;
 mod stick_reader;

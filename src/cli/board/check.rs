@@ -13,9 +13,11 @@ use crate::capture::{self, EncoderReport, Request};
 use crate::clock::Clock;
 use crate::device::{self, Lights, LineFound, control};
 use crate::file;
+use crate::limits::AUDIO_REAL_TIME_PRIORITY;
 use crate::panel::Levels;
 
 use super::selection::NamedBoardArgs;
+use crate::cli::ctl;
 use crate::cli::exit::{Code, Failure};
 use crate::cli::output;
 
@@ -46,6 +48,8 @@ pub struct CheckArgs {
 struct Finding {
     what: String,
     ok: bool,
+    /// The box works without it, but not as well.
+    note: bool,
     message: String,
 }
 
@@ -55,12 +59,13 @@ struct Finding {
 /// [`Code::Device`] when something is missing or does not work.
 pub fn run(args: &CheckArgs) -> Result<(), Failure> {
     let profile = args.board.profile()?;
-    let running = control::ask(&super::super::ctl::default_socket(), "status", None, None).is_ok();
+    let running = control::ask(&ctl::default_socket(), "status", None, None).is_ok();
     let mut findings = lines(&profile);
     findings.extend(ports(&profile.console, running));
     findings.extend(kernel_devices(&profile));
     findings.extend(service(&profile));
     findings.extend(media(&profile)?);
+    findings.push(scheduling(running));
     if args.interactive {
         findings.extend(lights_by_eye(&profile));
         findings.extend(press(&profile));
@@ -87,8 +92,12 @@ fn text(profile: &Profile, running: bool, findings: &[Finding]) -> String {
     if running {
         text.push_str("The box is running and uses its devices; after `systemctl stop firstmile` all of them can be checked.\n");
     }
-    for Finding { what, ok, message } in findings {
-        let mark = if *ok { "ok  " } else { "FAIL" };
+    for Finding { what, ok, note, message } in findings {
+        let mark = match (ok, note) {
+            (true, false) => "ok  ",
+            (true, true) => "note",
+            (false, _) => "FAIL",
+        };
         text.push_str(&format!("{mark} {what:width$}  {message}\n"));
     }
     text
@@ -97,7 +106,7 @@ fn text(profile: &Profile, running: bool, findings: &[Finding]) -> String {
 fn finding(what: impl Into<String>, outcome: Result<String, String>) -> Finding {
     let ok = outcome.is_ok();
     let (Ok(message) | Err(message)) = outcome;
-    Finding { what: what.into(), ok, message }
+    Finding { what: what.into(), ok, note: false, message }
 }
 
 fn lines(profile: &Profile) -> Vec<Finding> {
@@ -198,6 +207,31 @@ fn media(profile: &Profile) -> Result<Vec<Finding>, Failure> {
         finding("H.264 encoder", encoder(&report.video_encoders)),
         finding("AAC encoder", encoder(&report.audio_encoders)),
     ])
+}
+
+/// Whether the threads of audio have real-time scheduling: those of the running box, and otherwise those
+/// of a box that this user would run.
+fn scheduling(running: bool) -> Finding {
+    let of_box = || {
+        let mut answers = control::ask(&ctl::default_socket(), "about", None, None).ok()?;
+        let about = answers.next()?.ok()?.data;
+        Some(about.get("no_real_time_audio")?.as_str().map(str::to_owned))
+    };
+    let asked = if running { of_box() } else { None };
+    let who = if asked.is_some() { "the running box" } else { "a box that this user runs" };
+    let (note, message) = match asked.unwrap_or_else(capture::real_time_refusal) {
+        None => (false, format!("audio of {who} has real-time scheduling")),
+        Some(why) => (
+            true,
+            format!(
+                "audio of {who} has no real-time scheduling and may have gaps while the machine is \
+                 busy: {why}. firstmile.service permits it; a unit of your own needs \
+                 LimitRTPRIO={AUDIO_REAL_TIME_PRIORITY}, a container --ulimit \
+                 rtprio={AUDIO_REAL_TIME_PRIORITY}"
+            ),
+        ),
+    };
+    Finding { what: "scheduling".to_owned(), ok: true, note, message }
 }
 
 /// The encoder that works, and why those before it do not.

@@ -10,6 +10,7 @@ fn session() -> Session {
         name: Some("stage".to_owned()),
         machine: None,
         serial_number: None,
+        no_real_time_audio: None,
     };
     let mut session = Session::new(about, 115_200);
     session.set_mode(Mode::Ready);
