@@ -1,6 +1,7 @@
 //! Which cameras, microphones and encoders this machine has, and which of them a request means.
 
 mod cameras;
+mod conversion;
 mod device_text;
 mod devices;
 mod hdmi;
@@ -12,6 +13,7 @@ mod presence;
 mod uevent;
 
 pub use cameras::offers;
+pub use conversion::Conversion;
 pub use devices::{CameraReport, DeviceReport, EncoderReport, MicrophoneReport, devices};
 pub use modes::{Format, Mode, ModeChoice, Offer, Rate, RejectedMode, choose_mode};
 pub use plan::{SourceCandidates, SourcePlan, SourceSpec, lacks};

@@ -54,8 +54,8 @@ mod video;
 use std::{fmt, sync::Arc};
 
 pub use discovery::{
-    CameraReport, DeviceReport, EncoderReport, Format, MicrophoneReport, Mode, ModeChoice, Offer,
-    Rate, RejectedMode, SourcePlan, SourceSpec, choose_mode, devices, offers,
+    CameraReport, Conversion, DeviceReport, EncoderReport, Format, MicrophoneReport, Mode,
+    ModeChoice, Offer, Rate, RejectedMode, SourcePlan, SourceSpec, choose_mode, devices, offers,
 };
 pub use encode::{
     FrameSink, KnownBug, audio_encoder_delay_samples, audio_encoder_names, encoder_pipelines,

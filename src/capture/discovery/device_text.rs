@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use super::devices::{CameraReport, DeviceReport, EncoderReport, MicrophoneReport};
+use super::{
+    conversion::Conversion,
+    devices::{CameraReport, DeviceReport, EncoderReport, MicrophoneReport},
+};
 
 /// Modes of one camera that are shown besides the one that would be used; `--json` lists all.
 const OTHER_MODES_SHOWN: usize = 6;
@@ -48,6 +51,9 @@ impl fmt::Display for CameraReport {
         row(f, self.chosen, &text, self.why_not.as_deref())?;
         let Some(mode) = &self.mode else { return Ok(()) };
         writeln!(f, "     mode {mode}")?;
+        if let Some(conversion) = &self.conversion {
+            writeln!(f, "     each frame is {conversion}")?;
+        }
         for other in self.other_modes.iter().take(OTHER_MODES_SHOWN) {
             writeln!(f, "     not {}: {}", other.mode, other.why)?;
         }
@@ -55,6 +61,15 @@ impl fmt::Display for CameraReport {
             0 => Ok(()),
             more => writeln!(f, "     and {more} more modes (--json lists them)"),
         }
+    }
+}
+
+impl fmt::Display for Conversion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        let ms = self.us_per_frame.map(|us| us.div_ceil(100));
+        let cost = ms.map(|ms| format!(" ({}.{} ms of a processor core)", ms / 10, ms % 10));
+        f.write_str(&cost.unwrap_or_default())
     }
 }
 

@@ -4,11 +4,11 @@
 use std::path::{Path, PathBuf};
 
 use gstreamer as gst;
-use gstreamer_video::VideoFormat as Layout;
 use serde::Serialize;
 
 use super::{
     cameras::{self, Offered},
+    conversion::Conversion,
     inventory::{sound_cards, video_nodes},
     modes::{Mode, RejectedMode},
 };
@@ -72,6 +72,9 @@ pub struct CameraReport {
     pub why_not: Option<String>,
     /// The mode that would be used.
     pub mode: Option<Mode>,
+    /// What is done to its frames for the encoder; `None` when they go there as they are, or when that
+    /// is not known before the camera is opened.
+    pub conversion: Option<Conversion>,
     /// Its other modes, and why each would not be used.
     pub other_modes: Vec<RejectedMode>,
 }
@@ -123,9 +126,8 @@ pub fn devices(request: &Request) -> Result<DeviceReport, CaptureError> {
     let offered = bounded_offers();
     let video_encoders = judge(&request.encoders.video, encoders::video_encoder_names(), video);
     let chosen = video_encoders.iter().find(|encoder| encoder.chosen);
-    let layouts = chosen.and_then(|encoder| encoders::video(&encoder.element));
-    let layouts = layouts.map(VideoEncoderSpec::layouts).unwrap_or_default();
-    let cameras = cameras(root, &request.camera, &request.video, &layouts, &offered);
+    let encoder = chosen.and_then(|encoder| encoders::video(&encoder.element));
+    let cameras = cameras(root, &request.camera, &request.video, encoder, &offered);
     let microphones = microphones(root, &request.microphone);
     Ok(DeviceReport {
         camera_wanted: request.camera.to_string(),
@@ -182,7 +184,7 @@ fn cameras(
     root: &Path,
     wanted: &CameraSource,
     video: &VideoSettings,
-    layouts: &[Layout],
+    encoder: Option<&VideoEncoderSpec>,
     offered: &Offered,
 ) -> Vec<CameraReport> {
     let (device, formats) = match wanted {
@@ -190,9 +192,10 @@ fn cameras(
         CameraSource::Hdmi { device, .. } => (Some(device), &[VideoFormat::Raw][..]),
         _ => (None, &VideoFormat::USUAL[..]),
     };
+    let layouts = encoder.map(VideoEncoderSpec::layouts).unwrap_or_default();
     let mut found: Vec<_> = video_nodes(root)
         .into_iter()
-        .map(|node| cameras::judge(node, offered, formats, video, layouts))
+        .map(|node| cameras::judge(node, offered, formats, video, &layouts))
         .collect();
     found.sort_by_key(|candidate| candidate.why_not.is_some());
     let mut first: Option<String> = None;
@@ -208,6 +211,12 @@ fn cameras(
         if why_not.is_none() {
             first = Some(name.clone());
         }
+        let mode = candidate.modes.chosen.as_ref().zip(encoder);
+        let conversion = mode.and_then(|(mode, encoder)| {
+            // Only that of the camera that would be used is measured.
+            let is_used = why_not.is_none();
+            is_used.then(|| Conversion::of(mode, encoder, &layouts, video))?
+        });
         reports.push(CameraReport {
             device: name,
             name: candidate.node.name,
@@ -215,6 +224,7 @@ fn cameras(
             driver: candidate.node.driver,
             usb_port: candidate.node.usb_port,
             chosen: why_not.is_none(),
+            conversion,
             why_not,
             mode: candidate.modes.chosen,
             other_modes: candidate.modes.rejected,
@@ -359,7 +369,8 @@ mod tests {
             ("driver:vivid", "driver:vivid", ["driver:vivid is set", "", "delivers no video"]),
             ("name:hd", "usb:1-1", ["", "name:hd is set", "delivers no video"]),
         ] {
-            let found = cameras(&root.0, &wanted(device), &VideoSettings::of_720p(), &[], &offered);
+            let found =
+                cameras(&root.0, &wanted(device), &VideoSettings::of_720p(), None, &offered);
             let used: Vec<&str> =
                 found.iter().filter(|c| c.chosen).map(|c| c.device.as_str()).collect();
             assert_eq!(used, [chosen], "{device}");
@@ -369,7 +380,7 @@ mod tests {
             }
             assert_eq!(camera_advice(&wanted(device), &found), None);
         }
-        let found = cameras(&root.0, &wanted("auto"), &VideoSettings::of_720p(), &[], &offered);
+        let found = cameras(&root.0, &wanted("auto"), &VideoSettings::of_720p(), None, &offered);
         let mode = found[0].mode.as_ref().map(ToString::to_string);
         assert_eq!(mode.as_deref(), Some("MJPEG 1280x720 at 30"));
         assert_eq!(found[0].other_modes[0].why, "larger than needed");
@@ -380,7 +391,7 @@ mod tests {
         let root = Tree::new("absent");
         let offered = two_cameras(&root);
         let absent = wanted("usb:3-2");
-        let found = cameras(&root.0, &absent, &VideoSettings::of_720p(), &[], &offered);
+        let found = cameras(&root.0, &absent, &VideoSettings::of_720p(), None, &offered);
         assert!(found.iter().all(|camera| !camera.chosen));
         let advice = camera_advice(&absent, &found).expect("advice");
         assert!(advice.contains("usb:3-2 is not among them"), "{advice}");
@@ -414,7 +425,7 @@ mod tests {
     #[test]
     fn without_devices_the_report_says_what_was_looked_for_and_what_to_plug_in() {
         let root = Tree::new("empty");
-        let found = cameras(&root.0, &wanted("auto"), &VideoSettings::of_720p(), &[], &Vec::new());
+        let found = cameras(&root.0, &wanted("auto"), &VideoSettings::of_720p(), None, &Vec::new());
         let advice = camera_advice(&wanted("auto"), &found).expect("advice");
         assert!(advice.contains("/dev/video*") && advice.contains("plug in a USB camera"));
         let alsa = MicrophoneSource::Alsa { device: MicrophoneDevice::Auto };

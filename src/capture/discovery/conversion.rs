@@ -1,0 +1,123 @@
+//! What is done to a camera's frames on their way to the encoder, why, and what it costs on this machine.
+
+use std::time::{Duration, Instant};
+
+use gstreamer as gst;
+use gstreamer_video::{
+    VideoConverter, VideoConverterConfig, VideoFormat as Layout, VideoFrameRef, VideoInfo,
+};
+use serde::Serialize;
+
+use super::modes::{Format, Mode};
+use crate::capture::{encode::encoders::VideoEncoderSpec, request::VideoSettings};
+
+/// What the processor does to each frame of a camera because the encoder cannot take it as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Conversion {
+    /// What is done, and why.
+    pub what: String,
+    /// Processor time that it took for a frame just now, in microseconds; `None` when that could not
+    /// be measured.
+    pub us_per_frame: Option<u64>,
+}
+
+impl Conversion {
+    /// What has to be done to the raw frames of a mode; `None` when they go to the encoder as they are.
+    /// Of what a decoder makes of JPEGs nothing is known here.
+    pub fn of(
+        mode: &Mode,
+        encoder: &VideoEncoderSpec,
+        layouts: &[Layout],
+        video: &VideoSettings,
+    ) -> Option<Conversion> {
+        let Format::Raw(layout) = &mode.format else { return None };
+        let mut steps = Vec::new();
+        let is_taken = layouts.iter().any(|taken| taken.to_str() == layout);
+        if !is_taken {
+            let taken: Vec<&str> = layouts.iter().map(|taken| taken.to_str().as_str()).collect();
+            let taken = taken.join(", ");
+            steps.push(format!(
+                "converted from {layout}, because {} takes {taken}",
+                encoder.element
+            ));
+        }
+        let size = (mode.width, mode.height);
+        if size != (video.width, video.height) {
+            let (from, to) =
+                (format!("{}x{}", size.0, size.1), format!("{}x{}", video.width, video.height));
+            steps
+                .push(format!("scaled from {from}, because video.width and video.height say {to}"));
+        }
+        if steps.is_empty() {
+            return None;
+        }
+        let from = Layout::from_string(layout);
+        let to = if is_taken { Some(&from) } else { layouts.first() };
+        let to = to.map(|to| (*to, (video.width, video.height)));
+        let us_per_frame = to.and_then(|to| measured_us((from, size), to));
+        Some(Conversion { what: steps.join("; "), us_per_frame })
+    }
+}
+
+/// Frames that are converted for a measurement. The first, which sets tables up, does not count.
+const MEASURED_FRAMES: u32 = 4;
+
+type Shape = (Layout, (u32, u32));
+
+fn measured_us(from: Shape, to: Shape) -> Option<u64> {
+    let info = |(layout, (width, height)): Shape| {
+        (layout != Layout::Unknown)
+            .then(|| VideoInfo::builder(layout, width, height).build().ok())?
+    };
+    let (from, to) = (info(from)?, info(to)?);
+    let converter = VideoConverter::new(&from, &to, Some(VideoConverterConfig::new())).ok()?;
+    let source = gst::Buffer::from_slice(vec![128_u8; from.size()]);
+    let mut target = gst::Buffer::with_size(to.size()).ok()?;
+    let source = VideoFrameRef::from_buffer_ref_readable(&source, &from).ok()?;
+    let mut target = VideoFrameRef::from_buffer_ref_writable(target.get_mut()?, &to).ok()?;
+    converter.frame_ref(&source, &mut target);
+    let mut least = Duration::MAX;
+    for _ in 0..MEASURED_FRAMES {
+        let begun = Instant::now();
+        converter.frame_ref(&source, &mut target);
+        // The least is what it takes while nothing else wants the processor.
+        least = least.min(begun.elapsed());
+    }
+    u64::try_from(least.as_micros()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::{discovery::modes::Rate, encode::encoders};
+
+    fn conversion(layout: &str, width: u32, height: u32, encoder: &str) -> Option<Conversion> {
+        gst::init().expect("GStreamer");
+        let encoder = encoders::video(encoder).expect("in the table");
+        let rate = Rate { frames: 30, seconds: 1 };
+        let mode = Mode { format: Format::Raw(layout.to_owned()), width, height, rate };
+        Conversion::of(&mode, encoder, encoder.takes, &VideoSettings::of_720p())
+    }
+
+    #[test]
+    fn frames_that_the_encoder_takes_are_left_as_they_are() {
+        assert_eq!(conversion("NV12", 1280, 720, "x264enc"), None);
+        assert_eq!(conversion("YUY2", 1280, 720, "v4l2h264enc"), None);
+    }
+
+    #[test]
+    fn what_is_converted_is_reported_with_its_reason_and_its_cost() {
+        let yuy2 = conversion("YUY2", 1280, 720, "x264enc").expect("x264 takes none");
+        assert_eq!(yuy2.what, "converted from YUY2, because x264enc takes I420, NV12, YV12");
+        assert!(yuy2.us_per_frame.is_some());
+        let large = conversion("NV12", 1920, 1080, "x264enc").expect("it is larger");
+        assert_eq!(
+            large.what,
+            "scaled from 1920x1080, because video.width and video.height say 1280x720"
+        );
+        let both = conversion("BGR", 640, 480, "openh264enc").expect("both");
+        assert!(both.what.contains("takes I420; scaled from 640x480"), "{both:?}");
+        let odd = conversion("XYZ9", 1280, 720, "x264enc").expect("unknown");
+        assert_eq!(odd.us_per_frame, None);
+    }
+}
