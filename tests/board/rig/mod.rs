@@ -6,6 +6,7 @@ pub mod agent;
 mod boots;
 pub mod console;
 pub mod defect;
+pub mod encoder;
 pub mod front_panel;
 pub mod lights;
 pub mod qemu;

@@ -4,6 +4,7 @@ mod booted;
 mod defects;
 mod foreign_sticks;
 mod go_live_by_button;
+mod hardware_encoder;
 mod network_lost;
 mod package;
 mod power;

@@ -1,0 +1,163 @@
+//! A hardware encoder, with a driver that has the known bugs of such drivers: the broadcast goes on, whatever it does.
+
+use firstmile::panel::{Attention, Indication};
+
+use crate::rig::encoder::{ELEMENT, SOFTWARE, bitrates_kbps};
+use crate::rig::server::Server;
+use crate::rig::{Board, Scenario, ready_or_skip};
+
+const LIVE: Indication = Indication::Live { attention: Attention::None };
+
+/// A board that is live by its hardware encoder, which has these bugs.
+fn live_or_skip(bugs: &str) -> Option<(Scenario, Server, Board)> {
+    let ready = ready_or_skip()?;
+    let server = Server::start();
+    let mut board = Board::with_encoder(&ready, bugs);
+    board.provision(&server);
+    board.goes_live();
+    Some((ready, server, board))
+}
+
+/// A broadcast over which this is done to the driver: software takes its place, and what arrives can be watched.
+fn software_takes_over(set: &[(&str, u32)]) {
+    let Some((_ready, server, mut board)) = live_or_skip("") else { return };
+    board.until_encoded_by(ELEMENT);
+    server.receives(40_000);
+    let then = board.now();
+    for (name, value) in set {
+        board.set_encoder(name, *value);
+    }
+    let status = board.until_encoded_by(SOFTWARE);
+    assert!(status.contains("state        live"), "{status}");
+    println!("board: replaced after {} s of the board's time", (board.now() - then).as_secs());
+    server.receives(40_000);
+    board.until_lights(LIVE);
+    for (name, _) in set {
+        board.set_encoder(name, 0);
+    }
+    board.stops();
+    let stream = server.only_stream();
+    println!("board: largest gap of video {:.0} ms", stream.largest_video_gap_ms);
+}
+
+#[test]
+fn a_hardware_encoder_is_chosen_and_its_stream_decodes() {
+    let Some((_ready, server, mut board)) = live_or_skip("") else { return };
+    board.until_encoded_by(ELEMENT);
+    server.receives(200_000);
+    board.stops();
+    board.until_lights(Indication::Ready);
+    let stream = server.only_stream();
+    let (coded, imported) = (board.encoder("frames"), board.encoder("frames_imported"));
+    println!("board: {coded} frames coded, {imported} of them imported; {stream:?}");
+}
+
+#[test]
+#[ignore = "in the full set: make test-board-all"]
+fn a_hardware_encoder_follows_the_bitrate_within_two_seconds() {
+    let Some((_ready, server, mut board)) = live_or_skip("") else { return };
+    board.until_encoded_by(ELEMENT);
+    let steps_kbps = [300, 600, 200, 500];
+    for kbps in steps_kbps {
+        board.asks(&format!("set video.bitrate_kbps {kbps}"));
+        server.receives(kbps * 1_000 / 8 * 8);
+    }
+    board.stops();
+    server.only_stream();
+    let rates = bitrates_kbps(&server.nginx.recorded()[0]);
+    println!("board: {rates:?}");
+    let near = |rate: f64, kbps: u64| (rate - kbps as f64).abs() <= kbps as f64 / 10.0;
+    let mut rest = &rates[..];
+    for kbps in steps_kbps {
+        let at = rest.iter().position(|rate| near(*rate, kbps)).expect("it follows");
+        assert!(at <= 2, "{at} s until {kbps} kbit/s: {rates:?}");
+        let held = rest[at..].iter().take_while(|rate| near(**rate, kbps)).count();
+        assert!(held >= 4, "{kbps} kbit/s for {held} s: {rates:?}");
+        rest = &rest[at + held..];
+    }
+}
+
+#[test]
+#[ignore = "in the full set: make test-board-all"]
+fn a_hardware_encoder_makes_a_key_frame_for_each_server_that_it_reaches() {
+    let Some((_ready, server, mut board)) = live_or_skip("") else { return };
+    board.until_encoded_by(ELEMENT);
+    server.receives(40_000);
+    let before = board.encoder("key_requests");
+    server.close();
+    board.until("retrying");
+    server.open();
+    board.until("live");
+    server.receives(40_000);
+    assert!(board.encoder("key_requests") > before);
+    board.stops();
+    server.assert_watchable_again();
+}
+
+#[test]
+fn an_encoder_whose_driver_hangs_is_replaced_by_software() {
+    software_takes_over(&[("hang_after", 1)]);
+}
+
+#[test]
+#[ignore = "in the full set: make test-board-all"]
+fn an_encoder_that_falls_silent_is_replaced_by_software() {
+    software_takes_over(&[("silent_after", 1)]);
+}
+
+#[test]
+#[ignore = "in the full set: make test-board-all"]
+fn an_encoder_whose_driver_fails_is_replaced_by_software() {
+    software_takes_over(&[("fail_after", 1)]);
+}
+
+#[test]
+#[ignore = "in the full set: make test-board-all"]
+fn an_encoder_that_refuses_to_start_again_is_replaced_by_software() {
+    software_takes_over(&[("fail_after", 1), ("refuse_start", 1)]);
+}
+
+/// A driver whose bug the table of encoders answers: its encoder is used all the same.
+fn is_used_in_spite_of(bug: &str) {
+    let Some(ready) = ready_or_skip() else { return };
+    let server = Server::start();
+    let mut board = Board::with_encoder(&ready, bug);
+    board.provision(&server);
+    board.goes_live();
+    board.until_encoded_by(ELEMENT);
+    server.receives(60_000);
+    let status = board.status();
+    assert!(status.contains(&format!("frames by {ELEMENT}")), "{status}");
+    assert!(!status.contains("restarted"), "{status}");
+    board.stops();
+    server.only_stream();
+}
+
+#[test]
+#[ignore = "in the full set: make test-board-all"]
+fn an_encoder_that_takes_too_low_a_level_by_itself_is_given_one() {
+    is_used_in_spite_of("refuse_low_level=1");
+}
+
+#[test]
+#[ignore = "in the full set: make test-board-all"]
+fn an_encoder_that_ignores_requests_for_key_frames_still_makes_them_at_their_interval() {
+    is_used_in_spite_of("ignore_force_key=1");
+}
+
+#[test]
+#[ignore = "in the full set: make test-board-all"]
+fn an_encoder_that_refuses_to_start_is_passed_over() {
+    let Some((_ready, server, mut board)) = live_or_skip("refuse_start=1") else { return };
+    board.until_encoded_by(SOFTWARE);
+    assert!(board.journal().contains(&format!("{ELEMENT} is not used")), "{}", board.journal());
+    server.receives(40_000);
+    board.stops();
+    server.only_stream();
+}
+
+#[test]
+#[ignore = "in the full set: make test-board-all"]
+fn an_encoder_that_announces_too_low_a_level_is_still_watchable() {
+    is_used_in_spite_of("low_level=1");
+}
