@@ -14,7 +14,7 @@ use super::{
     encoder_pipeline::EncoderPipeline,
     encoders::{self, VideoEncoderSpec},
     video_encoder::VideoEncoder,
-    watchdog::{Action, EncoderWatchdog},
+    watchdog::{Action, EncoderWatchdog, Failure},
 };
 use crate::{
     capture::{stats::Counters, threads::Threads},
@@ -97,17 +97,17 @@ impl EncoderSupervisor {
         counters: &Counters,
         threads: &Threads,
     ) -> Option<String> {
-        let message = match self.progress(now_ns)? {
+        let failure = match self.progress(now_ns)? {
             Ok(Some(encoder)) => {
                 pipeline.install_video_encoder(encoder);
                 self.watchdog.started(now_ns);
                 None
             }
-            Ok(None) => pipeline.take_video_failure(),
-            Err(why) => Some(why),
+            Ok(None) => pipeline.take_video_failure().map(Failure::Message),
+            Err(failure) => Some(failure),
         };
         let last_ns = counters.last_video.at_ns();
-        let (why, next) = match self.watchdog.check(now_ns, last_ns, message, self.current.element)
+        let (why, next) = match self.watchdog.check(now_ns, last_ns, failure, self.current.element)
         {
             None => {
                 let last_key_ns = counters.last_key.at_ns();
@@ -131,12 +131,16 @@ impl EncoderSupervisor {
 
     /// Where the restart stands: none under way, an encoder, or why there is none. `None` while it
     /// goes on.
-    fn progress(&mut self, now_ns: u64) -> Option<Result<Option<VideoEncoder>, String>> {
+    fn progress(&mut self, now_ns: u64) -> Option<Result<Option<VideoEncoder>, Failure>> {
         let Some(restart) = &self.restart else { return Some(Ok(None)) };
         let result = match restart.done.try_recv() {
-            Ok(result) => result.map(Some),
+            Ok(result) => result.map(Some).map_err(Failure::Message),
             Err(TryRecvError::Empty) if now_ns < restart.until_ns => return None,
-            Err(_) => Err("its driver does not respond".to_owned()),
+            // Software has no driver: the machine is busy, and another try may do.
+            Err(_) if self.current.software => {
+                Err(Failure::Message("it did not start in time".to_owned()))
+            }
+            Err(_) => Err(Failure::DriverHangs),
         };
         self.restart = None;
         Some(result)

@@ -23,6 +23,16 @@ pub enum Action {
     },
 }
 
+/// What is known to have gone wrong with an encoder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// Its own error, or that of its start.
+    Message(String),
+    /// Closing or opening it took longer than a driver may. The device is not to be had back, and
+    /// another try would wait as long.
+    DriverHangs,
+}
+
 /// The watchdog of one encoder after the other.
 #[derive(Debug, Default)]
 pub struct EncoderWatchdog {
@@ -40,20 +50,23 @@ impl EncoderWatchdog {
         (self.since_ns, self.key_asked_ns) = (now_ns, now_ns);
     }
 
-    /// What to do, if anything. `message` is the error of the encoder or of its start.
+    /// What to do, if anything.
     pub fn check(
         &mut self,
         now_ns: u64,
         last_output_ns: u64,
-        message: Option<String>,
+        failure: Option<Failure>,
         element: &str,
     ) -> Option<Action> {
+        let hangs = failure == Some(Failure::DriverHangs);
         let silent = now_ns.saturating_sub(last_output_ns.max(self.since_ns)) > SILENT_NS;
-        let why = message.or_else(|| {
-            silent.then(|| {
+        let why = match failure {
+            Some(Failure::Message(message)) => Some(message),
+            Some(Failure::DriverHangs) => Some(format!("the driver of {element} does not respond")),
+            None => silent.then(|| {
                 format!("{element} delivered nothing for {} s", NO_OUTPUT_TIMEOUT.as_secs())
-            })
-        });
+            }),
+        };
         let Some(why) = why else {
             if now_ns.saturating_sub(self.since_ns) > PROVEN_NS {
                 self.tries = 0;
@@ -62,7 +75,7 @@ impl EncoderWatchdog {
         };
         // The next restart has its own time to deliver.
         self.started(now_ns);
-        if self.tries < ENCODER_TRIES_MAX {
+        if self.tries < ENCODER_TRIES_MAX && !hangs {
             self.tries += 1;
             return Some(Action::Restart { why });
         }
@@ -121,7 +134,7 @@ mod tests {
     #[test]
     fn what_an_encoder_says_counts_at_once() {
         let mut watchdog = EncoderWatchdog::default();
-        let message = || Some("STREAMON failed".to_owned());
+        let message = || Some(Failure::Message("STREAMON failed".to_owned()));
         let mut actions = Vec::new();
         for at_ns in 1..=5 {
             actions.push(name(watchdog.check(at_ns, at_ns, message(), "enc")));
@@ -130,9 +143,20 @@ mod tests {
     }
 
     #[test]
+    fn an_encoder_whose_driver_does_not_respond_is_not_waited_for_again() {
+        let mut watchdog = EncoderWatchdog::default();
+        assert_eq!(name(watchdog.check(4 * SECOND, 0, None, "enc")), "restart");
+        let action = watchdog.check(11 * SECOND, 0, Some(Failure::DriverHangs), "enc");
+        let why = "the driver of enc does not respond".to_owned();
+        assert_eq!(action, Some(Action::Replace { why }));
+        let lost = Some(Failure::Message("lost".to_owned()));
+        assert_eq!(name(watchdog.check(12 * SECOND, 0, lost, "next")), "restart");
+    }
+
+    #[test]
     fn an_encoder_that_worked_for_a_while_has_all_its_tries_again() {
         let mut watchdog = EncoderWatchdog::default();
-        let message = || Some("lost".to_owned());
+        let message = || Some(Failure::Message("lost".to_owned()));
         for round in 0..10 {
             let now_ns = round * 2 * PROVEN_NS + SECOND;
             assert_eq!(name(watchdog.check(now_ns, now_ns, message(), "enc")), "restart");
