@@ -10,6 +10,7 @@ mod package;
 mod power;
 mod process_ended;
 mod provisioning;
+mod scheduling;
 mod sources_lost;
 mod storage;
 mod without_settings;
