@@ -5,8 +5,10 @@ mod description;
 mod jpeg;
 mod managed;
 mod opener;
+mod recolour;
 mod start;
 
 pub use description::source_pipeline;
 pub use managed::{Change, ManagedSource};
+pub use recolour::Recolour;
 pub use start::start_all;

@@ -13,7 +13,7 @@ use std::{
 
 use bytes::Bytes;
 use firstmile::{
-    capture::{CameraSource, Capture, Request},
+    capture::{CameraSource, Capture, CaptureEvent, Request, Source},
     media::{Frame, Kind, Track},
 };
 use gstreamer::{self as gst, prelude::*};
@@ -29,10 +29,14 @@ const OFF_MAX: f64 = 3.0;
 const KBPS: u32 = 8_000;
 const LONG: Duration = Duration::from_secs(60);
 
+const LOST_CAMERA: CaptureEvent = CaptureEvent::SourceLost(Source::Camera);
+const BACK_CAMERA: CaptureEvent = CaptureEvent::SourceBack(Source::Camera);
+
 /// Red, green and blue.
 type Rgb = [u8; 3];
 
 /// Patches of one colour each, in rows.
+#[derive(Clone)]
 struct Chart {
     size: [usize; 2],
     columns: usize,
@@ -65,6 +69,12 @@ impl Chart {
             [3, 6, 250],
         ];
         Chart { size: SIZE, columns: 8, patches: [grey, primaries, others].concat() }
+    }
+
+    /// The same patches in the opposite order.
+    fn reversed(mut self) -> Chart {
+        self.patches.reverse();
+        self
     }
 
     /// A logo that is as large as one may be.
@@ -243,6 +253,25 @@ fn repeated(path: &Path, caps: &str) -> String {
     )
 }
 
+/// A camera that tells its format each time it is opened, and is gone after so many frames.
+fn write_camera(path: &Path, colorimetry: &Colorimetry, layout: &str, chart: &Chart, frames: u32) {
+    let raw = path.with_extension("raw");
+    fs::write(&raw, colorimetry.frame(chart, layout)).expect("writes");
+    let unfinished = path.with_extension("unfinished");
+    play(&format!(
+        "multifilesrc location=\"{}\" loop=true num-buffers={frames} caps=\"{}\" ! gdppay \
+         ! filesink location=\"{}\"",
+        raw.display(),
+        colorimetry.caps(layout),
+        unfinished.display()
+    ));
+    fs::rename(unfinished, path).expect("moves");
+}
+
+fn written_camera(path: &Path) -> String {
+    format!("filesrc location=\"{}\" ! gdpdepay ! identity sleep-time=33000", path.display())
+}
+
 fn request(camera: String, encoder: &str) -> Request {
     let mut request = small();
     request.camera = CameraSource::Launch { launch: camera, passthrough: false };
@@ -256,9 +285,7 @@ fn frames_of(request: Request) -> Vec<Frame> {
     let taken = Taken::default();
     let capture = Capture::start(request, taken.sink(), taken.events()).expect("starts");
     taken.wait_for("some frames", |t| t.of(Track::Video).len() > 8);
-    let stats = capture.stats();
     capture.stop();
-    assert_eq!(stats.slate_frames, 0, "the camera's own frames");
     taken.of(Track::Video)
 }
 
@@ -408,6 +435,96 @@ fn a_logo_has_its_colours_whatever_those_of_the_camera_mean() {
             let margin = SIZE[1] / 30;
             Chart::logo().assert_seen(&what, &last_frame(&folder, &stream), margin, margin);
             assert_eq!(tags(&stream), colorimetry.tags, "{what}");
+        }
+    }
+}
+
+#[test]
+fn a_slate_has_its_colours_whatever_those_of_the_lost_camera_mean() {
+    if !has_or_skip(&["ffmpeg", "ffprobe"]) {
+        return;
+    }
+    for (colorimetry, layout) in COLORIMETRIES.iter().zip(["NV12", "I420", "YUY2", "NV12"]) {
+        let folder = Folder::new("colours-slate");
+        let path = folder.path().join("camera.gdp");
+        write_camera(&path, colorimetry, layout, &Chart::new(), 20);
+        let slate = Chart::new().reversed();
+        let mut request = request(written_camera(&path), "x264enc");
+        request.look.slate = Some(slate.clone().png(folder.path().join("slate.png")));
+        let taken = Taken::default();
+        let capture = Capture::start(request, taken.sink(), taken.events()).expect("starts");
+        fs::remove_file(&path).expect("removes");
+        taken.wait_for("the loss", |t| t.has(&LOST_CAMERA));
+        let lost_at = taken.of(Track::Video).len();
+        taken.wait_for("the slate", |t| t.of(Track::Video).len() > lost_at + 20);
+        capture.stop();
+        let what = format!("a slate after {} {layout}", colorimetry.caps);
+        assert_eq!(taken.count(Kind::VideoConfig), 1, "{what}: codec parameters changed");
+        let frames = taken.of(Track::Video);
+        assert_right(&what, &folder, &frames, &slate, &colorimetry.tags);
+    }
+}
+
+#[test]
+fn a_camera_that_replaces_one_of_another_colorimetry_has_its_own_colours() {
+    if !has_or_skip(&["ffmpeg", "ffprobe"]) {
+        return;
+    }
+    let [tv_601, tv_709, full_601, full_709] = COLORIMETRIES;
+    for ((first, its_layout), (second, layout)) in [
+        ((tv_709, "I420"), (full_601, "YUY2")),
+        ((full_601, "NV12"), (tv_709, "I420")),
+        ((tv_601, "YUY2"), (full_709, "NV12")),
+        ((tv_601, "I420"), (full_601, "NV12")),
+    ] {
+        let folder = Folder::new("colours-exchange");
+        let path = folder.path().join("camera.gdp");
+        write_camera(&path, &first, its_layout, &Chart::new(), 20);
+        let taken = Taken::default();
+        let request = request(written_camera(&path), "x264enc");
+        let capture = Capture::start(request, taken.sink(), taken.events()).expect("starts");
+        let other = Chart::new().reversed();
+        write_camera(&path, &second, layout, &other, 90);
+        taken.wait_for("the other camera", |t| t.has(&LOST_CAMERA) && t.has(&BACK_CAMERA));
+        let back_at = taken.of(Track::Video).len();
+        taken.wait_for("its frames", |t| t.of(Track::Video).len() > back_at + 20);
+        capture.stop();
+        let what = format!("{} {layout} after {} {its_layout}", second.caps, first.caps);
+        assert_eq!(taken.count(Kind::VideoConfig), 1, "{what}: codec parameters changed");
+        let frames = taken.of(Track::Video);
+        assert_right(&what, &folder, &frames, &other, &first.tags);
+    }
+}
+
+#[test]
+fn the_built_in_slate_looks_the_same_whatever_the_values_of_frames_mean() {
+    if !has_or_skip(&["ffmpeg"]) {
+        return;
+    }
+    let seen = COLORIMETRIES.map(|colorimetry| {
+        let folder = Folder::new("colours-built-in-slate");
+        let path = folder.path().join("camera.gdp");
+        write_camera(&path, &colorimetry, "NV12", &Chart::new(), 20);
+        let taken = Taken::default();
+        let request = request(written_camera(&path), "x264enc");
+        let capture = Capture::start(request, taken.sink(), taken.events()).expect("starts");
+        fs::remove_file(&path).expect("removes");
+        taken.wait_for("the loss", |t| t.has(&LOST_CAMERA));
+        let lost_at = taken.of(Track::Video).len();
+        taken.wait_for("the slate", |t| t.of(Track::Video).len() > lost_at + 20);
+        capture.stop();
+        let stream = h264_file(&folder, &taken.of(Track::Video));
+        last_frame(&folder, &stream)
+    });
+    let background =
+        |frame: &[u8]| [0, 1, 2].map(|channel| f64::from(frame[(4 * SIZE[0] + 4) * 3 + channel]));
+    let mean = |frame: &[u8]| frame.iter().map(|v| f64::from(*v)).sum::<f64>() / frame.len() as f64;
+    for (frame, colorimetry) in seen.iter().zip(COLORIMETRIES) {
+        let off = (mean(frame) - mean(&seen[1])).abs();
+        assert!(off <= OFF_MAX, "{}: {off} brighter or darker", colorimetry.caps);
+        for (value, expected) in background(frame).into_iter().zip(background(&seen[1])) {
+            let off = (value - expected).abs();
+            assert!(off <= OFF_MAX, "{}: {off} off", colorimetry.caps);
         }
     }
 }

@@ -19,7 +19,8 @@ pub fn raw_video(video: &VideoSettings, frames: FrameFormat) -> String {
 /// Frames as a source is to deliver them, at any rate.
 pub fn wanted_frames(video: &VideoSettings, frames: &WantedFrames) -> String {
     match frames {
-        WantedFrames::Exactly(format) => raw_frame(video, *format),
+        // What its values mean is changed behind the pipeline, where it can be done well.
+        WantedFrames::Exactly(format) => any_rate(video, format.layout.to_str()),
         WantedFrames::OneOf(layouts) => {
             let names: Vec<&str> = layouts.iter().map(|layout| layout.to_str().as_str()).collect();
             any_rate(video, &format!("{{ {} }}", names.join(", ")))

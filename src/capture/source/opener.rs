@@ -16,6 +16,7 @@ use gstreamer_video as gst_video;
 use super::{
     description,
     jpeg::{self, InDecoder},
+    recolour::Recolour,
 };
 use crate::{
     capture::{
@@ -127,6 +128,9 @@ impl SourceOpener {
         };
         opened.watch_bus(self.plan.is_live());
         opened.take_frames_as_they_lie();
+        if let WantedFrames::Exactly(frames) = &self.frames {
+            opened.recolour(*frames);
+        }
         opened.drop_corrupt_jpegs(&self.counters);
         self.clock.drive(opened.running.pipeline());
         let started = opened.running.play();
@@ -211,6 +215,29 @@ impl OpenSource {
             allocation.add_allocation_meta::<gst_video::VideoMeta>(None);
             allocation.add_allocation_pool(None::<&gst::BufferPool>, size, CAPTURE_FRAMES_HELD, 0);
             gst::PadProbeReturn::Handled
+        });
+    }
+
+    /// Changes what the values of frames mean where that differs from the broadcast's.
+    fn recolour(&self, frames: FrameFormat) {
+        let sink = self.video.as_ref().filter(|_| !self.h264);
+        let Some(pad) = sink.and_then(|reader| reader.appsink.static_pad("sink")) else { return };
+        let mut known: Option<(gst_video::VideoInfo, Option<Recolour>)> = None;
+        let change = Mutex::new(move |caps: gst::Caps, frame: &mut gst::Buffer| {
+            let Ok(info) = gst_video::VideoInfo::from_caps(&caps) else { return };
+            if known.as_ref().is_none_or(|(of, _)| *of != info) {
+                let recolour = Recolour::new(&info.colorimetry(), &frames.colorimetry);
+                known = Some((info, recolour));
+            }
+            if let Some((info, Some(recolour))) = &mut known {
+                recolour.frame(frame.make_mut(), info);
+            }
+        });
+        pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
+            if let (Some(caps), Some(frame)) = (pad.current_caps(), info.buffer_mut()) {
+                (change.lock().unwrap_or_else(PoisonError::into_inner))(caps, frame);
+            }
+            gst::PadProbeReturn::Ok
         });
     }
 

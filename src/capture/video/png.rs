@@ -145,6 +145,9 @@ fn still(caps: &str) -> PipelineDescription {
             .element("pngdec", &[])
             // Scaled first, so that the full size is in memory once.
             .element("videoscale", &[("add-borders", "true")])
+            // With 8 bits in between it would be up to 5/255 off, and the same matrix is not computed.
+            .element("videoconvert", &[])
+            .text("video/x-raw, format=(string)AYUV64, colorimetry=(string)smpte240m")
             .element("videoconvert", &[])
             .text(caps)
             .element("appsink", &[("name", FRAME_OUT), ("sync", "false")]),

@@ -24,7 +24,7 @@ use crate::{
             clock::{SECOND_NS, scale},
         },
         request::{Look, VideoSettings},
-        source::ManagedSource,
+        source::{ManagedSource, Recolour},
         stats::Counters,
     },
     limits::CAPTURE_LATENCY,
@@ -106,10 +106,17 @@ fn converted(
     video: &VideoSettings,
     to: &gst_video::VideoInfo,
 ) -> Result<gst::Buffer, gst::glib::BoolError> {
-    let caps = caps::raw_video(video, FrameFormat::drawn(gst_video::VideoFormat::I420));
-    let caps = gst::Caps::from_str(&caps)?;
-    let from = gst_video::VideoInfo::from_caps(&caps)?;
-    let drawn = gst::Buffer::from_slice(drawn);
+    let info = |format| {
+        let caps = gst::Caps::from_str(&caps::raw_video(video, format))?;
+        gst_video::VideoInfo::from_caps(&caps)
+    };
+    let format = FrameFormat::drawn(gst_video::VideoFormat::I420);
+    let from = info(format)?;
+    let mut drawn = gst::Buffer::from_mut_slice(drawn);
+    if let Some(mut recolour) = Recolour::new(&from.colorimetry(), &to.colorimetry()) {
+        recolour.frame(drawn.make_mut(), &from);
+    }
+    let from = info(FrameFormat { colorimetry: to.colorimetry(), ..format })?;
     if from == *to {
         return Ok(drawn);
     }
