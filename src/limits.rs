@@ -652,6 +652,15 @@ pub const CAPTURE_REOPEN_AFTER_ARRIVAL: Duration = Duration::from_millis(100);
 pub const CAPTURE_REOPENS_AFTER_ARRIVAL: u32 = 15;
 /// Frames that a JPEG decoder may hold before the oldest count as lost.
 pub const CAPTURE_JPEGS_IN_DECODER_MAX: usize = 64;
+/// By how much a frame's time may differ behind a JPEG decoder: some count in milliseconds. At 120
+/// frames a second the next one is 8 ms away.
+pub const CAPTURE_DECODER_TIME_OFF_MAX: Duration = Duration::from_millis(2);
+/// A camera delivers and its decoder has delivered nothing for this long: it is the decoder that
+/// fails. A healthy one holds a few frames; a frozen camera is noticed after twice as long.
+pub const CAPTURE_DECODER_SILENCE: Duration = Duration::from_millis(750);
+/// From closing a source whose decoder failed until it is opened again with another one, even when
+/// the decoder hangs; its camera is free by then.
+pub const CAPTURE_DECODER_CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// A key frame of an H.264 camera that is older than this queued while the camera was being opened,
 /// and does not go on air.
 pub const CAPTURE_PASS_AGE_MAX: Duration = Duration::from_millis(300);
@@ -699,6 +708,14 @@ const _: () = assert!(CAPTURE_STALL.as_millis() < 2_000 && CAPTURE_LATENCY.as_mi
 // Both, and a block of 21 ms at 48 kHz.
 const _: () =
     assert!(CAPTURE_AUDIO_LATENCY.as_millis() + CAPTURE_AUDIO_GRACE.as_millis() + 22 < 200);
+const _: () = assert!(2 * CAPTURE_DECODER_SILENCE.as_millis() <= CAPTURE_STALL.as_millis());
+// A source is opened a second time, when its decoder failed at the first, within the driver's time.
+const _: () = assert!(
+    CAPTURE_OPEN_TIMEOUT.as_millis()
+        + CAPTURE_DECODER_SILENCE.as_millis()
+        + CAPTURE_DECODER_CLOSE_TIMEOUT.as_millis()
+        < CAPTURE_DRIVER_TIMEOUT.as_millis()
+);
 const _: () = assert!(CAPTURE_STOP_TIMEOUT.as_millis() < STOPPING_TIMEOUT.as_millis());
 const _: () = assert!(
     CAPTURE_STOP_TIMEOUT.as_millis()

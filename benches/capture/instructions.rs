@@ -9,7 +9,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use firstmile::capture::{SourceSpec, WantedFrames, source_pipeline, video_encoder_layouts};
+use firstmile::capture::{
+    SourceSpec, WantedFrames, jpeg_decoder, source_pipeline, video_encoder_layouts,
+};
 use gstreamer::{self as gst, prelude::*};
 
 use super::camera::{self, Format, Mode};
@@ -36,7 +38,9 @@ pub fn play(way: Way, mode: Mode, frame: &Path, frames: u64) {
             let request = request(mode);
             let layouts = video_encoder_layouts(SOFTWARE_ENCODER).to_vec();
             let wanted = WantedFrames::OneOf(layouts);
-            let text = source_pipeline(&spec, &request.video, &wanted, &request.audio).to_string();
+            let decoder = jpeg_decoder("jpegdec").expect("known");
+            let text = source_pipeline(&spec, decoder, &request.video, &wanted, &request.audio);
+            let text = text.to_string();
             let sink = text.rfind("! appsink").expect("it ends in a sink");
             // What nobody takes must not stop those behind it, and a full queue must not drop.
             format!("{}! fakesink", &text[..sink]).replace("leaky=downstream", "leaky=no")

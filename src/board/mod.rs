@@ -31,8 +31,8 @@ pub use device::{CameraDevice, MicrophoneDevice, VideoFormat};
 pub use embedded::{embedded, names};
 pub use error::ProfileError;
 pub use profile::{
-    Audio, Button, Console, EncoderOrder, Fitted, Key, Led, Lights, Line, Place, Profile, Pull,
-    Setup, Video, Wiring,
+    Audio, Button, Console, DecoderOrder, EncoderOrder, Fitted, Key, Led, Lights, Line, Place,
+    Profile, Pull, Setup, Video, Wiring,
 };
 pub use select::{most_specific, select};
 pub use source::{CameraSource, MicrophoneSource};

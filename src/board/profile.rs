@@ -25,6 +25,8 @@ pub struct Profile {
     pub audio: Audio,
     /// Encoders in the order in which they are tried.
     pub encoders: EncoderOrder,
+    /// Decoders in the order in which they are tried.
+    pub decoders: DecoderOrder,
     /// Who shows the lights.
     pub lights: Lights,
     /// Who reads the button.
@@ -70,6 +72,19 @@ pub struct EncoderOrder {
     pub video: Vec<String>,
     /// AAC encoders.
     pub audio: Vec<String>,
+}
+
+/// Decoders of what a camera has compressed, by their element names, in the order in which they are
+/// tried; never empty.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DecoderOrder {
+    /// JPEG decoders; the software one when a profile names none.
+    pub jpeg: Vec<String>,
+}
+
+impl DecoderOrder {
+    /// The one that every machine has.
+    pub const SOFTWARE: &str = "jpegdec";
 }
 
 /// Who shows the lights.

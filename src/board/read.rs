@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use super::device::VideoFormat;
 use super::keys::Keys;
 use super::profile::{
-    Audio, Button, Console, EncoderOrder, Fitted, Key, Led, Lights, Line, Place, Profile, Pull,
-    Setup, Video, Wiring,
+    Audio, Button, Console, DecoderOrder, EncoderOrder, Fitted, Key, Led, Lights, Line, Place,
+    Profile, Pull, Setup, Video, Wiring,
 };
 use super::source::{CameraSource, MicrophoneSource};
 use crate::limits::CONSOLE_PORTS_MAX;
@@ -29,6 +29,12 @@ impl Keys {
             encoders: EncoderOrder {
                 video: self.list("encoder.video"),
                 audio: self.list("encoder.audio"),
+            },
+            decoders: DecoderOrder {
+                jpeg: match self.has("decoder.jpeg") {
+                    true => self.list("decoder.jpeg"),
+                    false => vec![DecoderOrder::SOFTWARE.to_owned()],
+                },
             },
             lights: self.lights(),
             button: self.button(),
@@ -53,6 +59,9 @@ impl Keys {
                 subdevice: self.optional("camera.subdevice").map(String::into),
                 edid: self.optional("camera.edid").map(String::into),
             },
+            "launch" if self.formats() == [VideoFormat::Mjpeg] => {
+                CameraSource::LaunchJpeg { launch: self.get("camera.launch") }
+            }
             "launch" => CameraSource::Launch {
                 launch: self.get("camera.launch"),
                 passthrough: self.formats() == [VideoFormat::H264],

@@ -52,6 +52,12 @@ pub enum CameraSource {
         /// They end in H.264 that is passed through as it is.
         passthrough: bool,
     },
+    /// Elements in `gst-launch` notation that end in JPEGs, for the decoders of the board.
+    #[serde(rename = "launch")]
+    LaunchJpeg {
+        /// The elements.
+        launch: String,
+    },
 }
 
 /// Where the audio comes from.
@@ -81,6 +87,17 @@ pub enum MicrophoneSource {
     },
 }
 
+impl CameraSource {
+    /// Whether its frames may be JPEGs that a decoder of the board decodes.
+    pub fn may_deliver_jpeg(&self) -> bool {
+        match self {
+            CameraSource::V4l2 { formats, .. } => formats.contains(&VideoFormat::Mjpeg),
+            CameraSource::LaunchJpeg { .. } => true,
+            _ => false,
+        }
+    }
+}
+
 impl fmt::Display for CameraSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -91,7 +108,9 @@ impl fmt::Display for CameraSource {
             CameraSource::Libcamera { name: Some(name) } => write!(f, "{name} of libcamera"),
             CameraSource::Argus { sensor } => write!(f, "sensor {sensor} of the Jetson board"),
             CameraSource::Hdmi { device, .. } => write!(f, "the HDMI input {device}"),
-            CameraSource::Launch { launch, .. } => f.write_str(launch),
+            CameraSource::Launch { launch, .. } | CameraSource::LaunchJpeg { launch } => {
+                f.write_str(launch)
+            }
         }
     }
 }

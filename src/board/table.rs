@@ -179,6 +179,7 @@ const TRACKS: &[Entry] = &[
     key("audio.channels", number(1..=2, 1, "channels"), ""),
     key("encoder.video", LINES, "H.264 encoders in the order to try them"),
     key("encoder.audio", LINES, "AAC encoders in the order to try them"),
+    key("decoder.jpeg", LINES, "JPEG decoders in the order to try them"),
 ];
 
 #[rustfmt::skip]

@@ -173,7 +173,7 @@ fn camera(camera: &CameraSource) -> String {
         }
         CameraSource::Argus { sensor } => format!("ribbon cable, sensor {sensor}"),
         CameraSource::Hdmi { device, .. } => format!("HDMI input, {device}"),
-        CameraSource::Launch { launch, .. } => launch.clone(),
+        CameraSource::Launch { launch, .. } | CameraSource::LaunchJpeg { launch } => launch.clone(),
     }
 }
 

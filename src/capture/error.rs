@@ -106,10 +106,13 @@ fn reasons(tried: &[Rejected]) -> String {
 pub(super) fn debian_package(element: &str) -> &'static str {
     match element {
         "x264enc" => "gstreamer1.0-plugins-ugly",
-        "openh264enc" | "voaacenc" | "h264parse" => "gstreamer1.0-plugins-bad",
+        "openh264enc" | "voaacenc" | "h264parse" | "jpegparse" => "gstreamer1.0-plugins-bad",
         // The plug-in offers it only where the kernel has a driver for it.
         "v4l2h264enc" => "the kernel driver of the encoder and gstreamer1.0-plugins-good",
-        "v4l2src" | "jpegdec" | "pngdec" | "aacparse" | "videoflip" => "gstreamer1.0-plugins-good",
+        "v4l2jpegdec" => "the kernel driver of the decoder and gstreamer1.0-plugins-good",
+        "v4l2src" | "jpegdec" | "jpegenc" | "pngdec" | "aacparse" | "videoflip" => {
+            "gstreamer1.0-plugins-good"
+        }
         "avenc_aac" => "gstreamer1.0-libav",
         "alsasrc" => "gstreamer1.0-alsa",
         "fdkaacenc" => "gstreamer1.0-fdkaac",

@@ -17,6 +17,7 @@
 //! | `video`, `audio` | the two tracks: what goes to the encoder at each instant |
 //! | `source` | cameras, microphones and clips: opened, lost, opened again |
 //! | `discovery` | the devices and encoders of this machine, and which of them a request selects |
+//! | `decode` | JPEG decoders: tried, watched, replaced |
 //! | `encode` | encoders: tried, watched, restarted or replaced; how access units leave |
 //! | `gst` | pipelines as data, pipelines that run, the media clock |
 //! | `request`, `event`, `error`, `stats`, `threads`, `frame_format` | what is asked for, reported and counted, the threads, and the form of frames |
@@ -37,6 +38,7 @@
 //! ```
 
 mod audio;
+mod decode;
 mod discovery;
 mod encode;
 mod error;
@@ -53,9 +55,11 @@ mod video;
 
 use std::{fmt, sync::Arc};
 
+pub use decode::{JpegDecoderSpec, jpeg_decoder, jpeg_decoder_names};
 pub use discovery::{
-    CameraReport, Conversion, DeviceReport, EncoderReport, Format, MicrophoneReport, Mode,
-    ModeChoice, Offer, Rate, RejectedMode, SourcePlan, SourceSpec, choose_mode, devices, offers,
+    CameraReport, Conversion, DecoderReport, DeviceReport, EncoderReport, Format, MicrophoneReport,
+    Mode, ModeChoice, Offer, Rate, RejectedMode, SourcePlan, SourceSpec, choose_mode, devices,
+    offers,
 };
 pub use encode::{
     FrameSink, KnownBug, audio_encoder_delay_samples, audio_encoder_names, encoder_pipelines,
@@ -67,13 +71,14 @@ pub use frame_format::{FrameFormat, WantedFrames};
 pub use gst::description::PipelineDescription;
 pub use real_time::{refusal as real_time_refusal, withdraw as withdraw_real_time};
 pub use request::{
-    AudioSettings, CameraSource, EncoderOrder, Look, MicrophoneSource, Request, SAMPLE_RATE_HZ,
-    StartWithout, VideoSettings,
+    AudioSettings, CameraSource, DecoderOrder, EncoderOrder, Look, MicrophoneSource, Request,
+    SAMPLE_RATE_HZ, StartWithout, VideoSettings,
 };
 pub use source::source_pipeline;
 pub use stats::{CaptureStats, ChannelLevel, Levels};
 
 use audio::AudioTrack;
+use decode::JpegDecoders;
 use encode::{EncoderPipeline, encoders::Chosen, probe};
 use gst::{
     bus::{self, BusEvent, Failure},
@@ -119,9 +124,15 @@ impl Capture {
     ) -> Result<Capture, CaptureError> {
         request.check()?;
         gstreamer::init().map_err(|error| CaptureError::Gstreamer(error.to_string()))?;
+        // Tried while the encoders are.
+        let decoders = JpegDecoders::of(
+            &request.decoders.jpeg,
+            &request.video,
+            request.camera.may_deliver_jpeg(),
+        );
         let chosen = probe::choose(&request)?;
         let threads = Threads::default();
-        Capture::start_with(request, chosen, &threads, sink, Arc::new(events))
+        Capture::start_with(request, chosen, decoders, &threads, sink, Arc::new(events))
             // Sources that were opened before the failure are closed by their threads.
             .inspect_err(|_| threads.stop())
     }
@@ -129,6 +140,7 @@ impl Capture {
     fn start_with(
         request: Request,
         mut chosen: Chosen,
+        decoders: JpegDecoders,
         threads: &Threads,
         sink: FrameSink,
         events: Arc<dyn Fn(CaptureEvent) + Send + Sync>,
@@ -136,8 +148,15 @@ impl Capture {
         let clock = MediaClock::start();
         let counters = Arc::new(Counters::default());
         let wake = threads.notifier();
-        let (sources, frames) =
-            source::start_all(&request, &chosen.layouts, &clock, &counters, threads, &wake)?;
+        let (sources, frames) = source::start_all(
+            &request,
+            &chosen.layouts,
+            decoders,
+            &clock,
+            &counters,
+            threads,
+            &wake,
+        )?;
         probe::confirm(&mut chosen, &request.video, frames);
         tracing::info!("frames: {} {}", frames.layout, frames.colorimetry);
         let (video, left_out) = VideoTrack::new(&request.video, frames, &request.look)?;

@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-pub use crate::board::{CameraSource, EncoderOrder, MicrophoneSource};
+pub use crate::board::{CameraSource, DecoderOrder, EncoderOrder, MicrophoneSource};
 
 /// Sample rate of the audio track, in hertz: what platforms ask for, and what every AAC encoder
 /// here offers.
@@ -31,6 +31,8 @@ pub struct Request {
     pub audio: AudioSettings,
     /// Encoders, in order of preference.
     pub encoders: EncoderOrder,
+    /// Decoders, in order of preference.
+    pub decoders: DecoderOrder,
     /// What is drawn over or instead of the camera's video.
     pub look: Look,
     /// Which sources may be missing at the start.
@@ -183,6 +185,7 @@ impl From<&Profile> for Request {
                 channels: audio.channels,
             },
             encoders: profile.encoders.clone(),
+            decoders: profile.decoders.clone(),
             look: Look { name: env!("CARGO_PKG_NAME").to_owned(), ..Look::default() },
             start_without: StartWithout::default(),
         }

@@ -1,6 +1,7 @@
 //! Cameras, microphones and clips: each a pipeline of its own that ends in raw frames, raw samples
 //! or H.264, opened and closed on a thread of its own, and opened again when it is lost.
 
+mod decoding;
 mod description;
 mod jpeg;
 mod managed;

@@ -1,3 +1,5 @@
+mod decoders;
+
 use std::{sync::mpsc, time::Duration};
 
 use gstreamer_video::VideoFormat;
@@ -58,7 +60,9 @@ fn start(encoder: &'static VideoEncoderSpec, order: &[&str]) -> Ran {
         let _ = to_frames.send(frame);
     });
     let chosen = Chosen { video: encoder, layouts: encoder.takes.to_vec(), audio: &AUDIO };
-    let capture = Capture::start_with(request, chosen, &Threads::default(), sink, Arc::new(report));
+    let decoders = JpegDecoders::of(&[], &request.video, false);
+    let threads = Threads::default();
+    let capture = Capture::start_with(request, chosen, decoders, &threads, sink, Arc::new(report));
     Ran { capture: capture.expect("starts"), frames, events }
 }
 

@@ -1,4 +1,4 @@
-//! `firstmile devices`: cameras, microphones and encoders, and which would be used.
+//! `firstmile devices`: cameras, microphones, encoders and decoders, and which would be used.
 
 use clap::Args;
 
@@ -8,7 +8,7 @@ use super::board::BoardArgs;
 use super::exit::{Code, Failure};
 use super::output;
 
-/// Show cameras, microphones and encoders: which would be used, and why not the others
+/// Show cameras, microphones, encoders and decoders: which would be used, and why not the others
 #[derive(Debug, Args)]
 pub struct DevicesArgs {
     #[command(flatten)]

@@ -9,6 +9,7 @@ use firstmile::{
 fn the_report_says_of_each_encoder_whether_and_why_not() {
     let mut profile = Profile::named("sim").expect("embedded");
     profile.encoders.video = ["abacusenc", "openh264enc", "x264enc"].map(str::to_owned).to_vec();
+    profile.decoders.jpeg = ["abacusdec", "jpegdec"].map(str::to_owned).to_vec();
     let report = devices(&Request::from(&profile)).expect("a report");
     let reported: Vec<_> = report
         .video_encoders
@@ -29,6 +30,25 @@ fn the_report_says_of_each_encoder_whether_and_why_not() {
     for encoder in report.video_encoders.iter().chain(&report.audio_encoders) {
         assert_eq!(encoder.chosen, encoder.why_not.is_none());
     }
+    let decoders: Vec<_> = report
+        .jpeg_decoders
+        .iter()
+        .map(|decoder| (&*decoder.element, decoder.software, decoder.why_not.as_deref()))
+        .collect();
+    let not_named = Some("the board profile does not name it");
+    assert_eq!(
+        decoders,
+        [
+            ("abacusdec", false, Some("is not a JPEG decoder that firstmile knows")),
+            ("jpegdec", true, None),
+            ("v4l2jpegdec", false, not_named),
+            ("mppjpegdec", false, not_named),
+            ("nvv4l2decoder", false, not_named),
+            ("nvjpegdec", false, not_named),
+        ]
+    );
+    let text = report.to_string();
+    assert!(text.contains("\n * jpegdec (software)\n"), "{text}");
     assert!(report.cameras.iter().all(|camera| !camera.chosen), "{:?}", report.cameras);
     assert!(report.microphones.iter().all(|card| !card.chosen), "{:?}", report.microphones);
     assert_eq!((&report.camera_advice, &report.microphone_advice), (&None, &None));

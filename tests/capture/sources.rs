@@ -345,12 +345,20 @@ fn noise() -> Vec<u8> {
 
 #[test]
 fn corrupt_jpegs_are_skipped_and_counted_and_never_end_the_stream() {
+    for as_jpegs in [false, true] {
+        corrupt_jpegs_are_skipped_and_counted(as_jpegs);
+    }
+}
+
+/// Whether the JPEGs go to the decoder of the board, or to one that is found by what comes.
+fn corrupt_jpegs_are_skipped_and_counted(as_jpegs: bool) {
     let webcam = BadWebcam::start();
     let taken = Taken::default();
-    let request = Request {
-        camera: CameraSource::Launch { launch: webcam.launch(), passthrough: false },
-        ..small()
+    let camera = match as_jpegs {
+        true => CameraSource::LaunchJpeg { launch: webcam.launch() },
+        false => CameraSource::Launch { launch: webcam.launch(), passthrough: false },
     };
+    let request = Request { camera, ..small() };
     let capture = Capture::start(request, taken.sink(), taken.events()).expect("starts");
     let before = (webcam.sent_corrupt.load(Ordering::Relaxed), capture.stats().frames_corrupt);
     taken.wait_for("four seconds", |t| t.of(Track::Video).len() > 120);

@@ -7,7 +7,7 @@ use firstmile::{
         self, Button, CameraSource, Console, Fitted, Key, Led, Lights, Line, MicrophoneSource,
         Place, Profile, ProfileError, Pull,
     },
-    capture::{Request, audio_encoder_names, video_encoder_names},
+    capture::{Request, audio_encoder_names, jpeg_decoder_names, video_encoder_names},
 };
 
 const WHOLE: &str = r#"
@@ -79,6 +79,53 @@ fn every_encoder_named_by_a_profile_is_one_that_capture_can_set_up() {
             assert!(audio_encoder_names().any(|known| known == element), "{name}: {element}");
         }
     }
+}
+
+#[test]
+fn every_jpeg_decoder_named_by_a_profile_is_one_that_capture_can_set_up_and_the_last_needs_no_device()
+ {
+    for name in board::names() {
+        let order = Profile::named(name).expect("valid").decoders.jpeg;
+        for element in &order {
+            assert!(jpeg_decoder_names().any(|known| known == element), "{name}: {element}");
+        }
+        assert_eq!(order.last().map(String::as_str), Some("jpegdec"), "{name}");
+    }
+    let first = |name| Profile::named(name).expect("valid").decoders.jpeg.swap_remove(0);
+    for (name, element) in [
+        ("rpi3", "v4l2jpegdec"),
+        ("rpi5", "jpegdec"),
+        ("jetson-orin-nano", "nvv4l2decoder"),
+        ("orange-pi-5", "mppjpegdec"),
+        ("generic-uvc", "jpegdec"),
+    ] {
+        assert_eq!(first(name), element, "{name}");
+    }
+}
+
+#[test]
+fn a_profile_orders_its_jpeg_decoders_and_without_an_order_has_that_of_software() {
+    assert_eq!(load(WHOLE).expect("valid").decoders.jpeg, ["jpegdec"]);
+    let with = |order: &str| load(&format!("{WHOLE}[decoder]\njpeg = {order}\n"));
+    let order = with("[\"mppjpegdec\", \"jpegdec\"]").expect("valid").decoders.jpeg;
+    assert_eq!(order, ["mppjpegdec", "jpegdec"]);
+    let error = with("[]").expect_err("none").to_string();
+    assert!(error.contains("decoder.jpeg: must not be empty"), "{error}");
+}
+
+#[test]
+fn elements_of_a_profile_may_end_in_jpegs_for_the_decoders_of_the_board() {
+    let camera = |formats: &str| {
+        let text = format!("\"launch\"\nlaunch = \"souphttpsrc ! multipartdemux\"\n{formats}");
+        with("\"test-pattern\"", &text).expect("valid").camera
+    };
+    let launch = "souphttpsrc ! multipartdemux".to_owned();
+    let jpeg = CameraSource::LaunchJpeg { launch: launch.clone() };
+    assert_eq!(camera("formats = [\"mjpeg\"]"), jpeg);
+    assert!(jpeg.may_deliver_jpeg());
+    let decoded = CameraSource::Launch { launch, passthrough: false };
+    assert_eq!(camera(""), decoded);
+    assert!(!decoded.may_deliver_jpeg());
 }
 
 #[test]
@@ -508,7 +555,7 @@ fn a_simulated_board_has_everything_that_its_profile_names() {
     assert!(output.status.success(), "{found}");
     let findings = found["findings"].as_array().expect("findings");
     let what: Vec<_> = findings.iter().filter_map(|finding| finding["what"].as_str()).collect();
-    assert_eq!(what, ["camera", "microphone", "H.264 encoder", "AAC encoder"]);
+    assert_eq!(what, ["camera", "microphone", "H.264 encoder", "AAC encoder", "scheduling"]);
 }
 
 #[test]

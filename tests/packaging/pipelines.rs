@@ -8,9 +8,10 @@ use std::{collections::BTreeSet, fs, path::Path};
 use firstmile::{
     board::{self, CameraDevice, MicrophoneDevice, Profile, VideoFormat},
     capture::{
-        CameraSource, FrameFormat, MicrophoneSource, PipelineDescription, Request, SourcePlan,
-        SourceSpec, WantedFrames, audio_encoder_names, choose_mode, encoder_pipelines, offers,
-        source_pipeline, video_encoder_layouts, video_encoder_names,
+        CameraSource, FrameFormat, JpegDecoderSpec, MicrophoneSource, PipelineDescription, Request,
+        SourcePlan, SourceSpec, WantedFrames, audio_encoder_names, choose_mode, encoder_pipelines,
+        jpeg_decoder, jpeg_decoder_names, offers, source_pipeline, video_encoder_layouts,
+        video_encoder_names,
     },
 };
 use gstreamer_video::VideoFormat as VideoLayout;
@@ -24,9 +25,13 @@ fn layouts_of(request: &Request) -> &'static [VideoLayout] {
 }
 
 /// The pipeline of a source that is opened first: its frames go to the encoder as they are, if they can.
-fn pipeline_of(spec: &SourceSpec, request: &Request) -> PipelineDescription {
+fn pipeline_of(
+    spec: &SourceSpec,
+    decoder: &JpegDecoderSpec,
+    request: &Request,
+) -> PipelineDescription {
     let frames = WantedFrames::OneOf(layouts_of(request).to_vec());
-    source_pipeline(spec, &request.video, &frames, &request.audio)
+    source_pipeline(spec, decoder, &request.video, &frames, &request.audio)
 }
 
 fn drawn() -> FrameFormat {
@@ -59,12 +64,28 @@ fn specs_of(plan: SourcePlan, request: &Request) -> Vec<(String, SourceSpec)> {
     }
 }
 
+/// The decoders that a source may go through, in the order in which they are tried, each with a
+/// title; where nothing is to be decoded, any.
+fn decoders_of(spec: &SourceSpec, request: &Request) -> Vec<(String, &'static JpegDecoderSpec)> {
+    let order = &request.decoders.jpeg;
+    let known = order.iter().map(|name| {
+        let title = if spec.is_jpeg() { format!(", {name}") } else { String::new() };
+        (title, jpeg_decoder(name).expect("a known decoder"))
+    });
+    known.take(if spec.is_jpeg() { order.len() } else { 1 }).collect()
+}
+
 /// The sources of a request.
 fn sources_of(request: &Request) -> Vec<String> {
     gstreamer::init().expect("GStreamer");
     let plans = SourcePlan::of(request).into_iter();
     let specs = plans.flat_map(|plan| specs_of(plan, request));
-    let titled = specs.map(|(title, spec)| format!("# {title}\n{}", pipeline_of(&spec, request)));
+    let titled = specs.flat_map(|(title, spec)| {
+        let with = |(with, decoder): (String, _)| {
+            format!("# {title}{with}\n{}", pipeline_of(&spec, decoder, request))
+        };
+        decoders_of(&spec, request).into_iter().map(with).collect::<Vec<_>>()
+    });
     titled.collect()
 }
 
@@ -130,6 +151,13 @@ fn the_pipelines_of_each_kind_of_source_are_as_reviewed() {
             },
             MicrophoneSource::Silence,
         ),
+        (
+            "source-jpeg",
+            CameraSource::LaunchJpeg {
+                launch: "souphttpsrc location=http://10.0.0.2/mjpeg ! multipartdemux".to_owned(),
+            },
+            MicrophoneSource::Silence,
+        ),
         ("source-argus", CameraSource::Argus { sensor: 1 }, MicrophoneSource::Silence),
         (
             "source-hdmi",
@@ -160,6 +188,7 @@ fn every_reviewed_text_belongs_to_a_test() {
         "source-argus",
         "source-hdmi",
         "source-passthrough",
+        "source-jpeg",
     ];
     let known: BTreeSet<String> =
         board::names().chain(sources).map(|name| format!("{name}.txt")).collect();
@@ -182,7 +211,8 @@ fn gstreamer_reads_the_text_back_with_names_and_values_intact() {
     let mut request = Request::from(&Profile::named("sim").expect("embedded"));
     request.camera = CameraSource::File { path: "/media/my \\ clip \"one\" ! x.mp4".into() };
     for (_, spec) in SourcePlan::of(&request).into_iter().flat_map(|p| specs_of(p, &request)) {
-        let text = pipeline_of(&spec, &request).to_string();
+        let (_, decoder) = decoders_of(&spec, &request)[0];
+        let text = pipeline_of(&spec, decoder, &request).to_string();
         let pipeline = gst::parse::launch(&text).expect("reads").downcast::<gst::Bin>();
         let elements = pipeline.expect("a bin").children();
         let file = elements.iter().find(|element| element.has_property("location"));
@@ -203,9 +233,18 @@ fn every_pipeline() -> Vec<PipelineDescription> {
     for name in board::names() {
         let request = Request::from(&Profile::named(name).expect("a valid profile"));
         let specs = SourcePlan::of(&request).into_iter().flat_map(|p| specs_of(p, &request));
-        all.extend(specs.map(|(_, spec)| pipeline_of(&spec, &request)));
-        for spec in [SourceSpec::Argus(0), SourceSpec::Libcamera(Some("imx219".to_owned()))] {
-            all.push(pipeline_of(&spec, &request));
+        let others = [
+            SourceSpec::Argus(0),
+            SourceSpec::Libcamera(Some("imx219".to_owned())),
+            SourceSpec::JpegLaunch("videotestsrc ! jpegenc".to_owned()),
+        ];
+        for spec in specs.map(|(_, spec)| spec).chain(others) {
+            for name in jpeg_decoder_names().filter(|_| spec.is_jpeg()) {
+                let decoder = jpeg_decoder(name).expect("known");
+                all.push(pipeline_of(&spec, decoder, &request));
+            }
+            let (_, decoder) = decoders_of(&spec, &request)[0];
+            all.push(pipeline_of(&spec, decoder, &request));
         }
         for video in video_encoder_names() {
             for audio in audio_encoder_names() {
@@ -240,7 +279,7 @@ fn every_property_that_is_set_is_one_that_its_element_has() {
             recorded.insert(element.as_str());
         }
     }
-    for element in ["nvv4l2h264enc", "mpph264enc"] {
+    for element in ["nvv4l2h264enc", "mpph264enc", "mppjpegdec", "nvv4l2decoder"] {
         assert!(recorded.contains(element), "{element} was looked at");
     }
 }

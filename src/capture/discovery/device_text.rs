@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{
     conversion::Conversion,
-    devices::{CameraReport, DeviceReport, EncoderReport, MicrophoneReport},
+    devices::{CameraReport, DecoderReport, DeviceReport, EncoderReport, MicrophoneReport},
 };
 
 /// Modes of one camera that are shown besides the one that would be used; `--json` lists all.
@@ -24,6 +24,8 @@ impl fmt::Display for DeviceReport {
             writeln!(f, "{title}, in the order in which they are tried:")?;
             encoders.iter().try_for_each(|encoder| write!(f, "{encoder}"))?;
         }
+        writeln!(f, "JPEG decoders, for cameras in MJPEG, in the order in which they are tried:")?;
+        self.jpeg_decoders.iter().try_for_each(|decoder| write!(f, "{decoder}"))?;
         writeln!(f, "* would be used")
     }
 }
@@ -77,6 +79,14 @@ impl fmt::Display for MicrophoneReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let port = self.usb_port.as_deref().map(|port| format!(" [USB port {port}]"));
         let text = format!("{}  {}{}", self.device, self.name, port.unwrap_or_default());
+        row(f, self.chosen, &text, self.why_not.as_deref())
+    }
+}
+
+impl fmt::Display for DecoderReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let software = if self.software { " (software)" } else { "" };
+        let text = format!("{}{software}", self.element);
         row(f, self.chosen, &text, self.why_not.as_deref())
     }
 }

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     board::{CameraDevice, VideoFormat},
     capture::{
+        decode::{decoders, jpeg_decoder_names, probe::probe_jpeg},
         encode::{
             KnownBug,
             encoders::{self, VideoEncoderSpec, known_bugs},
@@ -51,6 +52,8 @@ pub struct DeviceReport {
     pub video_encoders: Vec<EncoderReport>,
     /// AAC encoders, in the order in which they are tried.
     pub audio_encoders: Vec<EncoderReport>,
+    /// JPEG decoders, for cameras that deliver MJPEG, in the order in which they are tried.
+    pub jpeg_decoders: Vec<DecoderReport>,
 }
 
 /// A camera.
@@ -107,8 +110,23 @@ pub struct EncoderReport {
     pub known_bugs: &'static [KnownBug],
 }
 
-/// Finds the devices and tries every encoder. Takes up to `CAPTURE_PROBE_TIMEOUT` for each encoder
-/// that does not work; cameras are asked for their modes, but not opened.
+/// A decoder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DecoderReport {
+    /// Its element.
+    pub element: String,
+    /// It decodes on the processor cores.
+    pub software: bool,
+    /// It would be used.
+    pub chosen: bool,
+    /// Why it would not be used.
+    pub why_not: Option<String>,
+    /// Its known bugs.
+    pub known_bugs: &'static [KnownBug],
+}
+
+/// Finds the devices and tries every encoder and decoder. Takes up to `CAPTURE_PROBE_TIMEOUT`
+/// for each that does not work; cameras are asked for their modes, but not opened.
 ///
 /// # Errors
 /// When GStreamer cannot be started.
@@ -123,8 +141,13 @@ pub fn devices(request: &Request) -> Result<DeviceReport, CaptureError> {
         Some(encoder) => probe_audio(encoder, &request.audio),
         None => Err(UNKNOWN.to_owned()),
     };
+    let jpeg = |element: &str| match decoders::jpeg(element) {
+        Some(decoder) => probe_jpeg(decoder, &request.video),
+        None => Err(NO_DECODER.to_owned()),
+    };
     let offered = bounded_offers();
-    let video_encoders = judge(&request.encoders.video, encoders::video_encoder_names(), video);
+    let video_encoders =
+        encoder_reports(&request.encoders.video, encoders::video_encoder_names(), video);
     let chosen = video_encoders.iter().find(|encoder| encoder.chosen);
     let encoder = chosen.and_then(|encoder| encoders::video(&encoder.element));
     let cameras = cameras(root, &request.camera, &request.video, encoder, &offered);
@@ -137,7 +160,12 @@ pub fn devices(request: &Request) -> Result<DeviceReport, CaptureError> {
         microphone_advice: microphone_advice(&request.microphone, &microphones),
         microphones,
         video_encoders,
-        audio_encoders: judge(&request.encoders.audio, encoders::audio_encoder_names(), audio),
+        audio_encoders: encoder_reports(
+            &request.encoders.audio,
+            encoders::audio_encoder_names(),
+            audio,
+        ),
+        jpeg_decoders: decoder_reports(&request.decoders.jpeg, jpeg),
     })
 }
 
@@ -149,12 +177,45 @@ fn bounded_offers() -> Offered {
 
 const UNKNOWN: &str = "is not an encoder that firstmile knows";
 
-/// Tries the encoders in order; the first that works is chosen.
-fn judge(
+const NO_DECODER: &str = "is not a JPEG decoder that firstmile knows";
+
+fn encoder_reports(
     order: &[String],
     known: impl Iterator<Item = &'static str>,
     attempt: impl Fn(&str) -> Result<(), String>,
 ) -> Vec<EncoderReport> {
+    let report = |(element, why_not): (String, Option<String>)| EncoderReport {
+        chosen: why_not.is_none(),
+        why_not,
+        known_bugs: known_bugs(&element),
+        element,
+    };
+    judge(order, known, attempt).into_iter().map(report).collect()
+}
+
+fn decoder_reports(
+    order: &[String],
+    attempt: impl Fn(&str) -> Result<(), String>,
+) -> Vec<DecoderReport> {
+    let report = |(element, why_not): (String, Option<String>)| {
+        let known = decoders::jpeg(&element);
+        DecoderReport {
+            software: known.is_some_and(|decoder| decoder.software),
+            chosen: why_not.is_none(),
+            why_not,
+            known_bugs: known.map(|decoder| decoder.known_bugs).unwrap_or_default(),
+            element,
+        }
+    };
+    judge(order, jpeg_decoder_names(), attempt).into_iter().map(report).collect()
+}
+
+/// Tries elements in order, and says of each that is not chosen why: the first that works is.
+fn judge(
+    order: &[String],
+    known: impl Iterator<Item = &'static str>,
+    attempt: impl Fn(&str) -> Result<(), String>,
+) -> Vec<(String, Option<String>)> {
     let mut chosen: Option<&str> = None;
     let mut reports = Vec::new();
     for element in order {
@@ -166,17 +227,11 @@ fn judge(
         if why_not.is_none() {
             chosen = Some(element);
         }
-        let (element, chosen) = (element.clone(), why_not.is_none());
-        let known_bugs = known_bugs(&element);
-        reports.push(EncoderReport { element, chosen, why_not, known_bugs });
+        reports.push((element.clone(), why_not));
     }
     let others = known.filter(|element| order.iter().all(|listed| listed != element));
-    reports.extend(others.map(|element| EncoderReport {
-        element: element.to_owned(),
-        chosen: false,
-        why_not: Some("the board profile does not name it".to_owned()),
-        known_bugs: known_bugs(element),
-    }));
+    let unnamed = || Some("the board profile does not name it".to_owned());
+    reports.extend(others.map(|element| (element.to_owned(), unnamed())));
     reports
 }
 
@@ -236,7 +291,9 @@ fn cameras(
 fn camera_advice(wanted: &CameraSource, found: &[CameraReport]) -> Option<String> {
     let device = match wanted {
         CameraSource::V4l2 { device, .. } | CameraSource::Hdmi { device, .. } => device,
-        CameraSource::Launch { launch, .. } => return launch_advice("camera.launch", launch),
+        CameraSource::Launch { launch, .. } | CameraSource::LaunchJpeg { launch } => {
+            return launch_advice("camera.launch", launch);
+        }
         CameraSource::File { path } => return file_advice("camera.path", path),
         CameraSource::Libcamera { .. } => return element_fault("libcamerasrc"),
         CameraSource::Argus { .. } => return element_fault("nvarguscamerasrc"),
@@ -329,14 +386,14 @@ mod tests {
             _ => Ok(()),
         });
         let reported: Vec<_> =
-            reports.iter().map(|r| (&*r.element, r.chosen, r.why_not.as_deref())).collect();
+            reports.iter().map(|(element, why)| (&**element, why.as_deref())).collect();
         assert_eq!(
             reported,
             [
-                ("broken", false, Some("no such device")),
-                ("good", true, None),
-                ("better", false, Some("works, but good comes first")),
-                ("spare", false, Some("the board profile does not name it")),
+                ("broken", Some("no such device")),
+                ("good", None),
+                ("better", Some("works, but good comes first")),
+                ("spare", Some("the board profile does not name it")),
             ]
         );
     }

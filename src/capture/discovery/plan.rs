@@ -70,6 +70,8 @@ pub enum SourceSpec {
     CameraLaunch(String),
     /// Elements that end in H.264.
     H264Launch(String),
+    /// Elements that end in JPEGs.
+    JpegLaunch(String),
     /// An ALSA device, by its ALSA name.
     Alsa(String),
     /// Elements that end in audio.
@@ -121,6 +123,9 @@ impl SourcePlan {
             }
             CameraSource::Launch { launch, passthrough: true } => {
                 Some(SourcePlan::Fixed(SourceSpec::H264Launch(launch.clone())))
+            }
+            CameraSource::LaunchJpeg { launch } => {
+                Some(SourcePlan::Fixed(SourceSpec::JpegLaunch(launch.clone())))
             }
         };
         let microphone = match &request.microphone {
@@ -203,9 +208,9 @@ impl SourcePlan {
                     no_camera(name.clone().unwrap_or_else(|| "of libcamera".to_owned()), why)
                 }
                 SourceSpec::Argus(sensor) => no_camera(format!("sensor {sensor}"), why),
-                SourceSpec::CameraLaunch(device) | SourceSpec::H264Launch(device) => {
-                    no_camera(device.clone(), why)
-                }
+                SourceSpec::CameraLaunch(device)
+                | SourceSpec::H264Launch(device)
+                | SourceSpec::JpegLaunch(device) => no_camera(device.clone(), why),
                 SourceSpec::Alsa(device) | SourceSpec::MicrophoneLaunch(device) => {
                     no_microphone(device.clone(), why)
                 }
@@ -234,6 +239,15 @@ impl SourceSpec {
         match self {
             SourceSpec::V4l2 { mode, .. } => mode.format == Format::H264,
             SourceSpec::H264Launch(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether it delivers JPEGs, which a decoder of the board decodes.
+    pub fn is_jpeg(&self) -> bool {
+        match self {
+            SourceSpec::V4l2 { mode, .. } => mode.format == Format::Mjpeg,
+            SourceSpec::JpegLaunch(_) => true,
             _ => false,
         }
     }

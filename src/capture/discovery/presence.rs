@@ -18,6 +18,7 @@ impl Request {
                 CameraSource::Libcamera { .. }
                     | CameraSource::Argus { .. }
                     | CameraSource::Launch { .. }
+                    | CameraSource::LaunchJpeg { .. }
             ),
             Source::Microphone => matches!(self.microphone, MicrophoneSource::Launch { .. }),
         }

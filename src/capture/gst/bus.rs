@@ -25,6 +25,17 @@ pub fn listen(pipeline: &gst::Pipeline, handler: impl Fn(BusEvent) + Send + Sync
     listen_to_all(pipeline, move |message| handle(message, &handler));
 }
 
+/// The same, with the name of the element that posts it.
+pub fn listen_to_elements(
+    pipeline: &gst::Pipeline,
+    handler: impl Fn(&str, BusEvent) + Send + Sync + 'static,
+) {
+    listen_to_all(pipeline, move |message| {
+        let element = message.src().map(|src| src.name());
+        handle(message, |event| handler(element.as_deref().unwrap_or_default(), event));
+    });
+}
+
 /// The same for a pipeline whose threads have real-time scheduling. Each reports itself as it begins
 /// and ends, before and after anything else that it does.
 pub fn listen_in_real_time(

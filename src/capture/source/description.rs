@@ -4,7 +4,8 @@ use std::{path::Path, time::Duration};
 
 use crate::{
     capture::{
-        discovery::{Format, Mode, SourceSpec},
+        decode::{self, JpegDecoderSpec, jpeg_chain},
+        discovery::{Mode, SourceSpec},
         frame_format::WantedFrames,
         gst::{
             caps,
@@ -20,16 +21,17 @@ pub const VIDEO: &str = "video";
 /// Name of the appsink that a source's samples come out of.
 pub const AUDIO: &str = "audio";
 /// Name of a source's decoder.
-pub const DECODER: &str = "decoder";
+pub const DECODER: &str = decode::DECODER;
 /// Name of the first element behind the decoder in the video branch.
 pub const VIDEO_HEAD: &str = "video_head";
 /// Name of the first element behind the decoder in the audio branch.
 pub const AUDIO_HEAD: &str = "audio_head";
 
 /// The pipeline of a source. It delivers the form of frames that is wanted; the elements that convert
-/// and scale pass frames on untouched where there is nothing to do.
+/// and scale pass frames on untouched where there is nothing to do. JPEGs go through `decoder`.
 pub fn source_pipeline(
     spec: &SourceSpec,
+    decoder: &JpegDecoderSpec,
     video: &VideoSettings,
     frames: &WantedFrames,
     audio: &AudioSettings,
@@ -42,6 +44,13 @@ pub fn source_pipeline(
         }
         SourceSpec::H264Launch(text) => {
             return description.chain(h264_tail(Chain::default().text(text.clone())));
+        }
+        SourceSpec::V4l2 { node, mode } if spec.is_jpeg() => {
+            jpeg_chain(camera(node, mode), decoder)
+        }
+        SourceSpec::JpegLaunch(text) => {
+            let head = Chain::default().text(text.clone());
+            jpeg_chain(head.element("capsfilter", &[("caps", "image/jpeg")]), decoder)
         }
         SourceSpec::V4l2 { node, mode } => camera(node, mode),
         SourceSpec::Libcamera(name) => libcamera(name.as_deref(), video),
@@ -85,14 +94,9 @@ fn decoded(
 
 /// A camera in the mode that was chosen; without the caps it could negotiate another one.
 fn camera(node: &Path, mode: &Mode) -> Chain {
-    let chain = Chain::default()
+    Chain::default()
         .element("v4l2src", &[("device", &node.to_string_lossy())])
-        .element("capsfilter", &[("caps", &mode.caps())]);
-    match mode.format {
-        // A corrupt frame is skipped; the stream goes on however many there are.
-        Format::Mjpeg => chain.element("jpegdec", &[("name", DECODER), ("max-errors", "-1")]),
-        _ => chain,
-    }
+        .element("capsfilter", &[("caps", &mode.caps())])
 }
 
 /// libcamera does not negotiate what the caps leave open. Without the queue it stalls on some boards.

@@ -5,7 +5,9 @@
 
 use std::collections::VecDeque;
 
-use crate::limits::CAPTURE_JPEGS_IN_DECODER_MAX;
+use crate::limits::{CAPTURE_DECODER_TIME_OFF_MAX, CAPTURE_JPEGS_IN_DECODER_MAX};
+
+const TIME_OFF_MAX_NS: u64 = CAPTURE_DECODER_TIME_OFF_MAX.as_nanos() as u64;
 
 /// Whether a JPEG has all its parts: a start, tables, a frame header with a size, coded data
 /// without a marker that does not belong there, and an end (ITU-T T.81 annex B). What follows the
@@ -70,9 +72,17 @@ impl InDecoder {
         u64::from(self.0.len() > CAPTURE_JPEGS_IN_DECODER_MAX && self.0.pop_front().is_some())
     }
 
-    /// A frame of that time came out; returns how many before it never will.
+    /// A frame of that time came out; returns how many before it never will. The time may have been
+    /// rounded on the way, or lost.
     pub fn left(&mut self, time_ns: Option<u64>) -> u64 {
-        let Some(at) = self.0.iter().position(|entered| *entered == time_ns) else { return 0 };
+        let off_ns = |entered: &Option<u64>| match (entered, time_ns) {
+            (Some(entered), Some(left)) => entered.abs_diff(left),
+            _ => 0,
+        };
+        let nearest = (0..self.0.len()).min_by_key(|at| off_ns(&self.0[*at]));
+        let Some(at) = nearest.filter(|at| off_ns(&self.0[*at]) <= TIME_OFF_MAX_NS) else {
+            return 0;
+        };
         self.0.drain(..=at).count().saturating_sub(1) as u64
     }
 }
@@ -134,13 +144,18 @@ mod tests {
     #[test]
     fn what_does_not_come_out_of_a_decoder_is_counted() {
         let mut inside = InDecoder::default();
-        for time in 1..=5 {
-            assert_eq!(inside.entered(Some(time)), 0);
+        let at = |number: u64| Some(number * 33_366_700);
+        for number in 1..=5 {
+            assert_eq!(inside.entered(at(number)), 0);
         }
-        assert_eq!(inside.left(Some(1)), 0);
-        assert_eq!(inside.left(Some(4)), 2, "2 and 3 never came");
-        assert_eq!(inside.left(Some(4)), 0, "no longer known");
-        assert_eq!(inside.left(Some(5)), 0);
+        assert_eq!(inside.left(at(1)), 0);
+        assert_eq!(inside.left(at(4)), 2, "2 and 3 never came");
+        assert_eq!(inside.left(at(4)), 0, "no longer known");
+        assert_eq!(inside.left(at(5)), 0);
+        assert_eq!(inside.entered(at(6)) + inside.entered(at(7)), 0);
+        assert_eq!(inside.left(Some(200_000_000)), 0, "6, in whole milliseconds");
+        assert_eq!(inside.left(None), 0, "7, without its time");
+        assert!(inside.0.is_empty());
         let given_up: u64 = (0..200).map(|time| inside.entered(Some(time))).sum();
         assert_eq!(given_up, 200 - CAPTURE_JPEGS_IN_DECODER_MAX as u64);
     }

@@ -144,6 +144,10 @@ impl ManagedSource {
             return Some(Change::Lost { why: "not connected".to_owned() });
         }
         if let Some(why) = self.current.as_ref().and_then(|current| current.failure(now_ns)) {
+            if let Some(current) = &self.current {
+                // It is opened again with another decoder when that is what failed.
+                current.opened.replace_decoder(&why);
+            }
             self.close_current();
             self.request_opening();
             self.lost_until_ns = Some(now_ns + REOPEN_NS);

@@ -5,7 +5,7 @@
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -14,12 +14,13 @@ use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 
 use super::{
+    decoding::{Decoding, drop_corrupt_jpegs},
     description,
-    jpeg::{self, InDecoder},
     recolour::Recolour,
 };
 use crate::{
     capture::{
+        decode::{JpegDecoderSpec, JpegDecoders},
         discovery::{SourceCandidates, SourcePlan, SourceSpec, lacks},
         error::CaptureError,
         frame_format::{FrameFormat, WantedFrames},
@@ -33,7 +34,7 @@ use crate::{
         stats::Counters,
     },
     file,
-    limits::{CAPTURE_FRAMES_HELD, CAPTURE_OPEN_TIMEOUT},
+    limits::{CAPTURE_DECODER_SILENCE, CAPTURE_FRAMES_HELD, CAPTURE_OPEN_TIMEOUT},
     media::Track,
 };
 
@@ -50,12 +51,15 @@ pub struct SourceOpener {
     pub audio: AudioSettings,
     pub clock: MediaClock,
     pub counters: Arc<Counters>,
+    pub decoders: JpegDecoders,
 }
 
 /// An open source. Dropping it closes the device, which may hang in the driver.
 #[derive(Debug)]
 pub struct OpenSource {
     running: Running,
+    /// Its decoder, when its frames are JPEGs.
+    decoding: Option<Decoding>,
     /// Its video is H.264 that is passed through.
     pub h264: bool,
     pub video: Option<TrackReader>,
@@ -99,31 +103,59 @@ impl SourceOpener {
         Err(self.plan.unavailable(why))
     }
 
+    /// Opens a source, again when it was its decoder that failed and there is another one.
     fn open_one(
         &self,
         spec: &SourceSpec,
         at_most: Duration,
-        given_up: impl Fn() -> bool,
+        given_up: &impl Fn() -> bool,
     ) -> Result<OpenSource, CaptureError> {
+        let deadline = Instant::now() + at_most + CAPTURE_DECODER_SILENCE;
+        loop {
+            let decoder = self.decoders.current_for(spec.is_jpeg());
+            let left = deadline.saturating_duration_since(Instant::now()).min(at_most);
+            match self.open_with(spec, decoder, left, given_up) {
+                Err((_, true)) if Instant::now() < deadline && !given_up() => {}
+                opened => return opened.map_err(|(error, _)| error),
+            }
+        }
+    }
+
+    /// Opens a source with a decoder; an error comes with whether another decoder takes over.
+    fn open_with(
+        &self,
+        spec: &SourceSpec,
+        decoder: &'static JpegDecoderSpec,
+        at_most: Duration,
+        given_up: &impl Fn() -> bool,
+    ) -> Result<OpenSource, (CaptureError, bool)> {
         if let SourceSpec::Clip { path, .. } = spec {
-            check_file(path)?;
+            check_file(path).map_err(|error| (error, false))?;
         }
         let unavailable = |why: String| self.plan.unavailable(why);
         let description =
-            description::source_pipeline(spec, &self.video, &self.frames, &self.audio);
-        let running = Running::build(&description).map_err(|error| match error {
-            CaptureError::Gstreamer(why) => unavailable(why),
-            other => other,
+            description::source_pipeline(spec, decoder, &self.video, &self.frames, &self.audio);
+        let running = Running::build(&description).map_err(|error| {
+            let again = spec.is_jpeg() && self.decoders.reject(decoder, &error.to_string());
+            match error {
+                CaptureError::Gstreamer(why) => (unavailable(why), again),
+                other => (other, again),
+            }
         })?;
         let reader = |name| {
             let appsink = running.optional_element(name)?;
             Some(TrackReader { appsink, first: None })
         };
+        let is_jpeg = spec.is_jpeg();
+        let decoding = is_jpeg.then(|| Decoding::new(decoder, &self.decoders, &running));
+        let on_whole = decoding.as_ref().map(Decoding::on_whole);
+        drop_corrupt_jpegs(&running, &self.counters, on_whole);
         let mut opened = OpenSource {
             video: reader(description::VIDEO),
             audio: reader(description::AUDIO),
             failure: Failure::default(),
             h264: spec.is_h264(),
+            decoding,
             running,
         };
         opened.watch_bus(self.plan.is_live());
@@ -131,16 +163,25 @@ impl SourceOpener {
         if let WantedFrames::Exactly(frames) = &self.frames {
             opened.recolour(*frames);
         }
-        opened.drop_corrupt_jpegs(&self.counters);
         self.clock.drive(opened.running.pipeline());
-        let started = opened.running.play();
-        let message =
-            |opened: &OpenSource, otherwise: String| opened.failure.message().unwrap_or(otherwise);
-        started.map_err(|error| unavailable(message(&opened, error.to_string())))?;
-        opened
-            .wait_for_first(at_most, given_up)
-            .map_err(|why| unavailable(message(&opened, why)))?;
-        Ok(opened)
+        let started = opened.running.play().map_err(|error| error.to_string());
+        let outcome = started.and_then(|()| opened.wait_for_first(at_most, given_up));
+        match outcome {
+            Ok(()) => Ok(opened),
+            Err(why) => {
+                let why = opened.failure.message().unwrap_or(why);
+                let again = opened.replace_decoder(&why);
+                Err((unavailable(why), again))
+            }
+        }
+    }
+}
+
+impl Drop for OpenSource {
+    fn drop(&mut self) {
+        if let Some(decoding) = &self.decoding {
+            decoding.close(&self.running);
+        }
     }
 }
 
@@ -168,17 +209,29 @@ impl OpenSource {
         self.failure.message()
     }
 
+    /// Lets another decoder take over when the source fails because of the one that it has; whether
+    /// one does.
+    pub fn replace_decoder(&self, why: &str) -> bool {
+        self.decoding.as_ref().is_some_and(|decoding| decoding.replace(why))
+    }
+
     fn watch_bus(&self, live: bool) {
         let failure = self.failure.clone();
-        let handler = move |event| match event {
-            BusEvent::Error { message } => failure.note(message),
+        let on_error = self.decoding.as_ref().map(Decoding::on_error);
+        let handler = move |element: &str, event| match event {
+            BusEvent::Error { message } => {
+                on_error.iter().for_each(|on_error| on_error(element));
+                failure.note(message);
+            }
             BusEvent::Ended if live => failure.note("it ended".to_owned()),
             BusEvent::Ended => {}
         };
         match self.video {
             // Decoding and converting video takes too much of a core for that.
-            Some(_) => bus::listen(self.running.pipeline(), handler),
-            None => bus::listen_in_real_time(self.running.pipeline(), handler),
+            Some(_) => bus::listen_to_elements(self.running.pipeline(), handler),
+            None => {
+                bus::listen_in_real_time(self.running.pipeline(), move |event| handler("", event));
+            }
         }
         let Some(decoder) = self.running.optional_element::<gst::Element>(description::DECODER)
         else {
@@ -241,43 +294,10 @@ impl OpenSource {
         });
     }
 
-    /// Keeps corrupt JPEGs away from the decoder, and counts them together with those that it cannot
-    /// decode.
-    fn drop_corrupt_jpegs(&self, counters: &Arc<Counters>) {
-        let pad = |name| self.running.optional_element::<gst::Element>(name)?.static_pad("sink");
-        let (Some(into), Some(out)) = (pad(description::DECODER), pad(description::VIDEO_HEAD))
-        else {
-            return;
-        };
-        let inside = Arc::new(Mutex::new(InDecoder::default()));
-        let counted = {
-            let counters = Arc::clone(counters);
-            move |corrupt| counters.corrupt.fetch_add(corrupt, Ordering::Relaxed)
-        };
-        let (entering, count) = (Arc::clone(&inside), counted.clone());
-        into.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
-            let Some(buffer) = info.buffer().filter(|_| is_jpeg(pad)) else {
-                return gst::PadProbeReturn::Ok;
-            };
-            if is_corrupt(buffer) {
-                count(1);
-                return gst::PadProbeReturn::Drop;
-            }
-            let time_ns = buffer.pts().map(gst::ClockTime::nseconds);
-            count(entering.lock().unwrap_or_else(PoisonError::into_inner).entered(time_ns));
-            gst::PadProbeReturn::Ok
-        });
-        out.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-            let time_ns = info.buffer().and_then(|b| b.pts()).map(gst::ClockTime::nseconds);
-            counted(inside.lock().unwrap_or_else(PoisonError::into_inner).left(time_ns));
-            gst::PadProbeReturn::Ok
-        });
-    }
-
     fn wait_for_first(
         &mut self,
         at_most: Duration,
-        given_up: impl Fn() -> bool,
+        given_up: &impl Fn() -> bool,
     ) -> Result<(), String> {
         let deadline = Instant::now() + at_most;
         let h264 = self.h264;
@@ -288,6 +308,9 @@ impl OpenSource {
                 }
                 if given_up() {
                     return Err("abandoned".to_owned());
+                }
+                if let Some(why) = self.decoding.as_ref().and_then(Decoding::holds_all) {
+                    return Err(why);
                 }
                 if Instant::now() > deadline {
                     let what = if h264 { "no key frame" } else { "no data" };
@@ -323,16 +346,6 @@ impl TrackReader {
     pub fn is_drained(&self) -> bool {
         self.first.is_none() && self.appsink.is_eos()
     }
-}
-
-fn is_jpeg(pad: &gst::Pad) -> bool {
-    let caps = pad.current_caps();
-    caps.is_some_and(|caps| caps.structure(0).is_some_and(|s| s.name() == "image/jpeg"))
-}
-
-fn is_corrupt(buffer: &gst::BufferRef) -> bool {
-    buffer.flags().contains(gst::BufferFlags::CORRUPTED)
-        || buffer.map_readable().is_ok_and(|map| !jpeg::is_whole(&map))
 }
 
 fn check_file(path: &Path) -> Result<(), CaptureError> {

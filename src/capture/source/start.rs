@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     capture::{
+        decode::JpegDecoders,
         discovery::{SourcePlan, hotplug},
         error::CaptureError,
         frame_format::{FrameFormat, WantedFrames},
@@ -27,6 +28,7 @@ use crate::{
 pub fn start_all(
     request: &Request,
     layouts: &[VideoFormat],
+    decoders: JpegDecoders,
     clock: &MediaClock,
     counters: &Arc<Counters>,
     threads: &Threads,
@@ -43,7 +45,8 @@ pub fn start_all(
         let (video, audio) = (request.video.clone(), request.audio.clone());
         let (clock, counters) = (clock.clone(), Arc::clone(counters));
         let frames = WantedFrames::OneOf(layouts.to_vec());
-        let opener = SourceOpener { plan, video, frames, audio, clock, counters };
+        let decoders = decoders.clone();
+        let opener = SourceOpener { plan, video, frames, audio, clock, counters, decoders };
         let first = opener.clone();
         let opened =
             Bounded::start("capture-open", CAPTURE_DRIVER_TIMEOUT, move || first.open(|| false))

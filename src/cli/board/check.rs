@@ -9,7 +9,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::board::{Button, Console, Lights as Fitted, Profile};
-use crate::capture::{self, EncoderReport, Request};
+use crate::capture::{self, DecoderReport, EncoderReport, Request};
 use crate::clock::Clock;
 use crate::device::{self, Lights, LineFound, control};
 use crate::file;
@@ -198,7 +198,7 @@ fn media(profile: &Profile) -> Result<Vec<Finding>, Failure> {
     let camera = camera.map(|camera| format!("{} ({})", camera.name, camera.device));
     let microphone = report.microphones.iter().find(|microphone| microphone.chosen);
     let microphone = microphone.map(|card| format!("{} ({})", card.name, card.device));
-    Ok(vec![
+    let mut findings = vec![
         finding("camera", source(report.camera_advice, camera, &report.camera_wanted)),
         finding(
             "microphone",
@@ -206,7 +206,11 @@ fn media(profile: &Profile) -> Result<Vec<Finding>, Failure> {
         ),
         finding("H.264 encoder", encoder(&report.video_encoders)),
         finding("AAC encoder", encoder(&report.audio_encoders)),
-    ])
+    ];
+    if profile.camera.may_deliver_jpeg() {
+        findings.push(finding("JPEG decoder", decoder(&report.jpeg_decoders)));
+    }
+    Ok(findings)
 }
 
 /// Whether the threads of audio have real-time scheduling: those of the running box, and otherwise those
@@ -234,19 +238,25 @@ fn scheduling(running: bool) -> Finding {
     Finding { what: "scheduling".to_owned(), ok: true, note, message }
 }
 
-/// The encoder that works, and why those before it do not.
 fn encoder(tried: &[EncoderReport]) -> Result<String, String> {
-    let chosen = tried.iter().position(|encoder| encoder.chosen);
-    let before = &tried[..chosen.unwrap_or(tried.len())];
-    let why = |encoder: &EncoderReport| {
-        format!("{}: {}", encoder.element, encoder.why_not.as_deref().unwrap_or("not tried"))
-    };
-    let why: Vec<String> = before.iter().map(why).collect();
-    match chosen {
-        Some(at) if why.is_empty() => Ok(tried[at].element.clone()),
-        Some(at) => Ok(format!("{} ({})", tried[at].element, why.join("; "))),
-        None => Err(why.join("; ")),
+    first(tried.iter().map(|encoder| (&*encoder.element, encoder.why_not.as_deref())))
+}
+
+fn decoder(tried: &[DecoderReport]) -> Result<String, String> {
+    first(tried.iter().map(|decoder| (&*decoder.element, decoder.why_not.as_deref())))
+}
+
+/// The element that works, and why those before it do not.
+fn first<'a>(tried: impl Iterator<Item = (&'a str, Option<&'a str>)>) -> Result<String, String> {
+    let mut before = Vec::new();
+    for (element, why_not) in tried {
+        match why_not {
+            Some(why) => before.push(format!("{element}: {why}")),
+            None if before.is_empty() => return Ok(element.to_owned()),
+            None => return Ok(format!("{element} ({})", before.join("; "))),
+        }
     }
+    Err(before.join("; "))
 }
 
 fn lights_by_eye(profile: &Profile) -> Option<Finding> {

@@ -127,6 +127,7 @@ USERADD_PARAM:${PN} = "--system --user-group --no-create-home --home-dir ${local
 RDEPENDS:${PN} = " \
     ca-certificates \
     gstreamer1.0 \
+    gstreamer1.0-plugins-bad-jpegformat \
     gstreamer1.0-plugins-bad-videoparsersbad \
     gstreamer1.0-plugins-base-alsa \
     gstreamer1.0-plugins-base-app \
