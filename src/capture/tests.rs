@@ -136,7 +136,7 @@ fn an_encoder_that_hangs_takes_nothing_from_its_successor_when_it_wakes_up() {
         }
     }
     assert!(gap_ns < 2_500_000_000, "{gap_ns} ns without a frame");
-    assert_eq!(ran.capture.stats().encoder_restarts, 4, "three tries, then another one");
+    assert_eq!(ran.capture.stats().encoder_restarts, 2, "one try, then another one");
     ran.capture.stop();
 }
 
