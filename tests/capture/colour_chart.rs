@@ -465,6 +465,7 @@ fn a_slate_has_its_colours_whatever_those_of_the_lost_camera_mean() {
     }
 }
 
+// Shows F58.
 #[test]
 fn a_camera_that_replaces_one_of_another_colorimetry_has_its_own_colours() {
     if !has_or_skip(&["ffmpeg", "ffprobe"]) {

@@ -97,6 +97,7 @@ fn run(seconds: u64) {
     }
 }
 
+// Shows F54.
 #[test]
 fn on_a_busy_machine_audio_is_whole_with_what_the_unit_grants() {
     let Some(seconds) = env::var(SECONDS).ok().and_then(|text| text.parse().ok()) else {

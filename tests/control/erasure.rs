@@ -117,6 +117,7 @@ fn a_factory_reset_that_was_cut_off_is_finished_when_the_box_starts() {
     assert!(finished > 10, "{finished} were finished");
 }
 
+// Shows F51.
 #[test]
 fn a_factory_reset_of_a_full_disk_destroys_every_key_and_holds() {
     for (room, earlier) in

@@ -152,6 +152,7 @@ fn the_importer_reaches_one_disk_and_leaves_the_machine_to_the_broadcast() {
     }
 }
 
+// Shows F52.
 #[test]
 fn what_a_stick_may_take_of_the_machine_does_not_grow_with_its_partitions() {
     let unit = fs::read_to_string("systemd/firstmile-import@.service").expect("the unit");

@@ -150,6 +150,7 @@ fn after_a_factory_reset_no_secret_is_left_on_the_disk_or_in_memory() {
     drop(disk);
 }
 
+// Shows F51.
 #[test]
 fn a_factory_reset_on_a_full_disk_leaves_no_key_on_it() {
     let _turn = one_at_a_time();

@@ -186,6 +186,7 @@ fn a_locked_stick_is_read_and_one_that_was_not_ejected_says_what_is_wrong() {
     }
 }
 
+// Shows F53.
 #[test]
 fn settings_are_not_read_as_they_were_before_a_change_that_is_in_the_journal_alone() {
     let Some(desk) = desk_or_skip() else { return };

@@ -94,6 +94,7 @@ fn in_real_time(pid: u32) -> usize {
     stats.filter_map(policy).filter(|policy: &u32| *policy == 2).count()
 }
 
+// Shows F55.
 #[test]
 fn a_thread_that_never_waits_loses_real_time_scheduling_and_the_broadcast_goes_on() {
     let may = Command::new("chrt").args(["--rr", "5", "true"]).status();

@@ -132,6 +132,7 @@ async fn a_running_stream_does_not_move_to_a_host_that_the_owner_has_not_named()
 }
 
 // What is no address must not pass for "at the same place": the server would get one more connection.
+// Shows F50.
 #[tokio::test]
 async fn a_running_stream_stays_where_it_is_when_the_place_to_move_to_cannot_be_used() {
     for place in ["", "http://127.0.0.1/live", "127.0.0.1:1935/live", "mailto:a", "rtmp:///", "a b"]

@@ -193,6 +193,7 @@ fn a_request_to_reconnect_is_passed_on_and_ends_nothing() {
     assert_eq!(pair.error(), None);
 }
 
+// Shows F50.
 #[test]
 fn a_request_to_reconnect_at_an_address_that_is_none_is_remarked_and_is_no_request() {
     let with_key_inside = format!("rtmps://other.example/{CANARY}/live");

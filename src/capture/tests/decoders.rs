@@ -103,6 +103,7 @@ impl Decoded {
 const LOST: CaptureEvent = CaptureEvent::SourceLost(Source::Camera);
 const BACK: CaptureEvent = CaptureEvent::SourceBack(Source::Camera);
 
+// Shows F56.
 #[test]
 fn a_camera_whose_decoder_fails_on_air_comes_back_with_the_next_one() {
     for decoder in [&FAILS, &ENDS, &GOES_SILENT] {

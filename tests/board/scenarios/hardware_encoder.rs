@@ -5,6 +5,7 @@ use firstmile::panel::{Attention, Indication};
 use crate::rig::encoder::{ELEMENT, SOFTWARE, bitrates_kbps};
 use crate::rig::server::Server;
 use crate::rig::{Board, Scenario, ready_or_skip};
+use crate::scenarios::sources_lost::{camera_lost_and_back, microphone_lost_and_back};
 
 const LIVE: Indication = Indication::Live { attention: Attention::None };
 
@@ -94,17 +95,20 @@ fn a_hardware_encoder_makes_a_key_frame_for_each_server_that_it_reaches() {
     server.assert_watchable_again();
 }
 
+// Shows F57.
 #[test]
 fn an_encoder_whose_driver_hangs_is_replaced_by_software() {
     software_takes_over(&[("hang_after", 1)]);
 }
 
+// Shows F57.
 #[test]
 #[ignore = "in the full set: make test-board-all"]
 fn an_encoder_that_falls_silent_is_replaced_by_software() {
     software_takes_over(&[("silent_after", 1)]);
 }
 
+// Shows F57.
 #[test]
 #[ignore = "in the full set: make test-board-all"]
 fn an_encoder_whose_driver_fails_is_replaced_by_software() {
@@ -115,6 +119,35 @@ fn an_encoder_whose_driver_fails_is_replaced_by_software() {
 #[ignore = "in the full set: make test-board-all"]
 fn an_encoder_that_refuses_to_start_again_is_replaced_by_software() {
     software_takes_over(&[("fail_after", 1), ("refuse_start", 1)]);
+}
+
+#[test]
+#[ignore = "in the full set: make test-board-all"]
+fn an_unplugged_camera_ends_nothing_for_a_hardware_encoder() {
+    camera_lost_and_back(live_or_skip(""));
+}
+
+#[test]
+#[ignore = "in the full set: make test-board-all"]
+fn an_unplugged_microphone_ends_nothing_beside_a_hardware_encoder() {
+    microphone_lost_and_back(live_or_skip(""));
+}
+
+#[test]
+#[ignore = "in the full set: make test-board-all"]
+fn an_encoder_that_loses_its_parameters_is_asked_to_repeat_them() {
+    let Some((_ready, server, mut board)) = live_or_skip("lose_parameters=1") else { return };
+    board.until_encoded_by(ELEMENT);
+    server.receives(40_000);
+    let streams = board.encoder("streams");
+    board.set_encoder("silent_after", 1);
+    board.until_status("a restart", |output| output.contains("restarted"));
+    board.set_encoder("silent_after", 0);
+    assert!(board.encoder("streams") > streams);
+    server.receives(150_000);
+    board.until_encoded_by(ELEMENT);
+    board.stops();
+    server.only_stream();
 }
 
 /// A driver whose bug the table of encoders answers: its encoder is used all the same.

@@ -6,6 +6,7 @@ use crate::rig::live_or_skip;
 const REAL_TIME: (u32, u32) = (2, 5);
 const ORDINARY: (u32, u32) = (0, 0);
 
+// Shows F54.
 #[test]
 fn audio_has_real_time_scheduling_under_the_service_and_the_rest_has_the_unit_s_niceness() {
     let Some((_ready, server, mut board)) = live_or_skip() else { return };
