@@ -157,7 +157,7 @@ impl Capture {
             threads,
             &wake,
         )?;
-        probe::confirm(&mut chosen, &request.video, frames);
+        probe::confirm(&mut chosen, &request, frames)?;
         tracing::info!("frames: {} {}", frames.layout, frames.colorimetry);
         let (video, left_out) = VideoTrack::new(&request.video, frames, &request.look)?;
         let failure = Failure::default();

@@ -113,6 +113,9 @@ pub fn withdraw() {
 
 /// Why a thread of this process does not get it; `None` where it does.
 pub fn refusal() -> Option<String> {
+    if have_it().withdrawn {
+        return Some("a thread with it ran for too long".to_owned());
+    }
     let tried = thread::Builder::new().name("real-time-try".to_owned());
     let tried = tried.spawn(|| take(thread_native_id()).err().map(|error| why(&error)));
     match tried.map(thread::JoinHandle::join) {

@@ -154,3 +154,59 @@ fn when_no_encoder_is_left_the_capture_ends_with_the_reason() {
     assert!(ran.capture.stop());
     assert!(ran.events.try_recv().is_err(), "nothing comes after the end");
 }
+
+/// One that claims a layout which it does not take, or hangs with it.
+fn confirmed(caps: &'static str) -> (&'static str, Vec<VideoFormat>) {
+    gstreamer::init().expect("GStreamer");
+    let mut request = Request::from(&Profile::named("sim").expect("embedded"));
+    (request.video.width, request.video.height) = (320, 180);
+    request.encoders.video = ["x264enc", "openh264enc"].map(str::to_owned).to_vec();
+    let video: &'static VideoEncoderSpec = Box::leak(Box::new(device(caps)));
+    let mut chosen = Chosen { video, layouts: video.takes.to_vec(), audio: &AUDIO };
+    let frames = FrameFormat::drawn(VideoFormat::Nv12);
+    encode::probe::confirm(&mut chosen, &request, frames).expect("another encoder");
+    (chosen.video.element, chosen.layouts)
+}
+
+#[test]
+fn an_encoder_is_not_given_a_layout_that_it_claims_and_does_not_take() {
+    let (element, layouts) = confirmed("identity error-after=1");
+    assert_eq!((element, layouts), ("x264enc", vec![VideoFormat::I420]));
+}
+
+#[test]
+fn an_encoder_that_hangs_with_the_cameras_layout_is_passed_over() {
+    let (element, layouts) = confirmed("identity sleep-time=12000000");
+    assert_eq!((element, layouts), ("openh264enc", vec![VideoFormat::I420]));
+}
+
+#[test]
+fn a_camera_whose_frames_change_their_form_is_opened_again() {
+    gstreamer::init().expect("GStreamer");
+    let mut request = Request::from(&Profile::named("sim").expect("embedded"));
+    (request.video.width, request.video.height) = (320, 180);
+    let part = |frames: &str, layout: &str| {
+        format!(
+            "videotestsrc is-live=true {frames} ! video/x-raw, format=(string){layout}, width=(int)320, \
+             height=(int)180, framerate=(fraction)30/1, colorimetry=(string)bt601 ! c."
+        )
+    };
+    let launch =
+        format!("concat name=c {} {} c.", part("num-buffers=30", "NV12"), part("", "I420"));
+    request.camera = CameraSource::Launch { launch, passthrough: false };
+    let (to_events, events) = mpsc::channel();
+    let report = move |event| {
+        let _ = to_events.send(event);
+    };
+    let capture = Capture::start(request, Arc::new(|_| ()), report).expect("starts");
+    assert_eq!(capture.pipeline.video_setup().frames.layout, VideoFormat::Nv12);
+    let lost = loop {
+        if let CaptureEvent::Error { message, .. } = events.recv_timeout(LONG).expect("an event") {
+            break message;
+        }
+    };
+    assert!(lost.contains("changed from NV12 bt601 to I420 bt601"), "{lost}");
+    while events.recv_timeout(LONG).expect("an event") != CaptureEvent::SourceBack(Source::Camera) {
+    }
+    assert!(capture.stop());
+}

@@ -89,17 +89,36 @@ pub fn probe_video(encoder: &VideoEncoderSpec, video: &VideoSettings) -> Result<
 }
 
 /// Leaves out the layout of these frames when the encoder claims to take it but does not; they are
-/// converted to one that it takes.
-pub fn confirm(chosen: &mut Chosen, video: &VideoSettings, frames: FrameFormat) {
+/// converted to one that it takes. One whose driver hangs with them is not used at all: its device is
+/// not to be had back.
+///
+/// # Errors
+/// [`CaptureError::NoEncoder`] when there is no other one.
+pub fn confirm(
+    chosen: &mut Chosen,
+    request: &Request,
+    frames: FrameFormat,
+) -> Result<(), CaptureError> {
     let Chosen { video: encoder, layouts, .. } = chosen;
     if layouts.first() == Some(&frames.layout) || !layouts.contains(&frames.layout) {
-        return;
+        return Ok(());
     }
-    if let Err(why) = probe_frames(encoder, layouts, video, frames) {
-        tracing::warn!("{} does not take {}: {why}", encoder.element, frames.layout);
+    let Err(why) = probe_frames(encoder, layouts, &request.video, frames) else { return Ok(()) };
+    tracing::warn!("{} does not take {}: {why}", encoder.element, frames.layout);
+    if why == HANGS {
+        let mut order = request.encoders.video.clone();
+        order.retain(|element| element != encoder.element);
+        chosen.video = first("H.264", &order, encoders::video, |encoder| {
+            probe_video(encoder, &request.video)
+        })?;
+        chosen.layouts = chosen.video.layouts();
+    } else {
         layouts.retain(|layout| *layout != frames.layout);
     }
+    Ok(())
 }
+
+const HANGS: &str = "its driver does not respond";
 
 fn probe_frames(
     encoder: &VideoEncoderSpec,
@@ -143,7 +162,7 @@ fn probe(
     Bounded::start("capture-probe", CAPTURE_DRIVER_TIMEOUT, work)
         .map_err(|error| error.to_string())?
         .wait()
-        .unwrap_or_else(|| Err("its driver does not respond".to_owned()))
+        .unwrap_or_else(|| Err(HANGS.to_owned()))
 }
 
 fn probe_here(

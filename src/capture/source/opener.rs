@@ -67,6 +67,15 @@ pub struct OpenSource {
     failure: Failure,
 }
 
+/// What is known of the raw frames of a source.
+#[derive(Debug, Default)]
+struct Observed {
+    frames: Option<FrameFormat>,
+    /// There was one.
+    any: bool,
+    changed: bool,
+}
+
 /// One track of a source.
 #[derive(Debug)]
 pub struct TrackReader {
@@ -110,12 +119,15 @@ impl SourceOpener {
         at_most: Duration,
         given_up: &impl Fn() -> bool,
     ) -> Result<OpenSource, CaptureError> {
+        // The trial of a decoder may still go on; that is not the camera's time.
+        let mut decoder = self.decoders.current_for(spec.is_jpeg());
         let deadline = Instant::now() + at_most + CAPTURE_DECODER_SILENCE;
         loop {
-            let decoder = self.decoders.current_for(spec.is_jpeg());
             let left = deadline.saturating_duration_since(Instant::now()).min(at_most);
             match self.open_with(spec, decoder, left, given_up) {
-                Err((_, true)) if Instant::now() < deadline && !given_up() => {}
+                Err((_, true)) if Instant::now() < deadline && !given_up() => {
+                    decoder = self.decoders.current_for(spec.is_jpeg());
+                }
                 opened => return opened.map_err(|(error, _)| error),
             }
         }
@@ -160,6 +172,7 @@ impl SourceOpener {
         };
         opened.watch_bus(self.plan.is_live());
         opened.take_frames_as_they_lie();
+        opened.end_where_frames_change();
         if let WantedFrames::Exactly(frames) = &self.frames {
             opened.recolour(*frames);
         }
@@ -268,6 +281,39 @@ impl OpenSource {
             allocation.add_allocation_meta::<gst_video::VideoMeta>(None);
             allocation.add_allocation_pool(None::<&gst::BufferPool>, size, CAPTURE_FRAMES_HELD, 0);
             gst::PadProbeReturn::Handled
+        });
+    }
+
+    /// A source whose frames take on another form is opened again, where they are converted: the encoder
+    /// was started with those that came first.
+    fn end_where_frames_change(&self) {
+        let sink = self.video.as_ref().filter(|_| !self.h264);
+        let Some(pad) = sink.and_then(|reader| reader.appsink.static_pad("sink")) else { return };
+        let (observed, failure) = (Mutex::new(Observed::default()), self.failure.clone());
+        let of_interest = gst::PadProbeType::EVENT_DOWNSTREAM | gst::PadProbeType::BUFFER;
+        pad.add_probe(of_interest, move |_, info| {
+            let mut observed = observed.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(gst::EventView::Caps(caps)) = info.event().map(|event| event.view()) {
+                let frames = FrameFormat::of(caps.caps());
+                match (observed.frames, frames) {
+                    (Some(before), Some(now)) if observed.any && before != now => {
+                        observed.changed = true;
+                        failure.note(format!(
+                            "its frames changed from {} {} to {} {}",
+                            before.layout, before.colorimetry, now.layout, now.colorimetry
+                        ));
+                    }
+                    // Before the first frame nothing depends on it.
+                    _ => observed.frames = frames,
+                }
+            }
+            if info.buffer().is_some() {
+                observed.any = true;
+                if observed.changed {
+                    return gst::PadProbeReturn::Drop;
+                }
+            }
+            gst::PadProbeReturn::Ok
         });
     }
 
