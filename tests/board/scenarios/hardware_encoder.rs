@@ -133,23 +133,6 @@ fn an_unplugged_microphone_ends_nothing_beside_a_hardware_encoder() {
     microphone_lost_and_back(live_or_skip(""));
 }
 
-#[test]
-#[ignore = "in the full set: make test-board-all"]
-fn an_encoder_that_loses_its_parameters_is_asked_to_repeat_them() {
-    let Some((_ready, server, mut board)) = live_or_skip("lose_parameters=1") else { return };
-    board.until_encoded_by(ELEMENT);
-    server.receives(40_000);
-    let streams = board.encoder("streams");
-    board.set_encoder("silent_after", 1);
-    board.until_status("a restart", |output| output.contains("restarted"));
-    board.set_encoder("silent_after", 0);
-    assert!(board.encoder("streams") > streams);
-    server.receives(150_000);
-    board.until_encoded_by(ELEMENT);
-    board.stops();
-    server.only_stream();
-}
-
 /// A driver whose bug the table of encoders answers: its encoder is used all the same.
 fn is_used_in_spite_of(bug: &str) {
     let Some(ready) = ready_or_skip() else { return };
