@@ -5,4 +5,6 @@ pub mod build;
 pub mod bus;
 pub mod caps;
 pub mod clock;
+pub mod component;
 pub mod description;
+pub mod trial;

@@ -2,32 +2,20 @@
 //!
 //! They have the size of the stream and 4:2:2 chroma, as USB cameras send them.
 
-use std::time::{Duration, Instant};
-
 use gstreamer as gst;
-use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 
 use super::{decoders::JpegDecoderSpec, description::jpeg_chain};
-use crate::{
-    capture::{
-        error::CaptureError,
-        gst::{
-            build::Running,
-            bus::{self, BusEvent, Failure},
-            clock::MediaClock,
-            description::{Chain, PipelineDescription},
-        },
-        request::VideoSettings,
-        threads::Bounded,
+use crate::capture::{
+    gst::{
+        description::{Chain, PipelineDescription},
+        trial::Trial,
     },
-    limits::{CAPTURE_DRIVER_TIMEOUT, CAPTURE_FRAMES_WAITING_MAX, CAPTURE_PROBE_TIMEOUT},
+    request::VideoSettings,
 };
 
 const IN: &str = "probe_in";
 const OUT: &str = "probe_out";
-/// How often the output is polled.
-const POLL: Duration = Duration::from_millis(10);
 /// Luma of the left and of the right half of the frame.
 const HALVES: [u8; 2] = [64, 192];
 /// By how much luma may differ: decoders round, and some squeeze full range into limited.
@@ -40,11 +28,14 @@ pub fn probe_jpeg(decoder: &'static JpegDecoderSpec, video: &VideoSettings) -> R
         return Err(format!("takes no frame larger than {width_max}x{height_max}"));
     }
     let video = video.clone();
-    // On a thread of its own, because the driver may hang.
-    Bounded::start("capture-probe", CAPTURE_DRIVER_TIMEOUT, move || probe_here(decoder, &video))
-        .map_err(|error| error.to_string())?
-        .wait()
-        .unwrap_or_else(|| Err("its driver does not respond".to_owned()))
+    let trial = Trial {
+        description: pipeline(decoder, &video),
+        input: IN,
+        output: OUT,
+        content: two_halves(&video)?,
+        interval: gst::ClockTime::from_nseconds(1_000_000_000 / u64::from(video.fps.max(1))),
+    };
+    trial.run(move |sample| is_the_frame(sample, &video)).map_err(|error| error.to_string())
 }
 
 /// JPEGs are made by the software encoder, and decoded as a camera's are.
@@ -60,45 +51,6 @@ fn pipeline(decoder: &JpegDecoderSpec, video: &VideoSettings) -> PipelineDescrip
     let chain = jpeg_chain(chain, decoder);
     let sink = [("name", OUT), ("sync", "false"), ("async", "false")];
     PipelineDescription::default().chain(chain.element("appsink", &sink))
-}
-
-fn probe_here(decoder: &JpegDecoderSpec, video: &VideoSettings) -> Result<(), String> {
-    let running = Running::build(&pipeline(decoder, video)).map_err(|error| match error {
-        CaptureError::Gstreamer(why) => why,
-        other => other.to_string(),
-    })?;
-    let source: gst_app::AppSrc = running.element(IN).map_err(|error| error.to_string())?;
-    let sink: gst_app::AppSink = running.element(OUT).map_err(|error| error.to_string())?;
-    MediaClock::start().drive(running.pipeline());
-    let failure = Failure::default();
-    let noted = failure.clone();
-    bus::listen(running.pipeline(), move |event| {
-        if let BusEvent::Error { message } = event {
-            noted.note(message);
-        }
-    });
-    running.play().map_err(|error| failure.message().unwrap_or_else(|| error.to_string()))?;
-
-    let (frame, interval) = (two_halves(video)?, 1_000_000_000 / u64::from(video.fps.max(1)));
-    let deadline = Instant::now() + CAPTURE_PROBE_TIMEOUT;
-    let waiting_max = CAPTURE_FRAMES_WAITING_MAX * frame.size() as u64;
-    let mut at = gst::ClockTime::ZERO;
-    while Instant::now() < deadline {
-        if source.current_level_bytes() < waiting_max {
-            let mut buffer = frame.copy();
-            buffer.make_mut().set_pts(at);
-            at += gst::ClockTime::from_nseconds(interval);
-            let _ = source.push_buffer(buffer);
-        }
-        let poll = gst::ClockTime::from_nseconds(POLL.as_nanos() as u64);
-        if let Some(sample) = sink.try_pull_sample(poll) {
-            return is_the_frame(&sample, video);
-        }
-        if let Some(message) = failure.message() {
-            return Err(message);
-        }
-    }
-    Err(format!("nothing came out within {} s", CAPTURE_PROBE_TIMEOUT.as_secs()))
 }
 
 /// A frame with a dark left and a bright right half, without colour.

@@ -4,10 +4,7 @@
 //! have. So each is opened with the settings of the capture and given frames or samples until
 //! something comes out.
 
-use std::time::{Duration, Instant};
-
 use gstreamer as gst;
-use gstreamer_app as gst_app;
 use gstreamer_video::{self as gst_video, VideoFormat};
 
 use super::{
@@ -18,23 +15,11 @@ use crate::{
     capture::{
         error::{CaptureError, Rejected},
         frame_format::FrameFormat,
-        gst::{
-            build::Running,
-            bus::{self, BusEvent, Failure},
-            clock::MediaClock,
-            description::PipelineDescription,
-        },
+        gst::trial::{Trial, TrialError},
         request::{AudioSettings, Request, VideoSettings},
-        threads::Bounded,
     },
-    limits::{
-        CAPTURE_AUDIO_BLOCK_SAMPLES, CAPTURE_DRIVER_TIMEOUT, CAPTURE_FRAMES_WAITING_MAX,
-        CAPTURE_PROBE_TIMEOUT,
-    },
+    limits::CAPTURE_AUDIO_BLOCK_SAMPLES,
 };
-
-/// How often the output is polled.
-const POLL: Duration = Duration::from_millis(10);
 
 /// The first encoder of each track that works.
 pub fn choose(request: &Request) -> Result<Chosen, CaptureError> {
@@ -85,7 +70,8 @@ pub fn probe_video(encoder: &VideoEncoderSpec, video: &VideoSettings) -> Result<
     let layouts = encoder.layouts();
     // The table has one for each.
     let Some(layout) = layouts.first() else { return Err("takes no layout".to_owned()) };
-    probe_frames(encoder, &layouts, video, FrameFormat::drawn(*layout))
+    let tried = probe_frames(encoder, &layouts, video, FrameFormat::drawn(*layout));
+    tried.map_err(|error| error.to_string())
 }
 
 /// Leaves out the layout of these frames when the encoder claims to take it but does not; they are
@@ -105,7 +91,7 @@ pub fn confirm(
     }
     let Err(why) = probe_frames(encoder, layouts, &request.video, frames) else { return Ok(()) };
     tracing::warn!("{} does not take {}: {why}", encoder.element, frames.layout);
-    if why == HANGS {
+    if why == TrialError::Hangs {
         let mut order = request.encoders.video.clone();
         order.retain(|element| element != encoder.element);
         chosen.video = first("H.264", &order, encoders::video, |encoder| {
@@ -118,18 +104,17 @@ pub fn confirm(
     Ok(())
 }
 
-const HANGS: &str = "its driver does not respond";
-
 fn probe_frames(
     encoder: &VideoEncoderSpec,
     layouts: &[VideoFormat],
     video: &VideoSettings,
     frames: FrameFormat,
-) -> Result<(), String> {
-    let frame = grey_frame(video, frames.layout)?;
+) -> Result<(), TrialError> {
+    let content = grey_frame(video, frames.layout).map_err(TrialError::Fails)?;
     let interval = gst::ClockTime::from_nseconds(1_000_000_000 / u64::from(video.fps.max(1)));
     let description = description::video_pipeline(encoder, layouts, video, frames);
-    probe(description, description::VIDEO_IN, description::VIDEO_OUT, frame, interval)
+    let (input, output) = (description::VIDEO_IN, description::VIDEO_OUT);
+    Trial { description, input, output, content, interval }.run(|_| Ok(()))
 }
 
 /// A grey frame as encoders take it.
@@ -142,68 +127,12 @@ fn grey_frame(video: &VideoSettings, layout: VideoFormat) -> Result<gst::Buffer,
 /// Whether an AAC encoder works with these settings; if not, why.
 pub fn probe_audio(encoder: &AudioEncoderSpec, audio: &AudioSettings) -> Result<(), String> {
     let bytes = CAPTURE_AUDIO_BLOCK_SAMPLES * audio.channels as usize * size_of::<i16>();
-    let block = gst::Buffer::from_slice(vec![0_u8; bytes]);
+    let content = gst::Buffer::from_slice(vec![0_u8; bytes]);
     let rate = u64::from(audio.sample_rate_hz.max(1));
     let duration = CAPTURE_AUDIO_BLOCK_SAMPLES as u64 * 1_000_000_000 / rate;
     let interval = gst::ClockTime::from_nseconds(duration);
     let description = description::audio_pipeline(encoder, audio);
-    probe(description, description::AUDIO_IN, description::AUDIO_OUT, block, interval)
-}
-
-/// Probes on a thread of its own, because the driver may hang.
-fn probe(
-    description: PipelineDescription,
-    input: &'static str,
-    output: &'static str,
-    content: gst::Buffer,
-    interval: gst::ClockTime,
-) -> Result<(), String> {
-    let work = move || probe_here(&description, input, output, &content, interval);
-    Bounded::start("capture-probe", CAPTURE_DRIVER_TIMEOUT, work)
-        .map_err(|error| error.to_string())?
-        .wait()
-        .unwrap_or_else(|| Err(HANGS.to_owned()))
-}
-
-fn probe_here(
-    description: &PipelineDescription,
-    input: &str,
-    output: &str,
-    content: &gst::Buffer,
-    interval: gst::ClockTime,
-) -> Result<(), String> {
-    let running = Running::build(description).map_err(|error| error.to_string())?;
-    let source: gst_app::AppSrc = running.element(input).map_err(|error| error.to_string())?;
-    let sink: gst_app::AppSink = running.element(output).map_err(|error| error.to_string())?;
-    MediaClock::start().drive(running.pipeline());
-    let failure = Failure::default();
-    let noted = failure.clone();
-    bus::listen(running.pipeline(), move |event| {
-        if let BusEvent::Error { message } = event {
-            noted.note(message);
-        }
-    });
-    running.play().map_err(|error| failure.message().unwrap_or_else(|| error.to_string()))?;
-
-    let deadline = Instant::now() + CAPTURE_PROBE_TIMEOUT;
-    let waiting_max = CAPTURE_FRAMES_WAITING_MAX * content.size() as u64;
-    let mut at = gst::ClockTime::ZERO;
-    while Instant::now() < deadline {
-        if source.current_level_bytes() < waiting_max {
-            let mut buffer = content.copy();
-            let times = buffer.make_mut();
-            times.set_pts(at);
-            times.set_duration(interval);
-            at += interval;
-            let _ = source.push_buffer(buffer);
-        }
-        let poll = gst::ClockTime::from_nseconds(POLL.as_nanos() as u64);
-        if sink.try_pull_sample(poll).is_some() {
-            return Ok(());
-        }
-        if let Some(message) = failure.message() {
-            return Err(message);
-        }
-    }
-    Err(format!("nothing came out within {} s", CAPTURE_PROBE_TIMEOUT.as_secs()))
+    let (input, output) = (description::AUDIO_IN, description::AUDIO_OUT);
+    let trial = Trial { description, input, output, content, interval };
+    trial.run(|_| Ok(())).map_err(|error| error.to_string())
 }

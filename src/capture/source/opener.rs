@@ -172,9 +172,9 @@ impl SourceOpener {
         };
         opened.watch_bus(self.plan.is_live());
         opened.take_frames_as_they_lie();
-        opened.end_where_frames_change();
-        if let WantedFrames::Exactly(frames) = &self.frames {
-            opened.recolour(*frames);
+        match &self.frames {
+            WantedFrames::OneOf(_) => opened.end_where_frames_change(),
+            WantedFrames::Exactly(frames) => opened.recolour(*frames),
         }
         self.clock.drive(opened.running.pipeline());
         let started = opened.running.play().map_err(|error| error.to_string());

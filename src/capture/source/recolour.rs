@@ -6,6 +6,8 @@
 use gstreamer as gst;
 use gstreamer_video::{VideoColorMatrix, VideoColorRange, VideoColorimetry, VideoInfo, VideoMeta};
 
+use crate::capture::gst::component::Component;
+
 /// What luma and chroma mean.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Meaning {
@@ -38,14 +40,6 @@ impl Meaning {
     }
 }
 
-/// Where luma, Cb or Cr lie: the first value, those below it, those beside it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Component {
-    offset: usize,
-    stride: usize,
-    step: usize,
-}
-
 /// Changes what the values of frames mean in which two pixels of a row share chroma.
 #[derive(Debug, Clone)]
 pub struct Recolour {
@@ -72,23 +66,7 @@ impl Recolour {
         if format.depth().first() != Some(&8) || format.w_sub().get(1) != Some(&1) {
             return;
         }
-        let at = |number: usize| {
-            let value =
-                |of: &[i32]| usize::try_from(of.get(number).copied().unwrap_or(0)).unwrap_or(0);
-            let plane = format.plane().get(number).map_or(0, |plane| *plane as usize);
-            let meta = frame.meta::<VideoMeta>();
-            let (offset, stride) = match &meta {
-                Some(meta) => (meta.offset().get(plane), meta.stride().get(plane)),
-                None => (info.offset().get(plane), info.stride().get(plane)),
-            };
-            Component {
-                offset: offset.copied().unwrap_or(0)
-                    + format.poffset().get(number).map_or(0, |at| *at as usize),
-                stride: stride.map_or(0, |stride| usize::try_from(*stride).unwrap_or(0)),
-                step: value(format.pixel_stride()),
-            }
-        };
-        let components = [0, 1, 2].map(at);
+        let components = Component::of(info, frame.meta::<VideoMeta>().as_deref());
         let rows = 1 << format.h_sub().get(1).copied().unwrap_or(0);
         let (width, height) = (info.width() as usize, info.height() as usize);
         if let Ok(mut map) = frame.map_writable() {
@@ -209,7 +187,7 @@ mod tests {
 
     /// Two pixels by two of one colour, planar; changed.
     fn changed(recolour: &mut Recolour, [luma, cb, cr]: [u8; 3]) -> [u8; 3] {
-        let at = |offset, stride| Component { offset, stride, step: 1 };
+        let at = |offset, stride| Component { offset, stride, step: 1, shared: (0, 0) };
         let mut data = [luma, luma, luma, luma, cb, cr];
         recolour.apply(&mut data, [2, 2], 2, [at(0, 2), at(4, 1), at(5, 1)]);
         assert!(data[..4].iter().all(|luma| *luma == data[0]));

@@ -5,6 +5,8 @@
 
 use gstreamer_video::VideoInfo;
 
+use crate::capture::gst::component::Component;
+
 /// Where the values of a frame lie in its memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
@@ -15,49 +17,13 @@ pub struct Layout {
     bytes: usize,
 }
 
-/// Where the values of luma, Cb or Cr lie.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Component {
-    /// Of the first value.
-    pub offset: usize,
-    /// From one row to the next.
-    pub stride: usize,
-    /// From one value of a row to the next.
-    pub step: usize,
-    /// Pixels that share a value, as powers of two: across, down.
-    shared: (u32, u32),
-}
-
-impl Component {
-    fn of(info: &VideoInfo, number: u8) -> Component {
-        let format = info.format_info();
-        let shared = |sub: &[u32]| sub.get(usize::from(number)).copied().unwrap_or(0);
-        let size = |value: i32| usize::try_from(value).unwrap_or(0);
-        Component {
-            offset: info.comp_offset(number),
-            stride: size(info.comp_stride(number)),
-            step: size(info.comp_pstride(number)),
-            shared: (shared(format.w_sub()), shared(format.h_sub())),
-        }
-    }
-
-    fn at(&self, x: usize, y: usize) -> usize {
-        self.offset + (y >> self.shared.1) * self.stride + (x >> self.shared.0) * self.step
-    }
-
-    /// Whether the value at this pixel is its own: of those that share one, the first gives it.
-    fn is_own(&self, x: usize, y: usize) -> bool {
-        x.is_multiple_of(1 << self.shared.0) && y.is_multiple_of(1 << self.shared.1)
-    }
-}
-
 impl Layout {
     /// The layout of frames whose pixels are luma and chroma of eight bits.
     pub fn of(info: &VideoInfo) -> Layout {
         Layout {
             width: info.width() as usize,
             height: info.height() as usize,
-            components: [0, 1, 2].map(|number| Component::of(info, number)),
+            components: Component::of(info, None),
             bytes: info.size(),
         }
     }
