@@ -6,6 +6,8 @@ use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=board");
+    // A checkout that was moved has its profiles elsewhere.
+    println!("cargo::rerun-if-env-changed=CARGO_MANIFEST_DIR");
     let folder = PathBuf::from(var("CARGO_MANIFEST_DIR")?).join("board");
     let mut files: Vec<PathBuf> = fs::read_dir(folder)?
         .map(|entry| entry.map(|entry| entry.path()))
