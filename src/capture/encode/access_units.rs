@@ -54,6 +54,7 @@ impl TrackOutput {
             config: None,
             length_bytes: 4,
             dts_ns: 0,
+            reorders: false,
             selected: NO_INPUT,
             last_input: NO_INPUT,
             wants_key: false,
@@ -98,7 +99,7 @@ impl TrackOutput {
     /// Takes access units from that encoder and no other, from its next key frame on.
     pub fn select(&self, input: Input) {
         let mut state = self.lock();
-        (state.selected, state.wants_key) = (input, true);
+        (state.selected, state.wants_key, state.reorders) = (input, true, false);
     }
 
     /// Takes access units from no encoder: the one in use is being closed.
@@ -148,6 +149,8 @@ struct State {
     /// Bytes of a NAL unit's length field (ISO/IEC 14496-15 section 5.3.3.1.2).
     length_bytes: usize,
     dts_ns: u64,
+    /// The encoder that is selected has put a frame before an earlier one.
+    reorders: bool,
     /// The encoder whose access units are sent.
     selected: Input,
     last_input: Input,
@@ -220,7 +223,12 @@ impl State {
 
     /// Presentation and decoding time on the media clock. Encoders may shift their timestamps (one
     /// adds 1,000 hours, to have room for B-frames) and say so in the segment, which is why only
-    /// the running time counts. Decoding time never goes back.
+    /// the running time counts.
+    ///
+    /// Decoding time is presentation time, because no encoder is let reorder frames. What GStreamer
+    /// derives lags behind by each frame that a driver has lost, but not at key frames: so it would go
+    /// back after each of them. It counts only for an encoder that reorders in spite of its settings.
+    /// Decoding time never goes back.
     fn times(&mut self, sample: &gst::Sample, buffer: &gst::BufferRef) -> (u64, u64) {
         let segment = sample.segment().and_then(|s| s.downcast_ref::<gst::ClockTime>());
         let media_ns = |time: gst::ClockTime| {
@@ -233,7 +241,9 @@ impl State {
             ns.saturating_sub(self.advance_ns)
         };
         let pts_ns = buffer.pts().or_else(|| buffer.dts()).map_or(self.dts_ns, media_ns);
-        let dts_ns = buffer.dts().map_or(pts_ns, media_ns).min(pts_ns).max(self.dts_ns);
+        self.reorders |= pts_ns < self.dts_ns;
+        let own_dts = buffer.dts().filter(|_| self.reorders);
+        let dts_ns = own_dts.map_or(pts_ns, media_ns).min(pts_ns).max(self.dts_ns);
         self.dts_ns = dts_ns;
         (pts_ns.max(dts_ns), dts_ns)
     }
@@ -393,6 +403,59 @@ mod tests {
             }
         }
         std::mem::take(&mut *sent.lock().expect("no panic"))
+    }
+
+    /// Presentation and decoding times in milliseconds that an output gives to units with these, and whether
+    /// they are key frames.
+    fn times(units: &[(u64, u64, bool)]) -> Vec<(u64, u64)> {
+        let sent: Arc<Mutex<Vec<_>>> = Arc::default();
+        let to_sent = Arc::clone(&sent);
+        let sink: FrameSink = Arc::new(move |frame| {
+            if !frame.kind.is_config() {
+                let ms = [frame.pts_ns, frame.dts_ns].map(|ns| ns / 1_000_000);
+                to_sent.lock().expect("no panic").push((ms[0], ms[1]));
+            }
+        });
+        let output = TrackOutput::new(Track::Video, 0, Arc::default(), sink);
+        let (sample, _) = key_frame(SETS);
+        for (pts_ms, dts_ms, is_key) in units {
+            let mut buffer = gst::Buffer::from_slice(SLICE);
+            let unit = buffer.get_mut().expect("own");
+            unit.set_pts(gst::ClockTime::from_mseconds(*pts_ms));
+            unit.set_dts(gst::ClockTime::from_mseconds(*dts_ms));
+            if !is_key {
+                unit.set_flags(gst::BufferFlags::DELTA_UNIT);
+            }
+            let caps = sample.caps_owned().expect("caps");
+            let sample = gst::Sample::builder().buffer(&buffer).caps(&caps).build();
+            output.lock().sample(&sample, 0);
+        }
+        std::mem::take(&mut *sent.lock().expect("no panic"))
+    }
+
+    #[test]
+    fn decoding_times_go_on_after_a_driver_has_lost_frames() {
+        // GStreamer takes the time of the oldest frame that has not come out; at key frames, their own.
+        let units: Vec<_> = (10..40)
+            .map(|n| {
+                let is_key = n % 8 == 2;
+                (n * 67, if is_key { n * 67 } else { (n - 10) * 67 }, is_key)
+            })
+            .collect();
+        let expected: Vec<_> = (10..40).map(|n| (n * 67, n * 67)).collect();
+        assert_eq!(times(&units), expected);
+    }
+
+    #[test]
+    fn frames_that_are_reordered_all_the_same_are_shown_in_their_order() {
+        let units = [(0, 0, true), (120, 40, false), (40, 80, false), (80, 120, false)];
+        let group = |at: u64| units.map(|(pts, dts, is_key)| (pts + at + 80, dts + at, is_key));
+        let sent = times(&[group(0), group(160), group(320)].concat());
+        assert!(sent.is_sorted_by(|one, next| one.1 <= next.1), "{sent:?}");
+        // From the second group on it is known.
+        let expected: Vec<_> = [group(160), group(320)].concat();
+        let expected: Vec<_> = expected.into_iter().map(|(pts, dts, _)| (pts, dts)).collect();
+        assert_eq!(sent[5..], expected[1..]);
     }
 
     #[test]
