@@ -87,6 +87,11 @@ impl VideoSettings {
         let frames = u64::from(self.keyframe_interval_ms) * u64::from(self.fps) / 1_000;
         u32::try_from(frames).unwrap_or(u32::MAX).max(2)
     }
+
+    /// The highest bitrate that a stream may come to, in kbit/s.
+    pub fn kbps_max(&self) -> u32 {
+        self.bitrate_max_kbps.max(self.bitrate_kbps)
+    }
 }
 
 #[cfg(test)]

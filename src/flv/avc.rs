@@ -1,10 +1,12 @@
 //! H.264 configuration: `AVCDecoderConfigurationRecord` (ISO/IEC 14496-15 section 5.3.3.1), as far as
-//! its size and its colours need it.
+//! its size, its colours and its level need it.
 
 mod colours;
+mod level;
 mod sps;
 
-pub use colours::{ColourTags, tagged_config, tagged_key_frame};
+pub use colours::{ColourTags, Tags, tagged_config, tagged_key_frame};
+pub use level::{Demand, least_level};
 
 use super::error::ConfigError;
 

@@ -1,5 +1,5 @@
 //! Where access units leave GStreamer, and where an encoder's parameter sets get the colours of what
-//! it was fed, whatever it writes there itself.
+//! it was fed, whatever it writes there itself, and a level that has room for the stream.
 //!
 //! The callback runs on GStreamer's streaming threads. It copies the payload once, because the
 //! buffers of an encoder's pool are few and a queue that kept them would starve the encoder; then
@@ -16,7 +16,7 @@ use gstreamer_app as gst_app;
 
 use crate::{
     capture::{gst::buffer::is_key, stats::Counters},
-    flv::avc::{ColourTags, tagged_config, tagged_key_frame},
+    flv::avc::{Tags, tagged_config, tagged_key_frame},
     limits::ACCESS_UNIT_BYTES_MAX,
     media::{Codec, Frame, Kind, Track},
 };
@@ -48,8 +48,9 @@ impl TrackOutput {
         let state = State {
             track,
             advance_ns,
-            colours: None,
+            tags: None,
             cannot_tag: false,
+            raised_from: None,
             codec_data: None,
             config: None,
             length_bytes: 4,
@@ -64,10 +65,10 @@ impl TrackOutput {
         TrackOutput(Arc::new(Mutex::new(state)))
     }
 
-    /// Writes these colours into what encoders send, whatever they write themselves. A camera's own
+    /// Writes these tags into what encoders send, whatever they write themselves. A camera's own
     /// H.264 keeps its own.
-    pub fn with_colours(self, tags: ColourTags) -> TrackOutput {
-        self.lock().colours = Some(tags);
+    pub fn with_tags(self, tags: Tags) -> TrackOutput {
+        self.lock().tags = Some(tags);
         self
     }
 
@@ -139,11 +140,13 @@ struct State {
     track: Track,
     advance_ns: u64,
     /// What is written into the parameter sets of encoders.
-    colours: Option<ColourTags>,
+    tags: Option<Tags>,
     /// It was reported that an encoder's parameter sets cannot be read.
     cannot_tag: bool,
-    /// The codec configuration as it came, and the colours that were written into it.
-    codec_data: Option<(Bytes, Option<ColourTags>)>,
+    /// The level of an encoder of which it was reported that it is too low.
+    raised_from: Option<u8>,
+    /// The codec configuration as it came, and the tags that were written into it.
+    codec_data: Option<(Bytes, Option<Tags>)>,
     /// The codec configuration as it was sent.
     config: Option<Bytes>,
     /// Bytes of a NAL unit's length field (ISO/IEC 14496-15 section 5.3.3.1.2).
@@ -179,19 +182,19 @@ impl State {
     fn sample(&mut self, sample: &gst::Sample, now_ns: u64) {
         let Some(buffer) = sample.buffer() else { return };
         let times_ns = self.times(sample, buffer);
-        self.unit(sample.caps(), buffer, times_ns, self.colours, now_ns);
+        self.unit(sample.caps(), buffer, times_ns, self.tags, now_ns);
     }
 
-    /// Sends an access unit, after its configuration where that is new; `colours` are written into both.
+    /// Sends an access unit, after its configuration where that is new; `tags` are written into both.
     fn unit(
         &mut self,
         caps: Option<&gst::CapsRef>,
         buffer: &gst::BufferRef,
         (pts_ns, dts_ns): (u64, u64),
-        colours: Option<ColourTags>,
+        tags: Option<Tags>,
         now_ns: u64,
     ) {
-        if let Some(config) = self.new_config(caps, colours) {
+        if let Some(config) = self.new_config(caps, tags) {
             let kind = match self.track {
                 Track::Video => Kind::VideoConfig,
                 Track::Audio => Kind::AudioConfig,
@@ -204,7 +207,7 @@ impl State {
         }
         let Ok(map) = buffer.map_readable() else { return };
         let kind = self.kind(buffer, map.as_slice());
-        let payload = self.payload(kind, map.as_slice(), colours);
+        let payload = self.payload(kind, map.as_slice(), tags);
         if payload.len() > ACCESS_UNIT_BYTES_MAX {
             self.counters.oversize.fetch_add(1, Ordering::Relaxed);
             return;
@@ -249,23 +252,22 @@ impl State {
     }
 
     /// The codec configuration, when it is not the one sent before.
-    fn new_config(
-        &mut self,
-        caps: Option<&gst::CapsRef>,
-        colours: Option<ColourTags>,
-    ) -> Option<Bytes> {
+    fn new_config(&mut self, caps: Option<&gst::CapsRef>, tags: Option<Tags>) -> Option<Bytes> {
         let data: gst::Buffer = caps?.structure(0)?.get("codec_data").ok()?;
         let map = data.map_readable().ok()?;
         let data = map.as_slice();
-        if self.codec_data.as_ref().is_some_and(|(d, c)| d == data && *c == colours) {
+        if self.codec_data.as_ref().is_some_and(|(d, t)| d == data && *t == tags) {
             return None;
         }
-        let config = match colours.map(|colours| tagged_config(data, colours)) {
-            Some(Ok(tagged)) => Bytes::from(tagged),
+        let config = match tags.map(|tags| tagged_config(data, tags)) {
+            Some(Ok(tagged)) => {
+                self.report_level(data, &tagged);
+                Bytes::from(tagged)
+            }
             Some(Err(error)) => self.untagged(data, &error),
             None => Bytes::copy_from_slice(data),
         };
-        self.codec_data = Some((Bytes::copy_from_slice(data), colours));
+        self.codec_data = Some((Bytes::copy_from_slice(data), tags));
         if self.config.as_ref() == Some(&config) {
             return None;
         }
@@ -278,12 +280,25 @@ impl State {
 
     /// What is sent of an access unit. Encoders repeat their parameter sets in key frames: these must
     /// not contradict the configuration.
-    fn payload(&mut self, kind: Kind, unit: &[u8], colours: Option<ColourTags>) -> Bytes {
-        let colours = colours.filter(|_| kind == Kind::VideoKey);
-        match colours.map(|colours| tagged_key_frame(unit, self.length_bytes, colours)) {
+    fn payload(&mut self, kind: Kind, unit: &[u8], tags: Option<Tags>) -> Bytes {
+        let tags = tags.filter(|_| kind == Kind::VideoKey);
+        match tags.map(|tags| tagged_key_frame(unit, self.length_bytes, tags)) {
             Some(Ok(Some(tagged))) => Bytes::from(tagged),
             Some(Err(error)) => self.untagged(unit, &error),
             Some(Ok(None)) | None => Bytes::copy_from_slice(unit),
+        }
+    }
+
+    /// Reports, once, that a configuration got another level than the encoder wrote.
+    fn report_level(&mut self, came: &[u8], sent: &[u8]) {
+        let (Some(came), Some(sent)) = (came.get(3).copied(), sent.get(3).copied()) else { return };
+        if came != sent && self.raised_from.replace(came) != Some(came) {
+            let name = |idc: u8| format!("{}.{}", idc / 10, idc % 10);
+            tracing::warn!(
+                "the encoder names H.264 level {}, too low for its video: the stream names {}",
+                name(came),
+                name(sent)
+            );
         }
     }
 
@@ -337,6 +352,7 @@ fn is_disposable(access_unit: &[u8], length_bytes: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flv::avc::{ColourTags, Demand};
 
     #[test]
     fn an_encoder_is_on_air_once_it_is_selected_and_not_when_it_wakes_up() {
@@ -385,15 +401,15 @@ mod tests {
         (gst::Sample::builder().buffer(&buffer).caps(&caps).build(), config)
     }
 
-    /// What an output with these colours sends of key frames of an encoder and of a camera, in turns.
-    fn sent(colours: Option<ColourTags>, sets: [&[u8]; 2], turns: &[&str]) -> Vec<(Kind, Bytes)> {
+    /// What an output with these tags sends of key frames of an encoder and of a camera, in turns.
+    fn sent(tags: Option<Tags>, sets: [&[u8]; 2], turns: &[&str]) -> Vec<(Kind, Bytes)> {
         let sent: Arc<Mutex<Vec<_>>> = Arc::default();
         let to_sent = Arc::clone(&sent);
         let sink: FrameSink = Arc::new(move |frame| {
             to_sent.lock().expect("no panic").push((frame.kind, frame.payload));
         });
         let output = TrackOutput::new(Track::Video, 0, Arc::default(), sink);
-        let output = colours.into_iter().fold(output, TrackOutput::with_colours);
+        let output = tags.into_iter().fold(output, TrackOutput::with_tags);
         let (sample, _) = key_frame(sets);
         let buffer = sample.buffer().expect("a buffer");
         for turn in turns {
@@ -460,7 +476,8 @@ mod tests {
 
     #[test]
     fn colours_are_the_same_in_the_configuration_and_in_each_repetition_of_it() {
-        let tags = ColourTags { full_range: true, primaries: 9, transfer: 14, matrix: 10 };
+        let colours = ColourTags { full_range: true, primaries: 9, transfer: 14, matrix: 10 };
+        let tags = Tags::from(colours);
         let (_, config) = key_frame(SETS);
         let expected = tagged_config(&config, tags).expect("can be read");
         let sent = sent(Some(tags), SETS, &["encoder", "encoder"]);
@@ -478,9 +495,9 @@ mod tests {
 
     #[test]
     fn a_cameras_own_h264_and_what_cannot_be_read_leave_as_they_came() {
-        let tags = ColourTags::BT709;
+        let tags = Tags::from(ColourTags::BT709);
         let broken = [&SETS[0][..9], SETS[1]];
-        for (colours, sets, turns) in [
+        for (tags, sets, turns) in [
             (None, SETS, ["encoder", "encoder"]),
             (Some(tags), SETS, ["camera", "camera"]),
             (Some(tags), broken, ["encoder", "encoder"]),
@@ -490,18 +507,36 @@ mod tests {
             let units = [(Kind::VideoConfig, &config[..])];
             let units = units.into_iter().chain([(Kind::VideoKey, map.as_slice()); 2]);
             let expected: Vec<_> = units.map(|(k, b)| (k, Bytes::copy_from_slice(b))).collect();
-            assert_eq!(sent(colours, sets, &turns), expected, "{turns:?}");
+            assert_eq!(sent(tags, sets, &turns), expected, "{turns:?}");
         }
     }
 
     #[test]
     fn a_camera_and_an_encoder_of_equal_parameters_take_turns_with_their_own_colours() {
         let turns = ["camera", "encoder", "encoder", "camera"];
-        let sent = sent(Some(ColourTags::BT709), SETS, &turns);
+        let sent = sent(Some(ColourTags::BT709.into()), SETS, &turns);
         let configs: Vec<usize> =
             (0..sent.len()).filter(|i| sent[*i].0 == Kind::VideoConfig).collect();
         assert_eq!(configs, [0, 2, 5]);
         assert!(sent[0].1 == sent[5].1 && sent[0].1 != sent[2].1);
+    }
+
+    #[test]
+    fn a_level_that_is_too_low_is_raised_in_the_configuration_and_in_each_repetition_of_it() {
+        // The set names level 1.3 and 320x180.
+        let level = |fps, kbps_max| {
+            let tags = Tags { colours: ColourTags::BT709, demand: Some(Demand { fps, kbps_max }) };
+            let sent = sent(Some(tags), SETS, &["encoder", "encoder"]);
+            let kinds: Vec<Kind> = sent.iter().map(|(kind, _)| *kind).collect();
+            assert_eq!(kinds, [Kind::VideoConfig, Kind::VideoKey, Kind::VideoKey]);
+            let levels = [sent[0].1[3], sent[0].1[11], sent[1].1[7], sent[2].1[7]];
+            assert_eq!(levels, [levels[0]; 4]);
+            levels[0]
+        };
+        assert_eq!(level(30, 300), 13);
+        assert_eq!(level(15, 100), 13, "never lowered");
+        assert_eq!(level(60, 300), 21);
+        assert_eq!(level(30, 6_000), 30);
     }
 
     #[test]

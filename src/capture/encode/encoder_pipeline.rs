@@ -29,7 +29,7 @@ use crate::{
         request::Request,
         stats::Counters,
     },
-    flv::avc::ColourTags,
+    flv::avc::{ColourTags, Demand, Tags},
     limits::CAPTURE_AUDIO_WAITING_MAX,
     media::Track,
 };
@@ -78,8 +78,9 @@ impl EncoderPipeline {
         clock.drive(audio.pipeline());
         let (video, clock) = (request.video.clone(), clock.clone());
         let tried = (chosen.video.element, chosen.layouts);
-        let colours = ColourTags::from(&frames.colorimetry);
-        let output = output(Track::Video, 0).with_colours(colours);
+        let demand = Some(Demand { fps: video.fps, kbps_max: video.kbps_max() });
+        let tags = Tags { colours: ColourTags::from(&frames.colorimetry), demand };
+        let output = output(Track::Video, 0).with_tags(tags);
         let setup = VideoEncoderSetup { video, frames, tried, clock, output };
         let encoder = VideoEncoder::start(chosen.video, &setup)?;
         encoder.go_on_air();

@@ -12,6 +12,7 @@ use gstreamer_video::VideoFormat;
 
 use crate::{
     capture::request::VideoSettings,
+    flv::avc::{Demand, least_level},
     limits::{CAPTURE_VIDEO_KBPS_MAX, CAPTURE_VIDEO_KBPS_MIN},
 };
 
@@ -183,6 +184,10 @@ const VIDEO: &[VideoEncoderSpec] = &[
             KnownBug {
                 does: "takes too low a level by itself and refuses to start",
                 answer: "the caps behind it name the level, never one below 4",
+            },
+            KnownBug {
+                does: "names a level that is too low for its video",
+                answer: "the stream names the lowest one that has room for it",
             },
             KnownBug {
                 does: "refuses 25 Mbit/s though its driver claims it",
@@ -406,29 +411,28 @@ pub fn fill_in(template: &str, bitrate_kbps: u32, video: Option<&VideoSettings>)
         .replace("{kbps}", &bitrate_kbps.to_string())
         .replace("{bps}", &(u64::from(bitrate_kbps) * 1_000).to_string());
     if let Some(video) = video {
-        text =
-            text.replace("{gop}", &video.gop_frames().to_string()).replace("{level}", level(video));
-        text = text.replace("{level10}", &level10(video).to_string());
+        let level = level_idc(video);
+        text = text
+            .replace("{gop}", &video.gop_frames().to_string())
+            .replace("{level}", &level_name(level))
+            .replace("{level10}", &level.to_string());
     }
     text
 }
 
-/// Ten times the level (ITU-T H.264 section 7.4.2.1.1, `level_idc`).
-fn level10(video: &VideoSettings) -> u32 {
-    let level = level(video);
-    let (whole, part) = level.split_once('.').unwrap_or((level, "0"));
-    whole.parse::<u32>().unwrap_or(4) * 10 + part.parse::<u32>().unwrap_or(0)
+/// Ten times the lowest level that has room for the stream. Nothing below level 4: with a lower one
+/// some drivers stop after a few frames.
+fn level_idc(video: &VideoSettings) -> u8 {
+    const LEAST: u8 = 40;
+    let demand = Demand { fps: video.fps, kbps_max: video.kbps_max() };
+    least_level(video.width, video.height, demand).unwrap_or(LEAST).max(LEAST)
 }
 
-/// The lowest level that allows size and rate (ITU-T H.264 table A-1). Nothing below level 4: with a
-/// lower one some drivers stop after a few frames.
-fn level(video: &VideoSettings) -> &'static str {
-    let macroblocks = u64::from(video.width.div_ceil(16)) * u64::from(video.height.div_ceil(16));
-    let per_second = macroblocks * u64::from(video.fps);
-    match (macroblocks, per_second) {
-        (..=8_192, ..=245_760) => "4",
-        (..=8_704, ..=522_240) => "4.2",
-        _ => "5.1",
+/// A level as caps name it: `4`, `4.2`.
+fn level_name(idc: u8) -> String {
+    match (idc / 10, idc % 10) {
+        (whole, 0) => whole.to_string(),
+        (whole, part) => format!("{whole}.{part}"),
     }
 }
 
@@ -444,12 +448,13 @@ mod tests {
             (1920, 1080, 30, "4"),
             (1920, 1080, 60, "4.2"),
             (1920, 1088, 60, "4.2"),
-            (1920, 1200, 60, "5.1"),
+            (1920, 1200, 60, "5"),
         ] {
             let video = VideoSettings { width, height, fps, ..VideoSettings::of_720p() };
-            assert_eq!(level(&video), expected, "{width}x{height} at {fps}");
+            let filled = fill_in("{level} {level10}", 0, Some(&video));
             let tenfold = expected.parse::<f64>().expect("a number") * 10.0;
-            assert_eq!(f64::from(level10(&video)), tenfold);
+            let both = format!("{expected} {tenfold}");
+            assert_eq!(filled, both, "{width}x{height} at {fps}");
         }
     }
 

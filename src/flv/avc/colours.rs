@@ -1,9 +1,10 @@
-//! The colours of an H.264 stream, written into its sequence parameter sets.
+//! The colours and the level of an H.264 stream, written into its sequence parameter sets.
 //!
 //! Encoders differ in what they write there: everything, nothing, or what their driver takes for
 //! granted. A player believes it, so the sender writes it: the video signal type of the VUI is
-//! replaced, a VUI that holds nothing else is added where there is none, and all other bits stay as
-//! the encoder wrote them.
+//! replaced, a VUI that holds nothing else is added where there is none, a level that is too low for
+//! the stream is raised, because a decoder may refuse what is beyond it, and all other bits stay as the
+//! encoder wrote them.
 //!
 //! Of the crates for this, `h264-reader` only reads, `scuffle-h264` writes a parameter set back without
 //! its HRD and its bitstream restriction, and whole codecs are far more than the few bits to replace
@@ -11,6 +12,7 @@
 
 use super::{
     Record,
+    level::{self, Demand},
     sps::{Layout, NAL_SEQUENCE_PARAMETER_SET},
 };
 use crate::flv::{
@@ -41,11 +43,27 @@ impl ColourTags {
         ColourTags { full_range: false, primaries: 1, transfer: 1, matrix: 1 };
 }
 
-/// An `AVCDecoderConfigurationRecord` with these colours in each of its sequence parameter sets.
+/// What is written into parameter sets. [`ColourTags`] alone leave the level as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tags {
+    /// The colours.
+    pub colours: ColourTags,
+    /// What the level must have room for, besides the size of the frames.
+    pub demand: Option<Demand>,
+}
+
+impl From<ColourTags> for Tags {
+    fn from(colours: ColourTags) -> Tags {
+        Tags { colours, demand: None }
+    }
+}
+
+/// An `AVCDecoderConfigurationRecord` with these tags in each of its sequence parameter sets.
 ///
 /// # Errors
 /// [`ConfigError`] when the record or a set in it cannot be read to its end.
-pub fn tagged_config(record: &[u8], tags: ColourTags) -> Result<Vec<u8>, ConfigError> {
+pub fn tagged_config(record: &[u8], tags: impl Into<Tags>) -> Result<Vec<u8>, ConfigError> {
+    let tags = tags.into();
     let Record { head, sequence_sets, rest } = Record::split(record)?;
     if sequence_sets.is_empty() {
         return Err(ConfigError::NoParameterSet);
@@ -53,14 +71,21 @@ pub fn tagged_config(record: &[u8], tags: ColourTags) -> Result<Vec<u8>, ConfigE
     let mut tagged = Vec::with_capacity(record.len() + 16);
     // With the byte of their count.
     tagged.extend_from_slice(&record[..=head.len()]);
-    for set in sequence_sets {
-        push_nal_unit(&mut tagged, &tagged_set(set, tags)?, 2)?;
+    for (i, set) in sequence_sets.into_iter().enumerate() {
+        let tagged_set = tagged_set(set, tags)?;
+        push_nal_unit(&mut tagged, &tagged_set, 2)?;
+        // The record has the constraint flags and the level of its first set.
+        if let (0, Some(from), Some(to)) = (i, tagged_set.get(2..4), tagged.get_mut(2..4))
+            && set.get(2..4) == Some(&*to)
+        {
+            to.copy_from_slice(from);
+        }
     }
     tagged.extend_from_slice(rest);
     Ok(tagged)
 }
 
-/// An access unit with these colours in each sequence parameter set that is repeated in it; `None` when
+/// An access unit with these tags in each sequence parameter set that is repeated in it; `None` when
 /// there is none. NAL units follow their length of `length_bytes` bytes.
 ///
 /// # Errors
@@ -68,8 +93,9 @@ pub fn tagged_config(record: &[u8], tags: ColourTags) -> Result<Vec<u8>, ConfigE
 pub fn tagged_key_frame(
     access_unit: &[u8],
     length_bytes: usize,
-    tags: ColourTags,
+    tags: impl Into<Tags>,
 ) -> Result<Option<Vec<u8>>, ConfigError> {
+    let tags = tags.into();
     let (mut tagged, mut copied, mut at) = (Vec::new(), 0, 0);
     while at < access_unit.len() {
         let nal_unit = nal_unit(&access_unit[at..], length_bytes).ok_or(ConfigError::TooShort)?;
@@ -112,8 +138,9 @@ fn push_nal_unit(
     Ok(())
 }
 
-fn tagged_set(nal_unit: &[u8], tags: ColourTags) -> Result<Vec<u8>, ConfigError> {
-    let Layout { signal_type, has_vui, video_format, end } = Layout::read(nal_unit)?;
+fn tagged_set(nal_unit: &[u8], tags: impl Into<Tags>) -> Result<Vec<u8>, ConfigError> {
+    let Tags { colours: tags, demand } = tags.into();
+    let Layout { signal_type, has_vui, video_format, end, frames } = Layout::read(nal_unit)?;
     let (mut from, mut to) = (BitReader::of_nal_unit(nal_unit), BitWriter::default());
     while from.position() < signal_type.start {
         to.flag(from.flag()?);
@@ -139,7 +166,10 @@ fn tagged_set(nal_unit: &[u8], tags: ColourTags) -> Result<Vec<u8>, ConfigError>
     while from.position() < end {
         to.flag(from.flag()?);
     }
-    Ok(to.nal_unit())
+    let mut set = to.nal_unit();
+    // What is changed there is never zero, so no emulation prevention begins or ends with it.
+    demand.into_iter().for_each(|demand| level::raise(&mut set, frames, demand));
+    Ok(set)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use super::level::Frames;
 use crate::flv::{bits::BitReader, error::ConfigError};
 
 /// NAL unit type of a sequence parameter set (H.264 table 7-1).
@@ -17,7 +18,7 @@ const REFERENCE_FRAMES_MAX: u32 = 16;
 
 /// Width and height that a sequence parameter set shows, in pixels.
 pub(super) fn frame_size(nal_unit: &[u8]) -> Result<(u32, u32), ConfigError> {
-    up_to_cropping(&mut BitReader::of_nal_unit(nal_unit))
+    up_to_cropping(&mut BitReader::of_nal_unit(nal_unit)).map(|(shown, _)| shown)
 }
 
 /// Where a parameter set has its colours, counted in bits without emulation prevention.
@@ -31,13 +32,14 @@ pub(super) struct Layout {
     pub video_format: Option<u32>,
     /// The stop bit.
     pub end: usize,
+    pub frames: Frames,
 }
 
 impl Layout {
     /// Reads a whole parameter set.
     pub(super) fn read(nal_unit: &[u8]) -> Result<Layout, ConfigError> {
         let mut bits = BitReader::of_nal_unit(nal_unit);
-        up_to_cropping(&mut bits)?;
+        let (_, frames) = up_to_cropping(&mut bits)?;
         let vui_at = bits.position();
         let has_vui = bits.flag()?; // vui_parameters_present_flag
         let mut signal_type = vui_at..bits.position();
@@ -54,7 +56,7 @@ impl Layout {
         if !is_right_end {
             return Err(ConfigError::Forbidden { field: "rbsp_trailing_bits", value: 0 });
         }
-        Ok(Layout { signal_type, has_vui, video_format, end })
+        Ok(Layout { signal_type, has_vui, video_format, end, frames })
     }
 }
 
@@ -131,8 +133,8 @@ fn skip_hrd(bits: &mut BitReader) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// 7.3.2.1.1 up to the VUI; gives width and height.
-fn up_to_cropping(bits: &mut BitReader) -> Result<(u32, u32), ConfigError> {
+/// 7.3.2.1.1 up to the VUI; gives width and height as shown, and the frames that are coded.
+fn up_to_cropping(bits: &mut BitReader) -> Result<((u32, u32), Frames), ConfigError> {
     let nal_unit_type = bits.bits(8)? & 0x1F;
     if nal_unit_type != u32::from(NAL_SEQUENCE_PARAMETER_SET) {
         return Err(ConfigError::Forbidden { field: "nal_unit_type", value: nal_unit_type });
@@ -142,7 +144,7 @@ fn up_to_cropping(bits: &mut BitReader) -> Result<(u32, u32), ConfigError> {
     bits.at_most(31, "seq_parameter_set_id")?;
     let has_chroma_format = PROFILES_WITH_CHROMA_FORMAT.iter().any(|&p| u32::from(p) == profile);
     let chroma = if has_chroma_format { chroma_format(bits)? } else { Chroma::Sampled420 };
-    skip_order_and_references(bits)?;
+    let references = order_and_references(bits)?;
 
     let width_mbs = side(bits, "pic_width_in_mbs_minus1")?;
     let height_units = side(bits, "pic_height_in_map_units_minus1")?;
@@ -157,7 +159,8 @@ fn up_to_cropping(bits: &mut BitReader) -> Result<(u32, u32), ConfigError> {
     let (unit_x, unit_y) = chroma.crop_units();
     let width = cropped(width_mbs * 16, crop[0], crop[1], unit_x)?;
     let height = cropped(height_units * fields * 16, crop[2], crop[3], unit_y * fields)?;
-    Ok((width, height))
+    let frames = Frames { width: width_mbs, height: height_units * fields, references };
+    Ok(((width, height), frames))
 }
 
 /// How colour is sampled, as far as cropping counts in it (H.264 table 6-1).
@@ -227,7 +230,8 @@ fn delta_scale(bits: &mut BitReader) -> Result<i64, ConfigError> {
     }
 }
 
-fn skip_order_and_references(bits: &mut BitReader) -> Result<(), ConfigError> {
+/// Gives `max_num_ref_frames`.
+fn order_and_references(bits: &mut BitReader) -> Result<u32, ConfigError> {
     bits.at_most(12, "log2_max_frame_num_minus4")?;
     match bits.at_most(2, "pic_order_cnt_type")? {
         0 => {
@@ -243,9 +247,9 @@ fn skip_order_and_references(bits: &mut BitReader) -> Result<(), ConfigError> {
         }
         _ => {}
     }
-    bits.at_most(REFERENCE_FRAMES_MAX, "max_num_ref_frames")?;
+    let references = bits.at_most(REFERENCE_FRAMES_MAX, "max_num_ref_frames")?;
     bits.flag()?; // gaps_in_frame_num_value_allowed_flag
-    Ok(())
+    Ok(references)
 }
 
 fn side(bits: &mut BitReader, field: &'static str) -> Result<u32, ConfigError> {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use firstmile::flv::aac::AacConfig;
-use firstmile::flv::avc::{AvcConfig, ColourTags, tagged_config, tagged_key_frame};
+use firstmile::flv::avc::{AvcConfig, ColourTags, Demand, Tags, tagged_config, tagged_key_frame};
 use firstmile::flv::{self, FlvError, Reader, Tag, TagKind, audio, video, writer};
 use firstmile::limits::FLV_BODY_BYTES_MAX;
 use firstmile::media::{Codec, Frame, Track};
@@ -126,7 +126,7 @@ fn aac(config: &[u8]) -> bool {
 
 /// Bytes 0 to 3 are the colours and what the rest is: the configuration of AVC, or an access unit whose
 /// NAL units have lengths of 1, 2 or 4 bytes. What was written before leaves no trace, written twice is
-/// written once, and nothing else changes.
+/// written once, and nothing else changes; a level is raised or stays.
 pub fn avc_colours(data: &[u8]) -> bool {
     let Some((&[what, primaries, transfer, matrix], bytes)) = data.split_first_chunk() else {
         return false;
@@ -139,10 +139,11 @@ pub fn avc_colours(data: &[u8]) -> bool {
         2 => Some(2),
         _ => Some(4),
     };
-    let write = |bytes: &[u8], tags| match length_bytes {
+    let write_all = |bytes: &[u8], tags: Tags| match length_bytes {
         None => tagged_config(bytes, tags).ok(),
         Some(length_bytes) => tagged_key_frame(bytes, length_bytes, tags).ok().flatten(),
     };
+    let write = |bytes: &[u8], colours: ColourTags| write_all(bytes, colours.into());
     let Some(tagged) = write(bytes, tags) else { return false };
     assert_eq!(write(&tagged, tags).as_ref(), Some(&tagged), "written twice");
     let otherwise = write(bytes, others);
@@ -155,6 +156,14 @@ pub fn avc_colours(data: &[u8]) -> bool {
     }
     if length_bytes.is_none() {
         assert_eq!(AvcConfig::parse(&tagged), AvcConfig::parse(bytes), "the format changes");
+    }
+    let demand = Some(Demand { fps: matrix.into(), kbps_max: u32::from(transfer) * 100 });
+    let tags = Tags { colours: tags, demand };
+    let raised = write_all(bytes, tags).unwrap_or_default();
+    assert_eq!(raised.len(), tagged.len(), "a level has one byte");
+    assert_eq!(write_all(&raised, tags).as_ref(), Some(&raised), "raised twice");
+    if length_bytes.is_none() {
+        assert!(raised[3] >= bytes[3].min(10), "a level is lowered");
     }
     true
 }

@@ -354,3 +354,32 @@ fn a_key_frame_gets_the_colours_in_each_set_and_keeps_its_other_units() {
         assert!(tag(&unit(&[&set[..9].to_vec(), &slice]), length_bytes).is_err());
     }
 }
+
+#[test]
+fn a_level_that_is_too_low_is_raised_in_each_set_and_in_its_record_and_no_other_bit_changes() {
+    let colours = ColourTags::BT709;
+    let demand = Some(Demand { fps: 60, kbps_max: 12_000 });
+    for seed in 0..700 {
+        let set = any_set(seed, Some(colours));
+        let raised = tagged_set(&set, Tags { colours, demand }).expect("can be read");
+        assert!(raised[3] >= set[3], "seed {seed}");
+        let mut expected = set.clone();
+        expected[2..4].copy_from_slice(&raised[2..4]);
+        assert_eq!(raised, expected, "seed {seed}");
+        assert_eq!(raised[2] | 0x10, set[2] | 0x10, "seed {seed}");
+        assert_eq!(tagged_set(&raised, Tags { colours, demand }), Ok(raised), "seed {seed}");
+    }
+    let set = |level| {
+        let mut set = from_hex(REAL[4].1);
+        set[3] = level;
+        tagged_set(&set, colours).expect("can be read")
+    };
+    let record = |level| {
+        let mut record = record(&[set(level), set(level)]);
+        record[3] = level;
+        record
+    };
+    let tag = |level| tagged_config(&record(level), Tags { colours, demand });
+    assert_eq!(tag(10), Ok(record(32)), "720p at 60 frames a second");
+    assert_eq!(tag(42), Ok(record(42)));
+}
