@@ -639,6 +639,18 @@ pub const DRIVER_HANGS: Duration = Duration::from_secs(30);
 pub const ENCODER_TRIES_MAX: u32 = 3;
 /// An encoder that worked for this long after its start has all its restarts again.
 pub const ENCODER_PROVEN: Duration = Duration::from_secs(60);
+/// Output of an encoder that is compared with its bitrate as a whole, or that of a key frame interval
+/// where this is longer; one second more passes before it, in which the encoder comes to its bitrate.
+/// Rate controls with a buffer of a second are at their bitrate by then.
+pub const ENCODER_BITRATE_WINDOW: Duration = Duration::from_secs(4);
+/// Beyond this part of its bitrate an encoder exceeds it, in percent.
+pub const ENCODER_BITRATE_EXCESS_PERCENT: u64 = 150;
+/// Up to this part of its bitrate an encoder is within it, in percent: the software encoders are within
+/// 10 % on moving detail.
+pub const ENCODER_BITRATE_KEPT_PERCENT: u64 = 115;
+/// An encoder that delivers what it did before, give or take so much in percent, goes on as before. One
+/// that can raise its quantiser by a single step loses 11 %.
+pub const ENCODER_BITRATE_SAME_PERCENT: u64 = 10;
 /// A source that delivers nothing for this long is lost: a frozen camera must be noticed within 2 s,
 /// and one frame a second is still video.
 pub const CAPTURE_STALL: Duration = Duration::from_millis(1_500);
@@ -729,6 +741,11 @@ const _: () = assert!(BACKOFF_JITTER_PERCENT < 100);
 const _: () = assert!(CLOSED_AT_ONCE.as_millis() < UNACKNOWLEDGED_LIVE.as_millis());
 const _: () = assert!(TAKEN_ROUND_MAX.as_secs() < BACKOFF_RESET_AFTER.as_secs());
 const _: () = assert!(CAPTURE_PROBE_TIMEOUT.as_secs() < CAPTURE_DRIVER_TIMEOUT.as_secs());
+// An encoder whose bitrate is not lowered is never taken for one that ignores it.
+const _: () = assert!(
+    ENCODER_BITRATE_KEPT_PERCENT * (100 + ENCODER_BITRATE_SAME_PERCENT)
+        < ENCODER_BITRATE_EXCESS_PERCENT * 100
+);
 const _: () = assert!(FIRST_KEY_TIMEOUT.as_secs() < DRIVER_HANGS.as_secs());
 const _: () = assert!(CAPTURE_OPEN_TIMEOUT.as_secs() < CAPTURE_DRIVER_TIMEOUT.as_secs());
 const _: () = assert!(RTMP_IN_MESSAGE_BYTES_MAX <= RTMP_IN_TOTAL_BYTES_MAX);

@@ -2,6 +2,7 @@
 //! how access units leave.
 
 mod access_units;
+mod bitrate_watch;
 mod colours;
 mod description;
 mod encoder_pipeline;

@@ -1,3 +1,4 @@
+mod bitrates;
 mod decoders;
 
 use std::{sync::mpsc, time::Duration};

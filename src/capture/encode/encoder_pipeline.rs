@@ -127,6 +127,13 @@ impl EncoderPipeline {
         }
     }
 
+    /// Sets the bitrate that is wanted once more.
+    pub fn set_bitrate_again(&self) {
+        if let Some(encoder) = self.video().as_ref() {
+            encoder.set_bitrate_kbps(self.wanted_kbps.load(Ordering::Relaxed));
+        }
+    }
+
     /// Asks the encoder to make its next frame a key frame.
     pub fn force_key_frame(&self) {
         if let Some(encoder) = self.video().as_ref() {
@@ -192,6 +199,16 @@ impl EncoderPipeline {
         self.setup.video.keyframe_interval_ms
     }
 
+    /// Frames a second.
+    pub fn fps(&self) -> u32 {
+        self.setup.video.fps
+    }
+
+    /// Whether a camera's own H.264 is on air.
+    pub fn is_passing(&self) -> bool {
+        self.passing.load(Ordering::Relaxed)
+    }
+
     /// Stops both encoders; their devices are free afterwards.
     pub fn shut_down(&self) {
         let encoder = self.video().take();
@@ -208,8 +225,7 @@ impl EncoderPipeline {
 
     /// The elements in use: H.264 encoder, or the camera where that delivers H.264, and AAC encoder.
     pub fn encoders(&self) -> (&'static str, &'static str) {
-        let passing = self.passing.load(Ordering::Relaxed);
-        let video = if passing { "camera" } else { self.video_encoder().element };
+        let video = if self.is_passing() { "camera" } else { self.video_encoder().element };
         (video, self.audio_encoder.element)
     }
 

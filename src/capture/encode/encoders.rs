@@ -146,6 +146,12 @@ const SILENT_WHEN_OVERLOADED: KnownBug = KnownBug {
     answer: "it is restarted when nothing comes out, and replaced by software after that",
 };
 
+const IGNORES_BITRATE: KnownBug = KnownBug {
+    does: "goes on at its bitrate when another one is set",
+    answer: "it is set again, then the encoder is restarted with it, and replaced by software when it \
+             does it once more",
+};
+
 /// What a unit that converts by itself takes: the usual layouts of cameras. Which of them a driver really
 /// takes is asked of its element.
 const ANY_YUV: &[VideoFormat] = &[
@@ -205,6 +211,7 @@ const VIDEO: &[VideoEncoderSpec] = &[
                 does: "ignores requests for a key frame before GStreamer 1.22.4",
                 answer: "key frames come at their interval all the same",
             },
+            IGNORES_BITRATE,
             SILENT_WHEN_OVERLOADED,
         ],
     },
@@ -248,6 +255,7 @@ const VIDEO: &[VideoEncoderSpec] = &[
                 does: "reorders frames when their times do not follow the frame rate",
                 answer: "frames are numbered, and their times follow from their numbers",
             },
+            IGNORES_BITRATE,
             SILENT_WHEN_OVERLOADED,
         ],
     },
@@ -281,6 +289,7 @@ const VIDEO: &[VideoEncoderSpec] = &[
                 does: "takes no frame wider than 1,920 in some builds",
                 answer: "another encoder is used for larger ones",
             },
+            IGNORES_BITRATE,
         ],
     },
     VideoEncoderSpec {

@@ -5,12 +5,13 @@ use std::{
     io,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc::{Receiver, TryRecvError, sync_channel},
     },
 };
 
 use super::{
+    bitrate_watch::{Answer, BitrateWatch, Output},
     encoder_pipeline::EncoderPipeline,
     encoders::{self, VideoEncoderSpec},
     video_encoder::VideoEncoder,
@@ -27,6 +28,8 @@ const DRIVER_NS: u64 = CAPTURE_DRIVER_TIMEOUT.as_nanos() as u64;
 #[derive(Debug)]
 pub struct EncoderSupervisor {
     watchdog: EncoderWatchdog,
+    /// `None` once the encoder does not follow its bitrate and nothing can be done about it.
+    bitrate: Option<BitrateWatch>,
     /// The encoders that the board profile names, in order of preference.
     order: Vec<String>,
     /// Those that were replaced; they are not used again.
@@ -79,13 +82,16 @@ impl EncoderSupervisor {
     pub fn new(pipeline: &EncoderPipeline, order: &[String], now_ns: u64) -> EncoderSupervisor {
         let mut watchdog = EncoderWatchdog::default();
         watchdog.started(now_ns);
+        let (fps, interval_ms) = (pipeline.fps(), pipeline.keyframe_interval_ms());
+        let kbps = pipeline.video_setup().video.bitrate_kbps;
         EncoderSupervisor {
             watchdog,
+            bitrate: Some(BitrateWatch::new(fps, interval_ms, kbps)),
             order: order.to_vec(),
             replaced: Vec::new(),
             current: pipeline.video_encoder(),
             restart: None,
-            interval_ns: u64::from(pipeline.keyframe_interval_ms()) * 1_000_000,
+            interval_ns: u64::from(interval_ms) * 1_000_000,
         }
     }
 
@@ -114,9 +120,15 @@ impl EncoderSupervisor {
                 if self.watchdog.key_frame_overdue(now_ns, last_key_ns, self.interval_ns) {
                     pipeline.force_key_frame();
                 }
-                return None;
+                let (why, next) = self.check_bitrate(now_ns, pipeline, counters)?;
+                self.watchdog.started(now_ns);
+                (why, Some(next))
             }
-            Some(Action::Restart { why }) => (why, Some(self.current)),
+            Some(Action::Restart { why }) => {
+                let kbps = counters.bitrate_kbps.load(Ordering::Relaxed);
+                self.bitrate.iter_mut().for_each(|watch| watch.restarted(kbps));
+                (why, Some(self.current))
+            }
             Some(Action::Replace { why }) => {
                 self.replaced.push(self.current.element);
                 (why, self.software_left())
@@ -127,6 +139,45 @@ impl EncoderSupervisor {
         counters.encoder_restarts.fetch_add(1, Ordering::Relaxed);
         self.current = next;
         self.restart(now_ns, pipeline, threads).err()
+    }
+
+    /// Checks whether an encoder of a device follows its bitrate; why it is to be restarted and with
+    /// which one, if it is. Software follows it as far as the video lets it, and nothing could replace
+    /// it.
+    fn check_bitrate(
+        &mut self,
+        now_ns: u64,
+        pipeline: &EncoderPipeline,
+        counters: &Counters,
+    ) -> Option<(String, &'static VideoEncoderSpec)> {
+        let watch = self.bitrate.as_mut().filter(|_| !self.current.software)?;
+        if pipeline.is_passing() {
+            watch.interrupt();
+            return None;
+        }
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let output = Output {
+            bytes: count(&counters.video_bytes),
+            frames: count(&counters.video_frames),
+            target_kbps: counters.bitrate_kbps.load(Ordering::Relaxed),
+        };
+        match watch.check(now_ns, output, self.current.element)? {
+            Answer::SetAgain { why } => {
+                tracing::warn!(encoder = self.current.element, "{why}; setting it again");
+                pipeline.set_bitrate_again();
+                None
+            }
+            Answer::Restart { why } => Some((why, self.current)),
+            Answer::Replace { why } => {
+                self.replaced.push(self.current.element);
+                let Some(next) = self.software_left() else {
+                    tracing::warn!(encoder = self.current.element, "{why}; there is no other one");
+                    self.bitrate = None;
+                    return None;
+                };
+                Some((why, next))
+            }
+        }
     }
 
     /// Where the restart stands: none under way, an encoder, or why there is none. `None` while it
