@@ -399,6 +399,17 @@ pub const ACTIONS_MAX: usize = 4 * DESTINATIONS_HELD_MAX + 16;
 /// How often statistics are taken while the capture runs.
 pub const STATS_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How long camera and microphone are held after the last question that needed them: somebody who
+/// sets them up asks again within this, and a camera that is on for longer disquiets people.
+pub const STANDBY_FOR: Duration = Duration::from_secs(30);
+/// How long a question waits for camera and microphone to be opened: as long as somebody waits before
+/// asking again.
+pub const STANDBY_PATIENCE: Duration = Duration::from_secs(10);
+/// Between two looks for the first levels of a capture: they are there 400 ms after its start.
+pub const LEVELS_LOOK: Duration = Duration::from_millis(100);
+/// How often the levels are shown to whoever watches them.
+pub const LEVELS_INTERVAL: Duration = Duration::from_secs(1);
+
 // ── channels ──────────────────────────────────────────────────────────────────────────────────
 
 /// Events waiting for the appliance.

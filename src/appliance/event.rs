@@ -163,6 +163,10 @@ pub enum Presence {
     Back,
     /// Nobody can tell before it is opened: it counts as back until it was lost or could not be opened.
     Unsure,
+    /// It could not be opened, though nobody is on air.
+    Failed,
+    /// It was opened, unless it is reported to be lost.
+    Delivers,
 }
 
 /// What happened to capture and encoder.

@@ -89,10 +89,12 @@ pub(super) enum Known {
 }
 
 impl Known {
-    /// It was reported, without a try.
+    /// It was reported.
     pub fn reported(self, presence: Presence) -> Known {
         match (self, presence) {
             (_, Presence::Lost) => Known::Gone,
+            (_, Presence::Failed) => self.failed(),
+            (_, Presence::Delivers) => self.delivers(),
             (Known::Failed, Presence::Back | Presence::Unsure) => Known::Failed,
             (Known::Gone, Presence::Unsure) => Known::Failed,
             (_, Presence::Back | Presence::Unsure) => Known::There,
@@ -104,7 +106,7 @@ impl Known {
         if self == Known::Gone { Known::Gone } else { Known::Failed }
     }
 
-    /// The encoder pipeline has begun; a source that it began without was reported to be lost.
+    /// The capture has begun; a source that it began without was reported to be lost.
     pub fn delivers(self) -> Known {
         if self == Known::Failed { Known::There } else { self }
     }

@@ -14,6 +14,7 @@ use super::{
     encode::{EncoderPipeline, EncoderSupervisor, Passthrough},
     event::{CaptureEvent, Fault, Source},
     gst::{bus::Failure, clock::MediaClock},
+    on_air::OnAir,
     real_time,
     source::{Change, ManagedSource},
     stats::Counters,
@@ -25,6 +26,8 @@ use crate::limits::NO_OUTPUT_TIMEOUT;
 /// What the thread owns.
 pub(super) struct Mixer {
     pub(super) clock: MediaClock,
+    /// From when on the encoders get what the tracks have.
+    pub(super) on_air: OnAir,
     pub(super) pipeline: Arc<EncoderPipeline>,
     pub(super) counters: Arc<Counters>,
     pub(super) failure: Failure,
@@ -64,11 +67,9 @@ impl Mixer {
 
     /// The reason, when it was not the stop that ended it.
     fn run_until_stopped(&mut self) -> Option<String> {
-        let mut first_key_reported = false;
         let mut notified = 0;
         let mut passthrough = Passthrough::default();
-        let mut supervisor =
-            EncoderSupervisor::new(&self.pipeline, &self.encoders, self.clock.now_ns());
+        let mut supervisor = None;
         loop {
             let asked_ns = self.clock.now_ns();
             let has_live_camera =
@@ -83,24 +84,28 @@ impl Mixer {
             notified = self.wake.count();
             let now_ns = self.clock.now_ns();
             self.poll_sources(now_ns);
+            if supervisor.is_none() && self.on_air.has_begun() {
+                // The encoders' time to deliver begins.
+                self.counters.last_video.note(now_ns);
+                self.counters.last_audio.note(now_ns);
+                supervisor = Some(EncoderSupervisor::new(&self.pipeline, &self.encoders, now_ns));
+            }
             let mut camera = source_of(&mut self.sources, Source::Camera);
             let encoded = camera.as_deref_mut().filter(|camera| camera.is_h264());
             let next_unit = encoded.map(|camera| move || camera.next_access_unit(now_ns));
-            if passthrough.poll(now_ns, next_unit, &self.pipeline) {
+            if passthrough.poll(now_ns, next_unit, &self.pipeline, &self.on_air) {
                 self.video.resume_at(now_ns, &self.counters);
             } else {
-                self.video.push_due(now_ns, camera, &self.pipeline, &self.counters);
+                self.video.push_due(now_ns, camera, &self.pipeline, &self.on_air, &self.counters);
             }
             let microphone = source_of(&mut self.sources, Source::Microphone);
-            self.audio.push_due(now_ns, microphone, &self.pipeline, &self.counters);
-            if !first_key_reported && self.counters.key_frames.load(Ordering::Relaxed) > 0 {
-                first_key_reported = true;
-                (self.events)(CaptureEvent::FirstKey);
-            }
-            let failed =
-                self.failure.take().or_else(|| self.silent_audio_encoder(now_ns)).or_else(|| {
+            self.audio.push_due(now_ns, microphone, &self.pipeline, &self.on_air, &self.counters);
+            let mut failed = self.failure.take();
+            if let Some(supervisor) = &mut supervisor {
+                failed = failed.or_else(|| self.silent_audio_encoder(now_ns)).or_else(|| {
                     supervisor.poll(now_ns, &self.pipeline, &self.counters, &self.threads)
                 });
+            }
             if failed.is_some() {
                 return failed;
             }

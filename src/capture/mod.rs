@@ -5,7 +5,8 @@
 //!   to both, with codec parameters that never change;
 //! - a camera or microphone that is lost is replaced *before* the encoder, by a slate or silence,
 //!   and used again when it is back;
-//! - the thread that delivers an access unit never waits.
+//! - the thread that delivers an access unit never waits;
+//! - what was captured in standby is never sent.
 //!
 //! It knows nothing of RTMP, of destinations, or of whether anybody is live.
 //!
@@ -20,7 +21,7 @@
 //! | `decode` | JPEG decoders: tried, watched, replaced |
 //! | `encode` | encoders: tried, watched, restarted or replaced; how access units leave |
 //! | `gst` | pipelines as data, pipelines that run, the media clock |
-//! | `request`, `event`, `error`, `stats`, `threads`, `frame_format` | what is asked for, reported and counted, the threads, and the form of frames |
+//! | `request`, `event`, `error`, `stats`, `threads`, `frame_format`, `on_air` | what is asked for, reported and counted, the threads, the form of frames, and from when on they are sent |
 //!
 //! Inside a room, `pub` is what its files may use of each other; the file of the room's name lists what
 //! the rest of the capture may use.
@@ -46,6 +47,7 @@ mod event;
 mod frame_format;
 mod gst;
 mod mixer;
+mod on_air;
 mod real_time;
 mod request;
 mod source;
@@ -53,7 +55,13 @@ mod stats;
 mod threads;
 mod video;
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 pub use decode::{JpegDecoderSpec, jpeg_decoder, jpeg_decoder_names};
 pub use discovery::{
@@ -85,17 +93,22 @@ use gst::{
     clock::MediaClock,
 };
 use mixer::Mixer;
+use on_air::OnAir;
 use stats::Counters;
-use threads::Threads;
+use threads::{Notifier, Threads};
 use video::VideoTrack;
 
-use crate::limits::CAPTURE_STOP_TIMEOUT;
+use crate::{limits::CAPTURE_STOP_TIMEOUT, media::Kind};
 
 /// A running capture. It stops when dropped.
 pub struct Capture {
     pipeline: Arc<EncoderPipeline>,
     counters: Arc<Counters>,
     threads: Threads,
+    on_air: OnAir,
+    clock: MediaClock,
+    /// Wakes the mixer.
+    wake: Notifier,
 }
 
 /// Initializes GStreamer. The first time, and whenever a plug-in has changed, it scans all of them,
@@ -122,6 +135,28 @@ impl Capture {
         sink: FrameSink,
         events: impl Fn(CaptureEvent) + Send + Sync + 'static,
     ) -> Result<Capture, CaptureError> {
+        Capture::start_as(request, OnAir::from_the_start(), sink, Arc::new(events))
+    }
+
+    /// The same in standby: what the sources deliver is measured, and nothing is encoded or sent before
+    /// [`Capture::go_on_air`].
+    ///
+    /// # Errors
+    /// As [`Capture::start`].
+    pub fn start_in_standby(
+        request: Request,
+        sink: FrameSink,
+        events: impl Fn(CaptureEvent) + Send + Sync + 'static,
+    ) -> Result<Capture, CaptureError> {
+        Capture::start_as(request, OnAir::in_standby(), sink, Arc::new(events))
+    }
+
+    fn start_as(
+        request: Request,
+        on_air: OnAir,
+        sink: FrameSink,
+        events: Arc<dyn Fn(CaptureEvent) + Send + Sync>,
+    ) -> Result<Capture, CaptureError> {
         request.check()?;
         gstreamer::init().map_err(|error| CaptureError::Gstreamer(error.to_string()))?;
         // Tried while the encoders are.
@@ -132,7 +167,7 @@ impl Capture {
         );
         let chosen = probe::choose(&request)?;
         let threads = Threads::default();
-        Capture::start_with(request, chosen, decoders, &threads, sink, Arc::new(events))
+        Capture::start_with(request, chosen, decoders, &threads, on_air, sink, events)
             // Sources that were opened before the failure are closed by their threads.
             .inspect_err(|_| threads.stop())
     }
@@ -142,9 +177,11 @@ impl Capture {
         mut chosen: Chosen,
         decoders: JpegDecoders,
         threads: &Threads,
+        on_air: OnAir,
         sink: FrameSink,
         events: Arc<dyn Fn(CaptureEvent) + Send + Sync>,
     ) -> Result<Capture, CaptureError> {
+        let sink = reporting_the_first_key(sink, Arc::clone(&events));
         let clock = MediaClock::start();
         let counters = Arc::new(Counters::default());
         let wake = threads.notifier();
@@ -173,13 +210,14 @@ impl Capture {
             EncoderPipeline::start(&request, chosen, frames, &clock, shared, sink, on_bus)?;
         let pipeline = Arc::new(pipeline);
         let mixer = Mixer {
-            clock,
+            clock: clock.clone(),
+            on_air: on_air.clone(),
             pipeline: Arc::clone(&pipeline),
             counters: Arc::clone(&counters),
             failure,
             events,
             threads: threads.clone(),
-            wake,
+            wake: wake.clone(),
             sources,
             video,
             audio: AudioTrack::new(&request.audio, &request.microphone),
@@ -191,7 +229,14 @@ impl Capture {
         threads
             .spawn("capture-mixer", move |_| mixer.run())
             .map_err(|error| CaptureError::Gstreamer(error.to_string()))?;
-        Ok(Capture { pipeline, counters, threads: threads.clone() })
+        Ok(Capture { pipeline, counters, threads: threads.clone(), on_air, clock, wake })
+    }
+
+    /// Ends the standby: what is captured from now on is encoded and sent, from a key frame on. Nothing
+    /// changes when it is on air already.
+    pub fn go_on_air(&self) {
+        self.on_air.begin(self.clock.now_ns());
+        self.wake.notify();
     }
 
     /// Sets the video bitrate, in kbit/s, clamped to `CAPTURE_VIDEO_KBPS_MIN` and
@@ -217,6 +262,21 @@ impl Capture {
     pub fn stop(&self) -> bool {
         self.threads.stop_and_wait(CAPTURE_STOP_TIMEOUT)
     }
+}
+
+/// The same sink, which also reports the first key frame once it has it.
+fn reporting_the_first_key(
+    sink: FrameSink,
+    events: Arc<dyn Fn(CaptureEvent) + Send + Sync>,
+) -> FrameSink {
+    let is_reported = AtomicBool::new(false);
+    Arc::new(move |frame| {
+        let is_key = frame.kind == Kind::VideoKey;
+        sink(frame);
+        if is_key && !is_reported.swap(true, Ordering::Relaxed) {
+            events(CaptureEvent::FirstKey);
+        }
+    })
 }
 
 impl Drop for Capture {

@@ -63,7 +63,15 @@ fn start(encoder: &'static VideoEncoderSpec, order: &[&str]) -> Ran {
     let chosen = Chosen { video: encoder, layouts: encoder.takes.to_vec(), audio: &AUDIO };
     let decoders = JpegDecoders::of(&[], &request.video, false);
     let threads = Threads::default();
-    let capture = Capture::start_with(request, chosen, decoders, &threads, sink, Arc::new(report));
+    let capture = Capture::start_with(
+        request,
+        chosen,
+        decoders,
+        &threads,
+        OnAir::from_the_start(),
+        sink,
+        Arc::new(report),
+    );
     Ran { capture: capture.expect("starts"), frames, events }
 }
 

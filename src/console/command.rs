@@ -92,6 +92,8 @@ pub enum Service {
     Devices,
     /// How loud the audio is.
     Levels,
+    /// Begin or end to show how loud the audio is.
+    LevelsWatch,
     /// The settings as a file, without the keys.
     Export,
     /// Read the settings again.

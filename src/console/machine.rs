@@ -17,7 +17,7 @@ impl Reply {
 
 fn render(reply: &Reply) -> Vec<String> {
     let first = match reply {
-        Reply::Changed(_) => "EVENT",
+        Reply::Changed(_) | Reply::Measured(_) => "EVENT",
         reply if reply.is_error() => "NACK",
         _ => "ACK",
     };

@@ -63,6 +63,8 @@ pub enum Reply {
     },
     /// How loud the audio is, and whether the video is black.
     Levels(LevelStats),
+    /// The same, shown to whoever watches it.
+    Measured(LevelStats),
     /// How replies are written from now on.
     Mode(ReplyMode),
     /// The last minutes.

@@ -213,13 +213,15 @@ pub static COMMANDS: &[Entry] = &[
     Entry {
         name: "levels",
         group: Group::Live,
-        arguments: "",
+        arguments: "[watch]",
         short: "show how loud the audio is, and if the video is black",
-        long: "In decibels below full scale: speech is right when its peaks reach -12 to -6. It is \
-               measured while the box is on air.",
+        long: "In decibels below full scale: speech is right when its peaks reach -12 to -6. Before the \
+               box is live, camera and microphone are opened for it, and closed again 30 seconds after \
+               the last question. Nothing of that is sent. `levels watch` shows them every second, \
+               until it is asked for again.",
         example: "levels",
         argument: Argument::None,
-        parse: |words| words.end(Command::Serve(Service::Levels)),
+        parse: parse_levels,
     },
     Entry {
         name: "network",
@@ -349,6 +351,11 @@ fn parse_show(mut words: Words<'_>) -> Result<Command, ParseError> {
         Some(name) => Shown::Begins(name.to_owned()),
     };
     serve(words, Service::Show(shown))
+}
+
+fn parse_levels(mut words: Words<'_>) -> Result<Command, ParseError> {
+    let watch = !words.words.is_empty() && words.choice(&["watch"]).map(|_| true)?;
+    serve(words, if watch { Service::LevelsWatch } else { Service::Levels })
 }
 
 fn parse_mode(mut words: Words<'_>) -> Result<Command, ParseError> {

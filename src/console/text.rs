@@ -29,7 +29,7 @@ fn render(reply: &Reply) -> Vec<String> {
         }
         Reply::About(about) => about_lines(about),
         Reply::Devices { lines, .. } => lines.clone(),
-        Reply::Levels(levels) => match level_lines(levels) {
+        Reply::Levels(levels) | Reply::Measured(levels) => match level_lines(levels) {
             lines if lines.is_empty() => vec!["nothing has been measured yet".to_owned()],
             lines => lines,
         },
@@ -510,6 +510,7 @@ mod tests {
             }),
             Reply::Devices { found: serde_json::json!({}), lines: vec!["none".to_owned()] },
             Reply::Levels(status().levels.unwrap()),
+            Reply::Measured(status().levels.unwrap()),
             Reply::Mode(ReplyMode::Machine { version: 1 }),
             Reply::text(["one", "two"]),
             Reply::error("no"),

@@ -71,6 +71,17 @@ pub enum Action {
         settings: Arc<Settings>,
         /// At this bitrate of the video, in kbit/s.
         video_kbps: u32,
+        /// Nothing is encoded or sent before [`Action::GoOnAir`].
+        standby: bool,
+    },
+    /// What this run captures from now on is for a broadcast.
+    GoOnAir {
+        /// Its number.
+        run: u64,
+        /// The settings that it was opened with, but for what can be set while it runs.
+        settings: Arc<Settings>,
+        /// At this bitrate of the video, in kbit/s.
+        video_kbps: u32,
     },
     /// Close the devices of this run; [`Event::CaptureClosed`](super::Event::CaptureClosed) answers it.
     CloseCapture {
@@ -104,6 +115,8 @@ pub enum Action {
     Ceiling(u32),
     /// Read all counters; [`Event::Counted`](super::Event::Counted) answers it.
     Count,
+    /// Read the levels; [`Event::LevelsRead`](super::Event::LevelsRead) answers it.
+    ReadLevels,
     /// For the service manager.
     Notify(Notify),
     /// Tell the service manager that the box is alive.

@@ -59,6 +59,16 @@ impl Slot {
         matches!(self.state, State::On { .. })
     }
 
+    /// The run that has the devices or is to have them.
+    pub(super) fn current(&self) -> Option<u64> {
+        match self.state {
+            State::On { run }
+            | State::Waiting { run, wanted: true }
+            | State::Opening { newest: run, wanted: true } => Some(run),
+            State::Off | State::Waiting { .. } | State::Opening { .. } => None,
+        }
+    }
+
     /// This run is to have the devices.
     #[must_use]
     pub(super) fn start(&mut self, now: Duration, run: u64) -> Option<Act> {

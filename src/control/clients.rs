@@ -42,6 +42,7 @@ struct Client {
     waiting: VecDeque<Request>,
     running: Option<Running>,
     watches: bool,
+    watches_levels: bool,
 }
 
 #[derive(Debug)]
@@ -136,7 +137,10 @@ impl Clients {
     /// Whether anything more will be answered to a client.
     pub fn is_of_interest(&self, client: ClientId) -> bool {
         let more = |client: &Client| {
-            client.watches || client.running.is_some() || !client.waiting.is_empty()
+            client.watches
+                || client.watches_levels
+                || client.running.is_some()
+                || !client.waiting.is_empty()
         };
         self.clients.get(&client).is_some_and(more)
     }
@@ -160,10 +164,31 @@ impl Clients {
         Some(client.watches)
     }
 
+    /// The same for the levels.
+    pub fn toggle_watch_levels(&mut self, from: ClientId) -> Option<bool> {
+        let watchers = self.level_watchers().count();
+        let client = self.clients.entry(from).or_default();
+        if !client.watches_levels && watchers >= WATCHERS_MAX {
+            return None;
+        }
+        client.watches_levels = !client.watches_levels;
+        Some(client.watches_levels)
+    }
+
+    pub fn watches_levels(&self, client: ClientId) -> bool {
+        self.clients.get(&client).is_some_and(|client| client.watches_levels)
+    }
+
     pub fn stop_watching(&mut self, client: ClientId) {
         if let Some(client) = self.clients.get_mut(&client) {
-            client.watches = false;
+            (client.watches, client.watches_levels) = (false, false);
         }
+    }
+
+    /// All that are shown the levels.
+    pub fn level_watchers(&self) -> impl Iterator<Item = ClientId> + use<> {
+        let watching = self.clients.iter().filter(|(_, client)| client.watches_levels);
+        watching.map(|(id, _)| *id).collect::<Vec<_>>().into_iter()
     }
 
     /// All that are shown every change.

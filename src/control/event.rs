@@ -11,7 +11,7 @@ use crate::config::Partial;
 use crate::console::{ClientId, Typed};
 use crate::ending::Evidence;
 use crate::panel::Contact;
-use crate::status::{About, Checked, Clock, Interface, NetworkManaged};
+use crate::status::{About, Checked, Clock, Interface, LevelStats, NetworkManaged};
 use crate::stream;
 
 /// What the box knows when it starts.
@@ -199,6 +199,8 @@ pub enum Event {
     },
     /// The counters as they are.
     Counted(Counters),
+    /// The levels as they are; `None` while nothing is captured.
+    LevelsRead(Option<LevelStats>),
     /// The system asks the box to end.
     Terminate,
 }

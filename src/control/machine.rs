@@ -5,6 +5,7 @@ mod network;
 mod requests;
 mod retargeting;
 mod services;
+mod standby;
 mod terminal;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -191,6 +192,7 @@ impl Control {
                 self.exit(1);
             }
             Event::Counted(counters) => self.counted(now, &counters),
+            Event::LevelsRead(levels) => self.levels_read(now, levels),
             Event::Terminate => self.tell(now, Happening::Terminate),
         }
         self.settle(now);
@@ -220,7 +222,7 @@ impl Control {
             self.next_alive = self.setup.alive_interval.map(|every| now + every);
             self.say_alive(now);
         }
-        if self.capture.is_on() && now >= self.next_count {
+        if self.capture.is_on_air() && now >= self.next_count {
             self.next_count = now + STATS_INTERVAL;
             self.act(Action::Count);
         }
@@ -237,8 +239,9 @@ impl Control {
             self.clients.poll_timeout(),
             self.store.poll_timeout(),
             self.capture.poll_timeout(),
+            self.standby_retry_at(),
             self.next_alive,
-            self.capture.is_on().then_some(self.next_count),
+            self.capture.is_on_air().then_some(self.next_count),
         ]
         .into_iter()
         .flatten()
@@ -277,11 +280,12 @@ impl Control {
         let faults =
             in_force.layers.faults.iter().chain(&in_force.held_back).chain(&self.store_fault);
         status.settings_faults = faults.cloned().collect();
-        status.note.clone_from(&self.note);
+        let failure = self.capture.standby.failure().map(str::to_owned);
+        status.note = self.note.clone().or(failure);
         if let (Mode::NeedsSetup, Some(lack)) = (status.mode, in_force.settings.lack()) {
             status.because = lack;
         }
-        if self.capture.is_on() {
+        if self.capture.is_on_air() {
             status.encoder.clone_from(&self.rates.encoder);
             status.levels.clone_from(&self.rates.levels);
         }
@@ -375,6 +379,7 @@ impl Control {
                 let before = self.in_force.settings.clone();
                 if matches!(pending.confirm, Confirm::Reset) {
                     self.store.live_erased();
+                    self.capture.standby.forget_questions();
                 }
                 if let Some(stored) = stored {
                     self.store_fault = None;
@@ -408,7 +413,7 @@ impl Control {
         let standing = Standing {
             before,
             now: &self.in_force,
-            on_air: !self.capture.is_off(),
+            on_air: self.capture.is_for_broadcast(),
             bitrate_max_kbps: self.setup.board.bitrate_max_kbps,
         };
         let reply = pending.confirm.reply(&standing, failure);
@@ -441,7 +446,9 @@ impl Control {
             session.set_has_pin(settings.console_pin.is_some());
         }
         // A broadcast keeps its settings for as long as it lasts.
-        self.capture.wanted = Arc::new(settings.without_secrets());
+        if self.capture.want(settings.without_secrets()) {
+            self.capture.standby.forget_failure();
+        }
         self.tell(
             now,
             Happening::StartWithout {
@@ -486,10 +493,15 @@ impl Control {
             self.keep_black_box(now, mode);
         }
         for client in self.clients.watchers() {
-            match self.session(client) {
-                Some(session) => session.change(now, &reply),
-                None => self.act(Action::Answer { to: client, reply: reply.clone(), last: false }),
-            }
+            self.show_unasked(now, client, &reply);
+        }
+    }
+
+    /// Shows a client what it does not wait for.
+    fn show_unasked(&mut self, now: Duration, to: ClientId, reply: &Reply) {
+        match self.session(to) {
+            Some(session) => session.change(now, reply),
+            None => self.act(Action::Answer { to, reply: reply.clone(), last: false }),
         }
     }
 
@@ -544,6 +556,7 @@ impl Control {
     /// What follows from whatever has happened.
     fn settle(&mut self, now: Duration) {
         self.destinations_gone();
+        self.tend_standby(now);
         while let Some(request) = self.store.poll(now) {
             self.act(Action::Store(request));
         }

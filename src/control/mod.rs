@@ -23,6 +23,7 @@ mod machine;
 mod network;
 mod progress;
 mod settings;
+mod standby;
 mod stats;
 mod store;
 

@@ -71,7 +71,13 @@ impl Capturing {
 
     /// Opening devices takes time, so it happens on the blocking pool. Gives the metadata
     /// for servers.
-    pub(crate) fn open(&self, run: u64, settings: &Settings, video_kbps: u32) -> Metadata {
+    pub(crate) fn open(
+        &self,
+        run: u64,
+        settings: &Settings,
+        video_kbps: u32,
+        standby: bool,
+    ) -> Metadata {
         let request = plan::request(&self.board, settings, video_kbps);
         let metadata = plan::metadata(&request);
         let (fan_out, key_wanted) = (self.fan_out.clone(), self.key_wanted.clone());
@@ -82,11 +88,24 @@ impl Capturing {
         });
         let (inputs, mailbox) = (self.inputs.clone(), self.mailbox.clone());
         spawn_blocking(move || {
-            let started = Capture::start(request, sink, move |event| mailbox.put(run, event));
+            let events = move |event| mailbox.put(run, event);
+            let started = match standby {
+                true => Capture::start_in_standby(request, sink, events),
+                false => Capture::start(request, sink, events),
+            };
             // Nobody receives any more when the box is ending.
             let _ = inputs.blocking_send(Input::CaptureStarted(run, started));
         });
         metadata
+    }
+
+    /// What the run captures from now on is for a broadcast. Gives the metadata for servers.
+    pub(crate) fn go_on_air(&self, run: u64, settings: &Settings, video_kbps: u32) -> Metadata {
+        if let Some(capture) = self.running.get(&run) {
+            capture.set_bitrate_kbps(video_kbps);
+            capture.go_on_air();
+        }
+        plan::metadata(&plan::request(&self.board, settings, video_kbps))
     }
 
     pub(crate) fn started(&mut self, run: u64, started: Result<Capture, CaptureError>) -> Event {
@@ -138,6 +157,10 @@ impl Capturing {
 
     pub(crate) fn next_event(&self) -> Option<(u64, CaptureEvent)> {
         self.mailbox.next()
+    }
+
+    pub(crate) fn levels(&self) -> Option<LevelStats> {
+        self.newest().map(|capture| levels(&capture.stats()))
     }
 
     pub(crate) fn counters(&self) -> Option<CaptureCounters> {

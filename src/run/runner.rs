@@ -218,8 +218,12 @@ impl Runner {
                 self.control.handle(self.clock.now(), Event::Sources(look));
             }
             Action::BeginBroadcast => self.capturing.begin_broadcast(),
-            Action::OpenCapture { run, settings, video_kbps } => {
-                self.publishing.describe(self.capturing.open(run, &settings, video_kbps));
+            Action::OpenCapture { run, settings, video_kbps, standby } => {
+                let metadata = self.capturing.open(run, &settings, video_kbps, standby);
+                self.publishing.describe(metadata);
+            }
+            Action::GoOnAir { run, settings, video_kbps } => {
+                self.publishing.describe(self.capturing.go_on_air(run, &settings, video_kbps));
             }
             Action::CloseCapture { run } => self.capturing.close(run),
             Action::SetBitrate(kbps) => self.capturing.set_bitrate_kbps(kbps),
@@ -233,6 +237,10 @@ impl Runner {
                 let connections = self.publishing.counters();
                 let counters = control::Counters { capture, connections };
                 self.control.handle(self.clock.now(), Event::Counted(counters));
+            }
+            Action::ReadLevels => {
+                let levels = self.capturing.levels();
+                self.control.handle(self.clock.now(), Event::LevelsRead(levels));
             }
             Action::Notify(Notify::Ready) => self.devices.manager.notify("READY=1"),
             Action::Notify(Notify::Status(text)) => {

@@ -13,5 +13,6 @@ mod lip_sync;
 mod loaded;
 mod real_time;
 mod sources;
+mod standby;
 mod sync;
 mod test_pattern;

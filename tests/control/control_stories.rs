@@ -9,7 +9,8 @@
 //! `type TEXT` at the terminal (`\r` for Enter, `\x03` for ^C), `store takes 500 ms`, `store hangs`,
 //! `store is full`, `store is full after 500 ms`, `store is broken`, `store works`, `stick TOML` (its
 //! import stores this; then it says `reload`), `press`, `hold`, `first key`, `encoder fails WORDS`,
-//! `devices hang`, `devices answer`, `NAME accepts`, `NAME can carry 2000`, `NAME is lost`,
+//! `devices hang`, `devices answer`, `devices fail WORDS`, `devices work`, `devices are unplugged`,
+//! `devices are plugged in`, `devices deliver nothing`, `looked for devices`, `NAME accepts`, `NAME can carry 2000`, `NAME is lost`,
 //! `checked NAME`, `A leaves`, `terminal opens`, `terminate`, `wait`; ` ; ` joins several. `before:`
 //! lines stand first: `integrator TOML`, `credentials TOML`, `credential-key NAME KEY`, `stored TOML`,
 //! `no store`, `was live`. `\n` ends a line of TOML. Every secret begins with `canary`.
@@ -18,8 +19,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use firstmile::appliance::PipelineFault;
 use firstmile::console::ClientId;
-use firstmile::control::{Event, PublishReport};
+use firstmile::control::{Event, JobResult, PublishReport};
 
 use crate::rig::{Before, Rig, Temper, lost};
 
@@ -150,6 +152,17 @@ fn happen(rig: &mut Rig, stimulus: &str) -> Result<(), String> {
         ("first", "key") => rig.first_key(),
         ("encoder", how) => rig.encoder_fails(how.strip_prefix("fails ").unwrap_or(how)),
         ("devices", "hang") => rig.devices_hang = true,
+        ("devices", "work") => rig.cannot_open = None,
+        ("devices", how) if how.starts_with("fail ") => {
+            let why = how.trim_start_matches("fail ").to_owned();
+            rig.cannot_open = Some((PipelineFault::Camera, why));
+        }
+        ("devices", "are plugged in") => rig.plugged_in = true,
+        ("devices", "are unplugged") => rig.plugged_in = false,
+        ("devices", "deliver nothing") => rig.levels = None,
+        ("looked", "for devices") => {
+            rig.job_comes_to(JobResult::Devices(serde_json::Value::Null, vec!["none".to_owned()]));
+        }
         ("devices", "answer") => rig.release_devices(),
         ("terminal", "opens") => {
             rig.happens(Event::TerminalOpened { at: ClientId(0), greet: true })

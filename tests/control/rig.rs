@@ -21,7 +21,7 @@ use firstmile::control::{
     PublishFailure, PublishReport, Setup, SourceLook, StoreFailure, StoreOutcome, StoreRequest,
 };
 use firstmile::panel::Contact;
-use firstmile::status::{About, Checked, Clock, Server};
+use firstmile::status::{About, ChannelStats, Checked, Clock, LevelStats, Server};
 
 /// The terminal that a test types at.
 const TERMINAL: ClientId = ClientId(0);
@@ -92,6 +92,14 @@ pub struct Rig {
     attempts: BTreeMap<DestinationId, u64>,
     /// The run whose devices are open.
     pub run: Option<u64>,
+    /// Nothing of what its devices deliver is sent.
+    pub in_standby: bool,
+    /// Why devices cannot be opened from now on.
+    pub cannot_open: Option<(PipelineFault, String)>,
+    /// Whether camera and microphone are plugged in.
+    pub plugged_in: bool,
+    /// What the devices deliver.
+    pub levels: Option<LevelStats>,
     /// Clients that were answered for good.
     pub over: BTreeSet<ClientId>,
     /// Answers by client, in their order.
@@ -182,6 +190,10 @@ impl Rig {
             names: BTreeMap::new(),
             attempts: BTreeMap::new(),
             run: None,
+            in_standby: false,
+            cannot_open: None,
+            plugged_in: true,
+            levels: Some(levels()),
             over: BTreeSet::new(),
             answers: BTreeMap::new(),
             answered: Vec::new(),
@@ -250,7 +262,7 @@ impl Rig {
     }
 
     pub fn first_key(&mut self) {
-        if let Some(run) = self.run {
+        if let Some(run) = self.run.filter(|_| !self.in_standby) {
             let what = CaptureEvent::Pipeline(PipelineEvent::FirstKey);
             self.happens(Event::Capture { run, what });
         }
@@ -480,21 +492,37 @@ impl Rig {
             Action::Job { request, job } => self.begin(request, &job),
             Action::Reboot => self.say("reboot"),
             Action::LookForSources(_) => {
-                let (camera, microphone) = (Presence::Back, Presence::Back);
+                let presence = if self.plugged_in { Presence::Back } else { Presence::Lost };
+                let (camera, microphone) = (presence, presence);
                 let look = SourceLook { camera, microphone, missing: None };
                 self.soon.push_back(Event::Sources(look));
             }
             Action::BeginBroadcast | Action::Count | Action::Alive => {}
-            Action::OpenCapture { run, video_kbps, settings } => {
+            Action::ReadLevels => {
+                let levels = self.levels.clone().filter(|_| self.run.is_some());
+                self.soon.push_back(Event::LevelsRead(levels));
+            }
+            Action::GoOnAir { run, video_kbps, .. } => {
+                self.say(format!("capture: run {run} goes on air at {video_kbps} kb/s"));
+                assert_eq!(self.run, Some(run), "what goes on air is open");
+                assert!(self.in_standby, "it is on air already");
+                self.in_standby = false;
+            }
+            Action::OpenCapture { run, video_kbps, settings, standby } => {
                 let fps =
                     settings.video.fps.map_or(String::new(), |fps| format!(", {fps} frames/s"));
-                self.say(format!("capture: open run {run} at {video_kbps} kb/s{fps}"));
+                let how = if standby { " in standby" } else { "" };
+                self.say(format!("capture: open run {run}{how} at {video_kbps} kb/s{fps}"));
                 self.run = Some(run);
-                self.device_answers(Event::CaptureOpened { run, failure: None });
+                self.in_standby = standby;
+                let failure = self.cannot_open.clone();
+                self.run = self.run.filter(|_| failure.is_none());
+                self.device_answers(Event::CaptureOpened { run, failure });
             }
             Action::CloseCapture { run } => {
                 self.say(format!("capture: close run {run}"));
                 self.run = None;
+                self.in_standby = false;
                 self.device_answers(Event::CaptureClosed { run });
             }
             Action::SetBitrate(kbps) => {
@@ -574,6 +602,16 @@ impl Rig {
             let _ = writeln!(text, "{line}");
         }
         text
+    }
+}
+
+/// Somebody speaks.
+fn levels() -> LevelStats {
+    LevelStats {
+        channels: vec![ChannelStats { peak_dbfs: -9.0, rms_dbfs: -20.0 }],
+        silent_for_ms: None,
+        black_for_ms: None,
+        microphone_drift_ppm: None,
     }
 }
 

@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod before_live;
 mod console_transcripts;
 mod control_socket;
 mod debug_log;

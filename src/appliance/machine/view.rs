@@ -154,6 +154,16 @@ impl Appliance {
         if !self.destinations.iter().any(Destination::is_usable) {
             return Some(NotLive::NoDestination);
         }
+        self.lacks_source()
+    }
+
+    /// Whether the box is neither on air nor on its way there or back.
+    pub fn is_resting(&self) -> bool {
+        matches!(self.mode, Mode::NeedsSetup | Mode::Ready | Mode::Fault { .. })
+    }
+
+    /// Why neither camera nor microphone is worth a try.
+    pub fn lacks_source(&self) -> Option<NotLive> {
         self.lacking(Known::is_worth_a_try).map(|source| match source {
             Source::Camera => NotLive::NoCamera,
             Source::Microphone => NotLive::NoMicrophone,

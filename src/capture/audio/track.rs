@@ -13,6 +13,7 @@ use crate::{
     capture::{
         encode::EncoderPipeline,
         gst::clock::{SECOND_NS, scale},
+        on_air::OnAir,
         request::{AudioSettings, MicrophoneSource},
         source::ManagedSource,
         stats::Counters,
@@ -127,12 +128,13 @@ impl AudioTrack {
         has_room
     }
 
-    /// Gives the encoder every block that is ready or due.
+    /// Gives the encoder every block that is ready or due, and measures it.
     pub fn push_due(
         &mut self,
         now_ns: u64,
         mut microphone: Option<&mut ManagedSource>,
         pipeline: &EncoderPipeline,
+        on_air: &OnAir,
         counters: &Counters,
     ) {
         self.from_buffer = microphone.is_some();
@@ -159,7 +161,8 @@ impl AudioTrack {
                     self.buffer.drift_ppm(),
                 );
             }
-            if let Some(block) = self.block_buffer() {
+            let is_sent = on_air.takes(self.time_ns(self.position));
+            if let Some(block) = is_sent.then(|| self.block_buffer()).flatten() {
                 pipeline.push_samples(block);
             }
             self.position = self.end();

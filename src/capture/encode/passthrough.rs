@@ -4,7 +4,10 @@
 
 use super::encoder_pipeline::EncoderPipeline;
 use crate::{
-    capture::gst::buffer::{TimedBuffer, is_key},
+    capture::{
+        gst::buffer::{TimedBuffer, is_key},
+        on_air::OnAir,
+    },
     limits::{CAPTURE_KEYFRAME_INTERVAL_MS_MAX, CAPTURE_PASS_AGE_MAX},
 };
 
@@ -28,9 +31,10 @@ impl Passthrough {
         now_ns: u64,
         next_unit: Option<impl FnMut() -> Option<TimedBuffer>>,
         pipeline: &EncoderPipeline,
+        on_air: &OnAir,
     ) -> bool {
         match next_unit {
-            Some(next_unit) => self.pass_units(now_ns, next_unit, pipeline),
+            Some(next_unit) => self.pass_units(now_ns, next_unit, pipeline, on_air),
             None if self.on_air => {
                 self.on_air = false;
                 pipeline.return_to_encoder();
@@ -45,13 +49,14 @@ impl Passthrough {
         now_ns: u64,
         mut next_unit: impl FnMut() -> Option<TimedBuffer>,
         pipeline: &EncoderPipeline,
+        on_air: &OnAir,
     ) {
         while let Some(unit) = next_unit() {
             let key = is_key(&unit.buffer);
             // What queued while the camera was being opened is too old, and what comes before a
             // key frame cannot be decoded.
             let fresh = now_ns.saturating_sub(unit.media_ns) < AGE_NS;
-            let goes_on_air = self.on_air || (key && fresh);
+            let goes_on_air = self.on_air || (key && fresh && on_air.takes(unit.media_ns));
             if !goes_on_air {
                 continue;
             }

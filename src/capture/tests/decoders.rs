@@ -66,6 +66,7 @@ fn start(camera: &str, decoder: &'static JpegDecoderSpec) -> Decoded {
         chosen,
         decoders.clone(),
         &Threads::default(),
+        OnAir::from_the_start(),
         sink,
         Arc::new(report),
     );

@@ -23,6 +23,7 @@ use crate::{
             caps,
             clock::{SECOND_NS, scale},
         },
+        on_air::OnAir,
         request::{Look, VideoSettings},
         source::{ManagedSource, Recolour},
         stats::Counters,
@@ -50,6 +51,8 @@ pub struct VideoTrack {
     /// Its time, until it has gone to the encoder.
     fresh_ns: Option<u64>,
     slate_on_air: bool,
+    /// The encoder has got a frame.
+    has_begun: bool,
     layout: Layout,
     full_range: bool,
     info: gst_video::VideoInfo,
@@ -178,6 +181,7 @@ impl VideoTrack {
             shown: None,
             fresh_ns: None,
             slate_on_air: false,
+            has_begun: false,
             layout,
             full_range,
             info,
@@ -224,12 +228,14 @@ impl VideoTrack {
         if now_ns < pts_ns && !has_live_camera { pts_ns } else { self.due_ns() }
     }
 
-    /// Gives the encoder every frame that is ready or due.
+    /// Gives the encoder every frame that is ready or due, once it is to get any; the first one is not
+    /// one that was captured before.
     pub fn push_due(
         &mut self,
         now_ns: u64,
         mut camera: Option<&mut ManagedSource>,
         pipeline: &EncoderPipeline,
+        on_air: &OnAir,
         counters: &Counters,
     ) {
         loop {
@@ -241,8 +247,16 @@ impl VideoTrack {
             if !is_ready {
                 return;
             }
+            let captured_ns = match (&camera, &self.shown) {
+                (None, _) => Some(pts_ns),
+                (Some(_), None) => Some(now_ns),
+                (Some(_), Some(_)) => self.fresh_ns,
+            };
+            self.has_begun |= captured_ns.is_some_and(|captured_ns| on_air.takes(captured_ns));
             let frame = match camera {
                 Some(_) => Some(self.current_frame(counters, pipeline)),
+                // Nobody sees one that is not sent.
+                None if !self.has_begun => None,
                 None => self.test_frame(pts_ns),
             };
             let duration_ns = self.pts_ns(self.number + 1) - pts_ns;
@@ -250,6 +264,9 @@ impl VideoTrack {
             let Some(mut frame) = frame else { continue };
             if self.black.is_due(pts_ns) {
                 self.measure_black(pts_ns, &frame, counters);
+            }
+            if !self.has_begun {
+                continue;
             }
             if let Some(overlay) = &mut self.overlay {
                 frame = overlaid(overlay, &self.info, &self.pool, frame);
@@ -323,7 +340,9 @@ impl VideoTrack {
         let is_slate = self.shown.is_none();
         if is_slate != self.slate_on_air {
             self.slate_on_air = is_slate;
-            pipeline.force_key_on_next_frame();
+            if self.has_begun {
+                pipeline.force_key_on_next_frame();
+            }
         }
         let original = self.shown.as_ref().unwrap_or(&self.slate);
         let mut frame = original.copy();

@@ -6,6 +6,7 @@ use super::Control;
 use crate::appliance::{Event as Happening, PipelineEvent, PipelineFault, PipelineOrder, Source};
 use crate::config::Settings;
 use crate::control::action::{Action, Level};
+use crate::control::capture::User;
 use crate::control::capture_slot::Act;
 use crate::control::event::{CaptureEvent, SourceLook};
 use crate::limits::{REPROBE_INTERVAL, STATS_INTERVAL};
@@ -14,17 +15,14 @@ use crate::status::{Change, DueTo, Mode};
 impl Control {
     pub(super) fn order_pipeline(&mut self, now: Duration, order: PipelineOrder) {
         match order {
-            PipelineOrder::Start { run } => {
-                self.capture.on_air = self.capture.wanted.clone();
-                self.act(Action::BeginBroadcast);
-                let act = self.capture.slot.start(now, run);
-                self.use_devices(now, [act]);
-            }
+            PipelineOrder::Start { run } => self.start_broadcast(now, run),
             PipelineOrder::Stop => {
+                self.capture.user = None;
                 let act = self.capture.slot.stop(now);
                 self.use_devices(now, [act]);
             }
             PipelineOrder::Restart { run } => {
+                let run = self.capture.new_run(Some(run));
                 let stop = self.capture.slot.stop(now);
                 let start = self.capture.slot.start(now, run);
                 self.use_devices(now, [stop, start]);
@@ -32,23 +30,67 @@ impl Control {
         }
     }
 
-    fn use_devices(&mut self, now: Duration, acts: impl IntoIterator<Item = Option<Act>>) {
+    /// What is in standby goes on air as it is. Where the settings want another capture, that one is
+    /// opened, as without standby.
+    fn start_broadcast(&mut self, now: Duration, broadcast: u64) {
+        self.act(Action::BeginBroadcast);
+        self.capture.standby.forget_questions();
+        let was_standby = self.capture.user.replace(User::Broadcast).is_some();
+        let is_as_wanted = self.capture.is_as_wanted();
+        self.capture.in_use = self.capture.wanted.clone();
+        if let Some(run) = self.capture.slot.current().filter(|_| was_standby && is_as_wanted) {
+            self.capture.is_for(run, broadcast);
+            if self.capture.is_on() {
+                self.go_on_air(now, run);
+            }
+            return;
+        }
+        let stop = self.capture.slot.stop(now);
+        let run = self.capture.new_run(Some(broadcast));
+        let start = self.capture.slot.start(now, run);
+        self.use_devices(now, [stop, start]);
+    }
+
+    /// The devices deliver for a broadcast from now on.
+    fn go_on_air(&mut self, now: Duration, run: u64) {
+        if std::mem::take(&mut self.capture.in_standby) {
+            let settings = self.capture.in_use.clone();
+            let video_kbps = self.video_kbps(&settings);
+            self.capture.bitrate_kbps = video_kbps;
+            self.act(Action::GoOnAir { run, settings, video_kbps });
+        }
+        self.rates.begin(now);
+        self.next_count = now + STATS_INTERVAL;
+        // It began with the bitrate of the broadcast's begin.
+        self.steer_encoder();
+    }
+
+    pub(super) fn use_devices(
+        &mut self,
+        now: Duration,
+        acts: impl IntoIterator<Item = Option<Act>>,
+    ) {
         for act in acts.into_iter().flatten() {
             match act {
                 Act::Open { run } => {
                     self.capture.drivers.asked(now);
-                    let settings = self.capture.on_air.clone();
+                    let settings = self.capture.in_use.clone();
                     let video_kbps = self.video_kbps(&settings);
                     self.capture.bitrate_kbps = video_kbps;
-                    self.act(Action::OpenCapture { run, settings, video_kbps });
+                    let standby = self.capture.broadcast_of(run).is_none();
+                    self.capture.in_standby = standby;
+                    self.act(Action::OpenCapture { run, settings, video_kbps, standby });
                 }
                 Act::Close { run } => {
                     self.capture.drivers.asked(now);
                     self.act(Action::CloseCapture { run });
                 }
                 Act::Ended { run } => {
-                    let ended = Happening::Pipeline { run, what: PipelineEvent::Ended };
-                    self.capture.ended.push_back(ended);
+                    let ended = self
+                        .capture
+                        .end_of(run)
+                        .map(|run| Happening::Pipeline { run, what: PipelineEvent::Ended });
+                    self.capture.ended.extend(ended);
                 }
             }
         }
@@ -68,20 +110,25 @@ impl Control {
     ) {
         self.capture.drivers.answered(now);
         let is_open = failure.is_none();
-        if let Some((fault, message)) = failure {
-            self.note_end("capture", &message, DueTo::Device);
-            let what = PipelineEvent::Error { fault, message };
-            self.tell(now, Happening::Pipeline { run, what });
+        match (failure, self.capture.broadcast_of(run)) {
+            (Some((fault, message)), Some(run)) => {
+                self.note_end("capture", &message, DueTo::Device);
+                let what = PipelineEvent::Error { fault, message };
+                self.tell(now, Happening::Pipeline { run, what });
+            }
+            (Some((fault, message)), None) if self.capture.is_standby(run) => {
+                self.standby_failed(now, fault, &message);
+            }
+            _ => {}
         }
         let acts = self.capture.slot.opened(now, run, is_open);
         self.use_devices(now, acts);
         self.drain_ended(now);
-        if self.capture.is_on() {
-            self.rates.begin(now);
-            self.next_count = now + STATS_INTERVAL;
+        match self.capture.user.filter(|_| self.capture.is_on()) {
+            Some(User::Broadcast) => self.go_on_air(now, run),
+            Some(User::Standby) => self.standby_opened(now),
+            None => {}
         }
-        // It began with the bitrate of the broadcast's begin.
-        self.steer_encoder();
     }
 
     pub(super) fn capture_closed(&mut self, now: Duration, run: u64) {
@@ -95,6 +142,9 @@ impl Control {
         let act = self.capture.slot.go_on(now);
         self.use_devices(now, [act]);
         self.drain_ended(now);
+    }
+
+    pub(super) fn look_if_due(&mut self, now: Duration) {
         if self.capture.is_off() && now >= self.capture.next_look {
             self.look_for_sources(now);
         }
@@ -108,12 +158,18 @@ impl Control {
 
     pub(super) fn capture_reports(&mut self, now: Duration, run: u64, what: CaptureEvent) {
         match what {
-            CaptureEvent::Pipeline(what) => {
-                if let PipelineEvent::Error { message, .. } = &what {
-                    self.note_end("encoder", message, DueTo::Device);
+            CaptureEvent::Pipeline(what) => match (self.capture.broadcast_of(run), what) {
+                (Some(run), what) => {
+                    if let PipelineEvent::Error { message, .. } = &what {
+                        self.note_end("encoder", message, DueTo::Device);
+                    }
+                    self.tell(now, Happening::Pipeline { run, what });
                 }
-                self.tell(now, Happening::Pipeline { run, what });
-            }
+                (None, PipelineEvent::Error { fault, message }) if self.capture.is_standby(run) => {
+                    self.standby_failed(now, fault, &message);
+                }
+                (None, _) => {}
+            },
             CaptureEvent::Source(source, presence) => {
                 self.tell(now, Happening::Source(source, presence));
             }
@@ -135,8 +191,13 @@ impl Control {
             return;
         }
         self.capture.missing = look.missing;
+        let lacked = self.appliance.lacks_source().is_some();
         self.tell(now, Happening::Source(Source::Camera, look.camera));
         self.tell(now, Happening::Source(Source::Microphone, look.microphone));
+        if lacked && self.appliance.lacks_source().is_none() {
+            // It is another device, or has been plugged in again.
+            self.capture.standby.forget_failure();
+        }
         if self.appliance.mode() == Mode::Booting {
             self.tell(now, Happening::Booted);
         }

@@ -62,6 +62,7 @@ impl Control {
 
     /// The last action: nobody who has asked for something is left without an answer.
     pub(super) fn exit(&mut self, code: u8) {
+        self.capture.is_over = true;
         while let Some((client, awaits)) = self.clients.take_unanswered() {
             self.session(client).into_iter().for_each(|session| session.set_waiting(false));
             self.answer(

@@ -8,6 +8,7 @@ use crate::config::schema::{Fallback, Form, Kind, PathError, SettingPath, Text, 
 use crate::config::{self, NotReady, Recipient};
 use crate::console::{ClientId, MACHINE_VERSION, Reply, ReplyMode, Secret, Service, Shown, Typed};
 use crate::control::action::{Action, Job};
+use crate::control::capture::Asks;
 use crate::control::confirm::{Confirm, NO_DESTINATION, Pending, exists};
 use crate::control::event::JobResult;
 use crate::control::progress::Progress;
@@ -59,12 +60,9 @@ impl Control {
                 Ok(name) => return self.check(number, name),
                 Err(why) => Reply::error(why),
             },
-            Service::Devices => return self.devices(number),
-            Service::Levels => match (&self.rates.levels, self.capture.is_on()) {
-                (Some(levels), true) => Reply::Levels(levels.clone()),
-                (None, true) => Reply::error("nothing has been measured yet"),
-                (_, false) => Reply::error("nothing is measured while the box is not live"),
-            },
+            Service::Devices => return self.ask_for_devices(now, number),
+            Service::Levels => return self.ask_devices(now, number, Asks::Levels),
+            Service::LevelsWatch => self.watch_levels(now, from),
             Service::Export => Reply::text(config::export(&self.in_force.settings).lines()),
             Service::Reload => {
                 return self.hand_to_store(number, StoreRequest::Read, Confirm::Reload);
@@ -369,20 +367,6 @@ impl Control {
         };
         self.checking = Some((number, name.clone()));
         self.job(number, Job::Check { dest, name })
-    }
-
-    /// Looking for devices takes a while, and would disturb those in use.
-    fn devices(&mut self, number: u64) -> Progress {
-        if !self.capture.is_off() {
-            let why =
-                "camera, microphone and encoder are in use; ask again when the box is not live";
-            return refused(&why);
-        }
-        if self.looking.is_some() {
-            return refused(&"still looking for devices; ask again when that is done");
-        }
-        self.looking = Some(number);
-        self.job(number, Job::Devices(self.capture.wanted.clone()))
     }
 
     fn job(&mut self, request: u64, job: Job) -> Progress {

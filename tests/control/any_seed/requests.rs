@@ -10,11 +10,12 @@ use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use firstmile::appliance::PipelineFault;
 use firstmile::config::schema::SettingPath;
 use firstmile::config::{self, Partial};
 use firstmile::console::{ClientId, Reply};
 use firstmile::control::{Event, PublishReport};
-use firstmile::limits::{CLIENT_REQUESTS_MAX, STORE_PATIENCE, STORE_REQUESTS_MAX};
+use firstmile::limits::{CLIENT_REQUESTS_MAX, STANDBY_FOR, STORE_PATIENCE, STORE_REQUESTS_MAX};
 use firstmile::status::{Mode, SettingLine};
 
 use super::{Kept, first_broken, keep, last_lines, ms, number};
@@ -43,12 +44,14 @@ fn requests_are_answered_once_in_their_turn_and_truly_for_any_seed() {
 /// The model goes everywhere: a promise about what never comes would be kept by nobody.
 #[test]
 fn the_requests_of_the_model_meet_every_answer_of_the_store() {
-    let mut met = BTreeSet::new();
+    let (mut met, mut has_met) = (BTreeSet::new(), (false, false));
     for seed in 0..400 {
         let mut world = World::new(seed);
         world.run().unwrap_or_else(|broken| panic!("FIRSTMILE_SEED={seed}: {broken}"));
         met.extend(world.met);
+        has_met = (has_met.0 | world.has_met.0, has_met.1 | world.has_met.1);
     }
+    assert_eq!(has_met, (true, true));
     for answer in [
         "is set",
         "without effect",
@@ -65,6 +68,11 @@ fn the_requests_of_the_model_meet_every_answer_of_the_store() {
         "going live",
         "ending the broadcast",
         "did you mean",
+        "cannot capture: no permission",
+        "dBFS",
+        "the levels are shown",
+        "the levels are no longer shown",
+        "the broadcast is being ended",
     ] {
         assert!(met.iter().any(|line: &String| line.contains(answer)), "never: {answer}");
     }
@@ -98,6 +106,8 @@ enum Asked {
     Live,
     Stop,
     Watch,
+    Levels,
+    WatchLevels,
 }
 
 impl Asked {
@@ -133,6 +143,8 @@ impl Asked {
             Asked::Live => "live".to_owned(),
             Asked::Stop => "stop".to_owned(),
             Asked::Watch => "watch".to_owned(),
+            Asked::Levels => "levels".to_owned(),
+            Asked::WatchLevels => "levels watch".to_owned(),
         }
     }
 
@@ -161,6 +173,8 @@ impl Asked {
                 .iter()
                 .any(|words| text.contains(words)),
             Asked::Watch => text.contains("change"),
+            Asked::Levels => matches!(reply, Reply::Levels(_)) || has_no_levels(text),
+            Asked::WatchLevels => text.contains("the levels are") || has_no_levels(text),
         }
     }
 }
@@ -171,6 +185,9 @@ struct World {
     layers: [Partial; 2],
     waiting: BTreeMap<u32, VecDeque<Asked>>,
     watching: BTreeSet<u32>,
+    /// Those that are shown the levels, and when anything was asked last that opens the devices.
+    watching_levels: BTreeSet<u32>,
+    levels_asked_at: Duration,
     asked: u64,
     /// Whether the owner wants the box to be live, as asked for last; nobody has asked yet.
     wants_live: Option<bool>,
@@ -181,6 +198,8 @@ struct World {
     /// A client left, or what it asked was not counted: the two may differ.
     uncounted: bool,
     met: BTreeSet<String>,
+    /// Devices were open in standby, and in a broadcast that several were shown the levels of.
+    has_met: (bool, bool),
     story: Option<String>,
 }
 
@@ -202,6 +221,8 @@ impl World {
             layers: [layer(INTEGRATOR), layer(credentials)],
             waiting: BTreeMap::new(),
             watching: BTreeSet::new(),
+            watching_levels: BTreeSet::new(),
+            levels_asked_at: Duration::ZERO,
             asked: 0,
             wants_live: None,
             press_refused: false,
@@ -209,6 +230,7 @@ impl World {
             handed: 0,
             uncounted: false,
             met: BTreeSet::new(),
+            has_met: (false, false),
             story: None,
             rng,
         }
@@ -237,6 +259,7 @@ impl World {
     /// Nothing may be left of the storm.
     fn calm_end(&mut self) -> Kept {
         self.rig.temper = Temper::Takes(ms(5));
+        self.rig.cannot_open = None;
         self.rig.release_devices();
         self.check()?;
         // All that waited for a store that hung, each for as long as it may.
@@ -290,6 +313,9 @@ impl World {
                 self.rig.happens(Event::Gone(ClientId(client)));
                 self.rig.over.insert(ClientId(client));
                 self.watching.remove(&client);
+                if self.watching_levels.remove(&client) {
+                    self.levels_asked_at = self.rig.now;
+                }
                 let left = self.waiting.remove(&client).unwrap_or_default();
                 self.uncounted |= left.iter().any(Asked::is_for_store);
             }
@@ -305,7 +331,12 @@ impl World {
             }
             88..91 if is_up => self.rig.reports("a", lost("broken pipe")),
             91..93 => self.rig.encoder_fails("no more"),
-            93..95 => self.rig.devices_hang = true,
+            93 => {
+                let fails = self.rig.cannot_open.is_none().then(|| "no permission".to_owned());
+                self.tell(|| format!("devices fail: {fails:?}"));
+                self.rig.cannot_open = fails.map(|why| (PipelineFault::Camera, why));
+            }
+            94 => self.rig.devices_hang = true,
             95..97 => self.rig.release_devices(),
             97 => return self.press(ms(2_200), false),
             _ if is_up => return self.press(ms(150), true),
@@ -321,7 +352,7 @@ impl World {
     fn some_request(&mut self) -> Asked {
         self.asked += 1;
         let value = self.asked;
-        match self.rng.u8(..32) {
+        match self.rng.u8(..38) {
             0..5 => Asked::Set { path: "box.name", value: format!("name-{value}") },
             5..8 => Asked::Set { path: "video.fps", value: (1 + value % 60).to_string() },
             8 => Asked::Set { path: "video.bitrate_kbps", value: (1_000 + value).to_string() },
@@ -340,7 +371,9 @@ impl World {
             26..28 => Asked::Mistake,
             28..30 => Asked::Live,
             30 => Asked::Stop,
-            _ => Asked::Watch,
+            31 => Asked::Watch,
+            32..36 => Asked::Levels,
+            _ => Asked::WatchLevels,
         }
     }
 
@@ -430,18 +463,54 @@ impl World {
         // A connection is open while something of it waits, and no longer.
         for (client, waiting) in &self.waiting {
             let is_over = self.rig.over.contains(&ClientId(*client));
-            let is_to_be = waiting.is_empty() && !self.watching.contains(client);
+            let watches = self.watching.contains(client) || self.watching_levels.contains(client);
+            let is_to_be = waiting.is_empty() && !watches;
             keep(is_over == is_to_be, || {
                 format!("client {client} is over: {is_over}, and waits for {waiting:?}")
             })?;
         }
-        Ok(())
+        self.check_devices()
+    }
+
+    /// Nobody is live by a question, a broadcast has the devices whoever else asks for them, and nobody
+    /// holds them for longer after a question than he may.
+    fn check_devices(&mut self) -> Kept {
+        let mode = self.rig.control.mode();
+        let asks = |asked: &Asked| matches!(asked, Asked::Levels | Asked::WatchLevels);
+        let is_asked = self.waiting.values().flatten().any(asks);
+        if is_asked || !self.watching_levels.is_empty() {
+            self.levels_asked_at = self.rig.now;
+        }
+        if self.rig.devices_hang {
+            return Ok(());
+        }
+        let (is_open, in_standby) = (self.rig.run.is_some(), self.rig.in_standby);
+        let is_on_air = matches!(mode, Mode::Starting | Mode::Live | Mode::Retrying);
+        self.has_met.0 |= is_open && in_standby;
+        self.has_met.1 |= is_open && is_on_air && self.watching_levels.len() > 1;
+        keep(!is_open || in_standby || is_on_air, || {
+            format!("what is captured goes on air: {mode:?}")
+        })?;
+        keep(!is_on_air || (is_open && !in_standby), || {
+            format!("{mode:?}, and its devices are open: {is_open}, in standby: {in_standby}")
+        })?;
+        keep(!is_open || !in_standby || self.rig.now <= self.levels_asked_at + STANDBY_FOR, || {
+            format!("the devices are held, last asked for at {:?}", self.levels_asked_at)
+        })
     }
 
     fn answered(&mut self, client: u32, reply: &Reply) -> Kept {
         let text = reply.render_text().join("\n");
+        if matches!(reply, Reply::Measured(_)) {
+            return keep(self.watching_levels.contains(&client), || {
+                format!("client {client} watches no levels, and is shown {text}")
+            });
+        }
         if matches!(reply, Reply::Changed(_)) {
-            return keep(self.watching.contains(&client), || {
+            let fails = text.starts_with("cannot capture: ");
+            let watches = self.watching.contains(&client)
+                || (fails && self.watching_levels.contains(&client));
+            return keep(watches, || {
                 format!("client {client} watches nothing, and is shown {text}")
             });
         }
@@ -452,6 +521,9 @@ impl World {
         keep(asked.is_answered_by(reply, &text), || {
             format!("client {client} asked {asked:?} and is answered {text}")
         })?;
+        if matches!(asked, Asked::Levels | Asked::WatchLevels) {
+            self.levels_asked_at = self.rig.now;
+        }
         let is_error = reply.is_error();
         let is_kept = ["does not keep up", "there is no such destination", "has no address yet"]
             .iter()
@@ -461,6 +533,10 @@ impl World {
             Asked::Live if !is_error => self.wants_live = Some(true),
             Asked::Stop => self.wants_live = Some(false),
             Asked::Watch if self.watching.remove(&client) => {}
+            Asked::WatchLevels if is_error || self.watching_levels.remove(&client) => {}
+            Asked::WatchLevels => {
+                self.watching_levels.insert(client);
+            }
             Asked::Watch => {
                 self.watching.insert(client);
             }
@@ -516,6 +592,13 @@ impl World {
             let _ = writeln!(story, "{:9.3}  {}", self.rig.now.as_secs_f64(), what());
         }
     }
+}
+
+/// Whether somebody who asks for the levels is not given any, and is given a reason.
+fn has_no_levels(text: &str) -> bool {
+    ["cannot capture: ", "still starting", "being ended", "in time", "there is no camera"]
+        .iter()
+        .any(|why| text.starts_with("error: ") && text.contains(why))
 }
 
 /// The value of the first setting that is shown.
