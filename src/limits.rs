@@ -612,9 +612,12 @@ pub const CAPTURE_AUDIO_KBPS_MAX: u32 = 320;
 /// skipped instead. Four 1080p frames are 12 MB and last 133 ms at 30 frames a second.
 pub const CAPTURE_FRAMES_WAITING_MAX: u64 = 4;
 /// Frames of a camera that are in use at once at most, while nothing is late: two read, one that is not
-/// due, one that is shown, and those that wait for the encoder. A driver gives so many besides those
-/// that it fills.
-pub const CAPTURE_FRAMES_HELD: u32 = 4 + CAPTURE_FRAMES_WAITING_MAX as u32;
+/// due, one that is shown, those that wait for the encoder, and those that it works on. A driver gives
+/// so many besides those that it fills.
+pub const CAPTURE_FRAMES_HELD: u32 = 4 + CAPTURE_FRAMES_WAITING_MAX as u32 + FRAMES_IN_ENCODER;
+/// Frames that an encoder works on, which it may be reading where the camera has put them: GStreamer
+/// gives a driver two or three.
+const FRAMES_IN_ENCODER: u32 = 4;
 /// Blocks of 1,024 samples that may wait for the audio encoder: 1 s is 47 of them. More wait before
 /// they are made into blocks.
 pub const CAPTURE_AUDIO_WAITING_MAX: u64 = 47;

@@ -7,6 +7,7 @@ mod colours;
 mod description;
 mod encoder_pipeline;
 pub mod encoders;
+mod import;
 mod passthrough;
 pub mod probe;
 mod supervisor;
@@ -14,7 +15,7 @@ mod video_encoder;
 mod watchdog;
 
 pub use access_units::FrameSink;
-pub use description::encoder_pipelines;
+pub use description::{encoder_pipelines, importing_pipeline};
 pub use encoder_pipeline::EncoderPipeline;
 pub use encoders::{
     KnownBug, audio_encoder_delay_samples, audio_encoder_names, known_bugs, video_encoder_layouts,

@@ -71,7 +71,7 @@ pub use discovery::{
 };
 pub use encode::{
     FrameSink, KnownBug, audio_encoder_delay_samples, audio_encoder_names, encoder_pipelines,
-    known_bugs, video_encoder_layouts, video_encoder_names,
+    importing_pipeline, known_bugs, video_encoder_layouts, video_encoder_names,
 };
 pub use error::{CaptureError, Rejected};
 pub use event::{CaptureEvent, Fault, Source};
@@ -185,7 +185,7 @@ impl Capture {
         let clock = MediaClock::start();
         let counters = Arc::new(Counters::default());
         let wake = threads.notifier();
-        let (sources, frames) = source::start_all(
+        let (sources, frames, first_frame) = source::start_all(
             &request,
             &chosen.layouts,
             decoders,
@@ -195,6 +195,10 @@ impl Capture {
             &wake,
         )?;
         probe::confirm(&mut chosen, &request, frames)?;
+        // What is drawn over a frame is drawn over a copy.
+        if let Some(frame) = first_frame.filter(|_| !request.look.is_drawn_over_frames()) {
+            probe::try_import(&mut chosen, &request, frames, frame)?;
+        }
         tracing::info!("frames: {} {}", frames.layout, frames.colorimetry);
         let (video, left_out) = VideoTrack::new(&request.video, frames, &request.look)?;
         let failure = Failure::default();

@@ -54,6 +54,13 @@ pub struct Look {
     pub logo: Option<PathBuf>,
 }
 
+impl Look {
+    /// Whether something is drawn over each frame.
+    pub(super) fn is_drawn_over_frames(&self) -> bool {
+        self.clock || self.text.is_some() || self.logo.is_some()
+    }
+}
+
 /// Which sources may be missing at the start; slate and silence replace them until they are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StartWithout {

@@ -1,5 +1,7 @@
 mod bitrates;
 mod decoders;
+mod importer;
+mod importing;
 
 use std::{sync::mpsc, time::Duration};
 
@@ -23,6 +25,7 @@ const fn device(caps: &'static str) -> VideoEncoderSpec {
         element: "x264enc",
         software: false,
         memory: Memory::System,
+        imports: None,
         takes: &[VideoFormat::I420, VideoFormat::Nv12],
         properties: &[("tune", "zerolatency"), ("speed-preset", "ultrafast")],
         caps,
@@ -52,6 +55,10 @@ fn start(encoder: &'static VideoEncoderSpec, order: &[&str]) -> Ran {
     let mut request = Request::from(&Profile::named("sim").expect("embedded"));
     (request.video.width, request.video.height) = (320, 180);
     request.encoders.video = order.iter().map(|element| (*element).to_owned()).collect();
+    start_request(request, encoder)
+}
+
+fn start_request(request: Request, encoder: &'static VideoEncoderSpec) -> Ran {
     let (to_events, events) = mpsc::channel();
     let (to_frames, frames) = mpsc::channel();
     let report = move |event| {
@@ -60,7 +67,8 @@ fn start(encoder: &'static VideoEncoderSpec, order: &[&str]) -> Ran {
     let sink: FrameSink = Arc::new(move |frame| {
         let _ = to_frames.send(frame);
     });
-    let chosen = Chosen { video: encoder, layouts: encoder.takes.to_vec(), audio: &AUDIO };
+    let layouts = encoder.takes.to_vec();
+    let chosen = Chosen { video: encoder, layouts, imports: false, audio: &AUDIO };
     let decoders = JpegDecoders::of(&[], &request.video, false);
     let threads = Threads::default();
     let capture = Capture::start_with(
@@ -171,7 +179,8 @@ fn confirmed(caps: &'static str) -> (&'static str, Vec<VideoFormat>) {
     (request.video.width, request.video.height) = (320, 180);
     request.encoders.video = ["x264enc", "openh264enc"].map(str::to_owned).to_vec();
     let video: &'static VideoEncoderSpec = Box::leak(Box::new(device(caps)));
-    let mut chosen = Chosen { video, layouts: video.takes.to_vec(), audio: &AUDIO };
+    let layouts = video.takes.to_vec();
+    let mut chosen = Chosen { video, layouts, imports: false, audio: &AUDIO };
     let frames = FrameFormat::drawn(VideoFormat::Nv12);
     encode::probe::confirm(&mut chosen, &request, frames).expect("another encoder");
     (chosen.video.element, chosen.layouts)

@@ -10,8 +10,8 @@ use firstmile::{
     capture::{
         CameraSource, FrameFormat, JpegDecoderSpec, MicrophoneSource, PipelineDescription, Request,
         SourcePlan, SourceSpec, WantedFrames, audio_encoder_names, choose_mode, encoder_pipelines,
-        jpeg_decoder, jpeg_decoder_names, offers, source_pipeline, video_encoder_layouts,
-        video_encoder_names,
+        importing_pipeline, jpeg_decoder, jpeg_decoder_names, offers, source_pipeline,
+        video_encoder_layouts, video_encoder_names,
     },
 };
 use gstreamer_video::VideoFormat as VideoLayout;
@@ -94,6 +94,12 @@ fn encoders_of(request: &Request) -> Vec<String> {
     let (videos, audios) = (&request.encoders.video, &request.encoders.audio);
     let with_each_video = videos.iter().map(|video| (video, &audios[0]));
     let with_each_audio = audios[1..].iter().map(|audio| (&videos[0], audio));
+    let importing = videos.iter().filter_map(|video| {
+        let pipeline = importing_pipeline(request, drawn(), video)?;
+        Some(format!(
+            "# encoder, {video}, while it reads the camera's frames where they lie\n{pipeline}"
+        ))
+    });
     with_each_video
         .chain(with_each_audio)
         .map(|(video, audio)| {
@@ -101,6 +107,7 @@ fn encoders_of(request: &Request) -> Vec<String> {
                 encoder_pipelines(request, drawn(), video, audio).expect("known encoders");
             format!("# encoders, {video} and {audio}\n{pipeline}")
         })
+        .chain(importing)
         .collect()
 }
 
@@ -247,6 +254,7 @@ fn every_pipeline() -> Vec<PipelineDescription> {
             all.push(pipeline_of(&spec, decoder, &request));
         }
         for video in video_encoder_names() {
+            all.extend(importing_pipeline(&request, drawn(), video));
             for audio in audio_encoder_names() {
                 all.push(
                     encoder_pipelines(&request, drawn(), video, audio).expect("known encoders"),

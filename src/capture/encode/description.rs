@@ -1,6 +1,9 @@
 //! The pipelines of the encoders as data: raw frames or samples in, access units out.
 
-use super::encoders::{self, AudioEncoderSpec, Memory, VideoEncoderSpec, fill_in};
+use super::{
+    encoders::{self, AudioEncoderSpec, Memory, VideoEncoderSpec, fill_in},
+    import::Import,
+};
 use gstreamer_video::VideoFormat;
 
 use crate::capture::{
@@ -35,18 +38,33 @@ pub fn encoder_pipelines(
     let video = encoders::video(video_encoder)?;
     let audio = encoders::audio(audio_encoder)?;
     let description = PipelineDescription::default();
-    let description = description.chain(video_chain(video, video.takes, &request.video, frames));
+    let video_chain = video_chain(video, video.takes, &request.video, frames, None);
+    let description = description.chain(video_chain);
     Some(description.chain(audio_chain(audio, &request.audio)))
 }
 
-/// The pipeline of a video encoder that takes these layouts: raw frames in, access units out.
+/// The pipeline of a video encoder while it reads frames where the camera has put them. `None` when it is
+/// not one of [`video_encoder_names`](super::video_encoder_names), or needs no other pipeline for that.
+pub fn importing_pipeline(
+    request: &Request,
+    frames: FrameFormat,
+    video_encoder: &str,
+) -> Option<PipelineDescription> {
+    let video = encoders::video(video_encoder)?;
+    let import = video.imports.as_ref()?;
+    Some(video_pipeline(video, video.takes, &request.video, frames, Some(import)))
+}
+
+/// The pipeline of a video encoder that takes these layouts: raw frames in, access units out. With
+/// `import` it takes frames of that memory and no others.
 pub fn video_pipeline(
     spec: &VideoEncoderSpec,
     takes: &[VideoFormat],
     video: &VideoSettings,
     frames: FrameFormat,
+    import: Option<&Import>,
 ) -> PipelineDescription {
-    PipelineDescription::default().chain(video_chain(spec, takes, video, frames))
+    PipelineDescription::default().chain(video_chain(spec, takes, video, frames, import))
 }
 
 /// The pipeline of an audio encoder: raw samples in, access units out.
@@ -59,12 +77,14 @@ fn video_chain(
     takes: &[VideoFormat],
     video: &VideoSettings,
     frames: FrameFormat,
+    import: Option<&Import>,
 ) -> Chain {
     let kbps = spec.bitrate.nearest_kbps(video.bitrate_kbps);
     let fill = |template: &str| fill_in(template, kbps, Some(video));
     let mut properties = vec![("name".to_owned(), VIDEO_ENCODER.to_owned())];
-    properties
-        .extend(spec.properties.iter().map(|(name, value)| ((*name).to_owned(), fill(value))));
+    let importing = import.map(|import| import.properties).unwrap_or_default();
+    let others = spec.properties.iter().chain(importing);
+    properties.extend(others.map(|(name, value)| ((*name).to_owned(), fill(value))));
     let chain = Chain::default()
         .element_with("appsrc", source_properties(VIDEO_IN, &caps::raw_video(video, frames)));
     // Where it replaces another one that took them: the frames stay as they are for the broadcast.

@@ -34,6 +34,21 @@ use crate::{
     media::Track,
 };
 
+/// The encoder that a broadcast begins with: one that reads frames where they lie, if it can.
+fn first_encoder(
+    spec: &'static VideoEncoderSpec,
+    setup: &VideoEncoderSetup,
+    imports: bool,
+) -> Result<VideoEncoder, CaptureError> {
+    if imports {
+        match VideoEncoder::start(spec, &VideoEncoderSetup { imports, ..setup.clone() }) {
+            Ok(encoder) => return Ok(encoder),
+            Err(why) => tracing::warn!("{} copies frames: {why}", spec.element),
+        }
+    }
+    VideoEncoder::start(spec, setup)
+}
+
 /// The running encoders of both tracks.
 #[derive(Debug)]
 pub struct EncoderPipeline {
@@ -81,8 +96,8 @@ impl EncoderPipeline {
         let demand = Some(Demand { fps: video.fps, kbps_max: video.kbps_max() });
         let tags = Tags { colours: ColourTags::from(&frames.colorimetry), demand };
         let output = output(Track::Video, 0).with_tags(tags);
-        let setup = VideoEncoderSetup { video, frames, tried, clock, output };
-        let encoder = VideoEncoder::start(chosen.video, &setup)?;
+        let setup = VideoEncoderSetup { video, frames, tried, imports: false, clock, output };
+        let encoder = first_encoder(chosen.video, &setup, chosen.imports)?;
         encoder.go_on_air();
         let kbps = chosen.video.bitrate.nearest_kbps(request.video.bitrate_kbps);
         counters.set_bitrate_kbps(kbps);
@@ -154,7 +169,18 @@ impl EncoderPipeline {
         self.video().as_ref().and_then(VideoEncoder::take_failure)
     }
 
-    /// What a restarted encoder is set up with.
+    /// Whether the H.264 encoder reads frames where they lie.
+    pub fn is_importing(&self) -> bool {
+        self.video().as_ref().is_some_and(VideoEncoder::is_importing)
+    }
+
+    /// Whether the H.264 encoder has got a frame that must be copied for it.
+    pub fn has_to_copy(&self) -> bool {
+        self.video().as_ref().is_some_and(VideoEncoder::has_to_copy)
+    }
+
+    /// What a restarted encoder is set up with. It is given any frame, so that a broadcast changes over
+    /// once at most.
     pub fn video_setup(&self) -> VideoEncoderSetup {
         let mut setup = self.setup.clone();
         setup.video.bitrate_kbps = self.wanted_kbps.load(Ordering::Relaxed);

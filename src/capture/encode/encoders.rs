@@ -10,6 +10,7 @@
 use gstreamer as gst;
 use gstreamer_video::VideoFormat;
 
+pub use super::import::Import;
 use crate::{
     capture::request::VideoSettings,
     flv::avc::{Demand, least_level},
@@ -25,6 +26,8 @@ pub struct VideoEncoderSpec {
     pub software: bool,
     /// The memory from which it reads frames.
     pub memory: Memory,
+    /// How it reads frames where another device has put them, where it does so only when asked to.
+    pub imports: Option<Import>,
     /// Layouts of raw frames that can be given to it, the best first. A driver may take fewer.
     pub takes: &'static [VideoFormat],
     /// Its properties before the start; among them the repetition of codec parameters at each key
@@ -138,6 +141,8 @@ pub struct Chosen {
     pub video: &'static VideoEncoderSpec,
     /// The layouts that it takes, the one that it was tried with first.
     pub layouts: Vec<VideoFormat>,
+    /// It reads the camera's frames where they lie, at first.
+    pub imports: bool,
     pub audio: &'static AudioEncoderSpec,
 }
 
@@ -171,6 +176,10 @@ const VIDEO: &[VideoEncoderSpec] = &[
         element: "v4l2h264enc",
         software: false,
         memory: Memory::System,
+        imports: Some(Import {
+            memory: "dmabuf",
+            properties: &[("output-io-mode", "dmabuf-import")],
+        }),
         takes: ANY_YUV,
         properties: &[(
             "extra-controls",
@@ -222,6 +231,7 @@ const VIDEO: &[VideoEncoderSpec] = &[
             element: "nvvidconv",
             caps: "video/x-raw(memory:NVMM), format=(string)NV12",
         },
+        imports: None,
         takes: ANY_YUV,
         properties: &[
             ("bitrate", "{bps}"),
@@ -263,6 +273,7 @@ const VIDEO: &[VideoEncoderSpec] = &[
         element: "mpph264enc",
         software: false,
         memory: Memory::System,
+        imports: None,
         takes: ANY_YUV,
         properties: &[
             ("bps", "{bps}"),
@@ -296,6 +307,7 @@ const VIDEO: &[VideoEncoderSpec] = &[
         element: "x264enc",
         software: true,
         memory: Memory::System,
+        imports: None,
         takes: &[VideoFormat::I420, VideoFormat::Nv12, VideoFormat::Yv12],
         properties: &[
             ("bitrate", "{kbps}"),
@@ -317,6 +329,7 @@ const VIDEO: &[VideoEncoderSpec] = &[
         element: "openh264enc",
         software: true,
         memory: Memory::System,
+        imports: None,
         takes: &[VideoFormat::I420],
         properties: &[
             ("rate-control", "bitrate"),

@@ -4,6 +4,8 @@
 //! have. So each is opened with the settings of the capture and given frames or samples until
 //! something comes out.
 
+use std::str::FromStr;
+
 use gstreamer as gst;
 use gstreamer_video::{self as gst_video, VideoFormat};
 
@@ -15,7 +17,11 @@ use crate::{
     capture::{
         error::{CaptureError, Rejected},
         frame_format::FrameFormat,
-        gst::trial::{Trial, TrialError},
+        gst::{
+            caps,
+            description::PipelineDescription,
+            trial::{Trial, TrialError},
+        },
         request::{AudioSettings, Request, VideoSettings},
     },
     limits::CAPTURE_AUDIO_BLOCK_SAMPLES,
@@ -29,6 +35,7 @@ pub fn choose(request: &Request) -> Result<Chosen, CaptureError> {
     Ok(Chosen {
         video,
         layouts: video.layouts(),
+        imports: false,
         audio: first("AAC", &request.encoders.audio, encoders::audio, |encoder| {
             probe_audio(encoder, &request.audio)
         })?,
@@ -92,15 +99,63 @@ pub fn confirm(
     let Err(why) = probe_frames(encoder, layouts, &request.video, frames) else { return Ok(()) };
     tracing::warn!("{} does not take {}: {why}", encoder.element, frames.layout);
     if why == TrialError::Hangs {
-        let mut order = request.encoders.video.clone();
-        order.retain(|element| element != encoder.element);
-        chosen.video = first("H.264", &order, encoders::video, |encoder| {
-            probe_video(encoder, &request.video)
-        })?;
-        chosen.layouts = chosen.video.layouts();
-    } else {
-        layouts.retain(|layout| *layout != frames.layout);
+        return pass_over(chosen, request);
     }
+    layouts.retain(|layout| *layout != frames.layout);
+    Ok(())
+}
+
+/// Lets the encoder read frames where the camera has put them, if it can do that with `frame`, which is
+/// one of them. Otherwise nothing is lost but the copy; one whose driver hangs is not used at all.
+///
+/// # Errors
+/// [`CaptureError::NoEncoder`] when there is no other one.
+pub fn try_import(
+    chosen: &mut Chosen,
+    request: &Request,
+    frames: FrameFormat,
+    frame: gst::Buffer,
+) -> Result<(), CaptureError> {
+    let encoder = chosen.video;
+    let Some(import) = encoder.imports.filter(|_| chosen.layouts.contains(&frames.layout)) else {
+        return Ok(());
+    };
+    let caps = gst::Caps::from_str(&caps::raw_video(&request.video, frames));
+    let info = caps.and_then(|caps| gst_video::VideoInfo::from_caps(&caps));
+    if !info.is_ok_and(|info| import.takes(&frame, &info)) {
+        tracing::info!(
+            "{} copies frames: they lie in memory that it does not read",
+            encoder.element
+        );
+        return Ok(());
+    }
+    let video = &request.video;
+    let description =
+        description::video_pipeline(encoder, &chosen.layouts, video, frames, Some(&import));
+    match trial(description, video, frame) {
+        Ok(()) => {
+            tracing::info!("{} reads the camera's frames where they lie", encoder.element);
+            chosen.imports = true;
+        }
+        Err(TrialError::Hangs) => {
+            tracing::warn!("{} hangs with the camera's frames", encoder.element);
+            return pass_over(chosen, request);
+        }
+        Err(why) => tracing::info!(
+            "{} copies frames, and cannot read them where they lie: {why}",
+            encoder.element
+        ),
+    }
+    Ok(())
+}
+
+/// Chooses another encoder than this one, whose device is not to be had back.
+fn pass_over(chosen: &mut Chosen, request: &Request) -> Result<(), CaptureError> {
+    let mut order = request.encoders.video.clone();
+    order.retain(|element| element != chosen.video.element);
+    chosen.video =
+        first("H.264", &order, encoders::video, |encoder| probe_video(encoder, &request.video))?;
+    chosen.layouts = chosen.video.layouts();
     Ok(())
 }
 
@@ -111,8 +166,17 @@ fn probe_frames(
     frames: FrameFormat,
 ) -> Result<(), TrialError> {
     let content = grey_frame(video, frames.layout).map_err(TrialError::Fails)?;
+    let description = description::video_pipeline(encoder, layouts, video, frames, None);
+    trial(description, video, content)
+}
+
+/// Whether something comes out of an encoder's pipeline that is given this frame again and again.
+fn trial(
+    description: PipelineDescription,
+    video: &VideoSettings,
+    content: gst::Buffer,
+) -> Result<(), TrialError> {
     let interval = gst::ClockTime::from_nseconds(1_000_000_000 / u64::from(video.fps.max(1)));
-    let description = description::video_pipeline(encoder, layouts, video, frames);
     let (input, output) = (description::VIDEO_IN, description::VIDEO_OUT);
     Trial { description, input, output, content, interval }.run(|_| Ok(()))
 }

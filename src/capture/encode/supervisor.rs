@@ -112,6 +112,13 @@ impl EncoderSupervisor {
             Ok(None) => pipeline.take_video_failure().map(Failure::Message),
             Err(failure) => Some(failure),
         };
+        if failure.is_none() && pipeline.has_to_copy() {
+            tracing::info!(
+                "{} copies frames from now on: not all lie in memory that it reads",
+                self.current.element
+            );
+            return self.copy(now_ns, pipeline, counters, threads);
+        }
         let last_ns = counters.last_video.at_ns();
         let (why, next) = match self.watchdog.check(now_ns, last_ns, failure, self.current.element)
         {
@@ -124,9 +131,13 @@ impl EncoderSupervisor {
                 self.watchdog.started(now_ns);
                 (why, Some(next))
             }
+            // Before it counts as the encoder's failure: it may be one of reading frames where they lie.
+            Some(Action::Restart { why } | Action::Replace { why }) if pipeline.is_importing() => {
+                tracing::warn!("{} copies frames from now on: {why}", self.current.element);
+                return self.copy(now_ns, pipeline, counters, threads);
+            }
             Some(Action::Restart { why }) => {
-                let kbps = counters.bitrate_kbps.load(Ordering::Relaxed);
-                self.bitrate.iter_mut().for_each(|watch| watch.restarted(kbps));
+                self.note_restart(counters);
                 (why, Some(self.current))
             }
             Some(Action::Replace { why }) => {
@@ -204,6 +215,25 @@ impl EncoderSupervisor {
         known
             .filter(|encoder| encoder.software)
             .find(|encoder| !self.replaced.contains(&encoder.element))
+    }
+
+    fn note_restart(&mut self, counters: &Counters) {
+        let kbps = counters.bitrate_kbps.load(Ordering::Relaxed);
+        self.bitrate.iter_mut().for_each(|watch| watch.restarted(kbps));
+    }
+
+    /// Starts the current encoder again, as one that takes any frame.
+    fn copy(
+        &mut self,
+        now_ns: u64,
+        pipeline: &EncoderPipeline,
+        counters: &Counters,
+        threads: &Threads,
+    ) -> Option<String> {
+        self.watchdog = EncoderWatchdog::default();
+        self.watchdog.started(now_ns);
+        self.note_restart(counters);
+        self.restart(now_ns, pipeline, threads).err()
     }
 
     /// Closes the running encoder and starts the current one.

@@ -1,6 +1,11 @@
 //! An H.264 encoder that runs: a pipeline of its own, so that it can be restarted while the audio
 //! and the connections go on.
 
+use std::{
+    str::FromStr,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
 use gstreamer::{self as gst, prelude::*};
 use gstreamer_app as gst_app;
 use gstreamer_video::{self as gst_video, VideoFormat};
@@ -9,6 +14,7 @@ use super::{
     access_units::{Input, TrackOutput},
     description,
     encoders::{ForceKey, VideoEncoderSpec, fill_in},
+    import::Import,
 };
 use crate::{
     capture::{
@@ -17,6 +23,7 @@ use crate::{
         gst::{
             build::Running,
             bus::{self, BusEvent, Failure},
+            caps,
             clock::MediaClock,
         },
         request::VideoSettings,
@@ -32,6 +39,8 @@ pub struct VideoEncoderSetup {
     pub frames: FrameFormat,
     /// The encoder that was tried, and the layouts that it takes.
     pub tried: (&'static str, Vec<VideoFormat>),
+    /// It reads frames where they lie, and takes no others.
+    pub imports: bool,
     pub clock: MediaClock,
     pub output: TrackOutput,
 }
@@ -55,6 +64,35 @@ pub struct VideoEncoder {
     failure: Failure,
     output: TrackOutput,
     input: Input,
+    importing: Option<Importing>,
+}
+
+/// The way of its frames while an encoder reads them where they lie.
+#[derive(Debug)]
+struct Importing {
+    import: Import,
+    /// The form of the frames.
+    info: gst_video::VideoInfo,
+    /// There was a frame that it cannot read so.
+    is_over: AtomicBool,
+}
+
+impl Importing {
+    fn new(import: Import, setup: &VideoEncoderSetup) -> Result<Importing, CaptureError> {
+        let info = gst::Caps::from_str(&caps::raw_video(&setup.video, setup.frames))
+            .and_then(|caps| gst_video::VideoInfo::from_caps(&caps))
+            .map_err(|error| CaptureError::Gstreamer(error.to_string()))?;
+        Ok(Importing { import, info, is_over: AtomicBool::new(false) })
+    }
+
+    /// Whether the encoder is given this frame. After one that it cannot read it is given none: they
+    /// would go on behind a gap.
+    fn admits(&self, frame: &gst::BufferRef) -> bool {
+        if !self.import.takes(frame, &self.info) {
+            self.is_over.store(true, Ordering::Relaxed);
+        }
+        !self.is_over.load(Ordering::Relaxed)
+    }
 }
 
 impl VideoEncoder {
@@ -64,7 +102,11 @@ impl VideoEncoder {
         setup: &VideoEncoderSetup,
     ) -> Result<VideoEncoder, CaptureError> {
         let layouts = setup.layouts(spec);
-        let description = description::video_pipeline(spec, layouts, &setup.video, setup.frames);
+        let import = spec.imports.filter(|_| setup.imports);
+        let importing = import.map(|import| Importing::new(import, setup)).transpose()?;
+        let (video, frames) = (&setup.video, setup.frames);
+        let description =
+            description::video_pipeline(spec, layouts, video, frames, import.as_ref());
         let running = Running::build(&description)?;
         let failure = Failure::default();
         let noted = failure.clone();
@@ -84,6 +126,7 @@ impl VideoEncoder {
             failure,
             output: setup.output.clone(),
             input,
+            importing,
         };
         setup.clock.drive(encoder.running.pipeline());
         let started = encoder.running.play();
@@ -104,8 +147,21 @@ impl VideoEncoder {
         self.failure.take()
     }
 
-    /// Gives it a frame; `false` when it is overloaded and the frame was skipped.
+    /// Whether it reads frames where they lie.
+    pub fn is_importing(&self) -> bool {
+        self.importing.is_some()
+    }
+
+    /// Whether it has got a frame that it cannot read where it lies. Another encoder must go on.
+    pub fn has_to_copy(&self) -> bool {
+        self.importing.as_ref().is_some_and(|importing| importing.is_over.load(Ordering::Relaxed))
+    }
+
+    /// Gives it a frame; `false` when the frame was skipped, because it is overloaded or cannot read it.
     pub fn push(&self, frame: gst::Buffer) -> bool {
+        if self.importing.as_ref().is_some_and(|importing| !importing.admits(&frame)) {
+            return false;
+        }
         let bound = CAPTURE_FRAMES_WAITING_MAX * frame.size() as u64;
         self.frames.current_level_bytes() < bound && self.frames.push_buffer(frame).is_ok()
     }

@@ -201,8 +201,16 @@ impl Drop for OpenSource {
 impl OpenSource {
     /// The form of its raw frames; `None` when it has none.
     pub fn frames(&self) -> Option<FrameFormat> {
-        let first = self.video.as_ref().filter(|_| !self.h264)?.first.as_ref()?;
-        FrameFormat::of(first.caps()?)
+        FrameFormat::of(self.first_raw()?.caps()?)
+    }
+
+    /// The first of its raw frames; `None` when it has none.
+    pub fn first_frame(&self) -> Option<gst::Buffer> {
+        self.first_raw()?.buffer_owned()
+    }
+
+    fn first_raw(&self) -> Option<&gst::Sample> {
+        self.video.as_ref().filter(|_| !self.h264)?.first.as_ref()
     }
 
     /// Calls `notify`, on a thread of the source, whenever a buffer has arrived.

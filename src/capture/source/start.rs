@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use gstreamer as gst;
 use gstreamer_video::VideoFormat;
 
 use super::{
@@ -24,7 +25,8 @@ use crate::{
 
 /// Opens the sources of a request at the same time. When one cannot be opened, the others are closed
 /// as they are dropped. The frames of the broadcast have the form of the camera's, and from then on a
-/// camera delivers that one; without a camera it is that of the first layout.
+/// camera delivers that one; without a camera it is that of the first layout. The camera's first frame
+/// is given too, as it lies.
 pub fn start_all(
     request: &Request,
     layouts: &[VideoFormat],
@@ -33,7 +35,7 @@ pub fn start_all(
     counters: &Arc<Counters>,
     threads: &Threads,
     wake: &Notifier,
-) -> Result<(Vec<ManagedSource>, FrameFormat), CaptureError> {
+) -> Result<(Vec<ManagedSource>, FrameFormat, Option<gst::Buffer>), CaptureError> {
     let refused = |error: std::io::Error| CaptureError::Gstreamer(error.to_string());
     let mut opening = Vec::new();
     let arrivals = threads.notifier();
@@ -55,7 +57,7 @@ pub fn start_all(
     }
     let first = layouts.first().copied().unwrap_or(VideoFormat::I420);
     let mut frames = FrameFormat::drawn(first);
-    let mut all = Vec::new();
+    let (mut all, mut first_frame) = (Vec::new(), None);
     for (opener, opened) in opening {
         let hung = || Err(opener.plan.unavailable("its driver does not respond".to_owned()));
         let opened = match opened.wait().unwrap_or_else(hung) {
@@ -67,13 +69,14 @@ pub fn start_all(
             Err(error) => return Err(error),
         };
         frames = opened.as_ref().and_then(OpenSource::frames).unwrap_or(frames);
+        first_frame = opened.as_ref().and_then(OpenSource::first_frame).or(first_frame);
         all.push((opener, opened));
     }
     let sources = all.into_iter().map(|(opener, opened)| {
         let opener = SourceOpener { frames: WantedFrames::Exactly(frames), ..opener };
         ManagedSource::start(opener, opened, threads, wake, &arrivals).map_err(refused)
     });
-    Ok((sources.collect::<Result<_, _>>()?, frames))
+    Ok((sources.collect::<Result<_, _>>()?, frames, first_frame))
 }
 
 /// Whether the owner allows going live without this source. A clip must exist, because nobody plugs

@@ -59,7 +59,7 @@ fn start(camera: &str, decoder: &'static JpegDecoderSpec) -> Decoded {
         let _ = to_frames.send(frame);
     });
     let video = encode::encoders::video("x264enc").expect("known");
-    let chosen = Chosen { video, layouts: video.layouts(), audio: &AUDIO };
+    let chosen = Chosen { video, layouts: video.layouts(), imports: false, audio: &AUDIO };
     let decoders = JpegDecoders::untried(&[decoder, software()]);
     let capture = Capture::start_with(
         request,

@@ -41,6 +41,15 @@ impl Board {
         text.trim().parse().unwrap_or_else(|_| panic!("{name} is {text:?}"))
     }
 
+    /// Several of what it has done, read at once.
+    #[track_caller]
+    pub fn encoder_counts<const N: usize>(&mut self, names: [&str; N]) -> [u64; N] {
+        let text = self.sh(&format!("cd {PARAMETERS}; cat {}", names.join(" ")));
+        let counts = text.split_whitespace().map(|count| count.parse().expect("a count"));
+        let counts: Vec<u64> = counts.collect();
+        counts.try_into().unwrap_or_else(|_| panic!("{names:?} are {text:?}"))
+    }
+
     /// Switches a bug of the driver on or off while it runs.
     #[track_caller]
     pub fn set_encoder(&mut self, name: &str, value: u32) {

@@ -2,6 +2,7 @@
 
 mod booted;
 mod defects;
+mod direct_frames;
 mod foreign_sticks;
 mod go_live_by_button;
 mod hardware_encoder;

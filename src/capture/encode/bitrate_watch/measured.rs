@@ -58,6 +58,7 @@ fn judged(element: &str, parts: &[(u64, u32, &[gst::Buffer])]) -> (Vec<Answer>, 
     let setup = VideoEncoderSetup {
         frames: FrameFormat::drawn(VideoFormat::I420),
         tried: (spec.element, spec.takes.to_vec()),
+        imports: false,
         clock: MediaClock::start(),
         output,
         video,
