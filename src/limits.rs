@@ -690,7 +690,8 @@ pub const CAPTURE_DECODER_CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// A key frame of an H.264 camera that is older than this queued while the camera was being opened,
 /// and does not go on air.
 pub const CAPTURE_PASS_AGE_MAX: Duration = Duration::from_millis(300);
-/// Video that a source may hold until it is taken; the oldest is dropped.
+/// Video that a clip or an H.264 camera may hold until it is taken; the oldest of a camera's is dropped. Of
+/// other cameras two frames are held, and mostly none.
 pub const CAPTURE_VIDEO_HELD_MAX: Duration = Duration::from_millis(300);
 /// Audio that may be ahead of what is encoded, and that a source may hold until it is taken: 384 KB
 /// at 48 kHz and two channels. What is dropped makes what follows early for up to a second.

@@ -12,10 +12,9 @@ use gstreamer_app as gst_app;
 
 /// Its name in `gst-launch` notation.
 pub const ELEMENT: &str = "benchcamera";
-/// Frames a second.
+/// Frames a second, as a rule.
 pub const FPS: u32 = 30;
 
-const INTERVAL_NS: u64 = 1_000_000_000 / FPS as u64;
 /// The name of its thread.
 pub const THREAD: &str = "bench-camera";
 
@@ -25,6 +24,14 @@ pub struct Mode {
     pub format: Format,
     pub width: u32,
     pub height: u32,
+    /// Frames a second.
+    pub fps: u32,
+}
+
+impl Mode {
+    fn interval_ns(self) -> u64 {
+        1_000_000_000 / u64::from(self.fps)
+    }
 }
 
 /// As cameras do: raw frames in BT.601, or JPEGs.
@@ -89,7 +96,7 @@ pub fn handed_out(running_ns: u64) -> Option<Instant> {
     let around = shots.get(after.saturating_sub(1)..shots.len().min(after + 1))?;
     let away = |shot: &&Shot| shot.running_ns.abs_diff(running_ns);
     let shot = around.iter().min_by_key(away)?;
-    (away(&shot) <= INTERVAL_NS / 2 + 1).then_some(shot.at)
+    (away(&shot) <= mode().interval_ns() / 2 + 1).then_some(shot.at)
 }
 
 glib::wrapper! {
@@ -147,8 +154,8 @@ mod imp {
 }
 
 pub fn caps(mode: Mode) -> gst::Caps {
-    let Mode { format, width, height } = mode;
-    let size = format!("width={width}, height={height}, framerate={FPS}/1, pixel-aspect-ratio=1/1");
+    let Mode { format, width, height, fps } = mode;
+    let size = format!("width={width}, height={height}, framerate={fps}/1, pixel-aspect-ratio=1/1");
     let raw = |layout| {
         format!(
             "video/x-raw, format={layout}, {size}, interlace-mode=progressive, colorimetry=bt601"
@@ -171,8 +178,9 @@ fn take(source: &glib::WeakRef<gst_app::AppSrc>) {
         }
         thread::sleep(Duration::from_millis(5));
     };
+    let mode = mode();
     for (number, frame) in (0..).zip(FRAMES.iter().cycle()) {
-        let after_ns = number * 1_000_000_000 / u64::from(FPS);
+        let after_ns = number * 1_000_000_000 / u64::from(mode.fps);
         let due = started.1 + Duration::from_nanos(after_ns);
         thread::sleep(due.saturating_duration_since(Instant::now()));
         let Some(source) = source.upgrade() else { return };
@@ -180,7 +188,7 @@ fn take(source: &glib::WeakRef<gst_app::AppSrc>) {
         let running_ns = started.0 + after_ns;
         let times = frame.make_mut();
         times.set_pts(gst::ClockTime::from_nseconds(running_ns));
-        times.set_duration(gst::ClockTime::from_nseconds(INTERVAL_NS));
+        times.set_duration(gst::ClockTime::from_nseconds(mode.interval_ns()));
         let shot = Shot { running_ns, at: Instant::now() };
         SHOTS.lock().unwrap_or_else(PoisonError::into_inner).push(shot);
         if source.push_buffer(frame).is_err() {
@@ -189,9 +197,9 @@ fn take(source: &glib::WeakRef<gst_app::AppSrc>) {
     }
 }
 
-/// A second of frames that join up when repeated: slanting bars that wander, with a camera's noise.
+/// Thirty frames that join up when repeated: slanting bars that wander, with a camera's noise.
 pub fn frames(mode: Mode) -> Vec<gst::Buffer> {
-    let Mode { format, width, height } = mode;
+    let Mode { format, width, height, .. } = mode;
     let mut random = fastrand::Rng::with_seed(1);
     let mut luma = |number: u32| -> Vec<u8> {
         let shift = number * width / FPS;

@@ -9,7 +9,7 @@ use super::camera::{self, FPS, Format, Mode};
 pub const TITLE: &str = "720p30 of a camera of NV12 in BT.601 with x264enc, 2.5 Mbit/s, and avenc_aac, \
     beside the straight line: source, queue, encoder, parser, sink, no colour matrix, no scaling";
 /// What the camera delivers: a format that the encoder takes.
-pub const MODE: Mode = Mode { format: Format::Nv12, width: 1_280, height: 720 };
+pub const MODE: Mode = Mode { format: Format::Nv12, width: 1_280, height: 720, fps: FPS };
 
 const VIDEO_ENCODER: &str = "x264enc";
 const AUDIO_ENCODER: &str = "avenc_aac";
@@ -25,7 +25,7 @@ pub fn request() -> Request {
     request.encoders.video = vec![VIDEO_ENCODER.to_owned()];
     request.encoders.audio = vec![AUDIO_ENCODER.to_owned()];
     let video = &request.video;
-    let mode = (MODE.width, MODE.height, FPS);
+    let mode = (MODE.width, MODE.height, MODE.fps);
     assert_eq!((video.width, video.height, video.fps), mode, "the title says so");
     assert_eq!(video.bitrate_kbps, 2_500, "the title says so");
     request

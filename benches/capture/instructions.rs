@@ -1,5 +1,6 @@
-//! How many instructions a frame takes from the camera to the end of its source's pipeline, counted by
-//! callgrind: no neighbour on the machine and no clock has a part in it.
+//! How many instructions a frame takes from the camera to the end of its source's pipeline: of this
+//! machine counted by callgrind, of 64-bit ARM by QEMU. No neighbour on the machine and no clock has a
+//! part in it.
 //!
 //! What comes behind that pipeline in the product, the choice of a frame for each instant, is not in
 //! these numbers; the CPU time of the way has it.
@@ -14,7 +15,7 @@ use firstmile::capture::{
 };
 use gstreamer::{self as gst, prelude::*};
 
-use super::camera::{self, Format, Mode};
+use super::camera::{self, FPS, Format, Mode};
 use super::goals::{Goals, line};
 use super::path::{FORMATS, SIZES, Way, elements, request};
 
@@ -56,22 +57,24 @@ pub fn play(way: Way, mode: Mode, frame: &Path, frames: u64) {
     assert_eq!(end.as_ref().map(|m| m.type_()), Some(gst::MessageType::Eos), "{end:?}: {text}");
 }
 
-/// Compares all of them.
-pub fn compare(goals: &mut Goals) {
-    if Command::new("valgrind").arg("--version").output().is_err() {
+/// Compares all of them: of this program, or of its ARM build.
+pub fn compare(emulated: Option<&Path>, goals: &mut Goals) {
+    if emulated.is_none() && Command::new("valgrind").arg("--version").output().is_err() {
         println!("\nInstructions are not counted: valgrind is not installed");
         return;
     }
+    let counter = emulated.map_or("by callgrind", |_| "of 64-bit ARM, by QEMU");
     println!(
         "\nInstructions of a frame from the camera to the end of its source's pipeline, in thousands, \
-         by callgrind"
+         {counter}"
     );
     line(&["", "straight", "converted", "ours", "ours x straight"]);
     for (width, height) in SIZES {
         for format in FORMATS {
-            let mode = Mode { format, width, height };
+            let mode = Mode { format, width, height, fps: FPS };
             let file = frame_file(mode);
-            let [straight, converted, ours] = Way::ALL.map(|way| thousands(way, mode, &file));
+            let [straight, converted, ours] =
+                Way::ALL.map(|way| thousands(emulated, way, mode, &file));
             fs::remove_file(&file).expect("ours");
             let title = format!("{} {height}p", format.name());
             let cells = [straight, converted, ours].map(|count| format!("{count:.1}"));
@@ -97,27 +100,38 @@ fn frame_file(mode: Mode) -> PathBuf {
     path
 }
 
-fn thousands(way: Way, mode: Mode, frame: &Path) -> f64 {
-    let [fewer, more] = [FEWER, MORE].map(|frames| counted(way, mode, frame, frames));
+fn thousands(emulated: Option<&Path>, way: Way, mode: Mode, frame: &Path) -> f64 {
+    let [fewer, more] = [FEWER, MORE].map(|frames| counted(emulated, way, mode, frame, frames));
     more.saturating_sub(fewer) as f64 / (MORE - FEWER) as f64 / 1e3
 }
 
-fn counted(way: Way, mode: Mode, frame: &Path, frames: u64) -> u64 {
-    let mut command = Command::new("valgrind");
-    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
-    command.arg(env::current_exe().expect("this program has a path"));
+fn counted(emulated: Option<&Path>, way: Way, mode: Mode, frame: &Path, frames: u64) -> u64 {
+    let (mut command, before_count) = match emulated {
+        Some(program) => {
+            let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.ci/cross"));
+            command.arg("count").arg(program);
+            (command, "instructions: ")
+        }
+        None => {
+            let mut command = Command::new("valgrind");
+            command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
+            command.arg(env::current_exe().expect("this program has a path"));
+            (command, "Collected : ")
+        }
+    };
     command.args(way_arguments(way, mode)).arg("--frame").arg(frame);
     let output = command.args(["--frames", &frames.to_string()]).output().expect("runs");
     let message = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}: {message}", way.name());
-    let count = message.lines().find_map(|line| line.split_once("Collected : "));
+    let count = message.lines().find_map(|line| line.split_once(before_count));
     count.and_then(|(_, count)| count.trim().parse().ok()).unwrap_or_else(|| panic!("{message}"))
 }
 
 /// What tells a process of this program which way it is.
 pub fn way_arguments(way: Way, mode: Mode) -> Vec<String> {
+    let (format, fps) = (mode.format.name().to_owned(), mode.fps.to_string());
     let (width, height) = (mode.width.to_string(), mode.height.to_string());
-    ["--way", way.name(), "--format", mode.format.name(), "--width", &width, "--height", &height]
-        .map(str::to_owned)
-        .to_vec()
+    let named = [("way", way.name().to_owned()), ("format", format), ("fps", fps)];
+    let named = named.into_iter().chain([("width", width), ("height", height)]);
+    named.flat_map(|(name, value)| [format!("--{name}"), value]).collect()
 }

@@ -44,6 +44,9 @@ struct Arguments {
     /// Measure that part alone
     #[arg(long)]
     part: Option<Part>,
+    /// Count the instructions of this ARM build of the benchmark instead, by QEMU (make bench-capture-arm)
+    #[arg(long, value_name = "PROGRAM")]
+    emulated: Option<PathBuf>,
     /// Be one of the processes that are compared
     #[arg(long, hide = true)]
     side: Option<Side>,
@@ -55,6 +58,8 @@ struct Arguments {
     width: Option<u32>,
     #[arg(long, hide = true)]
     height: Option<u32>,
+    #[arg(long, hide = true, default_value_t = camera::FPS)]
+    fps: u32,
     #[arg(long, hide = true, requires = "frames")]
     frame: Option<PathBuf>,
     #[arg(long, hide = true)]
@@ -68,7 +73,7 @@ struct Arguments {
 enum Part {
     /// From the camera to the access units, with real encoders
     Whole,
-    /// From the camera to the encoder: CPU time and copies
+    /// From the camera to the encoder: CPU time, wake-ups and copies
     Path,
     /// From the camera to the end of its source's pipeline: instructions
     Instructions,
@@ -84,7 +89,7 @@ fn main() -> ExitCode {
     if let (Some(way), Some(format), Some(width), Some(height)) =
         (arguments.way, format, width, height)
     {
-        let mode = Mode { format, width, height };
+        let mode = Mode { format, width, height, fps: arguments.fps };
         match (arguments.frame, arguments.frames) {
             (Some(frame), Some(frames)) => instructions::play(way, mode, &frame, frames),
             _ => println!("{}", path::run(way, mode, arguments.seconds)),
@@ -101,7 +106,7 @@ fn main() -> ExitCode {
         path::compare(arguments.runs, (arguments.seconds / 4).max(1), &mut goals);
     }
     if wanted(Part::Instructions) {
-        instructions::compare(&mut goals);
+        instructions::compare(arguments.emulated.as_deref(), &mut goals);
     }
     goals.print()
 }

@@ -8,7 +8,7 @@ use std::sync::{LazyLock, OnceLock};
 use gstreamer::{self as gst, glib, prelude::*};
 use gstreamer_app as gst_app;
 
-use super::camera::{self, FPS, Mode};
+use super::camera::{self, Mode};
 
 /// Its name in `gst-launch` notation.
 pub const ELEMENT: &str = "v4l2h264enc";
@@ -34,10 +34,10 @@ pub fn register(mode: Mode) {
 
 /// A second of H.264 of that size.
 fn units(mode: Mode) -> Vec<gst::Buffer> {
-    let Mode { width, height, .. } = mode;
+    let Mode { width, height, fps, .. } = mode;
     let text = format!(
-        "videotestsrc pattern=black num-buffers={FPS} ! video/x-raw, format=I420, width={width}, \
-         height={height}, framerate={FPS}/1 ! x264enc tune=zerolatency key-int-max={FPS} aud=false \
+        "videotestsrc pattern=black num-buffers={fps} ! video/x-raw, format=I420, width={width}, \
+         height={height}, framerate={fps}/1 ! x264enc tune=zerolatency key-int-max={fps} aud=false \
          ! video/x-h264, stream-format=byte-stream, profile=high ! appsink name=out sync=false"
     );
     let pipeline = gst::parse::launch(&text).expect("a pipeline");

@@ -1,5 +1,7 @@
 //! The mixer: one thread that gives the encoders a frame or a block of samples as soon as camera or
-//! microphone have delivered it, and at the latest when it is due on the media clock.
+//! microphone have delivered it, and at the latest when it is due on the media clock. A live camera's
+//! frames are given to the encoder by the camera's own thread, and the mixer only sees to it that one
+//! goes there when it is due.
 //!
 //! Frames and samples are numbered from the start, and their times follow from their numbers. So
 //! times never go back, both tracks share one zero, and the encoders never see a gap.
@@ -19,9 +21,12 @@ use super::{
     source::{Change, ManagedSource},
     stats::Counters,
     threads::{Notifier, Threads},
-    video::VideoTrack,
+    video::{Camera, HeldTrack, SharedTrack},
 };
 use crate::limits::NO_OUTPUT_TIMEOUT;
+
+/// When the camera's thread has the video track, it is asked for again after this.
+const HELD_NS: u64 = 5_000_000;
 
 /// What the thread owns.
 pub(super) struct Mixer {
@@ -36,7 +41,7 @@ pub(super) struct Mixer {
     /// Notified when a source has delivered something.
     pub(super) wake: Notifier,
     pub(super) sources: Vec<ManagedSource>,
-    pub(super) video: VideoTrack,
+    pub(super) video: SharedTrack,
     pub(super) audio: AudioTrack,
     /// The H.264 encoders that the board profile names, in order of preference.
     pub(super) encoders: Vec<String>,
@@ -47,13 +52,15 @@ impl Mixer {
     pub(super) fn run(mut self) {
         (self.events)(CaptureEvent::Playing);
         let start_ns = self.clock.now_ns();
-        self.video.start_at(start_ns);
+        self.video.hold().track.start_at(start_ns);
         self.audio.start_at(start_ns);
         self.sources.iter_mut().for_each(|source| source.start_at(start_ns));
         self.counters.last_video.note(start_ns);
         self.counters.last_audio.note(start_ns);
+        self.sources.iter_mut().for_each(|source| source.on_frame(self.video.on_frame()));
         real_time::begin();
         let failed = self.run_until_stopped();
+        self.video.hold().end();
         // What drivers do when devices are closed may take long.
         real_time::end();
         if let Some(message) = failed {
@@ -68,14 +75,11 @@ impl Mixer {
     /// The reason, when it was not the stop that ended it.
     fn run_until_stopped(&mut self) -> Option<String> {
         let mut notified = 0;
-        let mut passthrough = Passthrough::default();
+        let mut video = VideoRounds::default();
         let mut supervisor = None;
         loop {
             let asked_ns = self.clock.now_ns();
-            let has_live_camera =
-                source_of(&mut self.sources, Source::Camera).is_some_and(|source| source.is_live());
-            let next_ns =
-                self.video.wake_ns(asked_ns, has_live_camera).min(self.audio.wake_ns(asked_ns));
+            let next_ns = video.wake_ns.min(self.audio.wake_ns(asked_ns));
             let left_ns = next_ns.saturating_sub(asked_ns);
             if self.wake.wait(Duration::from_nanos(left_ns), notified) {
                 return None;
@@ -90,14 +94,7 @@ impl Mixer {
                 self.counters.last_audio.note(now_ns);
                 supervisor = Some(EncoderSupervisor::new(&self.pipeline, &self.encoders, now_ns));
             }
-            let mut camera = source_of(&mut self.sources, Source::Camera);
-            let encoded = camera.as_deref_mut().filter(|camera| camera.is_h264());
-            let next_unit = encoded.map(|camera| move || camera.next_access_unit(now_ns));
-            if passthrough.poll(now_ns, next_unit, &self.pipeline, &self.on_air) {
-                self.video.resume_at(now_ns, &self.counters);
-            } else {
-                self.video.push_due(now_ns, camera, &self.pipeline, &self.on_air, &self.counters);
-            }
+            self.poll_video(now_ns, &mut video);
             let microphone = source_of(&mut self.sources, Source::Microphone);
             self.audio.push_due(now_ns, microphone, &self.pipeline, &self.on_air, &self.counters);
             let mut failed = self.failure.take();
@@ -133,12 +130,54 @@ impl Mixer {
         }
     }
 
+    /// Gives the encoder what is ready or due, unless the camera's own thread does.
+    fn poll_video(&mut self, now_ns: u64, rounds: &mut VideoRounds) {
+        let mut camera = source_of(&mut self.sources, Source::Camera);
+        let own_thread = camera
+            .as_deref()
+            .filter(|camera| camera.is_live() && !camera.is_lost())
+            .map(|camera| camera.opening());
+        if own_thread.is_some() && own_thread == rounds.own_thread && now_ns < rounds.wake_ns {
+            return;
+        }
+        let Some(mut held) = self.video.try_hold() else {
+            rounds.wake_ns = now_ns + HELD_NS;
+            return;
+        };
+        let HeldTrack { track, own_thread: used } = &mut *held;
+        let is_live = camera.as_deref().is_some_and(|camera| camera.is_live());
+        let encoded = camera.as_deref_mut().filter(|camera| camera.is_h264());
+        let next_unit = encoded.map(|camera| move || camera.next_access_unit(now_ns));
+        if rounds.passthrough.poll(now_ns, next_unit, &self.pipeline, &self.on_air) {
+            track.resume_at(now_ns, &self.counters);
+        } else if let Some(camera) = camera {
+            let is_lost = camera.is_lost();
+            let camera = Camera { is_live, is_lost, next: &mut || camera.next_frame(now_ns) };
+            track.push_due(now_ns, Some(camera), &self.pipeline, &self.on_air, &self.counters);
+        } else {
+            track.push_due(now_ns, None, &self.pipeline, &self.on_air, &self.counters);
+        }
+        // From here on: what had arrived before is taken.
+        (*used, rounds.own_thread) = (own_thread, own_thread);
+        rounds.wake_ns = track.wake_ns(now_ns, is_live);
+    }
+
     fn silent_audio_encoder(&self, now_ns: u64) -> Option<String> {
         let (_, encoder) = self.pipeline.encoders();
         let silent_ns = now_ns.saturating_sub(self.counters.last_audio.at_ns());
         (silent_ns > NO_OUTPUT_TIMEOUT.as_nanos() as u64)
             .then(|| format!("{encoder} delivered nothing for {} s", NO_OUTPUT_TIMEOUT.as_secs()))
     }
+}
+
+/// What the mixer keeps of the video from one round to the next.
+#[derive(Default)]
+struct VideoRounds {
+    passthrough: Passthrough,
+    /// Until when there is nothing to do unless something arrives.
+    wake_ns: u64,
+    /// Which opening of the camera gives its frames to the encoder by its own thread.
+    own_thread: Option<u64>,
 }
 
 fn source_of(sources: &mut [ManagedSource], role: Source) -> Option<&mut ManagedSource> {

@@ -14,7 +14,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | `mixer` | the clock thread: gives the encoders each frame and each block of samples in time |
+//! | `mixer` | the clock thread: gives the encoders each block of samples in time, and each frame that a live camera's own thread does not |
 //! | `video`, `audio` | the two tracks: what goes to the encoder at each instant |
 //! | `source` | cameras, microphones and clips: opened, lost, opened again |
 //! | `discovery` | the devices and encoders of this machine, and which of them a request selects |
@@ -96,7 +96,7 @@ use mixer::Mixer;
 use on_air::OnAir;
 use stats::Counters;
 use threads::{Notifier, Threads};
-use video::VideoTrack;
+use video::{SharedTrack, VideoTrack};
 
 use crate::{limits::CAPTURE_STOP_TIMEOUT, media::Kind};
 
@@ -213,6 +213,13 @@ impl Capture {
         let pipeline =
             EncoderPipeline::start(&request, chosen, frames, &clock, shared, sink, on_bus)?;
         let pipeline = Arc::new(pipeline);
+        let video = SharedTrack::new(
+            video,
+            clock.clone(),
+            Arc::clone(&pipeline),
+            on_air.clone(),
+            Arc::clone(&counters),
+        );
         let mixer = Mixer {
             clock: clock.clone(),
             on_air: on_air.clone(),

@@ -10,6 +10,6 @@ mod recolour;
 mod start;
 
 pub use description::source_pipeline;
-pub use managed::{Change, ManagedSource};
+pub use managed::{Change, ManagedSource, OnFrame};
 pub use recolour::Recolour;
 pub use start::start_all;

@@ -172,6 +172,53 @@ fn when_no_encoder_is_left_the_capture_ends_with_the_reason() {
     assert!(ran.events.try_recv().is_err(), "nothing comes after the end");
 }
 
+/// A capture of a live camera whose mixer stands still from the loss of the microphone until what is
+/// returned is used or dropped.
+fn start_with_a_mixer_that_stands_still(camera: &str) -> (Ran, mpsc::Sender<()>) {
+    gstreamer::init().expect("GStreamer");
+    let mut request = Request::from(&Profile::named("sim").expect("embedded"));
+    (request.video.width, request.video.height) = (320, 180);
+    request.camera = CameraSource::Launch { launch: camera.to_owned(), passthrough: false };
+    let launch = "audiotestsrc is-live=true num-buffers=100 ! audio/x-raw, rate=(int)48000";
+    request.microphone = MicrophoneSource::Launch { launch: launch.to_owned() };
+    let (to_events, events) = mpsc::channel();
+    let (to_frames, frames) = mpsc::channel();
+    let (go_on, may_go_on) = mpsc::channel();
+    let may_go_on = std::sync::Mutex::new(may_go_on);
+    let report = move |event| {
+        let is_loss = event == CaptureEvent::SourceLost(Source::Microphone);
+        let _ = to_events.send(event);
+        if is_loss {
+            let _ = may_go_on.lock().expect("once").recv_timeout(LONG);
+        }
+    };
+    let sink: FrameSink = Arc::new(move |frame| {
+        let _ = to_frames.send(frame);
+    });
+    let capture = Capture::start(request, sink, report).expect("starts");
+    let ran = Ran { capture, frames, events };
+    let lost = CaptureEvent::SourceLost(Source::Microphone);
+    while ran.events.recv_timeout(LONG).expect("an event") != lost {}
+    while ran.frames.try_recv().is_ok() {}
+    (ran, go_on)
+}
+
+#[test]
+fn a_live_cameras_frames_reach_the_encoder_without_the_mixer() {
+    let camera = "videotestsrc is-live=true ! video/x-raw, framerate=(fraction)30/1";
+    let (ran, go_on) = start_with_a_mixer_that_stands_still(camera);
+    let before = ran.capture.stats();
+    let mut frames = 0;
+    while frames < 30 {
+        let frame = ran.frames.recv_timeout(LONG).expect("a frame");
+        frames += usize::from(matches!(frame.kind, Kind::VideoKey | Kind::VideoDelta));
+    }
+    let stats = ran.capture.stats();
+    assert!(stats.audio_frames < before.audio_frames + 20, "the mixer stands still");
+    drop(go_on);
+    assert!(ran.capture.stop());
+}
+
 /// One that claims a layout which it does not take, or hangs with it.
 fn confirmed(caps: &'static str) -> (&'static str, Vec<VideoFormat>) {
     gstreamer::init().expect("GStreamer");

@@ -6,8 +6,10 @@ mod black;
 mod canvas;
 mod overlay;
 mod png;
+mod shared;
 mod slate;
 mod test_pattern;
 mod track;
 
-pub use track::VideoTrack;
+pub use shared::{HeldTrack, SharedTrack};
+pub use track::{Camera, VideoTrack};

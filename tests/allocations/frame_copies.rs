@@ -20,7 +20,7 @@ const LONG: Duration = Duration::from_secs(60);
 #[test]
 fn a_frame_of_a_format_that_the_encoder_takes_reaches_it_without_a_copy() {
     let _alone = crate::alone();
-    let mode = Mode { format: Format::Nv12, width: 320, height: 180 };
+    let mode = Mode { format: Format::Nv12, width: 320, height: 180, fps: FPS };
     camera::register(mode);
     null_encoder::register(mode);
     let mut request = Request::from(&Profile::named("sim").expect("embedded"));
@@ -28,7 +28,8 @@ fn a_frame_of_a_format_that_the_encoder_takes_reaches_it_without_a_copy() {
         CameraSource::Launch { launch: camera::ELEMENT.to_owned(), passthrough: false };
     request.microphone = MicrophoneSource::Silence;
     request.encoders.video = vec![null_encoder::ELEMENT.to_owned()];
-    (request.video.width, request.video.height, request.video.fps) = (mode.width, mode.height, FPS);
+    (request.video.width, request.video.height, request.video.fps) =
+        (mode.width, mode.height, mode.fps);
     let capture = Capture::start(request, Arc::new(|_| ()), |_| ()).expect("starts");
     // Frames with which the encoder was tried are not the camera's.
     let (frames_before, originals_before) = null_encoder::seen();

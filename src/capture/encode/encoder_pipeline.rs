@@ -3,7 +3,7 @@
 //! only its own track with it.
 
 use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
+    Arc, Mutex, MutexGuard, PoisonError, TryLockError,
     atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
@@ -164,9 +164,10 @@ impl EncoderPipeline {
         }
     }
 
-    /// Why the H.264 encoder failed, if it did; reported once.
+    /// Why the H.264 encoder failed, if it did; reported once. Of one that is being given something
+    /// nothing is known yet: audio must not wait for the thread that does.
     pub fn take_video_failure(&self) -> Option<String> {
-        self.video().as_ref().and_then(VideoEncoder::take_failure)
+        self.video_if_free()?.as_ref().and_then(VideoEncoder::take_failure)
     }
 
     /// Whether the H.264 encoder reads frames where they lie.
@@ -174,9 +175,11 @@ impl EncoderPipeline {
         self.video().as_ref().is_some_and(VideoEncoder::is_importing)
     }
 
-    /// Whether the H.264 encoder has got a frame that must be copied for it.
+    /// Whether the H.264 encoder has got a frame that must be copied for it, as far as that is known
+    /// without waiting.
     pub fn has_to_copy(&self) -> bool {
-        self.video().as_ref().is_some_and(VideoEncoder::has_to_copy)
+        let encoder = self.video_if_free();
+        encoder.is_some_and(|encoder| encoder.as_ref().is_some_and(VideoEncoder::has_to_copy))
     }
 
     /// What a restarted encoder is set up with. It is given any frame, so that a broadcast changes over
@@ -253,6 +256,14 @@ impl EncoderPipeline {
     pub fn encoders(&self) -> (&'static str, &'static str) {
         let video = if self.is_passing() { "camera" } else { self.video_encoder().element };
         (video, self.audio_encoder.element)
+    }
+
+    fn video_if_free(&self) -> Option<MutexGuard<'_, Option<VideoEncoder>>> {
+        match self.video.try_lock() {
+            Ok(encoder) => Some(encoder),
+            Err(TryLockError::Poisoned(encoder)) => Some(encoder.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     fn video(&self) -> MutexGuard<'_, Option<VideoEncoder>> {

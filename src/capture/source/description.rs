@@ -148,11 +148,16 @@ fn video_tail(
         SourceSpec::Clip { .. } => chain.element("videoflip", &[("video-direction", "auto")]),
         _ => chain,
     };
-    chain
+    let chain = chain
         .element("videoscale", &[("add-borders", "true")])
-        .text(caps::wanted_frames(video, frames))
-        .element_with("queue", held_video(spec.is_live()))
-        .element_with("appsink", sink_properties(VIDEO))
+        .text(caps::wanted_frames(video, frames));
+    // Live frames go on to the encoder on the thread that brings them, which a queue would end here.
+    if spec.is_live() {
+        let drops_the_oldest = [("drop".to_owned(), "true".to_owned())];
+        let properties = sink_properties(VIDEO).into_iter().chain(drops_the_oldest).collect();
+        return chain.element_with("appsink", properties);
+    }
+    chain.element_with("queue", held_video(false)).element_with("appsink", sink_properties(VIDEO))
 }
 
 /// H.264 that is passed through, in the format in which access units leave. Whatever the full queue

@@ -4,11 +4,16 @@
 //! does; the two exchange whole [`OpenSource`]s. A clip is repeated by the same means: it is opened
 //! again while it plays, and the second one continues where the first ends.
 
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+    mpsc::{Receiver, SyncSender, sync_channel},
+};
+use std::time::Duration;
 
 use gstreamer as gst;
 
-use super::opener::{OpenSource, SourceOpener, TrackReader};
+use super::opener::{Delivered, OpenSource, SourceOpener, TrackReader};
 use crate::{
     capture::{
         discovery::Retry,
@@ -23,6 +28,10 @@ const STALL_NS: u64 = CAPTURE_STALL.as_nanos() as u64;
 const REOPEN_NS: u64 = CAPTURE_REOPEN_INTERVAL.as_nanos() as u64;
 /// A device whose times are further than this from the media clock has a wrong clock.
 const WRONG_TIME_NS: u64 = 5_000_000_000;
+
+/// Called on a live camera's own thread when a frame has arrived, with which opening of the camera it
+/// is and how the frame is had. `false` when the mixer is to take it.
+pub type OnFrame = Arc<dyn Fn(u64, &mut dyn FnMut() -> Option<TimedBuffer>) -> bool + Send + Sync>;
 
 /// What a source has to report.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +59,7 @@ pub struct ManagedSource {
     clock: MediaClock,
     /// Wakes the mixer.
     wake: Notifier,
+    on_frame: Option<OnFrame>,
 }
 
 enum Job {
@@ -81,7 +91,7 @@ impl ManagedSource {
             run_jobs(&opener, &pending, &done, stop, &arrivals);
         })?;
         let mut source = ManagedSource {
-            current: opened.map(|opened| Current::new(opened, live, None, &clock, wake)),
+            current: opened.map(|opened| Current::new(opened, live, None, &clock)),
             opening: 1,
             live,
             roles,
@@ -92,7 +102,9 @@ impl ManagedSource {
             reopened,
             clock,
             wake: wake.clone(),
+            on_frame: None,
         };
+        source.await_data();
         source.starts_lost = source.current.is_none();
         if !live || source.starts_lost {
             source.request_opening();
@@ -105,6 +117,12 @@ impl ManagedSource {
         if let Some(current) = &mut self.current {
             current.origin_ns = Some(media_ns);
         }
+    }
+
+    /// Lets a live camera's own thread deal with its frames, except H.264.
+    pub fn on_frame(&mut self, on_frame: OnFrame) {
+        self.on_frame = Some(on_frame);
+        self.await_data();
     }
 
     /// The tracks that it delivers.
@@ -161,8 +179,9 @@ impl ManagedSource {
         self.opening_requested = false;
         let origin_ns = self.current.as_ref().map(|current| current.end_ns);
         self.close_current();
-        self.current = Some(Current::new(opened, self.live, origin_ns, &self.clock, &self.wake));
+        self.current = Some(Current::new(opened, self.live, origin_ns, &self.clock));
         self.opening += 1;
+        self.await_data();
         if !self.live {
             self.request_opening();
         }
@@ -180,6 +199,33 @@ impl ManagedSource {
     /// The next buffer of audio, whether or not it is due.
     pub fn next_audio(&mut self, now_ns: u64) -> Option<TimedBuffer> {
         self.current.as_mut()?.next(Source::Microphone, now_ns)
+    }
+
+    /// Has somebody deal with what arrives from now on: the thread of the source itself, or the mixer.
+    fn await_data(&self) {
+        let Some(current) = &self.current else { return };
+        if let Some(audio) = &current.opened.audio {
+            let wake = self.wake.clone();
+            audio.on_arrival(move |_| wake.notify());
+        }
+        let Some(video) = &current.opened.video else { return };
+        let (wake, opening) = (self.wake.clone(), self.opening);
+        match self.on_frame.clone().filter(|_| self.live && !current.opened.h264) {
+            Some(on_frame) => {
+                let (missed, clock) = (Arc::clone(&current.video_missed), current.clock.clone());
+                video.on_arrival(move |arrivals| {
+                    let mut next = || {
+                        let frame = arrivals.next()?;
+                        missed.clear();
+                        Some(live(frame, clock.now_ns(), &clock))
+                    };
+                    if !on_frame(opening, &mut next) {
+                        wake.notify();
+                    }
+                });
+            }
+            None => video.on_arrival(move |_| wake.notify()),
+        }
     }
 
     fn close_current(&mut self) {
@@ -250,9 +296,20 @@ struct Current {
     origin_ns: Option<u64>,
     /// End of what has been taken, in media time.
     end_ns: u64,
-    video_missed: Missed,
+    video_missed: Arc<Missed>,
     audio_missed: Missed,
     clock: MediaClock,
+}
+
+/// What a live source has delivered, which was asked for at `asked_ns`.
+fn live(delivered: Delivered, asked_ns: u64, clock: &MediaClock) -> TimedBuffer {
+    let Delivered { time, buffer, caps } = delivered;
+    let media_ns = live_time_ns(time.map(nanoseconds), asked_ns, || clock.now_ns());
+    TimedBuffer { media_ns, buffer, caps }
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// The capture time of a live buffer that was asked for at `asked_ns`. A time in the future is not
@@ -266,28 +323,36 @@ fn live_time_ns(time_ns: Option<u64>, asked_ns: u64, clock: impl Fn() -> u64) ->
     }
 }
 
-/// Since when a track has delivered nothing, in media time.
-#[derive(Debug, Clone, Copy, Default)]
-struct Missed(Option<u64>);
+/// Since when a track has delivered nothing, in media time; 0 while it delivers.
+#[derive(Debug, Default)]
+struct Missed(AtomicU64);
+
+impl Missed {
+    fn note(&self, now_ns: u64) {
+        let _ = self.0.compare_exchange(0, now_ns, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    fn clear(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
+    fn is_stall(&self, now_ns: u64) -> bool {
+        let since_ns = self.0.load(Ordering::Relaxed);
+        since_ns != 0 && now_ns > since_ns + STALL_NS
+    }
+}
 
 impl Current {
-    fn new(
-        opened: OpenSource,
-        live: bool,
-        origin_ns: Option<u64>,
-        clock: &MediaClock,
-        wake: &Notifier,
-    ) -> Current {
-        let (clock, wake) = (clock.clone(), wake.clone());
-        opened.notify_on_data(move || wake.notify());
-        let (video_missed, audio_missed) = (Missed::default(), Missed::default());
+    fn new(opened: OpenSource, live: bool, origin_ns: Option<u64>, clock: &MediaClock) -> Current {
+        let (video_missed, audio_missed) = (Arc::default(), Missed::default());
+        let clock = clock.clone();
         Current { opened, live, origin_ns, end_ns: 0, video_missed, audio_missed, clock }
     }
 
     fn failure(&self, now_ns: u64) -> Option<String> {
-        let stalled = |missed: Missed| missed.0.is_some_and(|since| now_ns > since + STALL_NS);
+        let stalled = |missed: &Missed| missed.is_stall(now_ns);
         self.opened.failure().or_else(|| {
-            let what = match (stalled(self.video_missed), stalled(self.audio_missed)) {
+            let what = match (stalled(&self.video_missed), stalled(&self.audio_missed)) {
                 (true, _) => "video",
                 (false, true) => "audio",
                 (false, false) => return None,
@@ -304,24 +369,23 @@ impl Current {
     fn next(&mut self, role: Source, now_ns: u64) -> Option<TimedBuffer> {
         let over = self.is_drained();
         let (reader, missed) = match role {
-            Source::Camera => (self.opened.video.as_mut()?, &mut self.video_missed),
-            Source::Microphone => (self.opened.audio.as_mut()?, &mut self.audio_missed),
+            Source::Camera => (self.opened.video.as_mut()?, &*self.video_missed),
+            Source::Microphone => (self.opened.audio.as_mut()?, &self.audio_missed),
         };
-        let Some((time, buffer, caps)) = reader.next() else {
+        let Some(delivered) = reader.next() else {
             // The shorter track of a clip waits for the longer one.
             if over || !reader.is_drained() {
-                missed.0.get_or_insert(now_ns);
+                missed.note(now_ns);
             }
             return None;
         };
-        *missed = Missed::default();
-        let time_ns = time.map(|time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
-        let media_ns = if self.live {
-            live_time_ns(time_ns, now_ns, || self.clock.now_ns())
-        } else {
-            let origin_ns = *self.origin_ns.get_or_insert(now_ns);
-            origin_ns.saturating_add(time_ns.unwrap_or(0))
-        };
+        missed.clear();
+        if self.live {
+            return Some(live(delivered, now_ns, &self.clock));
+        }
+        let Delivered { time, buffer, caps } = delivered;
+        let origin_ns = *self.origin_ns.get_or_insert(now_ns);
+        let media_ns = origin_ns.saturating_add(time.map_or(0, nanoseconds));
         let duration_ns = buffer.duration().map_or(0, gst::ClockTime::nseconds);
         self.end_ns = self.end_ns.max(media_ns.saturating_add(duration_ns));
         Some(TimedBuffer { media_ns, buffer, caps })

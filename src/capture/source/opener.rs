@@ -83,6 +83,35 @@ pub struct TrackReader {
     first: Option<gst::Sample>,
 }
 
+/// A buffer as it comes out of a source.
+#[derive(Debug)]
+pub struct Delivered {
+    /// Its time in the source.
+    pub time: Option<Duration>,
+    pub buffer: gst::Buffer,
+    pub caps: Option<gst::Caps>,
+}
+
+impl Delivered {
+    fn of(sample: &gst::Sample) -> Option<Delivered> {
+        let buffer = sample.buffer_owned()?;
+        let segment = sample.segment().and_then(|s| s.downcast_ref::<gst::ClockTime>());
+        let running = segment.zip(buffer.pts()).and_then(|(s, pts)| s.to_running_time(pts));
+        Some(Delivered { time: running.map(Duration::from), buffer, caps: sample.caps_owned() })
+    }
+}
+
+/// The end of a track, on the thread of the source at which a buffer has arrived there.
+#[derive(Debug)]
+pub struct Arrivals<'a>(&'a gst_app::AppSink);
+
+impl Arrivals<'_> {
+    /// The oldest buffer, unless somebody was quicker.
+    pub fn next(&self) -> Option<Delivered> {
+        Delivered::of(&self.0.try_pull_sample(gst::ClockTime::ZERO)?)
+    }
+}
+
 impl SourceOpener {
     /// Finds the source, opens it and waits for the first buffer of each track. Of several
     /// candidates the first that works is used. Ends early when `given_up`.
@@ -211,18 +240,6 @@ impl OpenSource {
 
     fn first_raw(&self) -> Option<&gst::Sample> {
         self.video.as_ref().filter(|_| !self.h264)?.first.as_ref()
-    }
-
-    /// Calls `notify`, on a thread of the source, whenever a buffer has arrived.
-    pub fn notify_on_data(&self, notify: impl Fn() + Clone + Send + 'static) {
-        for reader in [&self.video, &self.audio].into_iter().flatten() {
-            let notify = notify.clone();
-            let callbacks = gst_app::AppSinkCallbacks::builder().new_sample(move |_| {
-                notify();
-                Ok(gst::FlowSuccess::Ok)
-            });
-            reader.appsink.set_callbacks(callbacks.build());
-        }
     }
 
     /// Why the source failed, if it did.
@@ -384,16 +401,21 @@ impl OpenSource {
 }
 
 impl TrackReader {
-    /// The next buffer, if there is one, with its time in the source and its caps.
-    pub fn next(&mut self) -> Option<(Option<Duration>, gst::Buffer, Option<gst::Caps>)> {
-        let sample = match self.first.take() {
-            Some(sample) => sample,
-            None => self.appsink.try_pull_sample(gst::ClockTime::ZERO)?,
-        };
-        let buffer = sample.buffer_owned()?;
-        let segment = sample.segment().and_then(|s| s.downcast_ref::<gst::ClockTime>());
-        let running = segment.zip(buffer.pts()).and_then(|(s, pts)| s.to_running_time(pts));
-        Some((running.map(Duration::from), buffer, sample.caps_owned()))
+    /// Calls `handle`, on a thread of the source, whenever a buffer has arrived.
+    pub fn on_arrival(&self, handle: impl Fn(Arrivals<'_>) + Send + 'static) {
+        let callbacks = gst_app::AppSinkCallbacks::builder().new_sample(move |appsink| {
+            handle(Arrivals(appsink));
+            Ok(gst::FlowSuccess::Ok)
+        });
+        self.appsink.set_callbacks(callbacks.build());
+    }
+
+    /// The next buffer, if there is one.
+    pub fn next(&mut self) -> Option<Delivered> {
+        match self.first.take() {
+            Some(first) => Delivered::of(&first),
+            None => Arrivals(&self.appsink).next(),
+        }
     }
 
     /// Whether nothing is left and nothing more will come.
@@ -408,4 +430,44 @@ fn check_file(path: &Path) -> Result<(), CaptureError> {
         path: path.to_owned(),
         why: bus::one_line(&error.to_string()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use gstreamer_video::VideoFormat;
+
+    use super::*;
+    use crate::{
+        board::Profile,
+        capture::{CameraSource, Request},
+    };
+
+    #[test]
+    fn of_live_frames_that_nobody_takes_the_newest_are_kept_and_the_camera_does_not_wait() {
+        gst::init().expect("GStreamer");
+        let mut request = Request::from(&Profile::named("sim").expect("embedded"));
+        (request.video.width, request.video.height) = (320, 180);
+        let launch = "videotestsrc is-live=true ! video/x-raw, framerate=(fraction)60/1".to_owned();
+        request.camera = CameraSource::Launch { launch, passthrough: false };
+        let plan = SourcePlan::of(&request).into_iter().find(SourcePlan::has_video);
+        let opener = SourceOpener {
+            plan: plan.expect("a camera"),
+            decoders: JpegDecoders::of(&[], &request.video, false),
+            video: request.video,
+            frames: WantedFrames::OneOf(vec![VideoFormat::I420]),
+            audio: request.audio,
+            clock: MediaClock::start(),
+            counters: Arc::default(),
+        };
+        let mut opened = opener.open(|| false).expect("opens");
+        let reader = opened.video.as_mut().expect("video");
+        let mut time = || reader.next().map(|frame| frame.time.expect("a time"));
+        let first = time().expect("the first frame");
+        thread::sleep(Duration::from_secs(1));
+        let kept: Vec<Duration> = std::iter::from_fn(time).collect();
+        assert!((1..=3).contains(&kept.len()), "{kept:?}: one may arrive meanwhile");
+        assert!(kept[0] > first + Duration::from_millis(500), "{kept:?} after {first:?}");
+    }
 }

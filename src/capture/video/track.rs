@@ -25,7 +25,7 @@ use crate::{
         },
         on_air::OnAir,
         request::{Look, VideoSettings},
-        source::{ManagedSource, Recolour},
+        source::Recolour,
         stats::Counters,
     },
     limits::CAPTURE_LATENCY,
@@ -57,6 +57,16 @@ pub struct VideoTrack {
     full_range: bool,
     info: gst_video::VideoInfo,
     black: BlackDetector,
+}
+
+/// The camera as the track has it.
+pub struct Camera<'a> {
+    /// It is live, rather than a clip.
+    pub is_live: bool,
+    /// The slate replaces it.
+    pub is_lost: bool,
+    /// Its next frame, whether or not it is due.
+    pub next: &'a mut dyn FnMut() -> Option<TimedBuffer>,
 }
 
 const SLATE: &str = "the built-in slate is shown instead of slate.picture";
@@ -206,6 +216,11 @@ impl VideoTrack {
         counters.note_black(self.black.black_for_ms());
     }
 
+    #[cfg(test)]
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
     fn pts_ns(&self, number: u64) -> u64 {
         scale(number, SECOND_NS, self.fps)
     }
@@ -233,14 +248,14 @@ impl VideoTrack {
     pub fn push_due(
         &mut self,
         now_ns: u64,
-        mut camera: Option<&mut ManagedSource>,
+        mut camera: Option<Camera<'_>>,
         pipeline: &EncoderPipeline,
         on_air: &OnAir,
         counters: &Counters,
     ) {
         loop {
             let pts_ns = self.pts_ns(self.number);
-            let is_ready = match camera.as_deref_mut() {
+            let is_ready = match &mut camera {
                 Some(camera) => self.take_frames(pts_ns, now_ns, camera),
                 None => now_ns >= pts_ns,
             };
@@ -282,6 +297,11 @@ impl VideoTrack {
         }
     }
 
+    /// Keeps no frame of the camera: they are its driver's memory.
+    pub fn forget_camera(&mut self) {
+        (self.pending, self.shown, self.fresh_ns) = (None, None, None);
+    }
+
     fn measure_black(&mut self, pts_ns: u64, frame: &gst::BufferRef, counters: &Counters) {
         let frame = gst_video::VideoFrameRef::from_buffer_ref_readable(frame, &self.info);
         // Of a frame that cannot be read nothing is known.
@@ -304,14 +324,14 @@ impl VideoTrack {
 
     /// Takes what the camera has for the frame of that time; whether that frame can go to the
     /// encoder.
-    fn take_frames(&mut self, pts_ns: u64, now_ns: u64, camera: &mut ManagedSource) -> bool {
+    fn take_frames(&mut self, pts_ns: u64, now_ns: u64, camera: &mut Camera<'_>) -> bool {
         let (oldest_ns, newest_ns) =
             (pts_ns.saturating_sub(self.half_ns()), pts_ns + self.half_ns());
-        if camera.is_lost() {
-            (self.pending, self.shown, self.fresh_ns) = (None, None, None);
+        if camera.is_lost {
+            self.forget_camera();
         }
         loop {
-            self.pending = self.pending.take().or_else(|| camera.next_frame(now_ns));
+            self.pending = self.pending.take().or_else(|| (camera.next)());
             let Some(frame) = self.pending.take_if(|buffer| buffer.media_ns <= newest_ns) else {
                 break;
             };
@@ -323,7 +343,7 @@ impl VideoTrack {
         }
         // A clip is read ahead, so its frames wait for their time.
         let has_own = self.fresh_ns.is_some_and(|media_ns| media_ns > oldest_ns);
-        let is_time = camera.is_live() || now_ns >= pts_ns;
+        let is_time = camera.is_live || now_ns >= pts_ns;
         now_ns >= self.due_ns() || (is_time && (has_own || self.pending.is_some()))
     }
 
