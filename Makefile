@@ -9,7 +9,7 @@ FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test cross deb deny advisories box-check conformance fuzz bench bench-destinations bench-capture bench-peers yocto-crates soak soak-load board-image board-run test-board test-board-all
+.PHONY: help demo test cross deb deny advisories box-check conformance fuzz bench bench-destinations bench-capture bench-capture-arm bench-peers yocto-crates soak soak-load board-image board-run test-board test-board-all
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/make \1	\2/p' $(firstword $(MAKEFILE_LIST))
@@ -78,6 +78,10 @@ bench-destinations: ## what each further destination costs besides the first; ha
 bench-capture: ## capture compared with the bare pipeline with the same encoders; some 4 minutes
 	.ci/setup demo
 	$(CARGO) bench --locked --bench capture -- $(CAPTURE)
+
+bench-capture-arm: ## the instructions that a frame's way takes in the ARM program, counted by QEMU; some 20 minutes
+	.ci/setup bench-arm
+	.ci/cross bench
 
 bench-peers: ## publishing compared with ffmpeg, rtmp2sink and the least it can cost; some 6 minutes
 	.ci/setup bench
