@@ -79,3 +79,14 @@ pub fn bitrates_kbps(file: &Path) -> Vec<f64> {
     let seconds = bytes.chunks_exact(FPS as usize);
     seconds.map(|frames| frames.iter().sum::<f64>() * 8.0 / 1_000.0).collect()
 }
+
+/// Ten times the H.264 level that a file names.
+#[track_caller]
+pub fn level(file: &Path) -> u64 {
+    let mut ffprobe = Command::new("ffprobe");
+    ffprobe.args(["-v", "error", "-of", "json", "-select_streams", "v"]);
+    ffprobe.args(["-show_entries", "stream=level"]).arg(file);
+    let shown = run(&mut ffprobe, TOOL_TIMEOUT).ok().stdout;
+    let shown: Value = serde_json::from_str(&shown).expect("ffprobe speaks JSON");
+    shown["streams"][0]["level"].as_u64().expect("a level")
+}
