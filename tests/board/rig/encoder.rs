@@ -11,7 +11,8 @@ use super::qemu::Disks;
 use super::ready::Ready;
 use crate::support::run;
 
-const PARAMETERS: &str = "/sys/module/board_h264/parameters";
+/// Where its driver shows its parameters.
+pub const PARAMETERS: &str = "/sys/module/board_h264/parameters";
 const PROFILE: &str = include_str!("../../../board/vboard.toml");
 /// Its GStreamer element.
 pub const ELEMENT: &str = "v4l2h264enc";

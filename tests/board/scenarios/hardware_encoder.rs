@@ -2,7 +2,7 @@
 
 use firstmile::panel::{Attention, Indication};
 
-use crate::rig::encoder::{ELEMENT, SOFTWARE, bitrates_kbps, level};
+use crate::rig::encoder::{ELEMENT, PARAMETERS, SOFTWARE, bitrates_kbps, level};
 use crate::rig::server::Server;
 use crate::rig::{Board, Scenario, ready_or_skip};
 use crate::scenarios::sources_lost::{camera_lost_and_back, microphone_lost_and_back};
@@ -179,4 +179,22 @@ fn a_stream_names_a_level_that_has_room_for_it_when_its_encoder_names_too_low_a_
     let Some(server) = is_used_in_spite_of("low_level=1") else { return };
     // 320x180 at up to 800 kbit/s in profile High (H.264 table A-1); the driver says 1.0.
     assert_eq!(level(&server.nginx.recorded()[0]), 13);
+}
+
+#[test]
+#[ignore = "in the full set: make test-board-all"]
+fn an_encoder_that_loses_its_parameters_and_frames_goes_on_in_order_after_a_restart() {
+    let Some((_ready, server, mut board)) = live_or_skip("lose_parameters=1") else { return };
+    board.until_encoded_by(ELEMENT);
+    server.receives(40_000);
+    let streams = board.encoder("streams");
+    board.set_encoder("silent_after", 1);
+    board.until_status("a restart", |output| output.contains("restarted"));
+    board.set_encoder("silent_after", 0);
+    // It had begun before that, and lost frames, or it begins now.
+    board.sh(&format!("until [ $(cat {PARAMETERS}/streams) -gt {streams} ]; do sleep 0.2; done"));
+    server.receives(150_000);
+    board.until_encoded_by(ELEMENT);
+    board.stops();
+    server.only_stream();
 }
