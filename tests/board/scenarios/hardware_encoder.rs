@@ -5,7 +5,9 @@ use firstmile::panel::{Attention, Indication};
 use crate::rig::encoder::{ELEMENT, PARAMETERS, SOFTWARE, bitrates_kbps, level};
 use crate::rig::server::Server;
 use crate::rig::{Board, Scenario, ready_or_skip};
-use crate::scenarios::sources_lost::{camera_lost_and_back, microphone_lost_and_back};
+use crate::scenarios::sources_lost::{
+    camera_freezes, camera_lost_and_back, microphone_lost_and_back,
+};
 
 const LIVE: Indication = Indication::Live { attention: Attention::None };
 
@@ -125,6 +127,12 @@ fn an_encoder_that_refuses_to_start_again_is_replaced_by_software() {
 #[ignore = "in the full set: make test-board-all"]
 fn an_unplugged_camera_ends_nothing_for_a_hardware_encoder() {
     camera_lost_and_back(live_or_skip(""));
+}
+
+#[test]
+#[ignore = "in the full set: make test-board-all"]
+fn a_camera_that_freezes_ends_nothing_for_a_hardware_encoder() {
+    camera_freezes(live_or_skip(""));
 }
 
 #[test]
