@@ -36,6 +36,10 @@ pub mod media;
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod flv;
 
+// what is done to audio between source and encoder
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
+pub mod audio;
+
 // the RTMP client: bytes in, bytes out
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod rtmp;

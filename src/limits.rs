@@ -608,6 +608,23 @@ pub const CAPTURE_KEYFRAME_INTERVAL_MS_MAX: u32 = 10_000;
 pub const CAPTURE_AUDIO_KBPS_MIN: u32 = 32;
 /// Highest audio bitrate, in kbit/s: AAC-LC at 48 kHz takes 288 kbit/s a channel.
 pub const CAPTURE_AUDIO_KBPS_MAX: u32 = 320;
+/// Least gain of the audio, in decibels: hardly audible; `audio.mute` is silence.
+pub const AUDIO_GAIN_DB_MIN: i32 = -60;
+/// Greatest gain of the audio, in decibels: a line input with a microphone in it needs no more, and
+/// what is quieter still is noise.
+pub const AUDIO_GAIN_DB_MAX: i32 = 24;
+/// Lowest low cut, in hertz: below it nobody hears anything.
+pub const AUDIO_LOWCUT_HZ_MIN: u32 = 20;
+/// Highest low cut, in hertz: above it voices lose their body.
+pub const AUDIO_LOWCUT_HZ_MAX: u32 = 400;
+/// Longest delay of the audio against the video or of the video against the audio, in milliseconds:
+/// capture chains with several converters need 300. Audio of a second is 192 kB.
+pub const AUDIO_DELAY_MS_MAX: u32 = 1_000;
+/// Video that may wait for that; what is more is sent early. A second at the highest bitrate is 2.5 MB, and
+/// twice as much at most while an encoder overshoots.
+pub const CAPTURE_VIDEO_DELAYED_BYTES_MAX: usize = 6 * 1024 * 1024;
+/// Frames that may wait for that, with the codec configurations: a second at the highest rate.
+pub const CAPTURE_VIDEO_DELAYED_FRAMES_MAX: usize = 2 * CAPTURE_FPS_MAX as usize;
 /// Frames that may wait for the encoder; with as many waiting it is overloaded, and a frame is
 /// skipped instead. Four 1080p frames are 12 MB and last 133 ms at 30 frames a second.
 pub const CAPTURE_FRAMES_WAITING_MAX: u64 = 4;

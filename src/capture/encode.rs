@@ -11,6 +11,7 @@ mod import;
 mod passthrough;
 pub mod probe;
 mod supervisor;
+mod video_delay;
 mod video_encoder;
 mod watchdog;
 

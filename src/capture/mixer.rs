@@ -95,6 +95,7 @@ impl Mixer {
                 supervisor = Some(EncoderSupervisor::new(&self.pipeline, &self.encoders, now_ns));
             }
             self.poll_video(now_ns, &mut video);
+            self.pipeline.send_delayed(now_ns);
             let microphone = source_of(&mut self.sources, Source::Microphone);
             self.audio.push_due(now_ns, microphone, &self.pipeline, &self.on_air, &self.counters);
             let mut failed = self.failure.take();

@@ -58,7 +58,7 @@ mod video;
 use std::{
     fmt,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -98,12 +98,13 @@ use stats::Counters;
 use threads::{Notifier, Threads};
 use video::{SharedTrack, VideoTrack};
 
-use crate::{limits::CAPTURE_STOP_TIMEOUT, media::Kind};
+use crate::{audio::Adjustments, limits::CAPTURE_STOP_TIMEOUT, media::Kind};
 
 /// A running capture. It stops when dropped.
 pub struct Capture {
     pipeline: Arc<EncoderPipeline>,
     counters: Arc<Counters>,
+    adjustments: Arc<Mutex<Adjustments>>,
     threads: Threads,
     on_air: OnAir,
     clock: MediaClock,
@@ -220,6 +221,7 @@ impl Capture {
             on_air.clone(),
             Arc::clone(&counters),
         );
+        let adjustments = Arc::new(Mutex::new(request.adjustments));
         let mixer = Mixer {
             clock: clock.clone(),
             on_air: on_air.clone(),
@@ -231,7 +233,7 @@ impl Capture {
             wake: wake.clone(),
             sources,
             video,
-            audio: AudioTrack::new(&request.audio, &request.microphone),
+            audio: AudioTrack::new(&request.audio, &request.microphone, Arc::clone(&adjustments)),
             encoders: request.encoders.video.clone(),
         };
         for message in left_out {
@@ -240,7 +242,8 @@ impl Capture {
         threads
             .spawn("capture-mixer", move |_| mixer.run())
             .map_err(|error| CaptureError::Gstreamer(error.to_string()))?;
-        Ok(Capture { pipeline, counters, threads: threads.clone(), on_air, clock, wake })
+        let threads = threads.clone();
+        Ok(Capture { pipeline, counters, adjustments, threads, on_air, clock, wake })
     }
 
     /// Ends the standby: what is captured from now on is encoded and sent, from a key frame on. Nothing
@@ -254,6 +257,13 @@ impl Capture {
     /// `CAPTURE_VIDEO_KBPS_MAX`. It takes effect within a few frames.
     pub fn set_bitrate_kbps(&self, kbps: u32) {
         self.pipeline.set_bitrate_kbps(kbps);
+    }
+
+    /// Adjusts the audio, from the next block of samples on; a delay of the video begins with its next
+    /// key frame, for which the encoder is asked. Neither encoder is restarted.
+    pub fn adjust_audio(&self, adjustments: Adjustments) {
+        *self.adjustments.lock().unwrap_or_else(PoisonError::into_inner) = adjustments;
+        self.pipeline.set_video_delay_ms(adjustments.video_delay_ms());
     }
 
     /// Asks the encoder to make its next frame a key frame. Some hardware encoders ignore that; the

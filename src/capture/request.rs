@@ -4,6 +4,7 @@ use std::{ops::RangeInclusive, path::PathBuf};
 
 use super::error::CaptureError;
 use crate::{
+    audio::Adjustments,
     board::Profile,
     limits::{
         CAPTURE_AUDIO_KBPS_MAX, CAPTURE_AUDIO_KBPS_MIN, CAPTURE_FPS_MAX, CAPTURE_HEIGHT_MAX,
@@ -29,6 +30,8 @@ pub struct Request {
     pub video: VideoSettings,
     /// How the audio is encoded.
     pub audio: AudioSettings,
+    /// What is done to the audio before it is encoded, at the start.
+    pub adjustments: Adjustments,
     /// Encoders, in order of preference.
     pub encoders: EncoderOrder,
     /// Decoders, in order of preference.
@@ -196,6 +199,7 @@ impl From<&Profile> for Request {
                 sample_rate_hz: SAMPLE_RATE_HZ,
                 channels: audio.channels,
             },
+            adjustments: Adjustments::default(),
             encoders: profile.encoders.clone(),
             decoders: profile.decoders.clone(),
             look: Look { name: env!("CARGO_PKG_NAME").to_owned(), ..Look::default() },

@@ -52,8 +52,16 @@ pub struct CaptureStats {
 /// Audio levels, and whether the video is black.
 #[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
 pub struct Levels {
-    /// Level of each channel over the last 400 ms; empty until they have passed.
+    /// Level of each channel over the last 400 ms, as it is sent; empty until they have passed.
     pub channels: Vec<ChannelLevel>,
+    /// Loudness over the last three seconds (EBU R 128, short-term), as it is sent, in LUFS; -96 is
+    /// silence. `None` until they have passed.
+    pub loudness_lufs: Option<f32>,
+    /// By how much the limiter turned the audio down at most, over the last 400 ms, in decibels.
+    pub limited_db: f32,
+    /// How often three samples in a row or more came from the source at full scale, by its channels,
+    /// left and right: nothing repairs these.
+    pub clips: Vec<u64>,
     /// For how long no sample was above -60 dBFS, in milliseconds; `None` while one is.
     pub silent_for_ms: Option<u64>,
     /// For how long the video has been black, in milliseconds; `None` while it is not.
@@ -68,6 +76,8 @@ pub struct ChannelLevel {
     /// The root mean square, in dBFS of a full-scale square wave (IEC 61606-3 takes a sine, which
     /// reads 3 dB more).
     pub rms_dbfs: f32,
+    /// The highest point, between samples too (ITU-R BS.1770), in dBTP.
+    pub true_peak_dbtp: f32,
 }
 
 /// The same, while it is being counted.
@@ -107,16 +117,10 @@ impl Counters {
     }
 
     /// Notes the audio levels, and how fast the clock of the microphone is.
-    pub(super) fn note_audio(
-        &self,
-        channels: &[ChannelLevel],
-        silent_for_ms: Option<u64>,
-        drift_ppm: Option<i32>,
-    ) {
+    pub(super) fn note_audio(&self, audio: &Levels, drift_ppm: Option<i32>) {
         let mut measured = self.measured();
-        measured.levels.channels.clear();
-        measured.levels.channels.extend_from_slice(channels);
-        measured.levels.silent_for_ms = silent_for_ms;
+        let black_for_ms = measured.levels.black_for_ms;
+        measured.levels = Levels { black_for_ms, ..audio.clone() };
         measured.drift_ppm = drift_ppm;
     }
 

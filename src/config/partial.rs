@@ -385,6 +385,7 @@ impl Partial {
             let toml = match value? {
                 Value::Flag(flag) => flag.to_string(),
                 Value::Number(number) => number.to_string(),
+                Value::Decimal(decimal) => decimal.to_string(),
                 Value::Word(word) => quoted(word),
                 Value::Text(text) => quoted(&text.stored()?),
                 Value::Numbers(_) | Value::Texts(_) => return None, // no setting is a list

@@ -13,7 +13,7 @@ pub use self::table::{
     Wired,
 };
 pub(super) use self::table::{FILE, STICK};
-pub use crate::typed_toml::{Applies, Fallback, ValueError};
+pub use crate::typed_toml::{Applies, Decimal, Fallback, ValueError};
 
 /// What a setting's value is.
 pub type Kind = crate::typed_toml::Kind<Form>;
@@ -40,8 +40,21 @@ mod tests {
                 assert!(step == 1 || setting.kind.read(&(min + 1).to_string()).is_err());
                 checked += 1;
             }
+            if let Kind::Decimal { min, max, decimals, .. } = setting.kind {
+                let [low, high] = [min, max].map(|scaled| Decimal { scaled, decimals });
+                for taken in [low, high, Decimal { scaled: 0, decimals }] {
+                    let value = setting.kind.read(&taken.to_string());
+                    assert_eq!(value, Ok(Value::Decimal(taken)), "{}", setting.name);
+                }
+                for scaled in [min - 1, max + 1, i32::MIN, i32::MAX] {
+                    let refused = Decimal { scaled, decimals }.to_string();
+                    let error = setting.kind.read(&refused).unwrap_err();
+                    assert!(error.to_string().contains(&format!("from {low} to {high}")));
+                }
+                checked += 1;
+            }
         }
-        assert_eq!(checked, 7);
+        assert_eq!(checked, 10);
     }
 
     #[test]

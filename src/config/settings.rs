@@ -8,6 +8,7 @@ use super::schema::form::{Get, Text};
 use super::schema::{
     Audio, Destination, Overlay, SETTINGS, SettingPath, Value, Values, Video, Wifi, Wired,
 };
+use crate::audio::Adjustments;
 use crate::rtmp::url::{Ingest, Scheme, ServerUrl, UrlError};
 
 /// The settings that hold.
@@ -25,6 +26,19 @@ impl Deref for Settings {
 
     fn deref(&self) -> &Values {
         &self.values
+    }
+}
+
+impl Audio {
+    /// What is done to the audio before it is encoded.
+    pub fn adjustments(&self) -> Adjustments {
+        Adjustments {
+            gain_tenths_db: self.gain_tenths_db,
+            is_muted: self.is_muted,
+            channels_from: self.channels_from,
+            lowcut_hz: self.lowcut_hz,
+            delay_ms: self.delay_ms,
+        }
     }
 }
 

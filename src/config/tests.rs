@@ -1,6 +1,7 @@
 use super::schema::{DESTINATION, SETTINGS, SettingPath};
 use super::stick::Stick;
 use super::*;
+use crate::audio::ChannelsFrom;
 use crate::limits::{DESTINATIONS_MAX, SETTINGS_BYTES_MAX, SETTINGS_ERRORS_MAX};
 use crate::pace::Follow;
 use crate::secret::StreamKey;
@@ -28,6 +29,11 @@ follow = "slowest"
 [audio]
 bitrate_kbps = 128
 channels = 1
+gain_db = -12.5
+mute = true
+channels_from = "left"
+lowcut_hz = 80
+delay_ms = -200
 
 [[destination]]
 name = "main"
@@ -72,7 +78,16 @@ fn a_full_file_is_understood() {
         follow: Follow::Slowest,
     };
     assert_eq!(settings.video, video);
-    assert_eq!(settings.audio, Audio { bitrate_kbps: Some(128), channels: Some(1) });
+    let audio = Audio {
+        bitrate_kbps: Some(128),
+        channels: Some(1),
+        gain_tenths_db: -125,
+        is_muted: true,
+        channels_from: ChannelsFrom::Left,
+        lowcut_hz: Some(80),
+        delay_ms: -200,
+    };
+    assert_eq!(settings.audio, audio);
     let [main, hall] = &settings.destinations[..] else { panic!("two destinations") };
     assert_eq!(main.ingest(), Err(NotReady::Disabled));
     assert_eq!(main.ca_file.as_deref(), Some("/etc/firstmile/own-ca.pem".as_ref()));
@@ -425,6 +440,7 @@ fn every_setting_of_the_table_can_be_set_holds_is_shown_and_stored() {
             "false" => "true",
             "true" => "false",
             "primary" => "slowest",
+            "stereo" => "swap",
             // Any wired one, by DHCP, and so on: the first of these that fits.
             _ => [
                 "2",

@@ -223,6 +223,14 @@ fn level_lines(levels: &LevelStats) -> Vec<String> {
         .iter()
         .map(|level| format!("{:.1} dBFS (peak {:.1})", level.rms_dbfs, level.peak_dbfs))
         .collect();
+    audio.extend(levels.loudness_lufs.map(|lufs| format!("loudness {lufs:.1} LUFS")));
+    if levels.limited_db >= 0.1 {
+        audio.push(format!("limiter -{:.1} dB", levels.limited_db));
+    }
+    let clips: u64 = levels.clips.iter().sum();
+    if clips > 0 {
+        audio.push(format!("clipped at the source {}", counted(clips, "time")));
+    }
     let long_ms = |ms: &u64| *ms >= 1_000;
     let silent = levels.silent_for_ms.filter(long_ms);
     audio.extend(silent.map(|ms| format!("silent for {}", clock_time(ms))));
@@ -444,9 +452,12 @@ mod tests {
             }),
             levels: Some(LevelStats {
                 channels: vec![
-                    ChannelStats { peak_dbfs: -6.02, rms_dbfs: -20.7 },
-                    ChannelStats { peak_dbfs: -96.0, rms_dbfs: -96.0 },
+                    ChannelStats { peak_dbfs: -6.02, rms_dbfs: -20.7, true_peak_dbtp: -5.8 },
+                    ChannelStats { peak_dbfs: -96.0, rms_dbfs: -96.0, true_peak_dbtp: -96.0 },
                 ],
+                loudness_lufs: Some(-18.43),
+                limited_db: 3.12,
+                clips: vec![2, 0],
                 silent_for_ms: Some(700),
                 black_for_ms: Some(72_300),
                 microphone_drift_ppm: Some(-34),
@@ -470,7 +481,7 @@ mod tests {
              settings     box.toml:3:1: video.fpps: does not exist\n\
              encoder      3960 of 4000 kb/s, 30.0 frames/s, 111000 frames by x264enc, restarted 1 time\n\
              frames       3 corrupt from the camera\n\
-             audio        -20.7 dBFS (peak -6.0), -96.0 dBFS (peak -96.0), clock -34 ppm\n\
+             audio        -20.7 dBFS (peak -6.0), -96.0 dBFS (peak -96.0), loudness -18.4 LUFS, limiter -3.1 dB, clipped at the source 2 times, clock -34 ppm\n\
              video        black for 0:01:12\n\
              a            accepted, live for 1:02:03\n\
              \x20              3950 kb/s sent, 3940 kb/s acknowledged, target 4000 kb/s, 1000 frames, 3 dropped (2 disposable, 1 delta, 0 key, 0 audio), 40 ms (20000 bytes) waiting, 12000 bytes on the way, round trip 23 ms\n\

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::store::StoreRequest;
 use crate::appliance::{DestinationId, Notify, PublishOrder};
+use crate::audio::Adjustments;
 use crate::config::{self, Settings, Wifi, Wired};
 use crate::console::{ClientId, Reply, Typed};
 use crate::secret::ConsolePin;
@@ -71,6 +72,8 @@ pub enum Action {
         settings: Arc<Settings>,
         /// At this bitrate of the video, in kbit/s.
         video_kbps: u32,
+        /// With this done to the audio.
+        audio: Adjustments,
         /// Nothing is encoded or sent before [`Action::GoOnAir`].
         standby: bool,
     },
@@ -90,6 +93,8 @@ pub enum Action {
     },
     /// The running encoder's bitrate, in kbit/s.
     SetBitrate(u32),
+    /// What is done to the audio that is captured.
+    AdjustAudio(Adjustments),
     /// There is a new destination.
     AddDestination {
         /// Its number.

@@ -7,8 +7,9 @@ use std::time::Duration;
 use super::capture_slot::Slot;
 use super::standby::Standby;
 use crate::appliance::Event as Happening;
+use crate::audio::Adjustments;
 use crate::config::Settings;
-use crate::config::schema::{Values, Wifi, Wired};
+use crate::config::schema::{Audio, Values, Wifi, Wired};
 use crate::limits::{DRIVER_HANGS, LEVELS_LOOK, REPROBE_INTERVAL, STANDBY_PATIENCE};
 use crate::pace::Follow;
 
@@ -40,6 +41,8 @@ pub(super) struct CaptureState {
     pub in_use: Arc<Settings>,
     /// What the encoder was asked for last, in kbit/s.
     pub bitrate_kbps: u32,
+    /// What was to be done to the audio last.
+    pub audio: Adjustments,
     /// The camera or microphone that is not there, in words.
     pub missing: Option<String>,
     pub next_look: Duration,
@@ -78,6 +81,8 @@ fn of_capture(settings: &Settings) -> Values {
     let mut values: Values = (**settings).clone();
     // These are set while it runs.
     (values.video.bitrate_kbps, values.video.follow) = (None, Follow::default());
+    let (bitrate_kbps, channels) = (values.audio.bitrate_kbps, values.audio.channels);
+    values.audio = Audio { bitrate_kbps, channels, ..Audio::default() };
     // These are none of its business.
     (values.resume_live, values.console_pin) = (false, None);
     (values.wired, values.wifi) = (Wired::default(), Wifi::default());
@@ -119,6 +124,7 @@ impl CaptureState {
             wanted: settings.clone(),
             in_use: settings,
             bitrate_kbps: 0,
+            audio: Adjustments::default(),
             missing: None,
             next_look: now + REPROBE_INTERVAL,
             drivers: Drivers::default(),
@@ -248,6 +254,15 @@ impl CaptureState {
         let is_other = self.is_on_air() && self.bitrate_kbps != kbps;
         if is_other {
             self.bitrate_kbps = kbps;
+        }
+        is_other
+    }
+
+    /// This is to be done to the audio; whether the running capture has to be adjusted.
+    pub fn set_audio(&mut self, audio: Adjustments) -> bool {
+        let is_other = self.is_on() && self.audio != audio;
+        if is_other {
+            self.audio = audio;
         }
         is_other
     }

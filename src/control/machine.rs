@@ -459,6 +459,7 @@ impl Control {
         self.hand_network_over();
         self.retarget(now);
         self.set_ceiling();
+        self.adjust_audio();
         self.name_choices();
     }
 

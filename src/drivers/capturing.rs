@@ -10,6 +10,7 @@ use tokio::task::spawn_blocking;
 use super::input::Input;
 use super::mailbox::Mailbox;
 use super::{outcome, plan};
+use crate::audio::Adjustments;
 use crate::capture::{self, Capture, CaptureError, CaptureEvent, CaptureStats};
 use crate::config::Settings;
 use crate::control::{CaptureCounters, Event, JobResult, SourceLook};
@@ -76,9 +77,11 @@ impl Capturing {
         run: u64,
         settings: &Settings,
         video_kbps: u32,
+        audio: Adjustments,
         standby: bool,
     ) -> Metadata {
-        let request = plan::request(&self.board, settings, video_kbps);
+        let mut request = plan::request(&self.board, settings, video_kbps);
+        request.adjustments = audio;
         let metadata = plan::metadata(&request);
         let (fan_out, key_wanted) = (self.fan_out.clone(), self.key_wanted.clone());
         let sink: capture::FrameSink = Arc::new(move |frame| {
@@ -139,6 +142,10 @@ impl Capturing {
         self.newest().iter().for_each(|capture| capture.set_bitrate_kbps(kbps));
     }
 
+    pub(crate) fn adjust_audio(&self, adjustments: Adjustments) {
+        self.newest().iter().for_each(|capture| capture.adjust_audio(adjustments));
+    }
+
     pub(crate) fn force_key_frame(&self) {
         self.newest().iter().for_each(|capture| capture.force_key_frame());
     }
@@ -183,9 +190,13 @@ fn levels(stats: &CaptureStats) -> LevelStats {
     let channel = |level: &capture::ChannelLevel| ChannelStats {
         peak_dbfs: level.peak_dbfs,
         rms_dbfs: level.rms_dbfs,
+        true_peak_dbtp: level.true_peak_dbtp,
     };
     LevelStats {
         channels: stats.levels.channels.iter().map(channel).collect(),
+        loudness_lufs: stats.levels.loudness_lufs,
+        limited_db: stats.levels.limited_db,
+        clips: stats.levels.clips.clone(),
         silent_for_ms: stats.levels.silent_for_ms,
         black_for_ms: stats.levels.black_for_ms,
         microphone_drift_ppm: stats.microphone_drift_ppm,

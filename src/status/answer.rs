@@ -25,7 +25,7 @@ pub struct About {
 }
 
 /// One setting.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SettingLine {
     /// Its name.
     pub name: String,
@@ -42,13 +42,15 @@ pub struct SettingLine {
 }
 
 /// The value of a setting.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum SettingValue {
     /// Yes or no.
     Flag(bool),
     /// A number.
-    Number(u32),
+    Number(i64),
+    /// A number with decimals.
+    Decimal(f64),
     /// Anything else, as it is typed; of a secret, what may be shown of it.
     Text(String),
 }
@@ -70,7 +72,7 @@ pub enum Origin {
 }
 
 /// What a setting may be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Limits {
     /// `true` or `false`.
@@ -78,11 +80,22 @@ pub enum Limits {
     /// A whole number.
     Number {
         /// The smallest.
-        min: u32,
+        min: i64,
         /// The largest.
-        max: u32,
+        max: i64,
         /// It is a multiple of this.
         step: u32,
+        /// What is counted; may be empty.
+        unit: &'static str,
+    },
+    /// A number with decimals.
+    Decimal {
+        /// The smallest.
+        min: f64,
+        /// The largest.
+        max: f64,
+        /// How many decimals at most.
+        decimals: u8,
         /// What is counted; may be empty.
         unit: &'static str,
     },
@@ -103,6 +116,7 @@ impl fmt::Display for SettingValue {
         match self {
             SettingValue::Flag(flag) => flag.fmt(f),
             SettingValue::Number(number) => number.fmt(f),
+            SettingValue::Decimal(number) => number.fmt(f),
             SettingValue::Text(text) => f.write_str(text),
         }
     }

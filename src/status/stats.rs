@@ -26,8 +26,15 @@ pub struct EncoderStats {
 /// How loud the audio is, and whether the video is black.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LevelStats {
-    /// The level of each channel, over the last 400 ms; empty before they have passed.
+    /// The level of each channel as it is sent, over the last 400 ms; empty before they have passed.
     pub channels: Vec<ChannelStats>,
+    /// The loudness over the last three seconds (EBU R 128, short-term), in LUFS; -96 is silence.
+    /// `None` before they have passed.
+    pub loudness_lufs: Option<f32>,
+    /// By how much the limiter turned the audio down at most, over the last 400 ms, in decibels.
+    pub limited_db: f32,
+    /// How often audio came clipped from the source, left and right.
+    pub clips: Vec<u64>,
     /// For how long no sample was above -60 dBFS, in milliseconds; `None` while there is audio.
     pub silent_for_ms: Option<u64>,
     /// For how long the video has been black, in milliseconds; `None` while it is not.
@@ -45,6 +52,8 @@ pub struct ChannelStats {
     pub peak_dbfs: f32,
     /// The root mean square, in dBFS.
     pub rms_dbfs: f32,
+    /// The highest point, between samples too (ITU-R BS.1770), in dBTP.
+    pub true_peak_dbtp: f32,
 }
 
 /// Figures of one connection.

@@ -37,6 +37,17 @@ pub enum Kind<F> {
         /// What is counted; may be empty.
         unit: &'static str,
     },
+    /// A number that may be below zero or have decimals.
+    Decimal {
+        /// The smallest that is allowed, in units of its last decimal.
+        min: i32,
+        /// The largest that is allowed, in the same units.
+        max: i32,
+        /// Decimals that it may have, at most [`DECIMALS_MAX`].
+        decimals: u8,
+        /// What is counted; may be empty.
+        unit: &'static str,
+    },
     /// A list of whole numbers.
     Numbers {
         /// The smallest that is allowed.
@@ -59,6 +70,8 @@ pub enum Value<T> {
     Flag(bool),
     /// Of [`Kind::Number`].
     Number(u32),
+    /// Of [`Kind::Decimal`].
+    Decimal(Decimal),
     /// Of [`Kind::Numbers`].
     Numbers(Vec<u32>),
     /// Of [`Kind::Choice`].
@@ -67,6 +80,63 @@ pub enum Value<T> {
     Text(T),
     /// Of [`Kind::Texts`].
     Texts(Vec<T>),
+}
+
+/// Decimals of a [`Kind::Decimal`] at most.
+pub const DECIMALS_MAX: u8 = 3;
+
+/// An exact number that may be below zero and has so many decimals at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decimal {
+    /// In units of the last decimal.
+    pub scaled: i32,
+    /// Decimals, at most [`DECIMALS_MAX`].
+    pub decimals: u8,
+}
+
+impl Decimal {
+    /// Reads what is written with a dot, if it has no more decimals than that.
+    fn parse(text: &str, decimals: u8) -> Option<Decimal> {
+        let (sign, digits) = match text.strip_prefix('-') {
+            Some(digits) => (-1, digits),
+            None => (1, text.strip_prefix('+').unwrap_or(text)),
+        };
+        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+        let is_number =
+            |digits: &str| !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
+        let fraction =
+            if is_number(fraction) { fraction.trim_end_matches('0') } else { return None };
+        if !is_number(whole) || fraction.len() > usize::from(decimals) {
+            return None;
+        }
+        let digits = format!("{whole}{fraction:0<width$}", width = usize::from(decimals));
+        let scaled = digits.parse::<i32>().ok()? * sign;
+        Some(Decimal { scaled, decimals })
+    }
+
+    /// The number as programs calculate with it.
+    pub fn to_f64(self) -> f64 {
+        f64::from(self.scaled) / f64::from(Decimal::one(self.decimals))
+    }
+
+    fn one(decimals: u8) -> i32 {
+        10_i32.pow(u32::from(decimals.min(DECIMALS_MAX)))
+    }
+}
+
+impl fmt::Display for Decimal {
+    /// Without zeros at the end.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let one = Decimal::one(self.decimals).unsigned_abs();
+        let (whole, rest) = (self.scaled.unsigned_abs() / one, self.scaled.unsigned_abs() % one);
+        let sign = if self.scaled < 0 { "-" } else { "" };
+        write!(f, "{sign}{whole}")?;
+        if rest == 0 {
+            return Ok(());
+        }
+        let rest = format!("{rest:0>width$}", width = usize::from(self.decimals));
+        write!(f, ".{}", rest.trim_end_matches('0'))
+    }
 }
 
 /// Why a value is not allowed, in words. Texts are never quoted: they may be a key in the wrong place.
@@ -96,6 +166,15 @@ impl<F: fmt::Display> fmt::Display for Kind<F> {
                 write!(f, "{even} number from {min} to {max}")?;
                 if unit.is_empty() { Ok(()) } else { write!(f, " ({unit})") }
             }
+            Kind::Decimal { min, max, decimals, unit } => {
+                let [min, max] = [*min, *max].map(|scaled| Decimal { scaled, decimals: *decimals });
+                match decimals {
+                    0 => write!(f, "a whole number from {min} to {max}")?,
+                    1 => write!(f, "a number from {min} to {max} with at most one decimal")?,
+                    _ => write!(f, "a number from {min} to {max}, at most {decimals} decimals")?,
+                }
+                if unit.is_empty() { Ok(()) } else { write!(f, " ({unit})") }
+            }
             Kind::Numbers { min, max } => {
                 write!(f, "a list of whole numbers from {min} to {max}")
             }
@@ -115,6 +194,7 @@ impl<T: fmt::Display> fmt::Display for Value<T> {
         match self {
             Value::Flag(flag) => flag.fmt(f),
             Value::Number(number) => number.fmt(f),
+            Value::Decimal(decimal) => decimal.fmt(f),
             Value::Numbers(numbers) => f.write_str(&join(numbers)),
             Value::Word(word) => f.write_str(word),
             Value::Text(text) => text.fmt(f),
@@ -128,7 +208,11 @@ impl<F: Form> Kind<F> {
     pub fn is_secret(self) -> bool {
         match self {
             Kind::Text(form) | Kind::Texts(form) => form.is_secret(),
-            Kind::Flag | Kind::Number { .. } | Kind::Numbers { .. } | Kind::Choice(_) => false,
+            Kind::Flag
+            | Kind::Number { .. }
+            | Kind::Decimal { .. }
+            | Kind::Numbers { .. }
+            | Kind::Choice(_) => false,
         }
     }
 
@@ -144,6 +228,7 @@ impl<F: Form> Kind<F> {
                 let given = text.parse().map_err(|_| ValueError::must_be(self))?;
                 self.in_range(given, min, max, step).map(Value::Number)
             }
+            (Kind::Decimal { .. }, _) => self.decimal(text),
             (Kind::Choice(words), _) => {
                 let word = words.iter().find(|word| **word == text);
                 word.map(|word| Value::Word(word)).ok_or_else(|| ValueError::must_be(self))
@@ -161,6 +246,10 @@ impl<F: Form> Kind<F> {
             (Kind::Number { min, max, step, .. }, DeValue::Integer(_)) => {
                 self.in_range(self.integer(value)?, min, max, step).map(Value::Number)
             }
+            (Kind::Decimal { .. }, DeValue::Integer(_)) => {
+                self.decimal(&self.integer(value)?.to_string())
+            }
+            (Kind::Decimal { .. }, DeValue::Float(number)) => self.decimal(number.as_str()),
             (Kind::Numbers { min, max }, DeValue::Array(items)) => {
                 let number = |item: &DeValue<'_>| self.in_range(self.integer(item)?, min, max, 1);
                 let numbers = items.iter().map(|item| number(item.get_ref()));
@@ -178,6 +267,17 @@ impl<F: Form> Kind<F> {
                 self.read(text)
             }
             _ => Err(ValueError::must_be(self)),
+        }
+    }
+
+    fn decimal(self, text: &str) -> Result<Value<F::Text>, ValueError> {
+        let Kind::Decimal { min, max, decimals, .. } = self else {
+            return Err(ValueError::must_be(self));
+        };
+        let given = Decimal::parse(text, decimals).ok_or_else(|| ValueError::must_be(self))?;
+        match (min..=max).contains(&given.scaled) {
+            true => Ok(Value::Decimal(given)),
+            false => Err(ValueError(format!("is {given}, must be {self}"))),
         }
     }
 
@@ -205,6 +305,7 @@ macro_rules! text_types {
         $crate::typed_toml::typed_values! { $text:
             bool: Flag(flag) => Some(flag),
             u32: Number(number) => Some(number),
+            i32: Decimal(decimal) => Some(decimal.scaled),
             Vec<u32>: Numbers(numbers) => Some(numbers),
             &'static str: Word(word) => Some(word),
             $($type: Text($text::$variant(text)) => Some(text),)*

@@ -11,7 +11,7 @@ mod read;
 mod regions;
 mod table;
 
-pub use kind::{Form, Kind, Value, ValueError};
+pub use kind::{DECIMALS_MAX, Decimal, Form, Kind, Value, ValueError};
 pub(crate) use kind::{text_types, typed_values};
 pub use mistake::{Mistake, Mistakes, Place};
 pub use read::{Document, Found, ListItem};

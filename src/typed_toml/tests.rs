@@ -36,6 +36,8 @@ const TABLE: Table<Word> = Table {
         entry("clock.shown", Kind::Flag),
         entry("clock.face.hours", Kind::Choice(&["twelve", "all"])),
         entry("clock.face.size", Kind::Number { min: 2, max: 8, step: 2, unit: "" }),
+        entry("clock.late", Kind::Decimal { min: -15, max: 20, decimals: 1, unit: "s" }),
+        entry("clock.zone", Kind::Decimal { min: -12, max: 14, decimals: 0, unit: "" }),
         entry("clock.pins", Kind::Numbers { min: 1, max: 40 }),
         entry("clock.names", Kind::Texts(Word)),
         entry("clock.words", Kind::Texts(Word)),
@@ -71,6 +73,41 @@ fn each_kind_is_read_from_a_file() {
         "title x",
     ];
     assert_eq!(values(text), expected);
+}
+
+#[test]
+fn a_number_below_zero_or_with_decimals_is_exact_and_one_with_too_many_is_refused() {
+    for (written, read) in [
+        ("0", "0"),
+        ("-1.5", "-1.5"),
+        ("+2", "2"),
+        ("1.0", "1"),
+        ("-0.5", "-0.5"),
+        ("2.00", "2"),
+        ("0.1", "0.1"),
+    ] {
+        let text = format!("clock.late = {written}\nclock.zone = -3\n");
+        assert_eq!(values(&text), [format!("clock.late {read}"), "clock.zone -3".to_owned()]);
+        let late = TABLE.find("clock.late").expect("is there").kind;
+        assert_eq!(late.read(written).map(|value| value.to_string()), Ok(read.to_owned()));
+    }
+    for (written, problem) in [
+        ("-1.6", "is -1.6, must be a number from -1.5 to 2 with at most one decimal (s)"),
+        ("21", "is 21, must be a number from -1.5 to 2 with at most one decimal (s)"),
+        ("0.15", "must be a number from -1.5 to 2 with at most one decimal (s)"),
+        ("nan", "must be a number from -1.5 to 2 with at most one decimal (s)"),
+        ("1e0", "must be a number from -1.5 to 2 with at most one decimal (s)"),
+        ("99999999999", "must be a number from -1.5 to 2 with at most one decimal (s)"),
+        ("'1'", "must be a number from -1.5 to 2 with at most one decimal (s)"),
+    ] {
+        let document = TABLE.read("t.toml", &format!("clock.late = {written}\n"));
+        assert_eq!(document.mistakes[0].problem, problem, "{written}");
+    }
+    let zone = TABLE.find("clock.zone").expect("is there").kind;
+    assert_eq!(zone.to_string(), "a whole number from -12 to 14");
+    for refused in ["1.5", "", "-", ".", "1.", ".5", "- 1", "--1", "1,5", "15"] {
+        assert!(zone.read(refused).is_err(), "{refused:?}");
+    }
 }
 
 #[test]

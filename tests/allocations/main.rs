@@ -7,6 +7,7 @@ mod support;
 #[path = "../support/world.rs"]
 mod world;
 
+mod audio_chain;
 mod frame_copies;
 mod network_memory;
 mod real_allocations;

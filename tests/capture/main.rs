@@ -4,6 +4,7 @@ mod common;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod adjusted_audio;
 mod colour_chart;
 mod colours;
 mod dead_air;

@@ -4,6 +4,7 @@ use std::{thread, time::Duration};
 
 use crate::common::{Taken, small};
 use firstmile::{
+    audio::CHAIN_DELAY_SAMPLES,
     capture::{CameraSource, Capture, CaptureError, CaptureEvent, MicrophoneSource},
     media::{Frame, Kind, Track},
 };
@@ -42,9 +43,10 @@ fn both_tracks_start_together_and_keep_their_rate() {
         taken.of(Track::Audio).into_iter().filter(|f| !f.kind.is_config()).collect();
     let video: Vec<_> =
         taken.of(Track::Video).into_iter().filter(|f| !f.kind.is_config()).collect();
-    // Both begin at one media time: the audio with the access unit before it, with which the encoder
-    // warms up, the video with the next frame that the encoder had room for.
-    let (frame_ns, access_unit_ns) = (1_000_000_000 / 30 + 1, 1_024 * 1_000_000_000 / 48_000 + 1);
+    // Both begin at one media time: the audio with what limiter and encoder warm up with, the video
+    // with the next frame that the encoder had room for.
+    let early = 1_024 + CHAIN_DELAY_SAMPLES as u64;
+    let (frame_ns, access_unit_ns) = (1_000_000_000 / 30 + 1, early * 1_000_000_000 / 48_000 + 1);
     let skipped = capture.stats().frames_skipped;
     let apart_ns = video[0].pts_ns as i64 - audio[0].pts_ns as i64;
     let most_ns = (access_unit_ns + (1 + skipped) * frame_ns) as i64;

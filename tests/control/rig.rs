@@ -14,6 +14,7 @@ use std::time::Duration;
 use firstmile::appliance::{
     DestinationId, LinkChange, Notify, PipelineEvent, PipelineFault, Presence, PublishOrder,
 };
+use firstmile::audio::{Adjustments, ChannelsFrom};
 use firstmile::config::{self, Partial, parse};
 use firstmile::console::{ClientId, Reply, Typed};
 use firstmile::control::{
@@ -508,11 +509,12 @@ impl Rig {
                 assert!(self.in_standby, "it is on air already");
                 self.in_standby = false;
             }
-            Action::OpenCapture { run, video_kbps, settings, standby } => {
+            Action::OpenCapture { run, video_kbps, settings, audio, standby } => {
                 let fps =
                     settings.video.fps.map_or(String::new(), |fps| format!(", {fps} frames/s"));
+                let audio = adjusted(&audio);
                 let how = if standby { " in standby" } else { "" };
-                self.say(format!("capture: open run {run}{how} at {video_kbps} kb/s{fps}"));
+                self.say(format!("capture: open run {run}{how} at {video_kbps} kb/s{fps}{audio}"));
                 self.run = Some(run);
                 self.in_standby = standby;
                 let failure = self.cannot_open.clone();
@@ -529,6 +531,7 @@ impl Rig {
                 self.bitrates.push(kbps);
                 self.say(format!("encoder: {kbps} kb/s"));
             }
+            Action::AdjustAudio(audio) => self.say(format!("capture{}", adjusted(&audio))),
             Action::AddDestination { dest, name } => {
                 self.names.insert(dest, name);
             }
@@ -608,7 +611,10 @@ impl Rig {
 /// Somebody speaks.
 fn levels() -> LevelStats {
     LevelStats {
-        channels: vec![ChannelStats { peak_dbfs: -9.0, rms_dbfs: -20.0 }],
+        channels: vec![ChannelStats { peak_dbfs: -9.0, rms_dbfs: -20.0, true_peak_dbtp: -8.9 }],
+        loudness_lufs: Some(-21.0),
+        limited_db: 0.0,
+        clips: vec![0, 0],
         silent_for_ms: None,
         black_for_ms: None,
         microphone_drift_ppm: None,
@@ -635,4 +641,16 @@ fn in_words(request: &StoreRequest) -> String {
         StoreRequest::WrongPins(number) => format!("wrong PINs: {number}"),
         StoreRequest::BlackBox(_) => "black box".to_owned(),
     }
+}
+
+/// What is adjusted of the audio.
+fn adjusted(audio: &Adjustments) -> String {
+    let gain = (audio.gain_tenths_db != 0).then(|| format!("{} tenths dB", audio.gain_tenths_db));
+    let muted = audio.is_muted.then(|| "muted".to_owned());
+    let is_other = audio.channels_from != ChannelsFrom::default();
+    let channels = is_other.then(|| audio.channels_from.name().to_owned());
+    let low_cut = audio.lowcut_hz.map(|hz| format!("without what is below {hz} Hz"));
+    let delay = (audio.delay_ms != 0).then(|| format!("{} ms late", audio.delay_ms));
+    let all = [gain, muted, channels, low_cut, delay];
+    all.into_iter().flatten().map(|it| format!(", audio {it}")).collect()
 }

@@ -24,13 +24,14 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("media", &["limits"]),
     ("flv", &["media", "limits"]),
     ("pace", &["limits"]),
+    ("audio", &["limits"]),
     ("rtmp", &["limits", "sanitize", "secret"]),
     ("status", &[]),
     ("stream", &["ending", "rtmp", "flv", "media", "pace", "secret", "limits"]),
     ("panel", &["limits"]),
     ("console", &["status", "spelling", "sanitize", "limits", "secret", "config::schema"]),
     ("typed_toml", &["spelling", "limits", "sanitize", "secret::pasted"]),
-    ("config", &["typed_toml", "pace", "rtmp::url", "limits", "secret", "spki_pin"]),
+    ("config", &["typed_toml", "pace", "audio", "rtmp::url", "limits", "secret", "spki_pin"]),
     ("board", &["typed_toml", "limits"]),
     ("ending", &["status", "panel", "limits"]),
     ("appliance", &["ending", "status", "panel", "sanitize", "limits"]),
@@ -44,6 +45,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
             "status",
             "config",
             "pace",
+            "audio",
             "stream",
             "secret",
             "limits",
@@ -52,7 +54,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("child", &["limits"]),
     ("file", &[]),
-    ("capture", &["child", "file", "flv::avc", "media", "board", "sanitize", "limits"]),
+    ("capture", &["audio", "child", "file", "flv::avc", "media", "board", "sanitize", "limits"]),
     (
         "publish",
         &[
@@ -74,6 +76,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     (
         "drivers",
         &[
+            "audio",
             "capture",
             "publish",
             "device",

@@ -3,6 +3,8 @@
 //! Pure. A polyphase filter (a sinc under a Kaiser window) interpolates the audio at points slightly
 //! closer or further apart than its samples. A point on a sample reproduces it exactly.
 
+use crate::audio::filter::{kaiser, sinc};
+
 /// Samples that one point is computed from: half of them are before it.
 const TAPS: usize = 16;
 const HALF: usize = TAPS / 2;
@@ -96,37 +98,12 @@ fn filter() -> Vec<[f32; TAPS]> {
         let mut taps = [0.0_f64; TAPS];
         for (i, tap) in taps.iter_mut().enumerate() {
             let x = i as f64 - (HALF - 1) as f64 - offset;
-            *tap = sinc(x) * kaiser(x / HALF as f64);
+            *tap = sinc(x) * kaiser(KAISER_BETA, x / HALF as f64);
         }
         let sum: f64 = taps.iter().sum();
         taps.map(|tap| (tap / sum) as f32)
     };
     (0..=PHASES).map(row).collect()
-}
-
-fn sinc(x: f64) -> f64 {
-    let angle = x * std::f64::consts::PI;
-    if angle.abs() < 1e-9 { 1.0 } else { angle.sin() / angle }
-}
-
-/// The window at `x` from -1 to 1; nothing beyond.
-fn kaiser(x: f64) -> f64 {
-    let inside = 1.0 - x * x;
-    if inside <= 0.0 {
-        0.0
-    } else {
-        bessel_i0(KAISER_BETA * inside.sqrt()) / bessel_i0(KAISER_BETA)
-    }
-}
-
-/// The modified Bessel function of the first kind, order zero, by its power series.
-fn bessel_i0(x: f64) -> f64 {
-    let (mut term, mut sum) = (1.0, 1.0);
-    for k in 1..32 {
-        term *= (x / (2.0 * f64::from(k))).powi(2);
-        sum += term;
-    }
-    sum
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The audio track: which samples go to the encoder in each block.
 
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError, TryLockError, atomic::Ordering};
 
 use gstreamer as gst;
 
@@ -10,6 +10,7 @@ use super::{
     tone,
 };
 use crate::{
+    audio::{Adjustments, Chain, SOURCE_CHANNELS},
     capture::{
         encode::EncoderPipeline,
         gst::clock::{SECOND_NS, scale},
@@ -31,10 +32,18 @@ const AHEAD_MS: u64 = 200;
 /// The audio track.
 pub struct AudioTrack {
     rate_hz: u32,
-    channels: u32,
     /// Number of the next block's first sample, per channel, since media time zero.
     position: u64,
+    /// Samples of the source, before anything is done to them.
+    source: Vec<i16>,
+    /// What becomes of them, for the encoder.
     block: Vec<i16>,
+    chain: Chain,
+    /// What is to be done to them, and what is done.
+    wanted: Arc<Mutex<Adjustments>>,
+    adjustments: Adjustments,
+    /// Blocks are sent; before that they were in standby.
+    is_sent: bool,
     tone: bool,
     buffer: AudioBuffer,
     /// The blocks are read from the buffer.
@@ -50,14 +59,23 @@ pub struct AudioTrack {
 
 impl AudioTrack {
     /// The track of a microphone, of the test tone or of silence.
-    pub fn new(audio: &AudioSettings, microphone: &MicrophoneSource) -> AudioTrack {
+    pub fn new(
+        audio: &AudioSettings,
+        microphone: &MicrophoneSource,
+        wanted: Arc<Mutex<Adjustments>>,
+    ) -> AudioTrack {
+        let adjustments = *wanted.lock().unwrap_or_else(PoisonError::into_inner);
         AudioTrack {
             rate_hz: audio.sample_rate_hz,
-            channels: audio.channels,
             position: 0,
+            source: vec![0; CAPTURE_AUDIO_BLOCK_SAMPLES * SOURCE_CHANNELS],
             block: vec![0; CAPTURE_AUDIO_BLOCK_SAMPLES * audio.channels as usize],
+            chain: Chain::new(audio.sample_rate_hz, audio.channels, adjustments),
+            wanted,
+            adjustments,
+            is_sent: false,
             tone: *microphone == MicrophoneSource::Tone,
-            buffer: AudioBuffer::new(audio.sample_rate_hz, audio.channels),
+            buffer: AudioBuffer::new(audio.sample_rate_hz, SOURCE_CHANNELS as u32),
             from_buffer: false,
             full_until_ns: None,
             overdue_since_ns: None,
@@ -146,26 +164,44 @@ impl AudioTrack {
             match microphone.as_deref_mut() {
                 Some(microphone) => {
                     self.take_audio(now_ns, microphone);
-                    let silent = self.buffer.read(&mut self.block);
+                    let silent = self.buffer.read(&mut self.source);
                     counters.silent.fetch_add(silent, Ordering::Relaxed);
                 }
                 None if self.tone => {
-                    tone::write(self.position, self.rate_hz, self.channels, &mut self.block);
+                    let channels = SOURCE_CHANNELS as u32;
+                    tone::write(self.position, self.rate_hz, channels, &mut self.source);
                 }
                 None => {}
             }
-            if self.meter.measure(&self.block) {
-                counters.note_audio(
-                    self.meter.channels(),
-                    self.meter.silent_for_ms(),
-                    self.buffer.drift_ppm(),
-                );
-            }
+            self.adjust();
             let is_sent = on_air.takes(self.time_ns(self.position));
+            if is_sent && !std::mem::replace(&mut self.is_sent, true) {
+                // What waits is from before.
+                self.chain.forget();
+            }
+            self.chain.process(&self.source, &mut self.block);
+            self.meter.count_clips(&self.source);
+            if self.meter.measure(&self.block) {
+                self.meter.note_limited(self.chain.take_reduction_db());
+                counters.note_audio(self.meter.levels(), self.buffer.drift_ppm());
+            }
             if let Some(block) = is_sent.then(|| self.block_buffer()).flatten() {
                 pipeline.push_samples(block);
             }
             self.position = self.end();
+        }
+    }
+
+    /// Takes what is wanted now; while that is being written, with the next block.
+    fn adjust(&mut self) {
+        let wanted = match self.wanted.try_lock() {
+            Ok(wanted) => *wanted,
+            Err(TryLockError::Poisoned(wanted)) => *wanted.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
+        if wanted != self.adjustments {
+            self.adjustments = wanted;
+            self.chain.adjust(wanted);
         }
     }
 
@@ -210,7 +246,7 @@ mod tests {
 
     fn started_at(media_ns: u64) -> AudioTrack {
         let request = Request::from(&Profile::named("sim").expect("embedded"));
-        let mut track = AudioTrack::new(&request.audio, &request.microphone);
+        let mut track = AudioTrack::new(&request.audio, &request.microphone, Arc::default());
         track.start_at(media_ns);
         track.from_buffer = true;
         track
@@ -219,7 +255,7 @@ mod tests {
     /// Takes what is ready; up to which media time.
     fn taken_until_ns(track: &mut AudioTrack, now_ns: u64) -> u64 {
         while track.is_ready(now_ns) {
-            track.buffer.read(&mut track.block);
+            track.buffer.read(&mut track.source);
             track.position = track.end();
         }
         track.time_ns(track.position)

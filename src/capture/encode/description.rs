@@ -113,7 +113,10 @@ fn audio_chain(spec: &AudioEncoderSpec, audio: &AudioSettings) -> Chain {
         .iter()
         .map(|(name, value)| ((*name).to_owned(), fill_in(value, audio.bitrate_kbps, None)));
     Chain::default()
-        .element_with("appsrc", source_properties(AUDIO_IN, &caps::raw_audio(audio)))
+        .element_with(
+            "appsrc",
+            source_properties(AUDIO_IN, &caps::raw_audio(audio.sample_rate_hz, audio.channels)),
+        )
         .element("audioconvert", &[])
         .element_with(spec.element, properties.collect())
         .element("aacparse", &[])

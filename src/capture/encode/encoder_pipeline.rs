@@ -14,9 +14,11 @@ use super::{
     access_units::{FrameSink, TrackOutput},
     description,
     encoders::{AudioEncoderSpec, Chosen, VideoEncoderSpec},
+    video_delay::VideoDelay,
     video_encoder::{VideoEncoder, VideoEncoderSetup},
 };
 use crate::{
+    audio::CHAIN_DELAY_SAMPLES,
     capture::{
         error::CaptureError,
         frame_format::FrameFormat,
@@ -64,6 +66,8 @@ pub struct EncoderPipeline {
     video_encoder: Mutex<&'static VideoEncoderSpec>,
     /// A camera's own H.264 is on air.
     passing: AtomicBool,
+    /// The video that waits, so that the audio is early.
+    delayed: Arc<VideoDelay>,
     counters: Arc<Counters>,
 }
 
@@ -79,14 +83,14 @@ impl EncoderPipeline {
         sink: FrameSink,
         on_audio_bus: impl Fn(BusEvent) + Send + Sync + 'static,
     ) -> Result<EncoderPipeline, CaptureError> {
-        let output = |track, advance_ns| {
-            TrackOutput::new(track, advance_ns, Arc::clone(&counters), sink.clone())
+        let output = |track, advance_ns, sink| {
+            TrackOutput::new(track, advance_ns, Arc::clone(&counters), sink)
         };
-        let delay_ns = u64::from(chosen.audio.delay_samples) * 1_000_000_000
-            / u64::from(request.audio.sample_rate_hz);
+        let delay_samples = u64::from(chosen.audio.delay_samples) + CHAIN_DELAY_SAMPLES as u64;
+        let delay_ns = delay_samples * 1_000_000_000 / u64::from(request.audio.sample_rate_hz);
         let audio = Running::build(&description::audio_pipeline(chosen.audio, &request.audio))?;
         let (audio_out, audio_output) =
-            (audio.element(description::AUDIO_OUT)?, output(Track::Audio, delay_ns));
+            (audio.element(description::AUDIO_OUT)?, output(Track::Audio, delay_ns, sink.clone()));
         let audio_clock = clock.clone();
         audio_output.select(audio_output.connect(&audio_out, move || audio_clock.now_ns()));
         bus::listen_in_real_time(audio.pipeline(), on_audio_bus);
@@ -95,7 +99,8 @@ impl EncoderPipeline {
         let tried = (chosen.video.element, chosen.layouts);
         let demand = Some(Demand { fps: video.fps, kbps_max: video.kbps_max() });
         let tags = Tags { colours: ColourTags::from(&frames.colorimetry), demand };
-        let output = output(Track::Video, 0).with_tags(tags);
+        let delayed = Arc::new(VideoDelay::new(request.adjustments.video_delay_ms(), sink));
+        let output = output(Track::Video, 0, delayed.sink(clock.clone())).with_tags(tags);
         let setup = VideoEncoderSetup { video, frames, tried, imports: false, clock, output };
         let encoder = first_encoder(chosen.video, &setup, chosen.imports)?;
         encoder.go_on_air();
@@ -110,6 +115,7 @@ impl EncoderPipeline {
             audio_encoder: chosen.audio,
             video_encoder: Mutex::new(chosen.video),
             passing: AtomicBool::new(false),
+            delayed,
             counters,
         };
         pipeline.audio.play()?;
@@ -221,6 +227,18 @@ impl EncoderPipeline {
         if let Some(encoder) = self.video().as_ref() {
             encoder.return_to_air();
         }
+    }
+
+    /// Delays the video by so much from its next key frame on, for which the encoder is asked.
+    pub fn set_video_delay_ms(&self, ms: u32) {
+        if self.delayed.set_ms(ms) {
+            self.force_key_frame();
+        }
+    }
+
+    /// Sends the video that has waited for long enough.
+    pub fn send_delayed(&self, now_ns: u64) {
+        self.delayed.send_due(now_ns);
     }
 
     /// Time between key frames, in milliseconds.

@@ -2,7 +2,7 @@
 
 use crate::capture::{
     frame_format::{FrameFormat, WantedFrames},
-    request::{AudioSettings, VideoSettings},
+    request::VideoSettings,
 };
 
 /// Frames as they go to the encoder.
@@ -42,11 +42,10 @@ fn any_rate(video: &VideoSettings, layouts: &str) -> String {
     )
 }
 
-/// Samples as the encoder takes them, whatever the microphone delivers.
-pub fn raw_audio(audio: &AudioSettings) -> String {
+/// Samples as a source delivers them, or as the encoder takes them.
+pub fn raw_audio(rate_hz: u32, channels: u32) -> String {
     format!(
-        "audio/x-raw, format=(string)S16LE, layout=(string)interleaved, rate=(int){}, \
-         channels=(int){}",
-        audio.sample_rate_hz, audio.channels
+        "audio/x-raw, format=(string)S16LE, layout=(string)interleaved, rate=(int){rate_hz}, \
+         channels=(int){channels}"
     )
 }

@@ -3,6 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use crate::{
+    audio::SOURCE_CHANNELS,
     capture::{
         decode::{self, JpegDecoderSpec, jpeg_chain},
         discovery::{Mode, SourceSpec},
@@ -174,7 +175,7 @@ fn audio_tail(chain: Chain, live: bool, audio: &AudioSettings) -> Chain {
     chain
         .element("audioconvert", &[("name", AUDIO_HEAD)])
         .element("audioresample", &[])
-        .text(caps::raw_audio(audio))
+        .text(caps::raw_audio(audio.sample_rate_hz, SOURCE_CHANNELS as u32))
         .element_with("queue", held_audio(live))
         .element_with("appsink", sink_properties(AUDIO))
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
+use crate::audio::ChannelsFrom;
 use crate::limits::{
     DNS_SERVERS_MAX, HOSTS_MAX, KEY_BYTES_MAX, NAME_BYTES_MAX, PATH_BYTES_MAX, PIN_DIGITS_MAX,
     PIN_DIGITS_MIN, URL_BYTES_MAX,
@@ -79,7 +80,10 @@ text_types! {
         Passphrase(Passphrase),
     }
 }
-typed_values! { Text: Follow: Word(word) => Follow::named(word), }
+typed_values! { Text:
+    Follow: Word(word) => Follow::named(word),
+    ChannelsFrom: Word(word) => ChannelsFrom::named(word),
+}
 
 impl fmt::Display for Form {
     /// What is allowed.
@@ -205,7 +209,7 @@ macro_rules! held_always {
 }
 
 // Their entries have a value that holds when nobody sets them.
-held_always!(bool, String, Follow);
+held_always!(bool, i32, String, Follow, ChannelsFrom);
 
 /// An address that a host may have.
 fn host(text: &str) -> Option<IpAddr> {

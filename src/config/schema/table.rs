@@ -5,11 +5,13 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use super::form::{DHCP, Form, Get, Held};
+use crate::audio::ChannelsFrom;
 use crate::config::network::Addressing;
 use crate::limits::{
-    CAPTURE_AUDIO_KBPS_MAX, CAPTURE_AUDIO_KBPS_MIN, CAPTURE_FPS_MAX, CAPTURE_HEIGHT_MAX,
-    CAPTURE_KEYFRAME_INTERVAL_MS_MAX, CAPTURE_KEYFRAME_INTERVAL_MS_MIN, CAPTURE_SIDE_MIN,
-    CAPTURE_VIDEO_KBPS_MAX, CAPTURE_VIDEO_KBPS_MIN, CAPTURE_WIDTH_MAX,
+    AUDIO_DELAY_MS_MAX, AUDIO_GAIN_DB_MAX, AUDIO_GAIN_DB_MIN, AUDIO_LOWCUT_HZ_MAX,
+    AUDIO_LOWCUT_HZ_MIN, CAPTURE_AUDIO_KBPS_MAX, CAPTURE_AUDIO_KBPS_MIN, CAPTURE_FPS_MAX,
+    CAPTURE_HEIGHT_MAX, CAPTURE_KEYFRAME_INTERVAL_MS_MAX, CAPTURE_KEYFRAME_INTERVAL_MS_MIN,
+    CAPTURE_SIDE_MIN, CAPTURE_VIDEO_KBPS_MAX, CAPTURE_VIDEO_KBPS_MIN, CAPTURE_WIDTH_MAX,
 };
 use crate::pace::Follow;
 use crate::rtmp::url::{Hosts, ServerUrl};
@@ -72,6 +74,10 @@ const fn text(form: Form) -> Kind<Form> {
 
 const fn number(range: RangeInclusive<u32>, step: u32, unit: &'static str) -> Kind<Form> {
     Kind::Number { min: *range.start(), max: *range.end(), step, unit }
+}
+
+const fn decimal(min: i32, max: i32, decimals: u8, unit: &'static str) -> Kind<Form> {
+    Kind::Decimal { min, max, decimals, unit }
 }
 
 /// Rows of settings, and the type with a field for each of them and for what else belongs to it.
@@ -157,6 +163,16 @@ settings! {
             "bitrate of the audio";
         channels: Option<u32> = "audio.channels", number(1..=2, 1, "channels"), PROFILE, NextBroadcast,
             "mono or stereo";
+        gain_tenths_db: i32 = "audio.gain_db", decimal(10 * AUDIO_GAIN_DB_MIN, 10 * AUDIO_GAIN_DB_MAX, 1, "dB"), Value("0"), Now,
+            "how much louder the audio becomes, or quieter below zero; a limiter keeps it below -2 dBTP";
+        is_muted: bool = "audio.mute", FLAG, Value("false"), Now,
+            "send silence";
+        channels_from: ChannelsFrom = "audio.channels_from", Kind::Choice(ChannelsFrom::NAMES), Value(ChannelsFrom::NAMES[0]), Now,
+            "both channels of the source, only its left or right one for both, their sum at half level, or the two swapped";
+        lowcut_hz: Option<u32> = "audio.lowcut_hz", number(AUDIO_LOWCUT_HZ_MIN..=AUDIO_LOWCUT_HZ_MAX, 1, "Hz"), Words("none"), Now,
+            "take out what is lower than this: rumble, wind, hum; 80 suits speech";
+        delay_ms: i32 = "audio.delay_ms", decimal(-(AUDIO_DELAY_MS_MAX as i32), AUDIO_DELAY_MS_MAX as i32, 0, "milliseconds"), Value("0"), Now,
+            "how much later the audio is than the video; below zero the video is later, from its next keyframe on";
     }
 }
 

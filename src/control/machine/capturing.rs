@@ -79,7 +79,10 @@ impl Control {
                     self.capture.bitrate_kbps = video_kbps;
                     let standby = self.capture.broadcast_of(run).is_none();
                     self.capture.in_standby = standby;
-                    self.act(Action::OpenCapture { run, settings, video_kbps, standby });
+                    // What was set since the broadcast's begin, such as silence, is so from the start.
+                    let audio = self.in_force.settings.audio.adjustments();
+                    self.capture.audio = audio;
+                    self.act(Action::OpenCapture { run, settings, video_kbps, audio, standby });
                 }
                 Act::Close { run } => {
                     self.capture.drivers.asked(now);
@@ -128,6 +131,15 @@ impl Control {
             Some(User::Broadcast) => self.go_on_air(now, run),
             Some(User::Standby) => self.standby_opened(now),
             None => {}
+        }
+        self.adjust_audio();
+    }
+
+    /// What the settings want to be done to the audio is done.
+    pub(super) fn adjust_audio(&mut self) {
+        let audio = self.in_force.settings.audio.adjustments();
+        if self.capture.set_audio(audio) {
+            self.act(Action::AdjustAudio(audio));
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Control;
 use crate::appliance::Event as Happening;
-use crate::config::schema::{Fallback, Form, Kind, PathError, SettingPath, Text, Value};
+use crate::config::schema::{Decimal, Fallback, Form, Kind, PathError, SettingPath, Text, Value};
 use crate::config::{self, NotReady, Recipient};
 use crate::console::{ClientId, MACHINE_VERSION, Reply, ReplyMode, Secret, Service, Shown, Typed};
 use crate::control::action::{Action, Job};
@@ -186,13 +186,14 @@ impl Control {
                 let most = self.limit_of_board(setting.name).filter(|most| *most < set);
                 let words =
                     most.map(|most| format!("{most}, the most of this board ({set} is set)"));
-                (Some(SettingValue::Number(most.unwrap_or(set))), words)
+                (Some(SettingValue::Number(most.unwrap_or(set).into())), words)
             }
+            (Some(Value::Decimal(set)), ..) => (Some(shown_number(set)), None),
             (Some(value), ..) => {
                 let key = self.key_in_force(path).map(|key| format!("set, {}", self.tag(key)));
                 (Some(SettingValue::Text(key.unwrap_or_else(|| value.to_string()))), None)
             }
-            (None, Some(number), _) => (Some(SettingValue::Number(number)), None),
+            (None, Some(number), _) => (Some(SettingValue::Number(number.into())), None),
             (None, None, Fallback::Words(words)) => (None, Some(words.to_owned())),
             (None, None, Fallback::Value(value)) => {
                 (Some(SettingValue::Text(value.to_owned())), None)
@@ -204,7 +205,16 @@ impl Control {
         });
         let limits = match setting.kind {
             Kind::Flag => Limits::Flag,
-            Kind::Number { min, max, step, unit } => Limits::Number { min, max, step, unit },
+            Kind::Number { min, max, step, unit } => {
+                Limits::Number { min: min.into(), max: max.into(), step, unit }
+            }
+            Kind::Decimal { min, max, decimals: 0, unit } => {
+                Limits::Number { min: min.into(), max: max.into(), step: 1, unit }
+            }
+            Kind::Decimal { min, max, decimals, unit } => {
+                let [min, max] = [min, max].map(|scaled| Decimal { scaled, decimals }.to_f64());
+                Limits::Decimal { min, max, decimals, unit }
+            }
             Kind::Choice(words) => Limits::Choice { words },
             // A text; no setting is a list.
             _ => Limits::Text { secret: setting.kind.is_secret() },
@@ -410,6 +420,13 @@ fn path_of(secret: &Secret) -> Result<SettingPath, PathError> {
     match secret {
         Secret::Key { destination } => SettingPath::key_of(destination),
         Secret::Setting { name } => name.parse(),
+    }
+}
+
+fn shown_number(set: Decimal) -> SettingValue {
+    match set.decimals {
+        0 => SettingValue::Number(set.scaled.into()),
+        _ => SettingValue::Decimal(set.to_f64()),
     }
 }
 
