@@ -25,12 +25,22 @@ const TOOL_TIMEOUT: Duration = Duration::from_secs(60);
 impl Board {
     /// A board with a hardware encoder that has these bugs (`name=value`), and with the box started.
     pub fn with_encoder(ready: &Ready, bugs: &str) -> Board {
+        Board::with_encoder_and(ready, bugs, "")
+    }
+
+    /// The same with a line of the board profile changed (`old;new`).
+    pub fn with_encoder_and(ready: &Ready, bugs: &str, change: &str) -> Board {
         let mut board = Board::booted(ready, Disks::new(&ready.installed()));
         board.sh(&format!("modprobe board_h264 {bugs}; udevadm settle"));
         let software = format!("\"{SOFTWARE}\"");
         let preferred = PROFILE.replacen(&software, &format!("\"{ELEMENT}\", {software}"), 1);
         assert_ne!(preferred, PROFILE);
-        board.write("/etc/firstmile/boards/with-encoder.toml", &preferred);
+        let changed = match change.split_once(';') {
+            Some((old, new)) => preferred.replacen(old, new, 1),
+            None => preferred.clone(),
+        };
+        assert!(change.is_empty() || changed != preferred, "{change}");
+        board.write("/etc/firstmile/boards/with-encoder.toml", &changed);
         board.start_box();
         board
     }

@@ -143,13 +143,30 @@ fn an_unplugged_microphone_ends_nothing_beside_a_hardware_encoder() {
 
 /// A driver whose bug the table of encoders answers: its encoder is used all the same.
 fn is_used_in_spite_of(bug: &str) -> Option<Server> {
+    is_used_with(bug, "", &[], 60_000, |_| ())
+}
+
+/// The same with these lines of the board profile changed (`old;new`) and these settings. So many bytes of
+/// it are received, and then what the driver was asked for is looked at.
+fn is_used_with(
+    bug: &str,
+    profile: &str,
+    settings: &[&str],
+    bytes: u64,
+    look: impl FnOnce(&mut Board),
+) -> Option<Server> {
     let ready = ready_or_skip()?;
     let server = Server::start();
-    let mut board = Board::with_encoder(&ready, bug);
+    let mut board = Board::with_encoder_and(&ready, bug, profile);
     board.provision(&server);
+    for setting in settings {
+        let answer = board.asks(&format!("set {setting}"));
+        assert!(answer.contains(" is set"), "{answer}");
+    }
     board.goes_live();
     board.until_encoded_by(ELEMENT);
-    server.receives(60_000);
+    server.receives(bytes);
+    look(&mut board);
     let status = board.status();
     assert!(status.contains(&format!("frames by {ELEMENT}")), "{status}");
     assert!(!status.contains("restarted"), "{status}");
@@ -203,6 +220,69 @@ fn an_encoder_that_loses_its_parameters_and_frames_goes_on_in_order_after_a_rest
     board.sh(&format!("until [ $(cat {PARAMETERS}/streams) -gt {streams} ]; do sleep 0.2; done"));
     server.receives(150_000);
     board.until_encoded_by(ELEMENT);
+    board.stops();
+    server.only_stream();
+}
+
+#[test]
+#[ignore = "in the full set: make test-board-all"]
+fn an_encoder_that_hangs_on_key_frames_alone_is_never_asked_for_them() {
+    // The shortest interval there is, in which one frame is due.
+    let settings = ["video.keyframe_interval_ms 500", "video.fps 2"];
+    let _ = is_used_with("hang_on_key_frames=1", "", &settings, 600_000, |board| {
+        let (frames, keys) = (board.encoder("frames"), board.encoder("key_frames"));
+        // Every second one, the first of each stream, and those that a server is given at its beginning.
+        assert!(keys * 4 <= frames * 3, "{keys} key frames of {frames}");
+    });
+}
+
+#[test]
+#[ignore = "in the full set: make test-board-all"]
+fn an_encoder_that_refuses_the_highest_bitrate_that_it_claims_is_never_asked_for_it() {
+    let profile = "bitrate_max_kbps = 800;bitrate_max_kbps = 20000";
+    let settings = ["video.bitrate_kbps 20000"];
+    let _ = is_used_with("refuse_highest=1", profile, &settings, 60_000, |board| {
+        let bitrate = board.encoder("bitrate");
+        println!("board: asked for {bitrate} bit/s");
+        // It refuses 25 Mbit/s. A slow machine cannot send what is asked for at first.
+        assert!((800_001..=20_000_000).contains(&bitrate), "{bitrate}");
+    });
+}
+
+#[test]
+#[ignore = "in the full set: make test-board-all"]
+fn an_encoder_that_ignores_its_bitrate_is_restarted_with_it_and_then_replaced_by_software() {
+    let Some((_ready, server, mut board)) = live_or_skip("ignore_bitrate=1") else { return };
+    board.until_encoded_by(ELEMENT);
+    server.receives(400_000);
+    let streams = board.encoder("streams");
+    board.asks("set video.bitrate_kbps 150");
+    let status = board.until_status("a restart", |output| output.contains("restarted"));
+    assert!(status.contains("state        live"), "{status}");
+    board.sh(&format!("until [ $(cat {PARAMETERS}/streams) -gt {streams} ]; do sleep 0.2; done"));
+    // Where emulation stands still, the encoder is restarted for its silence, with the bitrate that is set: then it
+    // ignores the next one, lower or higher.
+    let by = format!("frames by {SOFTWARE}");
+    let is_replaced = [60, 300].iter().cycle().take(16).any(|kbps| {
+        board.asks(&format!("set video.bitrate_kbps {kbps}"));
+        board.sh("sleep 20");
+        board.status().contains(&by)
+    });
+    let journal = board.journal();
+    let why = format!("{ELEMENT} delivers ");
+    let answers: Vec<&str> = journal.lines().filter(|line| line.contains(&why)).collect();
+    println!("board: {answers:#?}");
+    assert!(is_replaced, "{journal}");
+    let is_in_order = |words: &[&str]| {
+        let mut lines = answers.iter();
+        words.iter().all(|word| lines.any(|line| line.contains(word)))
+    };
+    let next = format!("next=\"{SOFTWARE}\"");
+    assert!(
+        is_in_order(&["setting it again", "restarting", "setting it again", &next]),
+        "{journal}"
+    );
+    server.receives(40_000);
     board.stops();
     server.only_stream();
 }
