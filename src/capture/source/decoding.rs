@@ -191,7 +191,8 @@ pub fn drop_corrupt_jpegs(
         match info.buffer().filter(|_| is_jpeg(pad)) {
             Some(buffer) if is_corrupt(buffer) => {
                 count(1);
-                gst::PadProbeReturn::Drop
+                // Not `Drop`: the buffer is freed with `info`, and GStreamer complains about it.
+                gst::PadProbeReturn::Handled
             }
             _ => {
                 on_whole.iter().for_each(|on_whole| on_whole());

@@ -335,7 +335,8 @@ impl OpenSource {
             if info.buffer().is_some() {
                 observed.any = true;
                 if observed.changed {
-                    return gst::PadProbeReturn::Drop;
+                    // Not `Drop`: the buffer is freed with `info`, and GStreamer complains about it.
+                    return gst::PadProbeReturn::Handled;
                 }
             }
             gst::PadProbeReturn::Ok
