@@ -405,6 +405,23 @@ pub const STANDBY_FOR: Duration = Duration::from_secs(30);
 /// How long a question waits for camera and microphone to be opened: as long as somebody waits before
 /// asking again.
 pub const STANDBY_PATIENCE: Duration = Duration::from_secs(10);
+/// Longest side of a JPEG that somebody may ask for, in pixels: what a slow serial line carries in a
+/// second, and what is worth looking at on a telephone.
+pub const STILL_SIDE_MIN: u32 = 160;
+/// The largest such side: more would cost the box more than looking at it is worth.
+pub const STILL_SIDE_MAX: u32 = 640;
+/// The same when nobody says anything.
+pub const STILL_SIDE: u32 = 320;
+/// Quality of such a JPEG, as libjpeg counts: below this nothing can be recognized.
+pub const STILL_QUALITY_MIN: u32 = 10;
+/// Beyond this only the file grows.
+pub const STILL_QUALITY_MAX: u32 = 95;
+/// The same when nobody says anything.
+pub const STILL_QUALITY: u32 = 75;
+/// How long somebody waits for the next frame: one a second is still video.
+pub const STILL_TIMEOUT: Duration = Duration::from_secs(2);
+/// Characters of base64 in one line, as in mail: programs at a serial line read line by line.
+pub const BASE64_LINE_CHARS: usize = 76;
 /// Between two looks for the first levels of a capture: they are there 400 ms after its start.
 pub const LEVELS_LOOK: Duration = Duration::from_millis(100);
 /// How often the levels are shown to whoever watches them.

@@ -84,6 +84,7 @@ pub use request::{
 };
 pub use source::source_pipeline;
 pub use stats::{CaptureStats, ChannelLevel, Levels};
+pub use video::{Still, Stills};
 
 use audio::AudioTrack;
 use decode::JpegDecoders;
@@ -107,6 +108,7 @@ pub struct Capture {
     adjustments: Arc<Mutex<Adjustments>>,
     threads: Threads,
     on_air: OnAir,
+    stills: Stills,
     clock: MediaClock,
     /// Wakes the mixer.
     wake: Notifier,
@@ -202,6 +204,7 @@ impl Capture {
         }
         tracing::info!("frames: {} {}", frames.layout, frames.colorimetry);
         let (video, left_out) = VideoTrack::new(&request.video, frames, &request.look)?;
+        let stills = video.stills();
         let failure = Failure::default();
         let on_bus = {
             let failure = failure.clone();
@@ -243,7 +246,7 @@ impl Capture {
             .spawn("capture-mixer", move |_| mixer.run())
             .map_err(|error| CaptureError::Gstreamer(error.to_string()))?;
         let threads = threads.clone();
-        Ok(Capture { pipeline, counters, adjustments, threads, on_air, clock, wake })
+        Ok(Capture { pipeline, counters, adjustments, threads, on_air, stills, clock, wake })
     }
 
     /// Ends the standby: what is captured from now on is encoded and sent, from a key frame on. Nothing
@@ -251,6 +254,11 @@ impl Capture {
     pub fn go_on_air(&self) {
         self.on_air.begin(self.clock.now_ns());
         self.wake.notify();
+    }
+
+    /// Frames as JPEGs, for as long as the capture runs.
+    pub fn stills(&self) -> Stills {
+        self.stills.clone()
     }
 
     /// Sets the video bitrate, in kbit/s, clamped to `CAPTURE_VIDEO_KBPS_MIN` and

@@ -4,6 +4,8 @@ use std::env;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use zeroize::Zeroizing;
 
@@ -39,7 +41,14 @@ pub fn run(args: &CtlArgs) -> Result<(), Failure> {
     // Before a secret is typed for nothing.
     control::may_ask(&path).map_err(|error| not_asked(&path, &error))?;
     let line = args.command.join(" ");
-    let secret = match console::parse(&line) {
+    let asked = console::parse(&line);
+    let is_image = !args.json && matches!(asked, Ok(Some(Command::Serve(Service::Still { .. }))));
+    if is_image && io::stdout().is_terminal() {
+        let message =
+            "a JPEG is no text for a terminal; give it a file: `firstmile ctl picture > a.jpg`";
+        return Err(Failure::new(Code::Usage, message));
+    }
+    let secret = match asked {
         Ok(Some(Command::Serve(Service::Key { .. }))) => Some(ask("stream key")?),
         Ok(Some(Command::Serve(Service::SetSecret { name }))) => Some(ask(name)?),
         _ => None,
@@ -58,6 +67,7 @@ pub fn run(args: &CtlArgs) -> Result<(), Failure> {
         }
         let shown = match args.json {
             true => output::try_json(&answer.data),
+            false if is_image && answer.ok => output::try_bytes(&image(&answer.data)?),
             false if shown.is_empty() => Ok(()),
             false => output::try_text(&shown.join("\n")),
         };
@@ -74,6 +84,14 @@ pub fn run(args: &CtlArgs) -> Result<(), Failure> {
         None => Ok(()),
         Some(failure) => Err(failure),
     }
+}
+
+/// The file that an answer holds.
+fn image(data: &serde_json::Value) -> Result<Vec<u8>, Failure> {
+    let lines = data["base64"].as_array().into_iter().flatten().filter_map(|line| line.as_str());
+    let base64: String = lines.collect();
+    let failed = |error| Failure::new(Code::Failed, format!("the answer is no JPEG: {error}"));
+    STANDARD.decode(base64).map_err(failed)
 }
 
 /// What the lines of an answer begin with that say why something is not done.

@@ -35,3 +35,11 @@ pub fn try_json(value: &serde_json::Value) -> io::Result<()> {
     let shown = sanitize::json(&value.to_string()) + "\n";
     io::stdout().write_all(shown.as_bytes())
 }
+
+/// Prints the bytes of a file.
+///
+/// # Errors
+/// When nobody reads any more.
+pub fn try_bytes(bytes: &[u8]) -> io::Result<()> {
+    io::stdout().write_all(bytes)
+}

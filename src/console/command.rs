@@ -1,6 +1,7 @@
 //! What can be asked for at a console, and the words that it is asked with.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use zeroize::Zeroizing;
 
@@ -94,6 +95,13 @@ pub enum Service {
     Levels,
     /// Begin or end to show how loud the audio is.
     LevelsWatch,
+    /// A frame of the video, as a JPEG.
+    Still {
+        /// The longest side, in pixels.
+        longest_side: u32,
+        /// As libjpeg counts.
+        quality: u8,
+    },
     /// The settings as a file, without the keys.
     Export,
     /// Read the settings again.
@@ -255,6 +263,15 @@ pub enum Problem {
         /// The setting.
         name: &'static str,
     },
+    /// An argument is no number of this range.
+    NoNumber {
+        /// What it is called.
+        what: &'static str,
+        /// The least one.
+        min: u32,
+        /// The greatest one.
+        max: u32,
+    },
     /// The command takes no further argument.
     TooMany,
 }
@@ -273,6 +290,9 @@ impl fmt::Display for ParseError {
                 write!(f, "`{}` must follow here", words.join("` or `"))
             }
             Problem::Missing { what } => write!(f, "{what} must follow here"),
+            Problem::NoNumber { what, min, max } => {
+                write!(f, "{what} must be a whole number from {min} to {max}")
+            }
             Problem::KeyShown => f.write_str(
                 "a stream key is not typed here, where it can be seen; `key NAME` asks for it",
             ),
@@ -340,6 +360,22 @@ impl<'a> Words<'a> {
         let is_given = |word: &&str| given.is_some_and(|given| word.eq_ignore_ascii_case(given));
         let found = words.iter().position(is_given);
         found.ok_or(ParseError { column, problem: Problem::Incomplete { words: words.to_vec() } })
+    }
+
+    /// Takes the next word, if there is one, which must be a number of this range.
+    ///
+    /// # Errors
+    /// [`Problem::NoNumber`].
+    pub fn number(
+        &mut self,
+        what: &'static str,
+        range: RangeInclusive<u32>,
+    ) -> Result<Option<u32>, ParseError> {
+        let Some((column, word)) = self.next_word() else { return Ok(None) };
+        let (min, max) = (*range.start(), *range.end());
+        let number = word.parse().ok().filter(|number| range.contains(number));
+        let problem = Problem::NoNumber { what, min, max };
+        number.map(Some).ok_or(ParseError { column, problem })
     }
 
     /// The column where the next word stands or would stand.

@@ -28,9 +28,10 @@ pub(super) fn may_come_back(line: &str, destinations: &[String]) -> bool {
                     |error: ParseError| matches!(error.problem, Problem::Unknown { .. });
                 !parse(&line).is_err_and(is_unknown) && may_come_back(&line, destinations)
             }
-            Problem::Incomplete { .. } | Problem::Missing { .. } | Problem::TooMany => {
-                line.split_whitespace().all(|word| is_known(word, destinations))
-            }
+            Problem::Incomplete { .. }
+            | Problem::Missing { .. }
+            | Problem::NoNumber { .. }
+            | Problem::TooMany => line.split_whitespace().all(|word| is_known(word, destinations)),
         },
     }
 }

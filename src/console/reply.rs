@@ -6,7 +6,7 @@ use super::command::ParseError;
 use crate::limits::CONSOLE_PORTS_MAX;
 use crate::status::{
     About, BlackBox, Change, Checked, DestinationStatus, LevelStats, Mode, Network, SettingLine,
-    Status,
+    Status, StillImage,
 };
 
 /// Somebody at a console: at one of the box's ports, or one client of the control socket. Those of
@@ -65,6 +65,9 @@ pub enum Reply {
     Levels(LevelStats),
     /// The same, shown to whoever watches it.
     Measured(LevelStats),
+    /// A frame of the video.
+    #[serde(rename = "picture")]
+    Still(StillImage),
     /// How replies are written from now on.
     Mode(ReplyMode),
     /// The last minutes.

@@ -208,6 +208,11 @@ impl Session {
         self.machine = machine;
     }
 
+    /// Whether answers are written for a program.
+    pub fn is_machine(&self) -> bool {
+        self.machine
+    }
+
     /// Product, board and machine.
     pub fn about(&self) -> &About {
         &self.about

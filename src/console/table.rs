@@ -5,6 +5,9 @@ use super::command::{
     split,
 };
 use crate::config::schema::SettingPath;
+use crate::limits::{
+    STILL_QUALITY, STILL_QUALITY_MAX, STILL_QUALITY_MIN, STILL_SIDE, STILL_SIDE_MAX, STILL_SIDE_MIN,
+};
 use crate::secret::pasted;
 use crate::spelling::changes;
 use crate::status::StickImport;
@@ -224,6 +227,18 @@ pub static COMMANDS: &[Entry] = &[
         parse: parse_levels,
     },
     Entry {
+        name: "picture",
+        group: Group::Live,
+        arguments: "[PIXELS [QUALITY]]",
+        short: "give a frame of the video as a JPEG, also before live",
+        long: "As viewers get it, with overlay and slate. PIXELS is the longest side, 160 to 640 (320); \
+               QUALITY is 10 to 95 (75). `firstmile ctl picture > a.jpg` writes a file. Camera and \
+               microphone are opened for it as for `levels`.",
+        example: "picture 640",
+        argument: Argument::None,
+        parse: parse_still,
+    },
+    Entry {
         name: "network",
         group: Group::System,
         arguments: "",
@@ -356,6 +371,13 @@ fn parse_show(mut words: Words<'_>) -> Result<Command, ParseError> {
 fn parse_levels(mut words: Words<'_>) -> Result<Command, ParseError> {
     let watch = !words.words.is_empty() && words.choice(&["watch"]).map(|_| true)?;
     serve(words, if watch { Service::LevelsWatch } else { Service::Levels })
+}
+
+fn parse_still(mut words: Words<'_>) -> Result<Command, ParseError> {
+    let side = words.number("PIXELS", STILL_SIDE_MIN..=STILL_SIDE_MAX)?;
+    let quality = words.number("QUALITY", STILL_QUALITY_MIN..=STILL_QUALITY_MAX)?;
+    let quality = u8::try_from(quality.unwrap_or(STILL_QUALITY)).unwrap_or(u8::MAX);
+    serve(words, Service::Still { longest_side: side.unwrap_or(STILL_SIDE), quality })
 }
 
 fn parse_mode(mut words: Words<'_>) -> Result<Command, ParseError> {
@@ -614,6 +636,9 @@ mod tests {
             ("set", "column 4: NAME must follow here"),
             ("set video.fps ", "column 15: VALUE must follow here"),
             ("mode", "column 5: `text` or `machine` must follow here"),
+            ("picture 100", "column 9: PIXELS must be a whole number from 160 to 640"),
+            ("picture 200 high", "column 13: QUALITY must be a whole number from 10 to 95"),
+            ("levels now", "column 8: `watch` must follow here"),
             ("factory-reset now", "column 15: `yes` must follow here"),
             ("help lvie", "column 6: there is no such command; did you mean `live`?"),
             ("help live now", "column 11: this command takes no further argument"),

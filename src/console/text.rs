@@ -33,6 +33,9 @@ fn render(reply: &Reply) -> Vec<String> {
             lines if lines.is_empty() => vec!["nothing has been measured yet".to_owned()],
             lines => lines,
         },
+        Reply::Still(image) => {
+            vec![format!("a JPEG of {}x{}, {} bytes", image.width, image.height, image.bytes)]
+        }
         Reply::Mode(ReplyMode::Text) => vec!["text mode".to_owned()],
         Reply::Mode(ReplyMode::Machine { version }) => {
             vec![format!("machine mode, version {version}")]
@@ -384,7 +387,7 @@ fn counted(count: u64, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::{ChannelStats, Facts, LastEnd};
+    use crate::status::{ChannelStats, Facts, LastEnd, StillImage};
 
     fn status() -> Status {
         let accepted = DestinationStatus {
@@ -522,6 +525,7 @@ mod tests {
             Reply::Devices { found: serde_json::json!({}), lines: vec!["none".to_owned()] },
             Reply::Levels(status().levels.unwrap()),
             Reply::Measured(status().levels.unwrap()),
+            Reply::Still(StillImage { width: 2, height: 2, bytes: 0, base64: Vec::new() }),
             Reply::Mode(ReplyMode::Machine { version: 1 }),
             Reply::text(["one", "two"]),
             Reply::error("no"),

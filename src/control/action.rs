@@ -144,6 +144,17 @@ pub enum Job {
     Devices(Arc<Settings>),
     /// Read the last lines of the log.
     Log,
+    /// Take a frame as a JPEG.
+    Still(Still),
+}
+
+/// How a frame is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Still {
+    /// The longest side, in pixels.
+    pub longest_side: u32,
+    /// As libjpeg counts.
+    pub quality: u8,
 }
 
 /// How much a line of the log matters.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::action::Still;
 use super::capture_slot::Slot;
 use super::standby::Standby;
 use crate::appliance::Event as Happening;
@@ -71,8 +72,16 @@ pub(super) struct Question {
 pub(super) enum Asks {
     /// How loud the audio is.
     Levels,
+    /// A frame as a JPEG.
+    Still(Still),
     /// Which devices there are: it waits until none is in use.
     Devices,
+}
+
+impl Asks {
+    pub fn is_still(self) -> bool {
+        matches!(self, Asks::Still(_))
+    }
 }
 
 /// What settings say about a capture. What is not left out here counts, so that no capture is used for
@@ -84,7 +93,7 @@ fn of_capture(settings: &Settings) -> Values {
     let (bitrate_kbps, channels) = (values.audio.bitrate_kbps, values.audio.channels);
     values.audio = Audio { bitrate_kbps, channels, ..Audio::default() };
     // These are none of its business.
-    (values.resume_live, values.console_pin) = (false, None);
+    (values.resume_live, values.standby, values.console_pin) = (false, false, None);
     (values.wired, values.wifi) = (Wired::default(), Wifi::default());
     values.destinations.clear();
     values

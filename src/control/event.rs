@@ -11,7 +11,7 @@ use crate::config::Partial;
 use crate::console::{ClientId, Typed};
 use crate::ending::Evidence;
 use crate::panel::Contact;
-use crate::status::{About, Checked, Clock, Interface, LevelStats, NetworkManaged};
+use crate::status::{About, Checked, Clock, Interface, LevelStats, NetworkManaged, StillImage};
 use crate::stream;
 
 /// What the box knows when it starts.
@@ -261,6 +261,8 @@ pub enum JobResult {
     Devices(serde_json::Value, Vec<String>),
     /// The last lines of the log.
     Log(Vec<String>),
+    /// A frame.
+    Still(StillImage),
     /// It could not be done.
     Failed(String),
 }

@@ -446,6 +446,7 @@ impl Control {
             session.set_has_pin(settings.console_pin.is_some());
         }
         // A broadcast keeps its settings for as long as it lasts.
+        self.capture.standby.always = settings.standby;
         if self.capture.want(settings.without_secrets()) {
             self.capture.standby.forget_failure();
         }

@@ -27,7 +27,7 @@ mod standby;
 mod stats;
 mod store;
 
-pub use action::{Action, Job, Level};
+pub use action::{Action, Job, Level, Still};
 pub use event::{
     BoardMedia, CaptureEvent, Connected, Event, JobResult, PublishFailure, PublishReport, Setup,
     SourceLook,

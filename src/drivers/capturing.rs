@@ -13,7 +13,7 @@ use super::{outcome, plan};
 use crate::audio::Adjustments;
 use crate::capture::{self, Capture, CaptureError, CaptureEvent, CaptureStats};
 use crate::config::Settings;
-use crate::control::{CaptureCounters, Event, JobResult, SourceLook};
+use crate::control::{CaptureCounters, Event, JobResult, SourceLook, Still};
 use crate::flv::metadata::Metadata;
 use crate::media::FanOut;
 use crate::status::{ChannelStats, LevelStats};
@@ -164,6 +164,19 @@ impl Capturing {
 
     pub(crate) fn next_event(&self) -> Option<(u64, CaptureEvent)> {
         self.mailbox.next()
+    }
+
+    /// Waits for the next frame and makes a JPEG of it.
+    pub(crate) fn still(&self, still: Still) -> impl FnOnce() -> JobResult + Send + 'static {
+        let stills = self.newest().map(Capture::stills);
+        move || {
+            let ended = || "the capture has just ended; try again".to_owned();
+            let taken = stills.ok_or_else(ended);
+            match taken.and_then(|stills| stills.next(still.longest_side, still.quality)) {
+                Ok(taken) => JobResult::Still(outcome::still(&taken)),
+                Err(why) => JobResult::Failed(why),
+            }
+        }
     }
 
     pub(crate) fn levels(&self) -> Option<LevelStats> {

@@ -1,13 +1,17 @@
 //! What capture and publishing report, in the words of the machine.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::appliance::{DestinationId, PipelineEvent, PipelineFault, Presence, Source};
 use crate::capture::{self, CaptureError, Fault};
 use crate::control::{
     CaptureEvent, ConnectionCounters, Event, PublishFailure, PublishReport, SourceLook,
 };
+use crate::limits::BASE64_LINE_CHARS;
 use crate::media::Track;
 use crate::publish::{ConnectionStats, PublishError, Report, What};
-use crate::status::DropStats;
+use crate::status::{DropStats, StillImage};
 
 /// A report of a publish task.
 pub(crate) fn publish_event(report: Report) -> Event {
@@ -81,6 +85,14 @@ pub(super) fn look(request: &capture::Request) -> SourceLook {
     let camera = presence(capture::Source::Camera);
     let microphone = presence(capture::Source::Microphone);
     SourceLook { camera, microphone, missing }
+}
+
+/// A frame of the video, in lines of text.
+pub(super) fn still(taken: &capture::Still) -> StillImage {
+    // Three bytes are four characters, so that no line but the last one is padded.
+    let lines = taken.jpeg.chunks(BASE64_LINE_CHARS / 4 * 3);
+    let base64 = lines.map(|line| STANDARD.encode(line)).collect();
+    StillImage { width: taken.width, height: taken.height, bytes: taken.jpeg.len(), base64 }
 }
 
 /// The appliance's name for a source.

@@ -285,6 +285,10 @@ impl Runner {
                 let look = self.capturing.look_for_devices(&settings);
                 self.later(move || Event::JobDone { request, result: look() });
             }
+            Job::Still(still) => {
+                let taken = self.capturing.still(still);
+                self.later(move || Event::JobDone { request, result: taken() });
+            }
             Job::Log => {
                 let result = JobResult::Log(log.lines());
                 self.later(move || Event::JobDone { request, result });

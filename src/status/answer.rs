@@ -168,3 +168,16 @@ pub struct Phase {
     /// How long it took, in milliseconds.
     pub took_ms: u64,
 }
+
+/// A frame of the video, as a JPEG.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StillImage {
+    /// Its width, in pixels.
+    pub width: u32,
+    /// Its height, in pixels.
+    pub height: u32,
+    /// Length of the file.
+    pub bytes: usize,
+    /// The file in base64 (RFC 4648), in lines.
+    pub base64: Vec<String>,
+}

@@ -14,7 +14,9 @@ mod mode;
 mod report;
 mod stats;
 
-pub use answer::{About, Checked, CheckedServer, Limits, Origin, Phase, SettingLine, SettingValue};
+pub use answer::{
+    About, Checked, CheckedServer, Limits, Origin, Phase, SettingLine, SettingValue, StillImage,
+};
 pub use black_box::{BlackBox, PastEvent, PastSample, PastStats};
 pub use change::Change;
 pub use end::{DueTo, EndNote};

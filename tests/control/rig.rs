@@ -19,10 +19,11 @@ use firstmile::config::{self, Partial, parse};
 use firstmile::console::{ClientId, Reply, Typed};
 use firstmile::control::{
     Action, BoardMedia, CaptureEvent, Change, Control, Event, Job, JobResult, Layers, Level,
-    PublishFailure, PublishReport, Setup, SourceLook, StoreFailure, StoreOutcome, StoreRequest,
+    PublishFailure, PublishReport, Setup, SourceLook, Still, StoreFailure, StoreOutcome,
+    StoreRequest,
 };
 use firstmile::panel::Contact;
-use firstmile::status::{About, ChannelStats, Checked, Clock, LevelStats, Server};
+use firstmile::status::{About, ChannelStats, Checked, Clock, LevelStats, Server, StillImage};
 
 /// The terminal that a test types at.
 const TERMINAL: ClientId = ClientId(0);
@@ -559,6 +560,12 @@ impl Rig {
         match job {
             Job::Check { name, .. } => self.say(format!("job: check {name}")),
             Job::Devices(_) => self.say("job: look for devices"),
+            Job::Still(Still { longest_side, quality }) => {
+                self.say(format!("a frame: {longest_side} pixels, quality {quality}"));
+                let base64 = vec!["YSBKUEVH".to_owned()];
+                let image = StillImage { width: 320, height: 180, bytes: 6, base64 };
+                self.soon.push_back(Event::JobDone { request, result: JobResult::Still(image) });
+            }
             Job::Log => {
                 let result = JobResult::Log(vec!["a line of the log".to_owned()]);
                 self.soon.push_back(Event::JobDone { request, result });

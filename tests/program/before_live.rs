@@ -1,9 +1,11 @@
 //! What the real program answers before anybody is live, and that it lets go of what it held for that.
 
+use std::process::Command;
 use std::time::Duration;
 
 use crate::support::appliance::Appliance;
 use crate::support::ingest::Ingest;
+use crate::support::product::firstmile;
 use crate::support::{Folder, eventually, has_or_skip, one_at_a_time, probe};
 use firstmile::limits::STANDBY_FOR;
 
@@ -81,5 +83,82 @@ fn a_broadcast_from_standby_begins_with_itself() {
     assert!(packets.in_order && packets.first_is_key, "{packets:?}");
     assert!(packets.start_offset_ms.abs() < 100.0, "{packets:?}");
     assert!(packets.end_offset_ms.abs() < 200.0, "{packets:?}");
+    appliance.end();
+}
+
+/// A frame as the box gives it, decoded: rows of red, green and blue.
+fn decoded(appliance: &Appliance, command: &str) -> (Vec<u8>, Vec<u8>) {
+    let folder = appliance.folder.path();
+    let mut ctl = firstmile(folder, command);
+    let given = ctl.env("RUNTIME_DIRECTORY", folder).output().expect("it ends");
+    assert!(given.status.success(), "{}", String::from_utf8_lossy(&given.stderr));
+    let file = folder.join("frame.jpg");
+    std::fs::write(&file, &given.stdout).expect("a file");
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-nostdin", "-v", "error", "-i"]).arg(&file);
+    let raw = ffmpeg.args(["-f", "rawvideo", "-pix_fmt", "rgb24", "-"]).output().expect("runs");
+    assert!(raw.status.success(), "{}", String::from_utf8_lossy(&raw.stderr));
+    (given.stdout, raw.stdout)
+}
+
+#[test]
+fn a_frame_is_a_jpeg_of_what_viewers_would_get_before_the_broadcast() {
+    let _turn = one_at_a_time();
+    if !has_or_skip(&["ffmpeg"]) {
+        return;
+    }
+    let (mut appliance, server, _folder) = ready_box();
+    // The seven bars of the test pattern, at 75 %.
+    const BARS: [[u8; 3]; 7] = [
+        [191, 191, 191],
+        [191, 191, 0],
+        [0, 191, 191],
+        [0, 191, 0],
+        [191, 0, 191],
+        [191, 0, 0],
+        [0, 0, 191],
+    ];
+    for (command, width, height) in
+        [("ctl picture", 320, 180), ("ctl picture 160", 160, 90), ("ctl picture 640 90", 320, 180)]
+    {
+        let (jpeg, pixels) = decoded(&appliance, command);
+        assert!(jpeg.starts_with(&[0xff, 0xd8]), "{command}");
+        assert_eq!(pixels.len(), 3 * width * height, "{command}");
+        for (number, bar) in BARS.iter().enumerate() {
+            // Below the clock, and above the noise.
+            let at = 3 * (height * 9 / 16 * width + width * (2 * number + 1) / 14);
+            let found = &pixels[at..at + 3];
+            let off = found.iter().zip(bar).map(|(a, b)| a.abs_diff(*b)).max();
+            assert!(off.is_some_and(|off| off <= 14), "{command}: {found:?} instead of {bar:?}");
+        }
+    }
+    let refused = appliance.ctl("picture 5000");
+    assert_eq!(refused.status.code(), Some(2), "{}", refused.stderr);
+    let json = appliance.ctl("--json picture 160 20").ok().stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!((&json["reply"], &json["width"]), (&"picture".into(), &160.into()));
+    let lines = json["base64"].as_array().expect("lines");
+    assert!(lines.iter().all(|line| line.as_str().is_some_and(|line| line.len() <= 76)));
+    assert!(appliance.types("picture\r", "a terminal cannot show it").contains("error"));
+    let block = appliance.types("mode machine\rpicture 160 10\r", "width: 160\r\n");
+    assert!(block.contains("reply: picture\r\n") && block.contains("base64.1: /9j/"), "{block}");
+    assert!(server.reports().is_empty(), "nothing went on air");
+    appliance.end();
+}
+
+#[test]
+fn a_box_that_holds_its_devices_all_the_time_is_not_live_by_that() {
+    let _turn = one_at_a_time();
+    let (mut appliance, server, _folder) = ready_box();
+    let before = held(&appliance);
+    appliance.ctl("set box.standby true").ok();
+    let holds = || (held(&appliance).1 > before.1 + 1).then_some(());
+    assert!(eventually(Duration::from_secs(20), holds).is_some(), "nothing is held");
+    appliance.until_status("ready");
+    appliance.press();
+    appliance.until_status("live");
+    appliance.ctl("stop").ok();
+    appliance.until_status("ready");
+    assert_eq!(server.reports().len(), 1);
     appliance.end();
 }

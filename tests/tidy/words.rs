@@ -51,6 +51,8 @@ const HOUSE_WORDS: &[(Scope, &[&str], &str)] = &[
 const RIGHT: &[&str] = &[
     "slate.picture",
     "slate_picture",
+    "`picture`", // the command, as is the next one
+    "ctl picture",
     "picture parameter set",
     "picture order count",
     "sound card",
@@ -66,6 +68,11 @@ const RIGHT: &[&str] = &[
 const ELSEWHERE: &[(&str, &str)] = &[
     ("src/typed_toml", "numbers"),
     ("src/board", "numbers"),
+    ("src/console", "picture"), // the name of a command, as in the next four
+    ("tests/console", "picture"),
+    ("tests/control", "picture"),
+    ("tests/program/before_live", "picture"),
+    ("tests/stories/control", "picture"),
     ("src/config", "numbers"),
     ("src/device/store", "latch"), // the name of a file that boxes have
     ("src/capture/discovery", "sound"), // the kernel's name of a subsystem

@@ -11,6 +11,7 @@ use super::{
     overlay::{LOGO_PART, Overlay},
     png::Png,
     slate::slate,
+    still::Stills,
     test_pattern::TestPattern,
 };
 use crate::{
@@ -53,6 +54,7 @@ pub struct VideoTrack {
     slate_on_air: bool,
     /// The encoder has got a frame.
     has_begun: bool,
+    stills: Stills,
     layout: Layout,
     full_range: bool,
     info: gst_video::VideoInfo,
@@ -192,12 +194,23 @@ impl VideoTrack {
             fresh_ns: None,
             slate_on_air: false,
             has_begun: false,
+            stills: Stills::default(),
             layout,
             full_range,
             info,
             black: BlackDetector::default(),
         };
         Ok((track, left_out))
+    }
+
+    /// Where whoever asks gets a frame as a JPEG.
+    pub fn stills(&self) -> Stills {
+        self.stills.clone()
+    }
+
+    /// There are no frames: whoever asks for one is refused.
+    pub fn refuse_stills(&self) {
+        self.stills.refuse();
     }
 
     /// Starts the track at the first frame from a media time on.
@@ -268,10 +281,11 @@ impl VideoTrack {
                 (Some(_), Some(_)) => self.fresh_ns,
             };
             self.has_begun |= captured_ns.is_some_and(|captured_ns| on_air.takes(captured_ns));
+            let is_wanted = self.stills.is_wanted();
             let frame = match camera {
                 Some(_) => Some(self.current_frame(counters, pipeline)),
                 // Nobody sees one that is not sent.
-                None if !self.has_begun => None,
+                None if !self.has_begun && !is_wanted => None,
                 None => self.test_frame(pts_ns),
             };
             let duration_ns = self.pts_ns(self.number + 1) - pts_ns;
@@ -280,7 +294,7 @@ impl VideoTrack {
             if self.black.is_due(pts_ns) {
                 self.measure_black(pts_ns, &frame, counters);
             }
-            if !self.has_begun {
+            if !self.has_begun && !is_wanted {
                 continue;
             }
             if let Some(overlay) = &mut self.overlay {
@@ -291,7 +305,10 @@ impl VideoTrack {
             times.set_dts(None);
             times.set_duration(gst::ClockTime::from_nseconds(duration_ns));
             times.unset_flags(gst::BufferFlags::DISCONT | gst::BufferFlags::RESYNC);
-            if !pipeline.push_frame(frame) {
+            if is_wanted {
+                self.stills.give(&frame, &self.info);
+            }
+            if self.has_begun && !pipeline.push_frame(frame) {
                 counters.skipped.fetch_add(1, Ordering::Relaxed);
             }
         }

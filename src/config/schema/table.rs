@@ -114,6 +114,8 @@ settings! {
             "go live with the slate when there is no camera";
         start_without_microphone: bool = "box.start_without_microphone", FLAG, Value("false"), NextBroadcast,
             "go live with silence when there is no microphone";
+        standby: bool = "box.standby", FLAG, Value("false"), Now,
+            "hold camera and microphone open all the time, so that a press is live fastest";
         resume_live: bool = "box.resume_live", FLAG, Value("true"), Restart,
             "go live again at start-up if the box was live when it lost power or restarted";
         console_pin: Option<ConsolePin> = "console.pin", text(Form::ConsolePin), Words("none"), Now,

@@ -7,7 +7,7 @@ use crate::appliance::Event as Happening;
 use crate::config::schema::{Decimal, Fallback, Form, Kind, PathError, SettingPath, Text, Value};
 use crate::config::{self, NotReady, Recipient};
 use crate::console::{ClientId, MACHINE_VERSION, Reply, ReplyMode, Secret, Service, Shown, Typed};
-use crate::control::action::{Action, Job};
+use crate::control::action::{Action, Job, Still};
 use crate::control::capture::Asks;
 use crate::control::confirm::{Confirm, NO_DESTINATION, Pending, exists};
 use crate::control::event::JobResult;
@@ -63,6 +63,13 @@ impl Control {
             Service::Devices => return self.ask_for_devices(now, number),
             Service::Levels => return self.ask_devices(now, number, Asks::Levels),
             Service::LevelsWatch => self.watch_levels(now, from),
+            Service::Still { longest_side, quality } => {
+                if self.session(from).is_some_and(|session| !session.is_machine()) {
+                    return refused(&NOT_AT_A_TERMINAL);
+                }
+                let still = Still { longest_side, quality };
+                return self.ask_devices(now, number, Asks::Still(still));
+            }
             Service::Export => Reply::text(config::export(&self.in_force.settings).lines()),
             Service::Reload => {
                 return self.hand_to_store(number, StoreRequest::Read, Confirm::Reload);
@@ -391,6 +398,7 @@ impl Control {
             JobResult::Checked(checked) => Reply::Checked(checked),
             JobResult::Devices(found, lines) => Reply::Devices { found, lines },
             JobResult::Log(lines) => Reply::text(lines),
+            JobResult::Still(image) => Reply::Still(image),
             JobResult::Failed(why) => Reply::error(why),
         };
         self.finish(now, request, reply);
@@ -414,6 +422,9 @@ impl Control {
         })
     }
 }
+
+const NOT_AT_A_TERMINAL: &str = "a terminal cannot show it: `firstmile ctl picture > FILE` on the box \
+    writes a file, and `mode machine` gives it to a program";
 
 /// The setting that a secret is.
 fn path_of(secret: &Secret) -> Result<SettingPath, PathError> {

@@ -129,6 +129,14 @@ impl Control {
                 self.act(Action::Job { request: question.request, job });
             }
         }
+        if self.capture.is_on() {
+            for question in self.capture.take_questions(|question| question.of.is_still()) {
+                if let Asks::Still(still) = question.of {
+                    let job = Job::Still(still);
+                    self.act(Action::Job { request: question.request, job });
+                }
+            }
+        }
         if self.capture.takes_levels(now) {
             self.act(Action::ReadLevels);
         }
@@ -137,7 +145,8 @@ impl Control {
 
     /// Whether the devices are wanted although nobody is on air, and nothing is to use them without.
     fn holds_in_standby(&self, now: Duration) -> bool {
-        let is_wanted = self.capture.standby.is_wanted(now) || self.capture.is_asked(Asks::Levels);
+        let is_asked = self.capture.questions.iter().any(|asked| asked.of != Asks::Devices);
+        let is_wanted = self.capture.standby.is_wanted(now) || is_asked;
         is_wanted && self.looking.is_none()
     }
 

@@ -70,6 +70,7 @@ fn the_requests_of_the_model_meet_every_answer_of_the_store() {
         "did you mean",
         "cannot capture: no permission",
         "dBFS",
+        "a JPEG of",
         "the levels are shown",
         "the levels are no longer shown",
         "the broadcast is being ended",
@@ -108,6 +109,7 @@ enum Asked {
     Watch,
     Levels,
     WatchLevels,
+    Still,
 }
 
 impl Asked {
@@ -122,6 +124,11 @@ impl Asked {
                 | Asked::Reload
                 | Asked::Reset
         )
+    }
+
+    /// Whether it is answered by what the devices deliver.
+    fn is_for_devices(&self) -> bool {
+        matches!(self, Asked::Levels | Asked::WatchLevels | Asked::Still)
     }
 
     fn line(&self, rng: &mut fastrand::Rng) -> String {
@@ -145,6 +152,7 @@ impl Asked {
             Asked::Watch => "watch".to_owned(),
             Asked::Levels => "levels".to_owned(),
             Asked::WatchLevels => "levels watch".to_owned(),
+            Asked::Still => "picture 160".to_owned(),
         }
     }
 
@@ -175,6 +183,7 @@ impl Asked {
             Asked::Watch => text.contains("change"),
             Asked::Levels => matches!(reply, Reply::Levels(_)) || has_no_levels(text),
             Asked::WatchLevels => text.contains("the levels are") || has_no_levels(text),
+            Asked::Still => matches!(reply, Reply::Still(_)) || has_no_levels(text),
         }
     }
 }
@@ -352,7 +361,7 @@ impl World {
     fn some_request(&mut self) -> Asked {
         self.asked += 1;
         let value = self.asked;
-        match self.rng.u8(..38) {
+        match self.rng.u8(..41) {
             0..5 => Asked::Set { path: "box.name", value: format!("name-{value}") },
             5..8 => Asked::Set { path: "video.fps", value: (1 + value % 60).to_string() },
             8 => Asked::Set { path: "video.bitrate_kbps", value: (1_000 + value).to_string() },
@@ -373,7 +382,9 @@ impl World {
             30 => Asked::Stop,
             31 => Asked::Watch,
             32..36 => Asked::Levels,
-            _ => Asked::WatchLevels,
+            36..38 => Asked::WatchLevels,
+            38 => Asked::Still,
+            _ => Asked::Set { path: "box.standby", value: value.is_multiple_of(2).to_string() },
         }
     }
 
@@ -476,7 +487,7 @@ impl World {
     /// holds them for longer after a question than he may.
     fn check_devices(&mut self) -> Kept {
         let mode = self.rig.control.mode();
-        let asks = |asked: &Asked| matches!(asked, Asked::Levels | Asked::WatchLevels);
+        let asks = Asked::is_for_devices;
         let is_asked = self.waiting.values().flatten().any(asks);
         if is_asked || !self.watching_levels.is_empty() {
             self.levels_asked_at = self.rig.now;
@@ -494,7 +505,9 @@ impl World {
         keep(!is_on_air || (is_open && !in_standby), || {
             format!("{mode:?}, and its devices are open: {is_open}, in standby: {in_standby}")
         })?;
-        keep(!is_open || !in_standby || self.rig.now <= self.levels_asked_at + STANDBY_FOR, || {
+        let is_in_time = self.rig.now <= self.levels_asked_at + STANDBY_FOR;
+        let may_hold = is_in_time || self.holds("box.standby") == "true";
+        keep(!is_open || !in_standby || may_hold, || {
             format!("the devices are held, last asked for at {:?}", self.levels_asked_at)
         })
     }
@@ -521,7 +534,7 @@ impl World {
         keep(asked.is_answered_by(reply, &text), || {
             format!("client {client} asked {asked:?} and is answered {text}")
         })?;
-        if matches!(asked, Asked::Levels | Asked::WatchLevels) {
+        if asked.is_for_devices() {
             self.levels_asked_at = self.rig.now;
         }
         let is_error = reply.is_error();

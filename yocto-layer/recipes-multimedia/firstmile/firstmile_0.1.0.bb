@@ -4,7 +4,7 @@ button, two lights and a serial console as its only controls."
 SECTION = "multimedia"
 
 # The program's own licence, and those of the crates that are linked into it.
-LICENSE = "(MIT | Apache-2.0) & BSD-3-Clause & CDLA-Permissive-2.0 & ISC & MPL-2.0"
+LICENSE = "(MIT | Apache-2.0) & BSD-3-Clause & CDLA-Permissive-2.0 & IJG & ISC & MPL-2.0"
 LIC_FILES_CHKSUM = " \
     file://LICENSE-MIT;md5=5b742ffc11b9634b000f997a1ac13f4b \
     file://LICENSE-APACHE;md5=22a53954e4e0ec258dfce4391e905dac \
