@@ -80,6 +80,10 @@ pub mod board;
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod ending;
 
+// how the machine fares, and when that is worth a warning
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
+pub mod health;
+
 // the machine that owns the box's modes and destinations
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod appliance;

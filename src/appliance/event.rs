@@ -73,6 +73,8 @@ pub enum Event {
         /// Without a microphone.
         microphone: bool,
     },
+    /// Whether the machine itself has a warning that concerns the broadcast.
+    Warning(bool),
     /// How far the import of a USB stick is.
     Stick(StickImport),
     /// A factory reset: the box stops and does not go live by itself.

@@ -37,6 +37,8 @@ pub struct Appliance {
     is_link_known: bool,
     camera: Known,
     microphone: Known,
+    /// The machine itself has a warning.
+    has_warning: bool,
     mode: Mode,
     engine: Engine,
     /// The number of the last pipeline run.
@@ -84,6 +86,7 @@ impl Appliance {
             is_link_known: false,
             camera: Known::Unknown,
             microphone: Known::Unknown,
+            has_warning: false,
             mode: Mode::Booting,
             engine: Engine::Off,
             run: 0,
@@ -131,6 +134,7 @@ impl Appliance {
                 self.setup.start_without_camera = camera;
                 self.setup.start_without_microphone = microphone;
             }
+            Event::Warning(has_warning) => self.has_warning = has_warning,
             Event::Stick(stick) => self.act(Action::Show(match stick {
                 StickImport::Working => Indication::StickWorking,
                 StickImport::Accepted => Indication::StickAccepted,

@@ -23,6 +23,7 @@ mod load;
 mod profile;
 mod read;
 mod select;
+mod sensor;
 mod source;
 mod table;
 mod wiring;
@@ -31,8 +32,9 @@ pub use device::{CameraDevice, MicrophoneDevice, VideoFormat};
 pub use embedded::{embedded, names};
 pub use error::ProfileError;
 pub use profile::{
-    Audio, Button, Console, DecoderOrder, EncoderOrder, Fitted, Key, Led, Lights, Line, Place,
-    Profile, Pull, Setup, Video, Wiring,
+    Audio, Button, Console, DecoderOrder, EncoderOrder, Fitted, Health, Key, Led, Lights, Line,
+    Place, Profile, Pull, Sensors, Setup, Video, Wiring,
 };
 pub use select::{most_specific, select};
+pub use sensor::{Sensor, SensorPlace, is_like};
 pub use source::{CameraSource, MicrophoneSource};

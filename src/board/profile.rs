@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::sensor::Sensor;
 use super::source::{CameraSource, MicrophoneSource};
 
 /// One board: which devices it has and what they do unless the owner says otherwise.
@@ -35,6 +36,8 @@ pub struct Profile {
     pub console: Console,
     /// The header that lines are wired to, where the board has one.
     pub wiring: Option<Wiring>,
+    /// Where the board shows how it fares.
+    pub health: Health,
     /// What the board needs once, before the box can use it.
     pub setup: Setup,
 }
@@ -251,6 +254,39 @@ pub struct Setup {
     pub steps: Vec<String>,
     /// An addition to the service's unit, by its file name in `systemd/boards/`.
     pub service: Option<String>,
+}
+
+/// Where the board shows how it fares; what is not there is not measured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "source", rename_all = "kebab-case")]
+pub enum Health {
+    /// The kernel of the machine.
+    Machine(Sensors),
+    /// Nowhere: the board is simulated.
+    None,
+}
+
+/// See [`Health`]. Of each kind all that are there are read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Sensors {
+    /// Thermometers; the one that is nearest to its limit counts.
+    pub temperature: Vec<Sensor>,
+    /// The limit of all of them, in degrees Celsius; `None` where their own trip points say it.
+    pub temperature_limit_celsius: Option<u32>,
+    /// Alarms of the supply.
+    pub undervoltage: Vec<Sensor>,
+    /// Signs that the processor is slowed down.
+    pub throttled: Vec<Sensor>,
+}
+
+impl Sensors {
+    /// Any Linux: its thermal zones, or the thermometers of a PC's processor.
+    pub const TEMPERATURE: [&str; 3] =
+        ["zone:*", "hwmon:coretemp/temp1_input", "hwmon:k10temp/temp1_input"];
+    /// Any Linux: what its kernel does against heat. Both names of a clock that is lowered, and that of
+    /// ACPI.
+    pub const THROTTLED: [&str; 3] =
+        ["cooler:thermal-cpufreq-*", "cooler:cpufreq-*", "cooler:Processor"];
 }
 
 impl Profile {

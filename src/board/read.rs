@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use super::device::VideoFormat;
 use super::keys::Keys;
 use super::profile::{
-    Audio, Button, Console, DecoderOrder, EncoderOrder, Fitted, Key, Led, Lights, Line, Place,
-    Profile, Pull, Setup, Video, Wiring,
+    Audio, Button, Console, DecoderOrder, EncoderOrder, Fitted, Health, Key, Led, Lights, Line,
+    Place, Profile, Pull, Sensors, Setup, Video, Wiring,
 };
+use super::sensor::Sensor;
 use super::source::{CameraSource, MicrophoneSource};
 use crate::limits::CONSOLE_PORTS_MAX;
 
@@ -40,8 +41,25 @@ impl Keys {
             button: self.button(),
             console: self.console(),
             wiring: self.wiring(),
+            health: self.health(),
             setup: self.setup(),
         }
+    }
+
+    fn health(&self) -> Health {
+        if self.optional("health.source") == Some("none") {
+            return Health::None;
+        }
+        let sensors = |name: &str, usual: &[&str]| -> Vec<Sensor> {
+            let usual = || usual.iter().flat_map(|text| Sensor::parse(text)).collect();
+            self.optional(name).unwrap_or_else(usual)
+        };
+        Health::Machine(Sensors {
+            temperature: sensors("health.temperature", &Sensors::TEMPERATURE),
+            temperature_limit_celsius: self.optional("health.temperature_limit_celsius"),
+            undervoltage: sensors("health.undervoltage", &[]),
+            throttled: sensors("health.throttled", &Sensors::THROTTLED),
+        })
     }
 
     fn camera(&self) -> CameraSource {

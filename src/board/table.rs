@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use super::device::{CameraDevice, MicrophoneDevice, VideoFormat};
+use super::sensor::Sensor;
 use crate::limits::{
     BOARD_HEADER_PINS_MAX, CAPTURE_AUDIO_KBPS_MAX, CAPTURE_AUDIO_KBPS_MIN, CAPTURE_FPS_MAX,
     CAPTURE_HEIGHT_MAX, CAPTURE_KEYFRAME_INTERVAL_MS_MAX, CAPTURE_KEYFRAME_INTERVAL_MS_MIN,
@@ -26,6 +27,8 @@ pub enum Form {
     Chip,
     /// A light of the kernel.
     Led,
+    /// Where the kernel shows something of the machine.
+    Sensor,
 }
 
 text_types! {
@@ -39,6 +42,8 @@ text_types! {
         Microphone(MicrophoneDevice),
         /// Of [`Form::Format`].
         Format(VideoFormat),
+        /// Of [`Form::Sensor`].
+        Sensor(Sensor),
     }
 }
 
@@ -54,6 +59,7 @@ impl fmt::Display for Form {
                  prints it)"
             }
             Form::Led => "a name below /sys/class/leds, not a path",
+            Form::Sensor => "zone:TYPE, cooler:TYPE, hwmon:NAME/FILE or sys:PATH",
         })
     }
 }
@@ -72,6 +78,7 @@ impl typed_toml::Form for Form {
                 let known = VideoFormat::ALL.iter().find(|(name, _)| *name == text);
                 known.map(|(_, format)| Text::Format(*format))
             }
+            Form::Sensor => Some(Text::Sensor(Sensor::parse(text).map_err(ValueError::new)?)),
             Form::Chip if text.contains("gpiochip") || text.contains('/') => None,
             Form::Led if text.contains('/') => None,
             Form::Line | Form::Chip | Form::Led => Some(Text::Line(text.to_owned())),
@@ -87,6 +94,7 @@ type Entry = typed_toml::Entry<Form>;
 
 const LINE: Kind = Kind::Text(Form::Line);
 const LINES: Kind = Kind::Texts(Form::Line);
+const SENSORS: Kind = Kind::Texts(Form::Sensor);
 const PIN: Kind = number(1..=BOARD_HEADER_PINS_MAX, 1, "");
 /// Up to `KEY_MAX` of linux/input-event-codes.h.
 const KEY_CODE: Kind = number(1..=767, 1, "");
@@ -145,6 +153,7 @@ pub(super) const PROFILE: Table<Form> = Table {
         button!("button"),
         button!("button.reset"),
         CONSOLE_AND_WIRING,
+        HEALTH,
     ],
     lists: &[],
 };
@@ -203,6 +212,15 @@ const CONSOLE_AND_WIRING: &[Entry] = &[
     key("wiring.console_rx", PIN, ""),
     key("setup.steps", LINES, "what the board needs once"),
     key("setup.service", LINE, "a file of systemd/boards/"),
+];
+
+#[rustfmt::skip]
+const HEALTH: &[Entry] = &[
+    key("health.source", Kind::Choice(&["machine", "none"]), ""),
+    key("health.temperature", SENSORS, "thermometers"),
+    key("health.temperature_limit_celsius", number(40..=150, 1, "degrees Celsius"), ""),
+    key("health.undervoltage", SENSORS, "alarms of the supply"),
+    key("health.throttled", SENSORS, "signs that the processor is slowed down"),
 ];
 
 /// A key. Its help says what it is where its kind does not.

@@ -201,6 +201,7 @@ fn devices(terminal: Option<Terminal>, log: LogRing) -> Devices {
         })],
         manager: ServiceManager::at(None, None),
         control: None,
+        health: None,
         log,
     }
 }

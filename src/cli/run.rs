@@ -1,8 +1,8 @@
 //! `firstmile run`: the box itself, as the service starts it.
 
 use std::env;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use clap::Args;
@@ -14,8 +14,8 @@ use crate::clock::Clock;
 use crate::config::{Partial, SettingPath, effective, recipients};
 use crate::device::store::{SECRETS_LOST, Store, Stored};
 use crate::device::{
-    Folder, Lights, Machine, Port, PortEvent, Restarts, ServiceManager, Sources, button, control,
-    network, restarts,
+    Folder, HealthReader, Lights, Machine, Port, PortEvent, Restarts, ServiceManager, Sources,
+    button, control, network, restarts,
 };
 use crate::run::{self as box_loop, Devices, Input, Memory, Setup};
 use crate::{board, limits, status};
@@ -87,6 +87,8 @@ pub async fn run(args: RunArgs) -> Result<(), Failure> {
             env::var("WATCHDOG_USEC").ok().as_deref(),
         ),
         control: listen(),
+        health: HealthReader::of(Path::new("/"), &profile.health, Some(&args.state))
+            .map(|reader| Arc::new(Mutex::new(reader))),
         log,
     };
     watch_world(&profile, &inputs);

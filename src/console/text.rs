@@ -4,8 +4,8 @@ use super::reply::{Reply, ReplyMode};
 use crate::sanitize;
 use crate::status::{
     About, BlackBox, Change, Checked, Clock, DestinationState, DestinationStatus, DropStats,
-    EncoderStats, LevelStats, Link, Mode, Network, PastStats, Phase, SendStats, SettingLine,
-    Status,
+    EncoderStats, Health, LevelStats, Link, Mode, Network, PastSample, PastStats, Phase, SendStats,
+    SettingLine, Space, Status, Temperature,
 };
 
 impl Reply {
@@ -63,6 +63,7 @@ fn status_lines(status: &Status) -> Vec<String> {
         format!("state        {} for {}", status.mode.name(), clock_time(status.for_ms)),
         format!("because      {}", status.because),
     ];
+    lines.extend(status.warnings.iter().map(|warning| format!("warning      {}", warning.message)));
     lines.extend(status.note.iter().map(|note| format!("note         {note}")));
     lines.extend([
         format!("camera       {}", present(facts.camera)),
@@ -71,6 +72,7 @@ fn status_lines(status: &Status) -> Vec<String> {
         format!("clock        {clock}"),
     ]);
     lines.extend(status.settings_faults.iter().map(|fault| format!("settings     {fault}")));
+    lines.extend(health_lines(&status.health));
     lines.extend(status.encoder.iter().flat_map(encoder_lines));
     lines.extend(status.levels.iter().flat_map(level_lines));
     lines.extend(status.destinations.iter().flat_map(destination_lines));
@@ -193,6 +195,37 @@ fn checked_lines(checked: &Checked) -> Vec<String> {
         });
     }
     lines
+}
+
+/// What is measured of the machine, a line each.
+fn health_lines(health: &Health) -> Vec<String> {
+    let mib = |space: &Space| {
+        format!("{} of {} MiB", space.available_kib / 1_024, space.total_kib / 1_024)
+    };
+    let storage = [
+        health.storage.as_ref().map(|space| format!("{} free", mib(space))),
+        health.wear.and_then(|wear| wear.used_percent).map(|used| match used {
+            0..=100 => format!("at least {used} % of its life used"),
+            _ => "its life used up".to_owned(),
+        }),
+    ];
+    let storage: Vec<String> = storage.into_iter().flatten().collect();
+    let shown = [
+        ("temperature", health.temperature.as_ref().map(Temperature::to_string)),
+        (
+            "power",
+            health.undervoltage.map(|low| if low { "undervoltage" } else { "ok" }.to_owned()),
+        ),
+        (
+            "throttled",
+            health.throttled.map(|throttled| if throttled { "yes" } else { "no" }.to_owned()),
+        ),
+        ("processor", health.cpu_percent.map(|percent| format!("{percent} % busy"))),
+        ("memory", health.memory.as_ref().map(|space| format!("{} available", mib(space)))),
+        ("storage", (!storage.is_empty()).then(|| storage.join(", "))),
+    ];
+    let line = |(title, value): (&str, Option<String>)| Some(format!("{title:12} {}", value?));
+    shown.into_iter().filter_map(line).collect()
 }
 
 /// The encoder in one line, and frames that it never got in another.
@@ -322,15 +355,8 @@ fn black_box_lines(past: &BlackBox) -> Vec<String> {
             continue;
         }
         shown = Some(sample.ago_ms);
-        lines.push((
-            sample.ago_ms,
-            format!(
-                "{}  encoder {} of {} kb/s",
-                ago(sample.ago_ms),
-                sample.encoder_kbps,
-                sample.encoder_target_kbps
-            ),
-        ));
+        let of_box = format!("{}  {}", ago(sample.ago_ms), past_of_box(sample));
+        lines.push((sample.ago_ms, of_box));
         let line = |d: &PastStats| {
             let rtt = d.rtt_ms.map_or(String::new(), |ms| format!(", round trip {ms} ms"));
             let message = format!(
@@ -356,6 +382,18 @@ fn black_box_lines(past: &BlackBox) -> Vec<String> {
     lines.into_iter().map(|(_, line)| line).collect()
 }
 
+/// The encoder and the machine in a second of the past.
+fn past_of_box(sample: &PastSample) -> String {
+    let PastSample { encoder_kbps, encoder_target_kbps, frames_skipped_percent, .. } = sample;
+    let mut words = vec![format!("encoder {encoder_kbps} of {encoder_target_kbps} kb/s")];
+    if *frames_skipped_percent > 0 {
+        words.push(format!("{frames_skipped_percent} % of frames skipped"));
+    }
+    words.extend(sample.celsius.map(|celsius| format!("{celsius} °C")));
+    words.extend(sample.cpu_percent.map(|percent| format!("processor {percent} % busy")));
+    words.join(", ")
+}
+
 fn change_line(change: &Change) -> String {
     match change {
         Change::Box { from, to, because } => {
@@ -366,6 +404,8 @@ fn change_line(change: &Change) -> String {
         }
         Change::Source { name, present: true } => format!("{name}: back"),
         Change::Source { name, present: false } => format!("{name}: lost"),
+        Change::Warning { begun: true, message, .. } => format!("warning: {message}"),
+        Change::Warning { kind, begun: false, .. } => format!("warning over: {}", kind.name()),
         Change::Note { message } => message.clone(),
     }
 }
@@ -387,7 +427,7 @@ fn counted(count: u64, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::{ChannelStats, Facts, LastEnd, StillImage};
+    use crate::status::{ChannelStats, Facts, LastEnd, StillImage, Warning, WarningKind, Wear};
 
     fn status() -> Status {
         let accepted = DestinationStatus {
@@ -440,9 +480,28 @@ mod tests {
             mode: Mode::Live,
             for_ms: 3_723_400,
             because: "a accepted the stream".to_owned(),
+            warnings: vec![Warning {
+                kind: WarningKind::Undervoltage,
+                message: "undervoltage: use a stronger power supply".to_owned(),
+                for_ms: 7_000,
+            }],
             note: Some("could not save the live state: disk full".to_owned()),
             facts: Facts { camera: true, microphone: false, link: Link::Up, clock: Clock::Trusted },
             settings_faults: vec!["box.toml:3:1: video.fpps: does not exist".to_owned()],
+            health: Health {
+                temperature: Some(Temperature {
+                    sensor: "cpu-thermal".to_owned(),
+                    celsius: 61,
+                    limit_celsius: Some(80),
+                }),
+                undervoltage: Some(true),
+                throttled: Some(false),
+                cpu_percent: Some(34),
+                memory: Some(Space { available_kib: 832_000, total_kib: 1_945_600 }),
+                storage: Some(Space { available_kib: 122_880, total_kib: 409_600 }),
+                wear: Some(Wear { used_percent: Some(20), reserve_low: false }),
+                frames_skipped_percent: None,
+            },
             encoder: Some(EncoderStats {
                 name: "x264enc".to_owned(),
                 target_kbps: 4_000,
@@ -476,12 +535,19 @@ mod tests {
             text,
             "state        live for 1:02:03\n\
              because      a accepted the stream\n\
+             warning      undervoltage: use a stronger power supply\n\
              note         could not save the live state: disk full\n\
              camera       present\n\
              microphone   absent\n\
              network      up\n\
              clock        synchronized\n\
              settings     box.toml:3:1: video.fpps: does not exist\n\
+             temperature  61 °C (cpu-thermal, limit 80 °C)\n\
+             power        undervoltage\n\
+             throttled    no\n\
+             processor    34 % busy\n\
+             memory       812 of 1900 MiB available\n\
+             storage      120 of 400 MiB free, at least 20 % of its life used\n\
              encoder      3960 of 4000 kb/s, 30.0 frames/s, 111000 frames by x264enc, restarted 1 time\n\
              frames       3 corrupt from the camera\n\
              audio        -20.7 dBFS (peak -6.0), -96.0 dBFS (peak -96.0), loudness -18.4 LUFS, limiter -3.1 dB, clipped at the source 2 times, clock -34 ppm\n\
@@ -530,6 +596,11 @@ mod tests {
             Reply::text(["one", "two"]),
             Reply::error("no"),
             Reply::Changed(Change::Source { name: "camera", present: false }),
+            Reply::Changed(Change::Warning {
+                kind: WarningKind::TooHot,
+                begun: false,
+                message: String::new(),
+            }),
         ];
         for reply in replies {
             let value: serde_json::Value = serde_json::from_str(&reply.render_json()).unwrap();

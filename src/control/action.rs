@@ -122,6 +122,8 @@ pub enum Action {
     Count,
     /// Read the levels; [`Event::LevelsRead`](super::Event::LevelsRead) answers it.
     ReadLevels,
+    /// Read what the machine shows; [`Event::Health`](super::Event::Health) answers it.
+    ReadHealth,
     /// For the service manager.
     Notify(Notify),
     /// Tell the service manager that the box is alive.

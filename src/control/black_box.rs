@@ -11,14 +11,17 @@ use crate::limits::{
     BLACK_BOX_EVENT_BYTES_MAX, BLACK_BOX_EVENTS_MAX, BLACK_BOX_KEEP_INTERVAL,
     BLACK_BOX_SAMPLES_MAX, BLACK_BOX_TIME, DESTINATIONS_MAX,
 };
-use crate::status::{BlackBox, Mode, PastEvent, PastSample, PastStats, SendStats};
+use crate::status::{BlackBox, Health, Mode, PastEvent, PastSample, PastStats, SendStats};
 
 /// A second of the past.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Sample {
     at: Duration,
     encoder_target_kbps: u32,
     encoder_kbps: u32,
+    frames_skipped_percent: u32,
+    celsius: Option<i32>,
+    cpu_percent: Option<u32>,
     destinations: [Option<Of>; DESTINATIONS_MAX],
 }
 
@@ -73,11 +76,20 @@ impl Recorder {
         &mut self,
         now: Duration,
         encoder_kbps: (u32, u32),
+        health: &Health,
         destinations: impl Iterator<Item = (DestinationId, &'a SendStats)>,
     ) {
         let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
         let (encoder_target_kbps, encoder_kbps) = encoder_kbps;
-        let mut sample = Sample { at: now, encoder_target_kbps, encoder_kbps, ..Sample::default() };
+        let mut sample = Sample {
+            at: now,
+            encoder_target_kbps,
+            encoder_kbps,
+            frames_skipped_percent: health.frames_skipped_percent.unwrap_or_default(),
+            celsius: health.temperature.as_ref().map(|shown| shown.celsius),
+            cpu_percent: health.cpu_percent,
+            destinations: [None; DESTINATIONS_MAX],
+        };
         for (place, (id, figures)) in sample.destinations.iter_mut().zip(destinations) {
             *place = Some(Of {
                 id,
@@ -140,6 +152,9 @@ impl Recorder {
                     ago_ms: ago_ms(sample.at),
                     encoder_target_kbps: sample.encoder_target_kbps,
                     encoder_kbps: sample.encoder_kbps,
+                    frames_skipped_percent: sample.frames_skipped_percent,
+                    celsius: sample.celsius,
+                    cpu_percent: sample.cpu_percent,
                     destinations: sample.destinations.iter().flatten().map(of).collect(),
                 })
                 .collect(),
@@ -188,7 +203,7 @@ mod tests {
         let long = "ä".repeat(10_000);
         for second in 0..24 * 3_600 {
             let destinations = (0..20).map(|id| (DestinationId(id), &FIGURES));
-            recorder.sample(secs(second), (4_000, 3_900), destinations);
+            recorder.sample(secs(second), (4_000, 3_900), &Health::default(), destinations);
             recorder.note(secs(second), &long);
         }
         assert_eq!(held(&recorder), before);

@@ -10,6 +10,7 @@ use crate::appliance::{DestinationId, LinkChange, PipelineEvent, PipelineFault, 
 use crate::config::Partial;
 use crate::console::{ClientId, Typed};
 use crate::ending::Evidence;
+use crate::health::Readings;
 use crate::panel::Contact;
 use crate::status::{About, Checked, Clock, Interface, LevelStats, NetworkManaged, StillImage};
 use crate::stream;
@@ -51,6 +52,8 @@ pub struct Setup {
     pub fixed: Vec<String>,
     /// The network interfaces as they are.
     pub interfaces: Vec<Interface>,
+    /// There is a machine that shows how it fares.
+    pub shows_health: bool,
     /// How often the service manager wants to hear that the box is alive.
     pub alive_interval: Option<Duration>,
 }
@@ -201,6 +204,8 @@ pub enum Event {
     Counted(Counters),
     /// The levels as they are; `None` while nothing is captured.
     LevelsRead(Option<LevelStats>),
+    /// What the machine shows.
+    Health(Box<Readings>),
     /// The system asks the box to end.
     Terminate,
 }

@@ -1,6 +1,7 @@
 //! The machine: events in, actions and a deadline out.
 
 mod capturing;
+mod health;
 mod network;
 mod requests;
 mod retargeting;
@@ -26,6 +27,7 @@ use super::store::{Done, StoreFailure, StoreOutcome, StoreQueue, StoreRequest};
 use crate::appliance::{self, Action as Decision, Appliance, Event as Happening};
 use crate::config::Recipient;
 use crate::console::{ClientId, Reply, Session};
+use crate::health::Monitor;
 use crate::limits::{CONSOLE_PORTS_MAX, STATS_INTERVAL};
 use crate::panel::{Blinker, Button, Contact, Levels};
 use crate::status::{About, Change, DestinationState, DueTo, EndNote, Mode, Status};
@@ -60,6 +62,7 @@ pub struct Control {
     capture: CaptureState,
     network: NetworkState,
     rates: Rates,
+    health: Monitor,
     recorder: Recorder,
     /// Why what is stored cannot be read; until the store has answered with what it holds.
     store_fault: Option<String>,
@@ -118,6 +121,7 @@ impl Control {
             capture: CaptureState::new(now, Arc::new(settings.without_secrets())),
             network: NetworkState::new(setup.interfaces),
             rates: Rates::default(),
+            health: Monitor::new(now, setup.shows_health),
             recorder: Recorder::new(),
             store_fault: setup.store_fault,
             note: None,
@@ -193,6 +197,7 @@ impl Control {
             }
             Event::Counted(counters) => self.counted(now, &counters),
             Event::LevelsRead(levels) => self.levels_read(now, levels),
+            Event::Health(readings) => self.health_read(now, *readings),
             Event::Terminate => self.tell(now, Happening::Terminate),
         }
         self.settle(now);
@@ -226,6 +231,7 @@ impl Control {
             self.next_count = now + STATS_INTERVAL;
             self.act(Action::Count);
         }
+        self.health_timeout(now);
         self.settle(now);
     }
 
@@ -242,6 +248,7 @@ impl Control {
             self.standby_retry_at(),
             self.next_alive,
             self.capture.is_on_air().then_some(self.next_count),
+            self.health.poll_timeout(),
         ]
         .into_iter()
         .flatten()
@@ -282,6 +289,8 @@ impl Control {
         status.settings_faults = faults.cloned().collect();
         let failure = self.capture.standby.failure().map(str::to_owned);
         status.note = self.note.clone().or(failure);
+        status.warnings = self.health.warnings(now);
+        status.health.clone_from(self.health.health());
         if let (Mode::NeedsSetup, Some(lack)) = (status.mode, in_force.settings.lack()) {
             status.because = lack;
         }
@@ -541,6 +550,9 @@ impl Control {
 
     fn counted(&mut self, now: Duration, counters: &Counters) {
         self.rates.count(now, counters);
+        if let Some(capture) = &counters.capture {
+            self.encoder_counted(now, capture);
+        }
         let Some(encoder) = &self.rates.encoder else { return };
         let of_encoder = (encoder.target_kbps, encoder.actual_kbps);
         let figures: Vec<_> = counters
@@ -550,7 +562,8 @@ impl Control {
                 Some((*id, self.rates.of(*id, self.destinations.target_kbps(*id))?))
             })
             .collect();
-        self.recorder.sample(now, of_encoder, figures.iter().map(|(id, figures)| (*id, figures)));
+        let figures = figures.iter().map(|(id, figures)| (*id, figures));
+        self.recorder.sample(now, of_encoder, self.health.health(), figures);
     }
 
     // ── actions ───────────────────────────────────────────────────────────────────────────────
@@ -559,6 +572,7 @@ impl Control {
     fn settle(&mut self, now: Duration) {
         self.destinations_gone();
         self.tend_standby(now);
+        self.health_settles(now);
         while let Some(request) = self.store.poll(now) {
             self.act(Action::Store(request));
         }

@@ -10,6 +10,7 @@
 pub mod button;
 pub mod control;
 mod folder;
+mod health;
 mod lights;
 mod log;
 mod machine;
@@ -25,6 +26,7 @@ pub mod store;
 pub mod terminal;
 
 pub use folder::Folder;
+pub use health::HealthReader;
 pub use lights::{Led, Lights, LightsError};
 pub use log::{LogRing, LogSink, LogTarget};
 pub use machine::Machine;

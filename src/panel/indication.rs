@@ -9,6 +9,8 @@ pub enum Indication {
     NeedsSetup,
     /// A press goes live.
     Ready,
+    /// The same, and the machine itself is too hot, or short of power, memory or storage.
+    ReadyWarning,
     /// A press goes live as soon as there is a network.
     NoNetwork,
     /// Going live; no destination has accepted the stream yet.
@@ -56,6 +58,8 @@ pub enum Attention {
     Microphone,
     /// A destination does not accept the stream.
     Destination,
+    /// The machine itself is overloaded, too hot, or short of power, memory or storage.
+    Warning,
 }
 
 /// Why no destination accepts the stream; the most useful reason when several differ.
@@ -86,16 +90,18 @@ pub enum Fault {
 
 impl Indication {
     /// Every indication once, in the order of the owner's table.
-    pub const ALL: [Indication; 26] = [
+    pub const ALL: [Indication; 28] = [
         Indication::Starting,
         Indication::NeedsSetup,
         Indication::Ready,
+        Indication::ReadyWarning,
         Indication::NoNetwork,
         Indication::Connecting,
         Indication::Live { attention: Attention::None },
         Indication::Live { attention: Attention::Camera },
         Indication::Live { attention: Attention::Microphone },
         Indication::Live { attention: Attention::Destination },
+        Indication::Live { attention: Attention::Warning },
         Indication::Retrying { because: Because::Network },
         Indication::Retrying { because: Because::Busy },
         Indication::Retrying { because: Because::Refused },
@@ -144,6 +150,7 @@ impl Indication {
             Indication::Starting => "starting",
             Indication::NeedsSetup => "needs setup",
             Indication::Ready => "ready",
+            Indication::ReadyWarning => "ready, with a warning",
             Indication::NoNetwork => "no network",
             Indication::Connecting => "connecting",
             Indication::Live { attention } => match attention {
@@ -151,6 +158,7 @@ impl Indication {
                 Attention::Camera => "live, no camera",
                 Attention::Microphone => "live, no microphone",
                 Attention::Destination => "live, a destination missing",
+                Attention::Warning => "live, with a warning",
             },
             Indication::Retrying { because } => match because {
                 Because::Network => "retrying, network",

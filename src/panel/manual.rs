@@ -75,6 +75,10 @@ fn explain(indication: Indication) -> (&'static str, &'static str) {
             ("No destination with a stream key is set.", "Set one by USB stick or console.")
         }
         Indication::Ready => ("Ready; nothing is sent.", "Press to go live."),
+        Indication::ReadyWarning => (
+            "Ready, but the box is too hot, or short of power, memory or storage.",
+            "Type `status` at the console: it says what to do. A press goes live all the same.",
+        ),
         Indication::NoNetwork => (
             "There is no network; a press goes live as soon as there is one.",
             "Check cable or Wi-Fi; type `network` at the console.",
@@ -93,6 +97,10 @@ fn explain(indication: Indication) -> (&'static str, &'static str) {
             Attention::Destination => (
                 "Live, but a destination does not accept the stream.",
                 "Type `status` at the console.",
+            ),
+            Attention::Warning => (
+                "Live, but the box is overloaded, too hot, or short of power, memory or storage.",
+                "Type `status` at the console: it says what to do.",
             ),
         },
         Indication::Retrying { because } => match because {
@@ -182,6 +190,7 @@ mod tests {
         assert_eq!(words(Indication::Connecting), "two short flashes, pause");
         assert_eq!(words(Indication::NeedsSetup), "two long flashes, pause");
         assert_eq!(words(Indication::Ready), "a short flash every 3 seconds");
+        assert_eq!(words(Indication::ReadyWarning), "two short flashes every 3 seconds");
         assert_eq!(
             words(Indication::Live { attention: Attention::Microphone }),
             "lit, with two short winks"

@@ -32,6 +32,7 @@ pub struct Lights {
 }
 
 const BEAT: Rhythm = Rhythm::Cycle(&[100, 2_900]);
+const BEAT_TWICE: Rhythm = Rhythm::Cycle(&[100, 200, 100, 2_600]);
 const EVEN_SLOW: Rhythm = Rhythm::Cycle(&[1_200, 1_200]);
 const EVEN: Rhythm = Rhythm::Cycle(&[400, 400]);
 const EVEN_FAST: Rhythm = Rhythm::Cycle(&[100, 100]);
@@ -44,6 +45,7 @@ const LONG_3: Rhythm = Rhythm::Cycle(&[1_200, 300, 200, 300, 200, 300, 200, 1_50
 const WINK_1: Rhythm = Rhythm::Cycle(&[2_400, 200]);
 const WINK_2: Rhythm = Rhythm::Cycle(&[2_000, 200, 300, 200]);
 const WINK_3: Rhythm = Rhythm::Cycle(&[2_000, 200, 300, 200, 300, 200]);
+const WINK_4: Rhythm = Rhythm::Cycle(&[2_000, 200, 300, 200, 300, 200, 300, 200]);
 const FLASH_3: Rhythm = Rhythm::Cycle(&[150, 200, 150, 200, 150, 1_500]);
 const FLASH_4: Rhythm = Rhythm::Cycle(&[150, 200, 150, 200, 150, 200, 150, 1_500]);
 const FLASH_5: Rhythm = Rhythm::Cycle(&[150, 200, 150, 200, 150, 200, 150, 200, 150, 1_500]);
@@ -71,6 +73,9 @@ pub fn lights(indication: Indication) -> Lights {
         Indication::Starting => status_only(EVEN),
         Indication::NeedsSetup => status_only(TWO_LONG),
         Indication::Ready => Lights { live: Rhythm::Off, status: Rhythm::On, single: BEAT },
+        Indication::ReadyWarning => {
+            Lights { live: Rhythm::Off, status: WINK_4, single: BEAT_TWICE }
+        }
         Indication::NoNetwork => status_only(THREE_LONG),
         Indication::Connecting => status_only(TWO_SHORT),
         Indication::Live { attention } => match attention {
@@ -78,6 +83,7 @@ pub fn lights(indication: Indication) -> Lights {
             Attention::Camera => with_live(Rhythm::On, WINK_1),
             Attention::Microphone => with_live(Rhythm::On, WINK_2),
             Attention::Destination => with_live(Rhythm::On, WINK_3),
+            Attention::Warning => with_live(Rhythm::On, WINK_4),
         },
         Indication::Retrying { because } => match because {
             Because::Network => with_live(EVEN_SLOW, EVEN_SLOW),
@@ -168,7 +174,14 @@ impl Rhythm {
             return format!("lit, with {}", counted(dark.len(), "short wink"));
         }
         match lit.iter().filter(|ms| **ms >= 600).count() {
-            0 if lit.len() == 1 => "a short flash every 3 seconds".to_owned(),
+            0 if self.period() == BEAT.period() => {
+                let one = if lit.len() == 1 {
+                    "a short flash".to_owned()
+                } else {
+                    counted(lit.len(), "short flash")
+                };
+                format!("{one} every 3 seconds")
+            }
             0 => format!("{}, pause", counted(lit.len(), "short flash")),
             long if long == lit.len() => format!("{}, pause", counted(long, "long flash")),
             long => format!(

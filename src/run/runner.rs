@@ -1,6 +1,7 @@
 //! The loop itself.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use ring::rand::SecureRandom as _;
 use tokio::sync::{mpsc, watch};
@@ -17,8 +18,9 @@ use crate::control::{
 };
 use crate::device::control::{Answer, SocketEvent};
 use crate::device::network_manager::NetworkManager;
-use crate::device::{LogRing, Machine, network};
+use crate::device::{HealthReader, LogRing, Machine, network};
 use crate::drivers::{Capturing, Input, Publishing, SettingsWriter, capture_event, publish_event};
+use crate::health::Readings;
 use crate::limits::{CONSOLE_BAUD, CONTROL_PARTING_TIMEOUT, EVENTS_MAX};
 use crate::status::About;
 
@@ -83,6 +85,7 @@ impl Runner {
                 has_manager: devices.manager.is_there(),
                 fixed: destinations.iter().map(|fixed| fixed.name.clone()).collect(),
                 interfaces: network::interfaces(),
+                shows_health: devices.health.is_some(),
                 alive_interval: devices.manager.alive_interval(),
             },
         );
@@ -243,6 +246,10 @@ impl Runner {
                 let levels = self.capturing.levels();
                 self.control.handle(self.clock.now(), Event::LevelsRead(levels));
             }
+            Action::ReadHealth => {
+                let health = self.devices.health.clone();
+                self.later(move || Event::Health(Box::new(read_health(health.as_deref()))));
+            }
             Action::Notify(Notify::Ready) => self.devices.manager.notify("READY=1"),
             Action::Notify(Notify::Status(text)) => {
                 self.devices.manager.notify(&format!("STATUS={text}"));
@@ -335,6 +342,11 @@ fn start_network(inputs: mpsc::Sender<Input>) -> Option<NetworkManager> {
         let _ = inputs.blocking_send(Input::Done(Event::NetworkManaged(managed)));
     });
     started.inspect_err(|error| tracing::error!(%error, "no thread for the network")).ok()
+}
+
+fn read_health(reader: Option<&Mutex<HealthReader>>) -> Readings {
+    let reader = reader.map(|reader| reader.lock().unwrap_or_else(PoisonError::into_inner));
+    reader.map(|mut reader| reader.read()).unwrap_or_default()
 }
 
 fn salt() -> [u8; 16] {

@@ -1,5 +1,7 @@
 //! What the loop is given when it starts.
 
+use std::sync::{Arc, Mutex};
+
 use tokio::sync::mpsc;
 
 use crate::board::Profile;
@@ -7,7 +9,7 @@ use crate::capture;
 use crate::config::Partial;
 use crate::device::control::SocketEvent;
 use crate::device::store::Store;
-use crate::device::{Folder, Lights, LogRing, Machine, ServiceManager, Sources};
+use crate::device::{Folder, HealthReader, Lights, LogRing, Machine, ServiceManager, Sources};
 use crate::drivers::Destination;
 
 /// What the box is, before it runs.
@@ -53,6 +55,8 @@ pub struct Devices {
     pub manager: ServiceManager,
     /// The control socket.
     pub control: Option<mpsc::Receiver<SocketEvent>>,
+    /// What the machine shows of itself, where it shows anything.
+    pub health: Option<Arc<Mutex<HealthReader>>>,
     /// The last lines of the log.
     pub log: LogRing,
 }

@@ -29,6 +29,12 @@ pub struct PastSample {
     pub encoder_target_kbps: u32,
     /// What it delivered, in kb/s.
     pub encoder_kbps: u32,
+    /// Frames that were skipped lately because the encoder was overloaded, in percent.
+    pub frames_skipped_percent: u32,
+    /// How hot it was, in degrees Celsius.
+    pub celsius: Option<i32>,
+    /// How busy the processor was, in percent.
+    pub cpu_percent: Option<u32>,
     /// The destinations that were connected.
     pub destinations: Vec<PastStats>,
 }

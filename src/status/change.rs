@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{DestinationState, Mode};
+use super::{DestinationState, Mode, WarningKind};
 
 /// A change, as `watch` and the journal show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -34,6 +34,15 @@ pub enum Change {
         name: &'static str,
         /// Whether it is there now.
         present: bool,
+    },
+    /// A warning about the machine itself.
+    Warning {
+        /// What about.
+        kind: WarningKind,
+        /// It has begun; otherwise it is over.
+        begun: bool,
+        /// What is wrong, and what to do about it.
+        message: String,
     },
     /// Something that is worth a line and changes no state.
     Note {

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use super::{DestinationState, EncoderStats, Facts, LevelStats, Mode, SendStats, Server};
+use super::{
+    DestinationState, EncoderStats, Facts, Health, LevelStats, Mode, SendStats, Server, Warning,
+};
 
 /// Everything that `status` shows.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -13,12 +15,16 @@ pub struct Status {
     pub for_ms: u64,
     /// Why.
     pub because: String,
+    /// What is not as it should be with the machine, the most urgent first.
+    pub warnings: Vec<Warning>,
     /// What else is wrong, if anything.
     pub note: Option<String>,
     /// What is true about the world.
     pub facts: Facts,
     /// Sources of settings that were left out when the box started, and why; one line each.
     pub settings_faults: Vec<String>,
+    /// How the machine fares.
+    pub health: Health,
     /// Figures of the encoder, while it runs.
     pub encoder: Option<EncoderStats>,
     /// How loud the audio is and whether the video is black, while they are captured.

@@ -258,6 +258,7 @@ impl World {
         }
         self.deliver(Event::Link(LinkChange::Up))?;
         self.deliver(Event::Clock(Clock::Trusted))?;
+        self.deliver(Event::Warning(false))?;
         self.check_that_it_is_live_by_itself()?;
         // Twice: the first may have ended a broadcast that had already failed, with a fault to see.
         for _ in 0..2 {
@@ -684,9 +685,8 @@ impl World {
     fn check_light(&self, indication: Indication) -> Kept {
         let stuck = |at: Duration| self.now >= at + STOPPING_TIMEOUT;
         let resting = self.pipeline.is_none() || self.pipeline_stop.is_some_and(stuck);
-        keep(indication != Indication::Ready || resting, || {
-            "the light says ready while the camera runs".to_owned()
-        })
+        let is_ready = matches!(indication, Indication::Ready | Indication::ReadyWarning);
+        keep(!is_ready || resting, || "the light says ready while the camera runs".to_owned())
     }
 
     /// Nothing disturbs what it has nothing to do with.
@@ -757,9 +757,11 @@ impl World {
         let says_live = matches!(indication, Indication::Live { .. });
         let acknowledged = self.ledger.values().any(|ledger| ledger.accepted);
         keep(!says_live || acknowledged, || "LIVE before anything is acknowledged".to_owned())?;
-        let all = Indication::Live { attention: Attention::None };
+        // A warning of the machine comes last.
+        let hides =
+            [Attention::None, Attention::Warning].map(|a| Indication::Live { attention: a });
         keep(
-            indication != all
+            !hides.contains(&indication)
                 || status.destinations.iter().all(|d| d.state == DestinationState::Accepted),
             || "the light hides a missing destination".to_owned(),
         )?;

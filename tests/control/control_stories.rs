@@ -11,6 +11,7 @@
 //! import stores this; then it says `reload`), `press`, `hold`, `first key`, `encoder fails WORDS`,
 //! `devices hang`, `devices answer`, `devices fail WORDS`, `devices work`, `devices are unplugged`,
 //! `devices are plugged in`, `devices deliver nothing`, `looked for devices`, `NAME accepts`, `NAME can carry 2000`, `NAME is lost`,
+//! `machine WHAT` (its next readings; see `machine_shows`), `encoder skips 12 %` of its frames,
 //! `checked NAME`, `A leaves`, `terminal opens`, `terminate`, `wait`; ` ; ` joins several. `before:`
 //! lines stand first: `integrator TOML`, `credentials TOML`, `credential-key NAME KEY`, `stored TOML`,
 //! `no store`, `was live`. `\n` ends a line of TOML. Every secret begins with `canary`.
@@ -22,6 +23,8 @@ use std::time::Duration;
 use firstmile::appliance::PipelineFault;
 use firstmile::console::ClientId;
 use firstmile::control::{Event, JobResult, PublishReport};
+use firstmile::health::{Alarm, Readings};
+use firstmile::status::{Space, Temperature, Wear};
 
 use crate::rig::{Before, Rig, Temper, lost};
 
@@ -150,6 +153,11 @@ fn happen(rig: &mut Rig, stimulus: &str) -> Result<(), String> {
         ("press", _) => rig.press_for(Duration::from_millis(150)),
         ("hold", _) => rig.press_for(Duration::from_millis(2_200)),
         ("first", "key") => rig.first_key(),
+        ("machine", what) => machine_shows(rig, what)?,
+        ("encoder", how) if how.starts_with("skips ") => {
+            let percent = figures(how);
+            rig.skips_percent = Some(*percent.first().ok_or("encoder skips PERCENT")?);
+        }
         ("encoder", how) => rig.encoder_fails(how.strip_prefix("fails ").unwrap_or(how)),
         ("devices", "hang") => rig.devices_hang = true,
         ("devices", "work") => rig.cannot_open = None,
@@ -173,6 +181,54 @@ fn happen(rig: &mut Rig, stimulus: &str) -> Result<(), String> {
         _ => return Err(format!("what is \"{stimulus}\"?")),
     }
     Ok(())
+}
+
+/// What the machine shows from now on: `86 of 85 °C`, `12 °C`, `undervoltage`, `undervoltage 7 times`,
+/// `voltage`, `throttled`, `not throttled`, `97 % busy`, `20 of 400 MiB memory`, `9 of 400 MiB storage`,
+/// `90 % worn`, `few spare blocks`, `nothing`.
+fn machine_shows(rig: &mut Rig, what: &str) -> Result<(), String> {
+    let figures = figures(what);
+    let shown = &mut rig.readings;
+    let alarm = |raised| Alarm { raised: Some(raised), events: None };
+    let space = |figures: &[u64]| match *figures {
+        [available, total] => {
+            Ok(Space { available_kib: 1_024 * available, total_kib: 1_024 * total })
+        }
+        _ => Err("A of B MiB"),
+    };
+    let last = what.rsplit(' ').next().unwrap_or(what);
+    match (last, figures.as_slice()) {
+        ("°C", [celsius, limit @ ..]) => {
+            shown.temperature = Some(Temperature {
+                sensor: "cpu-thermal".to_owned(),
+                celsius: *celsius as i32,
+                limit_celsius: limit.first().map(|limit| *limit as i32),
+            });
+        }
+        ("undervoltage", []) => shown.undervoltage = alarm(true),
+        ("voltage", []) => shown.undervoltage = alarm(false),
+        ("times", [events]) => {
+            shown.undervoltage = Alarm { raised: None, events: Some(*events) };
+        }
+        ("throttled", []) => shown.throttled = alarm(what == "throttled"),
+        ("busy", [percent]) => rig.busy_percent = Some(*percent),
+        ("memory", figures) => shown.memory = Some(space(figures)?),
+        ("storage", figures) => shown.storage = Some(space(figures)?),
+        ("worn", [percent]) => {
+            shown.wear = Some(Wear { used_percent: Some(*percent as u32), reserve_low: false });
+        }
+        ("blocks", []) => shown.wear = Some(Wear { used_percent: None, reserve_low: true }),
+        ("nothing", []) => {
+            (*shown, rig.busy_percent) = (Readings::default(), None);
+        }
+        _ => return Err(format!("what does the machine show: {what}")),
+    }
+    Ok(())
+}
+
+/// The figures of a text.
+fn figures(text: &str) -> Vec<u64> {
+    text.split_whitespace().filter_map(|word| word.parse().ok()).collect()
 }
 
 fn client_number(letter: &str) -> u32 {

@@ -5,6 +5,7 @@ mod any_seed_requests;
 mod control_stories;
 mod custody;
 mod erasure;
+mod machine_warnings;
 mod power_loss;
 mod requests;
 mod rig;

@@ -18,10 +18,11 @@ use firstmile::audio::{Adjustments, ChannelsFrom};
 use firstmile::config::{self, Partial, parse};
 use firstmile::console::{ClientId, Reply, Typed};
 use firstmile::control::{
-    Action, BoardMedia, CaptureEvent, Change, Control, Event, Job, JobResult, Layers, Level,
-    PublishFailure, PublishReport, Setup, SourceLook, Still, StoreFailure, StoreOutcome,
-    StoreRequest,
+    Action, BoardMedia, CaptureCounters, CaptureEvent, Change, Control, Counters, Event, Job,
+    JobResult, Layers, Level, PublishFailure, PublishReport, Setup, SourceLook, Still, StoreFailure,
+    StoreOutcome, StoreRequest,
 };
+use firstmile::health::{CpuTimes, Readings};
 use firstmile::panel::Contact;
 use firstmile::status::{About, ChannelStats, Checked, Clock, LevelStats, Server, StillImage};
 
@@ -117,6 +118,16 @@ pub struct Rig {
     next_job: Option<u64>,
     /// Settings that were stored at some time, as `NAME = VALUE`.
     history: BTreeSet<String>,
+    /// What the machine shows.
+    pub readings: Readings,
+    /// How often the machine was read.
+    pub reads: u32,
+    /// The processor works in so much of its time.
+    pub busy_percent: Option<u64>,
+    cpu: CpuTimes,
+    /// Of 100 frames so many are skipped by the encoder, where it counts.
+    pub skips_percent: Option<u64>,
+    encoder: CaptureCounters,
 }
 
 impl Rig {
@@ -172,6 +183,7 @@ impl Rig {
             has_manager: true,
             fixed: Vec::new(),
             interfaces: Vec::new(),
+            shows_health: true,
             alive_interval: None,
         };
         let control = Control::new(Duration::ZERO, setup);
@@ -205,6 +217,12 @@ impl Rig {
             exited: None,
             next_job: None,
             history: BTreeSet::new(),
+            readings: Readings::default(),
+            reads: 0,
+            busy_percent: None,
+            cpu: CpuTimes { busy: 0, total: 0 },
+            skips_percent: None,
+            encoder: no_frames(),
         };
         rig.perform_all();
         rig
@@ -499,7 +517,18 @@ impl Rig {
                 let look = SourceLook { camera, microphone, missing: None };
                 self.soon.push_back(Event::Sources(look));
             }
-            Action::BeginBroadcast | Action::Count | Action::Alive => {}
+            Action::BeginBroadcast | Action::Alive => {}
+            Action::ReadHealth => {
+                self.reads += 1;
+                let mut readings = Box::new(self.readings.clone());
+                if let Some(percent) = self.busy_percent {
+                    self.cpu.busy += percent;
+                    self.cpu.total += 100;
+                    readings.cpu = Some(self.cpu);
+                }
+                self.soon.push_back(Event::Health(readings));
+            }
+            Action::Count => self.count(),
             Action::ReadLevels => {
                 let levels = self.levels.clone().filter(|_| self.run.is_some());
                 self.soon.push_back(Event::LevelsRead(levels));
@@ -553,6 +582,16 @@ impl Rig {
                 self.exited = Some(code);
             }
         }
+    }
+
+    /// A second of 30 frames, where the encoder counts.
+    fn count(&mut self) {
+        let Some(percent) = self.skips_percent.filter(|_| self.run.is_some()) else { return };
+        // In hundredths, so that each second is as the one before.
+        self.encoder.video_frames += 30 * (100 - percent);
+        self.encoder.frames_skipped += 30 * percent;
+        let capture = Some(self.encoder.clone());
+        self.soon.push_back(Event::Counted(Counters { capture, connections: Vec::new() }));
     }
 
     fn begin(&mut self, request: u64, job: &Job) {
@@ -625,6 +664,27 @@ fn levels() -> LevelStats {
         silent_for_ms: None,
         black_for_ms: None,
         microphone_drift_ppm: None,
+    }
+}
+
+fn no_frames() -> CaptureCounters {
+    CaptureCounters {
+        video_bytes: 0,
+        video_frames: 0,
+        encoder: "x264enc".to_owned(),
+        target_kbps: 4_000,
+        restarts: 0,
+        frames_broken: 0,
+        frames_skipped: 0,
+        levels: LevelStats {
+            channels: Vec::new(),
+            clips: Vec::new(),
+            silent_for_ms: None,
+            limited_db: 0.0,
+            loudness_lufs: None,
+            black_for_ms: None,
+            microphone_drift_ppm: None,
+        },
     }
 }
 

@@ -6,7 +6,7 @@
 //!
 //! What can happen: `boot`, `targets a b/2 c/nokey d/backup` (name, revision), `down`, `press`, `hold`,
 //! `reset` (by the button), `forget` (what the console's factory reset comes to),
-//! `camera lost`, `microphone back`, `camera unsure` (one that can only be opened to know), `link changed`, `clock trusted`, `playing`, `first key`,
+//! `camera lost`, `microphone back`, `camera unsure` (one that can only be opened to know), `link changed`, `clock trusted`, `warning begins` or `ends` (of the machine itself), `playing`, `first key`,
 //! `pipeline fails encoder WORDS`, `pipeline ended`, `a accepts`, `a returns`,
 //! `a stranded`, `a ends busy WORDS` (`a#1 …` for
 //! an earlier attempt), `terminate`, `wait`, and `> live`, `> stop`, `> status` or
@@ -224,6 +224,8 @@ impl Stage {
             ("link", "up") => Event::Link(LinkChange::Up),
             ("link", "down") => Event::Link(LinkChange::Down),
             ("link", "changed") => Event::Link(LinkChange::Changed),
+            ("warning", "begins") => Event::Warning(true),
+            ("warning", "ends") => Event::Warning(false),
             ("clock", "trusted") => Event::Clock(Clock::Trusted),
             ("clock", "untrusted") => Event::Clock(Clock::Untrusted),
             ("playing", _) => pipeline(PipelineEvent::Playing),
@@ -319,6 +321,8 @@ fn in_a_line(change: &Change) -> String {
         }
         Change::Source { name, present: true } => format!("{name}: back"),
         Change::Source { name, present: false } => format!("{name}: lost"),
+        Change::Warning { kind, begun: true, .. } => format!("warning: {}", kind.name()),
+        Change::Warning { kind, begun: false, .. } => format!("warning over: {}", kind.name()),
         Change::Note { message } => message.clone(),
     }
 }

@@ -272,18 +272,7 @@ fn an_idle_box_opens_no_door_and_sleeps() {
     let doors = open_doors();
     assert!(sockets.iter().all(|socket| !doors.contains(socket)), "{sockets:?} in {doors:?}");
 
-    let sleeps = || -> u64 {
-        let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).expect("its threads").flatten();
-        let statuses = tasks.filter_map(|t| std::fs::read_to_string(t.path().join("status")).ok());
-        let counts = statuses.flat_map(|status| {
-            let line = status.lines().find_map(|l| l.strip_prefix("voluntary_ctxt_switches:"));
-            line.and_then(|count| count.trim().parse::<u64>().ok())
-        });
-        counts.sum()
-    };
-    let before = sleeps();
-    std::thread::sleep(Duration::from_secs(10));
-    let woken = sleeps() - before;
+    let woken = appliance.wake_ups(Duration::from_secs(10));
     assert!(woken <= 100, "{woken} times in 10 s");
     appliance.end();
 }

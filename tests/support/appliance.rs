@@ -194,6 +194,24 @@ impl Appliance {
         assert!(ended.is_some_and(|status| status.success()), "{ended:?}\n{}", self.log());
     }
 
+    /// How often its threads wake up in so long a time.
+    pub fn wake_ups(&self, long: Duration) -> u64 {
+        let folder = format!("/proc/{}/task", self.child.id());
+        let sleeps = || -> u64 {
+            let tasks = fs::read_dir(&folder).expect("its threads").flatten();
+            let statuses = tasks.filter_map(|t| fs::read_to_string(t.path().join("status")).ok());
+            let counts = statuses.flat_map(|status| {
+                let line = status.lines().find_map(|l| l.strip_prefix("voluntary_ctxt_switches:"));
+                line.and_then(|count| count.trim().parse::<u64>().ok())
+            });
+            counts.sum()
+        };
+        let before = sleeps();
+        thread::sleep(long);
+        // A thread that has ended takes its count with it.
+        sleeps().saturating_sub(before)
+    }
+
     /// A file of the process's folder below `/proc`.
     pub fn proc(&self, name: &str) -> Vec<u8> {
         fs::read(PathBuf::from(format!("/proc/{}/{name}", self.child.id()))).unwrap_or_default()

@@ -34,12 +34,14 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("config", &["typed_toml", "pace", "audio", "rtmp::url", "limits", "secret", "spki_pin"]),
     ("board", &["typed_toml", "limits"]),
     ("ending", &["status", "panel", "limits"]),
+    ("health", &["status", "limits"]),
     ("appliance", &["ending", "status", "panel", "sanitize", "limits"]),
     (
         "control",
         &[
             "appliance",
             "ending",
+            "health",
             "console",
             "panel",
             "status",
@@ -65,8 +67,8 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     (
         "device",
         &[
-            "child", "clock", "file", "board", "panel", "status", "console", "config", "sanitize",
-            "secret", "limits",
+            "child", "clock", "file", "board", "panel", "status", "health", "console", "config",
+            "sanitize", "secret", "limits",
         ],
     ),
     (

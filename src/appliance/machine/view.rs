@@ -8,7 +8,7 @@ use crate::appliance::destination::Destination;
 use crate::appliance::event::{DestinationId, Source, ms};
 use crate::appliance::mode::{Known, Mode, OnAir};
 use crate::panel::{self, Attention, Because, Indication};
-use crate::status::{self, Link, Mode as Shown, Status};
+use crate::status::{self, Health, Link, Mode as Shown, Status};
 
 /// What a box that rests lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +62,7 @@ impl Appliance {
                     Indication::Fault(panel::Fault::Microphone)
                 }
                 Some(Missing::Network) => Indication::NoNetwork,
+                None if self.has_warning => Indication::ReadyWarning,
                 None => Indication::Ready,
             },
             Mode::OnAir(on_air) => match self.mode() {
@@ -80,9 +81,11 @@ impl Appliance {
             mode: self.mode(),
             for_ms: ms(now.saturating_sub(self.reported.since)),
             because: self.because.clone(),
+            warnings: Vec::new(),
             note: None,
             facts: self.facts,
             settings_faults: Vec::new(),
+            health: Health::default(),
             encoder: None,
             levels: None,
             destinations: self.destination_status(now),
@@ -179,6 +182,8 @@ impl Appliance {
             Attention::Microphone
         } else if !all_accepted {
             Attention::Destination
+        } else if self.has_warning {
+            Attention::Warning
         } else {
             Attention::None
         }

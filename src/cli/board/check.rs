@@ -8,11 +8,12 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 
-use crate::board::{Button, Console, Lights as Fitted, Profile};
+use crate::board::{Button, Console, Health, Lights as Fitted, Profile};
 use crate::capture::{self, DecoderReport, EncoderReport, Request};
 use crate::clock::Clock;
-use crate::device::{self, Lights, LineFound, control};
+use crate::device::{self, HealthReader, Lights, LineFound, control};
 use crate::file;
+use crate::health::Alarm;
 use crate::limits::AUDIO_REAL_TIME_PRIORITY;
 use crate::panel::Levels;
 
@@ -66,6 +67,7 @@ pub fn run(args: &CheckArgs) -> Result<(), Failure> {
     findings.extend(service(&profile));
     findings.extend(media(&profile)?);
     findings.push(scheduling(running));
+    findings.extend(health(&profile));
     if args.interactive {
         findings.extend(lights_by_eye(&profile));
         findings.extend(press(&profile));
@@ -236,6 +238,35 @@ fn scheduling(running: bool) -> Finding {
         ),
     };
     Finding { what: "scheduling".to_owned(), ok: true, note, message }
+}
+
+/// What of the machine's heat and supply the profile names and the kernel shows.
+fn health(profile: &Profile) -> Vec<Finding> {
+    let Health::Machine(sensors) = &profile.health else { return Vec::new() };
+    let reader = HealthReader::of(Path::new("/"), &profile.health, None);
+    let shown = reader.map(|mut reader| reader.read()).unwrap_or_default();
+    let note = |what: &str, shown: Option<String>| {
+        let (note, message) = match shown {
+            Some(message) => (false, message),
+            None => (true, "the kernel shows nothing of it; `status` will not either".to_owned()),
+        };
+        Finding { what: what.to_owned(), ok: true, note, message }
+    };
+    let alarm = |alarm: Alarm| match (alarm.raised, alarm.events) {
+        (None, None) => None,
+        (Some(true), _) => Some("is shown: now".to_owned()),
+        (_, Some(events)) => Some(format!("is shown: {events} times since the machine's start")),
+        (Some(false), None) => Some("is shown: not now".to_owned()),
+    };
+    let temperature = shown.temperature.as_ref().map(|shown| shown.to_string());
+    let mut findings = vec![note("temperature", temperature)];
+    if !sensors.undervoltage.is_empty() {
+        findings.push(note("undervoltage", alarm(shown.undervoltage)));
+    }
+    if !sensors.throttled.is_empty() {
+        findings.push(note("throttled", alarm(shown.throttled)));
+    }
+    findings
 }
 
 fn encoder(tried: &[EncoderReport]) -> Result<String, String> {

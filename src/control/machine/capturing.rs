@@ -60,6 +60,7 @@ impl Control {
             self.act(Action::GoOnAir { run, settings, video_kbps });
         }
         self.rates.begin(now);
+        self.health.encoder_started(now);
         self.next_count = now + STATS_INTERVAL;
         // It began with the bitrate of the broadcast's begin.
         self.steer_encoder();

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use firstmile::panel::Indication;
+use firstmile::panel::{Attention, Indication};
 
 use super::{Board, PATIENCE, lights};
 
@@ -20,6 +20,17 @@ impl Board {
         loop {
             let looks = self.look(Duration::from_secs(10)); // two rounds of the longest rhythm
             if lights::show(&looks, indication) {
+                return;
+            }
+            // An emulated machine may be short of everything, and warns of it.
+            let also = match indication {
+                Indication::Live { attention: Attention::None } => {
+                    Indication::Live { attention: Attention::Warning }
+                }
+                Indication::Ready => Indication::ReadyWarning,
+                other => other,
+            };
+            if lights::show(&looks, also) {
                 return;
             }
             assert!(Instant::now() < deadline, "never {}: {looks:?}", indication.name());

@@ -14,11 +14,13 @@ use super::{Soon, World, target};
 impl World {
     /// What is shown for a moment and changes nothing.
     fn some_moment(&mut self) -> Event {
-        match self.rng.u8(..5) {
+        match self.rng.u8(..7) {
             0 => Event::Stick(StickImport::Working),
             1 => Event::Stick(StickImport::Accepted),
             2 => Event::Stick(StickImport::Refused),
             3 => Event::Button(Gesture::ResetBegun),
+            4 => Event::Warning(true),
+            5 => Event::Warning(false),
             _ => Event::Button(Gesture::ResetArmed),
         }
     }
