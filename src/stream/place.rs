@@ -174,22 +174,25 @@ impl Consent {
     }
 }
 
-/// The place that a server at `here` names.
+/// The place that a server at `here` names (RFC 3986 section 5.2.2). Whatever is in a relative one, it is
+/// at the same host.
 fn resolved(here: &ServerUrl, place: &str) -> Result<ServerUrl, Error> {
     let path = here.app.split('?').next().unwrap_or_default();
     // Of a relative one, the first part has no colon.
     let is_absolute = place.split(['/', '?', '#']).next().is_some_and(|first| first.contains(':'));
+    let at_this_host = |path: &str| {
+        let (path, more) = path.split_at(path.find(['?', '#']).unwrap_or(path.len()));
+        format!("{}://{}{}{more}", here.scheme, here.authority(), without_dots(path))
+    };
     let absolute = match place {
         _ if is_absolute => place.to_owned(),
         _ if place.starts_with("//") => format!("{}:{place}", here.scheme),
-        _ if place.starts_with('/') => format!("{}://{}{place}", here.scheme, here.authority()),
-        _ if place.starts_with('?') => {
-            format!("{}://{}/{path}{place}", here.scheme, here.authority())
-        }
+        _ if place.starts_with('/') => at_this_host(place),
+        _ if place.starts_with('?') => at_this_host(&format!("/{path}{place}")),
         _ => {
             let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
             let gap = if folder.is_empty() { "" } else { "/" };
-            format!("{}://{}/{folder}{gap}{place}", here.scheme, here.authority())
+            at_this_host(&format!("/{folder}{gap}{place}"))
         }
     };
     let mut there = ServerUrl::parse(&absolute)
@@ -198,6 +201,24 @@ fn resolved(here: &ServerUrl, place: &str) -> Result<ServerUrl, Error> {
         there.login = here.login.clone();
     }
     Ok(there)
+}
+
+/// A path that begins with a slash, with its `.` and `..` carried out (RFC 3986 section 5.2.4). Above the
+/// first part there is nothing.
+fn without_dots(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/').skip(1) {
+        match part {
+            "." => {}
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    let is_folder = path.ends_with("/.") || path.ends_with("/..");
+    let end = if is_folder && !parts.is_empty() { "/" } else { "" };
+    format!("/{}{end}", parts.join("/"))
 }
 
 /// A host covers itself, and a domain everything below it.
@@ -262,6 +283,48 @@ mod tests {
         ] {
             let found = moved("rtmps://a.example.org:1936/live/eu", place);
             assert_eq!(found.as_deref(), Ok(expected), "{place}");
+        }
+    }
+
+    #[test]
+    fn a_relative_place_goes_up_and_down_as_others_resolve_it_and_never_to_another_host() {
+        for (place, expected) in [
+            // RFC 3986 section 5.4, where the base is http://a/b/c/d;p?q.
+            ("g", "b/c/g"),
+            ("./g", "b/c/g"),
+            ("g/", "b/c/g"),
+            ("?y", "b/c/d;p?y"),
+            ("g?y", "b/c/g?y"),
+            (";x", "b/c/;x"),
+            ("../g", "b/g"),
+            ("../../g", "g"),
+            ("../../../g", "g"),
+            ("../../../../g", "g"),
+            ("/./g", "g"),
+            ("/../g", "g"),
+            ("g.", "b/c/g."),
+            (".g", "b/c/.g"),
+            ("g..", "b/c/g.."),
+            ("..g", "b/c/..g"),
+            ("./../g", "b/g"),
+            ("./g/.", "b/c/g"),
+            ("g/./h", "b/c/g/h"),
+            ("g/../h", "b/c/h"),
+            ("g;x=1/../y", "b/c/y"),
+            ("g?y/./x", "b/c/g?y/./x"),
+            ("g?y/../x", "b/c/g?y/../x"),
+            (".", "b/c"),
+            ("./", "b/c"),
+            ("..", "b"),
+            // What would be the beginning of a host elsewhere.
+            ("/..//evil.net/app", "/evil.net/app"),
+            ("..//../..//evil.net/app", "/evil.net/app"),
+            ("/.//evil.net/app", "/evil.net/app"),
+            ("/..@evil.net/app", "..@evil.net/app"),
+        ] {
+            let found = moved("rtmps://a.example.org/b/c/d;p?q", place);
+            let expected = format!("rtmps://a.example.org/{expected}");
+            assert_eq!(found.as_deref(), Ok(expected.as_str()), "{place}");
         }
     }
 
