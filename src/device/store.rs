@@ -134,6 +134,12 @@ pub enum StoreError {
         "all settings and keys are forgotten, but something of them is left on the disk ({0}); reset again"
     )]
     Left(io::Error),
+    /// a reset has destroyed secrets, and settings still apply
+    #[error(
+        "the reset failed, and settings still apply; their keys and other secrets are destroyed \
+         ({0}); reset again"
+    )]
+    Remains(io::Error),
     /// the change is refused
     #[error("{0}")]
     Refused(String),
@@ -275,8 +281,8 @@ impl<D: Disk> Store<D> {
     /// case may leave settings without their secrets.
     ///
     /// # Errors
-    /// [`StoreError::Read`] and [`StoreError::Write`]; [`StoreError::Left`] when the reset holds all the
-    /// same.
+    /// [`StoreError::Read`], [`StoreError::Write`] and [`StoreError::Remains`]; [`StoreError::Left`] when
+    /// the reset holds all the same.
     pub fn reset(&mut self) -> Result<Stored, StoreError> {
         let _lock = self.disk.lock().map_err(StoreError::Read)?;
         let mut newest = 0;
@@ -310,13 +316,10 @@ impl<D: Disk> Store<D> {
                 stale.push(copy.settings);
             }
         }
-        // Nothing could be destroyed either.
-        let is_as_before = |now: Look| now.stored.partial == look.stored.partial;
-        if let Err(error) = begun
-            && look.stored.partial != empty
-            && self.look().is_ok_and(is_as_before)
-        {
-            return Err(StoreError::Write(error));
+        if let Some(applies) = self.still_applies(&look) {
+            let unread = || io::Error::other("the storage does not return what was written to it");
+            let why = begun.err().or(left).unwrap_or_else(unread);
+            return Err(applies(why));
         }
         for forgotten in [self.destroy([NEW]), self.forget_live_state(), self.remove_all(kept())] {
             left = left.or(forgotten.err());
@@ -324,6 +327,18 @@ impl<D: Disk> Store<D> {
         match left {
             Some(error) => Err(StoreError::Left(error)),
             None => Ok(Stored { generation, partial: empty, stale, secrets_lost: false }),
+        }
+    }
+
+    /// What a reset says that has not forgotten the settings; `None` when it has.
+    fn still_applies(&self, before: &Look) -> Option<fn(io::Error) -> StoreError> {
+        match self.look() {
+            Ok(now) if now.stored.partial == Partial::default() => None,
+            // Nothing that can be read is nothing that applies.
+            Err(StoreError::Damaged) => None,
+            Ok(now) if now.stored.partial == before.stored.partial => Some(StoreError::Write),
+            // A copy that cannot be read now may be readable later.
+            Ok(_) | Err(_) => Some(StoreError::Remains),
         }
     }
 

@@ -78,6 +78,11 @@ fn carry_out(store: &mut Store<Folder>, request: StoreRequest) -> StoreOutcome {
         Err(error @ StoreError::Left(_)) => {
             StoreOutcome { stored: Some(Partial::default()), failure: Some(in_words(&error)) }
         }
+        // What is left of them is what the box goes on with.
+        Err(error @ StoreError::Remains(_)) => {
+            let left = store.read().map(|stored| stored.partial).unwrap_or_default();
+            StoreOutcome { stored: Some(left), failure: Some(in_words(&error)) }
+        }
         Err(error) => StoreOutcome { stored: None, failure: Some(in_words(&error)) },
     }
 }

@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
 
+use firstmile::config::record::COPIES;
+use firstmile::config::wrapping::WRAPPING_KEY_FILES;
 use firstmile::config::{Partial, parse};
 use firstmile::device::store::{Disk, Store, StoreError, Stored};
 use firstmile::secret::StreamKey;
@@ -392,6 +394,102 @@ fn a_disk_that_fails_at_any_operation_refuses_the_change_or_keeps_it() {
             assert_eq!(store.read().expect("reads").stale, [""; 0]);
         }
     }
+}
+
+/// A disk on which some files cannot be changed, and perhaps not be read either.
+struct Spoilt {
+    disk: Model,
+    names: Vec<&'static str>,
+    reads_too: bool,
+}
+
+impl Spoilt {
+    fn refuse(&self, name: &str) -> io::Result<()> {
+        let spoilt = self.names.contains(&name);
+        if spoilt { Err(io::Error::other("input/output error")) } else { Ok(()) }
+    }
+}
+
+impl Disk for Spoilt {
+    type Lock = ();
+
+    fn lock(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn read(&self, name: &str, bytes_max: usize) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+        if self.reads_too {
+            self.refuse(name)?;
+        }
+        self.disk.read(name, bytes_max)
+    }
+
+    fn write(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.refuse(name).and_then(|()| self.disk.write(name, bytes))
+    }
+
+    fn sync(&mut self, name: &str) -> io::Result<()> {
+        self.refuse(name).and_then(|()| self.disk.sync(name))
+    }
+
+    fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
+        self.refuse(to).and_then(|()| self.disk.rename(from, to))
+    }
+
+    fn overwrite(&mut self, name: &str) -> io::Result<()> {
+        self.refuse(name).and_then(|()| self.disk.overwrite(name))
+    }
+
+    fn remove(&mut self, name: &str) -> io::Result<()> {
+        self.refuse(name).and_then(|()| self.disk.remove(name))
+    }
+
+    fn sync_folder(&mut self) -> io::Result<()> {
+        self.disk.sync_folder()
+    }
+}
+
+// Shows F28.
+#[test]
+fn a_factory_reset_says_forgotten_only_of_settings_that_are_forgotten() {
+    let copies = COPIES.into_iter().flat_map(|copy| [copy.settings, copy.keys]);
+    let all: Vec<&'static str> = copies.chain(WRAPPING_KEY_FILES).collect();
+    let mut said = BTreeMap::new();
+    for (mask, reads_too) in (0..1_u32 << all.len()).flat_map(|m| [(m, false), (m, true)]) {
+        let named = all.iter().enumerate().filter(|(bit, _)| mask >> bit & 1 == 1);
+        let names: Vec<&'static str> = named.map(|(_, name)| *name).collect();
+        let disk = furnished();
+        let before = Store::new(disk.clone()).read().expect("reads").partial;
+        let case = format!("{names:?} {reads_too}");
+        let outcome = Store::new(Spoilt { disk: disk.clone(), names, reads_too }).reset();
+        // The disk may read all of it again.
+        let found = match Store::new(disk).read() {
+            Ok(stored) => Some(stored.partial),
+            Err(StoreError::Damaged) => None,
+            Err(error) => panic!("{case}: {error}"),
+        };
+        let is_forgotten = found.as_ref().is_none_or(|found| *found == Partial::default());
+        let word = match outcome {
+            Ok(_) => {
+                assert!(is_forgotten, "{case}");
+                "done"
+            }
+            Err(StoreError::Left(_)) => {
+                assert!(is_forgotten, "{case}");
+                "left"
+            }
+            Err(StoreError::Remains(_)) => {
+                assert!(!is_forgotten || reads_too, "{case}");
+                "remains"
+            }
+            Err(error) => {
+                assert_eq!(found, Some(before), "{case}: {error}");
+                "as before"
+            }
+        };
+        *said.entry(word).or_insert(0) += 1;
+    }
+    assert_eq!(said.len(), 4, "{said:?}");
 }
 
 // Shows F28.
