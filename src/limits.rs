@@ -742,13 +742,21 @@ pub const CAPTURE_AUDIO_BLOCK_SAMPLES: usize = 1_024;
 /// Real-time priority of the threads that audio depends on (sched(7)); the unit permits no higher one.
 /// Above what kernels run at 1 because it matters least, and far below the 50 of interrupts.
 pub const AUDIO_REAL_TIME_PRIORITY: u8 = 5;
+/// A thread with real-time scheduling that runs for so long without waiting loses it; an audio block of
+/// 21 ms is encoded in a fraction of that.
+pub const REAL_TIME_RUNS: Duration = Duration::from_millis(500);
+/// The kernel ends a process that did not take it away by then.
+pub const REAL_TIME_RUNS_MAX: Duration = Duration::from_secs(3);
 /// From an encoder's first frame to its first access unit, when it is tried.
 pub const CAPTURE_PROBE_TIMEOUT: Duration = Duration::from_secs(3);
-/// From opening a device or clip to the first buffer of each track.
+/// From opening a device or clip to the first buffer of each track. Several candidates share it.
 pub const CAPTURE_OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// From a request to open a device or an encoder to the answer, even when its driver hangs. The
 /// search for the device is part of it, and takes seconds on a slow board that is busy.
 pub const CAPTURE_DRIVER_TIMEOUT: Duration = Duration::from_secs(7);
+/// From the request to capture until it runs or has failed, whatever drivers do: what one step takes is
+/// taken from those after it. A driver that hangs leaves room for what is used in its place.
+pub const CAPTURE_START_TIMEOUT: Duration = Duration::from_secs(12);
 /// Modes of one camera that are considered; webcams offer up to a hundred.
 pub const CAPTURE_OFFERS_MAX: usize = 512;
 /// From starting the tool that sets up an HDMI input to its end; it waits for nothing.
@@ -790,6 +798,9 @@ pub const CAPTURE_DECODER_TIME_OFF_MAX: Duration = Duration::from_millis(2);
 /// A camera delivers and its decoder has delivered nothing for this long: it is the decoder that
 /// fails. A healthy one holds a few frames; a frozen camera is noticed after twice as long.
 pub const CAPTURE_DECODER_SILENCE: Duration = Duration::from_millis(750);
+/// Frames that a decoder may hold while nothing comes out of it. Those of small boards hold one to three;
+/// at one frame a second a fifth one comes before a source is given up that is being opened.
+pub const CAPTURE_DECODER_HOLDS_MAX: usize = 4;
 /// From closing a source whose decoder failed until it is opened again with another one, even when
 /// the decoder hangs; its camera is free by then.
 pub const CAPTURE_DECODER_CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -802,6 +813,10 @@ pub const CAPTURE_VIDEO_HELD_MAX: Duration = Duration::from_millis(300);
 /// Audio that may be ahead of what is encoded, and that a source may hold until it is taken: 384 KB
 /// at 48 kHz and two channels. What is dropped makes what follows early for up to a second.
 pub const CAPTURE_AUDIO_AHEAD_MAX: Duration = Duration::from_secs(2);
+/// Audio that waits in a sound card's buffer while this process is not scheduled; what comes after that is
+/// lost. Longer than a busy machine without real-time scheduling keeps a thread waiting, and within the
+/// memory of any card's driver: 96 KB at 48 kHz and two channels. It adds no delay.
+pub const CAPTURE_CARD_BUFFER: Duration = Duration::from_millis(500);
 /// From `stop` to its return, even when a driver does not let go.
 pub const CAPTURE_STOP_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// A PNG file of the owner, for slate or logo: a 1080p photograph has some 4 MB.
@@ -861,12 +876,17 @@ const _: () = assert!(OVERLOAD_EASED_PERCENT < OVERLOAD_PERCENT);
 const _: () = assert!(MEMORY_LOW_PERCENT < MEMORY_EASED_PERCENT);
 const _: () = assert!(CPU_EASED_PERCENT < CPU_BUSY_PERCENT);
 const _: () = assert!(HEALTH_INTERVAL.as_millis() < WARNING_BEGINS_AFTER.as_millis());
+// The run before is closed, the next one starts, and a second is left for its first key frame.
 const _: () = assert!(
-    CAPTURE_STOP_TIMEOUT.as_millis()
-        + 2 * CAPTURE_PROBE_TIMEOUT.as_millis()
-        + CAPTURE_DRIVER_TIMEOUT.as_millis()
+    CAPTURE_STOP_TIMEOUT.as_millis() + CAPTURE_START_TIMEOUT.as_millis() + 1_000
         < FIRST_KEY_TIMEOUT.as_millis()
 );
+// One encoder hangs, and the next one is tried.
+const _: () = assert!(
+    CAPTURE_DRIVER_TIMEOUT.as_millis() + CAPTURE_PROBE_TIMEOUT.as_millis() + 1_000
+        < CAPTURE_START_TIMEOUT.as_millis()
+);
+const _: () = assert!(REAL_TIME_RUNS.as_millis() < REAL_TIME_RUNS_MAX.as_millis());
 const _: () = assert!(REPROBE_INTERVAL.as_secs() < FAULT_WAIT_MAX.as_secs());
 const _: () = assert!(WAIT_CUT_MIN.as_millis() * 100 <= BACKOFF_FIRST.as_millis() * 80);
 const _: () = assert!(BACKOFF_JITTER_PERCENT < 100);

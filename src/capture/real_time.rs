@@ -4,6 +4,11 @@
 //! video is scheduled like any other program.
 //!
 //! The service's unit permits it. Elsewhere these threads are scheduled like any other.
+//!
+//! Threads that are started by one that has it begin with it. `SCHED_RESET_ON_FORK` would prevent that;
+//! neither this library for SCHED_RR nor another safe one sets it, so ours begin with [`end`], and those
+//! that a library starts keep it. They cannot be listed, and so [`withdraw`] does not reach them: the hard
+//! limit of `RLIMIT_RTTIME` bounds these.
 
 use std::{
     cell::Cell,

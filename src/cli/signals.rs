@@ -1,12 +1,14 @@
 //! Signals to a box that runs: one ends it in order, one that stops it leaves the terminal usable, and
 //! one takes real-time scheduling away from threads that do not wait.
 
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, raise};
 use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use crate::capture;
 use crate::device::terminal;
+use crate::limits::{REAL_TIME_RUNS, REAL_TIME_RUNS_MAX};
 use crate::run::Input;
 
 /// From now on the box ends in order when the process is asked to: by the service manager, by ^C, or
@@ -59,6 +61,8 @@ async fn pause(mut stop: Signals, mut go_on: Signals) {
 pub fn withdraw_real_time() {
     match signal(SignalKind::from_raw(Signal::SIGXCPU as i32)) {
         Ok(mut too_long) => {
+            // Now that it does not end the process.
+            limit_real_time();
             tokio::spawn(async move {
                 while too_long.recv().await.is_some() {
                     capture::withdraw_real_time();
@@ -66,5 +70,19 @@ pub fn withdraw_real_time() {
             });
         }
         Err(error) => tracing::error!(%error, "signals cannot be received"),
+    }
+}
+
+/// Sets `RLIMIT_RTTIME` where whoever started the box has not, as its unit does.
+fn limit_real_time() {
+    let [runs, runs_max] = [REAL_TIME_RUNS, REAL_TIME_RUNS_MAX].map(|time| time.as_micros() as u64);
+    let limited = match getrlimit(Resource::RLIMIT_RTTIME) {
+        Ok((RLIM_INFINITY, hard)) => {
+            setrlimit(Resource::RLIMIT_RTTIME, runs.min(hard), runs_max.min(hard))
+        }
+        other => other.map(|_| ()),
+    };
+    if let Err(error) = limited {
+        tracing::warn!(%error, "real-time scheduling has no limit of time");
     }
 }

@@ -86,6 +86,15 @@ fn a_box_without_the_permission_runs_and_says_so_to_whoever_asks() {
     assert!(note.is_some_and(|note| note.contains("audio of the running box has no")), "{found}");
 }
 
+#[test]
+fn a_box_that_nobody_limits_limits_its_real_time_scheduling_itself() {
+    let appliance = Appliance::start(&[]);
+    let limits = String::from_utf8(appliance.proc("limits")).expect("text");
+    let line = limits.lines().find(|line| line.starts_with("Max realtime timeout"));
+    let values: Vec<&str> = line.expect("a limit").split_whitespace().skip(3).collect();
+    assert_eq!(values, ["500000", "3000000", "us"], "as in the unit");
+}
+
 /// How many threads of a process have real-time scheduling (proc_pid_stat(5)).
 fn in_real_time(pid: u32) -> usize {
     let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).expect("a folder").flatten();
