@@ -6,6 +6,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -41,6 +42,15 @@ impl From<FileError> for io::Error {
             other => io::Error::new(io::ErrorKind::InvalidInput, other),
         }
     }
+}
+
+/// Standard input, past the buffer of the standard library: that one keeps what was read, which may be a
+/// secret, as long as the process lives.
+///
+/// # Errors
+/// What the system says.
+pub fn standard_input() -> io::Result<File> {
+    Ok(File::from(io::stdin().as_fd().try_clone_to_owned()?))
 }
 
 /// Opens a plain file to be read.

@@ -50,13 +50,13 @@ pub async fn run(args: CheckArgs) -> Result<(), Failure> {
         output::json(&checked);
     } else {
         for phase in &phases {
-            println!("{:<14} ok  {:>5} ms", phase.name, phase.took_ms);
+            output::text(&format!("{:<14} ok  {:>5} ms", phase.name, phase.took_ms));
         }
         if let Some(server) = &server {
             print_identity(server);
         }
         if failure.is_none() {
-            println!("{verdict}");
+            output::text(&verdict);
         }
     }
     failure.map_or(Ok(()), |error| Err(Failure::from(error)))
@@ -65,8 +65,8 @@ pub async fn run(args: CheckArgs) -> Result<(), Failure> {
 fn print_identity(server: &ServerIdentity) {
     let ServerIdentity { subject, issuer, valid_until, days_left, pin, version, suite } = server;
     let named = |name: &str| if name.is_empty() { "(no name)".to_owned() } else { name.to_owned() };
-    println!("certificate    {}, issued by {}", named(subject), named(issuer));
-    println!("valid until    {valid_until} ({days_left} days)");
-    println!("pinned_key     {pin}");
-    println!("TLS            {version}, {suite}");
+    output::text(&format!("certificate    {}, issued by {}", named(subject), named(issuer)));
+    output::text(&format!("valid until    {valid_until} ({days_left} days)"));
+    output::text(&format!("pinned_key     {pin}"));
+    output::text(&format!("TLS            {version}, {suite}"));
 }

@@ -1,7 +1,7 @@
 //! `firstmile ctl`: a console command for the box that runs on this machine.
 
 use std::env;
-use std::io::{self, BufRead, BufReader, IsTerminal, Read};
+use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use crate::console::{self, Command, Service, Typed};
 use crate::device::control;
 use crate::device::terminal::{Quiet, Typing, restore_at_signals};
+use crate::file;
 use crate::limits::CONTROL_REQUEST_BYTES_MAX;
 
 use super::exit::{Code, Failure};
@@ -71,9 +72,9 @@ pub fn run(args: &CtlArgs) -> Result<(), Failure> {
             false if shown.is_empty() => Ok(()),
             false => output::try_text(&shown.join("\n")),
         };
-        // A reader that stops reading, such as `head`, is no failure.
+        // Nobody reads what else the box says; the exit code tells.
         if shown.is_err() {
-            return Ok(());
+            break;
         }
     }
     match refused {
@@ -132,7 +133,6 @@ fn ask(what: &str) -> Result<Typed, Failure> {
     let failed = |error: &dyn std::fmt::Display| {
         Failure::new(Code::Failed, format!("standard input cannot be used: {error}"))
     };
-    let mut line = Zeroizing::new(String::with_capacity(CONTROL_REQUEST_BYTES_MAX));
     let bound = CONTROL_REQUEST_BYTES_MAX as u64;
     let question = format!("{what} (not shown): ");
     if io::stdin().is_terminal() {
@@ -142,13 +142,31 @@ fn ask(what: &str) -> Result<Typed, Failure> {
     if quiet.is_some() {
         eprint!("{question}");
     }
-    let read = BufReader::new(io::stdin().take(bound)).read_line(&mut line);
+    let read = file::standard_input().and_then(|input| first_line(input.take(bound)));
     if quiet.is_some() {
         eprintln!();
     }
     drop(quiet);
-    read.map_err(|error| failed(&error))?;
-    typed(&line, what)
+    let line = read.map_err(|error| failed(&error))?;
+    let line = str::from_utf8(&line).map_err(|error| failed(&error))?;
+    typed(line, what)
+}
+
+/// Reads up to the end of a line, and perhaps some of what follows, which nobody else reads.
+fn first_line(mut from: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(vec![0; CONTROL_REQUEST_BYTES_MAX]);
+    let mut length = 0;
+    while length < bytes.len() && !bytes[..length].contains(&b'\n') {
+        match from.read(&mut bytes[length..]) {
+            Ok(0) => break,
+            Ok(read) => length += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let end = bytes[..length].iter().position(|byte| *byte == b'\n').unwrap_or(length);
+    bytes.truncate(end);
+    Ok(bytes)
 }
 
 fn typed(line: &str, what: &str) -> Result<Typed, Failure> {

@@ -1,6 +1,7 @@
 //! Exit codes: one table for all subcommands, shown by `firstmile --help`.
 
 use std::fmt;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use crate::publish::PublishError;
@@ -30,6 +31,9 @@ pub enum Code {
     NotRunning = 9,
     /// `ctl`: the box may be asked by root and its own user only.
     NotPermitted = 10,
+    /// Whoever reads standard output stopped before its end; shells say the same of a program that
+    /// SIGPIPE ends (128 + 13).
+    CutOff = 141,
 }
 
 /// The table as shown to the user.
@@ -45,7 +49,8 @@ Exit codes:
   7  the server refused the connection or the stream, also without saying so, or is no RTMP server
   8  the pushed file is cut off or damaged: what is whole was sent
   9  ctl: no box runs here
-  10 ctl: only root and the service's own user may ask the box: use sudo";
+  10 ctl: only root and the service's own user may ask the box: use sudo
+  141 standard output was closed before all was written, as by `| head`";
 
 /// A failure as the user sees it: one line, and an exit code.
 #[derive(Debug)]
@@ -58,6 +63,11 @@ impl Failure {
     /// A failure with its message: what is wrong and what to do.
     pub fn new(code: Code, message: impl fmt::Display) -> Failure {
         Failure { code, message: message.to_string() }
+    }
+
+    /// That the reader of standard output has gone; whoever sent it away needs no line about it.
+    pub fn cut_off() -> Failure {
+        Failure { code: Code::CutOff, message: String::new() }
     }
 
     /// Its exit code.
@@ -73,7 +83,10 @@ impl Failure {
 
     /// Prints the line to standard error and gives the exit code.
     pub fn report(&self) -> ExitCode {
-        eprintln!("firstmile: {}", sanitize::line(&self.message));
+        if !self.message.is_empty() {
+            // The exit code says it where nothing can be written.
+            let _ = writeln!(io::stderr(), "firstmile: {}", sanitize::line(&self.message));
+        }
         ExitCode::from(self.code as u8)
     }
 }

@@ -20,6 +20,7 @@ use crate::limits::{CONTROL_TIMEOUT, STORE_PATIENCE};
 use crate::sanitize;
 
 use super::exit::{Code, Failure};
+use super::output;
 use reader::Stored;
 
 /// Import settings from a USB stick (all or nothing)
@@ -62,7 +63,7 @@ pub fn run(args: &ImportArgs) -> Result<(), Failure> {
     let bytes = match stick.settings() {
         // Most sticks are not meant for the box; the lights stay as they are.
         Err(StickError::Missing { nearly }) if nearly.is_empty() => {
-            println!("{}: nothing to do", StickError::Missing { nearly });
+            output::text(&format!("{}: nothing to do", StickError::Missing { nearly }));
             return Ok(());
         }
         Err(error) if !error.is_of_our_file() => {
@@ -90,14 +91,14 @@ pub fn run(args: &ImportArgs) -> Result<(), Failure> {
     let text =
         format!("firstmile {}\r\n{word}\r\n{}\r\n", env!("CARGO_PKG_VERSION"), result.join("\r\n"));
     if let Err(error) = stick.write_result(&text) {
-        println!("{RESULT_FILE} was not written: {error}");
+        output::text(&format!("{RESULT_FILE} was not written: {error}"));
     }
     // Unmounted before the lights show that it may be pulled out.
     drop(stick);
     let _ = running.notify(&format!("stick {word}"), CONTROL_TIMEOUT);
     match outcome {
         Ok(result) => {
-            result.iter().for_each(|line| println!("{line}"));
+            result.iter().for_each(|line| output::text(line));
             Ok(())
         }
         Err(why) => Err(refused(&why.join("; "))),

@@ -17,7 +17,7 @@ use super::exit::{Code, Failure};
 /// When it cannot be read or holds no key; what was read is never part of the error.
 pub fn read(path: &Path) -> Result<StreamKey, Failure> {
     let (name, bytes) = if path == Path::new("-") {
-        ("standard input".to_owned(), bounded(io::stdin()))
+        ("standard input".to_owned(), file::standard_input().and_then(bounded))
     } else {
         (format!("the key file {}", path.display()), from_file(path))
     };

@@ -100,5 +100,6 @@ pub fn main() -> ExitCode {
     runtime.shutdown_background();
     // A thread that reads keys may hold it until the process is gone.
     terminal::restore();
+    let outcome = outcome.and_then(|()| output::finish());
     outcome.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS)
 }

@@ -12,6 +12,7 @@ use crate::rtmp::ConnectOrder;
 
 use super::destination::DestinationArgs;
 use super::exit::{Code, Failure};
+use super::output;
 use super::progress::{Done, ProgressLine};
 
 /// Publish an existing FLV file as it is: H.264, AAC, and the codecs of Enhanced RTMP
@@ -137,15 +138,15 @@ async fn interrupted() -> Close {
 
 fn print(figures: &Figures, json: bool) {
     if json {
-        println!("{}", serde_json::json!(figures));
+        output::json(figures);
         return;
     }
     let acknowledged = match figures.acknowledged_bytes {
         Some(bytes) => format!("{bytes} acknowledged by the server"),
         None => "the server acknowledges nothing".to_owned(),
     };
-    println!(
+    output::text(&format!(
         "{} messages, {} bytes in {:.2} s; {acknowledged}",
         figures.messages, figures.bytes, figures.seconds
-    );
+    ));
 }

@@ -17,6 +17,7 @@ use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
 use serialport::SerialPort;
 
 use crate::board;
+use crate::file;
 use crate::limits::{
     CONSOLE_OUT_LINES_MAX, CONSOLE_READ_TICK, CONSOLE_WRITE_TIMEOUT, DEVICE_REOPEN_INTERVAL,
 };
@@ -72,7 +73,10 @@ impl Port {
             board::Console::Stdio => {
                 let read = move || {
                     first(0, PortEvent::Opened { greet: true });
-                    read(io::stdin(), &mut |event| first(0, event))
+                    match file::standard_input() {
+                        Ok(typed) => read(typed, &mut |event| first(0, event)),
+                        Err(error) => Some(error),
+                    }
                 };
                 // The console echoes what may be seen, as at a serial line.
                 let quiet = Quiet::stdin(Typing::Keys).unwrap_or_else(|error| {

@@ -1,10 +1,12 @@
 //! Whatever keeps the box from going live is one line that says what to do, and an exit code.
 
 use std::fs::{self, DirBuilder};
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
+use std::process::{Child, Stdio};
 
 use crate::support::appliance::Appliance;
-use crate::support::product::firstmile_ends;
+use crate::support::product::{firstmile, firstmile_ends};
 use crate::support::{Folder, free_port};
 
 /// Runs the program in a folder with a key file and a few broken ones.
@@ -208,4 +210,41 @@ fn a_box_that_ends_before_it_has_answered_is_no_success() {
     ends.join().expect("no panic");
     assert_eq!(ended.status.code(), Some(1), "{}", ended.stderr);
     assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+}
+
+/// The program, with its standard output to nobody who reads.
+fn to(output: impl Into<Stdio>, arguments: &str) -> (Option<i32>, String) {
+    let folder = Folder::new("unread");
+    let mut command = firstmile(folder.path(), arguments);
+    let child = command.stdin(Stdio::null()).stdout(output).stderr(Stdio::piped());
+    let ended = child.spawn().and_then(Child::wait_with_output).expect("it ends");
+    (ended.status.code(), String::from_utf8_lossy(&ended.stderr).into_owned())
+}
+
+#[test]
+fn half_an_answer_is_no_success() {
+    let full = || fs::OpenOptions::new().write(true).open("/dev/full").expect("it is there");
+    let gone = || io::pipe().expect("a pipe").1;
+    for arguments in ["board list", "board template", "devices --json"] {
+        // As of any program that SIGPIPE ends.
+        assert_eq!(to(gone(), arguments), (Some(141), String::new()), "{arguments}");
+        let (code, said) = to(full(), arguments);
+        assert_eq!(code, Some(1), "{arguments}: {said}");
+        assert!(said.contains("standard output cannot be written"), "{arguments}: {said}");
+    }
+    // What it ends with is more than that nobody read it.
+    let (code, said) = to(gone(), "check --url rtmps://127.0.0.1:1/live --key-file missing");
+    assert_eq!((code, said.lines().count()), (Some(3), 1), "{said}");
+}
+
+#[test]
+fn half_an_answer_of_the_box_is_no_success() {
+    let appliance = Appliance::start(&[]);
+    for format in ["", "--json "] {
+        let mut command = firstmile(appliance.folder.path(), &format!("ctl {format}help"));
+        command.env("RUNTIME_DIRECTORY", appliance.folder.path());
+        let gone = io::pipe().expect("a pipe").1;
+        let status = command.stdout(gone).status().expect("it ends");
+        assert_eq!(status.code(), Some(141), "{format}");
+    }
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::args::DemoArgs;
 use crate::cli::exit::{Code, Failure};
+use crate::cli::output;
 use crate::sim::ingest::{Report, Summary};
 use crate::sim::lip_sync;
 
@@ -55,7 +56,8 @@ pub(super) fn report(
         if args.json {
             // In the order of the fields, the most important first.
             let text = serde_json::to_string(&outcome);
-            println!("{}", text.map_err(|error| Failure::new(Code::Failed, error.to_string()))?);
+            let text = text.map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
+            let _ = output::json_text(&text);
         } else {
             print(&which, &outcome);
         }
@@ -101,17 +103,20 @@ fn av_offset(report: &Report, args: &DemoArgs) -> (f64, &'static str) {
 
 fn print(which: &str, outcome: &Outcome) {
     let summary = &outcome.summary;
-    println!("{which}The server received {:.1} s:", summary.seconds);
-    println!(
+    output::text(&format!("{which}The server received {:.1} s:", summary.seconds));
+    output::text(&format!(
         "  video        {} frames, {} of them key frames",
         summary.video_frames, summary.key_frames
-    );
-    println!("  audio        {} access units", summary.audio_frames);
-    println!("  bitrate      {} kb/s", summary.bitrate_kbps);
-    println!("  largest gap  {} ms", summary.largest_gap_ms);
-    println!("  A/V offset   {} ms (by {})", outcome.av_offset_ms, outcome.av_offset_from);
+    ));
+    output::text(&format!("  audio        {} access units", summary.audio_frames));
+    output::text(&format!("  bitrate      {} kb/s", summary.bitrate_kbps));
+    output::text(&format!("  largest gap  {} ms", summary.largest_gap_ms));
+    output::text(&format!(
+        "  A/V offset   {} ms (by {})",
+        outcome.av_offset_ms, outcome.av_offset_from
+    ));
     if let Some(ms) = outcome.press_to_first_video_ms {
-        println!("  from the press of the button to the first frame: {ms} ms");
+        output::text(&format!("  from the press of the button to the first frame: {ms} ms"));
     }
-    println!("  recording    {}", outcome.file.display());
+    output::text(&format!("  recording    {}", outcome.file.display()));
 }

@@ -2,7 +2,7 @@
 //! the owner of the store: what stands in the file was written by anybody.
 
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
@@ -24,6 +24,7 @@ use crate::config::{BoxFile, ConfigErrors, Partial, SettingPath, Settings, Stick
 use crate::device::Folder;
 use crate::device::stick::SETTINGS_FILE;
 use crate::device::store::Store;
+use crate::file;
 use crate::limits::{SETTINGS_BYTES_MAX, STORE_PATIENCE};
 
 /// Storing, and a hash of a PIN on a slow board.
@@ -90,8 +91,9 @@ pub fn serve(state: &Path) -> Result<(), Failure> {
         Failure::new(Code::Failed, format!("rights cannot be given up: {error}"))
     })?;
     let answer = serde_json::to_string(&answer(state)).unwrap_or_default();
-    println!("{answer}");
-    Ok(())
+    // Of a whole answer there is one line; whoever asked takes less for a failure.
+    writeln!(io::stdout(), "{answer}")
+        .map_err(|error| Failure::new(Code::Failed, format!("no answer could be given: {error}")))
 }
 
 /// Becomes the owner of the store where this is root, who works for that owner; and has no capability
@@ -116,7 +118,8 @@ fn answer(state: &Path) -> Answer {
     let failed = |error: &dyn std::fmt::Display| vec![error.to_string()];
     let mut bytes = Zeroizing::new(Vec::with_capacity(SETTINGS_BYTES_MAX + 1));
     let bound = SETTINGS_BYTES_MAX as u64 + 1;
-    io::stdin().lock().take(bound).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
+    let read = file::standard_input().and_then(|from| from.take(bound).read_to_end(&mut bytes));
+    read.map_err(|error| failed(&error))?;
     let found = Stick::parse(SETTINGS_FILE, &bytes).map_err(|errors| lines(&errors))?;
     let Imported { settings, of_secrets, removed } = store(&found, state)?;
     Ok(Stored {
