@@ -8,6 +8,7 @@ mod description;
 mod encoder_pipeline;
 pub mod encoders;
 mod import;
+mod orders;
 mod passthrough;
 pub mod probe;
 mod supervisor;

@@ -15,7 +15,7 @@ use super::{
     audio::AudioTrack,
     encode::{EncoderPipeline, EncoderSupervisor, Passthrough},
     event::{CaptureEvent, Fault, Source},
-    gst::{bus::Failure, clock::MediaClock},
+    gst::clock::MediaClock,
     on_air::OnAir,
     real_time,
     source::{Change, ManagedSource},
@@ -35,7 +35,6 @@ pub(super) struct Mixer {
     pub(super) on_air: OnAir,
     pub(super) pipeline: Arc<EncoderPipeline>,
     pub(super) counters: Arc<Counters>,
-    pub(super) failure: Failure,
     pub(super) events: Arc<dyn Fn(CaptureEvent) + Send + Sync>,
     pub(super) threads: Threads,
     /// Notified when a source has delivered something.
@@ -98,7 +97,7 @@ impl Mixer {
             self.pipeline.send_delayed(now_ns);
             let microphone = source_of(&mut self.sources, Source::Microphone);
             self.audio.push_due(now_ns, microphone, &self.pipeline, &self.on_air, &self.counters);
-            let mut failed = self.failure.take();
+            let mut failed = self.pipeline.take_audio_failure();
             if let Some(supervisor) = &mut supervisor {
                 failed = failed.or_else(|| self.silent_audio_encoder(now_ns)).or_else(|| {
                     supervisor.poll(now_ns, &self.pipeline, &self.counters, &self.threads)

@@ -89,17 +89,19 @@ pub use video::{Still, Stills};
 use audio::AudioTrack;
 use decode::JpegDecoders;
 use encode::{EncoderPipeline, encoders::Chosen, probe};
-use gst::{
-    bus::{self, BusEvent, Failure},
-    clock::MediaClock,
-};
+use gst::{bus, clock::MediaClock};
 use mixer::Mixer;
 use on_air::OnAir;
+use source::Sources;
 use stats::Counters;
-use threads::{Notifier, Threads};
+use threads::{Deadline, Notifier, Threads};
 use video::{SharedTrack, VideoTrack};
 
-use crate::{audio::Adjustments, limits::CAPTURE_STOP_TIMEOUT, media::Kind};
+use crate::{
+    audio::Adjustments,
+    limits::{CAPTURE_START_TIMEOUT, CAPTURE_STOP_TIMEOUT},
+    media::Kind,
+};
 
 /// A running capture. It stops when dropped.
 pub struct Capture {
@@ -128,7 +130,7 @@ impl Capture {
     /// Chooses encoders, opens the sources and starts.
     ///
     /// Blocks until both sources deliver; call it on a thread that may wait up to
-    /// `FIRST_KEY_TIMEOUT`. `sink` and `events` are called on threads of this room and must not
+    /// `CAPTURE_START_TIMEOUT`. `sink` and `events` are called on threads of this room and must not
     /// block.
     ///
     /// # Errors
@@ -162,15 +164,17 @@ impl Capture {
     ) -> Result<Capture, CaptureError> {
         request.check()?;
         gstreamer::init().map_err(|error| CaptureError::Gstreamer(error.to_string()))?;
+        let deadline = Deadline::after(CAPTURE_START_TIMEOUT);
         // Tried while the encoders are.
         let decoders = JpegDecoders::of(
             &request.decoders.jpeg,
             &request.video,
             request.camera.may_deliver_jpeg(),
         );
-        let chosen = probe::choose(&request)?;
+        let chosen = probe::choose(&request, deadline)?;
         let threads = Threads::default();
-        Capture::start_with(request, chosen, decoders, &threads, on_air, sink, events)
+        let deliver_to = (sink, events);
+        Capture::start_with(request, chosen, decoders, &threads, on_air, deliver_to, deadline)
             // Sources that were opened before the failure are closed by their threads.
             .inspect_err(|_| threads.stop())
     }
@@ -181,41 +185,32 @@ impl Capture {
         decoders: JpegDecoders,
         threads: &Threads,
         on_air: OnAir,
-        sink: FrameSink,
-        events: Arc<dyn Fn(CaptureEvent) + Send + Sync>,
+        (sink, events): (FrameSink, Arc<dyn Fn(CaptureEvent) + Send + Sync>),
+        deadline: Deadline,
     ) -> Result<Capture, CaptureError> {
         let sink = reporting_the_first_key(sink, Arc::clone(&events));
         let clock = MediaClock::start();
         let counters = Arc::new(Counters::default());
-        let wake = threads.notifier();
-        let (sources, frames, first_frame) = source::start_all(
+        let Sources { all: sources, frames, first_frame, wake } = source::start_all(
             &request,
             &chosen.layouts,
             decoders,
             &clock,
             &counters,
             threads,
-            &wake,
+            deadline,
         )?;
-        probe::confirm(&mut chosen, &request, frames)?;
+        probe::confirm(&mut chosen, &request, frames, deadline)?;
         // What is drawn over a frame is drawn over a copy.
         if let Some(frame) = first_frame.filter(|_| !request.look.is_drawn_over_frames()) {
-            probe::try_import(&mut chosen, &request, frames, frame)?;
+            probe::try_import(&mut chosen, &request, frames, frame, deadline)?;
         }
         tracing::info!("frames: {} {}", frames.layout, frames.colorimetry);
         let (video, left_out) = VideoTrack::new(&request.video, frames, &request.look)?;
         let stills = video.stills();
-        let failure = Failure::default();
-        let on_bus = {
-            let failure = failure.clone();
-            move |event| match event {
-                BusEvent::Error { message } => failure.note(message),
-                BusEvent::Ended => failure.note("the audio encoder ended".to_owned()),
-            }
-        };
         let shared = Arc::clone(&counters);
         let pipeline =
-            EncoderPipeline::start(&request, chosen, frames, &clock, shared, sink, on_bus)?;
+            EncoderPipeline::start(&request, chosen, frames, &clock, shared, sink, deadline)?;
         let pipeline = Arc::new(pipeline);
         let video = SharedTrack::new(
             video,
@@ -230,7 +225,6 @@ impl Capture {
             on_air: on_air.clone(),
             pipeline: Arc::clone(&pipeline),
             counters: Arc::clone(&counters),
-            failure,
             events,
             threads: threads.clone(),
             wake: wake.clone(),

@@ -12,4 +12,4 @@ mod start;
 pub use description::source_pipeline;
 pub use managed::{Change, ManagedSource, OnFrame};
 pub use recolour::Recolour;
-pub use start::start_all;
+pub use start::{Sources, start_all};

@@ -3,9 +3,21 @@ mod decoders;
 mod importer;
 mod importing;
 
-use std::{sync::mpsc, time::Duration};
+use std::{
+    env::temp_dir,
+    fs::{File, OpenOptions, remove_file},
+    path::PathBuf,
+    sync::{
+        Mutex,
+        atomic::{AtomicU32, Ordering},
+        mpsc,
+    },
+    time::{Duration, Instant},
+};
 
+use gstreamer::prelude::*;
 use gstreamer_video::VideoFormat;
+use nix::{sys::stat::Mode, unistd::mkfifo};
 
 use super::{
     encode::encoders::{AudioEncoderSpec, Bitrate, ForceKey, Memory, VideoEncoderSpec},
@@ -36,6 +48,7 @@ const fn device(caps: &'static str) -> VideoEncoderSpec {
     }
 }
 
+static WORKS: VideoEncoderSpec = device("identity");
 static FAILS: VideoEncoderSpec = device("identity error-after=10");
 static SILENT: VideoEncoderSpec = device("valve drop=true");
 /// Its driver is busy for so long, in µs, with the first frame, and cannot be closed before.
@@ -48,6 +61,34 @@ struct Ran {
 }
 
 const LONG: Duration = Duration::from_secs(60);
+
+/// A file that stands for a device: to open it hangs until this is dropped.
+pub(in crate::capture) struct Fifo {
+    pub(in crate::capture) path: PathBuf,
+}
+
+impl Fifo {
+    pub(in crate::capture) fn new() -> Fifo {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = temp_dir().join(format!("firstmile-fifo-{}-{number}", std::process::id()));
+        mkfifo(&path, Mode::from_bits_truncate(0o600)).expect("a FIFO");
+        Fifo { path }
+    }
+
+    /// Both ends of it.
+    pub(in crate::capture) fn open(&self) -> File {
+        OpenOptions::new().read(true).write(true).open(&self.path).expect("its ends")
+    }
+}
+
+impl Drop for Fifo {
+    fn drop(&mut self) {
+        // Whoever hangs gets to the end of the file.
+        self.open();
+        let _ = remove_file(&self.path);
+    }
+}
 
 /// Starts a stream with that encoder; the board names `order` as well.
 fn start(encoder: &'static VideoEncoderSpec, order: &[&str]) -> Ran {
@@ -77,13 +118,21 @@ fn start_request(request: Request, encoder: &'static VideoEncoderSpec) -> Ran {
         decoders,
         &threads,
         OnAir::from_the_start(),
-        sink,
-        Arc::new(report),
+        (sink, Arc::new(report)),
+        Deadline::after(CAPTURE_START_TIMEOUT),
     );
     Ran { capture: capture.expect("starts"), frames, events }
 }
 
 impl Ran {
+    fn wait_until(&self, what: &str, is_so: impl Fn() -> bool) {
+        let deadline = Instant::now() + LONG;
+        while !is_so() {
+            assert!(Instant::now() < deadline, "{what}: never");
+            let _ = self.frames.recv_timeout(LONG).expect("a frame");
+        }
+    }
+
     /// What comes until the other encoder has given a second of frames.
     fn until_another_works(&self) -> Vec<Frame> {
         let (mut frames, mut of_another) = (Vec::new(), 0);
@@ -126,7 +175,7 @@ fn an_encoder_that_fails_is_restarted_and_then_replaced_while_the_session_goes_o
     let frames = ran.until_another_works();
     assert_one_session(&ran, &frames, 2);
     ran.capture.set_bitrate_kbps(777);
-    assert_eq!(ran.capture.stats().bitrate_kbps, 777);
+    ran.wait_until("the bitrate is in use", || ran.capture.stats().bitrate_kbps == 777);
     assert!(ran.capture.stop());
 }
 
@@ -155,6 +204,62 @@ fn an_encoder_that_hangs_takes_nothing_from_its_successor_when_it_wakes_up() {
     assert!(gap_ns < 2_500_000_000, "{gap_ns} ns without a frame");
     assert_eq!(ran.capture.stats().encoder_restarts, 2, "one try, then another one");
     ran.capture.stop();
+}
+
+#[test]
+fn a_driver_that_takes_its_time_with_an_order_stops_neither_picture_nor_sound() {
+    let ran = start(&WORKS, &["x264enc"]);
+    let ((begun, is_begun), (go, may_go)) = (mpsc::channel(), mpsc::channel::<()>());
+    let may_go = Mutex::new(may_go);
+    ran.capture.pipeline.video_element().connect_notify(Some("bitrate"), move |element, _| {
+        let _ = begun.send(element.property::<u32>("bitrate"));
+        let _ = may_go.lock().expect("one thread").recv_timeout(LONG);
+    });
+    ran.capture.set_bitrate_kbps(700);
+    assert_eq!(is_begun.recv_timeout(LONG), Ok(700), "it is asked");
+    for kbps in [800, 900] {
+        ran.capture.set_bitrate_kbps(kbps);
+        ran.capture.force_key_frame();
+    }
+    // What was delivered before does not count.
+    while ran.frames.try_recv().is_ok() {}
+    let mut delivered = [0, 0];
+    while delivered.iter().any(|frames| *frames < 60) {
+        let frame = ran.frames.recv_timeout(LONG).expect("a frame");
+        delivered[usize::from(frame.track() == Track::Audio)] += 1;
+    }
+    assert_ne!(ran.capture.stats().bitrate_kbps, 700, "it has not answered");
+    assert!(is_begun.try_recv().is_err(), "nor been asked again");
+    go.send(()).expect("it is held");
+    assert_eq!(is_begun.recv_timeout(LONG), Ok(900), "the newest is wanted, and no other");
+    go.send(()).expect("it is held");
+    ran.wait_until("the bitrate is in use", || ran.capture.stats().bitrate_kbps == 900);
+    assert!(ran.capture.stop());
+}
+
+#[test]
+fn an_encoder_that_replaces_another_has_the_newest_bitrate() {
+    let ran = start(&FAILS, &["x264enc", "openh264enc"]);
+    ran.capture.set_bitrate_kbps(777);
+    ran.until_another_works();
+    ran.wait_until("the bitrate is in use", || ran.capture.stats().bitrate_kbps == 777);
+    let bit_s: u32 = ran.capture.pipeline.video_element().property("bitrate");
+    assert_eq!(bit_s, 777_000);
+    assert!(ran.capture.stop());
+}
+
+#[test]
+fn an_encoder_that_hangs_when_it_is_started_is_passed_over() {
+    let device_of_it = Fifo::new();
+    let caps = format!(
+        "identity name=behind  filesrc location={} ! fakesink  behind.",
+        device_of_it.path.display()
+    );
+    let encoder: &'static VideoEncoderSpec = Box::leak(Box::new(device(caps.leak())));
+    let ran = start(encoder, &["x264enc", "openh264enc"]);
+    ran.wait_until("a key frame", || ran.capture.stats().key_frames > 0);
+    assert_eq!(ran.capture.stats().video_encoder, "openh264enc");
+    assert!(ran.capture.stop());
 }
 
 #[test]
@@ -229,7 +334,8 @@ fn confirmed(caps: &'static str) -> (&'static str, Vec<VideoFormat>) {
     let layouts = video.takes.to_vec();
     let mut chosen = Chosen { video, layouts, imports: false, audio: &AUDIO };
     let frames = FrameFormat::drawn(VideoFormat::Nv12);
-    encode::probe::confirm(&mut chosen, &request, frames).expect("another encoder");
+    encode::probe::confirm(&mut chosen, &request, frames, Deadline::after(CAPTURE_START_TIMEOUT))
+        .expect("another encoder");
     (chosen.video.element, chosen.layouts)
 }
 

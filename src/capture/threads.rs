@@ -157,6 +157,25 @@ impl Drop for Registered {
     }
 }
 
+/// Until when something is to be done that takes several steps.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deadline(Instant);
+
+impl Deadline {
+    pub(super) fn after(time: Duration) -> Deadline {
+        Deadline(Instant::now() + time)
+    }
+
+    pub(super) fn left(self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
+
+    /// For how long a step may go on that may take so long by itself.
+    pub(super) fn at_most(self, step: Duration) -> Duration {
+        self.left().min(step)
+    }
+}
+
 /// Work that may hang in a driver, on a thread of its own. When it takes longer than allowed, the
 /// thread is abandoned and its result is dropped.
 #[derive(Debug)]

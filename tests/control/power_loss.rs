@@ -449,7 +449,6 @@ impl Disk for Spoilt {
     }
 }
 
-// Shows F28.
 #[test]
 fn a_factory_reset_says_forgotten_only_of_settings_that_are_forgotten() {
     let copies = COPIES.into_iter().flat_map(|copy| [copy.settings, copy.keys]);

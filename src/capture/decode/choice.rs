@@ -36,6 +36,7 @@ impl JpegDecoders {
     /// Those of an order, best first. With `needed`, because a camera may deliver JPEGs, those of
     /// devices are tried from now on.
     pub fn of(order: &[String], video: &VideoSettings, needed: bool) -> JpegDecoders {
+        let order = with_software(order);
         let known = order.iter().filter_map(|element| {
             let decoder = decoders::jpeg(element);
             if decoder.is_none() {
@@ -43,18 +44,14 @@ impl JpegDecoders {
             }
             decoder
         });
-        let mut order: Vec<_> = known.collect();
-        if order.is_empty() {
-            order.push(decoders::software());
-        }
         let video = video.clone();
-        JpegDecoders::tried_by(order, needed, move |decoder| probe_jpeg(decoder, &video))
+        JpegDecoders::tried_by(known.collect(), needed, move |decoder| probe_jpeg(decoder, &video))
     }
 
     fn tried_by(
         order: Vec<&'static JpegDecoderSpec>,
         needed: bool,
-        attempt: impl Fn(&'static JpegDecoderSpec) -> Result<(), String> + Send + 'static,
+        attempt: impl Fn(&'static JpegDecoderSpec) -> Result<(), String> + Send + Sync + 'static,
     ) -> JpegDecoders {
         // One that nothing follows is used whatever a trial says.
         let last = order.len() - 1;
@@ -68,16 +65,14 @@ impl JpegDecoders {
         let until = Instant::now() + CAPTURE_PROBE_TIMEOUT;
         let decoders =
             JpegDecoders(Arc::new(Shared { candidates, decided: Condvar::new(), until }));
-        if !of_devices.is_empty() {
-            let shared = decoders.clone();
-            let work = move || {
-                for decoder in of_devices {
-                    shared.decide(decoder, attempt(decoder));
-                }
-            };
-            // Without a thread, each is used as it is.
-            if thread::Builder::new().name("capture-decoders".to_owned()).spawn(work).is_err() {
-                decoders.lock().iter_mut().for_each(|candidate| candidate.is_tried = true);
+        let attempt = Arc::new(attempt);
+        for decoder in of_devices {
+            // At the same time: one that hangs takes nothing of the time of the next.
+            let (shared, attempt) = (decoders.clone(), Arc::clone(&attempt));
+            let work = move || shared.decide(decoder, attempt(decoder));
+            // Without a thread, it is used as it is.
+            if thread::Builder::new().name("capture-decoder".to_owned()).spawn(work).is_err() {
+                decoders.decide(decoder, Ok(()));
             }
         }
         decoders
@@ -100,6 +95,16 @@ impl JpegDecoders {
             }
             let woken = self.0.decided.wait_timeout(candidates, left);
             candidates = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// For how long [`JpegDecoders::current`] may wait.
+    pub fn verdict_within(&self) -> Duration {
+        match self.lock().first() {
+            Some(first) if !first.is_tried => {
+                self.0.until.saturating_duration_since(Instant::now())
+            }
+            _ => Duration::ZERO,
         }
     }
 
@@ -132,6 +137,16 @@ impl JpegDecoders {
     fn lock(&self) -> MutexGuard<'_, Vec<Candidate>> {
         self.0.candidates.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A board's order of decoders; whatever it names, one is left that needs no device.
+pub fn with_software(order: &[String]) -> Vec<String> {
+    let mut order = order.to_vec();
+    let software = decoders::software().element;
+    if order.iter().all(|element| element != software) {
+        order.push(software.to_owned());
+    }
+    order
 }
 
 fn remove(candidates: &mut Vec<Candidate>, decoder: &JpegDecoderSpec, why: &str) -> bool {
@@ -167,7 +182,9 @@ mod tests {
     #[test]
     fn the_first_decoder_that_works_is_used_and_the_camera_waits_for_the_verdict() {
         let (go, wait) = channel();
+        let wait = Mutex::new(wait);
         let decoders = JpegDecoders::tried_by(order(), true, move |decoder| {
+            let wait = wait.lock().map_err(|error| error.to_string())?;
             wait.recv().map_err(|error| error.to_string())?;
             if decoder.element == "mppjpegdec" { Ok(()) } else { Err("no such device".to_owned()) }
         });
@@ -187,6 +204,21 @@ mod tests {
     }
 
     #[test]
+    fn a_decoder_whose_trial_never_ends_takes_nothing_of_the_time_of_the_next() {
+        let decoders = JpegDecoders::tried_by(order(), true, |decoder| {
+            if decoder.element == "v4l2jpegdec" {
+                loop {
+                    thread::park();
+                }
+            }
+            Ok(())
+        });
+        assert!(decoders.verdict_within() > Duration::ZERO);
+        assert_eq!(decoders.current().element, "mppjpegdec");
+        assert_eq!(decoders.verdict_within(), Duration::ZERO);
+    }
+
+    #[test]
     fn one_that_failed_is_not_used_again_and_the_last_one_always_is() {
         let decoders = JpegDecoders::untried(&order());
         for (failed, next) in [("v4l2jpegdec", "mppjpegdec"), ("mppjpegdec", "jpegdec")] {
@@ -203,9 +235,18 @@ mod tests {
     #[test]
     fn a_decoder_that_nobody_knows_is_left_out_and_one_is_always_there() {
         let video = VideoSettings::of_720p();
-        let first = |order: &[&str]| JpegDecoders::of(&names(order), &video, false).current();
-        assert_eq!(first(&["abacusdec", "v4l2jpegdec"]).element, "v4l2jpegdec");
-        assert_eq!(first(&["abacusdec"]).element, "jpegdec");
-        assert_eq!(first(&[]).element, "jpegdec");
+        for (order, used) in [
+            (&["abacusdec", "v4l2jpegdec"][..], &["v4l2jpegdec", "jpegdec"][..]),
+            (&["v4l2jpegdec", "jpegdec"], &["v4l2jpegdec", "jpegdec"]),
+            (&["abacusdec"], &["jpegdec"]),
+            (&[], &["jpegdec"]),
+        ] {
+            let decoders = JpegDecoders::of(&names(order), &video, false);
+            for element in used {
+                let current = decoders.current();
+                assert_eq!(current.element, *element, "{order:?}");
+                decoders.reject(current, "it fails");
+            }
+        }
     }
 }

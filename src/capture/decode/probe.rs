@@ -6,12 +6,15 @@ use gstreamer as gst;
 use gstreamer_video as gst_video;
 
 use super::{decoders::JpegDecoderSpec, description::jpeg_chain};
-use crate::capture::{
-    gst::{
-        description::{Chain, PipelineDescription},
-        trial::Trial,
+use crate::{
+    capture::{
+        gst::{
+            description::{Chain, PipelineDescription},
+            trial::Trial,
+        },
+        request::VideoSettings,
     },
-    request::VideoSettings,
+    limits::CAPTURE_DRIVER_TIMEOUT,
 };
 
 const IN: &str = "probe_in";
@@ -35,7 +38,8 @@ pub fn probe_jpeg(decoder: &'static JpegDecoderSpec, video: &VideoSettings) -> R
         content: two_halves(&video)?,
         interval: gst::ClockTime::from_nseconds(1_000_000_000 / u64::from(video.fps.max(1))),
     };
-    trial.run(move |sample| is_the_frame(sample, &video)).map_err(|error| error.to_string())
+    let check = move |sample: &gst::Sample| is_the_frame(sample, &video);
+    trial.run(CAPTURE_DRIVER_TIMEOUT, check).map_err(|error| error.to_string())
 }
 
 /// JPEGs are made by the software encoder, and decoded as a camera's are.

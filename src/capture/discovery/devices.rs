@@ -15,7 +15,7 @@ use super::{
 use crate::{
     board::{CameraDevice, VideoFormat},
     capture::{
-        decode::{decoders, jpeg_decoder_names, probe::probe_jpeg},
+        decode::{decoders, jpeg_decoder_names, probe::probe_jpeg, with_software},
         encode::{
             KnownBug,
             encoders::{self, VideoEncoderSpec, known_bugs},
@@ -134,11 +134,11 @@ pub fn devices(request: &Request) -> Result<DeviceReport, CaptureError> {
     gst::init().map_err(|error| CaptureError::Gstreamer(one_line(&error.to_string())))?;
     let root = Path::new("/");
     let video = |element: &str| match encoders::video(element) {
-        Some(encoder) => probe_video(encoder, &request.video),
+        Some(encoder) => probe_video(encoder, &request.video, CAPTURE_DRIVER_TIMEOUT),
         None => Err(UNKNOWN.to_owned()),
     };
     let audio = |element: &str| match encoders::audio(element) {
-        Some(encoder) => probe_audio(encoder, &request.audio),
+        Some(encoder) => probe_audio(encoder, &request.audio, CAPTURE_DRIVER_TIMEOUT),
         None => Err(UNKNOWN.to_owned()),
     };
     let jpeg = |element: &str| match decoders::jpeg(element) {
@@ -165,7 +165,7 @@ pub fn devices(request: &Request) -> Result<DeviceReport, CaptureError> {
             encoders::audio_encoder_names(),
             audio,
         ),
-        jpeg_decoders: decoder_reports(&request.decoders.jpeg, jpeg),
+        jpeg_decoders: decoder_reports(&with_software(&request.decoders.jpeg), jpeg),
     })
 }
 

@@ -2,9 +2,12 @@
 //! track is a GStreamer pipeline of its own on the common clock, so that an encoder that fails takes
 //! only its own track with it.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError, TryLockError,
-    atomic::{AtomicBool, AtomicU32, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, TryLockError,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::Duration,
 };
 
 use gstreamer as gst;
@@ -14,6 +17,7 @@ use super::{
     access_units::{FrameSink, TrackOutput},
     description,
     encoders::{AudioEncoderSpec, Chosen, VideoEncoderSpec},
+    probe,
     video_delay::VideoDelay,
     video_encoder::{VideoEncoder, VideoEncoderSetup},
 };
@@ -25,31 +29,17 @@ use crate::{
         gst::{
             buffer::TimedBuffer,
             build::Running,
-            bus::{self, BusEvent},
+            bus::{self, BusEvent, Failure},
             clock::MediaClock,
         },
         request::Request,
         stats::Counters,
+        threads::{Bounded, Deadline},
     },
     flv::avc::{ColourTags, Demand, Tags},
-    limits::CAPTURE_AUDIO_WAITING_MAX,
+    limits::{CAPTURE_AUDIO_WAITING_MAX, CAPTURE_DRIVER_TIMEOUT},
     media::Track,
 };
-
-/// The encoder that a broadcast begins with: one that reads frames where they lie, if it can.
-fn first_encoder(
-    spec: &'static VideoEncoderSpec,
-    setup: &VideoEncoderSetup,
-    imports: bool,
-) -> Result<VideoEncoder, CaptureError> {
-    if imports {
-        match VideoEncoder::start(spec, &VideoEncoderSetup { imports, ..setup.clone() }) {
-            Ok(encoder) => return Ok(encoder),
-            Err(why) => tracing::warn!("{} copies frames: {why}", spec.element),
-        }
-    }
-    VideoEncoder::start(spec, setup)
-}
 
 /// The running encoders of both tracks.
 #[derive(Debug)]
@@ -60,6 +50,7 @@ pub struct EncoderPipeline {
     /// The bitrate to set on every H.264 encoder, in kbit/s.
     wanted_kbps: AtomicU32,
     audio: Running,
+    audio_failure: Failure,
     samples: gst_app::AppSrc,
     audio_encoder: &'static AudioEncoderSpec,
     /// The H.264 encoder in use.
@@ -68,12 +59,10 @@ pub struct EncoderPipeline {
     passing: AtomicBool,
     /// The video that waits, so that the audio is early.
     delayed: Arc<VideoDelay>,
-    counters: Arc<Counters>,
 }
 
 impl EncoderPipeline {
-    /// Builds and starts both encoders. `on_audio_bus` is called on GStreamer's threads and must not
-    /// block.
+    /// Builds and starts both encoders, until `deadline` whatever a driver does.
     pub fn start(
         request: &Request,
         chosen: Chosen,
@@ -81,7 +70,7 @@ impl EncoderPipeline {
         clock: &MediaClock,
         counters: Arc<Counters>,
         sink: FrameSink,
-        on_audio_bus: impl Fn(BusEvent) + Send + Sync + 'static,
+        deadline: Deadline,
     ) -> Result<EncoderPipeline, CaptureError> {
         let output = |track, advance_ns, sink| {
             TrackOutput::new(track, advance_ns, Arc::clone(&counters), sink)
@@ -93,7 +82,12 @@ impl EncoderPipeline {
             (audio.element(description::AUDIO_OUT)?, output(Track::Audio, delay_ns, sink.clone()));
         let audio_clock = clock.clone();
         audio_output.select(audio_output.connect(&audio_out, move || audio_clock.now_ns()));
-        bus::listen_in_real_time(audio.pipeline(), on_audio_bus);
+        let audio_failure = Failure::default();
+        let noted = audio_failure.clone();
+        bus::listen_in_real_time(audio.pipeline(), move |event| match event {
+            BusEvent::Error { message } => noted.note(message),
+            BusEvent::Ended => noted.note("the audio encoder ended".to_owned()),
+        });
         clock.drive(audio.pipeline());
         let (video, clock) = (request.video.clone(), clock.clone());
         let tried = (chosen.video.element, chosen.layouts);
@@ -101,11 +95,16 @@ impl EncoderPipeline {
         let tags = Tags { colours: ColourTags::from(&frames.colorimetry), demand };
         let delayed = Arc::new(VideoDelay::new(request.adjustments.video_delay_ms(), sink));
         let output = output(Track::Video, 0, delayed.sink(clock.clone())).with_tags(tags);
-        let setup = VideoEncoderSetup { video, frames, tried, imports: false, clock, output };
-        let encoder = first_encoder(chosen.video, &setup, chosen.imports)?;
+        let counters = Arc::clone(&counters);
+        let imports = false;
+        let mut setup =
+            VideoEncoderSetup { video, frames, tried, imports, clock, output, counters };
+        let (spec, imports) = (chosen.video, chosen.imports);
+        let encoder = start_video(spec, imports, &mut setup, request, deadline)?;
         encoder.go_on_air();
-        let kbps = chosen.video.bitrate.nearest_kbps(request.video.bitrate_kbps);
-        counters.set_bitrate_kbps(kbps);
+        let spec = encoder.spec();
+        let kbps = spec.bitrate.nearest_kbps(request.video.bitrate_kbps);
+        setup.counters.set_bitrate_kbps(kbps);
         let pipeline = EncoderPipeline {
             video: Mutex::new(Some(encoder)),
             setup,
@@ -113,10 +112,10 @@ impl EncoderPipeline {
             samples: audio.element(description::AUDIO_IN)?,
             audio,
             audio_encoder: chosen.audio,
-            video_encoder: Mutex::new(chosen.video),
+            audio_failure,
+            video_encoder: Mutex::new(spec),
             passing: AtomicBool::new(false),
             delayed,
-            counters,
         };
         pipeline.audio.play()?;
         Ok(pipeline)
@@ -140,11 +139,12 @@ impl EncoderPipeline {
         let _ = self.samples.push_buffer(block);
     }
 
-    /// Sets the video bitrate, in kbit/s, to the nearest value that the encoder supports.
+    /// Sets the video bitrate, in kbit/s, to the nearest value that the encoder supports. Waits for no
+    /// driver, as nothing here does but [`EncoderPipeline::start`] and [`EncoderPipeline::shut_down`].
     pub fn set_bitrate_kbps(&self, kbps: u32) {
         self.wanted_kbps.store(kbps, Ordering::Relaxed);
         if let Some(encoder) = self.video().as_ref() {
-            self.counters.set_bitrate_kbps(encoder.set_bitrate_kbps(kbps));
+            encoder.set_bitrate_kbps(kbps);
         }
     }
 
@@ -176,6 +176,17 @@ impl EncoderPipeline {
         self.video_if_free()?.as_ref().and_then(VideoEncoder::take_failure)
     }
 
+    /// The element of the H.264 encoder.
+    #[cfg(test)]
+    pub fn video_element(&self) -> gst::Element {
+        self.video().as_ref().and_then(VideoEncoder::element).expect("it runs")
+    }
+
+    /// Why the AAC encoder failed, if it did; reported once.
+    pub fn take_audio_failure(&self) -> Option<String> {
+        self.audio_failure.take()
+    }
+
     /// Whether the H.264 encoder reads frames where they lie.
     pub fn is_importing(&self) -> bool {
         self.video().as_ref().is_some_and(VideoEncoder::is_importing)
@@ -201,18 +212,20 @@ impl EncoderPipeline {
     pub fn take_video_encoder(&self) -> Option<VideoEncoder> {
         // First, so that nothing of it is sent while it is being closed.
         self.setup.output.select_none();
-        self.video().take()
+        let encoder = self.video().take();
+        encoder.inspect(VideoEncoder::replaced)
     }
 
     /// Puts another H.264 encoder in. It goes on air unless a camera's own H.264 is passed through.
     pub fn install_video_encoder(&self, encoder: VideoEncoder) {
         *self.video_encoder.lock().unwrap_or_else(PoisonError::into_inner) = encoder.spec();
-        let wanted_kbps = self.wanted_kbps.load(Ordering::Relaxed);
-        self.counters.set_bitrate_kbps(encoder.set_bitrate_kbps(wanted_kbps));
         if !self.passing.load(Ordering::Relaxed) {
             encoder.go_on_air();
         }
-        *self.video() = Some(encoder);
+        // Whatever is wanted from now on is asked of this one.
+        let mut video = self.video();
+        encoder.set_bitrate_kbps(self.wanted_kbps.load(Ordering::Relaxed));
+        *video = Some(encoder);
     }
 
     /// Sends an access unit of a camera that delivers H.264.
@@ -258,6 +271,7 @@ impl EncoderPipeline {
 
     /// Stops both encoders; their devices are free afterwards.
     pub fn shut_down(&self) {
+        // Not under the lock.
         let encoder = self.video().take();
         if let Some(encoder) = encoder {
             encoder.shut_down();
@@ -287,4 +301,53 @@ impl EncoderPipeline {
     fn video(&self) -> MutexGuard<'_, Option<VideoEncoder>> {
         self.video.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The encoder that a broadcast begins with: one that reads frames where they lie, if it can, and another
+/// one when it does not start or its driver hangs.
+fn start_video(
+    first: &'static VideoEncoderSpec,
+    imports: bool,
+    setup: &mut VideoEncoderSetup,
+    request: &Request,
+    deadline: Deadline,
+) -> Result<VideoEncoder, CaptureError> {
+    for imports in [true, false].into_iter().filter(|try_it| imports || !try_it) {
+        let with = VideoEncoderSetup { imports, ..setup.clone() };
+        match start_within(first, with, deadline.at_most(CAPTURE_DRIVER_TIMEOUT)) {
+            Ok(encoder) => return Ok(encoder),
+            Err(StartError::Fails(why)) if imports => {
+                tracing::warn!("{} copies frames: {why}", first.element);
+            }
+            Err(why) => {
+                tracing::warn!("{} does not start: {why}", first.element);
+                // After a hang its device is not to be had back.
+                break;
+            }
+        }
+    }
+    let next = probe::another_video(first, request, deadline)?;
+    setup.tried = (next.element, next.layouts());
+    start_within(next, setup.clone(), deadline.at_most(CAPTURE_DRIVER_TIMEOUT))
+        .map_err(|why| CaptureError::Gstreamer(why.to_string()))
+}
+
+/// Why an encoder does not start.
+#[derive(Debug, thiserror::Error)]
+enum StartError {
+    #[error("{0}")]
+    Fails(String),
+    #[error("its driver does not respond")]
+    Hangs,
+}
+
+fn start_within(
+    spec: &'static VideoEncoderSpec,
+    setup: VideoEncoderSetup,
+    at_most: Duration,
+) -> Result<VideoEncoder, StartError> {
+    let start = move || VideoEncoder::start(spec, &setup).map_err(|error| error.to_string());
+    let started = Bounded::start("capture-encoder", at_most, start)
+        .map_err(|error| StartError::Fails(error.to_string()))?;
+    started.wait().ok_or(StartError::Hangs)?.map_err(StartError::Fails)
 }

@@ -4,7 +4,7 @@
 //! have. So each is opened with the settings of the capture and given frames or samples until
 //! something comes out.
 
-use std::str::FromStr;
+use std::{str::FromStr, time::Duration};
 
 use gstreamer as gst;
 use gstreamer_video::{self as gst_video, VideoFormat};
@@ -23,22 +23,45 @@ use crate::{
             trial::{Trial, TrialError},
         },
         request::{AudioSettings, Request, VideoSettings},
+        threads::Deadline,
     },
-    limits::CAPTURE_AUDIO_BLOCK_SAMPLES,
+    limits::{CAPTURE_AUDIO_BLOCK_SAMPLES, CAPTURE_DRIVER_TIMEOUT},
 };
 
 /// The first encoder of each track that works.
-pub fn choose(request: &Request) -> Result<Chosen, CaptureError> {
-    let video = first("H.264", &request.encoders.video, encoders::video, |encoder| {
-        probe_video(encoder, &request.video)
-    })?;
+pub fn choose(request: &Request, deadline: Deadline) -> Result<Chosen, CaptureError> {
+    let video = first_video(&request.encoders.video, request, deadline)?;
     Ok(Chosen {
         video,
         layouts: video.layouts(),
         imports: false,
         audio: first("AAC", &request.encoders.audio, encoders::audio, |encoder| {
-            probe_audio(encoder, &request.audio)
+            probe_audio(encoder, &request.audio, deadline.at_most(CAPTURE_DRIVER_TIMEOUT))
         })?,
+    })
+}
+
+/// The first H.264 encoder of the board that works, apart from one that does not.
+///
+/// # Errors
+/// [`CaptureError::NoEncoder`] when there is none.
+pub fn another_video(
+    failed: &VideoEncoderSpec,
+    request: &Request,
+    deadline: Deadline,
+) -> Result<&'static VideoEncoderSpec, CaptureError> {
+    let mut order = request.encoders.video.clone();
+    order.retain(|element| element != failed.element);
+    first_video(&order, request, deadline)
+}
+
+fn first_video(
+    order: &[String],
+    request: &Request,
+    deadline: Deadline,
+) -> Result<&'static VideoEncoderSpec, CaptureError> {
+    first("H.264", order, encoders::video, |encoder| {
+        probe_video(encoder, &request.video, deadline.at_most(CAPTURE_DRIVER_TIMEOUT))
     })
 }
 
@@ -69,7 +92,11 @@ fn first<E>(
 }
 
 /// Whether an H.264 encoder works with these settings; if not, why.
-pub fn probe_video(encoder: &VideoEncoderSpec, video: &VideoSettings) -> Result<(), String> {
+pub fn probe_video(
+    encoder: &VideoEncoderSpec,
+    video: &VideoSettings,
+    at_most: Duration,
+) -> Result<(), String> {
     let (width_max, height_max) = encoder.size_max;
     if video.width > width_max || video.height > height_max {
         return Err(format!("takes no frame larger than {width_max}x{height_max}"));
@@ -77,7 +104,7 @@ pub fn probe_video(encoder: &VideoEncoderSpec, video: &VideoSettings) -> Result<
     let layouts = encoder.layouts();
     // The table has one for each.
     let Some(layout) = layouts.first() else { return Err("takes no layout".to_owned()) };
-    let tried = probe_frames(encoder, &layouts, video, FrameFormat::drawn(*layout));
+    let tried = probe_frames(encoder, &layouts, video, FrameFormat::drawn(*layout), at_most);
     tried.map_err(|error| error.to_string())
 }
 
@@ -91,15 +118,18 @@ pub fn confirm(
     chosen: &mut Chosen,
     request: &Request,
     frames: FrameFormat,
+    deadline: Deadline,
 ) -> Result<(), CaptureError> {
     let Chosen { video: encoder, layouts, .. } = chosen;
     if layouts.first() == Some(&frames.layout) || !layouts.contains(&frames.layout) {
         return Ok(());
     }
-    let Err(why) = probe_frames(encoder, layouts, &request.video, frames) else { return Ok(()) };
+    let at_most = deadline.at_most(CAPTURE_DRIVER_TIMEOUT);
+    let tried = probe_frames(encoder, layouts, &request.video, frames, at_most);
+    let Err(why) = tried else { return Ok(()) };
     tracing::warn!("{} does not take {}: {why}", encoder.element, frames.layout);
     if why == TrialError::Hangs {
-        return pass_over(chosen, request);
+        return pass_over(chosen, request, deadline);
     }
     layouts.retain(|layout| *layout != frames.layout);
     Ok(())
@@ -115,6 +145,7 @@ pub fn try_import(
     request: &Request,
     frames: FrameFormat,
     frame: gst::Buffer,
+    deadline: Deadline,
 ) -> Result<(), CaptureError> {
     let encoder = chosen.video;
     let Some(import) = encoder.imports.filter(|_| chosen.layouts.contains(&frames.layout)) else {
@@ -132,14 +163,14 @@ pub fn try_import(
     let video = &request.video;
     let description =
         description::video_pipeline(encoder, &chosen.layouts, video, frames, Some(&import));
-    match trial(description, video, frame) {
+    match trial(description, video, frame, deadline.at_most(CAPTURE_DRIVER_TIMEOUT)) {
         Ok(()) => {
             tracing::info!("{} reads the camera's frames where they lie", encoder.element);
             chosen.imports = true;
         }
         Err(TrialError::Hangs) => {
             tracing::warn!("{} hangs with the camera's frames", encoder.element);
-            return pass_over(chosen, request);
+            return pass_over(chosen, request, deadline);
         }
         Err(why) => tracing::info!(
             "{} copies frames, and cannot read them where they lie: {why}",
@@ -150,11 +181,12 @@ pub fn try_import(
 }
 
 /// Chooses another encoder than this one, whose device is not to be had back.
-fn pass_over(chosen: &mut Chosen, request: &Request) -> Result<(), CaptureError> {
-    let mut order = request.encoders.video.clone();
-    order.retain(|element| element != chosen.video.element);
-    chosen.video =
-        first("H.264", &order, encoders::video, |encoder| probe_video(encoder, &request.video))?;
+fn pass_over(
+    chosen: &mut Chosen,
+    request: &Request,
+    deadline: Deadline,
+) -> Result<(), CaptureError> {
+    chosen.video = another_video(chosen.video, request, deadline)?;
     chosen.layouts = chosen.video.layouts();
     Ok(())
 }
@@ -164,10 +196,11 @@ fn probe_frames(
     layouts: &[VideoFormat],
     video: &VideoSettings,
     frames: FrameFormat,
+    at_most: Duration,
 ) -> Result<(), TrialError> {
     let content = grey_frame(video, frames.layout).map_err(TrialError::Fails)?;
     let description = description::video_pipeline(encoder, layouts, video, frames, None);
-    trial(description, video, content)
+    trial(description, video, content, at_most)
 }
 
 /// Whether something comes out of an encoder's pipeline that is given this frame again and again.
@@ -175,10 +208,11 @@ fn trial(
     description: PipelineDescription,
     video: &VideoSettings,
     content: gst::Buffer,
+    at_most: Duration,
 ) -> Result<(), TrialError> {
     let interval = gst::ClockTime::from_nseconds(1_000_000_000 / u64::from(video.fps.max(1)));
     let (input, output) = (description::VIDEO_IN, description::VIDEO_OUT);
-    Trial { description, input, output, content, interval }.run(|_| Ok(()))
+    Trial { description, input, output, content, interval }.run(at_most, |_| Ok(()))
 }
 
 /// A grey frame as encoders take it.
@@ -189,7 +223,11 @@ fn grey_frame(video: &VideoSettings, layout: VideoFormat) -> Result<gst::Buffer,
 }
 
 /// Whether an AAC encoder works with these settings; if not, why.
-pub fn probe_audio(encoder: &AudioEncoderSpec, audio: &AudioSettings) -> Result<(), String> {
+pub fn probe_audio(
+    encoder: &AudioEncoderSpec,
+    audio: &AudioSettings,
+    at_most: Duration,
+) -> Result<(), String> {
     let bytes = CAPTURE_AUDIO_BLOCK_SAMPLES * audio.channels as usize * size_of::<i16>();
     let content = gst::Buffer::from_slice(vec![0_u8; bytes]);
     let rate = u64::from(audio.sample_rate_hz.max(1));
@@ -198,5 +236,5 @@ pub fn probe_audio(encoder: &AudioEncoderSpec, audio: &AudioSettings) -> Result<
     let description = description::audio_pipeline(encoder, audio);
     let (input, output) = (description::AUDIO_IN, description::AUDIO_OUT);
     let trial = Trial { description, input, output, content, interval };
-    trial.run(|_| Ok(())).map_err(|error| error.to_string())
+    trial.run(at_most, |_| Ok(())).map_err(|error| error.to_string())
 }

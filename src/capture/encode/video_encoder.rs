@@ -3,7 +3,10 @@
 
 use std::{
     str::FromStr,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use gstreamer::{self as gst, prelude::*};
@@ -15,6 +18,7 @@ use super::{
     description,
     encoders::{ForceKey, VideoEncoderSpec, fill_in},
     import::Import,
+    orders::{Order, Orders},
 };
 use crate::{
     capture::{
@@ -27,8 +31,9 @@ use crate::{
             clock::MediaClock,
         },
         request::VideoSettings,
+        stats::Counters,
     },
-    limits::CAPTURE_FRAMES_WAITING_MAX,
+    limits::{CAPTURE_DRIVER_TIMEOUT, CAPTURE_FRAMES_WAITING_MAX},
 };
 
 /// What every H.264 encoder of a capture is set up with.
@@ -43,6 +48,7 @@ pub struct VideoEncoderSetup {
     pub imports: bool,
     pub clock: MediaClock,
     pub output: TrackOutput,
+    pub counters: Arc<Counters>,
 }
 
 impl VideoEncoderSetup {
@@ -58,8 +64,7 @@ impl VideoEncoderSetup {
 pub struct VideoEncoder {
     running: Running,
     frames: gst_app::AppSrc,
-    element: gst::Element,
-    out: gst_app::AppSink,
+    orders: Orders,
     spec: &'static VideoEncoderSpec,
     failure: Failure,
     output: TrackOutput,
@@ -117,10 +122,18 @@ impl VideoEncoder {
         let out: gst_app::AppSink = running.element(description::VIDEO_OUT)?;
         let clock = setup.clock.clone();
         let input = setup.output.connect(&out, move || clock.now_ns());
+        let element: gst::Element = running.element(description::VIDEO_ENCODER)?;
+        let counters = Arc::clone(&setup.counters);
+        let done = move |order| {
+            if let Order::Bitrate(kbps) = order {
+                counters.set_bitrate_kbps(kbps);
+            }
+        };
+        let orders = Orders::start(move |order| carry_out(order, spec, &element, &out), done)
+            .map_err(|error| CaptureError::Gstreamer(error.to_string()))?;
         let encoder = VideoEncoder {
             frames: running.element(description::VIDEO_IN)?,
-            element: running.element(description::VIDEO_ENCODER)?,
-            out,
+            orders,
             running,
             spec,
             failure,
@@ -142,9 +155,16 @@ impl VideoEncoder {
         self.spec
     }
 
+    #[cfg(test)]
+    pub fn element(&self) -> Option<gst::Element> {
+        self.running.optional_element(description::VIDEO_ENCODER)
+    }
+
     /// Why it failed, if it did; reported once.
     pub fn take_failure(&self) -> Option<String> {
-        self.failure.take()
+        let hangs = self.orders.at_work_for() > CAPTURE_DRIVER_TIMEOUT;
+        let hangs = hangs.then(|| format!("the driver of {} does not respond", self.spec.element));
+        self.failure.take().or(hangs)
     }
 
     /// Whether it reads frames where they lie.
@@ -166,39 +186,33 @@ impl VideoEncoder {
         self.frames.current_level_bytes() < bound && self.frames.push_buffer(frame).is_ok()
     }
 
-    /// Sets its bitrate; returns the value in use, the nearest one that it supports.
-    pub fn set_bitrate_kbps(&self, kbps: u32) -> u32 {
-        let bitrate = &self.spec.bitrate;
-        let kbps = bitrate.nearest_kbps(kbps);
-        self.element.set_property_from_str(bitrate.property, &fill_in(bitrate.value, kbps, None));
-        kbps
+    /// Asks it to use the bitrate that it supports and is nearest to this one, in kbit/s. When it does,
+    /// it is counted as the one in use.
+    pub fn set_bitrate_kbps(&self, kbps: u32) {
+        self.orders.give(Order::Bitrate(self.spec.bitrate.nearest_kbps(kbps)));
     }
 
     /// Asks it to make its next frame a key frame.
     pub fn force_key_frame(&self) {
-        let event = gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true);
-        self.request_key_frame(|| self.out.send_event(event.build()));
+        self.orders.give(Order::KeyFrame);
     }
 
     /// Asks it to make the frame that is pushed next a key frame, rather than one that is still
     /// waiting.
     pub fn force_key_on_next_frame(&self) {
-        let event = gst_video::DownstreamForceKeyUnitEvent::builder().all_headers(true);
-        self.request_key_frame(|| self.frames.send_event(event.build()));
-    }
-
-    fn request_key_frame(&self, send_event: impl FnOnce() -> bool) {
         match self.spec.force_key {
             ForceKey::Event => {
-                send_event();
+                // It waits with the frames, so that no driver is asked here.
+                let event = gst_video::DownstreamForceKeyUnitEvent::builder().all_headers(true);
+                self.frames.send_event(event.build());
             }
-            ForceKey::Signal(name) => {
-                let kind = self.element.type_();
-                if gst::glib::subclass::SignalId::lookup(name, kind).is_some() {
-                    self.element.emit_by_name::<()>(name, &[]);
-                }
-            }
+            ForceKey::Signal(_) => self.force_key_frame(),
         }
+    }
+
+    /// Another encoder takes its place: what it was asked and has not done is of no interest any more.
+    pub fn replaced(&self) {
+        self.orders.end();
     }
 
     /// Puts its access units on air, from a key frame on, and those of no other encoder.
@@ -215,5 +229,29 @@ impl VideoEncoder {
     /// Stops it; its device is free afterwards.
     pub fn shut_down(&self) {
         self.running.shut_down();
+    }
+}
+
+/// Does with an encoder what its driver may take any time for.
+fn carry_out(
+    order: Order,
+    spec: &VideoEncoderSpec,
+    element: &gst::Element,
+    out: &gst_app::AppSink,
+) {
+    match (order, spec.force_key) {
+        (Order::Bitrate(kbps), _) => {
+            let value = fill_in(spec.bitrate.value, kbps, None);
+            element.set_property_from_str(spec.bitrate.property, &value);
+        }
+        (Order::KeyFrame, ForceKey::Event) => {
+            let event = gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true);
+            out.send_event(event.build());
+        }
+        (Order::KeyFrame, ForceKey::Signal(name)) => {
+            if gst::glib::subclass::SignalId::lookup(name, element.type_()).is_some() {
+                element.emit_by_name::<()>(name, &[]);
+            }
+        }
     }
 }

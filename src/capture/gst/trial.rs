@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     capture::{error::CaptureError, threads::Bounded},
-    limits::{CAPTURE_DRIVER_TIMEOUT, CAPTURE_FRAMES_WAITING_MAX, CAPTURE_PROBE_TIMEOUT},
+    limits::{CAPTURE_FRAMES_WAITING_MAX, CAPTURE_PROBE_TIMEOUT},
 };
 
 /// How often the output is polled.
@@ -38,19 +38,21 @@ pub enum TrialError {
     /// It fails, or does not do what it is for.
     #[error("{0}")]
     Fails(String),
-    /// It took longer than `CAPTURE_DRIVER_TIMEOUT`; its device may be in use from then on.
+    /// It took longer than it had; its device may be in use from then on.
     #[error("its driver does not respond")]
     Hangs,
 }
 
 impl Trial {
-    /// Tries it, on a thread of its own because a driver may hang; `check` judges the first output.
+    /// Tries it for so long, on a thread of its own because a driver may hang; `check` judges the first
+    /// output.
     pub fn run(
         self,
+        at_most: Duration,
         check: impl FnOnce(&gst::Sample) -> Result<(), String> + Send + 'static,
     ) -> Result<(), TrialError> {
         let work = move || self.first_output().and_then(|sample| check(&sample));
-        let trial = Bounded::start("capture-probe", CAPTURE_DRIVER_TIMEOUT, work)
+        let trial = Bounded::start("capture-probe", at_most, work)
             .map_err(|error| TrialError::Fails(error.to_string()))?;
         trial.wait().ok_or(TrialError::Hangs)?.map_err(TrialError::Fails)
     }

@@ -22,7 +22,7 @@ use crate::{
         stats::Counters,
         threads::Bounded,
     },
-    limits::{CAPTURE_DECODER_CLOSE_TIMEOUT, CAPTURE_DECODER_SILENCE},
+    limits::{CAPTURE_DECODER_CLOSE_TIMEOUT, CAPTURE_DECODER_HOLDS_MAX, CAPTURE_DECODER_SILENCE},
 };
 
 /// The decoder of an open source.
@@ -33,8 +33,6 @@ pub struct Decoding {
     watch: Arc<Watch>,
     /// What the decoder is given comes from here.
     feeding: Option<gst::Pad>,
-    /// Another decoder has taken its place.
-    is_replaced: AtomicBool,
 }
 
 /// What a decoder does.
@@ -53,12 +51,26 @@ struct Flow {
     first_in: Option<Instant>,
     last_in: Option<Instant>,
     last_out: Option<Instant>,
+    /// What went in since.
+    held: usize,
 }
 
 impl Flow {
     fn came(&mut self, now: Instant) {
         self.first_in.get_or_insert(now);
         self.last_in = Some(now);
+        self.held += 1;
+    }
+
+    fn left(&mut self, now: Instant) {
+        self.last_out = Some(now);
+        self.held = 0;
+    }
+
+    /// Whether the decoder keeps what it is given. It takes time and frames to say so: a slow camera
+    /// delivers few, and a healthy decoder holds some.
+    fn is_stuck(&self) -> bool {
+        self.silence() > CAPTURE_DECODER_SILENCE && self.held > CAPTURE_DECODER_HOLDS_MAX
     }
 
     /// For how long the camera has delivered and the decoder has not.
@@ -97,12 +109,11 @@ impl Decoding {
         }
         if let Some(pad) = sink(running, VIDEO_HEAD) {
             pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
-                out.flow().last_out = Some(Instant::now());
+                out.flow().left(Instant::now());
                 gst::PadProbeReturn::Ok
             });
         }
-        let (decoders, is_replaced) = (decoders.clone(), AtomicBool::new(false));
-        Decoding { decoder, decoders, watch, feeding, is_replaced }
+        Decoding { decoder, decoders: decoders.clone(), watch, feeding }
     }
 
     /// To be called when a whole JPEG comes from the camera.
@@ -123,9 +134,8 @@ impl Decoding {
 
     /// Why the source gives up waiting for a first frame, when it is the decoder that holds it.
     pub fn holds_all(&self) -> Option<String> {
-        let silent =
-            !self.decoder.software && self.watch.flow().silence() > CAPTURE_DECODER_SILENCE;
-        silent.then(|| format!("nothing comes out of {}", self.decoder.element))
+        let stuck = !self.decoder.software && self.watch.flow().is_stuck();
+        stuck.then(|| format!("nothing comes out of {}", self.decoder.element))
     }
 
     /// Whether the failure of the source is that of its decoder.
@@ -136,23 +146,20 @@ impl Decoding {
             Some(Err(gst::FlowError::Eos)) => !ended,
             Some(Err(_)) => true,
         };
-        refuses
-            || self.watch.failed.load(Ordering::Acquire)
-            || self.watch.flow().silence() > CAPTURE_DECODER_SILENCE
+        refuses || self.watch.failed.load(Ordering::Acquire) || self.watch.flow().is_stuck()
     }
 
     /// Lets the next decoder take over when the source fails and this one is the reason; `false`
     /// when it is not, or none is left. The source is to be opened again in any case.
     pub fn replace(&self, why: &str) -> bool {
-        let replaced = self.is_at_fault() && self.decoders.reject(self.decoder, why);
-        self.is_replaced.fetch_or(replaced, Ordering::AcqRel);
-        replaced
+        self.is_at_fault() && self.decoders.reject(self.decoder, why)
     }
 
-    /// Closes a source whose decoder was replaced. The camera is freed first, because closing the
-    /// decoder may hang in its driver; then it is left to itself.
+    /// Closes a source whose decoder is that of a device. The camera is freed first, because closing the
+    /// decoder may hang in its driver; then it is left to itself. One that hangs need not be known to
+    /// when somebody stops.
     pub fn close(&self, running: &Running) {
-        if !self.is_replaced.load(Ordering::Acquire) {
+        if self.decoder.software {
             return;
         }
         let elements = running.pipeline().children().into_iter();
@@ -237,6 +244,7 @@ fn is_corrupt(buffer: &gst::BufferRef) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::CAPTURE_OPEN_TIMEOUT;
 
     #[test]
     fn a_camera_that_freezes_is_not_taken_for_a_decoder_that_does() {
@@ -247,17 +255,35 @@ mod tests {
         for frame in 0..30 {
             flow.came(at(frame * 33));
             // Three frames are in the decoder.
-            flow.last_out = frame.checked_sub(3).map(|out| at(out * 33)).or(flow.last_out);
+            if frame >= 3 {
+                flow.left(at(frame * 33));
+            }
+            assert!(!flow.is_stuck(), "{flow:?}");
         }
-        assert!(flow.silence() < CAPTURE_DECODER_SILENCE, "{:?}", flow.silence());
         for frame in 30..60 {
             flow.came(at(frame * 33));
         }
-        assert!(flow.silence() > CAPTURE_DECODER_SILENCE, "{:?}", flow.silence());
+        assert!(flow.is_stuck(), "{flow:?}");
 
         let mut never = Flow::default();
         never.came(at(0));
         never.came(at(1_000));
         assert_eq!(never.silence(), Duration::from_secs(1), "from the first one on");
+    }
+
+    #[test]
+    fn a_decoder_is_judged_by_frames_as_well_where_a_camera_is_slow() {
+        for fps in [1, 2, 5, 30] {
+            let (start, mut flow) = (Instant::now(), Flow::default());
+            let mut came = (0..).map(|frame| {
+                flow.came(start + Duration::from_secs(1) * frame / fps);
+                flow.is_stuck()
+            });
+            // A healthy one holds so many before the first comes out.
+            assert!(came.by_ref().take(CAPTURE_DECODER_HOLDS_MAX).all(|stuck| !stuck), "{fps}");
+            let more = came.position(|stuck| stuck).expect("it is noticed at last");
+            let frames = u32::try_from(CAPTURE_DECODER_HOLDS_MAX + more).expect("few");
+            assert!(Duration::from_secs(1) * frames / fps < CAPTURE_OPEN_TIMEOUT, "{fps}");
+        }
     }
 }

@@ -14,7 +14,7 @@ use crate::{
         },
         request::{AudioSettings, VideoSettings},
     },
-    limits::{CAPTURE_AUDIO_AHEAD_MAX, CAPTURE_VIDEO_HELD_MAX},
+    limits::{CAPTURE_AUDIO_AHEAD_MAX, CAPTURE_CARD_BUFFER, CAPTURE_VIDEO_HELD_MAX},
 };
 
 /// Name of the appsink that a source's frames come out of.
@@ -129,11 +129,18 @@ fn argus(sensor: u32, video: &VideoSettings) -> Chain {
 
 /// The card must not be the clock: one that stops would stop the video. Each buffer has the time at
 /// which it was captured, from the driver or else from when it is read; the audio track corrects the
-/// drift that these times show.
+/// drift that these times show. While this process is not scheduled, samples wait in the card's buffer,
+/// which may be long: they are read as soon as `latency-time` of them has come.
 fn alsa(device: &str) -> Chain {
+    let buffer_us = CAPTURE_CARD_BUFFER.as_micros().to_string();
     Chain::default().element(
         "alsasrc",
-        &[("device", device), ("provide-clock", "false"), ("slave-method", "re-timestamp")],
+        &[
+            ("device", device),
+            ("provide-clock", "false"),
+            ("slave-method", "re-timestamp"),
+            ("buffer-time", &buffer_us),
+        ],
     )
 }
 

@@ -274,7 +274,8 @@ fn open_until_it_succeeds(
     let mut retry = Retry::default();
     let mut counted = arrivals.count();
     loop {
-        match opener.open(|| stop.is_set()) {
+        let stopped = stop.clone();
+        match opener.open(move || stopped.is_set()) {
             Ok(opened) => return Some(opened),
             Err(error) => tracing::debug!(%error, "source not open yet"),
         }

@@ -5,7 +5,7 @@
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -32,9 +32,13 @@ use crate::{
         },
         request::{AudioSettings, VideoSettings},
         stats::Counters,
+        threads::{Bounded, Deadline},
     },
     file,
-    limits::{CAPTURE_DECODER_SILENCE, CAPTURE_FRAMES_HELD, CAPTURE_OPEN_TIMEOUT},
+    limits::{
+        CAPTURE_DECODER_CLOSE_TIMEOUT, CAPTURE_DECODER_SILENCE, CAPTURE_FRAMES_HELD,
+        CAPTURE_OPEN_TIMEOUT,
+    },
     media::Track,
 };
 
@@ -52,6 +56,36 @@ pub struct SourceOpener {
     pub clock: MediaClock,
     pub counters: Arc<Counters>,
     pub decoders: JpegDecoders,
+    pub asked: Asked,
+}
+
+/// Candidates whose drivers were asked to open them and have not answered.
+#[derive(Debug, Clone, Default)]
+pub struct Asked(Arc<Mutex<Vec<String>>>);
+
+/// A driver is being asked as long as this lives.
+struct Asking(Asked, String);
+
+impl Asked {
+    fn lock(&self) -> MutexGuard<'_, Vec<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks a driver; `None` when it has not answered yet.
+    fn ask(&self, name: &str) -> Option<Asking> {
+        let mut asked = self.lock();
+        if asked.iter().any(|asked| asked == name) {
+            return None;
+        }
+        asked.push(name.to_owned());
+        Some(Asking(self.clone(), name.to_owned()))
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.0.lock().retain(|asked| *asked != self.1);
+    }
 }
 
 /// An open source. Dropping it closes the device, which may hang in the driver.
@@ -115,21 +149,41 @@ impl Arrivals<'_> {
 impl SourceOpener {
     /// Finds the source, opens it and waits for the first buffer of each track. Of several
     /// candidates the first that works is used. Ends early when `given_up`.
-    pub fn open(&self, given_up: impl Fn() -> bool) -> Result<OpenSource, CaptureError> {
-        let SourceCandidates { usable, mut rejected } =
-            self.plan.find(&self.video, self.frames.layouts());
-        // Several candidates share the time.
-        let tries = u32::try_from(usable.len()).unwrap_or(u32::MAX).max(1);
-        let at_most = CAPTURE_OPEN_TIMEOUT / tries;
-        for (name, spec) in usable {
-            match self.open_one(&spec, at_most, &given_up) {
+    pub fn open(
+        &self,
+        given_up: impl Fn() -> bool + Clone + Send + 'static,
+    ) -> Result<OpenSource, CaptureError> {
+        let asked = Instant::now();
+        let found = self.plan.find(&self.video, self.frames.layouts());
+        let time = (CAPTURE_OPEN_TIMEOUT + CAPTURE_DECODER_SILENCE).saturating_sub(asked.elapsed());
+        // The trial of a decoder may still go on; that is not the camera's time.
+        self.decoders.current_for(found.usable.iter().any(|(_, spec)| spec.is_jpeg()));
+        self.open_first(found, Deadline::after(time), &given_up)
+    }
+
+    /// Opens the first candidate that works. They share the time; what one leaves is for those after it.
+    fn open_first(
+        &self,
+        found: SourceCandidates,
+        deadline: Deadline,
+        given_up: &(impl Fn() -> bool + Clone + Send + 'static),
+    ) -> Result<OpenSource, CaptureError> {
+        let SourceCandidates { usable, mut rejected } = found;
+        let is_only_one = usable.len() == 1;
+        for ((name, spec), left) in usable.iter().zip((1..=usable.len()).rev()) {
+            let share = deadline.left() / u32::try_from(left).unwrap_or(u32::MAX);
+            let opened = match is_only_one {
+                true => self.open_one(spec, share, given_up),
+                false => self.open_beside(name, spec.clone(), share, given_up.clone()),
+            };
+            match opened {
                 Ok(opened) => {
                     if !name.is_empty() {
                         tracing::info!("capturing from {name}");
                     }
                     return Ok(opened);
                 }
-                Err(error) if name.is_empty() || tries == 1 => return Err(error),
+                Err(error) if is_only_one => return Err(error),
                 Err(error) => {
                     tracing::info!("not capturing from {name}: {error}");
                     rejected.push(format!("{name}: {error}"));
@@ -141,22 +195,41 @@ impl SourceOpener {
         Err(self.plan.unavailable(why))
     }
 
+    /// Opens one of several, on a thread of its own: one whose driver hangs does not keep the next from
+    /// being tried, and is not tried again before it has answered.
+    fn open_beside(
+        &self,
+        name: &str,
+        spec: SourceSpec,
+        share: Duration,
+        given_up: impl Fn() -> bool + Send + 'static,
+    ) -> Result<OpenSource, CaptureError> {
+        let hung = || self.plan.unavailable("its driver does not respond".to_owned());
+        let Some(asked) = self.asked.ask(name) else { return Err(hung()) };
+        let opener = self.clone();
+        let time = Deadline::after(share + CAPTURE_DECODER_CLOSE_TIMEOUT);
+        let work = move || {
+            let opened = opener.open_one(&spec, share, &|| given_up() || time.left().is_zero());
+            drop(asked);
+            opened
+        };
+        let opening = Bounded::start("capture-candidate", time.left(), work)
+            .map_err(|error| CaptureError::Gstreamer(error.to_string()))?;
+        opening.wait().unwrap_or_else(|| Err(hung()))
+    }
+
     /// Opens a source, again when it was its decoder that failed and there is another one.
     fn open_one(
         &self,
         spec: &SourceSpec,
-        at_most: Duration,
+        time: Duration,
         given_up: &impl Fn() -> bool,
     ) -> Result<OpenSource, CaptureError> {
-        // The trial of a decoder may still go on; that is not the camera's time.
-        let mut decoder = self.decoders.current_for(spec.is_jpeg());
-        let deadline = Instant::now() + at_most + CAPTURE_DECODER_SILENCE;
+        let deadline = Deadline::after(time);
         loop {
-            let left = deadline.saturating_duration_since(Instant::now()).min(at_most);
-            match self.open_with(spec, decoder, left, given_up) {
-                Err((_, true)) if Instant::now() < deadline && !given_up() => {
-                    decoder = self.decoders.current_for(spec.is_jpeg());
-                }
+            let decoder = self.decoders.current_for(spec.is_jpeg());
+            match self.open_with(spec, decoder, deadline.at_most(CAPTURE_OPEN_TIMEOUT), given_up) {
+                Err((_, true)) if !deadline.left().is_zero() && !given_up() => {}
                 opened => return opened.map_err(|(error, _)| error),
             }
         }
@@ -434,41 +507,4 @@ fn check_file(path: &Path) -> Result<(), CaptureError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::thread;
-
-    use gstreamer_video::VideoFormat;
-
-    use super::*;
-    use crate::{
-        board::Profile,
-        capture::{CameraSource, Request},
-    };
-
-    #[test]
-    fn of_live_frames_that_nobody_takes_the_newest_are_kept_and_the_camera_does_not_wait() {
-        gst::init().expect("GStreamer");
-        let mut request = Request::from(&Profile::named("sim").expect("embedded"));
-        (request.video.width, request.video.height) = (320, 180);
-        let launch = "videotestsrc is-live=true ! video/x-raw, framerate=(fraction)60/1".to_owned();
-        request.camera = CameraSource::Launch { launch, passthrough: false };
-        let plan = SourcePlan::of(&request).into_iter().find(SourcePlan::has_video);
-        let opener = SourceOpener {
-            plan: plan.expect("a camera"),
-            decoders: JpegDecoders::of(&[], &request.video, false),
-            video: request.video,
-            frames: WantedFrames::OneOf(vec![VideoFormat::I420]),
-            audio: request.audio,
-            clock: MediaClock::start(),
-            counters: Arc::default(),
-        };
-        let mut opened = opener.open(|| false).expect("opens");
-        let reader = opened.video.as_mut().expect("video");
-        let mut time = || reader.next().map(|frame| frame.time.expect("a time"));
-        let first = time().expect("the first frame");
-        thread::sleep(Duration::from_secs(1));
-        let kept: Vec<Duration> = std::iter::from_fn(time).collect();
-        assert!((1..=3).contains(&kept.len()), "{kept:?}: one may arrive meanwhile");
-        assert!(kept[0] > first + Duration::from_millis(500), "{kept:?} after {first:?}");
-    }
-}
+mod tests;

@@ -7,7 +7,7 @@ use gstreamer_video::VideoFormat;
 
 use super::{
     managed::ManagedSource,
-    opener::{OpenSource, SourceOpener},
+    opener::{Asked, OpenSource, SourceOpener},
 };
 use crate::{
     capture::{
@@ -18,10 +18,21 @@ use crate::{
         gst::clock::MediaClock,
         request::{Request, StartWithout},
         stats::Counters,
-        threads::{Bounded, Notifier, Threads},
+        threads::{Bounded, Deadline, Notifier, Threads},
     },
     limits::CAPTURE_DRIVER_TIMEOUT,
 };
+
+/// The sources of a request.
+pub struct Sources {
+    pub all: Vec<ManagedSource>,
+    /// The form of the broadcast's frames.
+    pub frames: FrameFormat,
+    /// The camera's first one, as it lies.
+    pub first_frame: Option<gst::Buffer>,
+    /// Notified when one of them has delivered something.
+    pub wake: Notifier,
+}
 
 /// Opens the sources of a request at the same time. When one cannot be opened, the others are closed
 /// as they are dropped. The frames of the broadcast have the form of the camera's, and from then on a
@@ -34,8 +45,8 @@ pub fn start_all(
     clock: &MediaClock,
     counters: &Arc<Counters>,
     threads: &Threads,
-    wake: &Notifier,
-) -> Result<(Vec<ManagedSource>, FrameFormat, Option<gst::Buffer>), CaptureError> {
+    deadline: Deadline,
+) -> Result<Sources, CaptureError> {
     let refused = |error: std::io::Error| CaptureError::Gstreamer(error.to_string());
     let mut opening = Vec::new();
     let arrivals = threads.notifier();
@@ -48,11 +59,13 @@ pub fn start_all(
         let (clock, counters) = (clock.clone(), Arc::clone(counters));
         let frames = WantedFrames::OneOf(layouts.to_vec());
         let decoders = decoders.clone();
-        let opener = SourceOpener { plan, video, frames, audio, clock, counters, decoders };
+        // It waits for the verdict about a decoder first.
+        let at_most = deadline.at_most(CAPTURE_DRIVER_TIMEOUT + decoders.verdict_within());
+        let asked = Asked::default();
+        let opener = SourceOpener { plan, video, frames, audio, clock, counters, decoders, asked };
         let first = opener.clone();
-        let opened =
-            Bounded::start("capture-open", CAPTURE_DRIVER_TIMEOUT, move || first.open(|| false))
-                .map_err(refused)?;
+        let opened = Bounded::start("capture-open", at_most, move || first.open(|| false));
+        let opened = opened.map_err(refused)?;
         opening.push((opener, opened));
     }
     let first = layouts.first().copied().unwrap_or(VideoFormat::I420);
@@ -72,11 +85,13 @@ pub fn start_all(
         first_frame = opened.as_ref().and_then(OpenSource::first_frame).or(first_frame);
         all.push((opener, opened));
     }
+    let wake = threads.notifier();
     let sources = all.into_iter().map(|(opener, opened)| {
         let opener = SourceOpener { frames: WantedFrames::Exactly(frames), ..opener };
-        ManagedSource::start(opener, opened, threads, wake, &arrivals).map_err(refused)
+        ManagedSource::start(opener, opened, threads, &wake, &arrivals).map_err(refused)
     });
-    Ok((sources.collect::<Result<_, _>>()?, frames, first_frame))
+    let all = sources.collect::<Result<_, _>>()?;
+    Ok(Sources { all, frames, first_frame, wake })
 }
 
 /// Whether the owner allows going live without this source. A clip must exist, because nobody plugs

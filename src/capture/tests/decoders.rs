@@ -1,7 +1,7 @@
 //! JPEG decoders that stand for those of devices and fail as these do: the camera goes on with the
 //! next one.
 
-use std::{ptr, time::Instant};
+use std::ptr;
 
 use super::*;
 use crate::capture::decode::{JpegDecoderSpec, decoders::software};
@@ -33,6 +33,11 @@ static WRONG_CAPS: JpegDecoderSpec =
 static NO_CAPS: JpegDecoderSpec = device(Some("video/x-raw(memory:NVMM)"));
 /// Its driver is busy for so long, in µs, with the first frame, and cannot be closed before.
 static HANGS: JpegDecoderSpec = device(Some("identity sleep-time=30000000"));
+/// The same, when the first frame has come out.
+static HANGS_THEN: JpegDecoderSpec = device(Some(
+    "tee name=hang  hang. ! identity name=main  hang. ! videorate drop-only=true ! \
+     video/x-raw, framerate=1/60 ! identity sleep-time=30000000 ! fakesink async=false  main.",
+));
 
 const CAMERA: &str = "videotestsrc is-live=true ! \
                       video/x-raw, format=Y42B, width=320, height=180, framerate=30/1 ! jpegenc";
@@ -46,6 +51,10 @@ struct Decoded {
 
 /// Starts a stream with that camera and that decoder, behind which is the software one.
 fn start(camera: &str, decoder: &'static JpegDecoderSpec) -> Decoded {
+    start_in_order(camera, &[decoder, software()])
+}
+
+fn start_in_order(camera: &str, order: &[&'static JpegDecoderSpec]) -> Decoded {
     gstreamer::init().expect("GStreamer");
     let mut request = Request::from(&Profile::named("sim").expect("embedded"));
     (request.video.width, request.video.height) = (320, 180);
@@ -60,15 +69,15 @@ fn start(camera: &str, decoder: &'static JpegDecoderSpec) -> Decoded {
     });
     let video = encode::encoders::video("x264enc").expect("known");
     let chosen = Chosen { video, layouts: video.layouts(), imports: false, audio: &AUDIO };
-    let decoders = JpegDecoders::untried(&[decoder, software()]);
+    let decoders = JpegDecoders::untried(order);
     let capture = Capture::start_with(
         request,
         chosen,
         decoders.clone(),
         &Threads::default(),
         OnAir::from_the_start(),
-        sink,
-        Arc::new(report),
+        (sink, Arc::new(report)),
+        Deadline::after(CAPTURE_START_TIMEOUT),
     );
     Decoded { capture: capture.expect("starts"), decoders, frames, events }
 }
@@ -128,6 +137,17 @@ fn a_camera_whose_decoder_delivers_nothing_at_the_start_is_opened_with_the_next_
         let asked = Instant::now();
         assert!(ran.capture.stop(), "{:?}", decoder.caps);
         assert!(asked.elapsed() < Duration::from_secs(10), "the one that hangs holds nothing up");
+    }
+}
+
+#[test]
+fn a_decoder_that_hangs_holds_up_no_stop_though_nobody_knows_of_it_yet() {
+    for is_followed in [true, false] {
+        let order = [&HANGS_THEN, software()];
+        let ran = start_in_order(CAMERA, if is_followed { &order } else { &order[..1] });
+        assert!(ran.uses(&HANGS_THEN), "it delivered a first frame");
+        // A busy machine may need more than one look.
+        assert!((0..5).any(|_| ran.capture.stop()), "{is_followed}");
     }
 }
 

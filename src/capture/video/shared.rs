@@ -93,7 +93,8 @@ mod tests {
     use super::*;
     use crate::{
         board::Profile,
-        capture::{FrameFormat, Request, encode::probe},
+        capture::{FrameFormat, Request, encode::probe, threads::Deadline},
+        limits::CAPTURE_START_TIMEOUT,
     };
 
     fn shared() -> SharedTrack {
@@ -105,10 +106,11 @@ mod tests {
         let (mut track, _) =
             VideoTrack::new(&request.video, frames, &request.look).expect("a track");
         track.start_at(clock.now_ns());
-        let chosen = probe::choose(&request).expect("encoders");
+        let deadline = Deadline::after(CAPTURE_START_TIMEOUT);
+        let chosen = probe::choose(&request, deadline).expect("encoders");
         let (sink, counted) = (Arc::new(|_| ()), Arc::clone(&counters));
         let pipeline =
-            EncoderPipeline::start(&request, chosen, frames, &clock, counted, sink, |_| ());
+            EncoderPipeline::start(&request, chosen, frames, &clock, counted, sink, deadline);
         let (pipeline, on_air) = (Arc::new(pipeline.expect("starts")), OnAir::from_the_start());
         SharedTrack::new(track, clock, pipeline, on_air, counters)
     }

@@ -61,6 +61,7 @@ fn judged(element: &str, parts: &[(u64, u32, &[gst::Buffer])]) -> (Vec<Answer>, 
         imports: false,
         clock: MediaClock::start(),
         output,
+        counters: Arc::clone(&counters),
         video,
     };
     let encoder = VideoEncoder::start(spec, &setup).expect("starts");
@@ -70,7 +71,11 @@ fn judged(element: &str, parts: &[(u64, u32, &[gst::Buffer])]) -> (Vec<Answer>, 
         |counter: &std::sync::atomic::AtomicU64| counter.load(std::sync::atomic::Ordering::Relaxed);
     let (mut answers, mut made, mut number) = (Vec::new(), Vec::new(), 0);
     for (seconds, kbps, frames) in parts {
-        let target_kbps = encoder.set_bitrate_kbps(*kbps);
+        encoder.set_bitrate_kbps(*kbps);
+        let target_kbps = spec.bitrate.nearest_kbps(*kbps);
+        while counters.bitrate_kbps.load(std::sync::atomic::Ordering::Relaxed) != target_kbps {
+            thread::sleep(Duration::from_micros(50));
+        }
         let before = count(&counters.video_bytes);
         for i in 0..seconds * FPS {
             let mut frame = frames[i as usize % frames.len()].copy();
