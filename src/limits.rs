@@ -795,15 +795,20 @@ pub const CAPTURE_JPEGS_IN_DECODER_MAX: usize = 64;
 /// By how much a frame's time may differ behind a JPEG decoder: some count in milliseconds. At 120
 /// frames a second the next one is 8 ms away.
 pub const CAPTURE_DECODER_TIME_OFF_MAX: Duration = Duration::from_millis(2);
-/// A camera delivers and its decoder has delivered nothing for this long: it is the decoder that
+/// From the beginning of a converter's trial until the camera is opened without it: as long as an encoder
+/// has for its first access unit.
+pub const CAPTURE_CONVERTER_VERDICT: Duration = CAPTURE_PROBE_TIMEOUT;
+/// By how much a converter may change luma or chroma, of 255: it rounds, twice where it computes in RGB.
+pub const CAPTURE_COLOUR_OFF_MAX: u8 = 3;
+/// A camera delivers and its decoder or converter has delivered nothing for this long: it is that one that
 /// fails. A healthy one holds a few frames; a frozen camera is noticed after twice as long.
-pub const CAPTURE_DECODER_SILENCE: Duration = Duration::from_millis(750);
-/// Frames that a decoder may hold while nothing comes out of it. Those of small boards hold one to three;
-/// at one frame a second a fifth one comes before a source is given up that is being opened.
-pub const CAPTURE_DECODER_HOLDS_MAX: usize = 4;
-/// From closing a source whose decoder failed until it is opened again with another one, even when
-/// the decoder hangs; its camera is free by then.
-pub const CAPTURE_DECODER_CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+pub const CAPTURE_DEVICE_SILENCE: Duration = Duration::from_millis(750);
+/// Frames that a decoder or converter may hold while nothing comes out of it. Those of small boards hold
+/// one to three; at one frame a second a fifth one comes before a source is given up that is being opened.
+pub const CAPTURE_DEVICE_HOLDS_MAX: usize = 4;
+/// From closing a source whose decoder or converter failed until it is opened again with another one,
+/// even when it hangs; its camera is free by then.
+pub const CAPTURE_DEVICE_CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// A key frame of an H.264 camera that is older than this queued while the camera was being opened,
 /// and does not go on air.
 pub const CAPTURE_PASS_AGE_MAX: Duration = Duration::from_millis(300);
@@ -856,12 +861,12 @@ const _: () = assert!(CAPTURE_STALL.as_millis() < 2_000 && CAPTURE_LATENCY.as_mi
 // Both, and a block of 21 ms at 48 kHz.
 const _: () =
     assert!(CAPTURE_AUDIO_LATENCY.as_millis() + CAPTURE_AUDIO_GRACE.as_millis() + 22 < 200);
-const _: () = assert!(2 * CAPTURE_DECODER_SILENCE.as_millis() <= CAPTURE_STALL.as_millis());
+const _: () = assert!(2 * CAPTURE_DEVICE_SILENCE.as_millis() <= CAPTURE_STALL.as_millis());
 // A source is opened a second time, when its decoder failed at the first, within the driver's time.
 const _: () = assert!(
     CAPTURE_OPEN_TIMEOUT.as_millis()
-        + CAPTURE_DECODER_SILENCE.as_millis()
-        + CAPTURE_DECODER_CLOSE_TIMEOUT.as_millis()
+        + CAPTURE_DEVICE_SILENCE.as_millis()
+        + CAPTURE_DEVICE_CLOSE_TIMEOUT.as_millis()
         < CAPTURE_DRIVER_TIMEOUT.as_millis()
 );
 const _: () = assert!(CAPTURE_STOP_TIMEOUT.as_millis() < STOPPING_TIMEOUT.as_millis());

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use firstmile::capture::{
-    SourceSpec, WantedFrames, jpeg_decoder, source_pipeline, video_encoder_layouts,
+    SourceElements, SourceSpec, WantedFrames, jpeg_decoder, source_pipeline, video_encoder_layouts,
 };
 use gstreamer::{self as gst, prelude::*};
 
@@ -40,7 +40,13 @@ pub fn play(way: Way, mode: Mode, frame: &Path, frames: u64) {
             let layouts = video_encoder_layouts(SOFTWARE_ENCODER).to_vec();
             let wanted = WantedFrames::OneOf(layouts);
             let decoder = jpeg_decoder("jpegdec").expect("known");
-            let text = source_pipeline(&spec, decoder, &request.video, &wanted, &request.audio);
+            let text = source_pipeline(
+                &spec,
+                &SourceElements::in_software(decoder),
+                &request.video,
+                &wanted,
+                &request.audio,
+            );
             let text = text.to_string();
             let sink = text.rfind("! appsink").expect("it ends in a sink");
             // What nobody takes must not stop those behind it, and a full queue must not drop.

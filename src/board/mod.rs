@@ -32,8 +32,8 @@ pub use device::{CameraDevice, MicrophoneDevice, VideoFormat};
 pub use embedded::{embedded, names};
 pub use error::ProfileError;
 pub use profile::{
-    Audio, Button, Console, DecoderOrder, EncoderOrder, Fitted, Health, Key, Led, Lights, Line,
-    Place, Profile, Pull, Sensors, Setup, Video, Wiring,
+    Audio, Button, Console, ConverterOrder, DecoderOrder, EncoderOrder, Fitted, Health, Key, Led,
+    Lights, Line, Place, Profile, Pull, Sensors, Setup, Video, Wiring,
 };
 pub use select::{most_specific, select};
 pub use sensor::{Sensor, SensorPlace, is_like};

@@ -28,6 +28,8 @@ pub struct Profile {
     pub encoders: EncoderOrder,
     /// Decoders in the order in which they are tried.
     pub decoders: DecoderOrder,
+    /// Converters in the order in which they are tried.
+    pub converters: ConverterOrder,
     /// Who shows the lights.
     pub lights: Lights,
     /// Who reads the button.
@@ -88,6 +90,19 @@ pub struct DecoderOrder {
 impl DecoderOrder {
     /// The one that every machine has.
     pub const SOFTWARE: &str = "jpegdec";
+}
+
+/// Converters of what the encoder cannot take as it is, by their element names, in the order in which
+/// they are tried; never empty.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ConverterOrder {
+    /// Those of raw frames; the software one when a profile names none.
+    pub raw: Vec<String>,
+}
+
+impl ConverterOrder {
+    /// The one that every machine has.
+    pub const SOFTWARE: &str = "videoconvert";
 }
 
 /// Who shows the lights.

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use super::device::VideoFormat;
 use super::keys::Keys;
 use super::profile::{
-    Audio, Button, Console, DecoderOrder, EncoderOrder, Fitted, Health, Key, Led, Lights, Line,
-    Place, Profile, Pull, Sensors, Setup, Video, Wiring,
+    Audio, Button, Console, ConverterOrder, DecoderOrder, EncoderOrder, Fitted, Health, Key, Led,
+    Lights, Line, Place, Profile, Pull, Sensors, Setup, Video, Wiring,
 };
 use super::sensor::Sensor;
 use super::source::{CameraSource, MicrophoneSource};
@@ -35,6 +35,12 @@ impl Keys {
                 jpeg: match self.has("decoder.jpeg") {
                     true => self.list("decoder.jpeg"),
                     false => vec![DecoderOrder::SOFTWARE.to_owned()],
+                },
+            },
+            converters: ConverterOrder {
+                raw: match self.has("converter.raw") {
+                    true => self.list("converter.raw"),
+                    false => vec![ConverterOrder::SOFTWARE.to_owned()],
                 },
             },
             lights: self.lights(),

@@ -189,6 +189,7 @@ const TRACKS: &[Entry] = &[
     key("encoder.video", LINES, "H.264 encoders in the order to try them"),
     key("encoder.audio", LINES, "AAC encoders in the order to try them"),
     key("decoder.jpeg", LINES, "JPEG decoders in the order to try them"),
+    key("converter.raw", LINES, "converters of raw frames in the order to try them"),
 ];
 
 #[rustfmt::skip]

@@ -5,6 +5,6 @@ pub mod decoders;
 mod description;
 pub mod probe;
 
-pub use choice::{JpegDecoders, with_software};
+pub use choice::JpegDecoders;
 pub use decoders::{JpegDecoderSpec, jpeg as jpeg_decoder, jpeg_decoder_names};
 pub use description::{DECODER, DECODER_QUEUE, jpeg_chain};

@@ -15,7 +15,7 @@ mod uevent;
 pub use cameras::offers;
 pub use conversion::Conversion;
 pub use devices::{
-    CameraReport, DecoderReport, DeviceReport, EncoderReport, MicrophoneReport, devices,
+    CameraReport, DeviceReport, ElementReport, EncoderReport, MicrophoneReport, devices,
 };
 pub use modes::{Format, Mode, ModeChoice, Offer, Rate, RejectedMode, choose_mode};
 pub use plan::{SourceCandidates, SourcePlan, SourceSpec, lacks};

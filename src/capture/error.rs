@@ -109,6 +109,8 @@ pub(super) fn debian_package(element: &str) -> &'static str {
         "openh264enc" | "voaacenc" | "h264parse" | "jpegparse" => "gstreamer1.0-plugins-bad",
         // The plug-in offers it only where the kernel has a driver for it.
         "v4l2h264enc" => "the kernel driver of the encoder and gstreamer1.0-plugins-good",
+        "v4l2convert" => "the kernel driver of the converter and gstreamer1.0-plugins-good",
+        "pispconvert" => "gstreamer1.0-pispconvert",
         "v4l2jpegdec" => "the kernel driver of the decoder and gstreamer1.0-plugins-good",
         "v4l2src" | "jpegdec" | "jpegenc" | "pngdec" | "aacparse" | "videoflip" => {
             "gstreamer1.0-plugins-good"

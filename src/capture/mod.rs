@@ -18,8 +18,10 @@
 //! | `video`, `audio` | the two tracks: what goes to the encoder at each instant |
 //! | `source` | cameras, microphones and clips: opened, lost, opened again |
 //! | `discovery` | the devices and encoders of this machine, and which of them a request selects |
+//! | `convert` | converters of raw frames: tried, watched, replaced |
 //! | `decode` | JPEG decoders: tried, watched, replaced |
 //! | `encode` | encoders: tried, watched, restarted or replaced; how access units leave |
+//! | `choice` | which of several elements of devices is used, for both |
 //! | `gst` | pipelines as data, pipelines that run, the media clock |
 //! | `request`, `event`, `error`, `stats`, `threads`, `frame_format`, `on_air` | what is asked for, reported and counted, the threads, the form of frames, and from when on they are sent |
 //!
@@ -39,6 +41,8 @@
 //! ```
 
 mod audio;
+mod choice;
+mod convert;
 mod decode;
 mod discovery;
 mod encode;
@@ -63,9 +67,10 @@ use std::{
     },
 };
 
+pub use convert::converter_names;
 pub use decode::{JpegDecoderSpec, jpeg_decoder, jpeg_decoder_names};
 pub use discovery::{
-    CameraReport, Conversion, DecoderReport, DeviceReport, EncoderReport, Format, MicrophoneReport,
+    CameraReport, Conversion, DeviceReport, ElementReport, EncoderReport, Format, MicrophoneReport,
     Mode, ModeChoice, Offer, Rate, RejectedMode, SourcePlan, SourceSpec, choose_mode, devices,
     offers,
 };
@@ -79,20 +84,21 @@ pub use frame_format::{FrameFormat, WantedFrames};
 pub use gst::description::PipelineDescription;
 pub use real_time::{refusal as real_time_refusal, withdraw as withdraw_real_time};
 pub use request::{
-    AudioSettings, CameraSource, DecoderOrder, EncoderOrder, Look, MicrophoneSource, Request,
-    SAMPLE_RATE_HZ, StartWithout, VideoSettings,
+    AudioSettings, CameraSource, ConverterOrder, DecoderOrder, EncoderOrder, Look,
+    MicrophoneSource, Request, SAMPLE_RATE_HZ, StartWithout, VideoSettings,
 };
-pub use source::source_pipeline;
+pub use source::{SourceElements, source_pipeline};
 pub use stats::{CaptureStats, ChannelLevel, Levels};
 pub use video::{Still, Stills};
 
 use audio::AudioTrack;
+use convert::Converters;
 use decode::JpegDecoders;
 use encode::{EncoderPipeline, encoders::Chosen, probe};
 use gst::{bus, clock::MediaClock};
 use mixer::Mixer;
 use on_air::OnAir;
-use source::Sources;
+use source::{Elements, Sources};
 use stats::Counters;
 use threads::{Deadline, Notifier, Threads};
 use video::{SharedTrack, VideoTrack};
@@ -174,7 +180,8 @@ impl Capture {
         let chosen = probe::choose(&request, deadline)?;
         let threads = Threads::default();
         let deliver_to = (sink, events);
-        Capture::start_with(request, chosen, decoders, &threads, on_air, deliver_to, deadline)
+        let elements = Elements { decoders, converters: Converters::of(&request.converters.raw) };
+        Capture::start_with(request, chosen, elements, &threads, on_air, deliver_to, deadline)
             // Sources that were opened before the failure are closed by their threads.
             .inspect_err(|_| threads.stop())
     }
@@ -182,7 +189,7 @@ impl Capture {
     fn start_with(
         request: Request,
         mut chosen: Chosen,
-        decoders: JpegDecoders,
+        elements: Elements,
         threads: &Threads,
         on_air: OnAir,
         (sink, events): (FrameSink, Arc<dyn Fn(CaptureEvent) + Send + Sync>),
@@ -194,7 +201,7 @@ impl Capture {
         let Sources { all: sources, frames, first_frame, wake } = source::start_all(
             &request,
             &chosen.layouts,
-            decoders,
+            elements,
             &clock,
             &counters,
             threads,

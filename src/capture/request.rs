@@ -13,7 +13,9 @@ use crate::{
     },
 };
 
-pub use crate::board::{CameraSource, DecoderOrder, EncoderOrder, MicrophoneSource};
+pub use crate::board::{
+    CameraSource, ConverterOrder, DecoderOrder, EncoderOrder, MicrophoneSource,
+};
 
 /// Sample rate of the audio track, in hertz: what platforms ask for, and what every AAC encoder
 /// here offers.
@@ -36,6 +38,8 @@ pub struct Request {
     pub encoders: EncoderOrder,
     /// Decoders, in order of preference.
     pub decoders: DecoderOrder,
+    /// Converters, in order of preference.
+    pub converters: ConverterOrder,
     /// What is drawn over or instead of the camera's video.
     pub look: Look,
     /// Which sources may be missing at the start.
@@ -202,6 +206,7 @@ impl From<&Profile> for Request {
             adjustments: Adjustments::default(),
             encoders: profile.encoders.clone(),
             decoders: profile.decoders.clone(),
+            converters: profile.converters.clone(),
             look: Look { name: env!("CARGO_PKG_NAME").to_owned(), ..Look::default() },
             start_without: StartWithout::default(),
         }

@@ -1,4 +1,5 @@
 mod bitrates;
+mod converters;
 mod decoders;
 mod importer;
 mod importing;
@@ -111,11 +112,12 @@ fn start_request(request: Request, encoder: &'static VideoEncoderSpec) -> Ran {
     let layouts = encoder.takes.to_vec();
     let chosen = Chosen { video: encoder, layouts, imports: false, audio: &AUDIO };
     let decoders = JpegDecoders::of(&[], &request.video, false);
+    let elements = Elements { decoders, converters: Converters::of(&[]) };
     let threads = Threads::default();
     let capture = Capture::start_with(
         request,
         chosen,
-        decoders,
+        elements,
         &threads,
         OnAir::from_the_start(),
         (sink, Arc::new(report)),

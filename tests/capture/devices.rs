@@ -10,6 +10,7 @@ fn the_report_says_of_each_encoder_whether_and_why_not() {
     let mut profile = Profile::named("sim").expect("embedded");
     profile.encoders.video = ["abacusenc", "openh264enc", "x264enc"].map(str::to_owned).to_vec();
     profile.decoders.jpeg = ["abacusdec", "jpegdec"].map(str::to_owned).to_vec();
+    profile.converters.raw = ["abacusconvert", "videoconvert"].map(str::to_owned).to_vec();
     let report = devices(&Request::from(&profile)).expect("a report");
     let reported: Vec<_> = report
         .video_encoders
@@ -47,7 +48,24 @@ fn the_report_says_of_each_encoder_whether_and_why_not() {
             ("nvjpegdec", false, not_named),
         ]
     );
+    let converters: Vec<_> = report
+        .converters
+        .iter()
+        .map(|converter| (&*converter.element, converter.software, converter.why_not.as_deref()))
+        .collect();
+    assert_eq!(
+        converters,
+        [
+            ("abacusconvert", false, Some("is not a converter that firstmile knows")),
+            ("videoconvert", true, None),
+            ("v4l2convert", false, not_named),
+            ("pispconvert", false, not_named),
+            ("rgavideoconvert", false, not_named),
+            ("nvvidconv", false, not_named),
+        ]
+    );
     let text = report.to_string();
+    assert!(text.contains("\n * videoconvert (software)\n"), "{text}");
     assert!(text.contains("\n * jpegdec (software)\n"), "{text}");
     assert!(report.cameras.iter().all(|camera| !camera.chosen), "{:?}", report.cameras);
     assert!(report.microphones.iter().all(|card| !card.chosen), "{:?}", report.microphones);

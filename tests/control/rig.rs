@@ -19,8 +19,8 @@ use firstmile::config::{self, Partial, parse};
 use firstmile::console::{ClientId, Reply, Typed};
 use firstmile::control::{
     Action, BoardMedia, CaptureCounters, CaptureEvent, Change, Control, Counters, Event, Job,
-    JobResult, Layers, Level, PublishFailure, PublishReport, Setup, SourceLook, Still, StoreFailure,
-    StoreOutcome, StoreRequest,
+    JobResult, Layers, Level, PublishFailure, PublishReport, Setup, SourceLook, Still,
+    StoreFailure, StoreOutcome, StoreRequest,
 };
 use firstmile::health::{CpuTimes, Readings};
 use firstmile::panel::Contact;

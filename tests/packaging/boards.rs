@@ -7,7 +7,9 @@ use firstmile::{
         self, Button, CameraSource, Console, Fitted, Key, Led, Lights, Line, MicrophoneSource,
         Place, Profile, ProfileError, Pull,
     },
-    capture::{Request, audio_encoder_names, jpeg_decoder_names, video_encoder_names},
+    capture::{
+        Request, audio_encoder_names, converter_names, jpeg_decoder_names, video_encoder_names,
+    },
 };
 
 const WHOLE: &str = r#"
@@ -101,6 +103,38 @@ fn every_jpeg_decoder_named_by_a_profile_is_one_that_capture_can_set_up_and_the_
     ] {
         assert_eq!(first(name), element, "{name}");
     }
+}
+
+#[test]
+fn every_converter_named_by_a_profile_is_one_that_capture_can_set_up_and_the_last_needs_no_device()
+{
+    for name in board::names() {
+        let order = Profile::named(name).expect("valid").converters.raw;
+        for element in &order {
+            assert!(converter_names().any(|known| known == element), "{name}: {element}");
+        }
+        assert_eq!(order.last().map(String::as_str), Some("videoconvert"), "{name}");
+    }
+    let first = |name| Profile::named(name).expect("valid").converters.raw.swap_remove(0);
+    for (name, element) in [
+        ("rpi-zero-2-w", "v4l2convert"),
+        ("rpi3", "v4l2convert"),
+        ("rpi4", "v4l2convert"),
+        ("rpi5", "pispconvert"),
+        ("jetson-orin-nano", "nvvidconv"),
+        ("jetson-orin-nx", "nvvidconv"),
+        ("rock-5b", "rgavideoconvert"),
+        ("orange-pi-5", "rgavideoconvert"),
+        ("generic-uvc", "videoconvert"),
+    ] {
+        assert_eq!(first(name), element, "{name}");
+    }
+    assert_eq!(load(WHOLE).expect("valid").converters.raw, ["videoconvert"]);
+    let with = |order: &str| load(&format!("{WHOLE}[converter]\nraw = {order}\n"));
+    let order = with("[\"v4l2convert\", \"videoconvert\"]").expect("valid").converters.raw;
+    assert_eq!(order, ["v4l2convert", "videoconvert"]);
+    let error = with("[]").expect_err("empty").to_string();
+    assert!(error.contains("converter.raw: must not be empty"), "{error}");
 }
 
 #[test]

@@ -9,9 +9,9 @@ use firstmile::{
     board::{self, CameraDevice, MicrophoneDevice, Profile, VideoFormat},
     capture::{
         CameraSource, FrameFormat, JpegDecoderSpec, MicrophoneSource, PipelineDescription, Request,
-        SourcePlan, SourceSpec, WantedFrames, audio_encoder_names, choose_mode, encoder_pipelines,
-        importing_pipeline, jpeg_decoder, jpeg_decoder_names, offers, source_pipeline,
-        video_encoder_layouts, video_encoder_names,
+        SourceElements, SourcePlan, SourceSpec, WantedFrames, audio_encoder_names, choose_mode,
+        converter_names, encoder_pipelines, importing_pipeline, jpeg_decoder, jpeg_decoder_names,
+        offers, source_pipeline, video_encoder_layouts, video_encoder_names,
     },
 };
 use gstreamer_video::VideoFormat as VideoLayout;
@@ -27,11 +27,41 @@ fn layouts_of(request: &Request) -> &'static [VideoLayout] {
 /// The pipeline of a source that is opened first: its frames go to the encoder as they are, if they can.
 fn pipeline_of(
     spec: &SourceSpec,
-    decoder: &JpegDecoderSpec,
+    elements: &SourceElements,
     request: &Request,
 ) -> PipelineDescription {
-    let frames = WantedFrames::OneOf(layouts_of(request).to_vec());
-    source_pipeline(spec, decoder, &request.video, &frames, &request.audio)
+    source_pipeline(spec, elements, &request.video, &wanted_of(request), &request.audio)
+}
+
+fn wanted_of(request: &Request) -> WantedFrames {
+    WantedFrames::OneOf(layouts_of(request).to_vec())
+}
+
+/// The elements with a converter of a device, where that can do what the source needs.
+fn with_converter(
+    spec: &SourceSpec,
+    decoder: &'static JpegDecoderSpec,
+    converter: &str,
+    request: &Request,
+) -> Option<SourceElements> {
+    let elements = SourceElements::in_software(decoder);
+    elements.with_converter(converter, spec, &request.video, &wanted_of(request))
+}
+
+/// The elements that a source may go through, in the order in which they are tried, each with a title.
+fn elements_of(spec: &SourceSpec, request: &Request) -> Vec<(String, SourceElements)> {
+    let mut all = Vec::new();
+    for (title, decoder) in decoders_of(spec, request) {
+        let of_devices = request.converters.raw.iter().filter_map(|name| {
+            let elements = with_converter(spec, decoder, name, request)?;
+            Some((format!("{title}, {name}"), elements))
+        });
+        let of_devices: Vec<_> = of_devices.collect();
+        let title = if of_devices.is_empty() { title } else { format!("{title}, videoconvert") };
+        all.extend(of_devices);
+        all.push((title, SourceElements::in_software(decoder)));
+    }
+    all
 }
 
 fn drawn() -> FrameFormat {
@@ -81,10 +111,10 @@ fn sources_of(request: &Request) -> Vec<String> {
     let plans = SourcePlan::of(request).into_iter();
     let specs = plans.flat_map(|plan| specs_of(plan, request));
     let titled = specs.flat_map(|(title, spec)| {
-        let with = |(with, decoder): (String, _)| {
-            format!("# {title}{with}\n{}", pipeline_of(&spec, decoder, request))
+        let with = |(with, elements): (String, SourceElements)| {
+            format!("# {title}{with}\n{}", pipeline_of(&spec, &elements, request))
         };
-        decoders_of(&spec, request).into_iter().map(with).collect::<Vec<_>>()
+        elements_of(&spec, request).into_iter().map(with).collect::<Vec<_>>()
     });
     titled.collect()
 }
@@ -218,8 +248,8 @@ fn gstreamer_reads_the_text_back_with_names_and_values_intact() {
     let mut request = Request::from(&Profile::named("sim").expect("embedded"));
     request.camera = CameraSource::File { path: "/media/my \\ clip \"one\" ! x.mp4".into() };
     for (_, spec) in SourcePlan::of(&request).into_iter().flat_map(|p| specs_of(p, &request)) {
-        let (_, decoder) = decoders_of(&spec, &request)[0];
-        let text = pipeline_of(&spec, decoder, &request).to_string();
+        let (_, elements) = elements_of(&spec, &request)[0];
+        let text = pipeline_of(&spec, &elements, &request).to_string();
         let pipeline = gst::parse::launch(&text).expect("reads").downcast::<gst::Bin>();
         let elements = pipeline.expect("a bin").children();
         let file = elements.iter().find(|element| element.has_property("location"));
@@ -248,10 +278,14 @@ fn every_pipeline() -> Vec<PipelineDescription> {
         for spec in specs.map(|(_, spec)| spec).chain(others) {
             for name in jpeg_decoder_names().filter(|_| spec.is_jpeg()) {
                 let decoder = jpeg_decoder(name).expect("known");
-                all.push(pipeline_of(&spec, decoder, &request));
+                all.push(pipeline_of(&spec, &SourceElements::in_software(decoder), &request));
             }
             let (_, decoder) = decoders_of(&spec, &request)[0];
-            all.push(pipeline_of(&spec, decoder, &request));
+            all.push(pipeline_of(&spec, &SourceElements::in_software(decoder), &request));
+            let converters = converter_names();
+            let elements =
+                converters.filter_map(|name| with_converter(&spec, decoder, name, &request));
+            all.extend(elements.map(|elements| pipeline_of(&spec, &elements, &request)));
         }
         for video in video_encoder_names() {
             all.extend(importing_pipeline(&request, drawn(), video));
@@ -287,7 +321,14 @@ fn every_property_that_is_set_is_one_that_its_element_has() {
             recorded.insert(element.as_str());
         }
     }
-    for element in ["nvv4l2h264enc", "mpph264enc", "mppjpegdec", "nvv4l2decoder"] {
+    for element in [
+        "nvv4l2h264enc",
+        "mpph264enc",
+        "mppjpegdec",
+        "nvv4l2decoder",
+        "pispconvert",
+        "rgavideoconvert",
+    ] {
         assert!(recorded.contains(element), "{element} was looked at");
     }
 }

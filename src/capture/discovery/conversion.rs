@@ -9,15 +9,18 @@ use gstreamer_video::{
 use serde::Serialize;
 
 use super::modes::{Format, Mode};
-use crate::capture::{encode::encoders::VideoEncoderSpec, request::VideoSettings};
+use crate::capture::{
+    convert::ConverterSpec, encode::encoders::VideoEncoderSpec, request::VideoSettings,
+};
 
-/// What the processor does to each frame of a camera because the encoder cannot take it as it is.
+/// What is done to each frame of a camera because the encoder cannot take it as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Conversion {
     /// What is done, and why.
     pub what: String,
-    /// Processor time that it took for a frame just now, in microseconds; `None` when that could not
-    /// be measured.
+    /// The converter of a device that does it; without one the processor does.
+    pub device: Option<&'static str>,
+    /// Time that it took for a frame just now, in microseconds; `None` when that could not be measured.
     pub us_per_frame: Option<u64>,
 }
 
@@ -55,7 +58,13 @@ impl Conversion {
         let to = if is_taken { Some(&from) } else { layouts.first() };
         let to = to.map(|to| (*to, (video.width, video.height)));
         let us_per_frame = to.and_then(|to| measured_us((from, size), to));
-        Some(Conversion { what: steps.join("; "), us_per_frame })
+        Some(Conversion { what: steps.join("; "), device: None, us_per_frame })
+    }
+
+    /// The converter of a device does it, and takes this time for a frame.
+    pub fn is_done_by(&mut self, converter: &ConverterSpec, time: Option<Duration>) {
+        self.device = Some(converter.element);
+        self.us_per_frame = time.and_then(|time| u64::try_from(time.as_micros()).ok());
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{
     conversion::Conversion,
-    devices::{CameraReport, DecoderReport, DeviceReport, EncoderReport, MicrophoneReport},
+    devices::{CameraReport, DeviceReport, ElementReport, EncoderReport, MicrophoneReport},
 };
 
 /// Modes of one camera that are shown besides the one that would be used; `--json` lists all.
@@ -26,6 +26,12 @@ impl fmt::Display for DeviceReport {
         }
         writeln!(f, "JPEG decoders, for cameras in MJPEG, in the order in which they are tried:")?;
         self.jpeg_decoders.iter().try_for_each(|decoder| write!(f, "{decoder}"))?;
+        writeln!(
+            f,
+            "converters, for frames that the encoder does not take as they are, in the order in which \
+             they are tried:"
+        )?;
+        self.converters.iter().try_for_each(|converter| write!(f, "{converter}"))?;
         writeln!(f, "* would be used")
     }
 }
@@ -70,8 +76,12 @@ impl fmt::Display for Conversion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.what)?;
         let ms = self.us_per_frame.map(|us| us.div_ceil(100));
-        let cost = ms.map(|ms| format!(" ({}.{} ms of a processor core)", ms / 10, ms % 10));
-        f.write_str(&cost.unwrap_or_default())
+        let (by, of) = match &self.device {
+            Some(element) => (format!(", by {element}"), ""),
+            None => (String::new(), " of a processor core"),
+        };
+        let cost = ms.map(|ms| format!(" ({}.{} ms{of})", ms / 10, ms % 10));
+        write!(f, "{by}{}", cost.unwrap_or_default())
     }
 }
 
@@ -83,7 +93,7 @@ impl fmt::Display for MicrophoneReport {
     }
 }
 
-impl fmt::Display for DecoderReport {
+impl fmt::Display for ElementReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let software = if self.software { " (software)" } else { "" };
         let text = format!("{}{software}", self.element);

@@ -15,7 +15,12 @@ use super::{
 use crate::{
     board::{CameraDevice, VideoFormat},
     capture::{
-        decode::{decoders, jpeg_decoder_names, probe::probe_jpeg, with_software},
+        choice::{DeviceElement, with_software},
+        convert::{
+            ConverterSpec, Shape, Work, converter, converter_names,
+            probe::{probe, time_a_frame},
+        },
+        decode::{JpegDecoderSpec, decoders, jpeg_decoder_names, probe::probe_jpeg},
         encode::{
             KnownBug,
             encoders::{self, VideoEncoderSpec, known_bugs},
@@ -53,7 +58,10 @@ pub struct DeviceReport {
     /// AAC encoders, in the order in which they are tried.
     pub audio_encoders: Vec<EncoderReport>,
     /// JPEG decoders, for cameras that deliver MJPEG, in the order in which they are tried.
-    pub jpeg_decoders: Vec<DecoderReport>,
+    pub jpeg_decoders: Vec<ElementReport>,
+    /// Converters, for raw frames that the encoder does not take as they are, in the order in which they
+    /// are tried.
+    pub converters: Vec<ElementReport>,
 }
 
 /// A camera.
@@ -110,12 +118,12 @@ pub struct EncoderReport {
     pub known_bugs: &'static [KnownBug],
 }
 
-/// A decoder.
+/// A decoder or a converter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct DecoderReport {
+pub struct ElementReport {
     /// Its element.
     pub element: String,
-    /// It decodes on the processor cores.
+    /// It works on the processor cores.
     pub software: bool,
     /// It would be used.
     pub chosen: bool,
@@ -125,7 +133,7 @@ pub struct DecoderReport {
     pub known_bugs: &'static [KnownBug],
 }
 
-/// Finds the devices and tries every encoder and decoder. Takes up to `CAPTURE_PROBE_TIMEOUT`
+/// Finds the devices and tries every encoder, decoder and converter. Takes up to `CAPTURE_PROBE_TIMEOUT`
 /// for each that does not work; cameras are asked for their modes, but not opened.
 ///
 /// # Errors
@@ -143,14 +151,22 @@ pub fn devices(request: &Request) -> Result<DeviceReport, CaptureError> {
     };
     let jpeg = |element: &str| match decoders::jpeg(element) {
         Some(decoder) => probe_jpeg(decoder, &request.video),
-        None => Err(NO_DECODER.to_owned()),
+        None => Err(unknown::<JpegDecoderSpec>()),
     };
     let offered = bounded_offers();
     let video_encoders =
         encoder_reports(&request.encoders.video, encoders::video_encoder_names(), video);
     let chosen = video_encoders.iter().find(|encoder| encoder.chosen);
     let encoder = chosen.and_then(|encoder| encoders::video(&encoder.element));
-    let cameras = cameras(root, &request.camera, &request.video, encoder, &offered);
+    let mut cameras = cameras(root, &request.camera, &request.video, encoder, &offered);
+    let work = work_of(&cameras, &request.video, encoder);
+    let converters = converter_reports(&request.converters.raw, work.as_ref());
+    let used = converters.iter().find(|converter| converter.chosen && !converter.software);
+    if let Some((used, work)) = used.and_then(|used| converter(&used.element)).zip(work) {
+        let conversion = cameras.iter_mut().find_map(|camera| camera.conversion.as_mut());
+        let time = used.task(&work).ok().and_then(|task| time_a_frame(used, task));
+        conversion.into_iter().for_each(|conversion| conversion.is_done_by(used, time));
+    }
     let microphones = microphones(root, &request.microphone);
     Ok(DeviceReport {
         camera_wanted: request.camera.to_string(),
@@ -165,7 +181,12 @@ pub fn devices(request: &Request) -> Result<DeviceReport, CaptureError> {
             encoders::audio_encoder_names(),
             audio,
         ),
-        jpeg_decoders: decoder_reports(&with_software(&request.decoders.jpeg), jpeg),
+        jpeg_decoders: element_reports::<JpegDecoderSpec>(
+            &request.decoders.jpeg,
+            jpeg_decoder_names(),
+            jpeg,
+        ),
+        converters,
     })
 }
 
@@ -177,7 +198,36 @@ fn bounded_offers() -> Offered {
 
 const UNKNOWN: &str = "is not an encoder that firstmile knows";
 
-const NO_DECODER: &str = "is not a JPEG decoder that firstmile knows";
+fn unknown<S: DeviceElement>() -> String {
+    format!("is not a {} that firstmile knows", S::KIND)
+}
+
+/// What is to be done to the frames of the camera that would be used; without one, or where nothing is,
+/// what cameras need most often.
+fn work_of(
+    cameras: &[CameraReport],
+    video: &VideoSettings,
+    encoder: Option<&VideoEncoderSpec>,
+) -> Option<Work> {
+    let layouts = encoder.map(VideoEncoderSpec::layouts)?;
+    let size = (video.width, video.height);
+    let chosen = cameras.iter().find(|camera| camera.chosen);
+    let of_camera = chosen.and_then(|camera| camera.mode.as_ref()?.shape());
+    let of_camera = of_camera.and_then(|shape| Work::between(shape, &layouts, size));
+    let usual = || Work::between(Shape::of("YUY2", size.0, size.1)?, &layouts[..1], size);
+    of_camera.or_else(usual)
+}
+
+fn converter_reports(order: &[String], work: Option<&Work>) -> Vec<ElementReport> {
+    element_reports::<ConverterSpec>(order, converter_names(), |element| {
+        let converter = converter(element).ok_or_else(unknown::<ConverterSpec>)?;
+        match work {
+            _ if converter.software => Ok(()),
+            Some(work) => probe(converter, converter.task(work)?),
+            None => Err("no encoder works that it could be tried for".to_owned()),
+        }
+    })
+}
 
 fn encoder_reports(
     order: &[String],
@@ -193,21 +243,22 @@ fn encoder_reports(
     judge(order, known, attempt).into_iter().map(report).collect()
 }
 
-fn decoder_reports(
+fn element_reports<S: DeviceElement>(
     order: &[String],
+    known: impl Iterator<Item = &'static str>,
     attempt: impl Fn(&str) -> Result<(), String>,
-) -> Vec<DecoderReport> {
+) -> Vec<ElementReport> {
     let report = |(element, why_not): (String, Option<String>)| {
-        let known = decoders::jpeg(&element);
-        DecoderReport {
-            software: known.is_some_and(|decoder| decoder.software),
+        let known = S::named(&element);
+        ElementReport {
+            software: known.is_some_and(S::is_software),
             chosen: why_not.is_none(),
             why_not,
-            known_bugs: known.map(|decoder| decoder.known_bugs).unwrap_or_default(),
+            known_bugs: known.map(S::known_bugs).unwrap_or_default(),
             element,
         }
     };
-    judge(order, jpeg_decoder_names(), attempt).into_iter().map(report).collect()
+    judge(&with_software::<S>(order), known, attempt).into_iter().map(report).collect()
 }
 
 /// Tries elements in order, and says of each that is not chosen why: the first that works is.

@@ -11,7 +11,10 @@ use std::{cmp::Reverse, fmt, ops::RangeInclusive};
 use gstreamer_video::VideoFormat as Layout;
 use serde::{Serialize, Serializer};
 
-use crate::{board::VideoFormat, capture::request::VideoSettings};
+use crate::{
+    board::VideoFormat,
+    capture::{convert::Shape, request::VideoSettings},
+};
 
 /// A frame rate, as a fraction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,6 +142,14 @@ impl Mode {
             "{media}, width=(int){width}, height=(int){height}, \
              framerate=(fraction){frames}/{seconds}"
         )
+    }
+}
+
+impl Mode {
+    /// The shape of its frames, where they are raw and their layout is known.
+    pub(in crate::capture) fn shape(&self) -> Option<Shape> {
+        let Format::Raw(layout) = &self.format else { return None };
+        Shape::of(layout, self.width, self.height)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use gstreamer as gst;
 use gstreamer_video::VideoFormat as Layout;
 
 use super::{
@@ -13,6 +14,7 @@ use super::{
 use crate::{
     board::{CameraDevice, MicrophoneDevice, VideoFormat},
     capture::{
+        convert::{Shape, Work},
         error::CaptureError,
         request::{CameraSource, MicrophoneSource, Request, VideoSettings},
     },
@@ -252,6 +254,24 @@ impl SourceSpec {
         }
     }
 
+    /// What its raw frames need to be those that are wanted; `None` where that is nothing, or where it is
+    /// not known before they come.
+    pub(in crate::capture) fn work(
+        &self,
+        video: &VideoSettings,
+        layouts: &[Layout],
+    ) -> Option<Work> {
+        let size = (video.width, video.height);
+        let from = match self {
+            SourceSpec::V4l2 { mode, .. } => mode.shape(),
+            // As it is asked for.
+            SourceSpec::Libcamera(_) => Some(Shape { layout: Layout::Nv12, size }),
+            SourceSpec::CameraLaunch(launch) => last_caps(launch),
+            _ => None,
+        };
+        Work::between(from?, layouts, size)
+    }
+
     pub(in crate::capture) fn has_video(&self) -> bool {
         match self {
             SourceSpec::Alsa(_) | SourceSpec::MicrophoneLaunch(_) => false,
@@ -267,6 +287,18 @@ impl SourceSpec {
             _ => false,
         }
     }
+}
+
+/// The shape of what elements in `gst-launch` notation end in, where the last of them are caps that say it.
+fn last_caps(launch: &str) -> Option<Shape> {
+    let last = launch.rsplit('!').next()?.trim().trim_matches('"');
+    let caps: gst::Caps = last.parse().ok().filter(|_| last.starts_with("video/x-raw"))?;
+    let (structure, features) = caps.iter_with_features().next().filter(|_| caps.size() == 1)?;
+    if !features.is_equal(gst::CAPS_FEATURES_MEMORY_SYSTEM_MEMORY.as_ref()) {
+        return None;
+    }
+    let side = |name| u32::try_from(structure.get::<i32>(name).ok()?).ok();
+    Shape::of(structure.get::<&str>("format").ok()?, side("width")?, side("height")?)
 }
 
 fn cameras(
@@ -321,4 +353,36 @@ fn microphones(device: &MicrophoneDevice) -> SourceCandidates {
             .collect(),
     };
     SourceCandidates { usable, rejected: Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_work_of_a_launch_line_is_known_where_it_ends_in_caps() {
+        gst::init().expect("GStreamer");
+        let video = VideoSettings::of_720p();
+        let work = |launch: &str| {
+            let spec = SourceSpec::CameraLaunch(launch.to_owned());
+            spec.work(&video, &[Layout::I420])
+        };
+        let known = "v4l2src ! video/x-raw, format=(string)YUY2, width=(int)1280, height=720";
+        assert_eq!(work(known).expect("known").from.layout, Layout::Yuy2);
+        assert_eq!(
+            work("a ! \"video/x-raw,format=NV12,width=640,height=360\" ").map(|w| w.from.size),
+            Some((640, 360))
+        );
+        for unknown in [
+            "v4l2src",
+            "rtspsrc location=rtsp://10.0.0.2/1",
+            "a ! video/x-raw, format=YUY2",
+            "a ! video/x-raw, format={ YUY2, NV12 }, width=640, height=360",
+            "a ! video/x-raw(memory:NVMM), format=NV12, width=640, height=360",
+            "a ! video/x-raw, format=I420, width=1280, height=720",
+            "",
+        ] {
+            assert_eq!(work(unknown), None, "{unknown}");
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Trying an encoder or a decoder: it is opened and given the same frame or block again and again,
+//! Trying an encoder, a decoder or a converter: it is opened and given the same frame or block again and again,
 //! until something comes out.
 
 use std::time::{Duration, Instant};
@@ -51,13 +51,22 @@ impl Trial {
         at_most: Duration,
         check: impl FnOnce(&gst::Sample) -> Result<(), String> + Send + 'static,
     ) -> Result<(), TrialError> {
-        let work = move || self.first_output().and_then(|sample| check(&sample));
+        let work = move || self.outputs(1).and_then(|(sample, _)| check(&sample));
         let trial = Bounded::start("capture-probe", at_most, work)
             .map_err(|error| TrialError::Fails(error.to_string()))?;
         trial.wait().ok_or(TrialError::Hangs)?.map_err(TrialError::Fails)
     }
 
-    fn first_output(&self) -> Result<gst::Sample, String> {
+    /// The time from one output to the next, at most so many after the first; the least counts, because
+    /// then nothing else wanted the processor.
+    pub fn time_an_output(self, at_most: Duration, outputs: u32) -> Option<Duration> {
+        let work = move || self.outputs(1 + outputs);
+        let trial = Bounded::start("capture-probe", at_most, work).ok()?;
+        trial.wait()?.ok().map(|(_, time)| time)
+    }
+
+    /// The first output, and the least time from one to the next.
+    fn outputs(&self, count: u32) -> Result<(gst::Sample, Duration), String> {
         let running = Running::build(&self.description).map_err(|error| match error {
             CaptureError::Gstreamer(why) => why,
             other => other.to_string(),
@@ -79,6 +88,8 @@ impl Trial {
         let deadline = Instant::now() + CAPTURE_PROBE_TIMEOUT;
         let waiting_max = CAPTURE_FRAMES_WAITING_MAX * self.content.size() as u64;
         let mut at = gst::ClockTime::ZERO;
+        let mut first: Option<gst::Sample> = None;
+        let (mut came, mut last, mut least) = (0, Instant::now(), Duration::MAX);
         while Instant::now() < deadline {
             if source.current_level_bytes() < waiting_max {
                 let mut buffer = self.content.copy();
@@ -90,7 +101,14 @@ impl Trial {
             }
             let poll = gst::ClockTime::from_nseconds(POLL.as_nanos() as u64);
             if let Some(sample) = sink.try_pull_sample(poll) {
-                return Ok(sample);
+                if came > 0 {
+                    least = least.min(last.elapsed());
+                }
+                (came, last) = (came + 1, Instant::now());
+                let first = first.get_or_insert(sample);
+                if came == count {
+                    return Ok((first.clone(), least));
+                }
             }
             if let Some(message) = failure.message() {
                 return Err(message);

@@ -5,6 +5,7 @@ use std::{path::Path, time::Duration};
 use crate::{
     audio::SOURCE_CHANNELS,
     capture::{
+        convert::{ConverterSpec, Task, converter, converter_chain},
         decode::{self, JpegDecoderSpec, jpeg_chain},
         discovery::{Mode, SourceSpec},
         frame_format::WantedFrames,
@@ -28,11 +29,41 @@ pub const VIDEO_HEAD: &str = "video_head";
 /// Name of the first element behind the decoder in the audio branch.
 pub const AUDIO_HEAD: &str = "audio_head";
 
+/// The elements of the board that a source's frames go through.
+#[derive(Debug, Clone, Copy)]
+pub struct SourceElements {
+    /// JPEGs go through this one.
+    pub decoder: &'static JpegDecoderSpec,
+    /// The converter of a device, and what it does; without one software converts what has to be.
+    pub(super) converter: Option<(&'static ConverterSpec, Task)>,
+}
+
+impl SourceElements {
+    /// Those of a source whose frames no device converts.
+    pub fn in_software(decoder: &'static JpegDecoderSpec) -> SourceElements {
+        SourceElements { decoder, converter: None }
+    }
+
+    /// The same with the converter of a device; `None` when there is nothing for it to do, or it cannot.
+    pub fn with_converter(
+        self,
+        element: &str,
+        spec: &SourceSpec,
+        video: &VideoSettings,
+        frames: &WantedFrames,
+    ) -> Option<SourceElements> {
+        let converter = converter(element).filter(|converter| !converter.software)?;
+        let task = converter.task(&spec.work(video, frames.layouts())?).ok()?;
+        Some(SourceElements { converter: Some((converter, task)), ..self })
+    }
+}
+
 /// The pipeline of a source. It delivers the form of frames that is wanted; the elements that convert
-/// and scale pass frames on untouched where there is nothing to do. JPEGs go through `decoder`.
+/// and scale in software pass frames on untouched where there is nothing to do, and a converter of a
+/// device is only there where there is something.
 pub fn source_pipeline(
     spec: &SourceSpec,
-    decoder: &JpegDecoderSpec,
+    elements: &SourceElements,
     video: &VideoSettings,
     frames: &WantedFrames,
     audio: &AudioSettings,
@@ -47,11 +78,11 @@ pub fn source_pipeline(
             return description.chain(h264_tail(Chain::default().text(text.clone())));
         }
         SourceSpec::V4l2 { node, mode } if spec.is_jpeg() => {
-            jpeg_chain(camera(node, mode), decoder)
+            jpeg_chain(camera(node, mode), elements.decoder)
         }
         SourceSpec::JpegLaunch(text) => {
             let head = Chain::default().text(text.clone());
-            jpeg_chain(head.element("capsfilter", &[("caps", "image/jpeg")]), decoder)
+            jpeg_chain(head.element("capsfilter", &[("caps", "image/jpeg")]), elements.decoder)
         }
         SourceSpec::V4l2 { node, mode } => camera(node, mode),
         SourceSpec::Libcamera(name) => libcamera(name.as_deref(), video),
@@ -61,21 +92,22 @@ pub fn source_pipeline(
         }
         SourceSpec::CameraLaunch(text) | SourceSpec::MicrophoneLaunch(text) => {
             let head = Chain::default().text(text.clone());
-            return decoded(head, spec, video, frames, audio);
+            return decoded(head, spec, elements, video, frames, audio);
         }
         SourceSpec::Clip { path, .. } => {
             let location = path.to_string_lossy();
             let head = Chain::default().element("filesrc", &[("location", &location)]);
-            return decoded(head, spec, video, frames, audio);
+            return decoded(head, spec, elements, video, frames, audio);
         }
     };
-    description.chain(video_tail(head, spec, video, frames))
+    description.chain(video_tail(head, spec, elements, video, frames))
 }
 
 /// A source whose format is only known once it is open.
 fn decoded(
     head: Chain,
     spec: &SourceSpec,
+    elements: &SourceElements,
     video: &VideoSettings,
     frames: &WantedFrames,
     audio: &AudioSettings,
@@ -85,7 +117,7 @@ fn decoded(
     let mut description =
         PipelineDescription::default().chain(head.element("decodebin", &[("name", DECODER)]));
     if spec.has_video() {
-        description = description.chain(video_tail(from(), spec, video, frames));
+        description = description.chain(video_tail(from(), spec, elements, video, frames));
     }
     if spec.has_audio() {
         description = description.chain(audio_tail(from(), live, audio));
@@ -147,6 +179,26 @@ fn alsa(device: &str) -> Chain {
 fn video_tail(
     chain: Chain,
     spec: &SourceSpec,
+    elements: &SourceElements,
+    video: &VideoSettings,
+    frames: &WantedFrames,
+) -> Chain {
+    let chain = match elements.converter {
+        Some((converter, task)) => converter_chain(chain, VIDEO_HEAD, converter, task.to, None),
+        None => software_chain(chain, spec, video, frames),
+    };
+    // Live frames go on to the encoder on the thread that brings them, which a queue would end here.
+    if spec.is_live() {
+        let drops_the_oldest = [("drop".to_owned(), "true".to_owned())];
+        let properties = sink_properties(VIDEO).into_iter().chain(drops_the_oldest).collect();
+        return chain.element_with("appsink", properties);
+    }
+    chain.element_with("queue", held_video(false)).element_with("appsink", sink_properties(VIDEO))
+}
+
+fn software_chain(
+    chain: Chain,
+    spec: &SourceSpec,
     video: &VideoSettings,
     frames: &WantedFrames,
 ) -> Chain {
@@ -156,16 +208,7 @@ fn video_tail(
         SourceSpec::Clip { .. } => chain.element("videoflip", &[("video-direction", "auto")]),
         _ => chain,
     };
-    let chain = chain
-        .element("videoscale", &[("add-borders", "true")])
-        .text(caps::wanted_frames(video, frames));
-    // Live frames go on to the encoder on the thread that brings them, which a queue would end here.
-    if spec.is_live() {
-        let drops_the_oldest = [("drop".to_owned(), "true".to_owned())];
-        let properties = sink_properties(VIDEO).into_iter().chain(drops_the_oldest).collect();
-        return chain.element_with("appsink", properties);
-    }
-    chain.element_with("queue", held_video(false)).element_with("appsink", sink_properties(VIDEO))
+    chain.element("videoscale", &[("add-borders", "true")]).text(caps::wanted_frames(video, frames))
 }
 
 /// H.264 that is passed through, in the format in which access units leave. Whatever the full queue

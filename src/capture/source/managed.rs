@@ -163,8 +163,8 @@ impl ManagedSource {
         }
         if let Some(why) = self.current.as_ref().and_then(|current| current.failure(now_ns)) {
             if let Some(current) = &self.current {
-                // It is opened again with another decoder when that is what failed.
-                current.opened.replace_decoder(&why);
+                // It is opened again with another decoder or converter when that is what failed.
+                current.opened.replace_element(&why);
             }
             self.close_current();
             self.request_opening();

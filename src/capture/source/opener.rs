@@ -14,12 +14,16 @@ use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 
 use super::{
-    decoding::{Decoding, drop_corrupt_jpegs},
-    description,
+    converting::watch_converter,
+    decoding::{drop_corrupt_jpegs, place_of_decoder},
+    description::{self, SourceElements},
     recolour::Recolour,
+    watched::{self, Watched},
 };
 use crate::{
     capture::{
+        choice::{Choice, DeviceElement},
+        convert::{ConverterSpec, Converters, Task, Work},
         decode::{JpegDecoderSpec, JpegDecoders},
         discovery::{SourceCandidates, SourcePlan, SourceSpec, lacks},
         error::CaptureError,
@@ -36,7 +40,7 @@ use crate::{
     },
     file,
     limits::{
-        CAPTURE_DECODER_CLOSE_TIMEOUT, CAPTURE_DECODER_SILENCE, CAPTURE_FRAMES_HELD,
+        CAPTURE_DEVICE_CLOSE_TIMEOUT, CAPTURE_DEVICE_SILENCE, CAPTURE_FRAMES_HELD,
         CAPTURE_OPEN_TIMEOUT,
     },
     media::Track,
@@ -55,8 +59,15 @@ pub struct SourceOpener {
     pub audio: AudioSettings,
     pub clock: MediaClock,
     pub counters: Arc<Counters>,
-    pub decoders: JpegDecoders,
+    pub elements: Elements,
     pub asked: Asked,
+}
+
+/// The elements of the board that a camera's frames may go through.
+#[derive(Debug, Clone)]
+pub struct Elements {
+    pub decoders: JpegDecoders,
+    pub converters: Converters,
 }
 
 /// Candidates whose drivers were asked to open them and have not answered.
@@ -93,7 +104,9 @@ impl Drop for Asking {
 pub struct OpenSource {
     running: Running,
     /// Its decoder, when its frames are JPEGs.
-    decoding: Option<Decoding>,
+    decoding: Option<Watched<JpegDecoderSpec>>,
+    /// Its converter, when it has that of a device.
+    converting: Option<Watched<ConverterSpec>>,
     /// Its video is H.264 that is passed through.
     pub h264: bool,
     pub video: Option<TrackReader>,
@@ -155,9 +168,15 @@ impl SourceOpener {
     ) -> Result<OpenSource, CaptureError> {
         let asked = Instant::now();
         let found = self.plan.find(&self.video, self.frames.layouts());
-        let time = (CAPTURE_OPEN_TIMEOUT + CAPTURE_DECODER_SILENCE).saturating_sub(asked.elapsed());
+        let time = (CAPTURE_OPEN_TIMEOUT + CAPTURE_DEVICE_SILENCE).saturating_sub(asked.elapsed());
         // The trial of a decoder may still go on; that is not the camera's time.
-        self.decoders.current_for(found.usable.iter().any(|(_, spec)| spec.is_jpeg()));
+        self.elements.decoders.current_for(found.usable.iter().any(|(_, spec)| spec.is_jpeg()));
+        // Those of converters begin now, all at the same time.
+        let of_each = found.usable.iter().filter_map(|(_, spec)| self.converters_for(spec));
+        let trials: Vec<_> = of_each.collect();
+        for (choice, _) in &trials {
+            choice.current();
+        }
         self.open_first(found, Deadline::after(time), &given_up)
     }
 
@@ -207,7 +226,7 @@ impl SourceOpener {
         let hung = || self.plan.unavailable("its driver does not respond".to_owned());
         let Some(asked) = self.asked.ask(name) else { return Err(hung()) };
         let opener = self.clone();
-        let time = Deadline::after(share + CAPTURE_DECODER_CLOSE_TIMEOUT);
+        let time = Deadline::after(share + CAPTURE_DEVICE_CLOSE_TIMEOUT);
         let work = move || {
             let opened = opener.open_one(&spec, share, &|| given_up() || time.left().is_zero());
             drop(asked);
@@ -218,7 +237,13 @@ impl SourceOpener {
         opening.wait().unwrap_or_else(|| Err(hung()))
     }
 
-    /// Opens a source, again when it was its decoder that failed and there is another one.
+    /// What a source's frames need, and what can do it.
+    fn converters_for(&self, spec: &SourceSpec) -> Option<(Choice<ConverterSpec>, Work)> {
+        let work = spec.work(&self.video, self.frames.layouts())?;
+        Some((self.elements.converters.for_work(&work), work))
+    }
+
+    /// Opens a source, again when it was its decoder or converter that failed and there is another one.
     fn open_one(
         &self,
         spec: &SourceSpec,
@@ -226,20 +251,28 @@ impl SourceOpener {
         given_up: &impl Fn() -> bool,
     ) -> Result<OpenSource, CaptureError> {
         let deadline = Deadline::after(time);
+        let converters = self.converters_for(spec);
         loop {
-            let decoder = self.decoders.current_for(spec.is_jpeg());
-            match self.open_with(spec, decoder, deadline.at_most(CAPTURE_OPEN_TIMEOUT), given_up) {
+            let elements = SourceElements {
+                decoder: self.elements.decoders.current_for(spec.is_jpeg()),
+                converter: converters.as_ref().and_then(|(choice, work)| in_use(choice, work)),
+            };
+            let choice = converters.as_ref().map(|(choice, _)| choice);
+            let at_most = deadline.at_most(CAPTURE_OPEN_TIMEOUT);
+            match self.open_with(spec, &elements, choice, at_most, given_up) {
                 Err((_, true)) if !deadline.left().is_zero() && !given_up() => {}
                 opened => return opened.map_err(|(error, _)| error),
             }
         }
     }
 
-    /// Opens a source with a decoder; an error comes with whether another decoder takes over.
+    /// Opens a source with these elements; an error comes with whether another one takes over from one
+    /// of them.
     fn open_with(
         &self,
         spec: &SourceSpec,
-        decoder: &'static JpegDecoderSpec,
+        elements: &SourceElements,
+        converters: Option<&Choice<ConverterSpec>>,
         at_most: Duration,
         given_up: &impl Fn() -> bool,
     ) -> Result<OpenSource, (CaptureError, bool)> {
@@ -248,9 +281,13 @@ impl SourceOpener {
         }
         let unavailable = |why: String| self.plan.unavailable(why);
         let description =
-            description::source_pipeline(spec, decoder, &self.video, &self.frames, &self.audio);
+            description::source_pipeline(spec, elements, &self.video, &self.frames, &self.audio);
+        let used = converters.zip(elements.converter.map(|(converter, _)| converter));
+        let decoders = &self.elements.decoders;
         let running = Running::build(&description).map_err(|error| {
-            let again = spec.is_jpeg() && self.decoders.reject(decoder, &error.to_string());
+            let why = error.to_string();
+            let again = used.is_some_and(|(converters, used)| converters.reject(used, &why))
+                || spec.is_jpeg() && decoders.reject(elements.decoder, &why);
             match error {
                 CaptureError::Gstreamer(why) => (unavailable(why), again),
                 other => (other, again),
@@ -261,15 +298,21 @@ impl SourceOpener {
             Some(TrackReader { appsink, first: None })
         };
         let is_jpeg = spec.is_jpeg();
-        let decoding = is_jpeg.then(|| Decoding::new(decoder, &self.decoders, &running));
-        let on_whole = decoding.as_ref().map(Decoding::on_whole);
-        drop_corrupt_jpegs(&running, &self.counters, on_whole);
+        let decoding = is_jpeg.then(|| {
+            let place = place_of_decoder(&running);
+            Watched::new(elements.decoder, decoders, &running, place)
+        });
+        drop_corrupt_jpegs(&running, &self.counters, decoding.as_ref().map(Watched::on_frame));
+        let failure = Failure::default();
+        let converting =
+            used.map(|(converters, used)| watch_converter(used, converters, &running, &failure));
         let mut opened = OpenSource {
             video: reader(description::VIDEO),
             audio: reader(description::AUDIO),
-            failure: Failure::default(),
+            failure,
             h264: spec.is_h264(),
             decoding,
+            converting,
             running,
         };
         opened.watch_bus(self.plan.is_live());
@@ -285,7 +328,7 @@ impl SourceOpener {
             Ok(()) => Ok(opened),
             Err(why) => {
                 let why = opened.failure.message().unwrap_or(why);
-                let again = opened.replace_decoder(&why);
+                let again = opened.replace_element(&why);
                 Err((unavailable(why), again))
             }
         }
@@ -294,10 +337,19 @@ impl SourceOpener {
 
 impl Drop for OpenSource {
     fn drop(&mut self) {
-        if let Some(decoding) = &self.decoding {
-            decoding.close(&self.running);
+        let decoder = self.decoding.as_ref().and_then(Watched::of_device);
+        let converter = self.converting.as_ref().and_then(Watched::of_device);
+        if let Some(element) = converter.or(decoder) {
+            watched::close(&self.running, element);
         }
     }
+}
+
+/// The converter to use now, where it is that of a device.
+fn in_use(choice: &Choice<ConverterSpec>, work: &Work) -> Option<(&'static ConverterSpec, Task)> {
+    let converter = choice.current();
+    let task = if converter.is_software() { None } else { converter.task(work).ok() };
+    Some((converter, task?))
 }
 
 impl OpenSource {
@@ -320,18 +372,22 @@ impl OpenSource {
         self.failure.message()
     }
 
-    /// Lets another decoder take over when the source fails because of the one that it has; whether
-    /// one does.
-    pub fn replace_decoder(&self, why: &str) -> bool {
-        self.decoding.as_ref().is_some_and(|decoding| decoding.replace(why))
+    /// Lets another decoder or converter take over when the source fails because of the one that it has;
+    /// whether one does.
+    pub fn replace_element(&self, why: &str) -> bool {
+        // What a converter does not take any more, the decoder in front of it cannot deliver.
+        self.converting.as_ref().is_some_and(|converting| converting.replace(why))
+            || self.decoding.as_ref().is_some_and(|decoding| decoding.replace(why))
     }
 
     fn watch_bus(&self, live: bool) {
         let failure = self.failure.clone();
-        let on_error = self.decoding.as_ref().map(Decoding::on_error);
+        let of_decoder = self.decoding.as_ref().map(Watched::on_error);
+        let of_converter = self.converting.as_ref().map(Watched::on_error);
         let handler = move |element: &str, event| match event {
             BusEvent::Error { message } => {
-                on_error.iter().for_each(|on_error| on_error(element));
+                of_decoder.iter().for_each(|on_error| on_error(element));
+                of_converter.iter().for_each(|on_error| on_error(element));
                 failure.note(message);
             }
             BusEvent::Ended if live => failure.note("it ended".to_owned()),
@@ -454,7 +510,9 @@ impl OpenSource {
                 if given_up() {
                     return Err("abandoned".to_owned());
                 }
-                if let Some(why) = self.decoding.as_ref().and_then(Decoding::holds_all) {
+                let decoder = self.decoding.as_ref().and_then(Watched::holds_all);
+                let converter = || self.converting.as_ref().and_then(Watched::holds_all);
+                if let Some(why) = decoder.or_else(converter) {
                     return Err(why);
                 }
                 if Instant::now() > deadline {

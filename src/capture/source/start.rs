@@ -7,11 +7,10 @@ use gstreamer_video::VideoFormat;
 
 use super::{
     managed::ManagedSource,
-    opener::{Asked, OpenSource, SourceOpener},
+    opener::{Asked, Elements, OpenSource, SourceOpener},
 };
 use crate::{
     capture::{
-        decode::JpegDecoders,
         discovery::{SourcePlan, hotplug},
         error::CaptureError,
         frame_format::{FrameFormat, WantedFrames},
@@ -41,7 +40,7 @@ pub struct Sources {
 pub fn start_all(
     request: &Request,
     layouts: &[VideoFormat],
-    decoders: JpegDecoders,
+    elements: Elements,
     clock: &MediaClock,
     counters: &Arc<Counters>,
     threads: &Threads,
@@ -58,11 +57,12 @@ pub fn start_all(
         let (video, audio) = (request.video.clone(), request.audio.clone());
         let (clock, counters) = (clock.clone(), Arc::clone(counters));
         let frames = WantedFrames::OneOf(layouts.to_vec());
-        let decoders = decoders.clone();
-        // It waits for the verdict about a decoder first.
-        let at_most = deadline.at_most(CAPTURE_DRIVER_TIMEOUT + decoders.verdict_within());
-        let asked = Asked::default();
-        let opener = SourceOpener { plan, video, frames, audio, clock, counters, decoders, asked };
+        // It waits for the verdicts about a decoder and a converter first.
+        let Elements { decoders, converters } = &elements;
+        let verdicts = decoders.verdict_within() + converters.verdict_within();
+        let at_most = deadline.at_most(CAPTURE_DRIVER_TIMEOUT + verdicts);
+        let (elements, asked) = (elements.clone(), Asked::default());
+        let opener = SourceOpener { plan, video, frames, audio, clock, counters, elements, asked };
         let first = opener.clone();
         let opened = Bounded::start("capture-open", at_most, move || first.open(|| false));
         let opened = opened.map_err(refused)?;

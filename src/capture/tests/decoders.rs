@@ -42,11 +42,11 @@ static HANGS_THEN: JpegDecoderSpec = device(Some(
 const CAMERA: &str = "videotestsrc is-live=true ! \
                       video/x-raw, format=Y42B, width=320, height=180, framerate=30/1 ! jpegenc";
 
-struct Decoded {
-    capture: Capture,
+pub(super) struct Decoded {
+    pub(super) capture: Capture,
     decoders: JpegDecoders,
-    frames: mpsc::Receiver<Frame>,
-    events: mpsc::Receiver<CaptureEvent>,
+    pub(super) frames: mpsc::Receiver<Frame>,
+    pub(super) events: mpsc::Receiver<CaptureEvent>,
 }
 
 /// Starts a stream with that camera and that decoder, behind which is the software one.
@@ -55,10 +55,17 @@ fn start(camera: &str, decoder: &'static JpegDecoderSpec) -> Decoded {
 }
 
 fn start_in_order(camera: &str, order: &[&'static JpegDecoderSpec]) -> Decoded {
+    let camera = CameraSource::LaunchJpeg { launch: camera.to_owned() };
+    let decoders = JpegDecoders::untried(order);
+    start_with(camera, Elements { decoders, converters: Converters::of(&[]) })
+}
+
+/// Starts a stream with a camera whose frames go through these.
+pub(super) fn start_with(camera: CameraSource, elements: Elements) -> Decoded {
     gstreamer::init().expect("GStreamer");
     let mut request = Request::from(&Profile::named("sim").expect("embedded"));
     (request.video.width, request.video.height) = (320, 180);
-    request.camera = CameraSource::LaunchJpeg { launch: camera.to_owned() };
+    request.camera = camera;
     let (to_events, events) = mpsc::channel();
     let (to_frames, frames) = mpsc::channel();
     let report = move |event| {
@@ -69,11 +76,11 @@ fn start_in_order(camera: &str, order: &[&'static JpegDecoderSpec]) -> Decoded {
     });
     let video = encode::encoders::video("x264enc").expect("known");
     let chosen = Chosen { video, layouts: video.layouts(), imports: false, audio: &AUDIO };
-    let decoders = JpegDecoders::untried(order);
+    let decoders = elements.decoders.clone();
     let capture = Capture::start_with(
         request,
         chosen,
-        decoders.clone(),
+        elements,
         &Threads::default(),
         OnAir::from_the_start(),
         (sink, Arc::new(report)),
@@ -87,12 +94,12 @@ impl Decoded {
         ptr::eq(self.decoders.current(), decoder)
     }
 
-    fn wait_for(&self, wanted: &CaptureEvent) {
+    pub(super) fn wait_for(&self, wanted: &CaptureEvent) {
         while self.events.recv_timeout(LONG).expect("an event") != *wanted {}
     }
 
     /// A second of video in which no slate is shown.
-    fn a_second_of_the_camera(&self) {
+    pub(super) fn a_second_of_the_camera(&self) {
         let before = self.capture.stats();
         let deadline = Instant::now() + LONG;
         while self.capture.stats().video_frames < before.video_frames + 30 {
@@ -103,15 +110,15 @@ impl Decoded {
     }
 
     /// Codec parameters come once a track.
-    fn assert_one_session(&self) {
+    pub(super) fn assert_one_session(&self) {
         self.capture.stop();
         let configurations = self.frames.try_iter().filter(|frame| frame.kind.is_config()).count();
         assert!(configurations <= 2, "{configurations} sets of codec parameters");
     }
 }
 
-const LOST: CaptureEvent = CaptureEvent::SourceLost(Source::Camera);
-const BACK: CaptureEvent = CaptureEvent::SourceBack(Source::Camera);
+pub(super) const LOST: CaptureEvent = CaptureEvent::SourceLost(Source::Camera);
+pub(super) const BACK: CaptureEvent = CaptureEvent::SourceBack(Source::Camera);
 
 // Shows F56.
 #[test]

@@ -8,8 +8,8 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 
-use crate::board::{Button, Console, Health, Lights as Fitted, Profile};
-use crate::capture::{self, DecoderReport, EncoderReport, Request};
+use crate::board::{Button, Console, ConverterOrder, Health, Lights as Fitted, Profile};
+use crate::capture::{self, ElementReport, EncoderReport, Request};
 use crate::clock::Clock;
 use crate::device::{self, HealthReader, Lights, LineFound, control};
 use crate::file;
@@ -210,7 +210,11 @@ fn media(profile: &Profile) -> Result<Vec<Finding>, Failure> {
         finding("AAC encoder", encoder(&report.audio_encoders)),
     ];
     if profile.camera.may_deliver_jpeg() {
-        findings.push(finding("JPEG decoder", decoder(&report.jpeg_decoders)));
+        findings.push(finding("JPEG decoder", element(&report.jpeg_decoders)));
+    }
+    // Software always works.
+    if profile.converters.raw.iter().any(|element| element != ConverterOrder::SOFTWARE) {
+        findings.push(finding("converter", element(&report.converters)));
     }
     Ok(findings)
 }
@@ -273,8 +277,8 @@ fn encoder(tried: &[EncoderReport]) -> Result<String, String> {
     first(tried.iter().map(|encoder| (&*encoder.element, encoder.why_not.as_deref())))
 }
 
-fn decoder(tried: &[DecoderReport]) -> Result<String, String> {
-    first(tried.iter().map(|decoder| (&*decoder.element, decoder.why_not.as_deref())))
+fn element(tried: &[ElementReport]) -> Result<String, String> {
+    first(tried.iter().map(|tried| (&*tried.element, tried.why_not.as_deref())))
 }
 
 /// The element that works, and why those before it do not.

@@ -17,7 +17,10 @@ fn opener() -> SourceOpener {
         audio: AudioSettings { sample_rate_hz: 48_000, channels: 2, bitrate_kbps: 128 },
         clock: MediaClock::start(),
         counters: Arc::default(),
-        decoders: JpegDecoders::untried(&[software()]),
+        elements: Elements {
+            decoders: JpegDecoders::untried(&[software()]),
+            converters: Converters::of(&[]),
+        },
         asked: Asked::default(),
     }
 }
@@ -56,7 +59,10 @@ fn of_live_frames_that_nobody_takes_the_newest_are_kept_and_the_camera_does_not_
     let plan = SourcePlan::of(&request).into_iter().find(SourcePlan::has_video);
     let opener = SourceOpener {
         plan: plan.expect("a camera"),
-        decoders: JpegDecoders::of(&[], &request.video, false),
+        elements: Elements {
+            decoders: JpegDecoders::of(&[], &request.video, false),
+            converters: Converters::of(&[]),
+        },
         video: request.video,
         frames: WantedFrames::OneOf(vec![VideoFormat::I420]),
         audio: request.audio,
