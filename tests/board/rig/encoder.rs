@@ -30,8 +30,6 @@ impl Board {
 
     /// The same with a line of the board profile changed (`old;new`).
     pub fn with_encoder_and(ready: &Ready, bugs: &str, change: &str) -> Board {
-        let mut board = Board::booted(ready, Disks::new(&ready.installed()));
-        board.sh(&format!("modprobe board_h264 {bugs}; udevadm settle"));
         let software = format!("\"{SOFTWARE}\"");
         let preferred = PROFILE.replacen(&software, &format!("\"{ELEMENT}\", {software}"), 1);
         assert_ne!(preferred, PROFILE);
@@ -40,7 +38,15 @@ impl Board {
             None => preferred.clone(),
         };
         assert!(change.is_empty() || changed != preferred, "{change}");
-        board.write("/etc/firstmile/boards/with-encoder.toml", &changed);
+        Board::with_module(ready, &format!("board_h264 {bugs}"), &changed)
+    }
+
+    /// A board with a driver of the rig (a module and its parameters) and a profile of its own, and with the box
+    /// started.
+    pub fn with_module(ready: &Ready, module: &str, profile: &str) -> Board {
+        let mut board = Board::booted(ready, Disks::new(&ready.installed()));
+        board.sh(&format!("modprobe {module}; udevadm settle"));
+        board.write("/etc/firstmile/boards/with-module.toml", profile);
         board.start_box();
         board
     }
