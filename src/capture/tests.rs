@@ -209,7 +209,7 @@ fn an_encoder_that_hangs_takes_nothing_from_its_successor_when_it_wakes_up() {
 }
 
 #[test]
-fn a_driver_that_takes_its_time_with_an_order_stops_neither_picture_nor_sound() {
+fn a_driver_that_takes_its_time_with_an_order_stops_neither_video_nor_audio() {
     let ran = start(&WORKS, &["x264enc"]);
     let ((begun, is_begun), (go, may_go)) = (mpsc::channel(), mpsc::channel::<()>());
     let may_go = Mutex::new(may_go);

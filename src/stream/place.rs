@@ -182,7 +182,7 @@ fn resolved(here: &ServerUrl, place: &str) -> Result<ServerUrl, Error> {
     let is_absolute = place.split(['/', '?', '#']).next().is_some_and(|first| first.contains(':'));
     let at_this_host = |path: &str| {
         let (path, more) = path.split_at(path.find(['?', '#']).unwrap_or(path.len()));
-        format!("{}://{}{}{more}", here.scheme, here.authority(), without_dots(path))
+        format!("{}://{}{}{more}", here.scheme, here.authority(), resolved_path(path))
     };
     let absolute = match place {
         _ if is_absolute => place.to_owned(),
@@ -205,7 +205,7 @@ fn resolved(here: &ServerUrl, place: &str) -> Result<ServerUrl, Error> {
 
 /// A path that begins with a slash, with its `.` and `..` carried out (RFC 3986 section 5.2.4). Above the
 /// first part there is nothing.
-fn without_dots(path: &str) -> String {
+fn resolved_path(path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/').skip(1) {
         match part {

@@ -453,7 +453,7 @@ impl Disk for Spoilt {
 fn a_factory_reset_says_forgotten_only_of_settings_that_are_forgotten() {
     let copies = COPIES.into_iter().flat_map(|copy| [copy.settings, copy.keys]);
     let all: Vec<&'static str> = copies.chain(WRAPPING_KEY_FILES).collect();
-    let mut said = BTreeMap::new();
+    let mut outcomes = BTreeMap::new();
     for (mask, reads_too) in (0..1_u32 << all.len()).flat_map(|m| [(m, false), (m, true)]) {
         let named = all.iter().enumerate().filter(|(bit, _)| mask >> bit & 1 == 1);
         let names: Vec<&'static str> = named.map(|(_, name)| *name).collect();
@@ -486,9 +486,9 @@ fn a_factory_reset_says_forgotten_only_of_settings_that_are_forgotten() {
                 "as before"
             }
         };
-        *said.entry(word).or_insert(0) += 1;
+        *outcomes.entry(word).or_insert(0) += 1;
     }
-    assert_eq!(said.len(), 4, "{said:?}");
+    assert_eq!(outcomes.len(), 4, "{outcomes:?}");
 }
 
 // Shows F28.

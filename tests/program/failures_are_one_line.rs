@@ -228,13 +228,13 @@ fn half_an_answer_is_no_success() {
     for arguments in ["board list", "board template", "devices --json"] {
         // As of any program that SIGPIPE ends.
         assert_eq!(to(gone(), arguments), (Some(141), String::new()), "{arguments}");
-        let (code, said) = to(full(), arguments);
-        assert_eq!(code, Some(1), "{arguments}: {said}");
-        assert!(said.contains("standard output cannot be written"), "{arguments}: {said}");
+        let (code, message) = to(full(), arguments);
+        assert_eq!(code, Some(1), "{arguments}: {message}");
+        assert!(message.contains("standard output cannot be written"), "{arguments}: {message}");
     }
     // What it ends with is more than that nobody read it.
-    let (code, said) = to(gone(), "check --url rtmps://127.0.0.1:1/live --key-file missing");
-    assert_eq!((code, said.lines().count()), (Some(3), 1), "{said}");
+    let (code, message) = to(gone(), "check --url rtmps://127.0.0.1:1/live --key-file missing");
+    assert_eq!((code, message.lines().count()), (Some(3), 1), "{message}");
 }
 
 #[test]

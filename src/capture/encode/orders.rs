@@ -82,7 +82,7 @@ impl Orders {
             crate::capture::real_time::end();
             while let Some(order) = shared.next() {
                 carry_out(order);
-                // Not between the question and the answer is another encoder told.
+                // Under the lock: no other encoder takes over between the question and the answer.
                 let waiting = shared.lock();
                 if !waiting.ended {
                     done(order);
