@@ -208,6 +208,7 @@ fn an_encoder_that_hangs_takes_nothing_from_its_successor_when_it_wakes_up() {
     ran.capture.stop();
 }
 
+// Shows F63.
 #[test]
 fn a_driver_that_takes_its_time_with_an_order_stops_neither_video_nor_audio() {
     let ran = start(&WORKS, &["x264enc"]);
@@ -250,6 +251,7 @@ fn an_encoder_that_replaces_another_has_the_newest_bitrate() {
     assert!(ran.capture.stop());
 }
 
+// Shows F63.
 #[test]
 fn an_encoder_that_hangs_when_it_is_started_is_passed_over() {
     let device_of_it = Fifo::new();

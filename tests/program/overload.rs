@@ -184,6 +184,7 @@ async fn press(clock: Clock, inputs: &mpsc::Sender<Input>, held: Duration) {
     }
 }
 
+// Shows F64.
 #[tokio::test]
 async fn an_encoder_that_is_slower_than_the_frames_come_is_named_in_status_with_what_to_do() {
     slow::register();

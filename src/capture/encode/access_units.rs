@@ -449,6 +449,7 @@ mod tests {
         std::mem::take(&mut *sent.lock().expect("no panic"))
     }
 
+    // Shows F60.
     #[test]
     fn decoding_times_go_on_after_a_driver_has_lost_frames() {
         // GStreamer takes the time of the oldest frame that has not come out; at key frames, their own.

@@ -15,6 +15,7 @@ static IGNORES: VideoEncoderSpec = VideoEncoderSpec {
     ..device("identity")
 };
 
+// Shows F59.
 #[test]
 fn an_encoder_that_ignores_its_bitrate_is_restarted_with_it_and_then_replaced() {
     let ran = start(&IGNORES, &["x264enc", "openh264enc"]);

@@ -66,6 +66,7 @@ fn uses(converters: &Converters, converter: &'static ConverterSpec) -> bool {
     converters.used().is_some_and(|used| ptr::eq(used, converter))
 }
 
+// Shows F65.
 #[test]
 fn a_camera_whose_converter_fails_on_air_comes_back_with_the_next_one() {
     for converter in [&FAILS, &ENDS, &GOES_SILENT] {

@@ -132,6 +132,7 @@ fn an_encoder_that_cannot_read_the_cameras_memory_copies_from_the_start() {
     assert!(importing.log.copied() >= 25, "{}", importing.log.copied());
 }
 
+// Shows F62.
 #[test]
 fn an_encoder_that_fails_while_it_reads_the_cameras_memory_goes_on_with_copies() {
     for encoder in [&FAILS, &FAILS_SILENTLY] {

@@ -88,18 +88,21 @@ fn a_converter_of_a_device_scales_the_camera_and_the_stream_decodes() {
     println!("board: {frames} frames converted, {imported} of them imported; {stream:?}");
 }
 
+// Shows F65.
 #[test]
 #[ignore = "in the full set: make test-board-all"]
 fn a_converter_whose_driver_hangs_is_replaced_by_software() {
     software_takes_over("hang_after");
 }
 
+// Shows F65.
 #[test]
 #[ignore = "in the full set: make test-board-all"]
 fn a_converter_that_falls_silent_is_replaced_by_software() {
     software_takes_over("silent_after");
 }
 
+// Shows F65.
 #[test]
 #[ignore = "in the full set: make test-board-all"]
 fn a_converter_whose_driver_fails_is_replaced_by_software() {

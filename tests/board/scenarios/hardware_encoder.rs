@@ -129,6 +129,7 @@ fn an_unplugged_camera_ends_nothing_for_a_hardware_encoder() {
     camera_lost_and_back(live_or_skip(""));
 }
 
+// Shows F25.
 #[test]
 #[ignore = "in the full set: make test-board-all"]
 fn a_camera_that_freezes_ends_nothing_for_a_hardware_encoder() {
@@ -198,6 +199,7 @@ fn an_encoder_that_refuses_to_start_is_passed_over() {
     server.only_stream();
 }
 
+// Shows F61.
 #[test]
 #[ignore = "in the full set: make test-board-all"]
 fn a_stream_names_a_level_that_has_room_for_it_when_its_encoder_names_too_low_a_one() {
@@ -206,6 +208,7 @@ fn a_stream_names_a_level_that_has_room_for_it_when_its_encoder_names_too_low_a_
     assert_eq!(level(&server.nginx.recorded()[0]), 13);
 }
 
+// Shows F60.
 #[test]
 #[ignore = "in the full set: make test-board-all"]
 fn an_encoder_that_loses_its_parameters_and_frames_goes_on_in_order_after_a_restart() {
@@ -249,6 +252,7 @@ fn an_encoder_that_refuses_the_highest_bitrate_that_it_claims_is_never_asked_for
     });
 }
 
+// Shows F59.
 #[test]
 #[ignore = "in the full set: make test-board-all"]
 fn an_encoder_that_ignores_its_bitrate_is_restarted_with_it_and_then_replaced_by_software() {

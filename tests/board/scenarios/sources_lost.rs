@@ -83,6 +83,7 @@ fn an_unplugged_camera_ends_nothing_and_its_video_comes_back() {
     camera_lost_and_back(live_or_skip());
 }
 
+// Shows F25.
 #[test]
 #[ignore = "in the full set: make test-board-all"]
 fn a_camera_that_freezes_is_opened_again_and_its_video_comes_back() {
