@@ -71,10 +71,7 @@ pub async fn run(args: RunArgs) -> Result<(), Failure> {
     .map_err(|error| Failure::new(Code::Device, error))?;
     let console =
         |port: Port| -> Box<dyn FnMut(Vec<u8>) + Send> { Box::new(move |bytes| port.send(bytes)) };
-    let lights = Lights::open(&profile.lights, Box::new(|_| {})).unwrap_or_else(|error| {
-        tracing::error!("the box runs without lights: {error}");
-        Lights::None
-    });
+    let lights = Lights::keep_trying(&profile.lights);
     let contacts = inputs.clone();
     button::watch(&profile.button, clock, is_power_up, move |event| {
         let _ = contacts.blocking_send(Input::Contact(event));

@@ -4,10 +4,13 @@ mod kernel_led;
 mod led;
 
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread;
 
 use embedded_hal::digital::OutputPin;
 
 use crate::board::{self, Fitted};
+use crate::limits::DEVICE_REOPEN_INTERVAL;
 use crate::panel::Levels;
 
 use super::pin::gpio::{self, GpioError};
@@ -61,6 +64,36 @@ impl Lights {
         })
     }
 
+    /// The lights that `profile` names. While they cannot be opened the box is dark, and they are opened
+    /// again and again: when a machine boots, the permission for its pins may come later than the box.
+    pub fn keep_trying(profile: &board::Lights) -> Lights {
+        let profile = profile.clone();
+        Lights::when_open(move || Lights::open(&profile, Box::new(|_| {})))
+    }
+
+    fn when_open(mut open: impl FnMut() -> Result<Lights, LightsError> + Send + 'static) -> Lights {
+        let why = match open() {
+            Ok(lights) => return lights,
+            Err(error) => error.to_string(),
+        };
+        tracing::error!("the box runs without lights: {why}; they are opened again");
+        let late = Arc::new(Mutex::new(Late::default()));
+        let waiting = Arc::downgrade(&late);
+        let spawned = thread::Builder::new().name("lights".to_owned()).spawn(move || {
+            Late::open(&waiting, why, open);
+        });
+        if let Err(error) = spawned {
+            tracing::error!(%error, "no thread for the lights");
+        }
+        Lights::Pins(Box::new(move |levels| {
+            let mut late = late.lock().unwrap_or_else(PoisonError::into_inner);
+            late.levels = levels;
+            if let Some(lights) = &mut late.lights {
+                lights.show(levels);
+            }
+        }))
+    }
+
     /// The lights of a board whose pins are these.
     pub fn on_pins<P: OutputPin + Send + 'static>(mut leds: Fitted<Led<P>>) -> Lights {
         Lights::Pins(Box::new(move |levels| match &mut leds {
@@ -78,6 +111,42 @@ impl Lights {
         match self {
             Lights::Pins(show) | Lights::Drawn(show) => show(levels),
             Lights::None => {}
+        }
+    }
+}
+
+/// Lights that could not be opened at first.
+#[derive(Default)]
+struct Late {
+    lights: Option<Lights>,
+    /// What they are to show as soon as they are there.
+    levels: Levels,
+}
+
+impl Late {
+    /// Opens them, unless nobody wants them any more. Each reason is logged once.
+    fn open(
+        late: &Weak<Mutex<Late>>,
+        mut logged: String,
+        mut open: impl FnMut() -> Result<Lights, LightsError>,
+    ) {
+        loop {
+            thread::sleep(DEVICE_REOPEN_INTERVAL);
+            let Some(late) = late.upgrade() else { return };
+            match open() {
+                Ok(mut lights) => {
+                    let mut late = late.lock().unwrap_or_else(PoisonError::into_inner);
+                    lights.show(late.levels);
+                    late.lights = Some(lights);
+                    tracing::info!("the lights work now");
+                    return;
+                }
+                Err(error) if error.to_string() == logged => {}
+                Err(error) => {
+                    logged = error.to_string();
+                    tracing::error!("the box runs without lights: {logged}; they are opened again");
+                }
+            }
         }
     }
 }
@@ -110,6 +179,7 @@ mod tests {
     use std::fs;
     use std::io::ErrorKind::NotConnected;
     use std::path::PathBuf;
+    use std::time::{Duration, Instant};
 
     use embedded_hal_mock::eh1::MockError;
     use embedded_hal_mock::eh1::digital::State::{High, Low};
@@ -174,6 +244,29 @@ mod tests {
         }
         drop(lights);
         assert_eq!(leds.says("red", "brightness"), "0");
+    }
+
+    #[test]
+    fn lights_that_come_later_than_the_box_show_what_is_on_and_are_dark_in_the_end() {
+        let (leds, late) = (Leds::new(&[]), Leds::new(&["ACT"]));
+        let folder = leds.0.clone();
+        let mut lights = Lights::when_open(move || {
+            let led = Led::new(KernelLed::open(&folder, "ACT")?, false);
+            Ok(Lights::on_pins(Fitted::One { single: led }))
+        });
+        lights.show(Levels { single: true, ..Levels::default() });
+        fs::rename(&late.0, &leds.0).unwrap();
+        let brightness = || fs::read_to_string(leds.0.join("ACT/brightness")).unwrap();
+        let asked = Instant::now();
+        while brightness() != "255" {
+            assert!(asked.elapsed() < Duration::from_secs(30), "they stay dark");
+            thread::sleep(Duration::from_millis(20));
+        }
+        lights.show(Levels::default());
+        assert_eq!(brightness(), "0");
+        lights.show(Levels { single: true, ..Levels::default() });
+        drop(lights);
+        assert_eq!(brightness(), "0");
     }
 
     #[test]
