@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use firstmile::sim::lip_sync::marker_offset_ms;
 
+use crate::common::{broadcast, until_frames};
 use crate::support::appliance::Appliance;
-use crate::support::nginx::{Nginx, nginx_or_skip};
-use crate::support::pki::{Flaw, Pki};
-use crate::support::{Folder, has_or_skip, one_at_a_time, probe, run};
+use crate::support::nginx::Nginx;
+use crate::support::{one_at_a_time, probe, run};
 
+/// The frames of a second, at the simulated board of these tests.
+const FPS: usize = 15;
 const TIMEOUT: Duration = Duration::from_secs(60);
 const RATE_HZ: usize = 48_000;
 /// Levels are measured in pieces of a tenth of a second: whole waves of both tones.
@@ -19,45 +21,17 @@ const PIECE: usize = RATE_HZ / 10;
 
 /// A broadcast to a real server with these tables in the board's profile, and what it recorded.
 fn recorded(profile: &str, story: impl FnOnce(&Appliance)) -> Option<(Nginx, PathBuf)> {
-    if !has_or_skip(&["ffmpeg", "ffprobe"]) {
-        return None;
-    }
-    let pki = Pki::new();
-    let nginx = nginx_or_skip(&pki.identity(&["localhost"], Flaw::None))?;
-    let mut appliance = Appliance::start_with(Folder::new("box"), &[], profile);
-    let url = nginx.rtmp_url();
-    let stick = format!(
-        "version = 1\n[[destination]]\nname = \"hall\"\nurl = \"{url}\"\nkey = \"a-k3y\"\n\
-         allow_plain = true\n"
-    );
-    appliance.stick(&stick).0.ok();
-    appliance.until_status("ready");
-    appliance.ctl("live").ok();
-    appliance.until_status("live");
-    seconds(&appliance, 3);
-    story(&appliance);
-    let status = appliance.until_status("live");
-    assert!(!status.contains("reconnect"), "the session was kept: {status}");
-    assert!(!status.contains("restarted"), "the encoder was kept: {status}");
-    appliance.ctl("stop").ok();
-    appliance.until_status("ready");
-    appliance.end();
-    let record = nginx.finished_record();
-    Some((nginx, record))
+    broadcast(profile, |appliance| {
+        seconds(appliance, 3);
+        story(appliance);
+        let status = appliance.until_status("live");
+        assert!(!status.contains("restarted"), "the encoder was kept: {status}");
+    })
 }
 
 /// Waits for so many seconds of video.
 fn seconds(appliance: &Appliance, more: usize) {
-    let frames = |status: &str| {
-        let line = status.lines().find(|line| line.starts_with("encoder"))?;
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let at = words.iter().position(|word| *word == "frames")?;
-        words[at - 1].parse().ok()
-    };
-    let first: usize = frames(&appliance.ctl("status").stdout).unwrap_or(0);
-    appliance.until_status_shows("more frames", |status| {
-        frames(status).is_some_and(|now: usize| now >= first + more * 15)
-    });
+    until_frames(appliance, more * FPS);
 }
 
 #[track_caller]

@@ -10,6 +10,11 @@ use std::{
 
 use gstreamer::{self as gst, prelude::*};
 
+use crate::support::appliance::Appliance;
+use crate::support::nginx::{Nginx, nginx_or_skip};
+use crate::support::pki::{Flaw, Pki};
+use crate::support::{Folder, has_or_skip};
+
 use firstmile::{
     board::Profile,
     capture::{CaptureEvent, FrameSink, Request},
@@ -228,4 +233,43 @@ impl Drop for Clip {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.path);
     }
+}
+
+/// A broadcast to nginx with these tables in the board's profile, while `story` happens; what was recorded.
+pub fn broadcast(profile: &str, story: impl FnOnce(&Appliance)) -> Option<(Nginx, PathBuf)> {
+    if !has_or_skip(&["ffmpeg", "ffprobe"]) {
+        return None;
+    }
+    let pki = Pki::new();
+    let nginx = nginx_or_skip(&pki.identity(&["localhost"], Flaw::None))?;
+    let mut appliance = Appliance::start_with(Folder::new("box"), &[], profile);
+    let url = nginx.rtmp_url();
+    let stick = format!(
+        "version = 1\n[[destination]]\nname = \"hall\"\nurl = \"{url}\"\nkey = \"a-k3y\"\n\
+         allow_plain = true\n"
+    );
+    appliance.stick(&stick).0.ok();
+    appliance.until_status("ready");
+    appliance.ctl("live").ok();
+    appliance.until_status("live");
+    story(&appliance);
+    let status = appliance.until_status("live");
+    assert!(!status.contains("reconnect"), "the session was kept: {status}");
+    appliance.ctl("stop").ok();
+    appliance.until_status("ready");
+    appliance.end();
+    let record = nginx.finished_record();
+    Some((nginx, record))
+}
+
+/// Waits for so many more frames.
+pub fn until_frames(appliance: &Appliance, more: usize) {
+    let frames = |status: &str| {
+        let line = status.lines().find(|line| line.starts_with("encoder"))?;
+        line.rsplit_once(" frames").and_then(|(rest, _)| rest.rsplit(' ').next()?.parse().ok())
+    };
+    let first: usize = frames(&appliance.ctl("status").stdout).unwrap_or(0);
+    appliance.until_status_shows("more frames", |status| {
+        frames(status).is_some_and(|now: usize| now >= first + more)
+    });
 }

@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::common::{Taken, small};
+use crate::common::{Taken, broadcast, small, until_frames};
 use crate::support::appliance::Appliance;
 use crate::support::fake_device::FakeDevice;
-use crate::support::nginx::nginx_or_skip;
-use crate::support::pki::{Flaw, Pki};
+use crate::support::nginx::Nginx;
 use crate::support::{Folder, has_or_skip, one_at_a_time, probe, run};
 use firstmile::capture::{
     CameraSource, Capture, CaptureEvent, Look, MicrophoneSource, Request, Source, StartWithout,
@@ -27,49 +26,17 @@ fn recorded(
     camera: &FakeDevice,
     microphone: &FakeDevice,
     story: impl FnOnce(&Appliance),
-) -> Option<(crate::support::nginx::Nginx, PathBuf)> {
-    if !has_or_skip(&["ffmpeg", "ffprobe"]) {
-        return None;
-    }
-    let pki = Pki::new();
-    let nginx = nginx_or_skip(&pki.identity(&["localhost"], Flaw::None))?;
+) -> Option<(Nginx, PathBuf)> {
     let profile = format!(
         "[camera]\nsource = \"launch\"\nlaunch = \"{}\"\n\
          [microphone]\nsource = \"launch\"\nlaunch = \"{}\"\n",
         camera.launch(),
         microphone.launch()
     );
-    let mut appliance = Appliance::start_with(Folder::new("box"), &[], &profile);
-    let url = nginx.rtmp_url();
-    let stick = format!(
-        "version = 1\n[[destination]]\nname = \"hall\"\nurl = \"{url}\"\nkey = \"a-k3y\"\n\
-         allow_plain = true\n"
-    );
-    appliance.stick(&stick).0.ok();
-    appliance.until_status("ready");
-    appliance.ctl("live").ok();
-    appliance.until_status("live");
-    until_frames(&appliance, 2 * FPS);
-    story(&appliance);
-    let status = appliance.until_status("live");
-    assert!(!status.contains("reconnect"), "the session was kept: {status}");
-    appliance.ctl("stop").ok();
-    appliance.until_status("ready");
-    appliance.end();
-    let record = nginx.finished_record();
-    Some((nginx, record))
-}
-
-/// Waits for so many more frames.
-fn until_frames(appliance: &Appliance, more: usize) {
-    let frames = |status: &str| {
-        let line = status.lines().find(|line| line.starts_with("encoder"))?;
-        line.rsplit_once(" frames").and_then(|(rest, _)| rest.rsplit(' ').next()?.parse().ok())
-    };
-    let first: usize = frames(&appliance.ctl("status").stdout).unwrap_or(0);
-    appliance.until_status_shows("more frames", |status| {
-        frames(status).is_some_and(|now: usize| now >= first + more)
-    });
+    broadcast(&profile, |appliance| {
+        until_frames(appliance, 2 * FPS);
+        story(appliance);
+    })
 }
 
 fn until_source(appliance: &Appliance, source: &str, state: &str) {

@@ -40,7 +40,8 @@ fn level(file: &str, text: &str) -> Level {
         Level::Board
     } else if text.contains("use crate::world::") || text.contains("use crate::pair::") {
         Level::Simulated
-    } else if text.contains("Appliance::start") || text.contains("firstmile_ends") {
+    } else if ["Appliance::start", "&Appliance", "firstmile_ends"].iter().any(|s| text.contains(s))
+    {
         Level::Program
     } else {
         Level::Unit
