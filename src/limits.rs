@@ -546,7 +546,7 @@ pub const CLOCK_LOOK_INTERVAL: Duration = Duration::from_secs(2);
 pub const BUTTON_HOLD: Duration = Duration::from_secs(2);
 /// A press held for this long is reported as a stuck button.
 pub const BUTTON_STUCK: Duration = Duration::from_secs(10);
-/// How often a button or a port that cannot be opened or read is opened again.
+/// How often a button, lights or a port that cannot be opened or read are opened again.
 pub const DEVICE_REOPEN_INTERVAL: Duration = Duration::from_secs(2);
 /// What is pressed this long after the first start of the program was so when the box was switched on;
 /// what is replugged later was not.
@@ -731,6 +731,11 @@ pub const CAPTURE_DECODER_TIME_OFF_MAX: Duration = Duration::from_millis(2);
 /// From the beginning of a converter's trial until the camera is opened without it: as long as an encoder
 /// has for its first access unit.
 pub const CAPTURE_CONVERTER_VERDICT: Duration = CAPTURE_PROBE_TIMEOUT;
+/// Pieces of work whose converters are remembered: one for each camera, and a few more.
+pub const CAPTURE_CONVERTER_WORK_MAX: usize = 16;
+/// Runs of the capture whose broadcasts are remembered: one has the devices, one waits for them, one
+/// closes them.
+pub const CAPTURE_RUNS_MAX: usize = 4;
 /// By how much a converter may change luma or chroma, of 255: it rounds, twice where it computes in RGB.
 pub const CAPTURE_COLOUR_OFF_MAX: u8 = 3;
 /// A camera delivers and its decoder or converter has delivered nothing for this long: it is that one that

@@ -74,8 +74,7 @@ pub struct TruePeak {
 
 impl TruePeak {
     /// Silence so far.
-    #[allow(clippy::new_without_default, reason = "it is not cheap")]
-    pub fn new() -> TruePeak {
+    pub fn of_silence() -> TruePeak {
         let (interpolator, line) = (Interpolator::new(), [0.0; TAPS - 1 + TOGETHER]);
         TruePeak { interpolator, line, peak: 0.0 }
     }
@@ -116,7 +115,7 @@ mod tests {
     use super::*;
 
     fn db(of: impl Iterator<Item = i16>) -> f64 {
-        let mut meter = TruePeak::new();
+        let mut meter = TruePeak::of_silence();
         let all: Vec<i16> = of.collect();
         // However it is cut.
         all.chunks(77).for_each(|piece| meter.measure(piece.iter().copied()));
@@ -153,8 +152,8 @@ mod tests {
 
     #[test]
     fn silence_and_the_loudest_samples_are_measured() {
-        assert_eq!(TruePeak::new().take(), 0.0);
-        let mut meter = TruePeak::new();
+        assert_eq!(TruePeak::of_silence().take(), 0.0);
+        let mut meter = TruePeak::of_silence();
         meter.measure([i16::MIN; 4_000].into_iter());
         assert!(meter.take() >= 1.0);
         meter.measure([].into_iter());

@@ -11,11 +11,10 @@ use crate::appliance::Event as Happening;
 use crate::audio::Adjustments;
 use crate::config::Settings;
 use crate::config::schema::{Audio, Values, Wifi, Wired};
-use crate::limits::{DRIVER_HANGS, LEVELS_LOOK, REPROBE_INTERVAL, STANDBY_PATIENCE};
+use crate::limits::{
+    CAPTURE_RUNS_MAX, DRIVER_HANGS, LEVELS_LOOK, REPROBE_INTERVAL, STANDBY_PATIENCE,
+};
 use crate::pace::Follow;
-
-/// Runs whose broadcasts are remembered: one has the devices, one waits for them, one closes them.
-const RUNS_MAX: usize = 4;
 
 /// What is known of the capture.
 #[derive(Debug)]
@@ -173,7 +172,7 @@ impl CaptureState {
     /// A run of the devices is a broadcast's from now on.
     pub fn is_for(&mut self, run: u64, broadcast: u64) {
         self.broadcasts.insert(run, broadcast);
-        while self.broadcasts.len() > RUNS_MAX {
+        while self.broadcasts.len() > CAPTURE_RUNS_MAX {
             self.broadcasts.pop_first();
         }
     }

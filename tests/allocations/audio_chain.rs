@@ -19,7 +19,7 @@ fn nothing_is_allocated_for_a_block_of_audio_whatever_is_adjusted() {
     let source: Vec<i16> = (0..2 * 1_024).map(|_| random.i16(..)).collect();
     let mut block = vec![0; 2 * 1_024];
     let mut chain = Chain::new(48_000, 2, Adjustments::default());
-    let mut meter = TruePeak::new();
+    let mut meter = TruePeak::of_silence();
     let region = Region::new(ALLOCATOR);
     for number in 0..100 {
         let turns = [Adjustments::default(), everything];

@@ -67,7 +67,7 @@ impl LevelMeter {
         LevelMeter {
             rate_hz: u64::from(rate_hz.max(1)),
             sums: each().map(|_| Sum::default()).collect(),
-            true_peaks: each().map(|_| TruePeak::new()).collect(),
+            true_peaks: each().map(|_| TruePeak::of_silence()).collect(),
             frames: 0,
             loudness: EbuR128::new(channels, rate_hz, Mode::S).ok(),
             measured: 0,

@@ -16,7 +16,7 @@ use crate::{
         choice::{Choice, DeviceElement, known},
         encode::KnownBug,
     },
-    limits::CAPTURE_CONVERTER_VERDICT,
+    limits::{CAPTURE_CONVERTER_VERDICT, CAPTURE_CONVERTER_WORK_MAX},
 };
 
 impl DeviceElement for ConverterSpec {
@@ -68,9 +68,6 @@ struct Offered {
     choice: Choice<ConverterSpec>,
 }
 
-/// Pieces of work that are remembered: one for each camera, and a few more.
-const OFFERS_MAX: usize = 16;
-
 impl Converters {
     /// Those of an order, best first.
     pub fn of(order: &[String]) -> Converters {
@@ -110,7 +107,7 @@ impl Converters {
         };
         let (needed, within) = (!state.trusted, CAPTURE_CONVERTER_VERDICT);
         let choice = Choice::tried_by(to_use.clone(), needed, within, attempt);
-        if state.offers.len() == OFFERS_MAX {
+        if state.offers.len() == CAPTURE_CONVERTER_WORK_MAX {
             state.offers.pop_front();
         }
         let offered = Offered { work: work.clone(), to_use, choice: choice.clone() };
