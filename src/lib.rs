@@ -40,6 +40,10 @@ pub mod flv;
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod audio;
 
+// how a camera's frames are placed in those of the stream
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
+pub mod video;
+
 // the RTMP client: bytes in, bytes out
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod rtmp;

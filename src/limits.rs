@@ -626,6 +626,9 @@ pub const CAPTURE_KEYFRAME_INTERVAL_MS_MIN: u32 = 500;
 /// Longest time between key frames, in milliseconds. Platforms refuse or warn above 4 s; a viewer
 /// who joins waits this long.
 pub const CAPTURE_KEYFRAME_INTERVAL_MS_MAX: u32 = 10_000;
+/// Greatest zoom of the camera's video, in percent: of a camera of 1920x1080 a quarter of each side is left
+/// then, and one would look at single pixels beyond that.
+pub const VIDEO_ZOOM_PERCENT_MAX: u32 = 400;
 /// Lowest audio bitrate, in kbit/s.
 pub const CAPTURE_AUDIO_KBPS_MIN: u32 = 32;
 /// Highest audio bitrate, in kbit/s: AAC-LC at 48 kHz takes 288 kbit/s a channel.

@@ -8,6 +8,7 @@ mod hdmi;
 pub mod hotplug;
 mod inventory;
 mod modes;
+mod opening;
 mod plan;
 mod presence;
 mod uevent;
@@ -18,5 +19,6 @@ pub use devices::{
     CameraReport, DeviceReport, ElementReport, EncoderReport, MicrophoneReport, devices,
 };
 pub use modes::{Format, Mode, ModeChoice, Offer, Rate, RejectedMode, choose_mode};
+pub use opening::Opening;
 pub use plan::{SourceCandidates, SourcePlan, SourceSpec, lacks};
 pub use uevent::Retry;

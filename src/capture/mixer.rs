@@ -147,8 +147,10 @@ impl Mixer {
         let HeldTrack { track, own_thread: used } = &mut *held;
         let is_live = camera.as_deref().is_some_and(|camera| camera.is_live());
         let encoded = camera.as_deref_mut().filter(|camera| camera.is_h264());
-        if encoded.is_some() {
-            track.refuse_stills();
+        if encoded.is_some()
+            && let Some(message) = track.pass_through()
+        {
+            (self.events)(CaptureEvent::LeftOut { message });
         }
         let next_unit = encoded.map(|camera| move || camera.next_access_unit(now_ns));
         if rounds.passthrough.poll(now_ns, next_unit, &self.pipeline, &self.on_air) {

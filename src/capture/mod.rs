@@ -23,7 +23,7 @@
 //! | `encode` | encoders: tried, watched, restarted or replaced; how access units leave |
 //! | `choice` | which of several elements of devices is used, for both |
 //! | `gst` | pipelines as data, pipelines that run, the media clock |
-//! | `request`, `event`, `error`, `stats`, `threads`, `frame_format`, `on_air` | what is asked for, reported and counted, the threads, the form of frames, and from when on they are sent |
+//! | `request`, `event`, `error`, `stats`, `threads`, `frame_format`, `framing`, `on_air` | what is asked for, reported and counted, the threads, the form of frames, how they are turned, and from when on they are sent |
 //!
 //! Inside a room, `pub` is what its files may use of each other; the file of the room's name lists what
 //! the rest of the capture may use.
@@ -49,6 +49,7 @@ mod encode;
 mod error;
 mod event;
 mod frame_format;
+mod framing;
 mod gst;
 mod mixer;
 mod on_air;
@@ -95,6 +96,7 @@ use audio::AudioTrack;
 use convert::Converters;
 use decode::JpegDecoders;
 use encode::{EncoderPipeline, encoders::Chosen, probe};
+use framing::SharedFraming;
 use gst::{bus, clock::MediaClock};
 use mixer::Mixer;
 use on_air::OnAir;
@@ -107,6 +109,7 @@ use crate::{
     audio::Adjustments,
     limits::{CAPTURE_START_TIMEOUT, CAPTURE_STOP_TIMEOUT},
     media::Kind,
+    video::Framing,
 };
 
 /// A running capture. It stops when dropped.
@@ -114,6 +117,7 @@ pub struct Capture {
     pipeline: Arc<EncoderPipeline>,
     counters: Arc<Counters>,
     adjustments: Arc<Mutex<Adjustments>>,
+    framing: SharedFraming,
     threads: Threads,
     on_air: OnAir,
     stills: Stills,
@@ -180,7 +184,9 @@ impl Capture {
         let chosen = probe::choose(&request, deadline)?;
         let threads = Threads::default();
         let deliver_to = (sink, events);
-        let elements = Elements { decoders, converters: Converters::of(&request.converters.raw) };
+        let converters = Converters::of(&request.converters.raw);
+        let framing = SharedFraming::new(request.framing);
+        let elements = Elements { decoders, converters, framing };
         Capture::start_with(request, chosen, elements, &threads, on_air, deliver_to, deadline)
             // Sources that were opened before the failure are closed by their threads.
             .inspect_err(|_| threads.stop())
@@ -198,6 +204,7 @@ impl Capture {
         let sink = reporting_the_first_key(sink, Arc::clone(&events));
         let clock = MediaClock::start();
         let counters = Arc::new(Counters::default());
+        let framing = elements.framing.clone();
         let Sources { all: sources, frames, first_frame, wake } = source::start_all(
             &request,
             &chosen.layouts,
@@ -208,12 +215,14 @@ impl Capture {
             deadline,
         )?;
         probe::confirm(&mut chosen, &request, frames, deadline)?;
-        // What is drawn over a frame is drawn over a copy.
-        if let Some(frame) = first_frame.filter(|_| !request.look.is_drawn_over_frames()) {
+        // What is drawn over a frame is drawn over a copy, and what is turned is another frame.
+        let goes_as_it_is = !request.look.is_drawn_over_frames() && request.framing.is_none();
+        if let Some(frame) = first_frame.filter(|_| goes_as_it_is) {
             probe::try_import(&mut chosen, &request, frames, frame, deadline)?;
         }
         tracing::info!("frames: {} {}", frames.layout, frames.colorimetry);
-        let (video, left_out) = VideoTrack::new(&request.video, frames, &request.look)?;
+        let (video, left_out) =
+            VideoTrack::new(&request.video, frames, &request.look, framing.clone())?;
         let stills = video.stills();
         let shared = Arc::clone(&counters);
         let pipeline =
@@ -247,7 +256,17 @@ impl Capture {
             .spawn("capture-mixer", move |_| mixer.run())
             .map_err(|error| CaptureError::Gstreamer(error.to_string()))?;
         let threads = threads.clone();
-        Ok(Capture { pipeline, counters, adjustments, threads, on_air, stills, clock, wake })
+        Ok(Capture {
+            pipeline,
+            counters,
+            adjustments,
+            framing,
+            threads,
+            on_air,
+            stills,
+            clock,
+            wake,
+        })
     }
 
     /// Ends the standby: what is captured from now on is encoded and sent, from a key frame on. Nothing
@@ -273,6 +292,12 @@ impl Capture {
     pub fn adjust_audio(&self, adjustments: Adjustments) {
         *self.adjustments.lock().unwrap_or_else(PoisonError::into_inner) = adjustments;
         self.pipeline.set_video_delay_ms(adjustments.video_delay_ms());
+    }
+
+    /// Turns, mirrors and enlarges the camera's video, from its next frame on. Neither camera nor encoder
+    /// is opened again. H.264 that is passed through stays as it is, which is reported.
+    pub fn set_framing(&self, framing: Framing) {
+        self.framing.set(framing);
     }
 
     /// Asks the encoder to make its next frame a key frame. Some hardware encoders ignore that; the

@@ -11,6 +11,7 @@ use crate::{
         CAPTURE_KEYFRAME_INTERVAL_MS_MAX, CAPTURE_KEYFRAME_INTERVAL_MS_MIN, CAPTURE_SIDE_MIN,
         CAPTURE_VIDEO_KBPS_MAX, CAPTURE_VIDEO_KBPS_MIN, CAPTURE_WIDTH_MAX,
     },
+    video::Framing,
 };
 
 pub use crate::board::{
@@ -34,6 +35,8 @@ pub struct Request {
     pub audio: AudioSettings,
     /// What is done to the audio before it is encoded, at the start.
     pub adjustments: Adjustments,
+    /// What is done to the camera's video before it is encoded, at the start.
+    pub framing: Framing,
     /// Encoders, in order of preference.
     pub encoders: EncoderOrder,
     /// Decoders, in order of preference.
@@ -204,6 +207,7 @@ impl From<&Profile> for Request {
                 channels: audio.channels,
             },
             adjustments: Adjustments::default(),
+            framing: Framing::default(),
             encoders: profile.encoders.clone(),
             decoders: profile.decoders.clone(),
             converters: profile.converters.clone(),

@@ -112,7 +112,8 @@ fn start_request(request: Request, encoder: &'static VideoEncoderSpec) -> Ran {
     let layouts = encoder.takes.to_vec();
     let chosen = Chosen { video: encoder, layouts, imports: false, audio: &AUDIO };
     let decoders = JpegDecoders::of(&[], &request.video, false);
-    let elements = Elements { decoders, converters: Converters::of(&[]) };
+    let elements =
+        Elements { decoders, converters: Converters::of(&[]), framing: SharedFraming::default() };
     let threads = Threads::default();
     let capture = Capture::start_with(
         request,

@@ -4,6 +4,7 @@
 mod bitmap_text;
 mod black;
 mod canvas;
+mod framed;
 mod overlay;
 mod png;
 mod shared;

@@ -54,7 +54,7 @@ mod tests {
                 checked += 1;
             }
         }
-        assert_eq!(checked, 10);
+        assert_eq!(checked, 14);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::schema::{
 };
 use crate::audio::Adjustments;
 use crate::rtmp::url::{Ingest, Scheme, ServerUrl, UrlError};
+use crate::video::{Framing, Rotation};
 
 /// The settings that hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,27 @@ impl Deref for Settings {
 
     fn deref(&self) -> &Values {
         &self.values
+    }
+}
+
+impl Video {
+    /// What is done to the camera's video.
+    pub fn framing(&self) -> Framing {
+        Framing {
+            rotate: Rotation::of_degrees(self.rotate_degrees),
+            mirror: self.mirror,
+            zoom: self.zoom,
+            pan_percent: self.pan_percent,
+            tilt_percent: self.tilt_percent,
+        }
+    }
+
+    /// The same with another framing.
+    #[must_use]
+    pub fn with(self, framing: &Framing) -> Video {
+        let Framing { rotate, mirror, zoom, pan_percent, tilt_percent } = *framing;
+        let rotate_degrees = rotate.degrees();
+        Video { rotate_degrees, mirror, zoom, pan_percent, tilt_percent, ..self }
     }
 }
 

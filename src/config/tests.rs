@@ -5,6 +5,7 @@ use crate::audio::ChannelsFrom;
 use crate::limits::{DESTINATIONS_MAX, SETTINGS_BYTES_MAX, SETTINGS_ERRORS_MAX};
 use crate::pace::Follow;
 use crate::secret::StreamKey;
+use crate::video::{Mirror, Zoom};
 
 const CANARY: &str = "canary-7Qx9";
 const PIN: &str = "sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
@@ -25,6 +26,11 @@ fps = 25
 bitrate_kbps = 4_500
 keyframe_interval_ms = 1000
 follow = "slowest"
+rotate = 270
+mirror = "vertical"
+zoom_percent = 150
+pan_percent = -100
+tilt_percent = 25
 
 [audio]
 bitrate_kbps = 128
@@ -76,6 +82,11 @@ fn a_full_file_is_understood() {
         bitrate_kbps: Some(4500),
         keyframe_interval_ms: Some(1000),
         follow: Follow::Slowest,
+        rotate_degrees: 270,
+        mirror: Mirror::Vertical,
+        zoom: Zoom::of_percent(150),
+        pan_percent: -100,
+        tilt_percent: 25,
     };
     assert_eq!(settings.video, video);
     let audio = Audio {
@@ -446,6 +457,9 @@ fn every_setting_of_the_table_can_be_set_holds_is_shown_and_stored() {
                 "2",
                 "64",
                 "640",
+                "90",
+                "128",
+                "vertical",
                 "rtmps://h/app",
                 PIN,
                 "/x",

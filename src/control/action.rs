@@ -8,6 +8,7 @@ use crate::audio::Adjustments;
 use crate::config::{self, Settings, Wifi, Wired};
 use crate::console::{ClientId, Reply, Typed};
 use crate::secret::ConsolePin;
+use crate::video::Framing;
 
 /// One action. Actions are done in the order they are given.
 #[derive(Debug)]
@@ -74,6 +75,8 @@ pub enum Action {
         video_kbps: u32,
         /// With this done to the audio.
         audio: Adjustments,
+        /// With this done to the camera's video.
+        framing: Framing,
         /// Nothing is encoded or sent before [`Action::GoOnAir`].
         standby: bool,
     },
@@ -95,6 +98,8 @@ pub enum Action {
     SetBitrate(u32),
     /// What is done to the audio that is captured.
     AdjustAudio(Adjustments),
+    /// What is done to the camera's video.
+    SetFraming(Framing),
     /// There is a new destination.
     AddDestination {
         /// Its number.

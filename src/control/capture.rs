@@ -10,11 +10,11 @@ use super::standby::Standby;
 use crate::appliance::Event as Happening;
 use crate::audio::Adjustments;
 use crate::config::Settings;
-use crate::config::schema::{Audio, Values, Wifi, Wired};
+use crate::config::schema::{Audio, Values, Video, Wifi, Wired};
 use crate::limits::{
     CAPTURE_RUNS_MAX, DRIVER_HANGS, LEVELS_LOOK, REPROBE_INTERVAL, STANDBY_PATIENCE,
 };
-use crate::pace::Follow;
+use crate::video::Framing;
 
 /// What is known of the capture.
 #[derive(Debug)]
@@ -43,6 +43,8 @@ pub(super) struct CaptureState {
     pub bitrate_kbps: u32,
     /// What was to be done to the audio last.
     pub audio: Adjustments,
+    /// What was to be done to the camera's video last.
+    pub framing: Framing,
     /// The camera or microphone that is not there, in words.
     pub missing: Option<String>,
     pub next_look: Duration,
@@ -88,7 +90,10 @@ impl Asks {
 fn of_capture(settings: &Settings) -> Values {
     let mut values: Values = (**settings).clone();
     // These are set while it runs.
-    (values.video.bitrate_kbps, values.video.follow) = (None, Follow::default());
+    let Video { width, height, fps, keyframe_interval_ms, .. } = values.video;
+    let of_encoder = Video { width, height, fps, keyframe_interval_ms, ..Video::default() };
+    // A camera in standby is opened again where it has to deliver something else.
+    values.video = of_encoder.with(&settings.video.framing().for_opening());
     let (bitrate_kbps, channels) = (values.audio.bitrate_kbps, values.audio.channels);
     values.audio = Audio { bitrate_kbps, channels, ..Audio::default() };
     // These are none of its business.
@@ -133,6 +138,7 @@ impl CaptureState {
             in_use: settings,
             bitrate_kbps: 0,
             audio: Adjustments::default(),
+            framing: Framing::default(),
             missing: None,
             next_look: now + REPROBE_INTERVAL,
             drivers: Drivers::default(),
@@ -262,6 +268,15 @@ impl CaptureState {
         let is_other = self.is_on_air() && self.bitrate_kbps != kbps;
         if is_other {
             self.bitrate_kbps = kbps;
+        }
+        is_other
+    }
+
+    /// This is to be done to the camera's video; whether the running capture has to be notified.
+    pub fn set_framing(&mut self, framing: Framing) -> bool {
+        let is_other = self.is_on() && self.framing != framing;
+        if is_other {
+            self.framing = framing;
         }
         is_other
     }

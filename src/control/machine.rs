@@ -469,7 +469,7 @@ impl Control {
         self.hand_network_over();
         self.retarget(now);
         self.set_ceiling();
-        self.adjust_audio();
+        self.adjust_capture();
         self.name_choices();
     }
 

@@ -17,6 +17,7 @@ use crate::control::{CaptureCounters, Event, JobResult, SourceLook, Still};
 use crate::flv::metadata::Metadata;
 use crate::media::FanOut;
 use crate::status::{ChannelStats, LevelStats};
+use crate::video::Framing;
 
 pub(crate) struct Capturing {
     /// What the board itself would capture.
@@ -77,11 +78,11 @@ impl Capturing {
         run: u64,
         settings: &Settings,
         video_kbps: u32,
-        audio: Adjustments,
+        (audio, framing): (Adjustments, Framing),
         standby: bool,
     ) -> Metadata {
         let mut request = plan::request(&self.board, settings, video_kbps);
-        request.adjustments = audio;
+        (request.adjustments, request.framing) = (audio, framing);
         let metadata = plan::metadata(&request);
         let (fan_out, key_wanted) = (self.fan_out.clone(), self.key_wanted.clone());
         let sink: capture::FrameSink = Arc::new(move |frame| {
@@ -144,6 +145,10 @@ impl Capturing {
 
     pub(crate) fn adjust_audio(&self, adjustments: Adjustments) {
         self.newest().iter().for_each(|capture| capture.adjust_audio(adjustments));
+    }
+
+    pub(crate) fn set_framing(&self, framing: Framing) {
+        self.newest().iter().for_each(|capture| capture.set_framing(framing));
     }
 
     pub(crate) fn force_key_frame(&self) {

@@ -23,6 +23,7 @@ pub(super) fn request(
     put(&mut request.video.keyframe_interval_ms, settings.video.keyframe_interval_ms);
     put(&mut request.audio.bitrate_kbps, settings.audio.bitrate_kbps);
     put(&mut request.audio.channels, settings.audio.channels);
+    request.framing = settings.video.framing();
     request.look = capture::Look {
         name: settings.name.clone(),
         slate: settings.slate_picture.clone(),

@@ -221,8 +221,9 @@ impl Runner {
                 self.control.handle(self.clock.now(), Event::Sources(look));
             }
             Action::BeginBroadcast => self.capturing.begin_broadcast(),
-            Action::OpenCapture { run, settings, video_kbps, audio, standby } => {
-                let metadata = self.capturing.open(run, &settings, video_kbps, audio, standby);
+            Action::OpenCapture { run, settings, video_kbps, audio, framing, standby } => {
+                let adjusted = (audio, framing);
+                let metadata = self.capturing.open(run, &settings, video_kbps, adjusted, standby);
                 self.publishing.describe(metadata);
             }
             Action::GoOnAir { run, settings, video_kbps } => {
@@ -231,6 +232,7 @@ impl Runner {
             Action::CloseCapture { run } => self.capturing.close(run),
             Action::SetBitrate(kbps) => self.capturing.set_bitrate_kbps(kbps),
             Action::AdjustAudio(audio) => self.capturing.adjust_audio(audio),
+            Action::SetFraming(framing) => self.capturing.set_framing(framing),
             Action::AddDestination { dest, name } => self.publishing.add(dest, &name),
             Action::Retarget { dest, to } => self.publishing.retarget(dest, &to),
             Action::RemoveDestination { dest } => self.publishing.remove(dest),

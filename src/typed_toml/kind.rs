@@ -162,8 +162,12 @@ impl<F: fmt::Display> fmt::Display for Kind<F> {
         match self {
             Kind::Flag => f.write_str("true or false"),
             Kind::Number { min, max, step, unit } => {
-                let even = if *step == 2 { "an even" } else { "a whole" };
-                write!(f, "{even} number from {min} to {max}")?;
+                match step {
+                    0 | 1 => f.write_str("a whole number")?,
+                    2 => f.write_str("an even number")?,
+                    _ => write!(f, "a multiple of {step}")?,
+                }
+                write!(f, " from {min} to {max}")?;
                 if unit.is_empty() { Ok(()) } else { write!(f, " ({unit})") }
             }
             Kind::Decimal { min, max, decimals, unit } => {

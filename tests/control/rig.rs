@@ -25,6 +25,7 @@ use firstmile::control::{
 use firstmile::health::{CpuTimes, Readings};
 use firstmile::panel::Contact;
 use firstmile::status::{About, ChannelStats, Checked, Clock, LevelStats, Server, StillImage};
+use firstmile::video::Framing;
 
 /// The terminal that a test types at.
 const TERMINAL: ClientId = ClientId(0);
@@ -539,10 +540,10 @@ impl Rig {
                 assert!(self.in_standby, "it is on air already");
                 self.in_standby = false;
             }
-            Action::OpenCapture { run, video_kbps, settings, audio, standby } => {
+            Action::OpenCapture { run, video_kbps, settings, audio, framing, standby } => {
                 let fps =
                     settings.video.fps.map_or(String::new(), |fps| format!(", {fps} frames/s"));
-                let audio = adjusted(&audio);
+                let audio = adjusted(&audio) + &framed(&framing);
                 let how = if standby { " in standby" } else { "" };
                 self.say(format!("capture: open run {run}{how} at {video_kbps} kb/s{fps}{audio}"));
                 self.run = Some(run);
@@ -562,6 +563,7 @@ impl Rig {
                 self.say(format!("encoder: {kbps} kb/s"));
             }
             Action::AdjustAudio(audio) => self.say(format!("capture{}", adjusted(&audio))),
+            Action::SetFraming(framing) => self.say(format!("capture, video{}", framed(&framing))),
             Action::AddDestination { dest, name } => {
                 self.names.insert(dest, name);
             }
@@ -720,4 +722,13 @@ fn adjusted(audio: &Adjustments) -> String {
     let delay = (audio.delay_ms != 0).then(|| format!("{} ms late", audio.delay_ms));
     let all = [gain, muted, channels, low_cut, delay];
     all.into_iter().flatten().map(|it| format!(", audio {it}")).collect()
+}
+
+/// What is done to the camera's video.
+fn framed(framing: &Framing) -> String {
+    let what = framing.in_words();
+    let what = what.iter().map(|it| it.split(" (").next().unwrap_or_default().to_owned());
+    let shift = [framing.pan_percent, framing.tilt_percent];
+    let shift = (shift != [0, 0]).then(|| format!("shifted by {} and {} %", shift[0], shift[1]));
+    what.chain(shift).map(|it| format!(", {it}")).collect()
 }

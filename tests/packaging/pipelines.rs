@@ -211,6 +211,29 @@ fn the_pipelines_of_each_kind_of_source_are_as_reviewed() {
     }
 }
 
+/// A source whose frames are turned or enlarged behind it: they come as large as they are.
+#[test]
+fn a_source_whose_frames_are_turned_has_the_pipelines_that_were_reviewed() {
+    gstreamer::init().expect("GStreamer");
+    let request = Request::from(&Profile::named("rpi4").expect("embedded"));
+    // The camera; the microphone comes after it.
+    let camera = SourcePlan::of(&request).into_iter().take(1);
+    let mut texts = Vec::new();
+    for (title, spec) in camera.flat_map(|plan| specs_of(plan, &request)) {
+        for (decoder_title, decoder) in decoders_of(&spec, &request) {
+            let software = SourceElements::in_software(decoder).without_scaling();
+            let (video, frames) = (&request.video, wanted_of(&request));
+            let of_device = |name: &String| software.with_converter(name, &spec, video, &frames);
+            let of_devices = request.converters.raw.iter().filter_map(of_device);
+            for elements in of_devices.chain([software]) {
+                let pipeline = pipeline_of(&spec, &elements, &request);
+                texts.push(format!("# {title}{decoder_title}\n{pipeline}"));
+            }
+        }
+    }
+    check("source-turned", &texts.join("\n"));
+}
+
 #[test]
 fn every_reviewed_text_belongs_to_a_test() {
     let written: BTreeSet<String> = fs::read_dir("tests/pipelines")
@@ -226,6 +249,7 @@ fn every_reviewed_text_belongs_to_a_test() {
         "source-hdmi",
         "source-passthrough",
         "source-jpeg",
+        "source-turned",
     ];
     let known: BTreeSet<String> =
         board::names().chain(sources).map(|name| format!("{name}.txt")).collect();
@@ -281,7 +305,9 @@ fn every_pipeline() -> Vec<PipelineDescription> {
                 all.push(pipeline_of(&spec, &SourceElements::in_software(decoder), &request));
             }
             let (_, decoder) = decoders_of(&spec, &request)[0];
-            all.push(pipeline_of(&spec, &SourceElements::in_software(decoder), &request));
+            let software = SourceElements::in_software(decoder);
+            all.push(pipeline_of(&spec, &software, &request));
+            all.push(pipeline_of(&spec, &software.without_scaling(), &request));
             let converters = converter_names();
             let elements =
                 converters.filter_map(|name| with_converter(&spec, decoder, name, &request));

@@ -101,6 +101,31 @@ fn decoded(appliance: &Appliance, command: &str) -> (Vec<u8>, Vec<u8>) {
     (given.stdout, raw.stdout)
 }
 
+/// The seven bars of the test pattern, at 75 %.
+const BARS: [[u8; 3]; 7] = [
+    [191, 191, 191],
+    [191, 191, 0],
+    [0, 191, 191],
+    [0, 191, 0],
+    [191, 0, 191],
+    [191, 0, 0],
+    [0, 0, 191],
+];
+
+/// Fails unless a frame shows the bars, or shows them upside down.
+#[track_caller]
+fn assert_bars(what: &str, pixels: &[u8], [width, height]: [usize; 2], upside_down: bool) {
+    for (number, bar) in BARS.iter().enumerate() {
+        // Below the clock, and above the noise.
+        let (x, y) = (width * (2 * number + 1) / 14, height * 9 / 16);
+        let (x, y) = if upside_down { (width - 1 - x, height - 1 - y) } else { (x, y) };
+        let at = 3 * (y * width + x);
+        let found = &pixels[at..at + 3];
+        let off = found.iter().zip(bar).map(|(a, b)| a.abs_diff(*b)).max();
+        assert!(off.is_some_and(|off| off <= 14), "{what}: {found:?} instead of {bar:?}");
+    }
+}
+
 #[test]
 fn a_frame_is_a_jpeg_of_what_viewers_would_get_before_the_broadcast() {
     let _turn = one_at_a_time();
@@ -108,29 +133,13 @@ fn a_frame_is_a_jpeg_of_what_viewers_would_get_before_the_broadcast() {
         return;
     }
     let (mut appliance, server, _folder) = ready_box();
-    // The seven bars of the test pattern, at 75 %.
-    const BARS: [[u8; 3]; 7] = [
-        [191, 191, 191],
-        [191, 191, 0],
-        [0, 191, 191],
-        [0, 191, 0],
-        [191, 0, 191],
-        [191, 0, 0],
-        [0, 0, 191],
-    ];
     for (command, width, height) in
         [("ctl picture", 320, 180), ("ctl picture 160", 160, 90), ("ctl picture 640 90", 320, 180)]
     {
         let (jpeg, pixels) = decoded(&appliance, command);
         assert!(jpeg.starts_with(&[0xff, 0xd8]), "{command}");
         assert_eq!(pixels.len(), 3 * width * height, "{command}");
-        for (number, bar) in BARS.iter().enumerate() {
-            // Below the clock, and above the noise.
-            let at = 3 * (height * 9 / 16 * width + width * (2 * number + 1) / 14);
-            let found = &pixels[at..at + 3];
-            let off = found.iter().zip(bar).map(|(a, b)| a.abs_diff(*b)).max();
-            assert!(off.is_some_and(|off| off <= 14), "{command}: {found:?} instead of {bar:?}");
-        }
+        assert_bars(command, &pixels, [width, height], false);
     }
     let refused = appliance.ctl("picture 5000");
     assert_eq!(refused.status.code(), Some(2), "{}", refused.stderr);
@@ -160,5 +169,35 @@ fn a_box_that_holds_its_devices_all_the_time_is_not_live_by_that() {
     appliance.ctl("stop").ok();
     appliance.until_status("ready");
     assert_eq!(server.reports().len(), 1);
+    appliance.end();
+}
+
+#[test]
+fn the_video_is_turned_as_it_is_set_before_the_broadcast_and_on_air() {
+    let _turn = one_at_a_time();
+    if !has_or_skip(&["ffmpeg"]) {
+        return;
+    }
+    let (mut appliance, server, _folder) = ready_box();
+    let shows = |appliance: &Appliance, what: &str, upside_down: bool| {
+        let (_, pixels) = decoded(appliance, "ctl picture 320 95");
+        assert_eq!(pixels.len(), 3 * 320 * 180, "{what}");
+        assert_bars(what, &pixels, [320, 180], upside_down);
+    };
+    shows(&appliance, "as it is", false);
+    appliance.ctl("set video.rotate 180").ok();
+    shows(&appliance, "in standby", true);
+    appliance.press();
+    appliance.until_status("live");
+    shows(&appliance, "on air", true);
+    appliance.ctl("set video.rotate 0").ok();
+    shows(&appliance, "turned back on air", false);
+    let refused = appliance.ctl("set video.rotate 45");
+    assert!(!refused.status.success(), "{}", refused.stdout);
+    let message = refused.stderr + &refused.stdout;
+    assert!(message.contains("must be a multiple of 90 from 0 to 270 (degrees)"), "{message}");
+    appliance.ctl("stop").ok();
+    appliance.until_status("ready");
+    assert_eq!(server.reports().len(), 1, "one session");
     appliance.end();
 }

@@ -25,13 +25,17 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("flv", &["media", "limits"]),
     ("pace", &["limits"]),
     ("audio", &["limits"]),
+    ("video", &[]),
     ("rtmp", &["limits", "sanitize", "secret"]),
     ("status", &[]),
     ("stream", &["ending", "rtmp", "flv", "media", "pace", "secret", "limits"]),
     ("panel", &["limits"]),
     ("console", &["status", "spelling", "sanitize", "limits", "secret", "config::schema"]),
     ("typed_toml", &["spelling", "limits", "sanitize", "secret::pasted"]),
-    ("config", &["typed_toml", "pace", "audio", "rtmp::url", "limits", "secret", "spki_pin"]),
+    (
+        "config",
+        &["typed_toml", "pace", "audio", "video", "rtmp::url", "limits", "secret", "spki_pin"],
+    ),
     ("board", &["typed_toml", "limits"]),
     ("ending", &["status", "panel", "limits"]),
     ("health", &["status", "limits"]),
@@ -48,6 +52,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
             "config",
             "pace",
             "audio",
+            "video",
             "stream",
             "secret",
             "limits",
@@ -56,7 +61,10 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("child", &["limits"]),
     ("file", &[]),
-    ("capture", &["audio", "child", "file", "flv::avc", "media", "board", "sanitize", "limits"]),
+    (
+        "capture",
+        &["audio", "video", "child", "file", "flv::avc", "media", "board", "sanitize", "limits"],
+    ),
     (
         "publish",
         &[
@@ -79,6 +87,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
         "drivers",
         &[
             "audio",
+            "video",
             "capture",
             "publish",
             "device",

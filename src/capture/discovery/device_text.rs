@@ -62,6 +62,9 @@ impl fmt::Display for CameraReport {
         if let Some(conversion) = &self.conversion {
             writeln!(f, "     each frame is {conversion}")?;
         }
+        if let Some(framing) = &self.framing {
+            writeln!(f, "     each frame is {framing}")?;
+        }
         for other in self.other_modes.iter().take(OTHER_MODES_SHOWN) {
             writeln!(f, "     not {}: {}", other.mode, other.why)?;
         }

@@ -11,6 +11,8 @@ use super::{
     conversion::Conversion,
     inventory::{sound_cards, video_nodes},
     modes::{Mode, RejectedMode},
+    opening::{Opening, formats_for},
+    plan::SourcePlan,
 };
 use crate::{
     board::{CameraDevice, VideoFormat},
@@ -86,6 +88,8 @@ pub struct CameraReport {
     /// What is done to its frames for the encoder; `None` when they go there as they are, or when that
     /// is not known before the camera is opened.
     pub conversion: Option<Conversion>,
+    /// How its frames are turned, mirrored and enlarged; `None` when they are not.
+    pub framing: Option<Conversion>,
     /// Its other modes, and why each would not be used.
     pub other_modes: Vec<RejectedMode>,
 }
@@ -158,8 +162,8 @@ pub fn devices(request: &Request) -> Result<DeviceReport, CaptureError> {
         encoder_reports(&request.encoders.video, encoders::video_encoder_names(), video);
     let chosen = video_encoders.iter().find(|encoder| encoder.chosen);
     let encoder = chosen.and_then(|encoder| encoders::video(&encoder.element));
-    let mut cameras = cameras(root, &request.camera, &request.video, encoder, &offered);
-    let work = work_of(&cameras, &request.video, encoder);
+    let mut cameras = cameras(root, request, encoder, &offered);
+    let work = work_of(&cameras, request, encoder);
     let converters = converter_reports(&request.converters.raw, work.as_ref());
     let used = converters.iter().find(|converter| converter.chosen && !converter.software);
     if let Some((used, work)) = used.and_then(|used| converter(&used.element)).zip(work) {
@@ -206,16 +210,26 @@ fn unknown<S: DeviceElement>() -> String {
 /// what cameras need most often.
 fn work_of(
     cameras: &[CameraReport],
-    video: &VideoSettings,
+    request: &Request,
     encoder: Option<&VideoEncoderSpec>,
 ) -> Option<Work> {
     let layouts = encoder.map(VideoEncoderSpec::layouts)?;
+    let (video, scales) = opened_for(request);
     let size = (video.width, video.height);
     let chosen = cameras.iter().find(|camera| camera.chosen);
     let of_camera = chosen.and_then(|camera| camera.mode.as_ref()?.shape());
-    let of_camera = of_camera.and_then(|shape| Work::between(shape, &layouts, size));
+    let of_camera = of_camera
+        .and_then(|shape| Work::between(shape, &layouts, if scales { size } else { shape.size }));
     let usual = || Work::between(Shape::of("YUY2", size.0, size.1)?, &layouts[..1], size);
     of_camera.or_else(usual)
+}
+
+/// What a camera is asked for, and whether its frames are made as large as those of the broadcast.
+fn opened_for(request: &Request) -> (VideoSettings, bool) {
+    let plans = SourcePlan::of(request);
+    let camera = plans.iter().find(|plan| plan.has_video());
+    let opening = camera.map(|plan| Opening::of(plan, &request.video, &request.framing));
+    opening.map_or_else(|| (request.video.clone(), true), |opening| (opening.video, opening.scales))
 }
 
 fn converter_reports(order: &[String], work: Option<&Work>) -> Vec<ElementReport> {
@@ -288,20 +302,25 @@ fn judge(
 
 fn cameras(
     root: &Path,
-    wanted: &CameraSource,
-    video: &VideoSettings,
+    request: &Request,
     encoder: Option<&VideoEncoderSpec>,
     offered: &Offered,
 ) -> Vec<CameraReport> {
+    let wanted = &request.camera;
+    let (video, scales) = opened_for(request);
+    let allowed: Vec<VideoFormat>;
     let (device, formats) = match wanted {
-        CameraSource::V4l2 { device, formats } => (Some(device), formats.as_slice()),
+        CameraSource::V4l2 { device, formats } => {
+            allowed = formats_for(formats, &request.framing);
+            (Some(device), allowed.as_slice())
+        }
         CameraSource::Hdmi { device, .. } => (Some(device), &[VideoFormat::Raw][..]),
         _ => (None, &VideoFormat::USUAL[..]),
     };
     let layouts = encoder.map(VideoEncoderSpec::layouts).unwrap_or_default();
     let mut found: Vec<_> = video_nodes(root)
         .into_iter()
-        .map(|node| cameras::judge(node, offered, formats, video, &layouts))
+        .map(|node| cameras::judge(node, offered, formats, &video, &layouts))
         .collect();
     found.sort_by_key(|candidate| candidate.why_not.is_some());
     let mut first: Option<String> = None;
@@ -321,7 +340,11 @@ fn cameras(
         let conversion = mode.and_then(|(mode, encoder)| {
             // Only that of the camera that would be used is measured.
             let is_used = why_not.is_none();
-            is_used.then(|| Conversion::of(mode, encoder, &layouts, video))?
+            is_used.then(|| Conversion::of(mode, encoder, &layouts, &video, scales))?
+        });
+        let used = candidate.modes.chosen.as_ref().filter(|_| why_not.is_none());
+        let framing = used.and_then(|mode| {
+            Conversion::of_framing(mode, &layouts, &request.video, &request.framing)
         });
         reports.push(CameraReport {
             device: name,
@@ -331,6 +354,7 @@ fn cameras(
             usb_port: candidate.node.usb_port,
             chosen: why_not.is_none(),
             conversion,
+            framing,
             why_not,
             mode: candidate.modes.chosen,
             other_modes: candidate.modes.rejected,
@@ -427,7 +451,8 @@ fn microphone_advice(wanted: &MicrophoneSource, found: &[MicrophoneReport]) -> O
 #[cfg(test)]
 mod tests {
     use super::{super::inventory::tests::Tree, *};
-    use crate::board::MicrophoneDevice;
+    use crate::board::{MicrophoneDevice, Profile};
+    use crate::video::{Framing, Rotation};
 
     #[test]
     fn the_first_encoder_that_works_is_chosen_and_each_other_says_why_not() {
@@ -454,6 +479,16 @@ mod tests {
         CameraSource::V4l2 { device, formats: VideoFormat::USUAL.to_vec() }
     }
 
+    fn request(camera: &CameraSource) -> Request {
+        let camera = camera.clone();
+        let video = VideoSettings::of_720p();
+        Request { camera, video, ..Request::from(&Profile::named("sim").expect("embedded")) }
+    }
+
+    fn found(root: &Tree, camera: &CameraSource, offered: &Offered) -> Vec<CameraReport> {
+        cameras(&root.0, &request(camera), None, offered)
+    }
+
     /// Two cameras, of which the one at a USB port also has a node for its metadata.
     fn two_cameras(root: &Tree) -> Offered {
         gst::init().expect("GStreamer");
@@ -477,8 +512,7 @@ mod tests {
             ("driver:vivid", "driver:vivid", ["driver:vivid is set", "", "delivers no video"]),
             ("name:hd", "usb:1-1", ["", "name:hd is set", "delivers no video"]),
         ] {
-            let found =
-                cameras(&root.0, &wanted(device), &VideoSettings::of_720p(), None, &offered);
+            let found = found(&root, &wanted(device), &offered);
             let used: Vec<&str> =
                 found.iter().filter(|c| c.chosen).map(|c| c.device.as_str()).collect();
             assert_eq!(used, [chosen], "{device}");
@@ -488,10 +522,32 @@ mod tests {
             }
             assert_eq!(camera_advice(&wanted(device), &found), None);
         }
-        let found = cameras(&root.0, &wanted("auto"), &VideoSettings::of_720p(), None, &offered);
+        let found = found(&root, &wanted("auto"), &offered);
         let mode = found[0].mode.as_ref().map(ToString::to_string);
         assert_eq!(mode.as_deref(), Some("MJPEG 1280x720 at 30"));
         assert_eq!(found[0].other_modes[0].why, "larger than needed");
+    }
+
+    #[test]
+    fn of_a_camera_whose_frames_are_turned_it_is_reported_what_that_costs() {
+        let root = Tree::new("turned");
+        let offered = two_cameras(&root);
+        let rotate = Rotation::Quarter;
+        let turned = Framing { rotate, ..Framing::default() };
+        let request = Request { framing: turned, ..request(&wanted("driver:vivid")) };
+        let encoder = encoders::video("x264enc");
+        let found = cameras(&root.0, &request, encoder, &offered);
+        let camera = found.iter().find(|camera| camera.chosen).expect("vivid");
+        let text = camera.to_string();
+        let line = |text: &str, begin: &str| {
+            let line = text.lines().find(|line| line.trim_start().starts_with(begin));
+            line.unwrap_or_else(|| panic!("{text}")).to_owned()
+        };
+        let turned = line(&text, "each frame is turned by 90 degrees (video.rotate)");
+        assert!(turned.ends_with(" ms of a processor core)"), "{turned}");
+        line(&text, "each frame is converted from YUY2");
+        let others = found.iter().filter(|camera| !camera.chosen);
+        assert!(others.into_iter().all(|camera| camera.framing.is_none()));
     }
 
     #[test]
@@ -499,7 +555,7 @@ mod tests {
         let root = Tree::new("absent");
         let offered = two_cameras(&root);
         let absent = wanted("usb:3-2");
-        let found = cameras(&root.0, &absent, &VideoSettings::of_720p(), None, &offered);
+        let found = found(&root, &absent, &offered);
         assert!(found.iter().all(|camera| !camera.chosen));
         let advice = camera_advice(&absent, &found).expect("advice");
         assert!(advice.contains("usb:3-2 is not among them"), "{advice}");
@@ -533,7 +589,7 @@ mod tests {
     #[test]
     fn without_devices_the_report_says_what_was_looked_for_and_what_to_plug_in() {
         let root = Tree::new("empty");
-        let found = cameras(&root.0, &wanted("auto"), &VideoSettings::of_720p(), None, &Vec::new());
+        let found = found(&root, &wanted("auto"), &Vec::new());
         let advice = camera_advice(&wanted("auto"), &found).expect("advice");
         assert!(advice.contains("/dev/video*") && advice.contains("plug in a USB camera"));
         let alsa = MicrophoneSource::Alsa { device: MicrophoneDevice::Auto };

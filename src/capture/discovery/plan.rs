@@ -254,12 +254,13 @@ impl SourceSpec {
         }
     }
 
-    /// What its raw frames need to be those that are wanted; `None` where that is nothing, or where it is
-    /// not known before they come.
+    /// What its raw frames need to be those that are wanted, of the wanted size where they are scaled;
+    /// `None` where that is nothing, or where it is not known before they come.
     pub(in crate::capture) fn work(
         &self,
         video: &VideoSettings,
         layouts: &[Layout],
+        scales: bool,
     ) -> Option<Work> {
         let size = (video.width, video.height);
         let from = match self {
@@ -268,8 +269,8 @@ impl SourceSpec {
             SourceSpec::Libcamera(_) => Some(Shape { layout: Layout::Nv12, size }),
             SourceSpec::CameraLaunch(launch) => last_caps(launch),
             _ => None,
-        };
-        Work::between(from?, layouts, size)
+        }?;
+        Work::between(from, layouts, if scales { size } else { from.size })
     }
 
     pub(in crate::capture) fn has_video(&self) -> bool {
@@ -365,7 +366,7 @@ mod tests {
         let video = VideoSettings::of_720p();
         let work = |launch: &str| {
             let spec = SourceSpec::CameraLaunch(launch.to_owned());
-            spec.work(&video, &[Layout::I420])
+            spec.work(&video, &[Layout::I420], true)
         };
         let known = "v4l2src ! video/x-raw, format=(string)YUY2, width=(int)1280, height=720";
         assert_eq!(work(known).expect("known").from.layout, Layout::Yuy2);

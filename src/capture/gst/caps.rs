@@ -18,14 +18,25 @@ pub fn raw_video(video: &VideoSettings, frames: FrameFormat) -> String {
 
 /// Frames as a source is to deliver them, at any rate.
 pub fn wanted_frames(video: &VideoSettings, frames: &WantedFrames) -> String {
+    any_rate(video, &layouts(frames))
+}
+
+fn layouts(frames: &WantedFrames) -> String {
     match frames {
         // What its values mean is changed behind the pipeline, where it can be done well.
-        WantedFrames::Exactly(format) => any_rate(video, format.layout.to_str()),
+        WantedFrames::Exactly(format) => format.layout.to_str().to_string(),
         WantedFrames::OneOf(layouts) => {
             let names: Vec<&str> = layouts.iter().map(|layout| layout.to_str().as_str()).collect();
-            any_rate(video, &format!("{{ {} }}", names.join(", ")))
+            format!("{{ {} }}", names.join(", "))
         }
     }
+}
+
+/// Frames as a source is to deliver them, at any rate and in any size; in that of these settings where
+/// it has none of its own.
+pub fn frames_as_large_as_they_are(video: &VideoSettings, frames: &WantedFrames) -> String {
+    let layouts = layouts(frames);
+    format!("{}; video/x-raw, format=(string){layouts}", any_rate(video, &layouts))
 }
 
 /// Frames of one form at any rate, for still images as well.

@@ -36,12 +36,20 @@ pub struct SourceElements {
     pub decoder: &'static JpegDecoderSpec,
     /// The converter of a device, and what it does; without one software converts what has to be.
     pub(super) converter: Option<(&'static ConverterSpec, Task)>,
+    /// The frames are made as large as those of the broadcast.
+    pub(super) scales: bool,
 }
 
 impl SourceElements {
     /// Those of a source whose frames no device converts.
     pub fn in_software(decoder: &'static JpegDecoderSpec) -> SourceElements {
-        SourceElements { decoder, converter: None }
+        SourceElements { decoder, converter: None, scales: true }
+    }
+
+    /// The same for frames that come as large as they are.
+    #[must_use]
+    pub fn without_scaling(self) -> SourceElements {
+        SourceElements { scales: false, ..self }
     }
 
     /// The same with the converter of a device; `None` when there is nothing for it to do, or it cannot.
@@ -53,7 +61,7 @@ impl SourceElements {
         frames: &WantedFrames,
     ) -> Option<SourceElements> {
         let converter = converter(element).filter(|converter| !converter.software)?;
-        let task = converter.task(&spec.work(video, frames.layouts())?).ok()?;
+        let task = converter.task(&spec.work(video, frames.layouts(), self.scales)?).ok()?;
         Some(SourceElements { converter: Some((converter, task)), ..self })
     }
 }
@@ -185,7 +193,7 @@ fn video_tail(
 ) -> Chain {
     let chain = match elements.converter {
         Some((converter, task)) => converter_chain(chain, VIDEO_HEAD, converter, task.to, None),
-        None => software_chain(chain, spec, video, frames),
+        None => software_chain(chain, spec, elements, video, frames),
     };
     // Live frames go on to the encoder on the thread that brings them, which a queue would end here.
     if spec.is_live() {
@@ -199,6 +207,7 @@ fn video_tail(
 fn software_chain(
     chain: Chain,
     spec: &SourceSpec,
+    elements: &SourceElements,
     video: &VideoSettings,
     frames: &WantedFrames,
 ) -> Chain {
@@ -208,7 +217,11 @@ fn software_chain(
         SourceSpec::Clip { .. } => chain.element("videoflip", &[("video-direction", "auto")]),
         _ => chain,
     };
-    chain.element("videoscale", &[("add-borders", "true")]).text(caps::wanted_frames(video, frames))
+    if elements.scales {
+        let chain = chain.element("videoscale", &[("add-borders", "true")]);
+        return chain.text(caps::wanted_frames(video, frames));
+    }
+    chain.element("capsfilter", &[("caps", &caps::frames_as_large_as_they_are(video, frames))])
 }
 
 /// H.264 that is passed through, in the format in which access units leave. Whatever the full queue

@@ -25,9 +25,10 @@ use crate::{
         choice::{Choice, DeviceElement},
         convert::{ConverterSpec, Converters, Task, Work},
         decode::{JpegDecoderSpec, JpegDecoders},
-        discovery::{SourceCandidates, SourcePlan, SourceSpec, lacks},
+        discovery::{Opening, SourceCandidates, SourcePlan, SourceSpec, lacks},
         error::CaptureError,
         frame_format::{FrameFormat, WantedFrames},
+        framing::SharedFraming,
         gst::{
             buffer::is_key,
             build::Running,
@@ -54,6 +55,8 @@ const POLL: gst::ClockTime = gst::ClockTime::from_mseconds(20);
 pub struct SourceOpener {
     pub plan: SourcePlan,
     pub video: VideoSettings,
+    /// Its frames are to have the size of the broadcast.
+    pub scales: bool,
     /// The form of the frames that it is to deliver.
     pub frames: WantedFrames,
     pub audio: AudioSettings,
@@ -63,11 +66,13 @@ pub struct SourceOpener {
     pub asked: Asked,
 }
 
-/// The elements of the board that a camera's frames may go through.
+/// What a camera's frames may go through: elements of the board, and what the owner wants done to them
+/// now.
 #[derive(Debug, Clone)]
 pub struct Elements {
     pub decoders: JpegDecoders,
     pub converters: Converters,
+    pub framing: SharedFraming,
 }
 
 /// Candidates whose drivers were asked to open them and have not answered.
@@ -166,6 +171,15 @@ impl SourceOpener {
         &self,
         given_up: impl Fn() -> bool + Clone + Send + 'static,
     ) -> Result<OpenSource, CaptureError> {
+        let Opening { plan, video, scales } =
+            Opening::of(&self.plan, &self.video, &self.elements.framing.now());
+        SourceOpener { plan, video, scales, ..self.clone() }.open_as_asked(given_up)
+    }
+
+    fn open_as_asked(
+        &self,
+        given_up: impl Fn() -> bool + Clone + Send + 'static,
+    ) -> Result<OpenSource, CaptureError> {
         let asked = Instant::now();
         let found = self.plan.find(&self.video, self.frames.layouts());
         let time = (CAPTURE_OPEN_TIMEOUT + CAPTURE_DEVICE_SILENCE).saturating_sub(asked.elapsed());
@@ -239,7 +253,7 @@ impl SourceOpener {
 
     /// What a source's frames need, and what can do it.
     fn converters_for(&self, spec: &SourceSpec) -> Option<(Choice<ConverterSpec>, Work)> {
-        let work = spec.work(&self.video, self.frames.layouts())?;
+        let work = spec.work(&self.video, self.frames.layouts(), self.scales)?;
         Some((self.elements.converters.for_work(&work), work))
     }
 
@@ -256,6 +270,7 @@ impl SourceOpener {
             let elements = SourceElements {
                 decoder: self.elements.decoders.current_for(spec.is_jpeg()),
                 converter: converters.as_ref().and_then(|(choice, work)| in_use(choice, work)),
+                scales: self.scales,
             };
             let choice = converters.as_ref().map(|(choice, _)| choice);
             let at_most = deadline.at_most(CAPTURE_OPEN_TIMEOUT);
@@ -358,9 +373,12 @@ impl OpenSource {
         FrameFormat::of(self.first_raw()?.caps()?)
     }
 
-    /// The first of its raw frames; `None` when it has none.
-    pub fn first_frame(&self) -> Option<gst::Buffer> {
-        self.first_raw()?.buffer_owned()
+    /// The first of its raw frames; `None` when it has none, or they have another size.
+    pub fn first_frame(&self, video: &VideoSettings) -> Option<gst::Buffer> {
+        let first = self.first_raw()?;
+        let info = gst_video::VideoInfo::from_caps(first.caps()?).ok()?;
+        let has_size = (info.width(), info.height()) == (video.width, video.height);
+        first.buffer_owned().filter(|_| has_size)
     }
 
     fn first_raw(&self) -> Option<&gst::Sample> {

@@ -58,11 +58,13 @@ pub fn start_all(
         let (clock, counters) = (clock.clone(), Arc::clone(counters));
         let frames = WantedFrames::OneOf(layouts.to_vec());
         // It waits for the verdicts about a decoder and a converter first.
-        let Elements { decoders, converters } = &elements;
+        let Elements { decoders, converters, .. } = &elements;
         let verdicts = decoders.verdict_within() + converters.verdict_within();
         let at_most = deadline.at_most(CAPTURE_DRIVER_TIMEOUT + verdicts);
         let (elements, asked) = (elements.clone(), Asked::default());
-        let opener = SourceOpener { plan, video, frames, audio, clock, counters, elements, asked };
+        let scales = true;
+        let opener =
+            SourceOpener { plan, video, scales, frames, audio, clock, counters, elements, asked };
         let first = opener.clone();
         let opened = Bounded::start("capture-open", at_most, move || first.open(|| false));
         let opened = opened.map_err(refused)?;
@@ -82,7 +84,8 @@ pub fn start_all(
             Err(error) => return Err(error),
         };
         frames = opened.as_ref().and_then(OpenSource::frames).unwrap_or(frames);
-        first_frame = opened.as_ref().and_then(OpenSource::first_frame).or(first_frame);
+        let first = opened.as_ref().and_then(|opened| opened.first_frame(&request.video));
+        first_frame = first.or(first_frame);
         all.push((opener, opened));
     }
     let wake = threads.notifier();

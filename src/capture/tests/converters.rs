@@ -59,7 +59,7 @@ fn start_among(camera: &str, converters: Converters) -> Decoded {
     gstreamer::init().expect("GStreamer");
     let decoders = JpegDecoders::untried(&[decoders::software()]);
     let camera = CameraSource::Launch { launch: camera.to_owned(), passthrough: false };
-    start_with(camera, Elements { decoders, converters })
+    start_with(camera, Elements { decoders, converters, framing: SharedFraming::default() })
 }
 
 fn uses(converters: &Converters, converter: &'static ConverterSpec) -> bool {

@@ -57,7 +57,10 @@ fn start(camera: &str, decoder: &'static JpegDecoderSpec) -> Decoded {
 fn start_in_order(camera: &str, order: &[&'static JpegDecoderSpec]) -> Decoded {
     let camera = CameraSource::LaunchJpeg { launch: camera.to_owned() };
     let decoders = JpegDecoders::untried(order);
-    start_with(camera, Elements { decoders, converters: Converters::of(&[]) })
+    start_with(
+        camera,
+        Elements { decoders, converters: Converters::of(&[]), framing: SharedFraming::default() },
+    )
 }
 
 /// Starts a stream with a camera whose frames go through these.

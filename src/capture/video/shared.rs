@@ -93,7 +93,7 @@ mod tests {
     use super::*;
     use crate::{
         board::Profile,
-        capture::{FrameFormat, Request, encode::probe, threads::Deadline},
+        capture::{FrameFormat, Request, encode::probe, framing::SharedFraming, threads::Deadline},
         limits::CAPTURE_START_TIMEOUT,
     };
 
@@ -104,7 +104,8 @@ mod tests {
         let frames = FrameFormat::drawn(VideoFormat::I420);
         let (clock, counters) = (MediaClock::start(), Arc::new(Counters::default()));
         let (mut track, _) =
-            VideoTrack::new(&request.video, frames, &request.look).expect("a track");
+            VideoTrack::new(&request.video, frames, &request.look, SharedFraming::default())
+                .expect("a track");
         track.start_at(clock.now_ns());
         let deadline = Deadline::after(CAPTURE_START_TIMEOUT);
         let chosen = probe::choose(&request, deadline).expect("encoders");

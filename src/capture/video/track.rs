@@ -8,6 +8,7 @@ use gstreamer_video::{self as gst_video, prelude::*};
 use super::{
     black::{BlackDetector, Luma},
     canvas::{Layout, Stamp},
+    framed::FramedCamera,
     overlay::{LOGO_PART, Overlay},
     png::Png,
     slate::slate,
@@ -19,6 +20,7 @@ use crate::{
         encode::EncoderPipeline,
         error::CaptureError,
         frame_format::FrameFormat,
+        framing::SharedFraming,
         gst::{
             buffer::TimedBuffer,
             caps,
@@ -48,7 +50,8 @@ pub struct VideoTrack {
     /// The camera's next frame, which is not due yet.
     pending: Option<TimedBuffer>,
     /// The camera's newest frame.
-    shown: Option<gst::Buffer>,
+    shown: Option<Shown>,
+    framed: FramedCamera,
     /// Its time, until it has gone to the encoder.
     fresh_ns: Option<u64>,
     slate_on_air: bool,
@@ -59,6 +62,14 @@ pub struct VideoTrack {
     full_range: bool,
     info: gst_video::VideoInfo,
     black: BlackDetector,
+}
+
+/// A frame of the camera.
+enum Shown {
+    /// As it came, and its form.
+    Raw(gst::Buffer, Option<gst::Caps>),
+    /// As it is in the broadcast.
+    Framed(gst::Buffer),
 }
 
 /// The camera as the track has it.
@@ -157,6 +168,7 @@ impl VideoTrack {
         video: &VideoSettings,
         frames: FrameFormat,
         look: &Look,
+        framing: SharedFraming,
     ) -> Result<(VideoTrack, Vec<String>), CaptureError> {
         let refused = |error: gst::glib::BoolError| CaptureError::Gstreamer(error.to_string());
         let caps = gst::Caps::from_str(&caps::raw_video(video, frames)).map_err(refused)?;
@@ -182,6 +194,7 @@ impl VideoTrack {
         let logo: Option<Stamp> = from_png(look.logo.as_deref(), LOGO, &mut left_out, |png| {
             png.stamp(video.width / LOGO_PART, video.height / LOGO_PART, &frames.colorimetry)
         });
+        let framed = FramedCamera::new(framing, &info, &pool);
         let track = VideoTrack {
             fps: u64::from(video.fps),
             number: 0,
@@ -191,6 +204,7 @@ impl VideoTrack {
             overlay: Overlay::new(layout, full_range, look.clock, look.text.as_deref(), logo),
             pending: None,
             shown: None,
+            framed,
             fresh_ns: None,
             slate_on_air: false,
             has_begun: false,
@@ -208,9 +222,11 @@ impl VideoTrack {
         self.stills.clone()
     }
 
-    /// There are no frames: whoever asks for one is refused.
-    pub fn refuse_stills(&self) {
+    /// There are no frames: whoever asks for one is refused, and they cannot be turned or enlarged. What
+    /// of that the owner wants is given once, in words.
+    pub fn pass_through(&mut self) -> Option<String> {
         self.stills.refuse();
+        self.framed.not_done()
     }
 
     /// Starts the track at the first frame from a media time on.
@@ -282,10 +298,16 @@ impl VideoTrack {
             };
             self.has_begun |= captured_ns.is_some_and(|captured_ns| on_air.takes(captured_ns));
             let is_wanted = self.stills.is_wanted();
+            let is_used = self.has_begun || is_wanted;
             let frame = match camera {
-                Some(_) => Some(self.current_frame(counters, pipeline)),
-                // Nobody sees one that is not sent.
-                None if !self.has_begun && !is_wanted => None,
+                Some(_) => {
+                    // Nobody sees one that is not sent.
+                    if is_used || self.black.is_due(pts_ns) {
+                        self.frame_camera();
+                    }
+                    Some(self.current_frame(counters, pipeline))
+                }
+                None if !is_used => None,
                 None => self.test_frame(pts_ns),
             };
             let duration_ns = self.pts_ns(self.number + 1) - pts_ns;
@@ -294,7 +316,7 @@ impl VideoTrack {
             if self.black.is_due(pts_ns) {
                 self.measure_black(pts_ns, &frame, counters);
             }
-            if !self.has_begun && !is_wanted {
+            if !is_used {
                 continue;
             }
             if let Some(overlay) = &mut self.overlay {
@@ -331,12 +353,12 @@ impl VideoTrack {
         counters.note_black(self.black.black_for_ms());
     }
 
-    fn test_frame(&self, pts_ns: u64) -> Option<gst::Buffer> {
+    fn test_frame(&mut self, pts_ns: u64) -> Option<gst::Buffer> {
         let mut buffer = self.pool.acquire_buffer(None).ok()?;
         let mut map = buffer.get_mut()?.map_writable().ok()?;
         self.test_pattern.draw(pts_ns, &mut map);
         drop(map);
-        Some(buffer)
+        self.framed.framed(buffer, None)
     }
 
     /// Takes what the camera has for the frame of that time; whether that frame can go to the
@@ -355,13 +377,23 @@ impl VideoTrack {
             // A corrupt frame looks worse than the one before it, repeated.
             if !frame.buffer.flags().contains(gst::BufferFlags::CORRUPTED) {
                 self.fresh_ns = Some(frame.media_ns);
-                self.shown = Some(frame.buffer);
+                self.shown = Some(Shown::Raw(frame.buffer, frame.caps));
             }
         }
         // A clip is read ahead, so its frames wait for their time.
         let has_own = self.fresh_ns.is_some_and(|media_ns| media_ns > oldest_ns);
         let is_time = camera.is_live || now_ns >= pts_ns;
         now_ns >= self.due_ns() || (is_time && (has_own || self.pending.is_some()))
+    }
+
+    /// Turns and enlarges the camera's newest frame as the owner wants it, once.
+    fn frame_camera(&mut self) {
+        self.shown = match self.shown.take() {
+            Some(Shown::Raw(frame, caps)) => {
+                self.framed.framed(frame, caps.as_ref()).map(Shown::Framed)
+            }
+            shown => shown,
+        };
     }
 
     /// The camera's newest frame, new or repeated, or the slate. Frames are shared, not copied.
@@ -381,7 +413,10 @@ impl VideoTrack {
                 pipeline.force_key_on_next_frame();
             }
         }
-        let original = self.shown.as_ref().unwrap_or(&self.slate);
+        let original = match &self.shown {
+            Some(Shown::Framed(frame) | Shown::Raw(frame, _)) => frame,
+            None => &self.slate,
+        };
         let mut frame = original.copy();
         // The original goes back to its pool when the last of its copies has been encoded, and not
         // before: so its memory is used again instead of being allocated for each frame.
@@ -404,6 +439,7 @@ mod tests {
             &request.video,
             FrameFormat::drawn(gst_video::VideoFormat::I420),
             &request.look,
+            SharedFraming::default(),
         )
         .expect("a track")
         .0

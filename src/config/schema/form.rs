@@ -16,6 +16,7 @@ use crate::rtmp::url::{Hosts, ServerUrl};
 use crate::secret::{ConsolePin, Passphrase, StreamKey};
 use crate::spki_pin::SpkiPin;
 use crate::typed_toml::{self, ValueError, text_types, typed_values};
+use crate::video::{Mirror, Zoom};
 
 /// The longest name that Linux gives an interface (`IFNAMSIZ` less its end).
 const INTERFACE_BYTES_MAX: usize = 15;
@@ -83,6 +84,8 @@ text_types! {
 typed_values! { Text:
     Follow: Word(word) => Follow::named(word),
     ChannelsFrom: Word(word) => ChannelsFrom::named(word),
+    Mirror: Word(word) => Mirror::named(word),
+    Zoom: Number(percent) => Some(Zoom::of_percent(percent)),
 }
 
 impl fmt::Display for Form {
@@ -209,7 +212,7 @@ macro_rules! held_always {
 }
 
 // Their entries have a value that holds when nobody sets them.
-held_always!(bool, i32, String, Follow, ChannelsFrom);
+held_always!(bool, u32, i32, String, Follow, ChannelsFrom, Mirror, Zoom);
 
 /// An address that a host may have.
 fn host(text: &str) -> Option<IpAddr> {

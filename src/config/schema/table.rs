@@ -12,12 +12,14 @@ use crate::limits::{
     AUDIO_LOWCUT_HZ_MIN, CAPTURE_AUDIO_KBPS_MAX, CAPTURE_AUDIO_KBPS_MIN, CAPTURE_FPS_MAX,
     CAPTURE_HEIGHT_MAX, CAPTURE_KEYFRAME_INTERVAL_MS_MAX, CAPTURE_KEYFRAME_INTERVAL_MS_MIN,
     CAPTURE_SIDE_MIN, CAPTURE_VIDEO_KBPS_MAX, CAPTURE_VIDEO_KBPS_MIN, CAPTURE_WIDTH_MAX,
+    VIDEO_ZOOM_PERCENT_MAX,
 };
 use crate::pace::Follow;
 use crate::rtmp::url::{Hosts, ServerUrl};
 use crate::secret::{ConsolePin, Passphrase, StreamKey};
 use crate::spki_pin::SpkiPin;
 use crate::typed_toml::{Applies, Entry, Fallback, Kind, Table};
+use crate::video::{Mirror, Zoom};
 use Applies::{NextBroadcast, Now, Reconnect, Restart};
 use Fallback::{Value, Words};
 
@@ -154,6 +156,16 @@ settings! {
             "time from one keyframe to the next; platforms want 2000";
         follow: Follow = "video.follow", Kind::Choice(Follow::NAMES), Value(Follow::NAMES[0]), Now,
             "the destination that controls adaptive bitrate: the first one, the slowest one, or none";
+        rotate_degrees: u32 = "video.rotate", number(0..=270, 90, "degrees"), Value("0"), Now,
+            "turn the camera's video clockwise; unless width and height are a portrait's, a quarter turn has bars at its sides";
+        mirror: Mirror = "video.mirror", Kind::Choice(Mirror::NAMES), Value(Mirror::NAMES[0]), Now,
+            "mirror the camera's video once it is turned: left to right (horizontal) or top to bottom (vertical)";
+        zoom: Zoom = "video.zoom_percent", number(100..=VIDEO_ZOOM_PERCENT_MAX, 1, "%"), Value("100"), Now,
+            "enlarge the camera's video; what does not fit is cut off";
+        pan_percent: i32 = "video.pan_percent", decimal(-100, 100, 0, "%"), Value("0"), Now,
+            "which part zoom leaves: -100 the left one, 0 the middle, 100 the right one";
+        tilt_percent: i32 = "video.tilt_percent", decimal(-100, 100, 0, "%"), Value("0"), Now,
+            "which part zoom leaves: -100 the lower one, 0 the middle, 100 the upper one";
     }
 }
 

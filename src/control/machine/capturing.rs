@@ -83,7 +83,11 @@ impl Control {
                     // What was set since the broadcast's begin, such as silence, is so from the start.
                     let audio = self.in_force.settings.audio.adjustments();
                     self.capture.audio = audio;
-                    self.act(Action::OpenCapture { run, settings, video_kbps, audio, standby });
+                    let framing = self.in_force.settings.video.framing();
+                    self.capture.framing = framing;
+                    let open =
+                        Action::OpenCapture { run, settings, video_kbps, audio, framing, standby };
+                    self.act(open);
                 }
                 Act::Close { run } => {
                     self.capture.drivers.asked(now);
@@ -133,14 +137,18 @@ impl Control {
             Some(User::Standby) => self.standby_opened(now),
             None => {}
         }
-        self.adjust_audio();
+        self.adjust_capture();
     }
 
-    /// What the settings want to be done to the audio is done.
-    pub(super) fn adjust_audio(&mut self) {
+    /// What the settings want to be done to audio and video of a running capture is done.
+    pub(super) fn adjust_capture(&mut self) {
         let audio = self.in_force.settings.audio.adjustments();
         if self.capture.set_audio(audio) {
             self.act(Action::AdjustAudio(audio));
+        }
+        let framing = self.in_force.settings.video.framing();
+        if self.capture.set_framing(framing) {
+            self.act(Action::SetFraming(framing));
         }
     }
 

@@ -15,4 +15,5 @@ mod provisioning;
 mod scheduling;
 mod sources_lost;
 mod storage;
+mod turned;
 mod without_settings;

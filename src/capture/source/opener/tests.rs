@@ -13,6 +13,7 @@ fn opener() -> SourceOpener {
     SourceOpener {
         plan: SourcePlan::Fixed(SourceSpec::CameraLaunch("any".to_owned())),
         video: VideoSettings { width: 320, height: 180, ..VideoSettings::of_720p() },
+        scales: true,
         frames: WantedFrames::OneOf(vec![VideoFormat::I420]),
         audio: AudioSettings { sample_rate_hz: 48_000, channels: 2, bitrate_kbps: 128 },
         clock: MediaClock::start(),
@@ -20,6 +21,7 @@ fn opener() -> SourceOpener {
         elements: Elements {
             decoders: JpegDecoders::untried(&[software()]),
             converters: Converters::of(&[]),
+            framing: SharedFraming::default(),
         },
         asked: Asked::default(),
     }
@@ -62,8 +64,10 @@ fn of_live_frames_that_nobody_takes_the_newest_are_kept_and_the_camera_does_not_
         elements: Elements {
             decoders: JpegDecoders::of(&[], &request.video, false),
             converters: Converters::of(&[]),
+            framing: SharedFraming::default(),
         },
         video: request.video,
+        scales: true,
         frames: WantedFrames::OneOf(vec![VideoFormat::I420]),
         audio: request.audio,
         clock: MediaClock::start(),
