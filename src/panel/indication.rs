@@ -65,6 +65,8 @@ pub enum Attention {
 /// Why no destination accepts the stream; the most useful reason when several differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Because {
+    /// The box has no network at all.
+    NoNetwork,
     /// The network or the server is not reachable, or the connection was lost.
     Network,
     /// The server still has an earlier connection with the same key, or one of another encoder.
@@ -90,7 +92,7 @@ pub enum Fault {
 
 impl Indication {
     /// Every indication once, in the order of the owner's table.
-    pub const ALL: [Indication; 28] = [
+    pub const ALL: [Indication; 29] = [
         Indication::Starting,
         Indication::NeedsSetup,
         Indication::Ready,
@@ -102,6 +104,7 @@ impl Indication {
         Indication::Live { attention: Attention::Microphone },
         Indication::Live { attention: Attention::Destination },
         Indication::Live { attention: Attention::Warning },
+        Indication::Retrying { because: Because::NoNetwork },
         Indication::Retrying { because: Because::Network },
         Indication::Retrying { because: Because::Busy },
         Indication::Retrying { because: Because::Refused },
@@ -161,6 +164,7 @@ impl Indication {
                 Attention::Warning => "live, with a warning",
             },
             Indication::Retrying { because } => match because {
+                Because::NoNetwork => "retrying, no network",
                 Because::Network => "retrying, network",
                 Because::Busy => "retrying, busy",
                 Because::Refused => "retrying, refused",

@@ -104,6 +104,10 @@ fn explain(indication: Indication) -> (&'static str, &'static str) {
             ),
         },
         Indication::Retrying { because } => match because {
+            Because::NoNetwork => (
+                "Interrupted: there is no network; the box is live again by itself when there is one.",
+                "Check cable or Wi-Fi; type `network` at the console.",
+            ),
             Because::Network => (
                 "Interrupted: no destination can be reached; the box tries again by itself.",
                 "Check the network.",
@@ -198,6 +202,11 @@ mod tests {
         assert_eq!(
             words(Indication::Retrying { because: Because::Refused }),
             "one long flash, then two short flashes, pause"
+        );
+        assert_eq!(words(Indication::NoNetwork), "three long flashes, pause");
+        assert_eq!(
+            words(Indication::Retrying { because: Because::NoNetwork }),
+            "three long flashes, then one short flash, pause"
         );
     }
 

@@ -3,7 +3,7 @@
 //! The families, so that a newcomer can guess: steady is a steady state; an even blink is work in
 //! progress; counted quick flashes are a fault (the count can be passed on by telephone); a lit
 //! light with short winks is live with something to look at; a long flash with short ones after it
-//! is an interruption with its reason.
+//! is an interruption with its reason; three long flashes are no network, in a broadcast too.
 
 use std::time::Duration;
 
@@ -39,6 +39,8 @@ const EVEN_FAST: Rhythm = Rhythm::Cycle(&[100, 100]);
 const TWO_SHORT: Rhythm = Rhythm::Cycle(&[150, 150, 150, 1_050]);
 const TWO_LONG: Rhythm = Rhythm::Cycle(&[700, 300, 700, 1_500]);
 const THREE_LONG: Rhythm = Rhythm::Cycle(&[700, 300, 700, 300, 700, 1_500]);
+/// That of no network, and a short flash for the broadcast that waits for it.
+const THREE_LONG_1: Rhythm = Rhythm::Cycle(&[600, 300, 600, 300, 600, 300, 200, 1_500]);
 const LONG_1: Rhythm = Rhythm::Cycle(&[1_200, 300, 200, 1_500]);
 const LONG_2: Rhythm = Rhythm::Cycle(&[1_200, 300, 200, 300, 200, 1_500]);
 const LONG_3: Rhythm = Rhythm::Cycle(&[1_200, 300, 200, 300, 200, 300, 200, 1_500]);
@@ -86,6 +88,10 @@ pub fn lights(indication: Indication) -> Lights {
             Attention::Warning => with_live(Rhythm::On, WINK_4),
         },
         Indication::Retrying { because } => match because {
+            // On the light next to it the same as before a broadcast.
+            Because::NoNetwork => {
+                Lights { live: EVEN_SLOW, status: THREE_LONG, single: THREE_LONG_1 }
+            }
             Because::Network => with_live(EVEN_SLOW, EVEN_SLOW),
             Because::Busy => with_live(EVEN_SLOW, LONG_1),
             Because::Refused => with_live(EVEN_SLOW, LONG_2),

@@ -17,13 +17,15 @@ enum Missing {
     Network,
 }
 
+const NO_NETWORK: &str = "there is no network";
+
 /// How much the owner can do about it.
 fn urgency(because: &Because) -> u8 {
     match because {
         Because::Refused => 3,
         Because::Certificate => 2,
         Because::Busy => 1,
-        Because::Network => 0,
+        Because::Network | Because::NoNetwork => 0,
     }
 }
 
@@ -130,15 +132,19 @@ impl Appliance {
 
     /// What keeps a box that rests from being ready; of several, what cannot wait until later.
     fn missing(&self) -> Option<Missing> {
-        let no_network = self.is_link_known && self.facts.link == Link::Down;
         let source = self.lacking(|known| known == Known::There).map(Missing::Source);
-        source.or(no_network.then_some(Missing::Network))
+        source.or(self.has_no_network().then_some(Missing::Network))
+    }
+
+    /// Whether no interface leads anywhere.
+    fn has_no_network(&self) -> bool {
+        self.is_link_known && self.facts.link == Link::Down
     }
 
     /// The same in words.
     fn missing_in_words(&self) -> Option<&'static str> {
         Some(match self.missing()? {
-            Missing::Network => "there is no network",
+            Missing::Network => NO_NETWORK,
             Missing::Source(source) => match (source, self.known(source)) {
                 (Source::Camera, Known::Failed) => {
                     "the camera has failed; going live tries it again"
@@ -189,8 +195,12 @@ impl Appliance {
         }
     }
 
-    /// What the owner can do most about, of all that stands in the way.
+    /// What the owner can do most about, of all that stands in the way: without a network nothing else
+    /// is known to be wrong.
     fn trouble(&self) -> Because {
+        if self.has_no_network() {
+            return Because::NoNetwork;
+        }
         let set = self.destinations.iter().filter(|d| d.is_set());
         set.map(Destination::trouble).max_by_key(urgency).unwrap_or(Because::Network)
     }
@@ -216,7 +226,10 @@ impl Appliance {
             Shown::Retrying => set
                 .filter(|d| d.has_ended())
                 .max_by_key(|d| (d.has_hope(), urgency(&d.trouble())))
-                .map(Destination::sentence),
+                .map(|d| match self.has_no_network() {
+                    true => format!("{NO_NETWORK}; {}", d.sentence()),
+                    false => d.sentence(),
+                }),
             // Only new destinations bring a broadcast back to its start.
             Shown::Starting if matches!(from, Shown::Live | Shown::Retrying) => {
                 Some("the settings changed".to_owned())

@@ -32,7 +32,7 @@ fn a_cable_pulled_for_ten_seconds_is_reported_and_forgiven() {
     let Some((_ready, server, mut board)) = live_or_skip() else { return };
     board.cable(false);
     board.until("retrying");
-    board.until_lights(Indication::Retrying { because: Because::Network });
+    board.until_lights(Indication::Retrying { because: Because::NoNetwork });
     let status = board.status();
     assert!(status.contains("network      down"), "{status}");
     thread::sleep(Duration::from_secs(5));
