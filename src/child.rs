@@ -31,6 +31,20 @@ pub fn run_bounded(
     timeout: Duration,
     output_bytes_max: u64,
 ) -> io::Result<Output> {
+    run_while(command, input, timeout, output_bytes_max, || true)
+}
+
+/// The same for as long as `goes_on` says so; it is asked every [`CHILD_POLL_INTERVAL`].
+///
+/// # Errors
+/// As [`run`], and `Interrupted` when it was to go on no longer.
+pub fn run_while(
+    command: &mut Command,
+    input: Option<&[u8]>,
+    timeout: Duration,
+    output_bytes_max: u64,
+    goes_on: impl Fn() -> bool,
+) -> io::Result<Output> {
     let mut child = command
         .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
         .stdout(Stdio::piped())
@@ -48,10 +62,14 @@ pub fn run_bounded(
     let status = loop {
         match child.try_wait()? {
             Some(status) => break status,
-            None if Instant::now() >= deadline => {
+            None if Instant::now() >= deadline || !goes_on() => {
                 child.kill()?;
                 child.wait()?;
-                return Err(io::ErrorKind::TimedOut.into());
+                return Err(match Instant::now() >= deadline {
+                    true => io::ErrorKind::TimedOut,
+                    false => io::ErrorKind::Interrupted,
+                }
+                .into());
             }
             None => thread::sleep(CHILD_POLL_INTERVAL),
         }
@@ -96,5 +114,11 @@ mod tests {
         assert_eq!(kind("no-such-program", "", PATIENCE), Err(io::ErrorKind::NotFound));
         let soon = Duration::from_millis(20);
         assert_eq!(kind("sleep", "600", soon), Err(io::ErrorKind::TimedOut));
+    }
+
+    #[test]
+    fn a_program_that_nobody_waits_for_any_more_is_ended() {
+        let ended = run_while(Command::new("sleep").arg("600"), None, PATIENCE, 1, || false);
+        assert_eq!(ended.map_err(|error| error.kind()), Err(io::ErrorKind::Interrupted));
     }
 }

@@ -88,6 +88,10 @@ pub mod ending;
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod health;
 
+// which wireless networks are in range, and why one is not joined
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
+pub mod wifi;
+
 // the machine that owns the box's modes and destinations
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod appliance;

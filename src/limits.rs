@@ -1,15 +1,17 @@
 //! Every bound of the product, each with the estimate that produced it; those of the machine's health
-//! are on a page of their own.
+//! and of Wi-Fi are on pages of their own.
 //!
 //! Pure room. Rooms name these constants instead of writing numbers; relations between bounds are
 //! asserted at compile time at the end of the page.
 
 mod health;
+mod wifi;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 pub use self::health::*;
+pub use self::wifi::*;
 
 // ── destinations ──────────────────────────────────────────────────────────────────────────────
 

@@ -49,6 +49,12 @@ pub fn run(args: &CtlArgs) -> Result<(), Failure> {
             "a JPEG is no text for a terminal; give it a file: `firstmile ctl picture > a.jpg`";
         return Err(Failure::new(Code::Usage, message));
     }
+    if !args.json
+        && io::stderr().is_terminal()
+        && matches!(asked, Ok(Some(Command::Serve(Service::NetworkScan))))
+    {
+        eprintln!("looking for networks, which takes some seconds");
+    }
     let secret = match asked {
         Ok(Some(Command::Serve(Service::Key { .. }))) => Some(ask("stream key")?),
         Ok(Some(Command::Serve(Service::SetSecret { name }))) => Some(ask(name)?),

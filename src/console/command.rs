@@ -108,6 +108,8 @@ pub enum Service {
     Reload,
     /// Interfaces, addresses, time.
     Network,
+    /// Wireless networks in range.
+    NetworkScan,
     /// The last lines of the log.
     Log,
     /// Show the last minutes.
@@ -199,13 +201,16 @@ pub enum Group {
     Destinations,
     /// All settings.
     Settings,
-    /// The box and what is connected to it.
+    /// What is connected to the box.
+    Devices,
+    /// The box itself.
     System,
 }
 
 impl Group {
     /// All of them, in the order of the help.
-    pub const ALL: [Group; 4] = [Group::Live, Group::Destinations, Group::Settings, Group::System];
+    pub const ALL: [Group; 5] =
+        [Group::Live, Group::Destinations, Group::Settings, Group::Devices, Group::System];
 
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -213,6 +218,7 @@ impl Group {
             Group::Live => "broadcast",
             Group::Destinations => "destinations",
             Group::Settings => "settings",
+            Group::Devices => "devices",
             Group::System => "system",
         }
     }

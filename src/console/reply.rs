@@ -6,7 +6,7 @@ use super::command::ParseError;
 use crate::limits::CONSOLE_PORTS_MAX;
 use crate::status::{
     About, BlackBox, Change, Checked, DestinationStatus, LevelStats, Mode, Network, SettingLine,
-    Status, StillImage,
+    Status, StillImage, WifiScan,
 };
 
 /// Somebody at a console: at one of the box's ports, or one client of the control socket. Those of
@@ -51,6 +51,8 @@ pub enum Reply {
     },
     /// Interfaces, addresses and the clock.
     Network(Network),
+    /// Wireless networks in range.
+    WifiScan(WifiScan),
     /// What trying a destination has shown.
     Checked(Checked),
     /// Cameras, microphones and encoders.

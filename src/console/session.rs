@@ -445,6 +445,13 @@ impl Session {
         self.prompt();
     }
 
+    /// A line for a person who waits for an answer that takes its time.
+    pub fn note(&mut self, line: &str) {
+        if self.stage == Stage::Open && !self.machine {
+            print(vec![line.to_owned()], &mut self.out);
+        }
+    }
+
     /// Answers a line that means nothing. After too many in a row the terminal falls silent, until the
     /// line is quiet and Enter is pressed.
     fn refuse(&mut self, reply: &Reply) {

@@ -205,7 +205,7 @@ pub static COMMANDS: &[Entry] = &[
     },
     Entry {
         name: "devices",
-        group: Group::System,
+        group: Group::Devices,
         arguments: "",
         short: "show cameras, microphones and encoders",
         long: "Shows which would be used (*), and why each of the others would not.",
@@ -240,14 +240,26 @@ pub static COMMANDS: &[Entry] = &[
     },
     Entry {
         name: "network",
-        group: Group::System,
+        group: Group::Devices,
         arguments: "",
-        short: "show interfaces, addresses and the clock",
-        long: "`up` means a carrier. The clock must be right before certificates can be judged. \
-               `show network` and `show wifi` are the settings.",
+        short: "show interfaces, addresses, Wi-Fi and the clock",
+        long: "`up` means a carrier. Of Wi-Fi it shows the signal, or why the network is not joined. The \
+               clock must be right before certificates can be judged. `show network` and `show wifi` are \
+               the settings.",
         example: "network",
         argument: Argument::None,
         parse: |words| words.end(Command::Serve(Service::Network)),
+    },
+    Entry {
+        name: "network scan",
+        group: Group::Devices,
+        arguments: "",
+        short: "look for Wi-Fi networks in range",
+        long: "Takes some seconds. The strongest is first. `set wifi.ssid NAME` chooses one: the name as \
+               it is shown, without quotes; `set wifi.passphrase` then asks for its passphrase.",
+        example: "network scan",
+        argument: Argument::None,
+        parse: |words| words.end(Command::Serve(Service::NetworkScan)),
     },
     Entry {
         name: "log",

@@ -1,11 +1,16 @@
 //! Replies as lines for people.
 
+mod network;
+mod words;
+
+use self::network::{clock_word, link_word, network_lines, scan_lines, wifi_line};
+use self::words::{clock_time, counted, seconds};
 use super::reply::{Reply, ReplyMode};
 use crate::sanitize;
 use crate::status::{
-    About, BlackBox, Change, Checked, Clock, DestinationState, DestinationStatus, DropStats,
-    EncoderStats, Health, LevelStats, Link, Mode, Network, PastSample, PastStats, Phase, SendStats,
-    SettingLine, Space, Status, Temperature,
+    About, BlackBox, Change, Checked, DestinationState, DestinationStatus, DropStats, EncoderStats,
+    Health, LevelStats, Mode, PastSample, PastStats, Phase, SendStats, SettingLine, Space, Status,
+    Temperature,
 };
 
 impl Reply {
@@ -46,6 +51,7 @@ fn render(reply: &Reply) -> Vec<String> {
         Reply::Settings { settings, brief: false } => setting_lines(settings),
         Reply::Settings { settings, brief: true } => set_lines(settings),
         Reply::Network(network) => network_lines(network),
+        Reply::WifiScan(scan) => scan_lines(scan),
         Reply::Checked(checked) => checked_lines(checked),
         Reply::BlackBox(past) => black_box_lines(past),
         Reply::Text { lines } => lines.clone(),
@@ -69,8 +75,9 @@ fn status_lines(status: &Status) -> Vec<String> {
         format!("camera       {}", present(facts.camera)),
         format!("microphone   {}", present(facts.microphone)),
         format!("network      {link}"),
-        format!("clock        {clock}"),
     ]);
+    lines.extend(status.wifi.as_ref().map(wifi_line));
+    lines.push(format!("clock        {clock}"));
     lines.extend(status.settings_faults.iter().map(|fault| format!("settings     {fault}")));
     lines.extend(health_lines(&status.health));
     lines.extend(status.encoder.iter().flat_map(encoder_lines));
@@ -106,20 +113,6 @@ pub(super) fn banner(about: &About, mode: Mode) -> Vec<String> {
     lines.push(next.to_owned());
     lines.push("`help` lists all commands.".to_owned());
     lines.iter().map(|line| sanitize::line(line)).collect()
-}
-
-fn link_word(link: Link) -> &'static str {
-    match link {
-        Link::Up => "up",
-        Link::Down => "down",
-    }
-}
-
-fn clock_word(clock: Clock) -> &'static str {
-    match clock {
-        Clock::Trusted => "synchronized",
-        Clock::Untrusted => "not synchronized (waiting for NTP)",
-    }
 }
 
 fn setting_lines<'a>(settings: impl IntoIterator<Item = &'a SettingLine> + Clone) -> Vec<String> {
@@ -161,23 +154,6 @@ fn set_lines(settings: &[SettingLine]) -> Vec<String> {
         counted(others as u64, "setting"),
         sections.join(", ")
     ));
-    lines
-}
-
-fn network_lines(network: &Network) -> Vec<String> {
-    let mut lines = vec![
-        format!("network      {}", link_word(network.link)),
-        format!("clock        {}", clock_word(network.clock)),
-        format!("settings     {}", network.managed),
-    ];
-    for interface in &network.interfaces {
-        let state = if interface.up { "up" } else { "no carrier" };
-        let addresses = match interface.addresses.as_slice() {
-            [] => "no address".to_owned(),
-            some => some.join(", "),
-        };
-        lines.push(format!("{:12} {state}, {addresses}", interface.name));
-    }
     lines
 }
 
@@ -410,24 +386,13 @@ fn change_line(change: &Change) -> String {
     }
 }
 
-/// Hours, minutes and seconds.
-fn clock_time(ms: u64) -> String {
-    let s = ms / 1_000;
-    format!("{}:{:02}:{:02}", s / 3_600, s / 60 % 60, s % 60)
-}
-
-fn seconds(ms: u64) -> String {
-    if ms < 60_000 { format!("{}.{} s", ms / 1_000, ms / 100 % 10) } else { clock_time(ms) }
-}
-
-fn counted(count: u64, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::{ChannelStats, Facts, LastEnd, StillImage, Warning, WarningKind, Wear};
+    use crate::status::{
+        ChannelStats, Clock, Facts, LastEnd, Link, StillImage, Warning, WarningKind, Wear, Wifi,
+        WifiScan, WifiSignal, WifiState,
+    };
 
     fn status() -> Status {
         let accepted = DestinationStatus {
@@ -487,6 +452,15 @@ mod tests {
             }],
             note: Some("could not save the live state: disk full".to_owned()),
             facts: Facts { camera: true, microphone: false, link: Link::Up, clock: Clock::Trusted },
+            wifi: Some(Wifi {
+                ssid: "hall".to_owned(),
+                state: WifiState::Joined,
+                interface: Some("wlan0".to_owned()),
+                signal_percent: Some(72),
+                signal: Some(WifiSignal::Good),
+                failure: None,
+                message: None,
+            }),
             settings_faults: vec!["box.toml:3:1: video.fpps: does not exist".to_owned()],
             health: Health {
                 temperature: Some(Temperature {
@@ -540,6 +514,7 @@ mod tests {
              camera       present\n\
              microphone   absent\n\
              network      up\n\
+             Wi-Fi        hall: joined, on wlan0, signal good (72 %)\n\
              clock        synchronized\n\
              settings     box.toml:3:1: video.fpps: does not exist\n\
              temperature  61 °C (cpu-thermal, limit 80 °C)\n\
@@ -565,6 +540,8 @@ mod tests {
         let value: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(value["reply"], "status");
         assert_eq!(value["mode"], "live");
+        assert_eq!(value["wifi"]["state"], "joined");
+        assert_eq!(value["wifi"]["signal_percent"], 72);
         assert_eq!(value["settings_faults"][0], "box.toml:3:1: video.fpps: does not exist");
         assert_eq!(value["destinations"][1]["state"], "waiting");
         assert_eq!(value["destinations"][1]["next_attempt_in_ms"], 1_930);
@@ -593,6 +570,7 @@ mod tests {
             Reply::Measured(status().levels.unwrap()),
             Reply::Still(StillImage { width: 2, height: 2, bytes: 0, base64: Vec::new() }),
             Reply::Mode(ReplyMode::Machine { version: 1 }),
+            Reply::WifiScan(WifiScan { networks: Vec::new(), left_out: 0 }),
             Reply::text(["one", "two"]),
             Reply::error("no"),
             Reply::Changed(Change::Source { name: "camera", present: false }),

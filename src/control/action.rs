@@ -153,6 +153,8 @@ pub enum Job {
     Log,
     /// Take a frame as a JPEG.
     Still(Still),
+    /// Look for wireless networks.
+    ScanWifi,
 }
 
 /// How a frame is wanted.

@@ -14,6 +14,7 @@ use crate::health::Readings;
 use crate::panel::Contact;
 use crate::status::{About, Checked, Clock, Interface, LevelStats, NetworkManaged, StillImage};
 use crate::stream;
+use crate::wifi::{AccessPoint, Observed};
 
 /// What the box knows when it starts.
 #[derive(Debug)]
@@ -156,6 +157,13 @@ pub enum Event {
     Clock(Clock),
     /// What became of the network's settings.
     NetworkManaged(NetworkManaged),
+    /// What was observed of the wireless network.
+    Wifi {
+        /// The name of the network that was wanted then.
+        wanted: Option<String>,
+        /// What.
+        observed: Observed,
+    },
     /// What became of a request to the store.
     Stored(StoreOutcome),
     /// A job is done.
@@ -268,6 +276,13 @@ pub enum JobResult {
     Log(Vec<String>),
     /// A frame.
     Still(StillImage),
+    /// Access points in range, and the names of networks that the system has settings for.
+    WifiScan {
+        /// Access points, in no order.
+        points: Vec<AccessPoint>,
+        /// Names.
+        known: Vec<Vec<u8>>,
+    },
     /// It could not be done.
     Failed(String),
 }

@@ -76,6 +76,8 @@ pub struct Control {
     /// The destination that is being checked, and whether devices are being looked for.
     checking: Option<(u64, String)>,
     looking: Option<u64>,
+    /// The request for which wireless networks are being looked for.
+    scanning: Option<u64>,
     next_count: Duration,
     next_alive: Option<Duration>,
     actions: VecDeque<Action>,
@@ -130,6 +132,7 @@ impl Control {
             asked_for: BTreeMap::new(),
             checking: None,
             looking: None,
+            scanning: None,
             next_count: now,
             next_alive: setup.alive_interval.map(|_| now),
             actions: VecDeque::new(),
@@ -180,6 +183,9 @@ impl Control {
             }
             Event::Clock(clock) => self.tell(now, Happening::Clock(clock)),
             Event::NetworkManaged(managed) => self.network_managed(now, managed),
+            Event::Wifi { wanted, observed } => {
+                self.wifi_observed(now, wanted.as_deref(), observed);
+            }
             Event::Stored(outcome) => self.stored(now, outcome),
             Event::JobDone { request, result } => self.job_done(now, request, result),
             Event::Sources(look) => self.sources_found(now, look),
@@ -289,6 +295,7 @@ impl Control {
         status.settings_faults = faults.cloned().collect();
         let failure = self.capture.standby.failure().map(str::to_owned);
         status.note = self.note.clone().or(failure);
+        status.wifi.clone_from(&self.network.wifi);
         status.warnings = self.health.warnings(now);
         status.health.clone_from(self.health.health());
         if let (Mode::NeedsSetup, Some(lack)) = (status.mode, in_force.settings.lack()) {

@@ -16,6 +16,7 @@ mod log;
 mod machine;
 pub mod network;
 pub mod network_manager;
+mod nmcli;
 mod pin;
 mod port;
 pub mod restarts;
@@ -24,6 +25,7 @@ mod sources;
 pub mod stick;
 pub mod store;
 pub mod terminal;
+pub mod wifi;
 
 pub use folder::Folder;
 pub use health::HealthReader;

@@ -4,34 +4,25 @@
 //! goes to `nmcli` over its standard input: never as an argument, nor in the environment, nor in a
 //! file of ours. Nor does `nmcli` get a home, where its editor would keep what it reads.
 
-use std::io;
-use std::process::Command;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
-use std::time::Duration;
+mod orders;
+
+use std::{io, thread};
 
 use ring::pbkdf2;
 use zeroize::Zeroizing;
 
+pub use self::orders::Report;
+use self::orders::{Order, Orders, Work, newest, serve};
+use super::nmcli::{NOT_INSTALLED, nmcli};
 use super::service::set_country;
-use crate::child;
+use super::wifi::{self, Next, WIFI, Watch};
 use crate::config::{Addressing, Wifi, Wired};
-use crate::limits::{NETWORK_RETRY_INTERVAL, NMCLI_TIMEOUT, WPA_ITERATIONS};
+use crate::limits::{NETWORK_RETRY_INTERVAL, WPA_ITERATIONS};
 use crate::secret::Passphrase;
 use crate::status::NetworkManaged;
 
 /// The connection of the wired network.
 pub const WIRED: &str = "firstmile-wired";
-/// The connection of the wireless network.
-pub const WIFI: &str = "firstmile-wifi";
-
-const NOT_INSTALLED: &str = "nmcli is not installed";
-
-/// Nobody can make a file below it, not even root.
-const NO_HOME: &str = "/dev/null";
-
-type Order = (Wired, Wifi);
 
 /// The way to the thread that hands settings over. Only the newest wait for it, however slow it is.
 /// Those that were not taken are handed over again and again.
@@ -41,19 +32,14 @@ pub struct NetworkManager {
 
 impl NetworkManager {
     /// Starts the thread; `report` is called on it with what became of each order, and again when
-    /// another try ends otherwise than the one before.
+    /// another try ends otherwise than the one before; and with what becomes of the wireless network.
     ///
     /// # Errors
     /// When there is no thread for it.
-    pub fn start(
-        report: impl FnMut(NetworkManaged) + Send + 'static,
-    ) -> io::Result<NetworkManager> {
+    pub fn start(report: impl FnMut(Report) + Send + 'static) -> io::Result<NetworkManager> {
         let (orders, newest) = newest();
-        let mut taken = Taken::default();
-        let work = move || {
-            let hand_over = |order: &Order| hand_over(order, &mut taken);
-            serve(&newest, NETWORK_RETRY_INTERVAL, hand_over, report);
-        };
+        let work =
+            move || serve(&newest, NETWORK_RETRY_INTERVAL, &mut Connections::default(), report);
         thread::Builder::new().name("network".to_owned()).spawn(work)?;
         Ok(NetworkManager { orders })
     }
@@ -64,68 +50,38 @@ impl NetworkManager {
     }
 }
 
-/// Both ends of a place for one order.
-fn newest() -> (Orders, Newest) {
-    let (arrival, reported) = sync_channel(1);
-    let place = Arc::default();
-    (Orders { place: Arc::clone(&place), arrival }, Newest { place, reported })
+/// The box's connections at NetworkManager.
+#[derive(Debug, Default)]
+struct Connections {
+    taken: Taken,
+    watch: Watch,
+    /// The wireless network of the last order.
+    wanted: Option<String>,
 }
 
-struct Orders {
-    place: Arc<Mutex<Option<Order>>>,
-    arrival: SyncSender<()>,
-}
-
-impl Orders {
-    /// Puts an order in the place of the one that still waits.
-    fn put(&self, order: Order) {
-        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Some(order);
-        // A notice that nobody has read yet stands for this order too.
-        let _ = self.arrival.try_send(());
-    }
-}
-
-struct Newest {
-    place: Arc<Mutex<Option<Order>>>,
-    reported: Receiver<()>,
-}
-
-impl Newest {
-    /// The order that waits.
-    fn take(&self) -> Option<Order> {
-        self.place.lock().unwrap_or_else(PoisonError::into_inner).take()
+impl Work for Connections {
+    fn hand_over(&mut self, order: &Order) -> Result<NetworkManaged, String> {
+        let before = self.taken.wifi.clone();
+        let outcome = hand_over(order, &mut self.taken);
+        self.wanted.clone_from(&order.1.ssid);
+        match &self.taken.wifi {
+            // What was there before is looked after already.
+            Some(_) if self.taken.wifi == before => {}
+            Some((wifi, handed)) => self.watch.handed(wifi, handed.key_management),
+            None => self.watch.forget(),
+        }
+        outcome
     }
 
-    /// Waits until there is an order; without end where there is no `timeout`. It may be taken already.
-    fn wait(&self, timeout: Option<Duration>) -> Result<(), RecvTimeoutError> {
-        match timeout {
-            Some(timeout) => self.reported.recv_timeout(timeout),
-            None => self.reported.recv().map_err(|_| RecvTimeoutError::Disconnected),
+    fn watch(&mut self, goes_on: impl Fn() -> bool, mut report: impl FnMut(Report)) -> Next {
+        let wanted = self.wanted.clone();
+        let next = self.watch.look(goes_on, |observed| {
+            report(Report::Wifi { wanted: wanted.clone(), observed });
+        });
+        if next == Next::HandOver {
+            self.taken.wifi = None;
         }
-    }
-}
-
-/// Hands over what is ordered, until nobody can order any more.
-fn serve(
-    newest: &Newest,
-    retry_interval: Duration,
-    mut hand_over: impl FnMut(&Order) -> Result<NetworkManaged, String>,
-    mut report: impl FnMut(NetworkManaged),
-) {
-    let (mut failed, mut last) = (None, None);
-    loop {
-        match newest.wait(failed.is_some().then_some(retry_interval)) {
-            Err(RecvTimeoutError::Disconnected) => return,
-            Ok(()) | Err(RecvTimeoutError::Timeout) => {}
-        }
-        let newer = newest.take().inspect(|_| last = None);
-        let Some(order) = newer.or_else(|| failed.take()) else { continue };
-        let outcome = hand_over(&order);
-        if last.as_ref() != Some(&outcome) {
-            report(outcome.clone().unwrap_or_else(NetworkManaged::Failed));
-        }
-        failed = outcome.is_err().then_some(order);
-        last = failed.is_some().then_some(outcome);
+        next
     }
 }
 
@@ -133,23 +89,31 @@ fn serve(
 /// because that would interrupt a network that works.
 #[derive(Debug, Default)]
 struct Taken {
-    wired: Option<(Wired, Vec<String>)>,
-    wifi: Option<(Wifi, Vec<String>)>,
+    wired: Option<(Wired, Handed)>,
+    wifi: Option<(Wifi, Handed)>,
+}
+
+/// What is to be reported of settings that were taken.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Handed {
+    notes: Vec<String>,
+    /// How NetworkManager authenticates at a network with a passphrase.
+    key_management: Option<&'static str>,
 }
 
 /// Does it, unless the same was taken and is still there.
 fn once<S: Clone + PartialEq>(
-    taken: &mut Option<(S, Vec<String>)>,
+    taken: &mut Option<(S, Handed)>,
     wanted: &S,
     is_there: bool,
-    put: impl FnOnce() -> Result<Vec<String>, String>,
+    put: impl FnOnce() -> Result<Handed, String>,
 ) -> Result<Vec<String>, String> {
-    if let Some((_, notes)) = taken.as_ref().filter(|(before, _)| is_there && before == wanted) {
-        return Ok(notes.clone());
+    if let Some((_, handed)) = taken.as_ref().filter(|(before, _)| is_there && before == wanted) {
+        return Ok(handed.notes.clone());
     }
     let outcome = put();
-    *taken = outcome.as_ref().ok().map(|notes| (wanted.clone(), notes.clone()));
-    outcome
+    *taken = outcome.as_ref().ok().map(|handed| (wanted.clone(), handed.clone()));
+    outcome.map(|handed| handed.notes)
 }
 
 fn hand_over((wired, wifi): &Order, taken: &mut Taken) -> Result<NetworkManaged, String> {
@@ -208,28 +172,30 @@ fn hand_over((wired, wifi): &Order, taken: &mut Taken) -> Result<NetworkManaged,
     if whole { Ok(NetworkManaged::Applied(message)) } else { Err(message) }
 }
 
-fn put_wired(wired: &Wired, exists: bool) -> Result<Vec<String>, String> {
+fn put_wired(wired: &Wired, exists: bool) -> Result<Handed, String> {
     if !wired.is_set() {
         return remove_connection(WIRED, exists);
     }
     let mut properties = addresses(&wired.addressing);
     put(WIRED, exists, "ethernet", wired.interface.as_deref(), &mut properties)?;
-    Ok(up(WIRED).into_iter().collect())
+    Ok(Handed { notes: up(WIRED).into_iter().collect(), ..Handed::default() })
 }
 
-fn remove_connection(id: &str, exists: bool) -> Result<Vec<String>, String> {
+fn remove_connection(id: &str, exists: bool) -> Result<Handed, String> {
     if exists {
         nmcli(["connection", "delete", "id", id], None)?;
     }
-    Ok(Vec::new())
+    Ok(Handed::default())
 }
 
-fn put_wifi(wifi: &Wifi, exists: bool) -> Result<Vec<String>, String> {
+/// Hands the wireless network over; joining it takes longer, and [`Watch`] does it.
+fn put_wifi(wifi: &Wifi, exists: bool) -> Result<Handed, String> {
     let Some(ssid) = &wifi.ssid else { return remove_connection(WIFI, exists) };
     let mut notes = Vec::new();
     if let Some(country) = &wifi.country {
         let set = set_country(country);
         notes.extend(set.err().map(|why| format!("the country is not set: {why}")));
+        notes.extend(wifi::switch_on());
     }
     // Made again each time: the passphrase of another network is never tried at this one, and what an
     // earlier version had NetworkManager keep on the disk is gone.
@@ -239,15 +205,15 @@ fn put_wifi(wifi: &Wifi, exists: bool) -> Result<Vec<String>, String> {
     let mut add = |name: &str, value: &str| properties.push((name.to_owned(), value.to_owned()));
     add("802-11-wireless.ssid", ssid);
     add("802-11-wireless.hidden", hidden);
-    if wifi.passphrase.is_some() {
-        add("802-11-wireless-security.key-mgmt", "wpa-psk");
+    let key_management = wifi.passphrase.is_some().then(|| wifi::key_management(ssid));
+    if let Some(key_management) = key_management {
+        add("802-11-wireless-security.key-mgmt", key_management);
     }
     put(WIFI, false, "wifi", wifi.interface.as_deref(), &mut properties)?;
     if let Some(passphrase) = &wifi.passphrase {
         put_passphrase(ssid, passphrase)?;
     }
-    notes.extend(up(WIFI));
-    Ok(notes)
+    Ok(Handed { notes, key_management })
 }
 
 /// Adds or changes one of our connections.
@@ -341,55 +307,9 @@ fn up(id: &str) -> Option<String> {
     Some(format!("{id} is not up yet: {failed}"))
 }
 
-/// Runs `nmcli` to its end; its standard output, or the last line of what it complains.
-fn nmcli<'a>(
-    arguments: impl IntoIterator<Item = &'a str>,
-    input: Option<&str>,
-) -> Result<Zeroizing<String>, String> {
-    let mut command = Command::new("nmcli");
-    command.args(arguments).env("LC_ALL", "C");
-    command.env("HOME", NO_HOME).env("XDG_CACHE_HOME", NO_HOME);
-    let ended = child::run(&mut command, input.map(str::as_bytes), NMCLI_TIMEOUT);
-    let output = ended.map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => NOT_INSTALLED.to_owned(),
-        io::ErrorKind::TimedOut => "nmcli does not answer".to_owned(),
-        _ => format!("nmcli cannot be run: {error}"),
-    })?;
-    let text = |bytes: Vec<u8>| Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned());
-    if output.status.success() {
-        return Ok(text(output.stdout));
-    }
-    let complaint = text(output.stderr);
-    let last = complaint.lines().rev().find(|line| !line.trim().is_empty());
-    Err(last.map_or_else(|| "nmcli failed".to_owned(), |line| line.trim().to_owned()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn order(ssid: &str) -> Order {
-        (Wired::default(), Wifi { ssid: Some(ssid.to_owned()), ..Wifi::default() })
-    }
-
-    #[test]
-    fn what_is_not_taken_is_handed_over_again_and_reported_once() {
-        let (orders, newest) = newest();
-        orders.put(order("hall"));
-        let (mut orders, mut tries, mut reported) = (Some(orders), 0, Vec::new());
-        let taken = |_: &Order| {
-            tries += 1;
-            if tries < 4 {
-                return Err("NetworkManager is not running".to_owned());
-            }
-            orders = None;
-            Ok(NetworkManaged::Applied("Wi-Fi handed to NetworkManager".to_owned()))
-        };
-        serve(&newest, Duration::from_millis(1), taken, |what| reported.push(what.to_string()));
-        assert_eq!(tries, 4);
-        let failed = "not managed here: NetworkManager is not running";
-        assert_eq!(reported, [failed, "Wi-Fi handed to NetworkManager"]);
-    }
 
     #[test]
     fn a_network_that_was_taken_is_left_alone_while_another_is_retried() {
@@ -403,7 +323,7 @@ mod tests {
         ] {
             let put = || {
                 puts += 1;
-                Ok(Vec::new())
+                Ok(Handed::default())
             };
             once(&mut taken, &wanted, is_there, put).expect("taken");
             assert_eq!(puts, expected, "{wanted}");
@@ -411,39 +331,6 @@ mod tests {
         let refused = || Err("no".to_owned());
         once(&mut taken, &"attic", true, refused).expect_err("is refused");
         assert_eq!(taken, None, "what is refused is tried again");
-    }
-
-    #[test]
-    fn newer_settings_take_the_place_of_those_that_failed_and_are_reported_again() {
-        let (orders, newest) = newest();
-        orders.put(order("hall"));
-        let (mut orders, mut names, mut reported) = (Some(orders), Vec::new(), Vec::new());
-        let refused = |(_, wifi): &Order| {
-            names.push(wifi.ssid.clone().unwrap_or_default());
-            if let Some(orders) = orders.take() {
-                orders.put(order("studio"));
-            }
-            Err("nmcli is not installed".to_owned())
-        };
-        serve(&newest, Duration::from_secs(3_600), refused, |what| reported.push(what.to_string()));
-        assert_eq!(names, ["hall", "studio"]);
-        assert_eq!(reported, ["not managed here: nmcli is not installed"; 2]);
-    }
-
-    #[test]
-    fn of_many_settings_in_quick_succession_the_last_are_handed_over() {
-        let (orders, newest) = newest();
-        orders.put(order("first"));
-        let (mut orders, mut names) = (Some(orders), Vec::new());
-        let slow = |(_, wifi): &Order| {
-            names.push(wifi.ssid.clone().unwrap_or_default());
-            if let Some(orders) = orders.take() {
-                (0..100).for_each(|count| orders.put(order(&format!("hall-{count}"))));
-            }
-            Ok(NetworkManaged::NotSet)
-        };
-        serve(&newest, Duration::from_secs(3_600), slow, |_| {});
-        assert_eq!(names, ["first", "hall-99"]);
     }
 
     #[test]

@@ -17,8 +17,8 @@ use crate::control::{
     self, Action, BoardMedia, Control, Event, Job, JobResult, Layers, Level, View,
 };
 use crate::device::control::{Answer, SocketEvent};
-use crate::device::network_manager::NetworkManager;
-use crate::device::{HealthReader, LogRing, Machine, network};
+use crate::device::network_manager::{NetworkManager, Report};
+use crate::device::{HealthReader, LogRing, Machine, network, wifi};
 use crate::drivers::{Capturing, Input, Publishing, SettingsWriter, capture_event, publish_event};
 use crate::health::Readings;
 use crate::limits::{CONSOLE_BAUD, CONTROL_PARTING_TIMEOUT, EVENTS_MAX};
@@ -298,6 +298,13 @@ impl Runner {
                 let taken = self.capturing.still(still);
                 self.later(move || Event::JobDone { request, result: taken() });
             }
+            Job::ScanWifi => self.later(move || {
+                let result = match wifi::scan() {
+                    Ok(wifi::Scan { points, known }) => JobResult::WifiScan { points, known },
+                    Err(why) => JobResult::Failed(why),
+                };
+                Event::JobDone { request, result }
+            }),
             Job::Log => {
                 let result = JobResult::Log(log.lines());
                 self.later(move || Event::JobDone { request, result });
@@ -339,9 +346,13 @@ async fn next_of_socket(control: &mut Option<mpsc::Receiver<SocketEvent>>) -> So
 }
 
 fn start_network(inputs: mpsc::Sender<Input>) -> Option<NetworkManager> {
-    let started = NetworkManager::start(move |managed| {
+    let started = NetworkManager::start(move |report| {
+        let event = match report {
+            Report::Managed(managed) => Event::NetworkManaged(managed),
+            Report::Wifi { wanted, observed } => Event::Wifi { wanted, observed },
+        };
         // Nobody receives any more when the box is ending.
-        let _ = inputs.blocking_send(Input::Done(Event::NetworkManaged(managed)));
+        let _ = inputs.blocking_send(Input::Done(event));
     });
     started.inspect_err(|error| tracing::error!(%error, "no thread for the network")).ok()
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use super::Wifi;
+
 /// What is true about the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Facts {
@@ -48,6 +50,8 @@ pub struct Network {
     pub clock: Clock,
     /// What became of the settings of the network.
     pub managed: NetworkManaged,
+    /// How the box stands with a wireless network, where there is one.
+    pub wifi: Option<Wifi>,
 }
 
 /// One network interface.

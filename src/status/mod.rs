@@ -14,6 +14,7 @@ mod health;
 mod mode;
 mod report;
 mod stats;
+mod wifi;
 
 pub use answer::{
     About, Checked, CheckedServer, Limits, Origin, Phase, SettingLine, SettingValue, StillImage,
@@ -26,3 +27,4 @@ pub use health::{Health, Space, Temperature, Warning, WarningKind, Wear};
 pub use mode::{DestinationState, Mode, Server};
 pub use report::{DestinationStatus, LastEnd, Status};
 pub use stats::{ChannelStats, DropStats, EncoderStats, LevelStats, SendStats};
+pub use wifi::{Wifi, WifiFailure, WifiNetwork, WifiScan, WifiSecurity, WifiSignal, WifiState};

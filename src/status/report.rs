@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::{
     DestinationState, EncoderStats, Facts, Health, LevelStats, Mode, SendStats, Server, Warning,
+    Wifi,
 };
 
 /// Everything that `status` shows.
@@ -21,6 +22,8 @@ pub struct Status {
     pub note: Option<String>,
     /// What is true about the world.
     pub facts: Facts,
+    /// How the box stands with a wireless network, where there is one.
+    pub wifi: Option<Wifi>,
     /// Sources of settings that were left out when the box started, and why; one line each.
     pub settings_faults: Vec<String>,
     /// How the machine fares.

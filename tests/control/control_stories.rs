@@ -12,6 +12,7 @@
 //! `devices hang`, `devices answer`, `devices fail WORDS`, `devices work`, `devices are unplugged`,
 //! `devices are plugged in`, `devices deliver nothing`, `looked for devices`, `NAME accepts`, `NAME can carry 2000`, `NAME is lost`,
 //! `machine WHAT` (its next readings; see `machine_shows`), `encoder skips 12 %` of its frames,
+//! `wifi WHAT` and `scan finds LIST` (see `wifi.rs`), `scan fails WORDS`, `link down`, `link up`,
 //! `checked NAME`, `A leaves`, `terminal opens`, `terminate`, `wait`; ` ; ` joins several. `before:`
 //! lines stand first: `integrator TOML`, `credentials TOML`, `credential-key NAME KEY`, `stored TOML`,
 //! `no store`, `was live`. `\n` ends a line of TOML. Every secret begins with `canary`.
@@ -20,13 +21,14 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use firstmile::appliance::PipelineFault;
+use firstmile::appliance::{LinkChange, PipelineFault};
 use firstmile::console::ClientId;
 use firstmile::control::{Event, JobResult, PublishReport};
 use firstmile::health::{Alarm, Readings};
 use firstmile::status::{Space, Temperature, Wear};
 
 use crate::rig::{Before, Rig, Temper, lost};
+use crate::wifi;
 
 #[test]
 fn every_story_of_requests_goes_as_it_is_written() {
@@ -177,6 +179,22 @@ fn happen(rig: &mut Rig, stimulus: &str) -> Result<(), String> {
         }
         ("terminate", _) => rig.happens(Event::Terminate),
         ("checked", name) => rig.checked(name),
+        ("wifi", what) => {
+            let wanted = rig.ssid_handed_over();
+            rig.happens(Event::Wifi { wanted, observed: wifi::observed(what)? });
+        }
+        ("scan", how) => rig.job_comes_to(match how.split_once(' ') {
+            Some(("finds", list)) => {
+                let known = vec![b"hall".to_vec()];
+                JobResult::WifiScan { points: wifi::in_range(list)?, known }
+            }
+            Some(("fails", why)) => JobResult::Failed(why.to_owned()),
+            _ => return Err(format!("what is \"{stimulus}\"?")),
+        }),
+        ("link", how) => {
+            let link = if how == "down" { LinkChange::Down } else { LinkChange::Up };
+            rig.happens(Event::Network { link, interfaces: None, connected: Vec::new() });
+        }
         ("wait", _) => {}
         _ => return Err(format!("what is \"{stimulus}\"?")),
     }

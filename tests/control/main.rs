@@ -12,3 +12,4 @@ mod rig;
 mod slow_store;
 mod stories;
 mod two_ports;
+mod wifi;

@@ -129,6 +129,7 @@ pub struct Rig {
     /// Of 100 frames so many are skipped by the encoder, where it counts.
     pub skips_percent: Option<u64>,
     encoder: CaptureCounters,
+    ssid_handed: Option<String>,
 }
 
 impl Rig {
@@ -224,6 +225,7 @@ impl Rig {
             cpu: CpuTimes { busy: 0, total: 0 },
             skips_percent: None,
             encoder: no_frames(),
+            ssid_handed: None,
         };
         rig.perform_all();
         rig
@@ -294,6 +296,11 @@ impl Rig {
         let dest = self.dest(name).expect("a destination that is known");
         let attempt = self.attempts.get(&dest).copied().unwrap_or_default();
         self.happens(Event::Publish { dest, attempt, what });
+    }
+
+    /// The wireless network that was handed over last.
+    pub fn ssid_handed_over(&self) -> Option<String> {
+        self.ssid_handed.clone()
     }
 
     /// Whether a destination of this name is known.
@@ -506,10 +513,12 @@ impl Rig {
             Action::CheckPin { at, pin, typed } => {
                 self.soon.push_back(Event::PinChecked { at, right: pin.admits(&typed.0) });
             }
-            Action::Network { wired, wifi } if wired.is_set() || wifi.ssid.is_some() => {
-                self.say("network: settings handed over");
+            Action::Network { wired, wifi } => {
+                if wired.is_set() || wifi.ssid.is_some() {
+                    self.say("network: settings handed over");
+                }
+                self.ssid_handed = wifi.ssid.clone();
             }
-            Action::Network { .. } => {}
             Action::Job { request, job } => self.begin(request, &job),
             Action::Reboot => self.say("reboot"),
             Action::LookForSources(_) => {
@@ -601,6 +610,7 @@ impl Rig {
         match job {
             Job::Check { name, .. } => self.say(format!("job: check {name}")),
             Job::Devices(_) => self.say("job: look for devices"),
+            Job::ScanWifi => self.say("job: look for networks"),
             Job::Still(Still { longest_side, quality }) => {
                 self.say(format!("a frame: {longest_side} pixels, quality {quality}"));
                 let base64 = vec!["YSBKUEVH".to_owned()];

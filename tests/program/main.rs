@@ -27,3 +27,4 @@ mod secrets;
 mod service_watch;
 mod stick_reader;
 mod terminals;
+mod wireless;

@@ -35,6 +35,18 @@ case "$*" in
         if [ -e refuses-wired ]; then echo "Error: no such interface" >&2; exit 4; fi
         echo firstmile-wired >> connections ;;
     *"connection add"*) echo firstmile-wifi >> connections ;;
+    *"device show"*) cat devices 2>/dev/null ;;
+    *"wifi list"*"--rescan yes"*)
+        if [ -e hangs ]; then exec sleep 60; fi
+        cat points 2>/dev/null ;;
+    *"wifi list"*) cat points 2>/dev/null ;;
+    *"--fields WIFI-HW,WIFI radio"*) cat radio 2>/dev/null || echo enabled:enabled ;;
+    "radio wifi on") echo enabled:enabled > radio ;;
+    *"connection up id firstmile-wifi"*)
+        [ ! -e slow-to-join ] || exec sleep 60
+        [ ! -e joins ] || {{ cp joins devices; exit 0; }}
+        cat refusal >&2 2>/dev/null
+        exit 4 ;;
     "connection delete id "*)
         grep -vx "$4" connections > left
         mv left connections ;;
@@ -65,6 +77,41 @@ exit 0
         self.put("slow", "");
     }
 
+    /// It has a wireless interface, and these lines of access points: `IN-USE:SSID-HEX:SIGNAL:SECURITY:DEVICE`.
+    pub fn has_in_range(&self, points: &str) {
+        self.put("devices", &wireless(30, ""));
+        self.put("points", points);
+    }
+
+    /// It looks for networks without end from now on.
+    pub fn hang_looking(&self) {
+        self.put("hangs", "");
+    }
+
+    /// Whoever joins waits without end from now on, or gets an answer.
+    pub fn hang_joining(&self, hangs: bool) {
+        match hangs {
+            true => self.put("slow-to-join", ""),
+            false => fs::remove_file(self.folder.path().join("slow-to-join")).expect("it hung"),
+        }
+    }
+
+    /// Joining fails with this message from now on.
+    pub fn refuse_joining(&self, message: &str) {
+        self.put("refusal", message);
+    }
+
+    /// Joining works from now on: the interface of this name is connected.
+    pub fn join_on(&self, interface: &str) {
+        let devices = wireless(100, "firstmile-wifi").replace("wlan0", interface);
+        self.put("joins", &devices);
+    }
+
+    /// The radio is so from now on: what `nmcli --fields WIFI-HW,WIFI radio` says.
+    pub fn set_radio(&self, radio: &str) {
+        self.put("radio", radio);
+    }
+
     /// It has these connections, one a line.
     pub fn has(&self, connections: &str) {
         self.put("connections", connections);
@@ -92,6 +139,15 @@ exit 0
     fn get(&self, name: &str) -> String {
         fs::read_to_string(self.folder.path().join(name)).unwrap_or_default()
     }
+}
+
+/// What `nmcli device show` says of a wireless interface in this state.
+fn wireless(state: u32, connection: &str) -> String {
+    format!(
+        "GENERAL.DEVICE:wlan0\nGENERAL.TYPE:wifi\nGENERAL.STATE:{state} (as it is)\n\
+         GENERAL.CONNECTION:{connection}\n\nGENERAL.DEVICE:lo\nGENERAL.TYPE:loopback\n\
+         GENERAL.STATE:100 (connected (externally))\nGENERAL.CONNECTION:lo\n"
+    )
 }
 
 fn executable(path: &Path, script: &str) {

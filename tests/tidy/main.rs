@@ -39,6 +39,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("board", &["typed_toml", "limits"]),
     ("ending", &["status", "panel", "limits"]),
     ("health", &["status", "limits"]),
+    ("wifi", &["status", "spelling", "sanitize", "limits"]),
     ("appliance", &["ending", "status", "panel", "sanitize", "limits"]),
     (
         "control",
@@ -46,6 +47,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
             "appliance",
             "ending",
             "health",
+            "wifi",
             "console",
             "panel",
             "status",
@@ -75,8 +77,8 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     (
         "device",
         &[
-            "child", "clock", "file", "board", "panel", "status", "health", "console", "config",
-            "sanitize", "secret", "limits",
+            "child", "clock", "file", "board", "panel", "status", "health", "wifi", "console",
+            "config", "sanitize", "secret", "limits",
         ],
     ),
     (

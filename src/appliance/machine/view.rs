@@ -86,6 +86,7 @@ impl Appliance {
             warnings: Vec::new(),
             note: None,
             facts: self.facts,
+            wifi: None,
             settings_faults: Vec::new(),
             health: Health::default(),
             encoder: None,

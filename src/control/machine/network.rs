@@ -4,9 +4,13 @@ use std::time::Duration;
 
 use super::Control;
 use crate::appliance::{Event as Happening, LinkChange};
-use crate::control::action::{Action, Level};
+use crate::console::{ClientId, Reply};
+use crate::control::action::{Action, Job, Level};
 use crate::control::event::Connected;
+use crate::control::network::WifiReport;
+use crate::control::progress::Progress;
 use crate::status::{Change, Interface, NetworkManaged};
+use crate::wifi::{self, AccessPoint, Observed};
 
 impl Control {
     /// Hands the network's settings over when they are others than before. Where none are set, what an
@@ -23,6 +27,7 @@ impl Control {
         }
         let (wired, wifi) = wanted.clone();
         self.network.handed = Some(wanted);
+        self.network.forget_wifi();
         self.act(Action::Network { wired, wifi });
     }
 
@@ -40,6 +45,45 @@ impl Control {
         };
         self.network.managed = managed;
         self.report_at(now, level, Change::Note { message });
+    }
+
+    /// What was observed of a network that is not wanted any more says nothing.
+    pub(super) fn wifi_observed(
+        &mut self,
+        now: Duration,
+        wanted: Option<&str>,
+        observed: Observed,
+    ) {
+        let settings = &self.in_force.settings.wifi;
+        if settings.ssid.as_deref() != wanted {
+            return;
+        }
+        let (level, message) = match self.network.observe(settings, observed) {
+            Some(WifiReport::Good(message)) => (Level::Info, message),
+            Some(WifiReport::Bad(message)) => (Level::Warn, message),
+            None => return,
+        };
+        self.report_at(now, level, Change::Note { message });
+    }
+
+    /// Looking for networks takes some seconds; one look at a time.
+    pub(super) fn scan_wifi(&mut self, from: ClientId, request: u64) -> Progress {
+        if self.scanning.is_some() {
+            let why = "still looking for networks; ask again when that is done";
+            return Progress::Answered(Reply::error(why));
+        }
+        self.scanning = Some(request);
+        if let Some(session) = self.session(from) {
+            session.note("looking for networks, which takes some seconds");
+        }
+        self.act(Action::Job { request, job: Job::ScanWifi });
+        Progress::Job
+    }
+
+    /// The networks that were found.
+    pub(super) fn wifi_found(&self, points: &[AccessPoint], known: &[Vec<u8>]) -> Reply {
+        let wanted = self.in_force.settings.wifi.ssid.as_deref();
+        Reply::WifiScan(wifi::networks(points, wanted, known))
     }
 
     pub(super) fn network_changed(

@@ -75,6 +75,7 @@ impl Control {
                 return self.hand_to_store(number, StoreRequest::Read, Confirm::Reload);
             }
             Service::Network => self.network_facts(now),
+            Service::NetworkScan => return self.scan_wifi(from, number),
             Service::BlackBox => self.black_box(now),
             Service::Log => return self.job(number, Job::Log),
             Service::FactoryReset { sure: false } => Reply::text([
@@ -394,11 +395,13 @@ impl Control {
     pub(super) fn job_done(&mut self, now: Duration, request: u64, result: JobResult) {
         self.checking.take_if(|(checking, _)| *checking == request);
         self.looking.take_if(|looking| *looking == request);
+        self.scanning.take_if(|scanning| *scanning == request);
         let reply = match result {
             JobResult::Checked(checked) => Reply::Checked(checked),
             JobResult::Devices(found, lines) => Reply::Devices { found, lines },
             JobResult::Log(lines) => Reply::text(lines),
             JobResult::Still(image) => Reply::Still(image),
+            JobResult::WifiScan { points, known } => self.wifi_found(&points, &known),
             JobResult::Failed(why) => Reply::error(why),
         };
         self.finish(now, request, reply);
@@ -419,6 +422,7 @@ impl Control {
             link: facts.link,
             clock: facts.clock,
             managed: self.network.managed.clone(),
+            wifi: self.network.wifi.clone(),
         })
     }
 }

@@ -1,0 +1,26 @@
+//! The bounds of Wi-Fi.
+
+use std::time::Duration;
+
+/// A look for wireless networks. `nmcli` itself waits 15 s for the driver to finish; two bands of 40
+/// channels at 100 ms each take 4 s.
+pub const WIFI_SCAN_TIMEOUT: Duration = Duration::from_secs(30);
+/// Joining a network, in seconds: NetworkManager gives the access point 25 s and its router's DHCP 45 s.
+pub const WIFI_JOIN_TIMEOUT_S: u32 = 90;
+/// How much longer `nmcli` may take than it was asked to wait.
+pub const WIFI_JOIN_GRACE: Duration = Duration::from_secs(5);
+/// A network that could not be joined is tried again after this time. NetworkManager does so by itself
+/// where it comes into range, and gives up after a wrong passphrase.
+pub const WIFI_REJOIN_INTERVAL: Duration = Duration::from_secs(60);
+/// Between looks at the signal of a network that is joined. A look takes `nmcli` some 50 ms.
+pub const WIFI_LOOK_INTERVAL: Duration = Duration::from_secs(30);
+/// The same while it is not joined: somebody waits.
+pub const WIFI_JOINING_LOOK_INTERVAL: Duration = Duration::from_secs(5);
+/// Networks that a look shows. More are not read; at a fair there are hundreds.
+pub const WIFI_NETWORKS_MAX: usize = 40;
+/// What is read of a list of networks: some 100 bytes for each of 2,500 access points.
+pub const WIFI_LIST_BYTES_MAX: u64 = 256 * 1024;
+/// Connections of the system that are looked at for the names of known networks.
+pub const WIFI_SAVED_MAX: usize = 64;
+/// A signal that is weaker, in percent, may be why a network is not joined.
+pub const WIFI_SIGNAL_WEAK_PERCENT: u8 = 30;

@@ -1,0 +1,62 @@
+//! What a story says of wireless networks.
+
+use firstmile::status::WifiSecurity;
+use firstmile::wifi::{AccessPoint, Attempt, JoinEnd, Joined, Observed, Radio};
+
+/// `hall 87 WPA2 joined, Anna’s iPhone 60 WPA2/WPA3, 40 WPA2` (the last one announces no name).
+pub fn in_range(list: &str) -> Result<Vec<AccessPoint>, String> {
+    let list = if list == "nothing" { "" } else { list };
+    let entries = list.split(", ").map(str::trim).filter(|entry| !entry.is_empty());
+    entries.map(access_point).collect()
+}
+
+fn access_point(entry: &str) -> Result<AccessPoint, String> {
+    let (entry, is_joined) = match entry.strip_suffix(" joined") {
+        Some(entry) => (entry, true),
+        None => (entry, false),
+    };
+    let mut words = entry.rsplitn(3, ' ');
+    let no_point = || format!("NAME PERCENT SECURITY, not {entry}");
+    let security = words.next().ok_or_else(no_point)?;
+    let signal_percent = words.next().and_then(|word| word.parse().ok()).ok_or_else(no_point)?;
+    let ssid = words.next().unwrap_or_default().replace("\\x1b", "\x1b").into_bytes();
+    let all = [
+        WifiSecurity::Open,
+        WifiSecurity::Wpa2,
+        WifiSecurity::Wpa2Wpa3,
+        WifiSecurity::Wpa3,
+        WifiSecurity::Wep,
+        WifiSecurity::Enterprise,
+    ];
+    let security = all.into_iter().find(|one| one.name() == security).ok_or_else(no_point)?;
+    Ok(AccessPoint { ssid, signal_percent, security, is_joined })
+}
+
+/// `is tried`, `is joined at 72 %`, `is gone`, or `fails WHY with LIST`, where WHY is `secrets`, `not
+/// found`, `address`, `rejected`, `time`, `no device`, `radio off` or `no radio`.
+pub fn observed(what: &str) -> Result<Observed, String> {
+    if let Some(percent) = what.strip_prefix("is joined at ") {
+        let percent = percent.trim_end_matches(" %").parse().map_err(|_| "is joined at 72 %")?;
+        let (ssid, interface) = (None, "wlan0".to_owned());
+        return Ok(Observed::Joined(Joined { ssid, interface, signal_percent: Some(percent) }));
+    }
+    let no_device = || JoinEnd::NoDevice("No suitable device found for this connection".to_owned());
+    match what {
+        "is tried" => return Ok(Observed::Joining),
+        "is gone" => return Ok(Observed::Nothing),
+        _ => {}
+    }
+    let (why, list) = what.split_once(" with").unwrap_or((what, ""));
+    let (end, radio) = match why.strip_prefix("fails ").unwrap_or(why) {
+        "secrets" => (JoinEnd::NoSecrets, Radio::On),
+        "not found" => (JoinEnd::NotFound, Radio::On),
+        "address" => (JoinEnd::NoAddress, Radio::On),
+        "rejected" => (JoinEnd::Rejected, Radio::On),
+        "time" => (JoinEnd::TimedOut, Radio::On),
+        "no device" => (no_device(), Radio::On),
+        "radio off" => (no_device(), Radio::Off),
+        "no radio" => (no_device(), Radio::Missing),
+        _ => return Err(format!("what does the wireless network do: {what}")),
+    };
+    Ok(Observed::Failed(Attempt { end, radio, in_range: in_range(list)? }))
+}

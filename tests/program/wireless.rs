@@ -1,0 +1,175 @@
+//! Wi-Fi for people, with the real program and an `nmcli` that says what a test wants: what is in range,
+//! why a network is not joined, and *joined* when that is true.
+
+use std::time::Duration;
+
+use crate::support::appliance::Appliance;
+use crate::support::network_manager::NetworkManager;
+use crate::support::{eventually, one_at_a_time};
+
+const PATIENCE: Duration = Duration::from_secs(40);
+/// `hall` and `Anna’s iPhone`, in hexadecimal digits.
+const HALL: &str = "68616C6C";
+const PHONE: &str = "416E6E61E2809973206950686F6E65";
+
+#[track_caller]
+fn json(appliance: &Appliance, command: &str) -> serde_json::Value {
+    let answer = appliance.ctl(&format!("--json {command}")).stdout;
+    serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{error}: {answer}"))
+}
+
+#[track_caller]
+fn until_network_shows(appliance: &Appliance, words: &str) -> String {
+    let network = || appliance.ctl("network").stdout;
+    let shown = eventually(PATIENCE, || Some(network()).filter(|shown| shown.contains(words)));
+    shown.unwrap_or_else(|| panic!("no {words:?}: {}\n{}", network(), appliance.log()))
+}
+
+#[test]
+fn networks_in_range_are_shown_to_people_and_programs() {
+    let _turn = one_at_a_time();
+    let manager = NetworkManager::new();
+    manager.has_in_range(&format!(
+        " :{HALL}:40:WPA2:wlan0\n :{PHONE}:91:WPA2 WPA3:wlan0\n ::33:WPA2:wlan0\n :{HALL}:62:WPA2:wlan0\n"
+    ));
+    let mut appliance = Appliance::start(&[("PATH", &manager.path())]);
+    let shown = appliance.ctl("network scan").stdout;
+    let lines: Vec<&str> = shown.lines().collect();
+    assert_eq!(lines.len(), 3, "{shown}");
+    assert!(lines[0].starts_with("Anna’s iPhone  excellent (91 %)  WPA2/WPA3"), "{shown}");
+    assert!(lines[1].starts_with("hall ") && lines[1].ends_with("2 access points"), "{shown}");
+    assert!(lines[2].starts_with("(hidden name)"), "{shown}");
+    let data = json(&appliance, "network scan");
+    assert_eq!(data["networks"][0]["ssid_hex"], PHONE.to_lowercase());
+    assert_eq!(data["networks"][1]["signal"], "good");
+    // Whoever sits at the terminal learns at once that it takes a while.
+    let typed = appliance.types("network scan\r", "WPA2/WPA3");
+    assert!(typed.contains("looking for networks, which takes some seconds"), "{typed}");
+    assert!(manager.calls().contains("--rescan yes"), "{}", manager.calls());
+}
+
+#[test]
+fn a_look_for_networks_that_hangs_holds_nothing_up() {
+    let _turn = one_at_a_time();
+    let manager = NetworkManager::new();
+    manager.has_in_range("");
+    manager.hang_looking();
+    let mut appliance = Appliance::start(&[("PATH", &manager.path())]);
+    appliance.types("network scan\r", "looking for networks");
+    let refused = appliance.ctl("network scan");
+    assert!(refused.stderr.contains("still looking for networks"), "{}", refused.stderr);
+    assert!(appliance.ctl("status").stdout.contains("state"), "the loop turns");
+    appliance.types("\x03status\r", "state        ");
+}
+
+#[test]
+fn why_a_network_is_not_joined_is_given_in_words_and_joined_when_it_is_true() {
+    let _turn = one_at_a_time();
+    let manager = NetworkManager::new();
+    manager.has_in_range(&format!(" :{PHONE}:80:WPA2 WPA3:wlan0\n"));
+    manager.refuse_joining(
+        "Error: Connection activation failed: The Wi-Fi network could not be found\n\
+         Hint: use 'journalctl -xe NM_CONNECTION=0 + NM_DEVICE=wlan0' to get more details.\n",
+    );
+    let mut appliance = Appliance::start(&[("PATH", &manager.path())]);
+    appliance.types("set wifi.ssid Anna's iPhone\r", "is set");
+    let shown = until_network_shows(&appliance, "not joined");
+    assert!(shown.contains("\"Anna’s iPhone\" is"), "{shown}");
+
+    manager.refuse_joining(
+        "Error: Connection activation failed: (7) Secrets were required, but not provided.\n",
+    );
+    appliance.types("set wifi.ssid Anna’s iPhone\r", "is set");
+    until_network_shows(&appliance, "needs a passphrase");
+    appliance.types("set wifi.passphrase\r", "not shown");
+    appliance.types("canary-wrong\r", "is set");
+    until_network_shows(&appliance, "the passphrase is wrong");
+    assert!(!appliance.ctl("status").stdout.contains("joined, on"), "it is not");
+
+    // NetworkManager calls an interface connected that has no address: it is not joined.
+    manager.join_on("no-such-interface");
+    appliance.types("set wifi.passphrase\r", "not shown");
+    appliance.types("canary-right\r", "is set");
+    until_network_shows(&appliance, "its router gives no address (DHCP)");
+    let data = json(&appliance, "status");
+    assert_eq!(data["wifi"]["failure"], "no_address");
+    assert_eq!(data["wifi"]["state"], "not_joined");
+
+    // This machine's own stands for one that has.
+    let Some(interface) = interface_with_address() else {
+        eprintln!("skipped: this machine has no interface with an address");
+        return;
+    };
+    manager.join_on(&interface);
+    appliance.types("set wifi.hidden true\r", "is set");
+    until_network_shows(&appliance, &format!("Anna’s iPhone: joined, on {interface}"));
+    assert_eq!(json(&appliance, "network")["wifi"]["state"], "joined");
+    let log = appliance.log();
+    assert!(!log.contains("canary-") && !manager.calls().contains("canary-"), "{log}");
+    assert!(log.contains("Wi-Fi: Anna’s iPhone is joined") && !log.contains("Hint:"), "{log}");
+}
+
+fn interface_with_address() -> Option<String> {
+    let interfaces = firstmile::device::network::interfaces();
+    let leads = |interface: &firstmile::status::Interface| {
+        let one = std::slice::from_ref(interface);
+        firstmile::device::network::link(one) == firstmile::status::Link::Up
+    };
+    Some(interfaces.into_iter().find(leads)?.name)
+}
+
+#[test]
+fn settings_that_are_corrected_do_not_wait_for_a_try_with_the_wrong_ones() {
+    let _turn = one_at_a_time();
+    let manager = NetworkManager::new();
+    manager.has_in_range(&format!(" :{HALL}:80:WPA2:wlan0\n"));
+    manager.hang_joining(true);
+    let mut appliance = Appliance::start(&[("PATH", &manager.path())]);
+    appliance.types("set wifi.ssid hal\r", "is set");
+    until_network_shows(&appliance, "hal: being joined");
+    manager.hang_joining(false);
+    manager.refuse_joining("Error: Timeout expired (90 seconds)\n");
+    appliance.types("set wifi.ssid hall\r", "is set");
+    until_network_shows(&appliance, "hall: not joined: it needs a passphrase");
+}
+
+#[test]
+fn a_radio_that_waits_for_the_country_is_switched_on_when_it_is_set() {
+    let _turn = one_at_a_time();
+    let manager = NetworkManager::new();
+    manager.has_in_range("");
+    manager.set_radio("enabled:disabled\n");
+    let message = "Error: Connection activation failed: No suitable device found for this connection \
+                   (device wlan0 not available because device is not available).\n";
+    manager.refuse_joining(message);
+    let mut appliance = Appliance::start(&[("PATH", &manager.path())]);
+    appliance.types("set wifi.ssid hall\r", "is set");
+    until_network_shows(&appliance, "`set wifi.country`");
+    assert!(!manager.calls().contains("radio wifi on"), "nobody has set where the box is");
+    let refused = appliance.ctl("network scan");
+    assert!(refused.stderr.contains("switched off (rfkill)"), "{}", refused.stderr);
+    appliance.types("set wifi.country DE\r", "is set");
+    let on = eventually(PATIENCE, || manager.calls().contains("radio wifi on").then_some(()));
+    assert!(on.is_some(), "{}", manager.calls());
+}
+
+#[test]
+fn a_network_of_wpa3_alone_is_joined_as_such() {
+    let _turn = one_at_a_time();
+    let manager = NetworkManager::new();
+    manager.has_in_range(&format!(" :{HALL}:80:WPA3:wlan0\n :{PHONE}:80:WPA2 WPA3:wlan0\n"));
+    let mut appliance = Appliance::start(&[("PATH", &manager.path())]);
+    for (ssid, key_management) in [("hall", "sae"), ("Anna’s iPhone", "wpa-psk")] {
+        appliance.types(&format!("set wifi.ssid {ssid}\r"), "is set");
+        appliance.types("set wifi.passphrase\r", "not shown");
+        appliance.types("correct horse\r", "is set");
+        let added = format!("ssid {ssid}");
+        let added = eventually(PATIENCE, || {
+            let calls = manager.calls();
+            let is_it = |line: &&str| line.contains(&added) && line.contains("key-mgmt");
+            calls.lines().find(is_it).map(str::to_owned)
+        });
+        let added = added.unwrap_or_else(|| panic!("{}", manager.calls()));
+        assert!(added.ends_with(&format!("key-mgmt {key_management}")), "{added}");
+    }
+}
