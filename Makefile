@@ -9,7 +9,7 @@ FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test cross deb deny advisories box-check conformance fuzz bench bench-destinations bench-capture bench-capture-arm bench-peers yocto-crates soak soak-load board-image board-run test-board test-board-all
+.PHONY: help demo test cross deb deny advisories box-check conformance fuzz bench bench-destinations bench-press bench-capture bench-capture-arm bench-peers yocto-crates soak soak-load board-image board-run test-board test-board-all
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/make \1	\2/p' $(firstword $(MAKEFILE_LIST))
@@ -74,6 +74,10 @@ bench: ## what chunks, AMF0, FLV and a session cost, compared with the run befor
 bench-destinations: ## what each further destination costs besides the first; half a minute
 	.ci/setup build
 	$(CARGO) bench --locked --bench destinations
+
+bench-press: ## from the request to go live until the server has acknowledged, cold and from standby; some 5 minutes
+	.ci/setup test
+	$(CARGO) bench --locked --bench press
 
 bench-capture: ## capture compared with the bare pipeline with the same encoders; some 4 minutes
 	.ci/setup demo

@@ -102,12 +102,14 @@ pub const RTMP_OUT_LIVE_BYTES: usize = 16 * 1024;
 pub const FILE_AHEAD_BYTES: usize = 64 * 1024;
 /// A message above this is still sent, with one warning: nginx-rtmp's default limit is 1 MB.
 pub const RTMP_MESSAGE_WARN_BYTES: usize = 1_000_000;
-/// Window acknowledgement size we ask the server for at first and at most: at 6 Mb/s about eight
+/// The largest window acknowledgement size we ask the server for: at 6 Mb/s about eight
 /// acknowledgements a second. At a lower rate it follows the rate, so that delivery can be judged
 /// within 250 ms.
 pub const RTMP_ACK_WINDOW_BYTES: u32 = 100_000;
 
 /// The least that is asked for: a fourth of a second at 320 kb/s. A slower stream is judged later.
+/// A connection begins with it, so that the first key frame is acknowledged when it has arrived, and not
+/// once a window has filled behind it.
 pub const RTMP_ACK_WINDOW_BYTES_MIN: u32 = 10_000;
 
 // ── RTMP, what we accept ──────────────────────────────────────────────────────────────────────

@@ -114,7 +114,7 @@ const HEAD: &str = "\
 # p50, p95, max: delay of video from encoder to server, in ms. Of what never arrives there is none.
 # shown, lost: video frames that could be decoded at the server, and all others.
 # Each row is one run. p95 of ours depends on its seed: over 12 seeds step-6-1-6 has 280 ms (230 to 385),
-# mobile 650 (430 to 800), mobile-2 560 (465 to 665), outages 190 (155 to 315), stalls 860 (715 to 945).
+# mobile 650 (430 to 800), mobile-2 560 (465 to 665), outages 175 (150 to 420), stalls 860 (715 to 945).
 # frozen: the video stood still, in s. recovers: s from the relief to 90 % of the set bitrate.
 link         policy        used    p50    p95    max  shown   lost  frozen recovers
 ";

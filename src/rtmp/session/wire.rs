@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::config::SessionConfig;
 use crate::{
-    limits::{RTMP_ACK_WINDOW_BYTES, RTMP_PONGS_WAITING_MAX},
+    limits::{RTMP_ACK_WINDOW_BYTES_MIN, RTMP_PONGS_WAITING_MAX},
     rtmp::{
         amf0::{Property, Value},
         chunk::Writer,
@@ -79,7 +79,7 @@ impl Wire {
     pub(super) fn connect(&mut self) {
         // Before `connect`, so that this and all that follows is cut by the announced size.
         self.writer.announce_chunk_size(&mut self.out, self.config.chunk_bytes);
-        self.window = RTMP_ACK_WINDOW_BYTES;
+        self.window = RTMP_ACK_WINDOW_BYTES_MIN;
         let window = self.window.to_be_bytes();
         self.writer.control(&mut self.out, type_id::WINDOW_ACK_SIZE, &window);
         let flash_version = self.config.flash_ver.as_deref().unwrap_or(FLASH_VERSION);
