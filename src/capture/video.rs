@@ -7,6 +7,7 @@ mod canvas;
 mod framed;
 mod overlay;
 mod png;
+mod reduced;
 mod shared;
 mod slate;
 mod still;

@@ -417,6 +417,31 @@ fn a_camera_that_comes_back_is_turned_as_it_was() {
 }
 
 #[test]
+fn a_turned_camera_that_changes_its_size_is_placed_again_and_not_lost() {
+    let device = FakeDevice::camera(30);
+    let launch = CameraSource::Launch { launch: device.launch(), passthrough: false };
+    let mut request = request(launch, SIZE);
+    request.framing = framing(90, Mirror::None);
+    let taken = Taken::default();
+    let capture = Capture::start(request, taken.sink(), taken.events()).expect("starts");
+    // Three to four: 135 pixels of 320.
+    let is_placed = |what: &str| {
+        let seen = still(&capture);
+        // Its grey is nearer to white than to any colour.
+        let read: String = [84, 100, 220, 236].map(|x| seen.letter(x, 20)).iter().collect();
+        assert_eq!(read, ".ww.", "{what}");
+    };
+    is_placed("as it was opened");
+    let now = taken.of(Track::Video).len();
+    device.set_width(240);
+    taken.wait_for("larger frames", |t| t.of(Track::Video).len() > now + 30);
+    is_placed("larger");
+    assert_eq!(capture.stats().sources_lost, 0);
+    capture.stop();
+    assert_eq!(taken.count(Kind::VideoConfig), 1, "codec parameters never change");
+}
+
+#[test]
 fn h264_that_is_passed_through_is_not_turned_and_that_is_reported_once() {
     let taken = Taken::default();
     let launch = "videotestsrc is-live=true ! video/x-raw,width=320,height=180,framerate=30/1 \

@@ -13,9 +13,11 @@ use std::{
 use gstreamer as gst;
 use gstreamer_video::{
     self as gst_video, VideoColorMatrix, VideoColorRange, VideoColorimetry, VideoFormat, VideoInfo,
+    prelude::*,
 };
 use jpeg_encoder::{ColorType, Encoder};
 
+use super::reduced::{Values, reduce};
 use crate::{capture::source::Recolour, limits::STILL_TIMEOUT};
 
 /// A JPEG of a frame.
@@ -122,22 +124,8 @@ fn encoded(taken: &Taken, longest_side: u32, quality: u8) -> Result<Still, Strin
     let Taken { frame, info } = taken;
     let (width, height) = fitted(info.width(), info.height(), longest_side);
     let colorimetry = info.colorimetry();
-    // The converter changes neither rate nor interlacing.
-    let small = VideoInfo::builder(VideoFormat::I420, width, height)
-        .colorimetry(&colorimetry)
-        .fps(info.fps())
-        .interlace_mode(info.interlace_mode());
-    let small = small.build().map_err(refused)?;
-    let mut scaled = gst::Buffer::with_size(small.size()).map_err(refused)?;
+    let (mut scaled, small) = scaled(frame, info, [width, height]).map_err(refused)?;
     let target = scaled.get_mut().ok_or("a new buffer is shared")?;
-    {
-        let from = gst_video::VideoFrameRef::from_buffer_ref_readable(frame, info);
-        let from = from.map_err(refused)?;
-        let to = gst_video::VideoFrameRef::from_buffer_ref_writable(target, &small);
-        let mut to = to.map_err(refused)?;
-        let converter = gst_video::VideoConverter::new(info, &small, None).map_err(refused)?;
-        converter.frame_ref(&from, &mut to);
-    }
     // What the values of a JPEG mean (ITU-T T.871).
     let of_jpeg = VideoColorimetry::new(
         VideoColorRange::Range0_255,
@@ -156,6 +144,36 @@ fn encoded(taken: &Taken, longest_side: u32, quality: u8) -> Result<Still, Strin
         .encode(&pixels, side(width)?, side(height)?, ColorType::Ycbcr)
         .map_err(|error| error.to_string())?;
     Ok(Still { width, height, jpeg })
+}
+
+/// A frame in planes, made smaller.
+fn scaled(
+    frame: &gst::Buffer,
+    info: &VideoInfo,
+    [width, height]: [u32; 2],
+) -> Result<(gst::Buffer, VideoInfo), gst::glib::BoolError> {
+    let small = VideoInfo::builder(VideoFormat::I420, width, height);
+    let small = small.colorimetry(&info.colorimetry()).build()?;
+    let mut scaled = gst::Buffer::with_size(small.size())?;
+    let target =
+        scaled.get_mut().ok_or_else(|| gst::glib::bool_error!("a new buffer is shared"))?;
+    let from = gst_video::VideoFrameRef::from_buffer_ref_readable(frame, info)?;
+    let mut to = gst_video::VideoFrameRef::from_buffer_ref_writable(target, &small)?;
+    let count = |value: i32| usize::try_from(value).unwrap_or(0);
+    // Layouts of luma and chroma are all that encoders take.
+    for number in 0..to.n_components() {
+        let values = Values {
+            data: from.comp_data(number)?,
+            stride: count(from.comp_stride(number)),
+            step: count(from.comp_pstride(number)).max(1),
+            size: [from.comp_width(number) as usize, from.comp_height(number) as usize],
+        };
+        let stride = count(to.comp_stride(number));
+        let size = [to.comp_width(number) as usize, to.comp_height(number) as usize];
+        reduce(values, to.comp_data_mut(number)?, stride, size);
+    }
+    drop(to);
+    Ok((scaled, small))
 }
 
 /// Luma and chroma of each pixel, one after the other.
@@ -188,6 +206,51 @@ mod tests {
         assert_eq!(fitted(1_440, 1_080, 160), (160, 120));
         assert_eq!(fitted(320, 180, 640), (320, 180));
         assert_eq!(fitted(1_920, 128, 160), (160, 10));
+    }
+
+    #[test]
+    fn a_still_is_as_bright_and_as_coloured_as_its_frame_whatever_the_sizes_are() {
+        gst::init().expect("GStreamer");
+        let colour = [180, 220, 40];
+        for (layout, [width, height], longest) in [VideoFormat::I420, VideoFormat::Nv12]
+            .into_iter()
+            .chain([VideoFormat::Yuy2])
+            .flat_map(|layout| {
+                [([1920, 1080], 640), ([800, 450], 160), ([1280, 720], 320), ([1366, 768], 500)]
+                    .map(|(size, longest)| (layout, size, longest))
+            })
+        {
+            let info = VideoInfo::builder(layout, width, height).build().expect("a form");
+            let bytes = match layout {
+                VideoFormat::I420 => {
+                    let planes = info.stride().iter().zip([height, height / 2, height / 2]);
+                    let planes = planes.zip(colour);
+                    planes
+                        .flat_map(|((stride, rows), value)| {
+                            vec![value; *stride as usize * rows as usize]
+                        })
+                        .collect()
+                }
+                VideoFormat::Nv12 => {
+                    let luma = info.stride()[0] as usize * height as usize;
+                    let chroma = [colour[1], colour[2]].repeat(luma / 4);
+                    [vec![colour[0]; luma], chroma].concat()
+                }
+                _ => [colour[0], colour[1], colour[0], colour[2]].repeat(info.size() / 4),
+            };
+            let frame = gst::Buffer::from_slice(bytes);
+            let size = fitted(width, height, longest);
+            let (scaled, small) = scaled(&frame, &info, size.into()).expect("scales");
+            let scaled = scaled.map_readable().expect("readable");
+            for (plane, expected) in colour.iter().enumerate() {
+                let found = scaled[small.offset()[plane] + small.stride()[plane] as usize + 2];
+                let off = found.abs_diff(*expected);
+                assert!(
+                    off <= 1,
+                    "{layout} {width}x{height} to {size:?}: {found} in plane {plane}"
+                );
+            }
+        }
     }
 
     #[test]
