@@ -61,6 +61,9 @@ pub enum Kind<F> {
     Text(F),
     /// A list of texts; one of them may stand alone.
     Texts(F),
+    /// In a file a table for each of several things, with keys that are not known beforehand. What each
+    /// key is set to is one text of this form; there it may be written as a number or a flag too.
+    Open(F),
 }
 
 /// A value of a key.
@@ -183,7 +186,7 @@ impl<F: fmt::Display> fmt::Display for Kind<F> {
                 write!(f, "a list of whole numbers from {min} to {max}")
             }
             Kind::Choice(words) => write!(f, "one of {}", words.join(", ")),
-            Kind::Text(form) => form.fmt(f),
+            Kind::Text(form) | Kind::Open(form) => form.fmt(f),
             Kind::Texts(form) => write!(f, "{form}, or a list of them"),
         }
     }
@@ -211,7 +214,7 @@ impl<F: Form> Kind<F> {
     /// Whether its values are stored separately and never shown.
     pub fn is_secret(self) -> bool {
         match self {
-            Kind::Text(form) | Kind::Texts(form) => form.is_secret(),
+            Kind::Text(form) | Kind::Texts(form) | Kind::Open(form) => form.is_secret(),
             Kind::Flag
             | Kind::Number { .. }
             | Kind::Decimal { .. }
@@ -237,7 +240,7 @@ impl<F: Form> Kind<F> {
                 let word = words.iter().find(|word| **word == text);
                 word.map(|word| Value::Word(word)).ok_or_else(|| ValueError::must_be(self))
             }
-            (Kind::Text(form), _) => form.read(text).map(Value::Text),
+            (Kind::Text(form) | Kind::Open(form), _) => form.read(text).map(Value::Text),
             (Kind::Texts(form), _) => Ok(Value::Texts(vec![form.read(text)?])),
             (Kind::Flag | Kind::Numbers { .. }, _) => Err(ValueError::must_be(self)),
         }
@@ -267,9 +270,12 @@ impl<F: Form> Kind<F> {
                 let texts = items.iter().map(|item| text(item.get_ref()));
                 Ok(Value::Texts(texts.collect::<Result<_, _>>()?))
             }
-            (Kind::Choice(_) | Kind::Text(_) | Kind::Texts(_), DeValue::String(text)) => {
-                self.read(text)
-            }
+            (Kind::Open(_), DeValue::Boolean(flag)) => self.read(&flag.to_string()),
+            (Kind::Open(_), DeValue::Integer(_)) => self.read(&self.integer(value)?.to_string()),
+            (
+                Kind::Choice(_) | Kind::Text(_) | Kind::Texts(_) | Kind::Open(_),
+                DeValue::String(text),
+            ) => self.read(text),
             _ => Err(ValueError::must_be(self)),
         }
     }

@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeArray, DeString, DeTable, DeValue};
 use zeroize::Zeroizing;
 
-use super::kind::{Form, Value};
+use super::kind::{Form, Kind, Value};
 use super::mistake::{Mistake, Place};
 use super::regions::{Region, regions};
 use super::table::{Entry, Table};
@@ -45,6 +45,8 @@ pub struct Found<F: Form> {
     pub entry: &'static Entry<F>,
     /// In which table of a list it stands.
     pub item: Option<usize>,
+    /// Of [`Kind::Open`](super::Kind::Open): the thing and its key, as the file names them.
+    pub open: Option<(String, String)>,
     /// Its value; `None` where the value is a mistake, which is reported already.
     pub value: Option<Value<F::Text>>,
     /// Where the value stands.
@@ -170,7 +172,13 @@ impl<F: Form> Reader<'_, F> {
             };
             let list = self.table.lists.iter().find(|list| **list == name);
             match (self.table.find(&name), list, value.get_ref()) {
-                (Some(entry), ..) => self.value(entry, item, key, value),
+                (Some(Entry { kind: Kind::Open(_), .. }), _, DeValue::Table(things)) => {
+                    self.open(&name, things);
+                }
+                (Some(Entry { kind: Kind::Open(_), .. }), ..) => {
+                    self.report(key.span(), &name, not_open(&name));
+                }
+                (Some(entry), ..) => self.value(entry, item, None, key, value),
                 (None, Some(list), DeValue::Array(items)) => self.list(list, items),
                 (None, Some(list), _) => self.report(key.span(), &name, not_list(list)),
                 (None, None, DeValue::Table(inner)) if self.table.is_section(&name) => {
@@ -199,10 +207,26 @@ impl<F: Form> Reader<'_, F> {
         }
     }
 
+    /// A table for each of several things.
+    fn open(&mut self, name: &str, things: &DeTable<'_>) {
+        let Some(entry) = self.table.find(name) else { return };
+        for (thing, value) in things {
+            let DeValue::Table(keys) = value.get_ref() else {
+                self.report(value.span(), name, not_open(name));
+                continue;
+            };
+            for (key, value) in keys {
+                let open = (thing.get_ref().to_string(), key.get_ref().to_string());
+                self.value(entry, None, Some(open), key, value);
+            }
+        }
+    }
+
     fn value(
         &mut self,
         entry: &'static Entry<F>,
         item: Option<usize>,
+        open: Option<(String, String)>,
         key: &Spanned<DeString<'_>>,
         value: &Spanned<DeValue<'_>>,
     ) {
@@ -217,7 +241,7 @@ impl<F: Form> Reader<'_, F> {
             }
         };
         let (place, span) = (self.place(value.span().start), value.span());
-        self.document.found.push(Found { entry, item, value: value_read, place, span });
+        self.document.found.push(Found { entry, item, open, value: value_read, place, span });
     }
 
     fn unknown(&mut self, key: &Spanned<DeString<'_>>, section: &str) {
@@ -250,6 +274,12 @@ fn without_pasted(text: &str) -> Zeroizing<String> {
         }
     }
     plain
+}
+
+fn not_open(name: &str) -> String {
+    format!(
+        "must be tables: [{name}.\"NAME\"] on a line of its own, with one setting a line below it"
+    )
 }
 
 fn not_list(list: &str) -> String {

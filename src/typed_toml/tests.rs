@@ -41,6 +41,7 @@ const TABLE: Table<Word> = Table {
         entry("clock.pins", Kind::Numbers { min: 1, max: 40 }),
         entry("clock.names", Kind::Texts(Word)),
         entry("clock.words", Kind::Texts(Word)),
+        entry("clock.bells", Kind::Open(Word)),
         entry("alarm.name", Kind::Text(Word)),
     ]],
     lists: &["alarm"],
@@ -135,4 +136,36 @@ fn a_value_of_a_broken_line_is_neither_read_nor_missing() {
     assert_eq!(document.get("clock.shown").and_then(|f| f.value.clone()), Some(Value::Flag(true)));
     assert_eq!(document.mistakes.len(), 1, "{:?}", document.mistakes);
     assert_eq!(document.sections["clock"].line, 2);
+}
+
+#[test]
+fn tables_of_things_with_keys_of_their_own_are_read_with_both_names() {
+    let text =
+        "[clock.bells.\"north 1\"]\nlow = 'ding'\nhigh = 'dong'\n[clock.bells.south]\nlow = true\n";
+    let document = TABLE.read("t.toml", text);
+    assert!(document.mistakes.is_empty(), "{:?}", document.mistakes);
+    let mut found: Vec<String> = document
+        .found
+        .iter()
+        .map(|found| {
+            let (thing, key) = found.open.clone().expect("names");
+            let value = found.value.as_ref().expect("read");
+            format!("{} {thing} {key} {value} {}", found.entry.name, found.place.line)
+        })
+        .collect();
+    found.sort();
+    let expected = [
+        "clock.bells north 1 high dong 3",
+        "clock.bells north 1 low ding 2",
+        "clock.bells south low true 5",
+    ];
+    assert_eq!(found, expected);
+    let problem = "must be tables: [clock.bells.\"NAME\"] on a line of its own, with one setting a line \
+                   below it";
+    for wrong in ["clock.bells = 'x'\n", "[clock.bells]\nlow = 'ding'\n", "[[clock.bells]]\n"] {
+        let document = TABLE.read("t.toml", wrong);
+        assert_eq!(document.mistakes[0].problem, problem, "{wrong}");
+    }
+    let document = TABLE.read("t.toml", "clock.bells.south.low = [1]\n");
+    assert_eq!(document.mistakes[0].problem, "must be a word of small letters");
 }
