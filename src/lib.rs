@@ -52,6 +52,10 @@ pub mod rtmp;
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod pace;
 
+// hardware controls of cameras and sound cards: names, values, what is allowed
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
+pub mod device_controls;
+
 // the words of the product as plain data
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod status;

@@ -1,15 +1,17 @@
-//! Every bound of the product, each with the estimate that produced it; those of the machine's health
-//! and of Wi-Fi are on pages of their own.
+//! Every bound of the product, each with the estimate that produced it; those of the machine's health,
+//! of Wi-Fi and of devices' controls are on pages of their own.
 //!
 //! Pure room. Rooms name these constants instead of writing numbers; relations between bounds are
 //! asserted at compile time at the end of the page.
 
+mod device_controls;
 mod health;
 mod wifi;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+pub use self::device_controls::*;
 pub use self::health::*;
 pub use self::wifi::*;
 

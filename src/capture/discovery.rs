@@ -18,6 +18,7 @@ pub use conversion::Conversion;
 pub use devices::{
     CameraReport, DeviceReport, ElementReport, EncoderReport, MicrophoneReport, devices,
 };
+pub use inventory::{SoundCard, VideoNode, nodes_held_open, sound_cards, video_nodes};
 pub use modes::{Format, Mode, ModeChoice, Offer, Rate, RejectedMode, choose_mode};
 pub use opening::Opening;
 pub use plan::{SourceCandidates, SourcePlan, SourceSpec, lacks};

@@ -18,6 +18,7 @@
 //! | `video`, `audio` | the two tracks: what goes to the encoder at each instant |
 //! | `source` | cameras, microphones and clips: opened, lost, opened again |
 //! | `discovery` | the devices and encoders of this machine, and which of them a request selects |
+//! | `controls` | hardware controls of cameras and sound cards: listed, set, restored |
 //! | `convert` | converters of raw frames: tried, watched, replaced |
 //! | `decode` | JPEG decoders: tried, watched, replaced |
 //! | `encode` | encoders: tried, watched, restarted or replaced; how access units leave |
@@ -42,6 +43,7 @@
 
 mod audio;
 mod choice;
+mod controls;
 mod convert;
 mod decode;
 mod discovery;
@@ -68,6 +70,10 @@ use std::{
     },
 };
 
+pub use controls::{
+    ControlledSources, ControlsError, WasSet, WhichDevice, device_controls,
+    restore_device_controls, set_device_control,
+};
 pub use convert::converter_names;
 pub use decode::{JpegDecoderSpec, jpeg_decoder, jpeg_decoder_names};
 pub use discovery::{

@@ -8,6 +8,7 @@ use super::box_file::BoxFile;
 use super::partial::Partial;
 use super::schema::{DESTINATION, FILE, Form, Kind, STICK, SettingPath, Text, VERSION, Value};
 use super::text::{self, Encoding};
+use crate::device_controls::{self, ControlName, ControlsOf};
 use crate::limits::DESTINATIONS_MAX;
 use crate::rtmp::url::{Ingest, Scheme, ServerUrl};
 use crate::typed_toml::{Document, Found, Mistake, Mistakes, Place};
@@ -173,7 +174,9 @@ fn read(text: &str, mut document: Document<Form>) -> Result<Read, ConfigErrors> 
     });
     let files = files.collect();
     let mut partial = Partial::default();
-    for found in document.found.iter().filter(|found| found.item.is_none()) {
+    read_controls(&mut document, &mut partial);
+    let of_box = |found: &&Found<Form>| found.item.is_none() && found.open.is_none();
+    for found in document.found.iter().filter(of_box) {
         if let (false, Some(value)) = (found.entry.section().is_empty(), &found.value) {
             partial.put(SettingPath::of(None, found.entry), value.clone());
         }
@@ -184,6 +187,28 @@ fn read(text: &str, mut document: Document<Form>) -> Result<Read, ConfigErrors> 
     match document.mistakes.is_empty() {
         true => Ok(Read { partial, erase_key, replace, secrets, blank, files }),
         false => Err(Mistakes::new(&document.file, document.mistakes)),
+    }
+}
+
+/// What a file says of hardware controls. Whether a device has them shows when it is there.
+fn read_controls(document: &mut Document<Form>, partial: &mut Partial) {
+    let mut refused = Vec::new();
+    for found in &document.found {
+        let Some((device, control)) = found.open.clone() else { continue };
+        let Some(of) = ControlsOf::ALL.into_iter().find(|of| of.section() == found.entry.name)
+        else {
+            continue;
+        };
+        // The names that drivers had once are taken as well.
+        let control = device_controls::canonical_name(&control);
+        match (SettingPath::of_control(ControlName { of, device, control }), &found.value) {
+            (Ok(path), Some(value)) => partial.put(path, value.clone()),
+            (Ok(_), None) => {}
+            (Err(error), _) => refused.push((found.place.clone(), found.entry.name, error)),
+        }
+    }
+    for (place, name, error) in refused {
+        document.report(place, name, error);
     }
 }
 

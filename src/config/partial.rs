@@ -6,8 +6,9 @@ use zeroize::Zeroizing;
 
 use super::recipient::Recipient;
 use super::schema::{
-    DESTINATION, PathError, SETTINGS, Setting, SettingPath, Text, VERSION, Value, ValueError,
+    DESTINATION, Kind, PathError, SETTINGS, Setting, SettingPath, Text, VERSION, Value, ValueError,
 };
+use crate::device_controls::{ControlName, ControlSettings, ControlValue, ControlsOf};
 use crate::limits::DESTINATIONS_MAX;
 use crate::rtmp::url::ServerUrl;
 use crate::secret::StreamKey;
@@ -365,6 +366,15 @@ impl Partial {
             }
             text.push_str(&format!("{} = {value}\n", setting.key()));
         }
+        let mut table = String::new();
+        for (ControlName { of, device, control }, value) in self.controls() {
+            let of_device = format!("\n[{}.{}]\n", of.section(), quoted(device));
+            if table != of_device {
+                text.push_str(&of_device);
+                table = of_device;
+            }
+            text.push_str(&format!("{control} = {}\n", control_as_toml(value)));
+        }
         for name in &self.destinations {
             text.push_str(&format!("\n[[{DESTINATION}]]\nname = {}\n", quoted(name)));
             for (setting, value) in self.lines(Some(name), is_shown) {
@@ -402,8 +412,29 @@ impl Partial {
         let of_destination = destination.is_some();
         let all =
             SETTINGS.entries().filter(move |s| (s.section() == DESTINATION) == of_destination);
-        let all = all.filter(|setting| setting.name != DESTINATION_NAME);
+        // Those whose keys are not known beforehand are in `controls`.
+        let all = all.filter(|setting| {
+            setting.name != DESTINATION_NAME && !matches!(setting.kind, Kind::Open(_))
+        });
         all.map(move |setting| (setting, self.values.get(&SettingPath::of(destination, setting))))
+    }
+
+    /// What this says about the hardware controls of devices, in the order of their names.
+    fn controls(&self) -> impl Iterator<Item = (&ControlName, &ControlValue)> {
+        self.values.iter().filter_map(|(path, value)| match value {
+            Value::Text(Text::Control(value)) => Some((path.control()?, value)),
+            _ => None,
+        })
+    }
+
+    /// The same of one sort of device.
+    pub(super) fn controls_of(&self, of: ControlsOf) -> ControlSettings {
+        let mut settings = ControlSettings::new();
+        for (name, value) in self.controls().filter(|(name, _)| name.of == of) {
+            let device = settings.entry(name.device.clone()).or_default();
+            device.insert(name.control.clone(), value.clone());
+        }
+        settings
     }
 
     /// What this says about a setting, of a destination or of the box.
@@ -530,6 +561,14 @@ fn path_of_secret(name: &str) -> Option<SettingPath> {
     match name.contains('.') {
         true => name.parse().ok(),
         false => format!("{DESTINATION}.{name}.key").parse().ok(),
+    }
+}
+
+/// Numbers and flags as such; an entry of a menu as a text.
+fn control_as_toml(value: &ControlValue) -> String {
+    match value {
+        ControlValue::Flag(_) | ControlValue::Number(_) => value.to_string(),
+        ControlValue::Word(word) => quoted(word),
     }
 }
 

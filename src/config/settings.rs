@@ -9,6 +9,7 @@ use super::schema::{
     Audio, Destination, Overlay, SETTINGS, SettingPath, Value, Values, Video, Wifi, Wired,
 };
 use crate::audio::Adjustments;
+use crate::device_controls::{ControlSettings, ControlsOf};
 use crate::rtmp::url::{Ingest, Scheme, ServerUrl, UrlError};
 use crate::video::{Framing, Rotation};
 
@@ -263,11 +264,18 @@ impl Settings {
 
     /// Every setting that there is, of the box and of each destination, in the order of the file.
     pub fn paths(&self) -> Vec<SettingPath> {
-        let names = self.effective.destinations().iter().map(|name| Some(name.as_str()));
-        let all = std::iter::once(None).chain(names).flat_map(|destination| {
+        let of = |destination: Option<&str>| -> Vec<SettingPath> {
             let of = self.effective.of(destination);
-            of.map(move |(setting, _)| SettingPath::of(destination, setting))
-        });
-        all.collect()
+            of.map(|(setting, _)| SettingPath::of(destination, setting)).collect()
+        };
+        let controls = self.effective.paths().filter(|path| path.control().is_some()).cloned();
+        let destinations = self.effective.destinations().iter();
+        let destinations = destinations.flat_map(|name| of(Some(name)));
+        of(None).into_iter().chain(controls).chain(destinations).collect()
+    }
+
+    /// The hardware controls of one sort of device.
+    pub fn controls(&self, of: ControlsOf) -> ControlSettings {
+        self.effective.controls_of(of)
     }
 }

@@ -1,4 +1,4 @@
-use super::schema::{DESTINATION, SETTINGS, SettingPath};
+use super::schema::{DESTINATION, Kind, SETTINGS, SettingPath};
 use super::stick::Stick;
 use super::*;
 use crate::audio::ChannelsFrom;
@@ -6,6 +6,8 @@ use crate::limits::{DESTINATIONS_MAX, SETTINGS_BYTES_MAX, SETTINGS_ERRORS_MAX};
 use crate::pace::Follow;
 use crate::secret::StreamKey;
 use crate::video::{Mirror, Zoom};
+
+mod controls;
 
 const CANARY: &str = "canary-7Qx9";
 const PIN: &str = "sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
@@ -256,10 +258,10 @@ fn columns_count_characters_not_bytes() {
 #[test]
 fn all_mistakes_of_a_file_are_reported_at_once() {
     let reported = errors(
-        "version = 1\n[video]\nfps = 0\nhight = 1\nwidth = 1e3\n[camera]\n[box]\nname = ''\n",
+        "version = 1\n[video]\nfps = 0\nhight = 1\nwidth = 1e3\n[cameras]\n[box]\nname = ''\n",
     );
     let places: Vec<_> = reported.lines().map(|l| l.split(": ").nth(1).unwrap()).collect();
-    assert_eq!(places, ["video.fps", "video.hight", "video.width", "camera", "box.name"]);
+    assert_eq!(places, ["video.fps", "video.hight", "video.width", "cameras", "box.name"]);
 }
 
 #[test]
@@ -443,9 +445,12 @@ fn texts_with_quotes_and_backslashes_survive_the_file() {
 #[test]
 fn every_setting_of_the_table_can_be_set_holds_is_shown_and_stored() {
     for setting in SETTINGS.entries().filter(|s| s.name != "destination.name") {
-        let name = match setting.section() {
-            DESTINATION => format!("destination.a.{}", setting.key()),
-            _ => setting.name.to_owned(),
+        let (name, key) = match setting.section() {
+            DESTINATION => (format!("destination.a.{}", setting.key()), setting.key()),
+            _ if matches!(setting.kind, Kind::Open(_)) => {
+                (format!("{}.usb:1-1.3.gain", setting.name), "gain")
+            }
+            _ => (setting.name.to_owned(), setting.key()),
         };
         let value = match setting.fallback.to_string().as_str() {
             "false" => "true",
@@ -481,12 +486,12 @@ fn every_setting_of_the_table_can_be_set_holds_is_shown_and_stored() {
         let settings = merge(&[partial]);
         assert_ne!(settings, before, "{name} does not reach the settings");
         assert_eq!(merge(&[settings.to_partial()]), settings, "{name} is lost on the way back");
-        let changed: Vec<_> = std::iter::zip(settings.shown(), before.shown())
-            .filter(|(now, was)| now != was)
-            .map(|(now, _)| now.0)
-            .collect();
+        let before = before.shown();
+        let shown = settings.shown().into_iter();
+        let changed: Vec<_> =
+            shown.filter(|now| !before.contains(now)).map(|(name, _)| name).collect();
         assert_eq!(changed, [name.as_str()], "{name} is not shown");
-        let stored = render(&settings).contains(&format!("\n{} = ", setting.key()));
+        let stored = render(&settings).contains(&format!("\n{key} = "));
         assert_eq!(stored, !setting.kind.is_secret(), "{name}");
     }
 }

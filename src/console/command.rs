@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 
 use zeroize::Zeroizing;
 
+use crate::device_controls::ControlsOf;
 use crate::status::StickImport;
 
 /// What somebody at a console asks for.
@@ -91,6 +92,24 @@ pub enum Service {
     },
     /// Cameras, microphones and encoders.
     Devices,
+    /// The hardware controls of a device.
+    Controls(ControlsOf),
+    /// Set a hardware control.
+    SetControl {
+        /// Of which sort of device.
+        of: ControlsOf,
+        /// The control.
+        control: String,
+        /// The value as it was typed.
+        value: Typed,
+    },
+    /// Give a hardware control its default.
+    ResetControl {
+        /// Of which sort of device.
+        of: ControlsOf,
+        /// The control.
+        control: String,
+    },
     /// How loud the audio is.
     Levels,
     /// Begin or end to show how loud the audio is.
@@ -201,6 +220,8 @@ pub enum Group {
     Destinations,
     /// All settings.
     Settings,
+    /// Camera and microphone.
+    Sources,
     /// What is connected to the box.
     Devices,
     /// The box itself.
@@ -209,8 +230,14 @@ pub enum Group {
 
 impl Group {
     /// All of them, in the order of the help.
-    pub const ALL: [Group; 5] =
-        [Group::Live, Group::Destinations, Group::Settings, Group::Devices, Group::System];
+    pub const ALL: [Group; 6] = [
+        Group::Live,
+        Group::Destinations,
+        Group::Settings,
+        Group::Sources,
+        Group::Devices,
+        Group::System,
+    ];
 
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -218,6 +245,7 @@ impl Group {
             Group::Live => "broadcast",
             Group::Destinations => "destinations",
             Group::Settings => "settings",
+            Group::Sources => "sources",
             Group::Devices => "devices",
             Group::System => "system",
         }
@@ -233,6 +261,8 @@ pub enum Argument {
     Setting,
     /// A destination.
     Destination,
+    /// A hardware control.
+    Control(ControlsOf),
 }
 
 /// Why a line is not a command. It never repeats what was typed: that might be a stream key.

@@ -6,12 +6,13 @@
 mod complete;
 mod keys;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
 use zeroize::{Zeroize, Zeroizing};
 
 use super::command::Typed;
+use crate::device_controls::ControlsOf;
 use crate::limits::{CONSOLE_HISTORY_MAX, CONSOLE_LINE_BYTES_MAX, KEY_BYTES_MAX};
 use complete::Names;
 use keys::{Decoder, Key};
@@ -101,7 +102,12 @@ impl LineEditor {
 
     /// The names that arguments are completed to from now on.
     pub fn set_names(&mut self, settings: Vec<String>, destinations: Vec<String>) {
-        self.names = Names { settings, destinations };
+        (self.names.settings, self.names.destinations) = (settings, destinations);
+    }
+
+    /// The hardware controls that arguments are completed to from now on.
+    pub fn set_controls(&mut self, controls: BTreeMap<ControlsOf, Vec<String>>) {
+        self.names.controls = controls;
     }
 
     /// The destinations that arguments are completed to.

@@ -46,6 +46,10 @@ fn is_open(command: &Command, destinations: &[String]) -> bool {
         Service::DestinationSet { name, url } => is_name(name) && is_open_address(&url.0),
         Service::DestinationAdd { name, url } => !is_like_key(name) && is_open_address(&url.0),
         Service::Set { name, value } => is_open_value(name, &value.0),
+        Service::SetControl { control, value, .. } => {
+            !is_like_key(control) && !value.0.split_whitespace().any(is_like_key)
+        }
+        Service::ResetControl { control, .. } => !is_like_key(control),
         Service::Show(Shown::Begins(name)) | Service::Unset { name } => {
             is_setting(name, destinations)
         }
@@ -66,7 +70,7 @@ fn is_open_value(name: &str, value: &str) -> bool {
     };
     match (kind, kind.read(value)) {
         (Kind::Text(Form::Address), _) => is_open_address(value),
-        (Kind::Text(Form::Label | Form::Ssid), _) | (_, Err(_)) => {
+        (Kind::Text(Form::Label | Form::Ssid) | Kind::Open(_), _) | (_, Err(_)) => {
             !value.split_whitespace().any(is_like_key)
         }
         (_, Ok(_)) => true,

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::command::ParseError;
+use crate::device_controls::DeviceControls;
 use crate::limits::CONSOLE_PORTS_MAX;
 use crate::status::{
     About, BlackBox, Change, Checked, DestinationStatus, LevelStats, Mode, Network, SettingLine,
@@ -63,6 +64,8 @@ pub enum Reply {
         #[serde(skip)]
         lines: Vec<String>,
     },
+    /// The hardware controls of a device.
+    Controls(DeviceControls),
     /// How loud the audio is, and whether the video is black.
     Levels(LevelStats),
     /// The same, shown to whoever watches it.

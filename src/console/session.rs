@@ -1,7 +1,7 @@
 //! One terminal at the box's port: from silence to a greeting, past the PIN if there is one, to
 //! commands and answers.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use zeroize::{Zeroize as _, Zeroizing};
@@ -14,6 +14,7 @@ use super::recall::may_come_back;
 use super::reply::{Reply, prompt};
 use super::table::parse;
 use super::text;
+use crate::device_controls::ControlsOf;
 use crate::limits::{
     CONSOLE_LINE_BYTES_MAX, CONSOLE_NOISE_LINES, CONSOLE_NOISE_QUIET,
     CONSOLE_TYPED_AHEAD_BYTES_MAX, PIN_IDLE, PIN_TRIES_FREE, PIN_WAIT_FIRST, PIN_WAIT_MAX,
@@ -178,6 +179,11 @@ impl Session {
     /// The names that arguments are completed to from now on.
     pub fn set_names(&mut self, settings: Vec<String>, destinations: Vec<String>) {
         self.editor.set_names(settings, destinations);
+    }
+
+    /// The hardware controls that arguments are completed to from now on.
+    pub fn set_controls(&mut self, controls: BTreeMap<ControlsOf, Vec<String>>) {
+        self.editor.set_controls(controls);
     }
 
     /// Whether a PIN is set. Whoever is past it stays so; whoever is asked for one that is no more

@@ -5,6 +5,7 @@ use super::command::{
     split,
 };
 use crate::config::schema::SettingPath;
+use crate::device_controls::ControlsOf;
 use crate::limits::{
     STILL_QUALITY, STILL_QUALITY_MAX, STILL_QUALITY_MIN, STILL_SIDE, STILL_SIDE_MAX, STILL_SIDE_MIN,
 };
@@ -214,6 +215,76 @@ pub static COMMANDS: &[Entry] = &[
         parse: |words| words.end(Command::Serve(Service::Devices)),
     },
     Entry {
+        name: "camera controls",
+        group: Group::Sources,
+        arguments: "",
+        short: "list what can be set of the camera: exposure, focus, …",
+        long: "Each with its value, what it may be, and its default. Which there are is the camera's own \
+               choice.",
+        example: "camera controls",
+        argument: Argument::None,
+        parse: |words| words.end(Command::Serve(Service::Controls(ControlsOf::Camera))),
+    },
+    Entry {
+        name: "camera set",
+        group: Group::Sources,
+        arguments: "CONTROL VALUE",
+        short: "set a control of the camera, at once, on air too",
+        long: "It is stored for this camera, which has it again when it is plugged in again. What a camera \
+               chooses itself is set after that is off: `camera set auto_exposure Manual Mode`, then \
+               `camera set exposure_time_absolute 120`.",
+        example: "camera set brightness 128",
+        argument: Argument::Control(ControlsOf::Camera),
+        parse: |words| set_control(words, ControlsOf::Camera),
+    },
+    Entry {
+        name: "camera reset",
+        group: Group::Sources,
+        arguments: "CONTROL",
+        short: "give a control of the camera its default",
+        long: "What was stored of it is forgotten.",
+        example: "camera reset brightness",
+        argument: Argument::Control(ControlsOf::Camera),
+        parse: |words| {
+            named(words, |control| Service::ResetControl { of: ControlsOf::Camera, control })
+        },
+    },
+    Entry {
+        name: "microphone controls",
+        group: Group::Sources,
+        arguments: "",
+        short: "list what can be set of the sound card: level, boost, …",
+        long: "As the card's driver has it. `audio.gain_db` and its like are settings of the box, which \
+               work with every card.",
+        example: "microphone controls",
+        argument: Argument::None,
+        parse: |words| words.end(Command::Serve(Service::Controls(ControlsOf::Microphone))),
+    },
+    Entry {
+        name: "microphone set",
+        group: Group::Sources,
+        arguments: "CONTROL VALUE",
+        short: "set a control of the sound card, at once, on air too",
+        long: "It is stored for this card, which has it again when it is plugged in again. Audio that \
+               `levels` reports as clipped at the source is turned down here.",
+        example: "microphone set mic_capture_volume 20",
+        argument: Argument::Control(ControlsOf::Microphone),
+        parse: |words| set_control(words, ControlsOf::Microphone),
+    },
+    Entry {
+        name: "microphone reset",
+        group: Group::Sources,
+        arguments: "CONTROL",
+        short: "forget what was set of a control of the sound card",
+        long: "A card has no defaults that its driver tells: it keeps the value until it is plugged in \
+               again.",
+        example: "microphone reset mic_capture_volume",
+        argument: Argument::Control(ControlsOf::Microphone),
+        parse: |words| {
+            named(words, |control| Service::ResetControl { of: ControlsOf::Microphone, control })
+        },
+    },
+    Entry {
         name: "levels",
         group: Group::Live,
         arguments: "[watch]",
@@ -368,6 +439,12 @@ fn parse_set(mut words: Words<'_>) -> Result<Command, ParseError> {
     };
     let column = words.column();
     if words.words.is_empty() { serve(words, service) } else { Err(ParseError { column, problem }) }
+}
+
+fn set_control(mut words: Words<'_>, of: ControlsOf) -> Result<Command, ParseError> {
+    let control = words.required("CONTROL")?.to_owned();
+    let value = Typed::from(words.rest("VALUE")?);
+    Ok(Command::Serve(Service::SetControl { of, control, value }))
 }
 
 fn parse_show(mut words: Words<'_>) -> Result<Command, ParseError> {
@@ -650,6 +727,8 @@ mod tests {
             ("mode", "column 5: `text` or `machine` must follow here"),
             ("picture 100", "column 9: PIXELS must be a whole number from 160 to 640"),
             ("picture 200 high", "column 13: QUALITY must be a whole number from 10 to 95"),
+            ("camera", "column 7: `controls` or `set` or `reset` must follow here"),
+            ("camera set gain", "column 16: VALUE must follow here"),
             ("levels now", "column 8: `watch` must follow here"),
             ("factory-reset now", "column 15: `yes` must follow here"),
             ("help lvie", "column 6: there is no such command; did you mean `live`?"),
@@ -666,6 +745,12 @@ mod tests {
         let set = parse("set box.name  St. Mary's,  hall ").unwrap().unwrap();
         let Command::Serve(Service::Set { name, value }) = &set else { panic!("{set:?}") };
         assert_eq!((name.as_str(), value.0.as_str()), ("box.name", "St. Mary's,  hall"));
+        let set = parse("camera set auto_exposure Manual Mode ").unwrap().unwrap();
+        let Command::Serve(Service::SetControl { of, control, value }) = &set else {
+            panic!("{set:?}")
+        };
+        let typed = (*of, control.as_str(), value.0.as_str());
+        assert_eq!(typed, (ControlsOf::Camera, "auto_exposure", "Manual Mode"));
         let add = parse("destination add a rtmps://u:canary@h/app").unwrap();
         assert!(!format!("{add:?}").contains("canary"));
     }

@@ -6,6 +6,7 @@ mod words;
 use self::network::{clock_word, link_word, network_lines, scan_lines, wifi_line};
 use self::words::{clock_time, counted, seconds};
 use super::reply::{Reply, ReplyMode};
+use crate::device_controls::{Control, DeviceControls};
 use crate::sanitize;
 use crate::status::{
     About, BlackBox, Change, Checked, DestinationState, DestinationStatus, DropStats, EncoderStats,
@@ -34,6 +35,7 @@ fn render(reply: &Reply) -> Vec<String> {
         }
         Reply::About(about) => about_lines(about),
         Reply::Devices { lines, .. } => lines.clone(),
+        Reply::Controls(controls) => control_lines(controls),
         Reply::Levels(levels) | Reply::Measured(levels) => match level_lines(levels) {
             lines if lines.is_empty() => vec!["nothing has been measured yet".to_owned()],
             lines => lines,
@@ -135,6 +137,29 @@ fn shown_value(line: &SettingLine) -> String {
         (None, Some(value)) => value.to_string(),
         (None, None) => "none".to_owned(),
     }
+}
+
+fn control_lines(of: &DeviceControls) -> Vec<String> {
+    let mut lines = vec![format!("{} ({})", of.name, of.device)];
+    if of.controls.is_empty() {
+        lines.push("it has no controls".to_owned());
+    }
+    let value = |control: &Control| match &control.value {
+        Some(value) => value.to_string(),
+        None => "unknown".to_owned(),
+    };
+    let names = of.controls.iter().map(|control| control.name.len()).max().unwrap_or(0);
+    let values = of.controls.iter().map(|control| value(control).chars().count());
+    let values = values.max().unwrap_or(0).min(VALUE_WIDTH_MAX);
+    for control in &of.controls {
+        let Control { name, default, allowed, active, .. } = control;
+        let value = value(control);
+        let default = default.as_ref().map(|default| format!("; {default} by default"));
+        let default = default.unwrap_or_default();
+        let active = if *active { "" } else { "; automatic now" };
+        lines.push(format!("{name:names$}  {value:values$}  ({allowed}{default}{active})"));
+    }
+    lines
 }
 
 /// What somebody has set, and how to see the rest: all of it is longer than a terminal.

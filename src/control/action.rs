@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use super::device_controls::ControlOrder;
 use super::store::StoreRequest;
 use crate::appliance::{DestinationId, Notify, PublishOrder};
 use crate::audio::Adjustments;
 use crate::config::{self, Settings, Wifi, Wired};
 use crate::console::{ClientId, Reply, Typed};
+use crate::device_controls::ControlName;
 use crate::secret::ConsolePin;
 use crate::video::Framing;
 
@@ -100,6 +102,13 @@ pub enum Action {
     AdjustAudio(Adjustments),
     /// What is done to the camera's video.
     SetFraming(Framing),
+    /// Set the hardware controls of devices that are there as these settings say.
+    RestoreControls {
+        /// The settings.
+        settings: Arc<Settings>,
+        /// What no setting says any more has the driver's default again.
+        reset: Vec<ControlName>,
+    },
     /// There is a new destination.
     AddDestination {
         /// Its number.
@@ -155,6 +164,13 @@ pub enum Job {
     Still(Still),
     /// Look for wireless networks.
     ScanWifi,
+    /// Ask or set hardware controls of a device.
+    Controls {
+        /// What.
+        order: ControlOrder,
+        /// They say which device is captured from.
+        settings: Arc<Settings>,
+    },
 }
 
 /// How a frame is wanted.

@@ -85,6 +85,14 @@ impl Clients {
         }
     }
 
+    /// A request waits for something else from now on.
+    pub fn waits_on(&mut self, request: u64, awaits: Awaits) {
+        let running = self.clients.values_mut().filter_map(|client| client.running.as_mut());
+        for running in running.filter(|running| running.request == request) {
+            running.awaits = Some(awaits);
+        }
+    }
+
     /// A request is answered; whose it was, if anybody still waits for it.
     pub fn end(&mut self, request: u64) -> Option<ClientId> {
         let is_it = |client: &Client| client.running.as_ref().is_some_and(|r| r.request == request);

@@ -18,6 +18,8 @@ pub(super) enum Confirm {
     Key { path: SettingPath, key: StreamKey, shown: String },
     /// A destination is to be removed.
     RemoveDestination { name: String },
+    /// A hardware control, which has its new value already; in words.
+    Control { path: SettingPath, words: String, is_reset: bool },
     /// The settings were to be read again.
     Reload,
     /// A factory reset.
@@ -78,6 +80,7 @@ impl Confirm {
                     None => NO_DESTINATION.to_owned(),
                 }
             }
+            (Confirm::Control { words, .. }, why) => format!("{words}; it is not stored: {why}"),
             (_, why) => why.to_string(),
         }
     }
@@ -146,6 +149,20 @@ impl Confirm {
                 ),
                 None => format!("{name} is removed"),
             },
+            Confirm::Control { path, is_reset: false, .. } if !now.is_in_force(path) => {
+                without_effect(path, now)
+            }
+            Confirm::Control { path, words, is_reset: true } => match now.other_layer(path) {
+                Some(layer) => {
+                    let (layer, value) = (layer.name(), now.shown(path));
+                    format!("{path} is no longer set here; {layer} sets it to {value}")
+                }
+                None => words.clone(),
+            },
+            Confirm::Control { path, words, is_reset: false } => {
+                let device = path.control().map_or("", |name| name.device.as_str());
+                format!("{words}, and stored for {device}")
+            }
             Confirm::Reload => "the settings are read".to_owned(),
             Confirm::Reset => ERASED.to_owned(),
             Confirm::Nobody | Confirm::Nothing { .. } => String::new(),

@@ -3,12 +3,14 @@
 use core::net::IpAddr;
 use std::time::Duration;
 
+use super::device_controls::ControlSet;
 use super::settings::Layers;
 use super::stats::Counters;
 use super::store::StoreOutcome;
 use crate::appliance::{DestinationId, LinkChange, PipelineEvent, PipelineFault, Presence, Source};
 use crate::config::Partial;
 use crate::console::{ClientId, Typed};
+use crate::device_controls::DeviceControls;
 use crate::ending::Evidence;
 use crate::health::Readings;
 use crate::panel::Contact;
@@ -283,6 +285,10 @@ pub enum JobResult {
         /// Names.
         known: Vec<Vec<u8>>,
     },
+    /// The hardware controls of a device.
+    Controls(DeviceControls),
+    /// A hardware control was set.
+    ControlSet(ControlSet),
     /// It could not be done.
     Failed(String),
 }

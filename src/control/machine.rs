@@ -1,6 +1,7 @@
 //! The machine: events in, actions and a deadline out.
 
 mod capturing;
+mod device_controls;
 mod health;
 mod network;
 mod requests;
@@ -19,6 +20,7 @@ use super::capture::CaptureState;
 use super::clients::Clients;
 use super::confirm::{Confirm, Pending, Standing};
 use super::destinations::Destinations;
+use super::device_controls::ControlsState;
 use super::event::{BoardMedia, Event, Setup};
 use super::network::NetworkState;
 use super::settings::InForce;
@@ -60,6 +62,7 @@ pub struct Control {
     store: StoreQueue<Pending>,
     destinations: Destinations,
     capture: CaptureState,
+    controls: ControlsState,
     network: NetworkState,
     rates: Rates,
     health: Monitor,
@@ -121,6 +124,7 @@ impl Control {
             store: StoreQueue::new(setup.can_store),
             destinations: Destinations::default(),
             capture: CaptureState::new(now, Arc::new(settings.without_secrets())),
+            controls: ControlsState::default(),
             network: NetworkState::new(setup.interfaces),
             rates: Rates::default(),
             health: Monitor::new(now, setup.shows_health),
@@ -477,6 +481,7 @@ impl Control {
         self.retarget(now);
         self.set_ceiling();
         self.adjust_capture();
+        self.give_controls();
         self.name_choices();
     }
 
@@ -485,8 +490,10 @@ impl Control {
         let settings = &self.in_force.settings;
         let names: Vec<String> = settings.paths().iter().map(ToString::to_string).collect();
         let destinations = settings.names();
+        let controls = self.controls.known.clone();
         for session in &mut self.sessions {
             session.set_names(names.clone(), destinations.clone());
+            session.set_controls(controls.clone());
         }
     }
 

@@ -18,6 +18,7 @@ mod capture_slot;
 mod clients;
 mod confirm;
 mod destinations;
+mod device_controls;
 mod event;
 mod machine;
 mod network;
@@ -28,6 +29,7 @@ mod stats;
 mod store;
 
 pub use action::{Action, Job, Level, Still};
+pub use device_controls::{ControlOrder, ControlSet};
 pub use event::{
     BoardMedia, CaptureEvent, Connected, Event, JobResult, PublishFailure, PublishReport, Setup,
     SourceLook,

@@ -7,13 +7,15 @@ use std::sync::Arc;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::spawn_blocking;
 
+use super::device_controls::DeviceControlsThread;
 use super::input::Input;
 use super::mailbox::Mailbox;
 use super::{outcome, plan};
 use crate::audio::Adjustments;
-use crate::capture::{self, Capture, CaptureError, CaptureEvent, CaptureStats};
+use crate::capture::{self, Capture, CaptureError, CaptureEvent, CaptureStats, ControlledSources};
 use crate::config::Settings;
-use crate::control::{CaptureCounters, Event, JobResult, SourceLook, Still};
+use crate::control::{CaptureCounters, ControlOrder, Event, JobResult, SourceLook, Still};
+use crate::device_controls::ControlName;
 use crate::flv::metadata::Metadata;
 use crate::media::FanOut;
 use crate::status::{ChannelStats, LevelStats};
@@ -28,6 +30,7 @@ pub(crate) struct Capturing {
     mailbox: Arc<Mailbox>,
     /// Those that hold devices, by their runs; of several the last one counts.
     running: BTreeMap<u64, Capture>,
+    controls: DeviceControlsThread,
 }
 
 impl Capturing {
@@ -39,6 +42,7 @@ impl Capturing {
             key_wanted: Arc::new(Notify::new()),
             mailbox: Arc::new(Mailbox::default()),
             running: BTreeMap::new(),
+            controls: DeviceControlsThread::default(),
         }
     }
 
@@ -69,6 +73,28 @@ impl Capturing {
             }
             Err(error) => JobResult::Failed(error.to_string()),
         }
+    }
+
+    /// Sets the hardware controls of devices that are there.
+    pub(crate) fn restore_controls(&mut self, settings: &Settings, reset: Vec<ControlName>) {
+        let sources = self.sources(settings);
+        self.controls.restore(sources, settings, reset);
+    }
+
+    /// Asks or sets hardware controls of a device.
+    pub(crate) fn controls(
+        &mut self,
+        settings: &Settings,
+        order: ControlOrder,
+    ) -> impl FnOnce() -> JobResult + Send + 'static {
+        let sources = self.sources(settings);
+        self.controls.answer(sources, order)
+    }
+
+    /// What profile and settings ask for.
+    fn sources(&self, settings: &Settings) -> ControlledSources {
+        let request = plan::request(&self.board, settings, self.board.video.bitrate_kbps);
+        ControlledSources { camera: request.camera, microphone: request.microphone }
     }
 
     /// Opening devices takes time, so it happens on the blocking pool. Gives the metadata

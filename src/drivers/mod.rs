@@ -6,6 +6,7 @@
 //! reports.
 
 mod capturing;
+mod device_controls;
 mod input;
 mod mailbox;
 mod outcome;

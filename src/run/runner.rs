@@ -233,6 +233,9 @@ impl Runner {
             Action::SetBitrate(kbps) => self.capturing.set_bitrate_kbps(kbps),
             Action::AdjustAudio(audio) => self.capturing.adjust_audio(audio),
             Action::SetFraming(framing) => self.capturing.set_framing(framing),
+            Action::RestoreControls { settings, reset } => {
+                self.capturing.restore_controls(&settings, reset);
+            }
             Action::AddDestination { dest, name } => self.publishing.add(dest, &name),
             Action::Retarget { dest, to } => self.publishing.retarget(dest, &to),
             Action::RemoveDestination { dest } => self.publishing.remove(dest),
@@ -286,8 +289,7 @@ impl Runner {
         let _ = timeout(CONTROL_PARTING_TIMEOUT, delivered).await;
     }
 
-    fn begin(&self, request: u64, job: Job) {
-        let log: &LogRing = &self.devices.log;
+    fn begin(&mut self, request: u64, job: Job) {
         match job {
             Job::Check { dest, name } => self.publishing.check(request, dest, name),
             Job::Devices(settings) => {
@@ -305,7 +307,12 @@ impl Runner {
                 };
                 Event::JobDone { request, result }
             }),
+            Job::Controls { order, settings } => {
+                let answer = self.capturing.controls(&settings, order);
+                self.later(move || Event::JobDone { request, result: answer() });
+            }
             Job::Log => {
+                let log: &LogRing = &self.devices.log;
                 let result = JobResult::Log(log.lines());
                 self.later(move || Event::JobDone { request, result });
             }

@@ -10,7 +10,7 @@
 //! `store is full`, `store is full after 500 ms`, `store is broken`, `store works`, `stick TOML` (its
 //! import stores this; then it says `reload`), `press`, `hold`, `first key`, `encoder fails WORDS`,
 //! `devices hang`, `devices answer`, `devices fail WORDS`, `devices work`, `devices are unplugged`,
-//! `devices are plugged in`, `devices deliver nothing`, `looked for devices`, `NAME accepts`, `NAME can carry 2000`, `NAME is lost`,
+//! `devices are plugged in`, `devices deliver nothing`, `camera unplugged`, `camera plugged in` (with its defaults), `looked for devices`, `NAME accepts`, `NAME can carry 2000`, `NAME is lost`,
 //! `machine WHAT` (its next readings; see `machine_shows`), `encoder skips 12 %` of its frames,
 //! `wifi WHAT` and `scan finds LIST` (see `wifi.rs`), `scan fails WORDS`, `link down`, `link up`,
 //! `checked NAME`, `A leaves`, `terminal opens`, `terminate`, `wait`; ` ; ` joins several. `before:`
@@ -170,6 +170,8 @@ fn happen(rig: &mut Rig, stimulus: &str) -> Result<(), String> {
         ("devices", "are plugged in") => rig.plugged_in = true,
         ("devices", "are unplugged") => rig.plugged_in = false,
         ("devices", "deliver nothing") => rig.levels = None,
+        ("camera", "unplugged") => rig.camera_is_lost(),
+        ("camera", "plugged in") => rig.camera_is_back(),
         ("looked", "for devices") => {
             rig.job_comes_to(JobResult::Devices(serde_json::Value::Null, vec!["none".to_owned()]));
         }

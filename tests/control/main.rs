@@ -9,6 +9,7 @@ mod machine_warnings;
 mod power_loss;
 mod requests;
 mod rig;
+mod simulated_camera;
 mod slow_store;
 mod stories;
 mod two_ports;

@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use firstmile::appliance::{
-    DestinationId, LinkChange, Notify, PipelineEvent, PipelineFault, Presence, PublishOrder,
+    DestinationId, LinkChange, Notify, PipelineEvent, PipelineFault, Presence, PublishOrder, Source,
 };
 use firstmile::audio::{Adjustments, ChannelsFrom};
 use firstmile::config::{self, Partial, parse};
@@ -22,10 +22,13 @@ use firstmile::control::{
     JobResult, Layers, Level, PublishFailure, PublishReport, Setup, SourceLook, Still,
     StoreFailure, StoreOutcome, StoreRequest,
 };
+use firstmile::device_controls::ControlsOf;
 use firstmile::health::{CpuTimes, Readings};
 use firstmile::panel::Contact;
 use firstmile::status::{About, ChannelStats, Checked, Clock, LevelStats, Server, StillImage};
 use firstmile::video::Framing;
+
+use crate::simulated_camera::SimulatedCamera;
 
 /// The terminal that a test types at.
 const TERMINAL: ClientId = ClientId(0);
@@ -104,6 +107,8 @@ pub struct Rig {
     pub plugged_in: bool,
     /// What the devices deliver.
     pub levels: Option<LevelStats>,
+    /// The camera's controls.
+    pub camera: SimulatedCamera,
     /// Clients that were answered for good.
     pub over: BTreeSet<ClientId>,
     /// Answers by client, in their order.
@@ -210,6 +215,7 @@ impl Rig {
             cannot_open: None,
             plugged_in: true,
             levels: Some(levels()),
+            camera: SimulatedCamera::new(),
             over: BTreeSet::new(),
             answers: BTreeMap::new(),
             answered: Vec::new(),
@@ -318,6 +324,26 @@ impl Rig {
         self.devices_hang = false;
         self.soon.extend(std::mem::take(&mut self.held));
         self.perform_all();
+    }
+
+    /// The camera is unplugged.
+    pub fn camera_is_lost(&mut self) {
+        self.camera.is_plugged_in = false;
+        self.source_reports(Presence::Lost);
+    }
+
+    /// It is plugged in again, and has forgotten what was set.
+    pub fn camera_is_back(&mut self) {
+        self.camera.is_plugged_in = true;
+        self.camera.forget();
+        self.source_reports(Presence::Back);
+    }
+
+    fn source_reports(&mut self, presence: Presence) {
+        if let Some(run) = self.run {
+            let what = CaptureEvent::Source(Source::Camera, presence);
+            self.happens(Event::Capture { run, what });
+        }
     }
 
     fn device_answers(&mut self, event: Event) {
@@ -571,6 +597,10 @@ impl Rig {
                 self.bitrates.push(kbps);
                 self.say(format!("encoder: {kbps} kb/s"));
             }
+            Action::RestoreControls { settings, reset } => {
+                let set = self.camera.restore(&settings.controls(ControlsOf::Camera), &reset);
+                self.say(format!("camera: {}", if set.is_empty() { "as it is" } else { &set }));
+            }
             Action::AdjustAudio(audio) => self.say(format!("capture{}", adjusted(&audio))),
             Action::SetFraming(framing) => self.say(format!("capture, video{}", framed(&framing))),
             Action::AddDestination { dest, name } => {
@@ -611,6 +641,14 @@ impl Rig {
             Job::Check { name, .. } => self.say(format!("job: check {name}")),
             Job::Devices(_) => self.say("job: look for devices"),
             Job::ScanWifi => self.say("job: look for networks"),
+            Job::Controls { order, .. } => {
+                let result = self.camera.answer(order);
+                if let JobResult::ControlSet(set) = &result {
+                    let value = set.value.as_ref().map_or("absent".to_owned(), ToString::to_string);
+                    self.say(format!("camera: {} is {value}", set.name.control));
+                }
+                self.device_answers(Event::JobDone { request, result });
+            }
             Job::Still(Still { longest_side, quality }) => {
                 self.say(format!("a frame: {longest_side} pixels, quality {quality}"));
                 let base64 = vec!["YSBKUEVH".to_owned()];

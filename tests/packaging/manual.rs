@@ -95,7 +95,9 @@ fn the_manual_lists_every_setting_and_when_it_takes_effect() {
 }
 
 /// Where what programs read is declared.
-const FOR_PROGRAMS: [&str; 13] = [
+const FOR_PROGRAMS: [&str; 15] = [
+    "src/device_controls/mod.rs",
+    "src/device_controls/control.rs",
     "src/status/answer.rs",
     "src/status/black_box.rs",
     "src/status/change.rs",

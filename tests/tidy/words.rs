@@ -75,7 +75,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("tests/stories/control", "picture"),
     ("src/config", "numbers"),
     ("src/device/store", "latch"), // the name of a file that boxes have
-    ("src/capture/discovery", "sound"), // the kernel's name of a subsystem
+    ("src/capture/discovery", "sound"), // the kernel's name of a subsystem, and of its cards
+    ("src/capture/controls", "sound"), // the same cards
 ];
 
 /// Everything that the field reads.

@@ -98,6 +98,13 @@ pub fn video_nodes(root: &Path) -> Vec<VideoNode> {
     nodes
 }
 
+/// The Video4Linux2 nodes that this process has open.
+pub fn nodes_held_open() -> Vec<PathBuf> {
+    let open = entries(Path::new("/proc/self/fd")).into_iter();
+    let files = open.filter_map(|link| fs::read_link(link).ok());
+    files.filter(|file| file.starts_with("/dev")).collect()
+}
+
 /// A sound card that records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SoundCard {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 use crate::audio::ChannelsFrom;
+use crate::device_controls::ControlValue;
 use crate::limits::{
     DNS_SERVERS_MAX, HOSTS_MAX, KEY_BYTES_MAX, NAME_BYTES_MAX, PATH_BYTES_MAX, PIN_DIGITS_MAX,
     PIN_DIGITS_MIN, URL_BYTES_MAX,
@@ -58,6 +59,8 @@ pub enum Form {
     Passphrase,
     /// A country.
     Country,
+    /// What a hardware control is set to.
+    Control,
 }
 
 text_types! {
@@ -79,6 +82,8 @@ text_types! {
         ConsolePin(ConsolePin),
         /// Of [`Form::Passphrase`].
         Passphrase(Passphrase),
+        /// Of [`Form::Control`].
+        Control(ControlValue),
     }
 }
 typed_values! { Text:
@@ -115,6 +120,9 @@ impl fmt::Display for Form {
             Form::Ssid => write!(f, "a network's name of 1 to {SSID_BYTES_MAX} bytes"),
             Form::Passphrase => f.write_str("8 to 63 characters, or 64 hexadecimal digits"),
             Form::Country => f.write_str("two capital letters such as DE"),
+            Form::Control => {
+                f.write_str("what the device offers: a number, true, false, or a word")
+            }
         }
     }
 }
@@ -136,6 +144,10 @@ impl typed_toml::Form for Form {
             Form::Pin => parsed(text.parse(), Text::Pin),
             Form::ConsolePin => parsed(ConsolePin::parse(text), Text::ConsolePin),
             Form::Passphrase => parsed(Passphrase::parse(text), Text::Passphrase),
+            Form::Control => {
+                let value = ControlValue::parse(text).map(Text::Control);
+                value.ok_or_else(|| ValueError::must_be(self))
+            }
             _ if !self.admits(text) => Err(ValueError::must_be(self)),
             Form::Path => Ok(Text::Path(PathBuf::from(text))),
             _ => Ok(Text::Line(text.to_owned())),
@@ -181,7 +193,8 @@ impl Form {
             | Form::Key
             | Form::Pin
             | Form::ConsolePin
-            | Form::Passphrase => false,
+            | Form::Passphrase
+            | Form::Control => false,
         }
     }
 }
@@ -245,6 +258,7 @@ impl Text {
             Text::Pin(pin) => pin.to_string(),
             Text::ConsolePin(pin) => pin.stored()?,
             Text::Passphrase(passphrase) => passphrase.reveal().to_owned(),
+            Text::Control(value) => value.to_string(),
         }))
     }
 }
@@ -261,6 +275,7 @@ impl fmt::Display for Text {
             Text::Pin(pin) => pin.fmt(f),
             Text::ConsolePin(pin) => pin.fmt(f),
             Text::Passphrase(passphrase) => passphrase.fmt(f),
+            Text::Control(value) => value.fmt(f),
         }
     }
 }

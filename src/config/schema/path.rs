@@ -1,4 +1,5 @@
-//! The name of a setting as it is typed: `video.fps`, `destination.NAME.url`.
+//! The name of a setting as it is typed: `video.fps`, `destination.NAME.url`,
+//! `camera.controls.CAMERA.CONTROL`.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -6,13 +7,22 @@ use std::str::FromStr;
 
 use super::form::Form;
 use super::table::{DESTINATION, SETTINGS, Setting};
+use crate::device_controls::{self, ControlName, ControlsOf};
+use crate::limits::PATH_BYTES_MAX;
 use crate::typed_toml::{Kind, ValueError};
 
-/// One setting of the box, or of one destination.
+/// One setting of the box, of one destination, or of one control of a device.
 #[derive(Debug, Clone)]
 pub struct SettingPath {
     setting: &'static Setting,
-    destination: Option<String>,
+    of: Of,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Of {
+    Box,
+    Destination(String),
+    Control(ControlName),
 }
 
 /// Why a text names no setting.
@@ -27,6 +37,12 @@ pub enum PathError {
     /// a destination cannot have this name
     #[error("destination.name {0}")]
     DestinationName(ValueError),
+    /// device or control are missing, or can have no such name
+    #[error(
+        "{} is followed by a {} and a control, with dots between them; `{} controls` lists them",
+        .0.section(), .0.word(), .0.word()
+    )]
+    Control(ControlsOf),
 }
 
 impl SettingPath {
@@ -35,7 +51,25 @@ impl SettingPath {
         destination: Option<&str>,
         setting: &'static Setting,
     ) -> SettingPath {
-        SettingPath { setting, destination: destination.map(str::to_owned) }
+        let of = destination.map_or(Of::Box, |name| Of::Destination(name.to_owned()));
+        SettingPath { setting, of }
+    }
+
+    /// A control of a device.
+    ///
+    /// # Errors
+    /// [`PathError::Control`] when one of the names cannot be one.
+    pub fn of_control(name: ControlName) -> Result<SettingPath, PathError> {
+        let ControlName { of, device, control } = &name;
+        let is_device = (1..=PATH_BYTES_MAX).contains(&device.len())
+            && device.trim() == device
+            && !device.chars().any(|c| c.is_control() || c == '"');
+        match SETTINGS.find(of.section()) {
+            Some(setting) if is_device && device_controls::is_name(control) => {
+                Ok(SettingPath { setting, of: Of::Control(name) })
+            }
+            _ => Err(PathError::Control(*of)),
+        }
     }
 
     /// The address of a destination.
@@ -67,7 +101,18 @@ impl SettingPath {
 
     /// The destination that it is of; `None` for a setting of the box.
     pub fn destination(&self) -> Option<&str> {
-        self.destination.as_deref()
+        match &self.of {
+            Of::Destination(name) => Some(name),
+            Of::Box | Of::Control(_) => None,
+        }
+    }
+
+    /// The control that it is of; `None` for any other setting.
+    pub fn control(&self) -> Option<&ControlName> {
+        match &self.of {
+            Of::Control(name) => Some(name),
+            Of::Box | Of::Destination(_) => None,
+        }
     }
 }
 
@@ -88,15 +133,18 @@ impl PartialOrd for SettingPath {
 impl Ord for SettingPath {
     fn cmp(&self, other: &SettingPath) -> Ordering {
         let (ours, theirs) = (self.setting.name, other.setting.name);
-        self.destination.cmp(&other.destination).then_with(|| ours.cmp(theirs))
+        self.of.cmp(&other.of).then_with(|| ours.cmp(theirs))
     }
 }
 
 impl fmt::Display for SettingPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.destination {
-            Some(destination) => write!(f, "{DESTINATION}.{destination}.{}", self.setting.key()),
-            None => f.write_str(self.setting.name),
+        match &self.of {
+            Of::Destination(name) => write!(f, "{DESTINATION}.{name}.{}", self.setting.key()),
+            Of::Control(ControlName { of, device, control }) => {
+                write!(f, "{}.{device}.{control}", of.section())
+            }
+            Of::Box => f.write_str(self.setting.name),
         }
     }
 }
@@ -105,6 +153,23 @@ impl FromStr for SettingPath {
     type Err = PathError;
 
     fn from_str(text: &str) -> Result<SettingPath, PathError> {
+        for of in ControlsOf::ALL.into_iter().filter(|of| SETTINGS.find(of.section()).is_some()) {
+            match text.strip_prefix(of.section()).map(|rest| (rest, rest.strip_prefix('.'))) {
+                Some((_, Some(names))) => {
+                    // Names of devices have dots, those of controls have none.
+                    let (device, control) = names.rsplit_once('.').unwrap_or_default();
+                    let device = device.trim_matches('"').to_owned();
+                    // The names that drivers had once are understood.
+                    let control = match device_controls::is_name(control) {
+                        true => device_controls::canonical_name(control),
+                        false => control.to_owned(),
+                    };
+                    return SettingPath::of_control(ControlName { of, device, control });
+                }
+                Some(("", _)) => return Err(PathError::Control(of)),
+                _ => {}
+            }
+        }
         let (section, rest) = text.split_once('.').unwrap_or((text, ""));
         let (destination, key) = match rest.split_once('.') {
             _ if section != DESTINATION => (None, rest),
@@ -131,5 +196,37 @@ impl FromStr for SettingPath {
             Kind::Text(Form::Name).read(name).map_err(PathError::DestinationName)?;
         }
         Ok(SettingPath::of(destination, setting))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_control_is_named_by_its_device_whatever_that_is_called() {
+        for (device, control) in [
+            (
+                "/dev/v4l/by-id/usb-046d_HD_Pro_Webcam_C920_0.1-video-index0",
+                "exposure_time_absolute",
+            ),
+            ("usb:1-1.3", "gain"),
+            ("driver:vivid", "integer_32_bits"),
+        ] {
+            let name = format!("camera.controls.{device}.{control}");
+            let quoted = format!("camera.controls.\"{device}\".{control}");
+            let path: SettingPath = name.parse().expect("a path");
+            assert_eq!(path.to_string(), name);
+            assert_eq!(quoted.parse(), Ok(path.clone()));
+            let of = path.control().expect("a control");
+            assert_eq!((of.device.as_str(), of.control.as_str()), (device, control));
+            assert_eq!((path.destination(), path.setting().name), (None, "camera.controls"));
+        }
+        for wrong in ["", ".", ".gain", ".usb:1-1", ".usb:1-1.", "..gain", ".usb:1-1.Gain"] {
+            let error = format!("camera.controls{wrong}").parse::<SettingPath>().unwrap_err();
+            assert_eq!(error, PathError::Control(ControlsOf::Camera), "{wrong:?}");
+        }
+        let near = "camera.control.usb:1-1.gain".parse::<SettingPath>().unwrap_err();
+        assert!(matches!(near, PathError::Unknown { .. }), "{near:?}");
     }
 }

@@ -39,8 +39,18 @@ pub(in crate::config) const FILE: Table<Form> = with_head(&[FILE_VERSION]);
 pub(in crate::config) const STICK: Table<Form> = with_head(&[FILE_VERSION, ERASE_KEY, REPLACE]);
 
 const fn with_head(head: &'static [Setting]) -> Table<Form> {
-    let groups =
-        &[BOX, VIDEO, AUDIO, OVERLAY, NETWORK, NETWORK_ADDRESS, WIFI, WIFI_ADDRESS, DESTINATIONS];
+    let groups = &[
+        BOX,
+        VIDEO,
+        AUDIO,
+        OVERLAY,
+        CONTROLS,
+        NETWORK,
+        NETWORK_ADDRESS,
+        WIFI,
+        WIFI_ADDRESS,
+        DESTINATIONS,
+    ];
     Table { head, groups, lists: &[DESTINATION] }
 }
 
@@ -201,6 +211,15 @@ settings! {
             "show this PNG image on the video, at its top left";
     }
 }
+
+/// Each has a table for each device. What a device offers, it alone knows.
+#[rustfmt::skip]
+const CONTROLS: &[Setting] = &[
+    setting("camera.controls", Kind::Open(Form::Control), Words("as the camera has it"), Now,
+        "hardware controls of a camera, such as exposure and focus, by the camera and the control"),
+    setting("microphone.controls", Kind::Open(Form::Control), Words("as the sound card has it"), Now,
+        "hardware controls of a sound card, such as capture level and boost, by the card and the control"),
+];
 
 settings! {
     /// The wired network, as far as the owner says anything about it.

@@ -1,13 +1,18 @@
 //! What the word before the cursor may become.
 
+use std::collections::BTreeMap;
+
 use crate::console::command::Argument;
 use crate::console::table::COMMANDS;
+use crate::device_controls::ControlsOf;
 
 /// What arguments may name.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     pub(super) settings: Vec<String>,
     pub(super) destinations: Vec<String>,
+    /// Hardware controls, as far as they are known.
+    pub(super) controls: BTreeMap<ControlsOf, Vec<String>>,
 }
 
 /// What the last word of a line may become.
@@ -36,6 +41,9 @@ impl Names {
                 (Argument::Setting, Some(word)) => return Choices::of(word, &self.settings),
                 (Argument::Destination, Some(word)) => {
                     return Choices::of(word, &self.destinations);
+                }
+                (Argument::Control(of), Some(word)) => {
+                    return Choices::of(word, self.controls.get(&of).into_iter().flatten());
                 }
             }
         }

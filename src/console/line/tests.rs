@@ -128,6 +128,13 @@ fn tab_completes_settings_and_destinations() {
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     editor.set_names(names(&["video.fps", "video.width"]), names(&["youtube", "hall"]));
     assert_eq!(type_in(&mut editor, b"set vi\tf\t25\r").0, [line("set video.fps 25")]);
+    let controls = names(&["brightness", "exposure_time_absolute"]);
+    editor.set_controls([(ControlsOf::Camera, controls)].into());
+    assert_eq!(
+        type_in(&mut editor, b"camera set e\t120\r").0,
+        [line("camera set exposure_time_absolute 120")]
+    );
+    assert_eq!(type_in(&mut editor, b"camera reset b\t\r").0, [line("camera reset brightness ")]);
     assert_eq!(type_in(&mut editor, b"key y\t\r").0, [line("key youtube ")]);
     assert_eq!(
         type_in(&mut editor, b"destination remove h\t\r").0,

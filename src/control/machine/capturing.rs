@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::Control;
-use crate::appliance::{Event as Happening, PipelineEvent, PipelineFault, PipelineOrder, Source};
+use crate::appliance::{
+    Event as Happening, PipelineEvent, PipelineFault, PipelineOrder, Presence, Source,
+};
 use crate::config::Settings;
 use crate::control::action::{Action, Level};
 use crate::control::capture::User;
@@ -129,6 +131,9 @@ impl Control {
             }
             _ => {}
         }
+        if is_open {
+            self.restore_controls();
+        }
         let acts = self.capture.slot.opened(now, run, is_open);
         self.use_devices(now, acts);
         self.drain_ended(now);
@@ -192,6 +197,9 @@ impl Control {
                 (None, _) => {}
             },
             CaptureEvent::Source(source, presence) => {
+                if presence == Presence::Back {
+                    self.restore_controls();
+                }
                 self.tell(now, Happening::Source(source, presence));
             }
             CaptureEvent::LeftOut(message) => {
@@ -216,6 +224,7 @@ impl Control {
         self.tell(now, Happening::Source(Source::Camera, look.camera));
         self.tell(now, Happening::Source(Source::Microphone, look.microphone));
         if lacked && self.appliance.lacks_source().is_none() {
+            self.restore_controls();
             // It is another device, or has been plugged in again.
             self.capture.standby.forget_failure();
         }

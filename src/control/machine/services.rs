@@ -13,6 +13,7 @@ use crate::control::confirm::{Confirm, NO_DESTINATION, Pending, exists};
 use crate::control::event::JobResult;
 use crate::control::progress::Progress;
 use crate::control::store::{Change, Only, StoreRequest};
+use crate::device_controls::{ControlName, ControlValue};
 use crate::secret::StreamKey;
 use crate::status::{Limits, Network, Origin, SettingLine, SettingValue, StickImport};
 
@@ -27,7 +28,20 @@ impl Control {
     ) -> Progress {
         let reply = match service {
             Service::Set { name, value } => {
-                return self.set_at(number, name.parse(), value, Only::Always);
+                let path = name.parse::<SettingPath>();
+                // Of a control only its device knows what it may be.
+                if let Some(name) = path.as_ref().ok().and_then(SettingPath::control).cloned() {
+                    let ControlName { of, device, control } = name;
+                    return self.set_control(number, of, Some(device), control, &value);
+                }
+                return self.set_at(number, path, value, Only::Always);
+            }
+            Service::Controls(of) => return self.list_controls(number, of),
+            Service::SetControl { of, control, value } => {
+                return self.set_control(number, of, None, control, &value);
+            }
+            Service::ResetControl { of, control } => {
+                return self.reset_control(number, of, None, control);
             }
             Service::Unset { name } => return self.unset(number, &name),
             Service::Show(which) => self.shown(&which),
@@ -140,9 +154,15 @@ impl Control {
             return self.remove_destination(number, destination.to_owned());
         }
         match name.parse::<SettingPath>() {
-            Ok(path) => {
-                self.change(number, Change::Unset { path: path.clone() }, Confirm::Unset { path })
-            }
+            Ok(path) => match path.control().cloned() {
+                Some(ControlName { of, device, control }) => {
+                    self.reset_control(number, of, Some(device), control)
+                }
+                None => {
+                    let change = Change::Unset { path: path.clone() };
+                    self.change(number, change, Confirm::Unset { path })
+                }
+            },
             Err(error) => refused(&error),
         }
     }
@@ -197,6 +217,7 @@ impl Control {
                 (Some(SettingValue::Number(most.unwrap_or(set).into())), words)
             }
             (Some(Value::Decimal(set)), ..) => (Some(shown_number(set)), None),
+            (Some(Value::Text(Text::Control(set))), ..) => (Some(shown_control(set)), None),
             (Some(value), ..) => {
                 let key = self.key_in_force(path).map(|key| format!("set, {}", self.tag(key)));
                 (Some(SettingValue::Text(key.unwrap_or_else(|| value.to_string()))), None)
@@ -396,7 +417,19 @@ impl Control {
         self.checking.take_if(|(checking, _)| *checking == request);
         self.looking.take_if(|looking| *looking == request);
         self.scanning.take_if(|scanning| *scanning == request);
+        let asked = self.controls.asking.take_if(|(asking, _)| *asking == request);
         let reply = match result {
+            JobResult::Controls(controls) => {
+                self.controls_listed(&controls);
+                Reply::Controls(controls)
+            }
+            JobResult::ControlSet(set) => {
+                let is_reset = asked.is_some_and(|(_, is_reset)| is_reset);
+                match self.control_was_set(now, request, is_reset, set) {
+                    Some(reply) => reply,
+                    None => return,
+                }
+            }
             JobResult::Checked(checked) => Reply::Checked(checked),
             JobResult::Devices(found, lines) => Reply::Devices { found, lines },
             JobResult::Log(lines) => Reply::text(lines),
@@ -435,6 +468,14 @@ fn path_of(secret: &Secret) -> Result<SettingPath, PathError> {
     match secret {
         Secret::Key { destination } => SettingPath::key_of(destination),
         Secret::Setting { name } => name.parse(),
+    }
+}
+
+fn shown_control(set: ControlValue) -> SettingValue {
+    match set {
+        ControlValue::Flag(flag) => SettingValue::Flag(flag),
+        ControlValue::Number(number) => SettingValue::Number(number.into()),
+        ControlValue::Word(word) => SettingValue::Text(word),
     }
 }
 

@@ -5,6 +5,7 @@ mod defects;
 mod direct_frames;
 mod foreign_sticks;
 mod go_live_by_button;
+mod hardware_controls;
 mod hardware_converter;
 mod hardware_encoder;
 mod network_lost;

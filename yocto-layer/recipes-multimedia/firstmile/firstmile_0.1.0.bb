@@ -142,5 +142,5 @@ RDEPENDS:${PN} = " \
     util-linux-blockdev \
 "
 
-# Sets up HDMI inputs.
-RRECOMMENDS:${PN} = "v4l-utils"
+# They set up HDMI inputs and sound cards.
+RRECOMMENDS:${PN} = "alsa-utils-amixer v4l-utils"

@@ -1,0 +1,216 @@
+//! The controls of one sound card, by `amixer` of the ALSA utilities: capture level, boost, automatic gain.
+//!
+//! The library of ALSA would be one more to link with, for a few commands that a person gives.
+
+use std::{io, process::Command};
+
+use super::setting::{Driver, entry_name};
+use crate::{
+    child,
+    device_controls::{Allowed, Control, ControlValue, canonical_name, is_name},
+    limits::{CONTROL_CHOICES_MAX, CONTROLS_MAX, CONTROLS_TOOL_TIMEOUT},
+    sanitize,
+};
+
+const TOOL: &str = "amixer";
+/// What is of the loudspeakers alone.
+const OF_PLAYBACK: &str = "Playback";
+
+/// A sound card, for its controls.
+pub struct Card {
+    /// The card as ALSA calls it.
+    card: String,
+    /// The driver's number of the controls that were described, and whether they are flags, by their names.
+    ids: Vec<(String, u32, bool)>,
+}
+
+impl Card {
+    /// The card of this identifier.
+    pub fn of(id: &str) -> Card {
+        Card { card: format!("hw:{id}"), ids: Vec::new() }
+    }
+
+    fn amixer(&self, arguments: &[&str]) -> io::Result<String> {
+        let mut command = Command::new(TOOL);
+        command.env("LC_ALL", "C").args(["-D", &self.card]).args(arguments);
+        let ended = child::run(&mut command, None, CONTROLS_TOOL_TIMEOUT).map_err(in_words)?;
+        match ended.status.success() {
+            true => Ok(String::from_utf8_lossy(&ended.stdout).into_owned()),
+            false => {
+                let why = sanitize::words(String::from_utf8_lossy(&ended.stderr).trim());
+                Err(io::Error::other(why))
+            }
+        }
+    }
+}
+
+fn in_words(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::NotFound => io::Error::other("amixer is not installed (Debian: alsa-utils)"),
+        io::ErrorKind::TimedOut => io::Error::other("its driver does not respond"),
+        _ => error,
+    }
+}
+
+impl Driver for Card {
+    fn describe(&mut self) -> io::Result<Vec<Control>> {
+        let described = described(&self.amixer(&["contents"])?);
+        let id = |(id, control): &(u32, Control)| {
+            (control.name.clone(), *id, control.allowed == Allowed::Flag)
+        };
+        self.ids = described.iter().map(id).collect();
+        Ok(described.into_iter().map(|(_, control)| control).collect())
+    }
+
+    fn write(&mut self, name: &str, raw: i32) -> io::Result<()> {
+        let Some((_, id, is_flag)) = self.ids.iter().find(|(known, ..)| known == name) else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        let value = match (is_flag, raw) {
+            (true, 0) => "off".to_owned(),
+            (true, _) => "on".to_owned(),
+            (false, raw) => raw.to_string(),
+        };
+        // One value is for all channels. What begins with a sign is no option.
+        self.amixer(&["cset", "--", &format!("numid={id}"), &value]).map(|_| ())
+    }
+}
+
+/// The controls that `amixer contents` describes, with their numbers.
+fn described(contents: &str) -> Vec<(u32, Control)> {
+    let mut found: Vec<(u32, Control)> = Vec::new();
+    let mut lines = contents.lines().peekable();
+    while let Some(line) = lines.next() {
+        let mut of_it = Vec::new();
+        while let Some(line) = lines.next_if(|line| line.starts_with(' ')) {
+            of_it.push(line.trim());
+        }
+        let control = head(line).and_then(|(id, name)| Some((id, control(name, &of_it)?)));
+        let is_other =
+            |control: &(u32, Control)| found.iter().all(|(_, c)| c.name != control.1.name);
+        found.extend(control.filter(is_other));
+        if found.len() == CONTROLS_MAX {
+            break;
+        }
+    }
+    found
+}
+
+/// Number and name in `numid=3,iface=MIXER,name='Mic Capture Volume',index=1`.
+fn head(line: &str) -> Option<(u32, &str)> {
+    let (id, rest) = line.strip_prefix("numid=")?.split_once(",iface=MIXER,name='")?;
+    let (name, _) = rest.rsplit_once('\'')?;
+    Some((id.parse().ok()?, name))
+}
+
+/// A control from what stands under its head.
+fn control(name: &str, lines: &[&str]) -> Option<Control> {
+    let about = lines.iter().find_map(|line| line.strip_prefix("; type="))?;
+    let field = |key: &str| about.split(',').find_map(|field| field.strip_prefix(key));
+    let number = |key: &str| field(key)?.parse::<i32>().ok();
+    let access = field("access=")?;
+    let can = |letter: char, at: usize| access.chars().nth(at) == Some(letter);
+    if name.contains(OF_PLAYBACK) || !can('r', 0) || !can('w', 1) {
+        return None;
+    }
+    let first = lines.iter().find_map(|line| line.strip_prefix(": values="))?.split(',').next()?;
+    let (allowed, raw) = match about.split(',').next()? {
+        "BOOLEAN" => (Allowed::Flag, Some(i32::from(first == "on"))),
+        "INTEGER" => {
+            let (min, max, step) = (number("min=")?, number("max=")?, number("step=")?.max(1));
+            (Allowed::Number { min, max, step }, first.parse().ok())
+        }
+        "ENUMERATED" if number("items=")? <= CONTROL_CHOICES_MAX => {
+            let items = lines.iter().filter_map(|line| {
+                let (index, name) = line.strip_prefix("; Item #")?.split_once(" '")?;
+                let index = index.parse().ok()?;
+                Some((entry_name(name.strip_suffix('\'')?, index), index))
+            });
+            let (words, indexes) = items.unzip();
+            (Allowed::Choice { words, indexes }, first.parse().ok())
+        }
+        _ => return None,
+    };
+    let value: Option<ControlValue> = raw.and_then(|raw| allowed.value(raw));
+    let name = canonical_name(name);
+    is_name(&name).then_some(Control { name, value, default: None, allowed, active: true })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As a USB microphone, a codec of a laptop and the kernel's dummy card are described.
+    const CONTENTS: &str = "\
+numid=1,iface=PCM,name='Capture Channel Map'
+  ; type=INTEGER,access=r--v-R--,values=1,min=0,max=36,step=0
+  : values=2
+numid=3,iface=MIXER,name='Mic Capture Volume'
+  ; type=INTEGER,access=rw---R--,values=2,min=0,max=35,step=0
+  : values=20,20
+  | dBminmax-min=-12.00dB,max=23.00dB
+numid=2,iface=MIXER,name='Mic Capture Switch'
+  ; type=BOOLEAN,access=rw------,values=1
+  : values=on
+numid=4,iface=MIXER,name='Auto Gain Control'
+  ; type=BOOLEAN,access=rw------,values=1
+  : values=off
+numid=5,iface=MIXER,name='Speaker Playback Volume'
+  ; type=INTEGER,access=rw---R--,values=2,min=0,max=37,step=0
+  : values=17,17
+numid=7,iface=MIXER,name='Input Source'
+  ; type=ENUMERATED,access=rw------,values=1,items=3
+  ; Item #0 'Mic'
+  ; Item #1 'Line \u{1b}[2J'
+  ; Item #2 'Someone's'
+  : values=2
+numid=8,iface=MIXER,name='Internal Mic Boost Volume'
+  ; type=INTEGER,access=rw---R--,values=2,min=0,max=3,step=0
+  : values=1,1
+  | dBscale-min=0.00dB,step=10.00dB,mute=0
+numid=9,iface=MIXER,name='Internal Mic Phantom Jack'
+  ; type=BOOLEAN,access=r-------,values=1
+  : values=off
+numid=10,iface=MIXER,name='Master Volume'
+  ; type=INTEGER,access=rw---R--,values=2,min=-50,max=100,step=1
+  : values=-7,0
+numid=11,iface=MIXER,name='Mic Capture Volume',index=1
+  ; type=INTEGER,access=rw---R--,values=2,min=0,max=9,step=0
+  : values=0,0
+numid=12,iface=MIXER,name='Bytes'
+  ; type=BYTES,access=rw------,values=16
+  : values=0x00,0x00
+numid=nothing
+numid=13,iface=MIXER,name='Cut off";
+
+    #[test]
+    fn what_records_is_listed_and_what_plays_or_cannot_be_set_is_not() {
+        let listed: Vec<String> = described(CONTENTS)
+            .into_iter()
+            .map(|(id, control)| {
+                let value = control.value.map_or_else(String::new, |value| value.to_string());
+                format!("{id} {} {value} ({})", control.name, control.allowed)
+            })
+            .collect();
+        assert_eq!(
+            listed,
+            [
+                "3 mic_capture_volume 20 (a whole number from 0 to 35)",
+                "2 mic_capture_switch true (true or false)",
+                "4 auto_gain_control false (true or false)",
+                "7 input_source Someone's (one of Mic, Line, Someone's)",
+                "8 internal_mic_boost_volume 1 (a whole number from 0 to 3)",
+                "10 master_volume -7 (a whole number from -50 to 100)",
+            ]
+        );
+        for nothing in ["", "amixer: no card", "\u{0}\u{ff}", " ; type=INTEGER"] {
+            assert!(described(nothing).is_empty(), "{nothing:?}");
+        }
+    }
+
+    #[test]
+    fn a_box_without_the_tool_says_what_to_install() {
+        let missing = in_words(io::ErrorKind::NotFound.into()).to_string();
+        assert_eq!(missing, "amixer is not installed (Debian: alsa-utils)");
+    }
+}

@@ -1,0 +1,189 @@
+//! Hardware controls of devices: a thread of their own asks the drivers, so that one that hangs holds up
+//! neither loop nor stream.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread;
+
+use crate::capture::{
+    ControlledSources, ControlsError, WasSet, WhichDevice, device_controls,
+    restore_device_controls, set_device_control,
+};
+use crate::config::Settings;
+use crate::control::{ControlOrder, ControlSet, JobResult};
+use crate::device_controls::{ControlName, ControlSettings, ControlsOf};
+use crate::limits::{
+    CONTROLS_ORDERS_MAX, CONTROLS_PATIENCE, CONTROLS_RETRY_INTERVAL, CONTROLS_TRIES_MAX,
+};
+
+/// The way to the thread. It ends with this.
+#[derive(Default)]
+pub(crate) struct DeviceControlsThread {
+    orders: Option<SyncSender<Order>>,
+}
+
+enum Order {
+    Restore { sources: ControlledSources, settings: Wanted, reset: Vec<ControlName> },
+    Answer { sources: ControlledSources, question: ControlOrder, answer: SyncSender<JobResult> },
+}
+
+/// What the settings say of each sort of device.
+type Wanted = [(ControlsOf, ControlSettings); 2];
+
+const HANGS: &str = "its driver does not respond";
+
+impl DeviceControlsThread {
+    /// Sets all controls of devices that are there as the settings say, and gives others their defaults.
+    pub(crate) fn restore(
+        &mut self,
+        sources: ControlledSources,
+        settings: &Settings,
+        reset: Vec<ControlName>,
+    ) {
+        let settings = ControlsOf::ALL.map(|of| (of, settings.controls(of)));
+        let order = Order::Restore { sources, settings, reset };
+        let sent = self.started().map(|orders| orders.try_send(order).is_ok());
+        if sent == Some(false) {
+            tracing::warn!("controls are not restored: {HANGS}");
+        }
+    }
+
+    /// Answers a question, or changes a control. Waits for `CONTROLS_PATIENCE` at most.
+    pub(crate) fn answer(
+        &mut self,
+        sources: ControlledSources,
+        question: ControlOrder,
+    ) -> impl FnOnce() -> JobResult + Send + 'static {
+        let orders = self.started();
+        move || {
+            let (answer, answered) = sync_channel(1);
+            let failed = || JobResult::Failed(format!("the {}: {HANGS}", question.of().word()));
+            let order = Order::Answer { sources, question: question.clone(), answer };
+            let is_taken = orders.is_some_and(|orders| orders.try_send(order).is_ok());
+            let answer = is_taken.then(|| answered.recv_timeout(CONTROLS_PATIENCE).ok()).flatten();
+            answer.unwrap_or_else(failed)
+        }
+    }
+
+    fn started(&mut self) -> Option<SyncSender<Order>> {
+        if self.orders.is_none() {
+            let (orders, received) = sync_channel(CONTROLS_ORDERS_MAX);
+            let started = thread::Builder::new()
+                .name("device-controls".to_owned())
+                .spawn(move || work(&received));
+            let started =
+                started.inspect_err(|error| tracing::error!(%error, "no thread for controls"));
+            self.orders = started.ok().map(|_| orders);
+        }
+        self.orders.clone()
+    }
+}
+
+/// What is looked for again, and how often it was.
+struct Again {
+    settings: Wanted,
+    tries: u32,
+}
+
+fn work(orders: &Receiver<Order>) {
+    let mut again: Option<Again> = None;
+    loop {
+        let order = match &again {
+            Some(_) => orders.recv_timeout(CONTROLS_RETRY_INTERVAL),
+            None => orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match order {
+            Ok(Order::Restore { sources, settings, reset }) => {
+                reset.iter().for_each(|control| give_default(&sources, control));
+                again = restore(settings, 1);
+            }
+            Ok(Order::Answer { sources, question, answer }) => {
+                // Nobody waits any more when it took too long.
+                let _ = answer.send(carry_out(&sources, &question));
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                again = again.and_then(|Again { settings, tries }| restore(settings, tries + 1));
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+fn restore(settings: Wanted, tries: u32) -> Option<Again> {
+    let mut is_missing = false;
+    for (of, settings) in settings.iter().filter(|(_, settings)| !settings.is_empty()) {
+        is_missing |= !restore_device_controls(*of, settings).is_empty();
+    }
+    (is_missing && tries < CONTROLS_TRIES_MAX).then_some(Again { settings, tries })
+}
+
+fn give_default(sources: &ControlledSources, name: &ControlName) {
+    let which = WhichDevice { of: name.of, sources, named: Some(&name.device) };
+    match set_device_control(which, &name.control, None) {
+        // It has its default when it is plugged in.
+        Ok(_) | Err(ControlsError::NotConnected(_)) => {}
+        Err(error) => tracing::warn!(%error, "{} keeps its value", name.control),
+    }
+}
+
+fn carry_out(sources: &ControlledSources, question: &ControlOrder) -> JobResult {
+    let of = question.of();
+    let (device, control, value, is_reset) = match question {
+        ControlOrder::List { .. } => {
+            return match device_controls(WhichDevice { of, sources, named: None }) {
+                Ok(controls) => JobResult::Controls(controls),
+                Err(error) => JobResult::Failed(error.to_string()),
+            };
+        }
+        ControlOrder::Set { device, control, value, .. } => (device, control, Some(value), false),
+        ControlOrder::Reset { device, control, to, .. } => (device, control, to.as_ref(), true),
+    };
+    let which = WhichDevice { of, sources, named: device.as_deref() };
+    match (set_device_control(which, control, value), device) {
+        (Ok(WasSet { device, name, control, outcome }), _) => JobResult::ControlSet(ControlSet {
+            name: ControlName { of, device, control },
+            product: Some(name),
+            value: Some(outcome.value),
+            note: outcome.note,
+        }),
+        // What is reset of a device that is not there is forgotten.
+        (Err(ControlsError::NotConnected(_)), Some(device)) if is_reset => {
+            let (device, control) = (device.clone(), control.clone());
+            let name = ControlName { of, device, control };
+            JobResult::ControlSet(ControlSet { name, product: None, value: None, note: None })
+        }
+        (Err(error), _) => JobResult::Failed(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::{CameraSource, MicrophoneSource};
+    use crate::config::merge;
+    use crate::device_controls::ControlValue;
+
+    #[test]
+    fn an_absent_device_is_answered_and_its_settings_can_be_removed() {
+        let mut thread = DeviceControlsThread::default();
+        let sources = ControlledSources {
+            camera: CameraSource::TestPattern,
+            microphone: MicrophoneSource::Tone,
+        };
+        for of in ControlsOf::ALL {
+            let device = Some("usb:99-9".to_owned());
+            let control = "gain".to_owned();
+            let value = ControlValue::Number(7);
+            let set = ControlOrder::Set { of, device: device.clone(), control, value };
+            let answer = thread.answer(sources.clone(), set)();
+            let JobResult::Failed(why) = answer else { panic!("{answer:?}") };
+            assert_eq!(why, format!("the {} (usb:99-9) is not connected", of.word()));
+            let reset = ControlOrder::Reset { of, device, control: "gain".to_owned(), to: None };
+            let answer = thread.answer(sources.clone(), reset)();
+            assert!(matches!(answer, JobResult::ControlSet(ControlSet { value: None, .. })));
+            thread.restore(sources.clone(), &merge(&[]), Vec::new());
+            let answer = thread.answer(sources.clone(), ControlOrder::List { of })();
+            let JobResult::Failed(why) = answer else { panic!("{answer:?}") };
+            assert!(why.contains("which has no controls here"), "{why}");
+        }
+    }
+}
