@@ -2,7 +2,7 @@
 //! box goes through one that copies, and the broadcast goes on.
 
 use super::{importer::Log, *};
-use crate::capture::encode::encoders::Import;
+use crate::{capture::encode::encoders::Import, video::Rotation};
 
 /// An encoder that stands for one of a device, which reads memory of GStreamer's own kind where it lies;
 /// frames that are drawn here lie in memory of another kind.
@@ -33,12 +33,22 @@ struct Importing {
 
 /// Starts a stream of that camera with that encoder, and with what is drawn over it.
 fn start(camera: &str, encoder: &'static VideoEncoderSpec, look: Look) -> Importing {
+    start_framed(camera, encoder, look, Framing::default())
+}
+
+/// The same with the camera's video turned.
+fn start_framed(
+    camera: &str,
+    encoder: &'static VideoEncoderSpec,
+    look: Look,
+    framing: Framing,
+) -> Importing {
     gstreamer::init().expect("GStreamer");
     let mut request = Request::from(&Profile::named("sim").expect("embedded"));
     (request.video.width, request.video.height) = (320, 180);
     request.encoders.video = ["openh264enc"].map(str::to_owned).to_vec();
     request.camera = CameraSource::Launch { launch: camera.to_owned(), passthrough: false };
-    request.look = look;
+    (request.look, request.framing) = (look, framing);
     let log = Log::start();
     let ran = start_request(request, encoder);
     Importing { ran, log }
@@ -119,6 +129,16 @@ fn what_is_drawn_over_frames_is_drawn_over_copies() {
         assert!(importing.ran.capture.stop());
         assert_eq!(importing.log.imported(), 0);
     }
+}
+
+#[test]
+fn what_is_turned_before_it_is_encoded_is_not_read_where_the_camera_put_it() {
+    let turned = Framing { rotate: Rotation::Half, ..Framing::default() };
+    let importing = start_framed(CAMERA, &WORKS, Look::default(), turned);
+    importing.video(30);
+    assert!(!importing.ran.capture.pipeline.is_importing());
+    assert!(importing.ran.capture.stop());
+    assert_eq!(importing.log.imported(), 0);
 }
 
 #[test]

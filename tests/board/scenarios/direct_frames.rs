@@ -126,6 +126,23 @@ fn frames_are_copied_where_the_time_of_day_is_drawn_over_them() {
 
 #[test]
 #[ignore = "in the full set: make test-board-all"]
+fn a_video_that_is_turned_on_air_is_copied_from_then_on_in_the_same_broadcast() {
+    let Some((_ready, server, mut board)) = provisioned_or_skip(&[]) else { return };
+    goes_live(&mut board, &server);
+    board.asks("set video.rotate 180");
+    server.receives(40_000);
+    let turned = coded(&mut board);
+    server.receives(40_000);
+    let later = coded(&mut board);
+    assert!(board.journal().contains(COPIES), "{}", board.journal());
+    board.stops();
+    server.only_stream();
+    assert!(later.copied > turned.copied, "{turned:?} {later:?}");
+    assert_eq!(later.imported, turned.imported, "{turned:?} {later:?}");
+}
+
+#[test]
+#[ignore = "in the full set: make test-board-all"]
 fn a_network_that_stalls_holds_no_frame_of_the_camera() {
     let Some((_ready, server, mut board)) = provisioned_or_skip(&[]) else { return };
     let [before, stalled, later] = with_the_camera_all_along(&mut board, &server, |board| {
