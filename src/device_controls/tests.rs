@@ -94,3 +94,29 @@ fn words_of_a_menu_are_one_short_line() {
     let large = "99999999999";
     assert_eq!(ControlValue::parse(large), Some(ControlValue::Word(large.to_owned())));
 }
+
+#[test]
+fn programs_read_values_and_bounds_as_data() {
+    let mut exposure = control("gain", Allowed::Number { min: -1, max: 9, step: 2 });
+    (exposure.value, exposure.active) = (Some(ControlValue::Number(3)), false);
+    let mut frequency = control("power_line_frequency", menu());
+    frequency.default = Some(ControlValue::Word("50 Hz".to_owned()));
+    let listed = DeviceControls {
+        of: ControlsOf::Camera,
+        device: "usb:1-1.3".to_owned(),
+        name: "HD Camera".to_owned(),
+        controls: vec![exposure, frequency, control("privacy", Allowed::Flag)],
+    };
+    let data = serde_json::json!({
+        "of": "camera", "device": "usb:1-1.3", "name": "HD Camera", "controls": [
+            { "name": "gain", "value": 3, "default": null, "active": false,
+              "allowed": { "type": "number", "min": -1, "max": 9, "step": 2 } },
+            { "name": "power_line_frequency", "value": null, "default": "50 Hz", "active": true,
+              "allowed": { "type": "choice", "words": ["Disabled", "50 Hz", "60", "Auto"],
+                           "indexes": [0, 1, 2, 5] } },
+            { "name": "privacy", "value": null, "default": null, "active": true,
+              "allowed": { "type": "flag" } },
+        ],
+    });
+    assert_eq!(serde_json::to_value(&listed).expect("data"), data);
+}

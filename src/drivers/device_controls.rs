@@ -3,6 +3,7 @@
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
+use std::time::Duration;
 
 use crate::capture::{
     ControlledSources, ControlsError, WasSet, WhichDevice, device_controls,
@@ -16,9 +17,9 @@ use crate::limits::{
 };
 
 /// The way to the thread. It ends with this.
-#[derive(Default)]
 pub(crate) struct DeviceControlsThread {
     orders: Option<SyncSender<Order>>,
+    patience: Duration,
 }
 
 enum Order {
@@ -30,6 +31,12 @@ enum Order {
 type Wanted = [(ControlsOf, ControlSettings); 2];
 
 const HANGS: &str = "its driver does not respond";
+
+impl Default for DeviceControlsThread {
+    fn default() -> DeviceControlsThread {
+        DeviceControlsThread { orders: None, patience: CONTROLS_PATIENCE }
+    }
+}
 
 impl DeviceControlsThread {
     /// Sets all controls of devices that are there as the settings say, and gives others their defaults.
@@ -53,13 +60,13 @@ impl DeviceControlsThread {
         sources: ControlledSources,
         question: ControlOrder,
     ) -> impl FnOnce() -> JobResult + Send + 'static {
-        let orders = self.started();
+        let (orders, patience) = (self.started(), self.patience);
         move || {
             let (answer, answered) = sync_channel(1);
             let failed = || JobResult::Failed(format!("the {}: {HANGS}", question.of().word()));
             let order = Order::Answer { sources, question: question.clone(), answer };
             let is_taken = orders.is_some_and(|orders| orders.try_send(order).is_ok());
-            let answer = is_taken.then(|| answered.recv_timeout(CONTROLS_PATIENCE).ok()).flatten();
+            let answer = is_taken.then(|| answered.recv_timeout(patience).ok()).flatten();
             answer.unwrap_or_else(failed)
         }
     }
@@ -185,5 +192,36 @@ mod tests {
             let JobResult::Failed(why) = answer else { panic!("{answer:?}") };
             assert!(why.contains("which has no controls here"), "{why}");
         }
+    }
+
+    #[test]
+    fn a_driver_that_hangs_is_answered_for_in_time_and_orders_do_not_pile_up() {
+        let (orders, _never_read) = sync_channel(2);
+        let mut thread =
+            DeviceControlsThread { orders: Some(orders), patience: Duration::from_millis(20) };
+        let sources = ControlledSources {
+            camera: CameraSource::TestPattern,
+            microphone: MicrophoneSource::Tone,
+        };
+        for of in [ControlsOf::Camera, ControlsOf::Microphone, ControlsOf::Camera] {
+            let answer = thread.answer(sources.clone(), ControlOrder::List { of })();
+            let JobResult::Failed(why) = answer else { panic!("{answer:?}") };
+            assert_eq!(why, format!("the {}: its driver does not respond", of.word()));
+            thread.restore(sources.clone(), &merge(&[]), Vec::new());
+        }
+    }
+
+    #[test]
+    fn a_device_that_is_not_there_yet_is_looked_for_a_few_times() {
+        let device = |name: &str| {
+            let gain = [("gain".to_owned(), ControlValue::Number(7))];
+            ControlSettings::from([(name.to_owned(), gain.into())])
+        };
+        let none = || (ControlsOf::Microphone, ControlSettings::new());
+        let absent = || [(ControlsOf::Camera, device("usb:99-9")), none()];
+        let again = (1..CONTROLS_TRIES_MAX).map(|tries| restore(absent(), tries));
+        assert!(again.into_iter().all(|again| again.is_some()));
+        assert!(restore(absent(), CONTROLS_TRIES_MAX).is_none());
+        assert!(restore([(ControlsOf::Camera, ControlSettings::new()), none()], 1).is_none());
     }
 }

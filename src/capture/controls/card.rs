@@ -2,7 +2,7 @@
 //!
 //! The library of ALSA would be one more to link with, for a few commands that a person gives.
 
-use std::{io, process::Command};
+use std::{ffi::OsString, io, process::Command};
 
 use super::setting::{Driver, entry_name};
 use crate::{
@@ -18,6 +18,8 @@ const OF_PLAYBACK: &str = "Playback";
 
 /// A sound card, for its controls.
 pub struct Card {
+    /// The tool, and what comes before its own arguments.
+    tool: Vec<OsString>,
     /// The card as ALSA calls it.
     card: String,
     /// The driver's number of the controls that were described, and whether they are flags, by their names.
@@ -27,12 +29,17 @@ pub struct Card {
 impl Card {
     /// The card of this identifier.
     pub fn of(id: &str) -> Card {
-        Card { card: format!("hw:{id}"), ids: Vec::new() }
+        Card::by(vec![TOOL.into()], id)
+    }
+
+    fn by(tool: Vec<OsString>, id: &str) -> Card {
+        Card { tool, card: format!("hw:{id}"), ids: Vec::new() }
     }
 
     fn amixer(&self, arguments: &[&str]) -> io::Result<String> {
-        let mut command = Command::new(TOOL);
-        command.env("LC_ALL", "C").args(["-D", &self.card]).args(arguments);
+        let (tool, before) = self.tool.split_first().ok_or(io::ErrorKind::NotFound)?;
+        let mut command = Command::new(tool);
+        command.args(before).env("LC_ALL", "C").args(["-D", &self.card]).args(arguments);
         let ended = child::run(&mut command, None, CONTROLS_TOOL_TIMEOUT).map_err(in_words)?;
         match ended.status.success() {
             true => Ok(String::from_utf8_lossy(&ended.stdout).into_owned()),
@@ -85,7 +92,8 @@ fn described(contents: &str) -> Vec<(u32, Control)> {
         while let Some(line) = lines.next_if(|line| line.starts_with(' ')) {
             of_it.push(line.trim());
         }
-        let control = head(line).and_then(|(id, name)| Some((id, control(name, &of_it)?)));
+        let control =
+            head(line).and_then(|(id, name, index)| Some((id, control(name, index, &of_it)?)));
         let is_other =
             |control: &(u32, Control)| found.iter().all(|(_, c)| c.name != control.1.name);
         found.extend(control.filter(is_other));
@@ -96,15 +104,16 @@ fn described(contents: &str) -> Vec<(u32, Control)> {
     found
 }
 
-/// Number and name in `numid=3,iface=MIXER,name='Mic Capture Volume',index=1`.
-fn head(line: &str) -> Option<(u32, &str)> {
+/// Number, name, and which of this name, in `numid=3,iface=MIXER,name='Mic Capture Volume',index=1`.
+fn head(line: &str) -> Option<(u32, &str, u32)> {
     let (id, rest) = line.strip_prefix("numid=")?.split_once(",iface=MIXER,name='")?;
-    let (name, _) = rest.rsplit_once('\'')?;
-    Some((id.parse().ok()?, name))
+    let (name, rest) = rest.rsplit_once('\'')?;
+    let index = rest.strip_prefix(",index=").and_then(|index| index.parse().ok());
+    Some((id.parse().ok()?, name, index.unwrap_or(0)))
 }
 
 /// A control from what stands under its head.
-fn control(name: &str, lines: &[&str]) -> Option<Control> {
+fn control(name: &str, index: u32, lines: &[&str]) -> Option<Control> {
     let about = lines.iter().find_map(|line| line.strip_prefix("; type="))?;
     let field = |key: &str| about.split(',').find_map(|field| field.strip_prefix(key));
     let number = |key: &str| field(key)?.parse::<i32>().ok();
@@ -132,7 +141,11 @@ fn control(name: &str, lines: &[&str]) -> Option<Control> {
         _ => return None,
     };
     let value: Option<ControlValue> = raw.and_then(|raw| allowed.value(raw));
-    let name = canonical_name(name);
+    let name = match index {
+        0 => canonical_name(name),
+        // An interface with several inputs calls all of them alike.
+        index => canonical_name(&format!("{name} {index}")),
+    };
     is_name(&name).then_some(Control { name, value, default: None, allowed, active: true })
 }
 
@@ -201,11 +214,59 @@ numid=13,iface=MIXER,name='Cut off";
                 "7 input_source Someone's (one of Mic, Line, Someone's)",
                 "8 internal_mic_boost_volume 1 (a whole number from 0 to 3)",
                 "10 master_volume -7 (a whole number from -50 to 100)",
+                "11 mic_capture_volume_1 0 (a whole number from 0 to 9)",
             ]
         );
         for nothing in ["", "amixer: no card", "\u{0}\u{ff}", " ; type=INTEGER"] {
             assert!(described(nothing).is_empty(), "{nothing:?}");
         }
+    }
+
+    /// A tool that answers as `amixer` does, keeps one control, and notes what it is asked.
+    fn stand_in(folder: &std::path::Path) -> Vec<OsString> {
+        let script = r#"#!/bin/sh
+cd "${0%/*}" || exit 1
+echo "$LC_ALL $*" >>asked
+[ "$2" = hw:Mic ] || { echo "amixer: Control $2 open error: No such file or directory" >&2; exit 1; }
+case "$3" in
+cset) echo "$6" >level ;;
+esac
+echo "numid=3,iface=MIXER,name='Mic Capture Volume'"
+echo "  ; type=INTEGER,access=rw---R--,values=2,min=-5,max=35,step=0"
+echo "  : values=$(cat level),0"
+"#;
+        std::fs::create_dir_all(folder).expect("a folder");
+        let tool = folder.join("amixer");
+        std::fs::write(&tool, script).expect("a script");
+        std::fs::write(folder.join("level"), "20").expect("a level");
+        vec!["sh".into(), tool.into()]
+    }
+
+    #[test]
+    fn a_level_is_set_by_the_tool_and_read_back_and_its_refusal_is_reported() {
+        use crate::capture::controls::setting::set;
+
+        let folder = std::env::temp_dir().join(format!("firstmile-{}-amixer", std::process::id()));
+        let tool = stand_in(&folder);
+        let mut card = Card::by(tool.clone(), "Mic");
+        let level = ControlValue::Number(-3);
+        let (name, outcome) = set(&mut card, "Mic Capture Volume", Some(&level)).expect("set");
+        assert_eq!(
+            (name.as_str(), outcome.value, outcome.note),
+            ("mic_capture_volume", level, None)
+        );
+        let (_, outcome) = set(&mut card, "mic_capture_volume", None).expect("nothing is set");
+        assert!(outcome.note.expect("a note").contains("no default"));
+        let asked = std::fs::read_to_string(folder.join("asked")).expect("notes");
+        let set_once = "C -D hw:Mic contents\nC -D hw:Mic cset -- numid=3 -3\nC -D hw:Mic contents\n\
+                        C -D hw:Mic contents\n";
+        assert_eq!(asked, set_once);
+        let gone = set(&mut Card::by(tool, "Gone"), "gain", None).unwrap_err();
+        assert!(gone.contains("hw:Gone open error: No such file"), "{gone}");
+        std::fs::remove_dir_all(&folder).expect("the folder");
+        let none = set(&mut Card::by(vec![folder.join("amixer").into()], "Mic"), "gain", None)
+            .unwrap_err();
+        assert!(none.ends_with("amixer is not installed (Debian: alsa-utils)"), "{none}");
     }
 
     #[test]
