@@ -21,8 +21,8 @@ pub const CONTROLS_ORDERS_MAX: usize = 8;
 /// Until a device is looked for again that has controls in the settings and is not there: the names that
 /// survive replugging come a moment after the device.
 pub const CONTROLS_RETRY_INTERVAL: Duration = Duration::from_secs(1);
-/// How often it is looked for; udev has named a device within three seconds.
-pub const CONTROLS_TRIES_MAX: u32 = 4;
+/// How often it is looked for; on a board that encodes, udev takes some seconds to name a device.
+pub const CONTROLS_TRIES_MAX: u32 = 10;
 /// Rounds of setting what a device refused before: exposure is refused until automatic exposure is off.
 pub const CONTROLS_ROUNDS_MAX: usize = 3;
 

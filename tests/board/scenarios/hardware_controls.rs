@@ -34,7 +34,7 @@ pub fn controls_of_the_camera(live: Option<(Scenario, Server, Board)>) {
     }
     let before = of_driver(&mut board, "brightness");
     let set = board.asks("camera set brightness 90");
-    assert!(set.contains("is 90, and stored for /dev/v4l/by-path/platform-vivid"), "{set}");
+    assert!(set.contains("is 90, and stored for "), "{set}");
     assert_eq!(of_driver(&mut board, "brightness"), "90");
     let set = board.asks("camera set menu menu item 4");
     assert!(set.contains("is Menu Item 4, and stored for"), "{set}");

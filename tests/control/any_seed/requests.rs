@@ -22,6 +22,8 @@ use super::{Kept, first_broken, keep, last_lines, ms, number};
 use crate::rig::{Before, Rig, Temper, lost};
 
 const SEEDS: u64 = 1_000;
+/// A control of the simulated camera.
+const BRIGHTNESS: &str = "camera.controls.usb:1-1.3.brightness";
 
 /// Its server and key are the integrator's and nobody changes them, so that going live always can be.
 const INTEGRATOR: &str =
@@ -74,6 +76,9 @@ fn the_requests_of_the_model_meet_every_answer_of_the_store() {
         "the levels are shown",
         "the levels are no longer shown",
         "the broadcast is being ended",
+        "and stored for usb:1-1.3",
+        "it is not stored: ",
+        "the camera is being asked already",
     ] {
         assert!(met.iter().any(|line: &String| line.contains(answer)), "never: {answer}");
     }
@@ -110,6 +115,7 @@ enum Asked {
     Levels,
     WatchLevels,
     Still,
+    Control { value: u64 },
 }
 
 impl Asked {
@@ -153,6 +159,7 @@ impl Asked {
             Asked::Levels => "levels".to_owned(),
             Asked::WatchLevels => "levels watch".to_owned(),
             Asked::Still => "picture 160".to_owned(),
+            Asked::Control { value } => format!("camera set brightness {value}"),
         }
     }
 
@@ -184,6 +191,15 @@ impl Asked {
             Asked::Levels => matches!(reply, Reply::Levels(_)) || has_no_levels(text),
             Asked::WatchLevels => text.contains("the levels are") || has_no_levels(text),
             Asked::Still => matches!(reply, Reply::Still(_)) || has_no_levels(text),
+            Asked::Control { value } => {
+                let is_set = format!("brightness of HD Camera is {value}");
+                match text.strip_prefix("error: ") {
+                    Some(why) => ["being asked already", "in time", &is_set]
+                        .iter()
+                        .any(|words| why.contains(words)),
+                    None => text == format!("{is_set}, and stored for usb:1-1.3"),
+                }
+            }
         }
     }
 }
@@ -361,7 +377,7 @@ impl World {
     fn some_request(&mut self) -> Asked {
         self.asked += 1;
         let value = self.asked;
-        match self.rng.u8(..41) {
+        match self.rng.u8(..43) {
             0..5 => Asked::Set { path: "box.name", value: format!("name-{value}") },
             5..8 => Asked::Set { path: "video.fps", value: (1 + value % 60).to_string() },
             8 => Asked::Set { path: "video.bitrate_kbps", value: (1_000 + value).to_string() },
@@ -384,6 +400,7 @@ impl World {
             32..36 => Asked::Levels,
             36..38 => Asked::WatchLevels,
             38 => Asked::Still,
+            39..41 => Asked::Control { value: value % 256 },
             _ => Asked::Set { path: "box.standby", value: value.is_multiple_of(2).to_string() },
         }
     }
@@ -466,8 +483,10 @@ impl World {
             self.answered(to.0, &reply)?;
         }
         for line in std::mem::take(&mut self.rig.transcript) {
-            let is_of_terminal = line.contains("overlay.text") || line.contains("destination.a.");
-            self.handed += usize::from(!is_of_terminal && is_change(&line));
+            // Not of a client, or not before a device has answered.
+            let is_other = ["overlay.text", "destination.a.", "camera.controls."];
+            let is_other = is_other.iter().any(|name| line.contains(name));
+            self.handed += usize::from(!is_other && is_change(&line));
             self.press_refused |= line.contains("was pressed, but");
             self.tell(|| format!("    {line}"));
         }
@@ -557,6 +576,12 @@ impl World {
                 let (shown, value) = (self.read(path), of_board(path, value));
                 keep(shown == value, || format!("{path} is set to {value}, but {shown} holds"))?;
             }
+            Asked::Control { value } if !is_error => {
+                let shown = self.read(BRIGHTNESS);
+                keep(shown == value.to_string(), || {
+                    format!("{value} is stored, but {shown} holds")
+                })?;
+            }
             Asked::Show { path } => {
                 let Reply::Settings { settings, .. } = reply else { return Ok(()) };
                 let shown = first_value(settings);
@@ -570,7 +595,7 @@ impl World {
 
     /// What is stored, as the store answered last, is what applies, and nothing else.
     fn check_in_force(&mut self) -> Kept {
-        for path in ["box.name", "video.fps", "video.bitrate_kbps", "overlay.text"] {
+        for path in ["box.name", "video.fps", "video.bitrate_kbps", "overlay.text", BRIGHTNESS] {
             let (shown, holds) = (self.read(path), self.holds(path));
             keep(shown == holds, || format!("{path} is {shown}, and {holds} is stored"))?;
         }
