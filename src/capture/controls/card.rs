@@ -44,8 +44,11 @@ impl Card {
         match ended.status.success() {
             true => Ok(String::from_utf8_lossy(&ended.stdout).into_owned()),
             false => {
-                let why = sanitize::words(String::from_utf8_lossy(&ended.stderr).trim());
-                Err(io::Error::other(why))
+                // The library's own lines come first.
+                let words = String::from_utf8_lossy(&ended.stderr);
+                let last = words.lines().rev().find(|line| !line.trim().is_empty());
+                let why = last.map_or("it says nothing", |last| last.trim());
+                Err(io::Error::other(sanitize::words(why.trim_start_matches("amixer: "))))
             }
         }
     }
@@ -78,7 +81,7 @@ impl Driver for Card {
             (true, _) => "on".to_owned(),
             (false, raw) => raw.to_string(),
         };
-        // One value is for all channels. What begins with a sign is no option.
+        // One value is for all channels. Without `--` one below zero would be an option.
         self.amixer(&["cset", "--", &format!("numid={id}"), &value]).map(|_| ())
     }
 }
@@ -227,7 +230,8 @@ numid=13,iface=MIXER,name='Cut off";
         let script = r#"#!/bin/sh
 cd "${0%/*}" || exit 1
 echo "$LC_ALL $*" >>asked
-[ "$2" = hw:Mic ] || { echo "amixer: Control $2 open error: No such file or directory" >&2; exit 1; }
+refuse() { printf 'ALSA lib confmisc.c:165:(snd_config_get_card) Cannot get card index\n%s\n\n' "$1" >&2; exit 1; }
+[ "$2" = hw:Mic ] || refuse "amixer: Control $2 open error: No such device"
 case "$3" in
 cset) echo "$6" >level ;;
 esac
@@ -262,7 +266,7 @@ echo "  : values=$(cat level),0"
                         C -D hw:Mic contents\n";
         assert_eq!(asked, set_once);
         let gone = set(&mut Card::by(tool, "Gone"), "gain", None).unwrap_err();
-        assert!(gone.contains("hw:Gone open error: No such file"), "{gone}");
+        assert_eq!(gone, "does not answer: Control hw:Gone open error: No such device");
         std::fs::remove_dir_all(&folder).expect("the folder");
         let none = set(&mut Card::by(vec![folder.join("amixer").into()], "Mic"), "gain", None)
             .unwrap_err();
