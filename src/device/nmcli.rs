@@ -120,7 +120,8 @@ pub(super) fn access_points(text: &str) -> Vec<Found> {
             security: security_of(security),
             is_joined: in_use.trim() == "*",
         };
-        Some(Found { point, interface: interface.clone() })
+        // What NetworkManager looks for is in its list before it is found, with a signal of 0.
+        (point.signal_percent > 0).then(|| Found { point, interface: interface.clone() })
     };
     text.lines().filter_map(found).collect()
 }

@@ -176,6 +176,13 @@ fn end(wanted: &Wanted<'_>, attempt: &Attempt) -> (WifiFailure, String) {
             WifiFailure::WrongPassphrase,
             with_signal("the passphrase is wrong; `set wifi.passphrase` asks for it again"),
         ),
+        // WPA3 does not tell a wrong passphrase from no answer, and NetworkManager calls it not found.
+        JoinEnd::NotFound if wanted.has_passphrase && signal_percent.is_some() && weak.is_none() => (
+            WifiFailure::WrongPassphrase,
+            "it is in range and does not let the box in: most probably the passphrase is wrong; `set \
+             wifi.passphrase` asks for it again"
+                .to_owned(),
+        ),
         JoinEnd::NoAddress => (
             WifiFailure::NoAddress,
             with_signal(
@@ -216,7 +223,7 @@ mod tests {
 
     #[test]
     fn each_reason_is_given_in_words_with_what_to_do() {
-        use WifiSecurity::{Enterprise, Open, Wep, Wpa2};
+        use WifiSecurity::{Enterprise, Open, Wep, Wpa2, Wpa3};
         let open = Wanted { has_passphrase: false, ..WANTED };
         let hidden = Wanted { is_hidden: true, ..WANTED };
         let abroad = Wanted { has_country: false, ..WANTED };
@@ -236,7 +243,7 @@ mod tests {
                 WANTED,
                 JoinEnd::NoSecrets,
                 Radio::On,
-                far,
+                far.clone(),
                 WifiFailure::WrongPassphrase,
                 "weak (12 %)",
             ),
@@ -261,6 +268,16 @@ mod tests {
                 WifiFailure::NeedsPassphrase,
                 "asks for it",
             ),
+            // So it ends where WPA3 finds the passphrase wrong.
+            (
+                WANTED,
+                JoinEnd::NotFound,
+                Radio::On,
+                hall(Wpa3),
+                WifiFailure::WrongPassphrase,
+                "most probably",
+            ),
+            (WANTED, JoinEnd::NotFound, Radio::On, far.clone(), WifiFailure::TimedOut, "(12 %)"),
             (open, JoinEnd::TimedOut, Radio::On, hall(Open), WifiFailure::TimedOut, "in time"),
             (WANTED, JoinEnd::NotFound, Radio::On, hall(Open), WifiFailure::Security, "it is open"),
             (WANTED, JoinEnd::NotFound, Radio::On, hall(Wep), WifiFailure::Security, "WEP"),

@@ -64,9 +64,9 @@ fn a_name_as_nmcli_prints_it_is_not_the_name() {
 }
 
 #[test]
-fn lines_that_are_none_of_a_list_are_left_out() {
+fn lines_that_are_none_of_a_list_and_networks_not_found_yet_are_left_out() {
     let text = "*:6:87:WPA2:wlan0\n :68zz:87:WPA2:wlan0\n :68:loud:WPA2:wlan0\n :68:50:WPA2\n\
-                :68:50:WPA2:wlan0:more\n :6é:50:WPA2:wlan0\n\n : \n";
+                :68:50:WPA2:wlan0:more\n :6é:50:WPA2:wlan0\n\n : \n :68616C6C:0:WPA1 WPA2:wlan0\n";
     assert_eq!(access_points(text), []);
     assert_eq!(access_points(" :--:250:--:wlan0")[0].point.signal_percent, 100);
 }
