@@ -53,6 +53,8 @@ pub enum Action {
         /// The wireless network.
         wifi: Wifi,
     },
+    /// The wireless network may stand otherwise: look soon. [`Event::Wifi`](super::Event::Wifi) says how.
+    LookAtWifi,
     /// Do something that takes a while; [`Event::JobDone`](super::Event::JobDone) answers it.
     Job {
         /// Comes back with the answer.

@@ -35,6 +35,15 @@ impl NetworkState {
         (self.wifi, self.reported) = (None, None);
     }
 
+    /// Whether one is called joined whose interface has no address any more.
+    pub fn wifi_has_no_address(&self) -> bool {
+        let joined = self.wifi.as_ref().filter(|wifi| wifi.state == WifiState::Joined);
+        let name = joined.and_then(|wifi| wifi.interface.as_ref());
+        let interface =
+            name.and_then(|name| self.interfaces.iter().find(|known| known.name == *name));
+        interface.is_some_and(|interface| !interface.up || interface.addresses.is_empty())
+    }
+
     /// What was observed of the wireless network; what of it is new.
     pub fn observe(&mut self, settings: &WifiSettings, observed: Observed) -> Option<WifiReport> {
         let before = self.wifi.take();

@@ -48,6 +48,11 @@ impl NetworkManager {
     pub fn order(&self, wired: &Wired, wifi: &Wifi) {
         self.orders.put((wired.clone(), wifi.clone()));
     }
+
+    /// Looks at the wireless network soon.
+    pub fn look(&self) {
+        self.orders.wake();
+    }
 }
 
 /// The box's connections at NetworkManager.

@@ -16,6 +16,8 @@ pub const WIFI_REJOIN_INTERVAL: Duration = Duration::from_secs(60);
 pub const WIFI_LOOK_INTERVAL: Duration = Duration::from_secs(30);
 /// The same while it is not joined: somebody waits.
 pub const WIFI_JOINING_LOOK_INTERVAL: Duration = Duration::from_secs(5);
+/// After a change of the network, others follow at once: addresses, routes.
+pub const WIFI_CHANGE_SETTLES: Duration = Duration::from_millis(500);
 /// Networks that a look shows. More are not read; at a fair there are hundreds.
 pub const WIFI_NETWORKS_MAX: usize = 40;
 /// What is read of a list of networks: some 100 bytes for each of 2,500 access points.

@@ -214,6 +214,7 @@ impl Runner {
                 network.iter().for_each(|network| network.order(&wired, &wifi));
                 self.network = network;
             }
+            Action::LookAtWifi => self.network.iter().for_each(NetworkManager::look),
             Action::Job { request, job } => self.begin(request, job),
             Action::Reboot => drop(spawn_blocking(crate::device::reboot)),
             Action::LookForSources(settings) => {

@@ -545,6 +545,7 @@ impl Rig {
                 }
                 self.ssid_handed = wifi.ssid.clone();
             }
+            Action::LookAtWifi => self.say("network: look at Wi-Fi"),
             Action::Job { request, job } => self.begin(request, &job),
             Action::Reboot => self.say("reboot"),
             Action::LookForSources(_) => {

@@ -1,7 +1,11 @@
-//! What a story says of wireless networks.
+//! Wireless networks: what a story says of them, and when one is called joined.
 
-use firstmile::status::WifiSecurity;
+use firstmile::appliance::LinkChange;
+use firstmile::control::Event;
+use firstmile::status::{Interface, WifiSecurity, WifiState};
 use firstmile::wifi::{AccessPoint, Attempt, JoinEnd, Joined, Observed, Radio};
+
+use crate::rig::{Before, Rig};
 
 /// `hall 87 WPA2 joined, Anna’s iPhone 60 WPA2/WPA3, 40 WPA2` (the last one announces no name).
 pub fn in_range(list: &str) -> Result<Vec<AccessPoint>, String> {
@@ -59,4 +63,33 @@ pub fn observed(what: &str) -> Result<Observed, String> {
         _ => return Err(format!("what does the wireless network do: {what}")),
     };
     Ok(Observed::Failed(Attempt { end, radio, in_range: in_range(list)? }))
+}
+
+#[test]
+fn a_wireless_network_is_called_joined_no_longer_than_it_has_an_address() {
+    let mut rig = Rig::started(&Before {
+        stored: "[wifi]\nssid = \"hall\"\n".to_owned(),
+        ..Before::default()
+    });
+    let joined = Joined { ssid: None, interface: "wlan0".to_owned(), signal_percent: Some(70) };
+    let wanted = Some("hall".to_owned());
+    rig.happens(Event::Wifi { wanted, observed: Observed::Joined(joined) });
+    let interface = |up, addresses: &[&str]| {
+        let addresses = addresses.iter().map(|address| (*address).to_owned()).collect();
+        Some(vec![Interface { name: "wlan0".to_owned(), up, addresses }])
+    };
+    let state = |rig: &Rig| rig.control.status(rig.now).wifi.map(|wifi| wifi.state);
+    for (link, interfaces, expected) in [
+        (LinkChange::Changed, interface(true, &["192.0.2.7"]), WifiState::Joined),
+        (LinkChange::Down, interface(false, &[]), WifiState::Joining),
+    ] {
+        rig.take_transcript();
+        rig.happens(Event::Network { link, interfaces, connected: Vec::new() });
+        assert_eq!(state(&rig), Some(expected));
+        assert!(rig.take_transcript().contains("network: look at Wi-Fi"));
+    }
+    // What is heard of a network that is not wanted any more changes nothing.
+    let wanted = Some("studio".to_owned());
+    rig.happens(Event::Wifi { wanted, observed: Observed::Nothing });
+    assert_eq!(state(&rig), Some(WifiState::Joining));
 }

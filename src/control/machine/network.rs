@@ -66,6 +66,20 @@ impl Control {
         self.report_at(now, level, Change::Note { message });
     }
 
+    /// A wireless interface without an address has joined nothing, whatever was observed last.
+    fn wifi_may_be_lost(&mut self, now: Duration) {
+        let settings = &self.in_force.settings.wifi;
+        if settings.ssid.is_none() && self.network.wifi.is_none() {
+            return;
+        }
+        self.act(Action::LookAtWifi);
+        if self.network.wifi_has_no_address() {
+            let wanted = self.in_force.settings.wifi.ssid.clone();
+            let observed = if wanted.is_some() { Observed::Joining } else { Observed::Nothing };
+            self.wifi_observed(now, wanted.as_deref(), observed);
+        }
+    }
+
     /// Looking for networks takes some seconds; one look at a time.
     pub(super) fn scan_wifi(&mut self, from: ClientId, request: u64) -> Progress {
         if self.scanning.is_some() {
@@ -103,6 +117,7 @@ impl Control {
                 }
             }
             self.network.interfaces = interfaces;
+            self.wifi_may_be_lost(now);
         }
         self.tell(now, Happening::Link(link));
     }

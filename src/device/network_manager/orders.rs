@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::{Wifi, Wired};
 use crate::device::wifi::Next;
+use crate::limits::WIFI_CHANGE_SETTLES;
 use crate::status::NetworkManaged;
 use crate::wifi::Observed;
 
@@ -42,7 +43,12 @@ impl Orders {
     /// Puts an order in the place of the one that still waits.
     pub fn put(&self, order: Order) {
         *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Some(order);
-        // A notice that nobody has read yet stands for this order too.
+        self.wake();
+    }
+
+    /// Lets whoever waits look around.
+    pub fn wake(&self) {
+        // A notice that nobody has read yet stands for this one too.
         let _ = self.arrival.try_send(());
     }
 }
@@ -95,7 +101,9 @@ pub(super) fn serve(
         let until = retry_at.into_iter().chain(look_at).min();
         match newest.wait(until.map(|at| at.saturating_duration_since(Instant::now()))) {
             Err(RecvTimeoutError::Disconnected) => return,
-            Ok(()) | Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Timeout) => {}
+            // Several things change at once.
+            Ok(()) => look_at = look_at.map(|at| at.min(Instant::now() + WIFI_CHANGE_SETTLES)),
         }
         let is_due = |at: Option<Instant>| at.is_some_and(|at| Instant::now() >= at);
         let newer = newest.take();
@@ -164,6 +172,34 @@ mod tests {
         assert_eq!(tries, 4);
         let failed = "not managed here: NetworkManager is not running";
         assert_eq!(reported, [failed, "Wi-Fi handed to NetworkManager"]);
+    }
+
+    /// Hands everything over, and says how often it has looked.
+    struct Looks(u32, Option<Orders>);
+
+    impl Work for Looks {
+        fn hand_over(&mut self, _order: &Order) -> Result<NetworkManaged, String> {
+            Ok(NetworkManaged::NotSet)
+        }
+
+        fn watch(&mut self, _goes_on: impl Fn() -> bool, _report: impl FnMut(Report)) -> Next {
+            self.0 += 1;
+            // The second look was asked for; after it nobody orders any more.
+            if let Some(orders) = self.1.take().filter(|_| self.0 == 1) {
+                orders.wake();
+                self.1 = Some(orders);
+            }
+            Next::Look(Duration::from_secs(3_600))
+        }
+    }
+
+    #[test]
+    fn a_change_of_the_network_is_looked_at_soon() {
+        let (orders, newest) = newest();
+        orders.put(order("hall"));
+        let mut looks = Looks(0, Some(orders));
+        serve(&newest, Duration::from_secs(3_600), &mut looks, |_| {});
+        assert_eq!(looks.0, 2);
     }
 
     #[test]
