@@ -17,4 +17,5 @@ mod scheduling;
 mod sources_lost;
 mod storage;
 mod turned;
+mod wireless;
 mod without_settings;
