@@ -36,6 +36,10 @@ pub mod media;
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod flv;
 
+// which camera, mode and microphone is meant, as profiles and settings write it
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
+pub mod selection;
+
 // what is done to audio between source and encoder
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod audio;

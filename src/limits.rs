@@ -6,6 +6,7 @@
 
 mod device_controls;
 mod health;
+mod selection;
 mod wifi;
 
 use std::num::NonZeroU32;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 pub use self::device_controls::*;
 pub use self::health::*;
+pub use self::selection::*;
 pub use self::wifi::*;
 
 // ── destinations ──────────────────────────────────────────────────────────────────────────────

@@ -15,7 +15,6 @@
 //! ```
 
 mod check;
-mod device;
 mod embedded;
 mod error;
 mod keys;
@@ -28,7 +27,6 @@ mod source;
 mod table;
 mod wiring;
 
-pub use device::{CameraDevice, MicrophoneDevice, VideoFormat};
 pub use embedded::{embedded, names};
 pub use error::ProfileError;
 pub use profile::{
@@ -38,3 +36,5 @@ pub use profile::{
 pub use select::{most_specific, select};
 pub use sensor::{Sensor, SensorPlace, is_like};
 pub use source::{CameraSource, MicrophoneSource};
+
+pub use crate::selection::{CameraDevice, CameraMode, MicrophoneDevice, VideoFormat};

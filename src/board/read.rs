@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use super::device::VideoFormat;
 use super::keys::Keys;
 use super::profile::{
     Audio, Button, Console, ConverterOrder, DecoderOrder, EncoderOrder, Fitted, Health, Key, Led,
@@ -11,6 +10,7 @@ use super::profile::{
 use super::sensor::Sensor;
 use super::source::{CameraSource, MicrophoneSource};
 use crate::limits::CONSOLE_PORTS_MAX;
+use crate::selection::{CameraMode, VideoFormat};
 
 impl Keys {
     /// The profile; it is of use only when no mistake was reported.
@@ -71,9 +71,11 @@ impl Keys {
     fn camera(&self) -> CameraSource {
         match self.word("camera.source") {
             "file" => CameraSource::File { path: self.path("camera.path") },
-            "v4l2" => {
-                CameraSource::V4l2 { device: self.get("camera.device"), formats: self.formats() }
-            }
+            "v4l2" => CameraSource::V4l2 {
+                device: self.get("camera.device"),
+                formats: self.formats(),
+                mode: CameraMode::default(),
+            },
             "libcamera" => CameraSource::Libcamera { name: self.optional("camera.name") },
             "argus" => {
                 CameraSource::Argus { sensor: self.optional("camera.sensor").unwrap_or_default() }

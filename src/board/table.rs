@@ -3,13 +3,13 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use super::device::{CameraDevice, MicrophoneDevice, VideoFormat};
 use super::sensor::Sensor;
 use crate::limits::{
     BOARD_HEADER_PINS_MAX, CAPTURE_AUDIO_KBPS_MAX, CAPTURE_AUDIO_KBPS_MIN, CAPTURE_FPS_MAX,
     CAPTURE_HEIGHT_MAX, CAPTURE_KEYFRAME_INTERVAL_MS_MAX, CAPTURE_KEYFRAME_INTERVAL_MS_MIN,
     CAPTURE_SIDE_MIN, CAPTURE_VIDEO_KBPS_MAX, CAPTURE_VIDEO_KBPS_MIN, CAPTURE_WIDTH_MAX,
 };
+use crate::selection::{CameraDevice, MicrophoneDevice, VideoFormat};
 use crate::typed_toml::{self, Applies, Fallback, Table, ValueError, text_types};
 
 /// What a text of a profile may be.

@@ -156,8 +156,9 @@ impl Breadth for MicrophoneDevice {
     fn rank(&self) -> u8 {
         match self {
             MicrophoneDevice::Auto => 0,
-            MicrophoneDevice::Usb(_) => 1,
-            MicrophoneDevice::Alsa(_) => 2,
+            MicrophoneDevice::Name(_) => 1,
+            MicrophoneDevice::Usb(_) => 2,
+            MicrophoneDevice::Alsa(_) => 3,
         }
     }
 }

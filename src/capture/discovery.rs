@@ -7,6 +7,7 @@ mod devices;
 mod hdmi;
 pub mod hotplug;
 mod inventory;
+mod mode_as_set;
 mod modes;
 mod opening;
 mod plan;
@@ -19,7 +20,9 @@ pub use devices::{
     CameraReport, DeviceReport, ElementReport, EncoderReport, MicrophoneReport, devices,
 };
 pub use inventory::{SoundCard, VideoNode, nodes_held_open, sound_cards, video_nodes};
+pub use mode_as_set::choose_mode_as_set;
 pub use modes::{Format, Mode, ModeChoice, Offer, Rate, RejectedMode, choose_mode};
 pub use opening::Opening;
 pub use plan::{SourceCandidates, SourcePlan, SourceSpec, lacks};
+pub use presence::{DevicesToChoose, devices_to_choose};
 pub use uevent::Retry;

@@ -11,6 +11,15 @@ pub enum CaptureEvent {
     SourceLost(Source),
     /// A lost source is on air again.
     SourceBack(Source),
+    /// What has come of an exchange of sources; see [`Capture::exchange`](super::Capture::exchange).
+    Exchange {
+        /// Its number.
+        number: u64,
+        /// The source.
+        source: Source,
+        /// What.
+        outcome: Exchanged,
+    },
     /// Something that the owner asked for is not possible; the capture runs without it.
     LeftOut {
         /// What, and why, in one line.
@@ -25,6 +34,20 @@ pub enum CaptureEvent {
     },
     /// The capture has ended, by `stop` or by an error; always the last event.
     Ended,
+}
+
+/// What has come of the exchange of a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Exchanged {
+    /// The new one is not connected, for this reason: the old one stays on air until it is, unless that
+    /// is lost.
+    Waits(String),
+    /// The old one is not used any more, and the new one is being opened.
+    Begins,
+    /// The new one delivers; it is this, in words, which are none where the board's profile describes it.
+    Delivers(String),
+    /// The new one could not be opened, for this reason; that is tried again and again.
+    Fails(String),
 }
 
 /// A source of the capture.

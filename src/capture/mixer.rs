@@ -18,7 +18,7 @@ use super::{
     gst::clock::MediaClock,
     on_air::OnAir,
     real_time,
-    source::{Change, ManagedSource},
+    source::{SourceEvent, SourceSet},
     stats::Counters,
     threads::{Notifier, Threads},
     video::{Camera, HeldTrack, SharedTrack},
@@ -39,7 +39,7 @@ pub(super) struct Mixer {
     pub(super) threads: Threads,
     /// Notified when a source has delivered something.
     pub(super) wake: Notifier,
-    pub(super) sources: Vec<ManagedSource>,
+    pub(super) sources: SourceSet,
     pub(super) video: SharedTrack,
     pub(super) audio: AudioTrack,
     /// The H.264 encoders that the board profile names, in order of preference.
@@ -53,10 +53,10 @@ impl Mixer {
         let start_ns = self.clock.now_ns();
         self.video.hold().track.start_at(start_ns);
         self.audio.start_at(start_ns);
-        self.sources.iter_mut().for_each(|source| source.start_at(start_ns));
+        self.sources.start_at(start_ns);
         self.counters.last_video.note(start_ns);
         self.counters.last_audio.note(start_ns);
-        self.sources.iter_mut().for_each(|source| source.on_frame(self.video.on_frame()));
+        self.sources.on_frame(&self.video.on_frame());
         real_time::begin();
         let failed = self.run_until_stopped();
         self.video.hold().end();
@@ -67,7 +67,7 @@ impl Mixer {
             self.threads.stop();
         }
         self.pipeline.shut_down();
-        self.sources.clear();
+        self.sources.close();
         (self.events)(CaptureEvent::Ended);
     }
 
@@ -95,7 +95,7 @@ impl Mixer {
             }
             self.poll_video(now_ns, &mut video);
             self.pipeline.send_delayed(now_ns);
-            let microphone = source_of(&mut self.sources, Source::Microphone);
+            let microphone = self.sources.of(Source::Microphone);
             self.audio.push_due(now_ns, microphone, &self.pipeline, &self.on_air, &self.counters);
             let mut failed = self.pipeline.take_audio_failure();
             if let Some(supervisor) = &mut supervisor {
@@ -110,29 +110,30 @@ impl Mixer {
     }
 
     fn poll_sources(&mut self, now_ns: u64) {
-        for source in &mut self.sources {
-            match source.poll(now_ns) {
-                Some(Change::Lost { why }) => {
+        for event in self.sources.poll(now_ns) {
+            match event {
+                SourceEvent::Lost { roles, why } => {
                     self.counters.lost.fetch_add(1, Ordering::Relaxed);
-                    for role in source.roles() {
-                        let (fault, message) = (Fault::Source(*role), why.clone());
+                    for role in roles {
+                        let (fault, message) = (Fault::Source(role), why.clone());
                         (self.events)(CaptureEvent::Error { fault, message });
-                        (self.events)(CaptureEvent::SourceLost(*role));
+                        (self.events)(CaptureEvent::SourceLost(role));
                     }
                 }
-                Some(Change::Back) => {
-                    for role in source.roles() {
-                        (self.events)(CaptureEvent::SourceBack(*role));
-                    }
+                SourceEvent::Replaced { role } => (self.events)(CaptureEvent::SourceLost(role)),
+                SourceEvent::Back { role } => (self.events)(CaptureEvent::SourceBack(role)),
+                SourceEvent::Note(message) => (self.events)(CaptureEvent::LeftOut { message }),
+                SourceEvent::Microphone(microphone) => self.audio.exchange(&microphone),
+                SourceEvent::Exchange { number, source, outcome } => {
+                    (self.events)(CaptureEvent::Exchange { number, source, outcome });
                 }
-                None => {}
             }
         }
     }
 
     /// Gives the encoder what is ready or due, unless the camera's own thread does.
     fn poll_video(&mut self, now_ns: u64, rounds: &mut VideoRounds) {
-        let mut camera = source_of(&mut self.sources, Source::Camera);
+        let mut camera = self.sources.of(Source::Camera);
         let own_thread = camera
             .as_deref()
             .filter(|camera| camera.is_live() && !camera.is_lost())
@@ -160,6 +161,7 @@ impl Mixer {
             let camera = Camera { is_live, is_lost, next: &mut || camera.next_frame(now_ns) };
             track.push_due(now_ns, Some(camera), &self.pipeline, &self.on_air, &self.counters);
         } else {
+            track.forget_camera();
             track.push_due(now_ns, None, &self.pipeline, &self.on_air, &self.counters);
         }
         // From here on: what had arrived before is taken.
@@ -183,8 +185,4 @@ struct VideoRounds {
     wake_ns: u64,
     /// Which opening of the camera gives its frames to the encoder by its own thread.
     own_thread: Option<u64>,
-}
-
-fn source_of(sources: &mut [ManagedSource], role: Source) -> Option<&mut ManagedSource> {
-    sources.iter_mut().find(|source| source.roles().contains(&role))
 }

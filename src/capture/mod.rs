@@ -4,7 +4,7 @@
 //! - access units of both tracks keep coming, on one media clock that never goes back and is common
 //!   to both, with codec parameters that never change;
 //! - a camera or microphone that is lost is replaced *before* the encoder, by a slate or silence,
-//!   and used again when it is back;
+//!   and used again when it is back; so is one that is exchanged for another while it runs;
 //! - the thread that delivers an access unit never waits;
 //! - what was captured in standby is never sent.
 //!
@@ -77,16 +77,16 @@ pub use controls::{
 pub use convert::converter_names;
 pub use decode::{JpegDecoderSpec, jpeg_decoder, jpeg_decoder_names};
 pub use discovery::{
-    CameraReport, Conversion, DeviceReport, ElementReport, EncoderReport, Format, MicrophoneReport,
-    Mode, ModeChoice, Offer, Rate, RejectedMode, SourcePlan, SourceSpec, choose_mode, devices,
-    offers,
+    CameraReport, Conversion, DeviceReport, DevicesToChoose, ElementReport, EncoderReport, Format,
+    MicrophoneReport, Mode, ModeChoice, Offer, Rate, RejectedMode, SourcePlan, SourceSpec,
+    choose_mode, choose_mode_as_set, devices, devices_to_choose, offers,
 };
 pub use encode::{
     FrameSink, KnownBug, audio_encoder_delay_samples, audio_encoder_names, encoder_pipelines,
     importing_pipeline, known_bugs, video_encoder_layouts, video_encoder_names,
 };
 pub use error::{CaptureError, Rejected};
-pub use event::{CaptureEvent, Fault, Source};
+pub use event::{CaptureEvent, Exchanged, Fault, Source};
 pub use frame_format::{FrameFormat, WantedFrames};
 pub use gst::description::PipelineDescription;
 pub use real_time::{refusal as real_time_refusal, withdraw as withdraw_real_time};
@@ -106,7 +106,7 @@ use framing::SharedFraming;
 use gst::{bus, clock::MediaClock};
 use mixer::Mixer;
 use on_air::OnAir;
-use source::{Elements, Sources};
+use source::{Elements, Order, Orders, Sources};
 use stats::Counters;
 use threads::{Deadline, Notifier, Threads};
 use video::{SharedTrack, VideoTrack};
@@ -128,6 +128,7 @@ pub struct Capture {
     on_air: OnAir,
     stills: Stills,
     clock: MediaClock,
+    orders: Orders,
     /// Wakes the mixer.
     wake: Notifier,
 }
@@ -211,7 +212,7 @@ impl Capture {
         let clock = MediaClock::start();
         let counters = Arc::new(Counters::default());
         let framing = elements.framing.clone();
-        let Sources { all: sources, frames, first_frame, wake } = source::start_all(
+        let Sources { all: sources, frames, first_frame, wake, notes } = source::start_all(
             &request,
             &chosen.layouts,
             elements,
@@ -227,9 +228,11 @@ impl Capture {
             probe::try_import(&mut chosen, &request, frames, frame, deadline)?;
         }
         tracing::info!("frames: {} {}", frames.layout, frames.colorimetry);
-        let (video, left_out) =
+        let (video, mut left_out) =
             VideoTrack::new(&request.video, frames, &request.look, framing.clone())?;
+        left_out.extend(notes);
         let stills = video.stills();
+        let orders = sources.orders();
         let shared = Arc::clone(&counters);
         let pipeline =
             EncoderPipeline::start(&request, chosen, frames, &clock, shared, sink, deadline)?;
@@ -271,6 +274,7 @@ impl Capture {
             on_air,
             stills,
             clock,
+            orders,
             wake,
         })
     }
@@ -279,6 +283,15 @@ impl Capture {
     /// changes when it is on air already.
     pub fn go_on_air(&self) {
         self.on_air.begin(self.clock.now_ns());
+        self.wake.notify();
+    }
+
+    /// Exchanges camera and microphone for those of a request; nothing else of it counts. One that stays
+    /// the same goes on. In place of another one, slate or silence are sent until the new one delivers, and
+    /// neither encoder notices. [`CaptureEvent::Exchange`] reports with this number what has come of it, for
+    /// each of both.
+    pub fn exchange(&self, number: u64, request: &Request) {
+        self.orders.put(Order::of(number, request));
         self.wake.notify();
     }
 

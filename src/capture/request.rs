@@ -14,6 +14,8 @@ use crate::{
     video::Framing,
 };
 
+use crate::selection::{CameraDevice, CameraMode, MicrophoneDevice};
+
 pub use crate::board::{
     CameraSource, ConverterOrder, DecoderOrder, EncoderOrder, MicrophoneSource,
 };
@@ -138,6 +140,26 @@ pub struct AudioSettings {
 }
 
 impl Request {
+    /// Captures what an owner has chosen in place of the board's own. The audio of a clip stays when its
+    /// video is exchanged.
+    pub fn choose(
+        &mut self,
+        camera: Option<&CameraDevice>,
+        mode: CameraMode,
+        microphone: Option<&MicrophoneDevice>,
+    ) {
+        let chosen = self.camera.chosen(camera, mode);
+        self.microphone = match (&self.camera, self.microphone.chosen(microphone)) {
+            (CameraSource::File { path }, MicrophoneSource::CameraFile)
+                if !matches!(chosen, CameraSource::File { .. }) =>
+            {
+                MicrophoneSource::File { path: path.clone() }
+            }
+            (_, microphone) => microphone,
+        };
+        self.camera = chosen;
+    }
+
     /// Whether every setting is within its bounds.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 mod converting;
 mod decoding;
 mod description;
+mod exchange;
 mod jpeg;
 mod managed;
 mod opener;
@@ -12,7 +13,8 @@ mod start;
 mod watched;
 
 pub use description::{SourceElements, source_pipeline};
-pub use managed::{Change, ManagedSource, OnFrame};
+pub use exchange::{Order, Orders, SourceEvent, SourceSet};
+pub use managed::{ManagedSource, OnFrame};
 pub use opener::Elements;
 pub use recolour::Recolour;
 pub use start::{Sources, start_all};

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use crate::appliance::LinkChange;
-use crate::board::{CameraDevice, MicrophoneDevice, Profile, VideoFormat};
+use crate::board::{CameraDevice, CameraMode, MicrophoneDevice, Profile, VideoFormat};
 use crate::capture::{self, CameraSource, MicrophoneSource};
 use crate::clock::Clock;
 use crate::device::terminal::{Quiet, Typing};
@@ -162,7 +162,11 @@ fn request(profile: &Profile, args: &DemoArgs) -> Result<capture::Request, Failu
         "test" => CameraSource::TestPattern,
         device if device.starts_with("/dev/") => {
             let device = CameraDevice::Path(PathBuf::from(device));
-            CameraSource::V4l2 { device, formats: VideoFormat::USUAL.to_vec() }
+            CameraSource::V4l2 {
+                device,
+                formats: VideoFormat::USUAL.to_vec(),
+                mode: CameraMode::default(),
+            }
         }
         file => CameraSource::File { path: PathBuf::from(file) },
     };

@@ -9,8 +9,8 @@ mod table;
 pub use self::form::{Form, Text};
 pub use self::path::{PathError, SettingPath};
 pub use self::table::{
-    Audio, DESTINATION, Destination, Overlay, SETTINGS, Setting, VERSION, Values, Video, Wifi,
-    Wired,
+    Audio, Camera, DESTINATION, Destination, Microphone, Overlay, SETTINGS, Setting, VERSION,
+    Values, Video, Wifi, Wired,
 };
 pub(super) use self::table::{FILE, STICK};
 pub use crate::typed_toml::{Applies, Decimal, Fallback, ValueError};

@@ -6,7 +6,8 @@ use super::network::Addressing;
 use super::partial::Partial;
 use super::schema::form::{Get, Text};
 use super::schema::{
-    Audio, Destination, Overlay, SETTINGS, SettingPath, Value, Values, Video, Wifi, Wired,
+    Audio, Camera, Destination, Microphone, Overlay, SETTINGS, SettingPath, Value, Values, Video,
+    Wifi, Wired,
 };
 use crate::audio::Adjustments;
 use crate::device_controls::{ControlSettings, ControlsOf};
@@ -200,15 +201,17 @@ impl Settings {
         };
         let get: Get<'_> = &|name| value(None, name);
         let destinations = effective.destinations().iter();
-        let values = Values::read(
-            get,
+        let more = (
+            Camera::read(get),
+            Microphone::read(get),
             Video::read(get),
             Audio::read(get),
             Overlay::read(get),
-            Wired::read(get, Addressing::read(get, "network")),
-            Wifi::read(get, Addressing::read(get, "wifi")),
+            Wired::read(get, (Addressing::read(get, "network"),)),
+            Wifi::read(get, (Addressing::read(get, "wifi"),)),
             destinations.map(|name| Destination::read(&|key| value(Some(name), key))).collect(),
         );
+        let values = Values::read(get, more);
         Settings { values, left_out, effective }
     }
 
@@ -245,6 +248,20 @@ impl Settings {
     #[must_use]
     pub fn without_secrets(&self) -> Settings {
         Settings::new(self.effective.without_secrets(), self.left_out.clone())
+    }
+
+    /// The same with what others say of the settings of these names.
+    #[must_use]
+    pub fn with_those_of(&self, others: &Settings, names: &[&str]) -> Settings {
+        let mut effective = self.effective.clone();
+        for setting in names.iter().filter_map(|name| SETTINGS.find(name)) {
+            let path = SettingPath::of(None, setting);
+            match others.effective.value(&path) {
+                Some(value) => effective.put(path, value.clone()),
+                None => drop(effective.unset_at(&path)),
+            }
+        }
+        Settings::new(effective, self.left_out.clone())
     }
 
     /// The settings that differ from their defaults, as one source.

@@ -474,6 +474,7 @@ fn every_setting_of_the_table_can_be_set_holds_is_shown_and_stored() {
                 "DE",
                 "eth7",
                 "longenough",
+                "1280x720@30 mjpeg",
             ]
             .into_iter()
             .find(|v| setting.kind.read(v).is_ok())

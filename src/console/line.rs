@@ -110,6 +110,11 @@ impl LineEditor {
         self.names.controls = controls;
     }
 
+    /// The values that settings of these names are completed to from now on.
+    pub fn set_values(&mut self, values: Vec<(&'static str, Vec<String>)>) {
+        self.names.values = values;
+    }
+
     /// The destinations that arguments are completed to.
     pub fn destinations(&self) -> &[String] {
         &self.names.destinations

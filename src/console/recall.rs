@@ -70,9 +70,12 @@ fn is_open_value(name: &str, value: &str) -> bool {
     };
     match (kind, kind.read(value)) {
         (Kind::Text(Form::Address), _) => is_open_address(value),
-        (Kind::Text(Form::Label | Form::Ssid) | Kind::Open(_), _) | (_, Err(_)) => {
-            !value.split_whitespace().any(is_like_key)
-        }
+        (Kind::Text(Form::Camera | Form::Microphone), Ok(_)) if is_device(value) => true,
+        (
+            Kind::Text(Form::Label | Form::Ssid | Form::Camera | Form::Microphone) | Kind::Open(_),
+            _,
+        )
+        | (_, Err(_)) => !value.split_whitespace().any(is_like_key),
         (_, Ok(_)) => true,
     }
 }
@@ -124,6 +127,11 @@ fn is_near<'a>(word: &str, mut known: impl Iterator<Item = &'a str>) -> bool {
     })
 }
 
+/// Whether a text can only be the name of a device.
+fn is_device(text: &str) -> bool {
+    ["/dev/", "usb:", "card:", "driver:"].iter().any(|begin| text.starts_with(begin))
+}
+
 /// Whether a word may be a stream key: long, and not of letters alone.
 fn is_like_key(word: &str) -> bool {
     word.chars().count() >= KEY_CHARS_MIN && word.contains(|c: char| c.is_ascii_digit())
@@ -153,6 +161,10 @@ mod tests {
             "set wifi.passphrase",
             "set console.pin",
             "set slate.picture /srv/slate.png",
+            "set camera.device /dev/v4l/by-id/usb-046d_HD_Pro_Webcam_C920_12345678-video-index0",
+            "set camera.device logi",
+            "set camera.mode 1280x720@30 mjpeg",
+            "set microphone.device card:Device",
             "show",
             "show video",
             "show destination.youtube",
@@ -208,6 +220,8 @@ mod tests {
             "set destination.d.url rtmps://h/app?token=canary",
             "set box.name live_1234567_abcdefgh",
             "set video.fps live_1234567_abcdefgh",
+            "set camera.device live_1234567_abcdefgh",
+            "set microphone.device live_1234567_abcdefgh",
             "destination add d rtmps://user:canary@h/app",
             "destination add d rtmps://h/app?token=canary",
             "destination add d rtmps://h/app/canary",

@@ -186,6 +186,11 @@ impl Session {
         self.editor.set_controls(controls);
     }
 
+    /// The values that settings of these names are completed to from now on.
+    pub fn set_values(&mut self, values: Vec<(&'static str, Vec<String>)>) {
+        self.editor.set_values(values);
+    }
+
     /// Whether a PIN is set. Whoever is past it stays so; whoever is asked for one that is no more
     /// is let in.
     pub fn set_has_pin(&mut self, has_pin: bool) {

@@ -209,7 +209,8 @@ pub static COMMANDS: &[Entry] = &[
         group: Group::Devices,
         arguments: "",
         short: "show cameras, microphones and encoders",
-        long: "Shows which would be used (*), and why each of the others would not.",
+        long: "Shows which would be used (*), and why each of the others would not. What stands first in a \
+               line is what `set camera.device` and `set microphone.device` take.",
         example: "devices",
         argument: Argument::None,
         parse: |words| words.end(Command::Serve(Service::Devices)),

@@ -93,6 +93,16 @@ pub enum Action {
         /// At this bitrate of the video, in kbit/s.
         video_kbps: u32,
     },
+    /// Camera and microphone of this run are to be those of these settings;
+    /// [`CaptureEvent::Exchange`](super::CaptureEvent::Exchange) answers it, for each of both.
+    ExchangeSources {
+        /// The run's number.
+        run: u64,
+        /// Comes back with the answers.
+        number: u64,
+        /// The settings.
+        settings: Arc<Settings>,
+    },
     /// Close the devices of this run; [`Event::CaptureClosed`](super::Event::CaptureClosed) answers it.
     CloseCapture {
         /// Its number.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::action::Still;
 use super::capture_slot::Slot;
+use super::exchange::Exchanges;
 use super::standby::Standby;
 use crate::appliance::Event as Happening;
 use crate::audio::Adjustments;
@@ -45,6 +46,7 @@ pub(super) struct CaptureState {
     pub audio: Adjustments,
     /// What was to be done to the camera's video last.
     pub framing: Framing,
+    pub exchanges: Exchanges,
     /// The camera or microphone that is not there, in words.
     pub missing: Option<String>,
     pub next_look: Duration,
@@ -139,6 +141,7 @@ impl CaptureState {
             bitrate_kbps: 0,
             audio: Adjustments::default(),
             framing: Framing::default(),
+            exchanges: Exchanges::default(),
             missing: None,
             next_look: now + REPROBE_INTERVAL,
             drivers: Drivers::default(),
@@ -254,7 +257,8 @@ impl CaptureState {
         let held = self.user == Some(User::Standby);
         let release = self.standby.release_at().filter(|_| held && self.questions.is_empty());
         let patience = self.questions.iter().map(|question| question.until).min();
-        let all = [look, self.slot.poll_timeout(), release, patience, self.levels_due()];
+        let exchange = self.exchanges.poll_timeout();
+        let all = [look, self.slot.poll_timeout(), release, patience, self.levels_due(), exchange];
         all.into_iter().flatten().min()
     }
 

@@ -95,10 +95,19 @@ impl Clients {
 
     /// A request is answered; whose it was, if anybody still waits for it.
     pub fn end(&mut self, request: u64) -> Option<ClientId> {
+        let id = self.whose(request)?;
+        self.clients.get_mut(&id)?.running = None;
+        Some(id)
+    }
+
+    /// Whether anybody still waits for a request that is being carried out.
+    pub fn is_running(&self, request: u64) -> bool {
+        self.whose(request).is_some()
+    }
+
+    fn whose(&self, request: u64) -> Option<ClientId> {
         let is_it = |client: &Client| client.running.as_ref().is_some_and(|r| r.request == request);
-        let (id, client) = self.clients.iter_mut().find(|(_, client)| is_it(client))?;
-        client.running = None;
-        Some(*id)
+        self.clients.iter().find(|(_, client)| is_it(client)).map(|(id, _)| *id)
     }
 
     /// The request that a client waits for, and what that waits for.

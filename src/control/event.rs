@@ -235,11 +235,31 @@ pub struct Connected {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceLook {
     /// The camera.
-    pub camera: Presence,
+    pub camera: SourceFound,
     /// The microphone.
-    pub microphone: Presence,
+    pub microphone: SourceFound,
     /// The one that is not there, in words.
     pub missing: Option<String>,
+}
+
+/// What a look has shown of one of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceFound {
+    /// Whether it is there.
+    pub presence: Presence,
+    /// Why it is not, where it is a device: which one is meant, and which ones there are.
+    pub absent: Option<String>,
+    /// The devices that could be chosen, as a setting names them.
+    pub choices: Vec<String>,
+    /// What is set of it without effect, and why.
+    pub note: Option<String>,
+}
+
+impl Default for SourceFound {
+    fn default() -> SourceFound {
+        let presence = Presence::Unsure;
+        SourceFound { presence, absent: None, choices: Vec::new(), note: None }
+    }
 }
 
 /// What a running capture reports.
@@ -253,6 +273,28 @@ pub enum CaptureEvent {
     LeftOut(String),
     /// A source failed, in its own words; it is looked for again.
     SourceFailed(String),
+    /// What has come of [`Action::ExchangeSources`](super::Action::ExchangeSources).
+    Exchange {
+        /// Its number.
+        number: u64,
+        /// For this source.
+        source: Source,
+        /// What.
+        outcome: Exchanged,
+    },
+}
+
+/// What has come of the exchange of a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Exchanged {
+    /// The new one is not connected, for this reason: the old one stays on air until it is.
+    Waits(String),
+    /// The old one is closed, and the new one is being opened.
+    Begins,
+    /// The new one delivers; it is this, in words, which are none where the board's profile describes it.
+    Delivers(String),
+    /// The new one could not be opened, for this reason; that is tried again and again.
+    Fails(String),
 }
 
 /// What an attempt to publish reports.

@@ -2,6 +2,7 @@
 
 mod capturing;
 mod device_controls;
+mod exchanging;
 mod health;
 mod network;
 mod requests;
@@ -85,6 +86,9 @@ pub struct Control {
     next_alive: Option<Duration>,
     actions: VecDeque<Action>,
 }
+
+/// The box, or its board's profile, chooses.
+const AUTO: &str = "auto";
 
 /// What does not change while the box runs.
 #[derive(Debug)]
@@ -233,6 +237,7 @@ impl Control {
             self.finish(now, request, Reply::error(why));
         }
         self.capture_timeout(now);
+        self.exchange_timeout(now);
         if is_due(self.next_alive) {
             self.next_alive = self.setup.alive_interval.map(|every| now + every);
             self.say_alive(now);
@@ -437,6 +442,9 @@ impl Control {
             bitrate_max_kbps: self.setup.board.bitrate_max_kbps,
         };
         let reply = pending.confirm.reply(&standing, failure);
+        if failure.is_none() && self.awaits_source(now, pending, before, &reply) {
+            return;
+        }
         match pending.request {
             Some(request) if self.finish(now, request, reply.clone()) => {}
             // Whoever asked has got the answer that it takes too long, or is gone.
@@ -482,6 +490,7 @@ impl Control {
         self.set_ceiling();
         self.adjust_capture();
         self.give_controls();
+        self.exchange_sources();
         self.name_choices();
     }
 
@@ -491,8 +500,16 @@ impl Control {
         let names: Vec<String> = settings.paths().iter().map(ToString::to_string).collect();
         let destinations = settings.names();
         let controls = self.controls.known.clone();
+        let exchanges = &self.capture.exchanges;
+        let devices = |found: &[String]| [AUTO.to_owned()].iter().chain(found).cloned().collect();
+        let values: Vec<(&'static str, Vec<String>)> = vec![
+            ("camera.device", devices(&exchanges.camera.choices)),
+            ("camera.mode", devices(&[])),
+            ("microphone.device", devices(&exchanges.microphone.choices)),
+        ];
         for session in &mut self.sessions {
             session.set_names(names.clone(), destinations.clone());
+            session.set_values(values.clone());
             session.set_controls(controls.clone());
         }
     }

@@ -20,6 +20,7 @@ mod confirm;
 mod destinations;
 mod device_controls;
 mod event;
+mod exchange;
 mod machine;
 mod network;
 mod progress;
@@ -31,8 +32,8 @@ mod store;
 pub use action::{Action, Job, Level, Still};
 pub use device_controls::{ControlOrder, ControlSet};
 pub use event::{
-    BoardMedia, CaptureEvent, Connected, Event, JobResult, PublishFailure, PublishReport, Setup,
-    SourceLook,
+    BoardMedia, CaptureEvent, Connected, Event, Exchanged, JobResult, PublishFailure,
+    PublishReport, Setup, SourceFound, SourceLook,
 };
 pub use machine::{Control, View};
 pub use settings::Layers;

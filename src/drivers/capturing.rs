@@ -57,7 +57,7 @@ impl Capturing {
     /// Whether camera and microphone are there.
     pub(crate) fn look(&self, settings: &Settings) -> SourceLook {
         let request = plan::request(&self.board, settings, self.board.video.bitrate_kbps);
-        outcome::look(&request)
+        outcome::look(&request, settings)
     }
 
     pub(crate) fn look_for_devices(
@@ -127,6 +127,14 @@ impl Capturing {
             let _ = inputs.blocking_send(Input::CaptureStarted(run, started));
         });
         metadata
+    }
+
+    /// Camera and microphone of the run are to be these from now on.
+    pub(crate) fn exchange(&self, run: u64, number: u64, settings: &Settings) {
+        if let Some(capture) = self.running.get(&run) {
+            let kbps = self.board.video.bitrate_kbps;
+            capture.exchange(number, &plan::request(&self.board, settings, kbps));
+        }
     }
 
     /// What the run captures from now on is for a broadcast. Gives the metadata for servers.

@@ -63,9 +63,10 @@ fn replace_or_push(waiting: &mut VecDeque<(u64, CaptureEvent)>, run: u64, event:
 
 /// Whether who reads the newer event need not read the older one.
 fn replaces(newer: &CaptureEvent, older: &CaptureEvent) -> bool {
-    use CaptureEvent::{SourceBack, SourceLost};
+    use CaptureEvent::{Exchange, SourceBack, SourceLost};
     match (newer, older) {
         (SourceLost(source) | SourceBack(source), SourceLost(of) | SourceBack(of)) => source == of,
+        (Exchange { source, .. }, Exchange { source: of, .. }) => source == of,
         (newer, older) => newer == older,
     }
 }

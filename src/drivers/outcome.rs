@@ -4,9 +4,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::appliance::{DestinationId, PipelineEvent, PipelineFault, Presence, Source};
-use crate::capture::{self, CaptureError, Fault};
+use crate::capture::{self, CameraSource, CaptureError, Fault};
+use crate::config::Settings;
 use crate::control::{
-    CaptureEvent, ConnectionCounters, Event, PublishFailure, PublishReport, SourceLook,
+    CaptureEvent, ConnectionCounters, Event, Exchanged, PublishFailure, PublishReport, SourceFound,
+    SourceLook,
 };
 use crate::limits::BASE64_LINE_CHARS;
 use crate::media::Track;
@@ -58,6 +60,16 @@ pub(crate) fn capture_event(event: capture::CaptureEvent) -> CaptureEvent {
         From::FirstKey => CaptureEvent::Pipeline(PipelineEvent::FirstKey),
         From::SourceLost(of) => CaptureEvent::Source(source(of), Presence::Lost),
         From::SourceBack(of) => CaptureEvent::Source(source(of), Presence::Back),
+        From::Exchange { number, source: of, outcome } => {
+            use capture::Exchanged as Is;
+            let outcome = match outcome {
+                Is::Waits(why) => Exchanged::Waits(why),
+                Is::Begins => Exchanged::Begins,
+                Is::Delivers(what) => Exchanged::Delivers(what),
+                Is::Fails(why) => Exchanged::Fails(why),
+            };
+            CaptureEvent::Exchange { number, source: source(of), outcome }
+        }
         From::LeftOut { message } => CaptureEvent::LeftOut(message),
         // A lost source is reported as such; it ends nothing.
         From::Error { fault: Fault::Source(of), message } => {
@@ -71,19 +83,38 @@ pub(crate) fn capture_event(event: capture::CaptureEvent) -> CaptureEvent {
     }
 }
 
-/// Whether the sources of a request are there.
-pub(super) fn look(request: &capture::Request) -> SourceLook {
+/// Whether the sources of a request are there, which comes of these settings, and which others could be
+/// chosen.
+pub(super) fn look(request: &capture::Request, settings: &Settings) -> SourceLook {
     let mut missing = None;
-    let mut presence = |source| match request.check_presence(source) {
-        Ok(()) if request.presence_is_unknown(source) => Presence::Unsure,
-        Ok(()) => Presence::Back,
-        Err(error) => {
-            missing = Some(error.to_string());
-            Presence::Lost
-        }
+    let mut found = |source, choices: Vec<(String, String)>, note| {
+        let (presence, absent) = match request.check_presence(source) {
+            Ok(()) if request.presence_is_unknown(source) => (Presence::Unsure, None),
+            Ok(()) => (Presence::Back, None),
+            Err(error) => {
+                missing = Some(error.to_string());
+                let (CaptureError::NoCamera { why, .. } | CaptureError::NoMicrophone { why, .. }) =
+                    error
+                else {
+                    return SourceFound { presence: Presence::Lost, ..SourceFound::default() };
+                };
+                (Presence::Lost, Some(why))
+            }
+        };
+        let choices = choices.into_iter().map(|(device, _)| device).collect();
+        SourceFound { presence, absent, choices, note }
     };
-    let camera = presence(capture::Source::Camera);
-    let microphone = presence(capture::Source::Microphone);
+    let capture::DevicesToChoose { cameras, microphones } = capture::devices_to_choose();
+    let has_modes = matches!(request.camera, CameraSource::V4l2 { .. });
+    let is_unused = !settings.camera.mode.is_auto() && !has_modes;
+    let note = is_unused.then(|| {
+        format!(
+            "the camera is {}, which has no modes to choose from; one that camera.device names has",
+            request.camera
+        )
+    });
+    let camera = found(capture::Source::Camera, cameras, note);
+    let microphone = found(capture::Source::Microphone, microphones, None);
     SourceLook { camera, microphone, missing }
 }
 

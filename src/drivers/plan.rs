@@ -15,6 +15,8 @@ pub(super) fn request(
     video_kbps: u32,
 ) -> capture::Request {
     let mut request = board.clone();
+    let (camera, microphone) = (&settings.camera, &settings.microphone);
+    request.choose(camera.device.as_ref(), camera.mode, microphone.device.as_ref());
     let put = |field: &mut u32, value: Option<u32>| *field = value.unwrap_or(*field);
     put(&mut request.video.width, settings.video.width);
     put(&mut request.video.height, settings.video.height);

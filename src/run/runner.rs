@@ -230,6 +230,9 @@ impl Runner {
             Action::GoOnAir { run, settings, video_kbps } => {
                 self.publishing.describe(self.capturing.go_on_air(run, &settings, video_kbps));
             }
+            Action::ExchangeSources { run, number, settings } => {
+                self.capturing.exchange(run, number, &settings);
+            }
             Action::CloseCapture { run } => self.capturing.close(run),
             Action::SetBitrate(kbps) => self.capturing.set_bitrate_kbps(kbps),
             Action::AdjustAudio(audio) => self.capturing.adjust_audio(audio),

@@ -17,7 +17,7 @@ use crate::support::{Folder, has_or_skip};
 
 use firstmile::{
     board::Profile,
-    capture::{CaptureEvent, FrameSink, Request},
+    capture::{Capture, CaptureEvent, FrameSink, Request},
     media::{Frame, Kind, Track},
 };
 
@@ -29,6 +29,23 @@ pub fn small() -> Request {
     request.video.bitrate_kbps = 300;
     request.video.keyframe_interval_ms = 500;
     request
+}
+
+/// Nothing that an encoder or a server could notice: one configuration per track, frames and
+/// blocks at their rate.
+pub fn assert_unbroken(taken: &Taken, capture: &Capture) {
+    let skipped = capture.stats().frames_skipped;
+    for (track, step_ns) in [(Track::Video, 33_333_333), (Track::Audio, 21_333_333)] {
+        let frames = taken.of(track);
+        assert_eq!(frames.iter().filter(|f| f.kind.is_config()).count(), 1, "{track:?}");
+        if track == Track::Video && skipped > 0 {
+            continue;
+        }
+        for pair in frames[1..].windows(2) {
+            let off = (pair[1].dts_ns - pair[0].dts_ns).abs_diff(step_ns);
+            assert!(off < 1_000_000, "{track:?}: {off} ns off its rate");
+        }
+    }
 }
 
 /// Keeps frames and events.
@@ -54,6 +71,10 @@ impl Kept {
     pub fn newest_ns(&self, track: Track) -> u64 {
         let newest = self.frames.iter().rev().find(|frame| frame.track() == track);
         newest.map_or(0, |frame| frame.dts_ns)
+    }
+
+    pub fn events(&self) -> &[CaptureEvent] {
+        &self.events
     }
 
     pub fn has(&self, event: &CaptureEvent) -> bool {
@@ -98,6 +119,11 @@ impl Taken {
             assert!(!left.is_zero(), "waited in vain for {what}; events: {:?}", kept.events);
             kept = self.0.1.wait_timeout(kept, left).unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+
+    /// Looks at what was kept.
+    pub fn look<T>(&self, look: impl FnOnce(&Kept) -> T) -> T {
+        self.with(|kept| look(kept))
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut Kept) -> T) -> T {

@@ -10,6 +10,7 @@ mod colours;
 mod dead_air;
 mod devices;
 mod encoders;
+mod exchange;
 mod framing;
 mod lip_sync;
 mod loaded;

@@ -11,9 +11,9 @@ use std::{
     time::Duration,
 };
 
-use crate::common::{Clip, Taken, last_frame, small};
+use crate::common::{Clip, Taken, assert_unbroken, last_frame, small};
 use firstmile::{
-    board::{CameraDevice, MicrophoneDevice, VideoFormat},
+    board::{CameraDevice, CameraMode, MicrophoneDevice, VideoFormat},
     capture::{
         CameraSource, Capture, CaptureError, CaptureEvent, MicrophoneSource, Request, Source,
     },
@@ -24,23 +24,6 @@ const LOST_CAMERA: CaptureEvent = CaptureEvent::SourceLost(Source::Camera);
 const BACK_CAMERA: CaptureEvent = CaptureEvent::SourceBack(Source::Camera);
 const LOST_MICROPHONE: CaptureEvent = CaptureEvent::SourceLost(Source::Microphone);
 const BACK_MICROPHONE: CaptureEvent = CaptureEvent::SourceBack(Source::Microphone);
-
-/// Nothing that an encoder or a server could notice: one configuration per track, frames and
-/// blocks at their rate.
-fn assert_unbroken(taken: &Taken, capture: &Capture) {
-    let skipped = capture.stats().frames_skipped;
-    for (track, step_ns) in [(Track::Video, 33_333_333), (Track::Audio, 21_333_333)] {
-        let frames = taken.of(track);
-        assert_eq!(frames.iter().filter(|f| f.kind.is_config()).count(), 1, "{track:?}");
-        if track == Track::Video && skipped > 0 {
-            continue;
-        }
-        for pair in frames[1..].windows(2) {
-            let off = (pair[1].dts_ns - pair[0].dts_ns).abs_diff(step_ns);
-            assert!(off < 1_000_000, "{track:?}: {off} ns off its rate");
-        }
-    }
-}
 
 #[test]
 fn a_clip_is_repeated_without_a_gap() {
@@ -143,7 +126,8 @@ fn devices_that_are_not_connected_are_named() {
     let taken = Taken::default();
     let device = CameraDevice::Path("/dev/video-of-nobody".into());
     let formats = VideoFormat::USUAL.to_vec();
-    let request = Request { camera: CameraSource::V4l2 { device, formats }, ..small() };
+    let mode = CameraMode::default();
+    let request = Request { camera: CameraSource::V4l2 { device, formats, mode }, ..small() };
     let error = Capture::start(request, taken.sink(), taken.events()).expect_err("no camera");
     assert!(matches!(&error, CaptureError::NoCamera { device, .. } if device.ends_with("nobody")));
 

@@ -10,7 +10,10 @@
 //! `store is full`, `store is full after 500 ms`, `store is broken`, `store works`, `stick TOML` (its
 //! import stores this; then it says `reload`), `press`, `hold`, `first key`, `encoder fails WORDS`,
 //! `devices hang`, `devices answer`, `devices fail WORDS`, `devices work`, `devices are unplugged`,
-//! `devices are plugged in`, `devices deliver nothing`, `camera unplugged`, `camera plugged in` (with its defaults), `looked for devices`, `NAME accepts`, `NAME can carry 2000`, `NAME is lost`,
+//! `devices are plugged in`, `devices deliver nothing`, `camera unplugged`, `camera plugged in` (with its defaults),
+//! `looked for devices`, `camera absent WHY`, `camera there`
+//! (the one that is set), `camera waits WHY`, `camera begins`, `camera delivers WHAT`, `camera does not open WHY`
+//! (its exchange; also `microphone`), `NAME accepts`, `NAME can carry 2000`, `NAME is lost`,
 //! `machine WHAT` (its next readings; see `machine_shows`), `encoder skips 12 %` of its frames,
 //! `wifi WHAT` and `scan finds LIST` (see `wifi.rs`), `scan fails WORDS`, `link down`, `link up`,
 //! `checked NAME`, `A leaves`, `terminal opens`, `terminate`, `wait`; ` ; ` joins several. `before:`
@@ -21,9 +24,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use firstmile::appliance::{LinkChange, PipelineFault};
+use firstmile::appliance::{LinkChange, PipelineFault, Presence, Source};
 use firstmile::console::ClientId;
-use firstmile::control::{Event, JobResult, PublishReport};
+use firstmile::control::{Event, Exchanged, JobResult, PublishReport};
 use firstmile::health::{Alarm, Readings};
 use firstmile::status::{Space, Temperature, Wear};
 
@@ -106,7 +109,8 @@ fn prepare(before: &mut Before, what: &str) -> Result<(), String> {
 }
 
 fn unescaped(text: &str) -> String {
-    text.replace("\\n", "\n").replace("\\r", "\r").replace("\\x03", "\x03")
+    let text = text.replace("\\n", "\n").replace("\\r", "\r");
+    text.replace("\\t", "\t").replace("\\x03", "\x03")
 }
 
 fn happen(rig: &mut Rig, stimulus: &str) -> Result<(), String> {
@@ -161,6 +165,11 @@ fn happen(rig: &mut Rig, stimulus: &str) -> Result<(), String> {
             rig.skips_percent = Some(*percent.first().ok_or("encoder skips PERCENT")?);
         }
         ("encoder", how) => rig.encoder_fails(how.strip_prefix("fails ").unwrap_or(how)),
+        ("camera", "there") => rig.no_camera = None,
+        ("camera", why) if why.starts_with("absent ") => {
+            rig.no_camera = Some(why.trim_start_matches("absent ").to_owned());
+        }
+        ("microphone", outcome) => exchanged(rig, Source::Microphone, outcome)?,
         ("devices", "hang") => rig.devices_hang = true,
         ("devices", "work") => rig.cannot_open = None,
         ("devices", how) if how.starts_with("fail ") => {
@@ -172,6 +181,7 @@ fn happen(rig: &mut Rig, stimulus: &str) -> Result<(), String> {
         ("devices", "deliver nothing") => rig.levels = None,
         ("camera", "unplugged") => rig.camera_is_lost(),
         ("camera", "plugged in") => rig.camera_is_back(),
+        ("camera", outcome) => exchanged(rig, Source::Camera, outcome)?,
         ("looked", "for devices") => {
             rig.job_comes_to(JobResult::Devices(serde_json::Value::Null, vec!["none".to_owned()]));
         }
@@ -200,6 +210,27 @@ fn happen(rig: &mut Rig, stimulus: &str) -> Result<(), String> {
         ("wait", _) => {}
         _ => return Err(format!("what is \"{stimulus}\"?")),
     }
+    Ok(())
+}
+
+/// What comes of the exchange of a source that was ordered last.
+fn exchanged(rig: &mut Rig, source: Source, outcome: &str) -> Result<(), String> {
+    let words = |begin: &str| outcome.strip_prefix(begin).map(|rest| rest.trim().to_owned());
+    let outcome = match (words("waits"), words("delivers"), words("does not open"), outcome) {
+        (Some(why), ..) => Exchanged::Waits(why),
+        (_, Some(what), ..) => {
+            rig.source_is(source, Presence::Back);
+            Exchanged::Delivers(what)
+        }
+        (_, _, Some(why), _) => Exchanged::Fails(why),
+        (.., "begins") => {
+            rig.exchanged(source, Exchanged::Begins);
+            rig.source_is(source, Presence::Lost);
+            return Ok(());
+        }
+        _ => return Err(format!("what is exchanged: {outcome}")),
+    };
+    rig.exchanged(source, outcome);
     Ok(())
 }
 

@@ -18,9 +18,9 @@ use firstmile::audio::{Adjustments, ChannelsFrom};
 use firstmile::config::{self, Partial, parse};
 use firstmile::console::{ClientId, Reply, Typed};
 use firstmile::control::{
-    Action, BoardMedia, CaptureCounters, CaptureEvent, Change, Control, Counters, Event, Job,
-    JobResult, Layers, Level, PublishFailure, PublishReport, Setup, SourceLook, Still,
-    StoreFailure, StoreOutcome, StoreRequest,
+    Action, BoardMedia, CaptureCounters, CaptureEvent, Change, Control, Counters, Event, Exchanged,
+    Job, JobResult, Layers, Level, PublishFailure, PublishReport, Setup, SourceFound, SourceLook,
+    Still, StoreFailure, StoreOutcome, StoreRequest,
 };
 use firstmile::device_controls::ControlsOf;
 use firstmile::health::{CpuTimes, Readings};
@@ -105,6 +105,10 @@ pub struct Rig {
     pub cannot_open: Option<(PipelineFault, String)>,
     /// Whether camera and microphone are plugged in.
     pub plugged_in: bool,
+    /// Why the camera that is set is not there.
+    pub no_camera: Option<String>,
+    /// The exchange of camera and microphone that was ordered last.
+    pub exchange: Option<u64>,
     /// What the devices deliver.
     pub levels: Option<LevelStats>,
     /// The camera's controls.
@@ -214,6 +218,8 @@ impl Rig {
             in_standby: false,
             cannot_open: None,
             plugged_in: true,
+            no_camera: None,
+            exchange: None,
             levels: Some(levels()),
             camera: SimulatedCamera::new(),
             over: BTreeSet::new(),
@@ -348,6 +354,19 @@ impl Rig {
 
     fn device_answers(&mut self, event: Event) {
         if self.devices_hang { self.held.push(event) } else { self.soon.push_back(event) }
+    }
+
+    /// The exchange of a source that was ordered last comes to this.
+    pub fn exchanged(&mut self, source: Source, outcome: Exchanged) {
+        let (run, number) = (self.run.expect("a run"), self.exchange.expect("an exchange"));
+        let what = CaptureEvent::Exchange { number, source, outcome };
+        self.happens(Event::Capture { run, what });
+    }
+
+    /// A source of the running capture is lost or back.
+    pub fn source_is(&mut self, source: Source, presence: Presence) {
+        let run = self.run.expect("a run");
+        self.happens(Event::Capture { run, what: CaptureEvent::Source(source, presence) });
     }
 
     /// The encoder of the running capture fails.
@@ -550,8 +569,19 @@ impl Rig {
             Action::Reboot => self.say("reboot"),
             Action::LookForSources(_) => {
                 let presence = if self.plugged_in { Presence::Back } else { Presence::Lost };
-                let (camera, microphone) = (presence, presence);
-                let look = SourceLook { camera, microphone, missing: None };
+                let found = |choices: &[String], absent: &Option<String>| SourceFound {
+                    presence: if absent.is_some() { Presence::Lost } else { presence },
+                    absent: absent.clone(),
+                    choices: choices.to_vec(),
+                    note: None,
+                };
+                let cameras = ["usb:1-1".to_owned(), "usb:1-2".to_owned()];
+                let microphones = ["card:Device".to_owned()];
+                let look = SourceLook {
+                    camera: found(&cameras, &self.no_camera),
+                    microphone: found(&microphones, &None),
+                    missing: None,
+                };
                 self.soon.push_back(Event::Sources(look));
             }
             Action::BeginBroadcast | Action::Alive => {}
@@ -579,7 +609,7 @@ impl Rig {
             Action::OpenCapture { run, video_kbps, settings, audio, framing, standby } => {
                 let fps =
                     settings.video.fps.map_or(String::new(), |fps| format!(", {fps} frames/s"));
-                let audio = adjusted(&audio) + &framed(&framing);
+                let audio = adjusted(&audio) + &framed(&framing) + &sources(&settings);
                 let how = if standby { " in standby" } else { "" };
                 self.say(format!("capture: open run {run}{how} at {video_kbps} kb/s{fps}{audio}"));
                 self.run = Some(run);
@@ -587,6 +617,11 @@ impl Rig {
                 let failure = self.cannot_open.clone();
                 self.run = self.run.filter(|_| failure.is_none());
                 self.device_answers(Event::CaptureOpened { run, failure });
+            }
+            Action::ExchangeSources { run, number, settings } => {
+                assert_eq!(self.run, Some(run), "what is exchanged is open");
+                self.say(format!("capture: exchange {number}{}", sources(&settings)));
+                self.exchange = Some(number);
             }
             Action::CloseCapture { run } => {
                 self.say(format!("capture: close run {run}"));
@@ -759,6 +794,16 @@ fn in_words(request: &StoreRequest) -> String {
         StoreRequest::WrongPins(number) => format!("wrong PINs: {number}"),
         StoreRequest::BlackBox(_) => "black box".to_owned(),
     }
+}
+
+/// The camera and the microphone that are set.
+fn sources(settings: &config::Settings) -> String {
+    let camera = settings.camera.device.as_ref().map(|device| format!(", camera {device}"));
+    let mode = settings.camera.mode;
+    let mode = (!mode.is_auto()).then(|| format!(", in mode {mode}"));
+    let microphone = settings.microphone.device.as_ref();
+    let microphone = microphone.map(|device| format!(", microphone {device}"));
+    [camera, mode, microphone].into_iter().flatten().collect()
 }
 
 /// What is adjusted of the audio.

@@ -25,6 +25,7 @@ mod pushed_files;
 mod scheduling;
 mod secrets;
 mod service_watch;
+mod sources_chosen;
 mod stick_reader;
 mod terminals;
 mod wireless;

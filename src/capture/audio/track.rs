@@ -84,6 +84,14 @@ impl AudioTrack {
         }
     }
 
+    /// From now on the audio comes from this, or is generated.
+    pub fn exchange(&mut self, microphone: &MicrophoneSource) {
+        self.tone = *microphone == MicrophoneSource::Tone;
+        // What waits is of the one before.
+        self.source.fill(0);
+        self.buffer.start_at(self.position);
+    }
+
     /// Starts the track at a media time.
     pub fn start_at(&mut self, media_ns: u64) {
         self.position = self.position_at(media_ns);

@@ -7,12 +7,13 @@ use gstreamer_video::VideoFormat as Layout;
 
 use super::{
     inventory::{VideoNode, video_nodes},
-    modes::{Format, ModeChoice, Offer, Rate, choose_mode},
+    mode_as_set::choose_mode_as_set,
+    modes::{Format, ModeChoice, Offer, Rate},
 };
 use crate::{
-    board::{CameraDevice, VideoFormat},
     capture::request::VideoSettings,
     limits::CAPTURE_OFFERS_MAX,
+    selection::{CameraDevice, CameraMode, VideoFormat},
 };
 
 /// A camera and the mode that would be used.
@@ -28,7 +29,7 @@ pub struct CameraCandidate {
 /// The cameras that match, in the order in which they are tried. Asks their drivers, which may hang.
 pub fn candidates(
     device: &CameraDevice,
-    formats: &[VideoFormat],
+    (formats, mode): (&[VideoFormat], CameraMode),
     video: &VideoSettings,
     layouts: &[Layout],
 ) -> Vec<CameraCandidate> {
@@ -38,8 +39,10 @@ pub fn candidates(
         return Vec::new();
     }
     let offered = offered();
-    let mut found: Vec<CameraCandidate> =
-        nodes.into_iter().map(|node| judge(node, &offered, formats, video, layouts)).collect();
+    let mut found: Vec<CameraCandidate> = nodes
+        .into_iter()
+        .map(|node| judge(node, &offered, (formats, mode), video, layouts))
+        .collect();
     // A camera may have a second node for its metadata; one that works comes first.
     found.sort_by_key(|candidate| candidate.why_not.is_some());
     found
@@ -52,13 +55,13 @@ pub type Offered = Vec<(PathBuf, Vec<Offer>)>;
 pub fn judge(
     node: VideoNode,
     offered: &Offered,
-    formats: &[VideoFormat],
+    (formats, mode): (&[VideoFormat], CameraMode),
     video: &VideoSettings,
     layouts: &[Layout],
 ) -> CameraCandidate {
     let offers = offered.iter().find(|(path, _)| *path == node.node).map(|(_, offers)| offers);
-    let modes =
-        offers.map(|offers| choose_mode(offers, video, formats, layouts)).unwrap_or_default();
+    let modes = offers.map(|offers| choose_mode_as_set(offers, mode, video, formats, layouts));
+    let modes = modes.unwrap_or_default();
     let why_not = match (&modes.chosen, modes.rejected.first()) {
         _ if !node.may_be_camera() => Some("it is a codec, not a camera".to_owned()),
         (Some(_), _) => None,

@@ -12,10 +12,10 @@ const OTHER_MODES_SHOWN: usize = 6;
 
 impl fmt::Display for DeviceReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "cameras (the profile asks for {}):", self.camera_wanted)?;
+        writeln!(f, "cameras (asked for: {}):", self.camera_wanted)?;
         self.cameras.iter().try_for_each(|camera| write!(f, "{camera}"))?;
         nothing(f, self.cameras.is_empty(), self.camera_advice.as_deref())?;
-        writeln!(f, "microphones (the profile asks for {}):", self.microphone_wanted)?;
+        writeln!(f, "microphones (asked for: {}):", self.microphone_wanted)?;
         self.microphones.iter().try_for_each(|microphone| write!(f, "{microphone}"))?;
         nothing(f, self.microphones.is_empty(), self.microphone_advice.as_deref())?;
         for (title, encoders) in
@@ -32,7 +32,12 @@ impl fmt::Display for DeviceReport {
              they are tried:"
         )?;
         self.converters.iter().try_for_each(|converter| write!(f, "{converter}"))?;
-        writeln!(f, "* would be used")
+        writeln!(f, "* would be used")?;
+        writeln!(
+            f,
+            "`set camera.device` and `set microphone.device` take what stands first in a line, or a part \
+             of a name; `set camera.mode` takes a mode as it is shown"
+        )
     }
 }
 
@@ -59,6 +64,9 @@ impl fmt::Display for CameraReport {
         row(f, self.chosen, &text, self.why_not.as_deref())?;
         let Some(mode) = &self.mode else { return Ok(()) };
         writeln!(f, "     mode {mode}")?;
+        if let Some(note) = &self.mode_note {
+            writeln!(f, "     {note}")?;
+        }
         if let Some(conversion) = &self.conversion {
             writeln!(f, "     each frame is {conversion}")?;
         }

@@ -15,7 +15,6 @@ use super::{
     plan::SourcePlan,
 };
 use crate::{
-    board::{CameraDevice, VideoFormat},
     capture::{
         choice::{DeviceElement, with_software},
         convert::{
@@ -38,6 +37,7 @@ use crate::{
     },
     file,
     limits::CAPTURE_DRIVER_TIMEOUT,
+    selection::{CameraDevice, CameraMode, VideoFormat},
 };
 
 /// The devices and encoders of this machine, and which would be used; `firstmile devices` prints it.
@@ -69,7 +69,7 @@ pub struct DeviceReport {
 /// A camera.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CameraReport {
-    /// The best name for a profile: one that survives replugging, if there is one.
+    /// What `camera.device` calls it, in a profile and in the settings: what survives replugging.
     pub device: String,
     /// The product's name.
     pub name: String,
@@ -85,6 +85,8 @@ pub struct CameraReport {
     pub why_not: Option<String>,
     /// The mode that would be used.
     pub mode: Option<Mode>,
+    /// Why that is not the one that is set.
+    pub mode_note: Option<String>,
     /// What is done to its frames for the encoder; `None` when they go there as they are, or when that
     /// is not known before the camera is opened.
     pub conversion: Option<Conversion>,
@@ -97,7 +99,7 @@ pub struct CameraReport {
 /// A microphone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MicrophoneReport {
-    /// Its name for a profile; it survives replugging.
+    /// What `microphone.device` calls it, in a profile and in the settings; it survives replugging.
     pub device: String,
     /// The product's name.
     pub name: String,
@@ -308,25 +310,28 @@ fn cameras(
 ) -> Vec<CameraReport> {
     let wanted = &request.camera;
     let (video, scales) = opened_for(request);
+    let auto = CameraMode::default();
     let allowed: Vec<VideoFormat>;
     let (device, formats) = match wanted {
-        CameraSource::V4l2 { device, formats } => {
+        CameraSource::V4l2 { device, formats, mode } => {
             allowed = formats_for(formats, &request.framing);
-            (Some(device), allowed.as_slice())
+            (Some(device), (allowed.as_slice(), *mode))
         }
-        CameraSource::Hdmi { device, .. } => (Some(device), &[VideoFormat::Raw][..]),
-        _ => (None, &VideoFormat::USUAL[..]),
+        CameraSource::Hdmi { device, .. } => (Some(device), (&[VideoFormat::Raw][..], auto)),
+        _ => (None, (&VideoFormat::USUAL[..], auto)),
     };
     let layouts = encoder.map(VideoEncoderSpec::layouts).unwrap_or_default();
-    let mut found: Vec<_> = video_nodes(root)
-        .into_iter()
+    let nodes = video_nodes(root);
+    let mut found: Vec<_> = nodes
+        .iter()
+        .cloned()
         .map(|node| cameras::judge(node, offered, formats, &video, &layouts))
         .collect();
     found.sort_by_key(|candidate| candidate.why_not.is_some());
     let mut first: Option<String> = None;
     let mut reports = Vec::new();
     for candidate in found {
-        let name = candidate.node.stable_name();
+        let name = candidate.node.device(&nodes).to_string();
         let why_not = candidate.why_not.or_else(|| match (device, &first) {
             (None, _) => Some(format!("the profile asks for {wanted}")),
             (Some(device), _) if !candidate.node.is(device) => Some(format!("{device} is set")),
@@ -357,6 +362,7 @@ fn cameras(
             framing,
             why_not,
             mode: candidate.modes.chosen,
+            mode_note: candidate.modes.not_offered,
             other_modes: candidate.modes.rejected,
         });
     }
@@ -388,8 +394,8 @@ fn camera_advice(wanted: &CameraSource, found: &[CameraReport]) -> Option<String
             format!("{looked}: none of them delivers video; plug in a USB camera")
         }
         (device, false) => format!(
-            "{looked}: {device} is not among them or cannot be used; plug it in, or let the \
-             profile name another one"
+            "{looked}: {device} is not among them or cannot be used; plug it in, or name another one \
+             with `set camera.device`"
         ),
     })
 }
@@ -406,8 +412,9 @@ fn file_advice(key: &str, path: &Path) -> Option<String> {
 fn microphones(root: &Path, wanted: &MicrophoneSource) -> Vec<MicrophoneReport> {
     let mut first: Option<String> = None;
     let mut reports = Vec::new();
-    for card in sound_cards(root) {
-        let device = card.alsa_name();
+    let cards = sound_cards(root);
+    for card in cards.clone() {
+        let device = card.device(&cards);
         let why_not = match (wanted, &first) {
             (MicrophoneSource::Alsa { device: wanted }, _) if !card.is(wanted) => {
                 Some(format!("{wanted} is set"))
@@ -444,14 +451,18 @@ fn microphone_advice(wanted: &MicrophoneSource, found: &[MicrophoneReport]) -> O
              say `source = \"silence\"`"
         )
     } else {
-        format!("{looked}: {device} is not among them; plug it in, or let the profile name another")
+        format!(
+            "{looked}: {device} is not among them; plug it in, or name another one with `set \
+             microphone.device`"
+        )
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::{super::inventory::tests::Tree, *};
-    use crate::board::{MicrophoneDevice, Profile};
+    use crate::board::Profile;
+    use crate::selection::MicrophoneDevice;
     use crate::video::{Framing, Rotation};
 
     #[test]
@@ -476,7 +487,8 @@ mod tests {
 
     fn wanted(device: &str) -> CameraSource {
         let device = CameraDevice::parse(device).expect("well formed");
-        CameraSource::V4l2 { device, formats: VideoFormat::USUAL.to_vec() }
+        let mode = CameraMode::default();
+        CameraSource::V4l2 { device, formats: VideoFormat::USUAL.to_vec(), mode }
     }
 
     fn request(camera: &CameraSource) -> Request {
@@ -551,6 +563,48 @@ mod tests {
     }
 
     #[test]
+    fn what_a_device_is_called_in_the_report_can_be_set_and_means_that_one() {
+        let root = Tree::new("to-set");
+        let offered = two_cameras(&root);
+        root.with_sound_cards();
+        for at in 0..2 {
+            let device = &found(&root, &wanted("auto"), &offered)[at].device;
+            let device = CameraDevice::of_owner(device).expect("it can be set");
+            let set = wanted("auto").chosen(Some(&device), CameraMode::default());
+            let found = found(&root, &set, &offered);
+            let used: Vec<_> = found.iter().filter(|camera| camera.chosen).collect();
+            assert_eq!(used.len(), 1);
+            assert_eq!(used[0].device, device.to_string());
+        }
+        let alsa = MicrophoneSource::Alsa { device: MicrophoneDevice::Auto };
+        for card in microphones(&root.0, &alsa) {
+            let device = MicrophoneDevice::of_owner(&card.device).expect("it can be set");
+            let found = microphones(&root.0, &alsa.chosen(Some(&device)));
+            let used = found.iter().find(|card| card.chosen).expect("one is used");
+            assert_eq!(used.device, card.device);
+        }
+    }
+
+    #[test]
+    fn the_mode_that_is_set_is_used_or_the_report_says_what_is_offered() {
+        let root = Tree::new("mode-set");
+        let offered = two_cameras(&root);
+        let report = |mode: &str| {
+            let mode = CameraMode::parse(mode).expect("a mode");
+            let set = wanted("usb:1-1").chosen(None, mode);
+            let found = found(&root, &set, &offered);
+            found.into_iter().next().expect("a camera")
+        };
+        let camera = report("1920x1080@15");
+        assert_eq!(camera.mode.expect("a mode").to_string(), "MJPEG 1920x1080 at 15");
+        assert_eq!(camera.mode_note, None);
+        let camera = report("1920x1080@60");
+        assert!(camera.chosen && camera.mode.is_some());
+        let note = camera.mode_note.expect("a note");
+        assert!(note.contains("it offers 1920x1080@30 mjpeg, 1920x1080@15 mjpeg"), "{note}");
+    }
+
+    #[test]
     fn a_camera_that_is_not_there_is_asked_for_by_name() {
         let root = Tree::new("absent");
         let offered = two_cameras(&root);
@@ -607,9 +661,9 @@ mod tests {
             let used = found.into_iter().filter(|m| m.chosen).map(|m| m.device);
             used.collect::<Vec<_>>()
         };
-        assert_eq!(found("auto"), ["plughw:CARD=Device"]);
-        assert_eq!(found("card:sndrpihifiberry"), ["plughw:CARD=sndrpihifiberry"]);
-        assert_eq!(found("usb:1-1.3"), ["plughw:CARD=Device"]);
+        assert_eq!(found("auto"), ["card:Device"]);
+        assert_eq!(found("card:sndrpihifiberry"), ["card:sndrpihifiberry"]);
+        assert_eq!(found("usb:1-1.3"), ["card:Device"]);
         assert!(found("card:Nobody").is_empty());
         assert!(!microphones(&root.0, &MicrophoneSource::Tone)[0].chosen);
     }

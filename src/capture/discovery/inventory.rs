@@ -6,8 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::board::{CameraDevice, MicrophoneDevice};
+use crate::limits::DEVICES_NAMED_MAX;
 use crate::sanitize;
+use crate::selection::{CameraDevice, MicrophoneDevice};
 
 /// A Video4Linux2 node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct VideoNode {
     pub usb_port: Option<String>,
     /// Links to it that survive replugging.
     pub links: Vec<PathBuf>,
+    /// Which one of its device's it is.
+    index: u32,
 }
 
 /// Drivers of codecs and scalers, whose nodes capture nothing.
@@ -42,7 +45,8 @@ const NO_CAMERA: &[&str] = &[
 ];
 
 impl VideoNode {
-    /// The best name for a profile: the one that survives replugging and restarts longest.
+    /// What stays with it whatever else is plugged in: the name that survives replugging and restarts
+    /// longest.
     pub fn stable_name(&self) -> String {
         match (self.links.first(), &self.usb_port, &self.driver) {
             (Some(link), _, _) => link.display().to_string(),
@@ -50,6 +54,41 @@ impl VideoNode {
             (None, None, Some(driver)) => format!("driver:{driver}"),
             (None, None, None) => self.node.display().to_string(),
         }
+    }
+
+    /// What `camera.device` of a profile and of the settings calls it: what survives replugging and
+    /// restarts longest, and means no other one of `all`. Cameras of one make have the same link unless
+    /// each has a serial number, so the port tells them apart.
+    pub fn device(&self, all: &[VideoNode]) -> CameraDevice {
+        let others = || all.iter().filter(|other| other.node != self.node);
+        let has_twin = |port: &String| {
+            let at_another_port = |other: &VideoNode| {
+                other.name == self.name && other.usb_port.as_ref().is_some_and(|it| it != port)
+            };
+            others().any(at_another_port)
+        };
+        let is_only_one_of = |driver: &String| {
+            let of_it = |other: &VideoNode| other.driver.as_ref() == Some(driver);
+            !others().any(|other| of_it(other) && !other.is_further(all))
+        };
+        match (self.links.first(), &self.usb_port, &self.driver) {
+            (_, Some(port), _) if has_twin(port) => CameraDevice::Usb(port.clone()),
+            (Some(link), _, _) => CameraDevice::Path(link.clone()),
+            (None, Some(port), _) => CameraDevice::Usb(port.clone()),
+            (None, None, Some(driver)) if is_only_one_of(driver) => {
+                CameraDevice::Driver(driver.clone())
+            }
+            (None, None, _) => CameraDevice::Name(self.name.clone()),
+        }
+    }
+
+    /// Whether it is one that a device has besides that of its frames, as for metadata.
+    fn is_further(&self, all: &[VideoNode]) -> bool {
+        all.iter().any(|other| {
+            other.index < self.index
+                && (&other.name, &other.driver, &other.usb_port)
+                    == (&self.name, &self.driver, &self.usb_port)
+        })
     }
 
     /// Whether it can be a camera at all.
@@ -90,6 +129,7 @@ pub fn video_nodes(root: &Path) -> Vec<VideoNode> {
                 driver: driver(&about.join("device")),
                 usb_port: usb_port(&about.join("device")),
                 links: links.iter().filter(|link| same_file(link, &node)).cloned().collect(),
+                index: index(&about),
                 node,
             })
         })
@@ -103,6 +143,56 @@ pub fn nodes_held_open() -> Vec<PathBuf> {
     let open = entries(Path::new("/proc/self/fd")).into_iter();
     let files = open.filter_map(|link| fs::read_link(link).ok());
     files.filter(|file| file.starts_with("/dev")).collect()
+}
+
+/// What `camera.device` may say of these cameras, each with the camera's own name. Nodes of codecs, and
+/// those that a camera has besides that of its frames, are left out.
+pub fn cameras_to_choose(all: &[VideoNode]) -> Vec<(String, String)> {
+    let cameras = all.iter().filter(|node| node.may_be_camera() && !node.is_further(all));
+    cameras.map(|node| (node.device(all).to_string(), node.name.clone())).collect()
+}
+
+/// The same for `microphone.device`.
+pub fn microphones_to_choose(all: &[SoundCard]) -> Vec<(String, String)> {
+    all.iter().map(|card| (card.device(all), card.name.clone())).collect()
+}
+
+/// Why none of these cameras is the one that is meant; names those that there are.
+pub fn no_camera(wanted: &CameraDevice, all: &[VideoNode]) -> String {
+    let none = match wanted {
+        CameraDevice::Auto => return "no camera is connected".to_owned(),
+        CameraDevice::Path(path) => format!("no camera is {}", path.display()),
+        CameraDevice::Usb(port) => format!("no camera is at USB port {port}"),
+        CameraDevice::Driver(driver) => format!("no camera has the driver {driver}"),
+        CameraDevice::Name(text) => format!("no camera matches \"{text}\""),
+    };
+    format!("{none}: {}", there_are(&cameras_to_choose(all)))
+}
+
+/// The same for sound cards.
+pub fn no_microphone(wanted: &MicrophoneDevice, all: &[SoundCard]) -> String {
+    let none = match wanted {
+        MicrophoneDevice::Auto => return "no sound card that records is connected".to_owned(),
+        MicrophoneDevice::Usb(port) => format!("no sound card is at USB port {port}"),
+        MicrophoneDevice::Alsa(name) => format!("no sound card is {name}"),
+        MicrophoneDevice::Name(text) => format!("no sound card matches \"{text}\""),
+    };
+    format!("{none}: {}", there_are(&microphones_to_choose(all)))
+}
+
+/// The devices that there are, each by what a setting calls it.
+fn there_are(all: &[(String, String)]) -> String {
+    let named = |(device, name): &(String, String)| format!("{device} ({name})");
+    let mut named: Vec<String> = all.iter().take(DEVICES_NAMED_MAX).map(named).collect();
+    let more = all.len() - named.len();
+    if more > 0 {
+        named.push(format!("{more} more"));
+    }
+    match named.as_slice() {
+        [] => "there is none".to_owned(),
+        [only] => format!("there is {only}"),
+        [first @ .., last] => format!("there are {} and {last}", first.join(", ")),
+    }
 }
 
 /// A sound card that records.
@@ -122,12 +212,26 @@ impl SoundCard {
         format!("plughw:CARD={}", self.id)
     }
 
+    /// What `microphone.device` of a profile and of the settings calls it. The kernel numbers the
+    /// identifiers of cards of one make in the order of plugging, so the port tells those apart.
+    pub fn device(&self, all: &[SoundCard]) -> String {
+        let is_twin = |other: &SoundCard| other.id != self.id && other.name == self.name;
+        match &self.usb_port {
+            Some(port) if all.iter().any(is_twin) => format!("usb:{port}"),
+            _ => format!("card:{}", self.id),
+        }
+    }
+
     /// Whether it matches. The ALSA name `default` may stand for any card.
     pub fn is(&self, wanted: &MicrophoneDevice) -> bool {
         match wanted {
             MicrophoneDevice::Auto => true,
             MicrophoneDevice::Usb(port) => self.usb_port.as_ref() == Some(port),
             MicrophoneDevice::Alsa(name) => card_of(name).is_none_or(|card| card == self.id),
+            MicrophoneDevice::Name(text) => {
+                let holds = |name: &str| name.to_lowercase().contains(&text.to_lowercase());
+                holds(&self.name) || holds(&self.id)
+            }
         }
     }
 }
@@ -183,6 +287,12 @@ fn recording_card(line: &str) -> Option<u32> {
 fn driver(device: &Path) -> Option<String> {
     let target = fs::canonicalize(device.join("driver")).ok()?;
     Some(target.file_name()?.to_str()?.to_owned())
+}
+
+/// Which node of its device one is.
+fn index(about: &Path) -> u32 {
+    let index = fs::read_to_string(about.join("index")).ok();
+    index.and_then(|index| index.trim().parse().ok()).unwrap_or_default()
 }
 
 /// The USB port in the path of a device such as `…/usb1/1-1/1-1.3/1-1.3:1.0`: the last part that
@@ -288,7 +398,7 @@ pub mod tests {
         root.file("dev/videodev", "");
         root.link("dev/v4l/by-id/usb-Maker_HD_Camera-video-index0", "dev/video2");
         let nodes = video_nodes(&root.0);
-        let names: Vec<String> = nodes.iter().map(VideoNode::stable_name).collect();
+        let names: Vec<String> = nodes.iter().map(|node| node.device(&nodes).to_string()).collect();
         assert!(names[0].ends_with("usb-Maker_HD_Camera-video-index0"), "USB first: {names:?}");
         assert_eq!(names[1..], ["driver:unicam", "driver:bcm2835-codec"]);
         let usb = &nodes[0];
@@ -334,10 +444,87 @@ pub mod tests {
             ("hw:Device,0", true),
             ("plughw:CARD=Device2", false),
             ("default", true),
+            ("name:usb audio", true),
+            ("name:DEVICE", true),
+            ("name:hifiberry", false),
         ] {
             let wanted = MicrophoneDevice::parse(wanted).expect("well formed");
             assert_eq!(cards[0].is(&wanted), is, "{wanted}");
         }
+    }
+
+    #[test]
+    fn cameras_of_one_make_are_distinguished_by_what_stays_with_each() {
+        let root = Tree::new("twins");
+        for (number, port) in [(0, "1-1"), (2, "1-2")] {
+            let at = format!("sys/devices/usb1/{port}/{port}:1.0");
+            root.camera(number, "HD Camera", "uvcvideo", &at);
+        }
+        // Without a serial number, both claim it.
+        root.link("dev/v4l/by-id/usb-Maker_HD_Camera-video-index0", "dev/video0");
+        for number in [4, 5] {
+            root.camera(
+                number,
+                &format!("vivid-00{number}"),
+                "vivid",
+                &format!("sys/devices/v{number}"),
+            );
+        }
+        root.camera(6, "unicam", "unicam", "sys/devices/platform/csi");
+        root.camera(7, "unicam", "unicam", "sys/devices/platform/csi");
+        root.file("sys/class/video4linux/video7/index", "1\n");
+        let nodes = video_nodes(&root.0);
+        let devices: Vec<String> =
+            cameras_to_choose(&nodes).into_iter().map(|(device, _)| device).collect();
+        let expected = ["usb:1-1", "usb:1-2", "name:vivid-004", "name:vivid-005", "driver:unicam"];
+        assert_eq!(devices, expected);
+        for (node, device) in nodes.iter().zip(devices) {
+            let device = CameraDevice::of_owner(&device).expect("it can be set");
+            let meant: Vec<_> = nodes.iter().filter(|node| node.is(&device)).collect();
+            assert_eq!(meant, [node], "{device}");
+            if node.name == "vivid-005" {
+                break;
+            }
+        }
+    }
+
+    #[test]
+    fn cards_of_one_make_are_distinguished_by_their_ports() {
+        let card = |id: &str, port: &str| SoundCard {
+            id: id.to_owned(),
+            name: "USB Audio Device".to_owned(),
+            usb_port: Some(port.to_owned()),
+        };
+        let twins = [card("Device", "1-1"), card("Device_1", "1-2")];
+        assert_eq!(twins[0].device(&twins), "usb:1-1");
+        assert_eq!(twins[1].device(&twins), "usb:1-2");
+        assert_eq!(twins[0].device(&twins[..1]), "card:Device");
+    }
+
+    #[test]
+    fn an_error_names_the_devices_that_there_are() {
+        let root = Tree::new("named");
+        let wanted = CameraDevice::of_owner("logi").expect("a name");
+        assert_eq!(no_camera(&wanted, &[]), "no camera matches \"logi\": there is none");
+        root.camera(0, "HD Camera", "uvcvideo", "sys/devices/usb1/1-1/1-1:1.0");
+        root.camera(1, "vivid-000-vid-cap", "vivid", "sys/devices/platform/vivid.0");
+        root.camera(10, "decoder", "bcm2835-codec", "sys/devices/platform/codec");
+        root.with_sound_cards();
+        let nodes = video_nodes(&root.0);
+        assert_eq!(
+            no_camera(&wanted, &nodes),
+            "no camera matches \"logi\": there are usb:1-1 (HD Camera) and driver:vivid \
+             (vivid-000-vid-cap)"
+        );
+        let cards = sound_cards(&root.0);
+        let wanted = MicrophoneDevice::of_owner("usb:2-1").expect("a port");
+        assert_eq!(
+            no_microphone(&wanted, &cards),
+            "no sound card is at USB port 2-1: there are card:Device (USB Audio Device) and \
+             card:sndrpihifiberry (snd_rpi_hifiberry_dacplusadc)"
+        );
+        let many: Vec<(String, String)> = (0..40).map(|n| (n.to_string(), String::new())).collect();
+        assert!(there_are(&many).ends_with("and 24 more"), "{}", there_are(&many));
     }
 
     #[test]

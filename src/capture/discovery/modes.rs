@@ -12,8 +12,8 @@ use gstreamer_video::VideoFormat as Layout;
 use serde::{Serialize, Serializer};
 
 use crate::{
-    board::VideoFormat,
     capture::{convert::Shape, request::VideoSettings},
+    selection::VideoFormat,
 };
 
 /// A frame rate, as a fraction.
@@ -26,7 +26,7 @@ pub struct Rate {
 }
 
 impl Rate {
-    fn per_1000_s(self) -> u64 {
+    pub(super) fn per_1000_s(self) -> u64 {
         u64::from(self.frames) * 1_000 / u64::from(self.seconds.max(1))
     }
 
@@ -65,7 +65,7 @@ pub enum Format {
 }
 
 impl Format {
-    fn format(&self) -> Option<VideoFormat> {
+    pub(super) fn format(&self) -> Option<VideoFormat> {
         match self {
             Format::Raw(_) => Some(VideoFormat::Raw),
             Format::Mjpeg => Some(VideoFormat::Mjpeg),
@@ -181,6 +181,9 @@ pub struct ModeChoice {
     pub chosen: Option<Mode>,
     /// All others.
     pub rejected: Vec<RejectedMode>,
+    /// The owner has chosen a mode that is not offered, so another one is used: in words, with those that
+    /// are.
+    pub not_offered: Option<String>,
 }
 
 /// Chooses among what a camera offers. `formats` are those allowed, best first; `layouts` are those
@@ -204,14 +207,14 @@ pub fn choose_mode(
     usable.sort_by_key(|(rank, _)| *rank);
     let mut usable = usable.into_iter();
     let Some((best, chosen)) = usable.next() else {
-        return ModeChoice { chosen: None, rejected };
+        return ModeChoice { chosen: None, rejected, not_offered: None };
     };
     let worse = usable.map(|(rank, mode)| {
         let why = why_worse(&mode, rank, &chosen, best, wanted);
         RejectedMode { mode, why }
     });
     let rejected = worse.chain(rejected).collect();
-    ModeChoice { chosen: Some(chosen), rejected }
+    ModeChoice { chosen: Some(chosen), rejected, not_offered: None }
 }
 
 /// The mode of an offer that is nearest to what is wanted: the size next to it, and of the rates that

@@ -1,7 +1,7 @@
 //! What a camera is opened for when its frames are to be turned, mirrored or enlarged.
 
 use super::plan::{SourcePlan, SourceSpec};
-use crate::{board::VideoFormat, capture::request::VideoSettings, video::Framing};
+use crate::{capture::request::VideoSettings, selection::VideoFormat, video::Framing};
 
 /// What a camera is opened for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,9 +18,9 @@ impl Opening {
     /// How a camera is opened for these settings and that framing.
     pub fn of(plan: &SourcePlan, video: &VideoSettings, framing: &Framing) -> Opening {
         let plan = match plan {
-            SourcePlan::V4l2 { device, formats } => {
+            SourcePlan::V4l2 { device, formats, mode } => {
                 let (device, formats) = (device.clone(), formats_for(formats, framing));
-                SourcePlan::V4l2 { device, formats }
+                SourcePlan::V4l2 { device, formats, mode: *mode }
             }
             other => other.clone(),
         };
@@ -60,13 +60,14 @@ impl SourcePlan {
 mod tests {
     use super::*;
     use crate::{
-        board::CameraDevice,
+        selection::{CameraDevice, CameraMode},
         video::{Mirror, Rotation, Zoom},
     };
 
     fn opening(formats: &[VideoFormat], size: [u32; 2], framing: Framing) -> Opening {
         let formats = formats.to_vec();
-        let plan = SourcePlan::V4l2 { device: CameraDevice::Auto, formats };
+        let plan =
+            SourcePlan::V4l2 { device: CameraDevice::Auto, formats, mode: CameraMode::default() };
         let [width, height] = size;
         let video = VideoSettings { width, height, ..VideoSettings::of_720p() };
         Opening::of(&plan, &video, &framing)

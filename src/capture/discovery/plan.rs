@@ -8,17 +8,17 @@ use gstreamer_video::VideoFormat as Layout;
 use super::{
     cameras::candidates,
     hdmi,
-    inventory::{VideoNode, sound_cards},
+    inventory::{VideoNode, no_camera, no_microphone, sound_cards, video_nodes},
     modes::{Format, Mode},
 };
 use crate::{
-    board::{CameraDevice, MicrophoneDevice, VideoFormat},
     capture::{
         convert::{Shape, Work},
         error::CaptureError,
         request::{CameraSource, MicrophoneSource, Request, VideoSettings},
     },
     media::Track,
+    selection::{CameraDevice, CameraMode, MicrophoneDevice, VideoFormat},
 };
 
 /// What a source says when it has none of that track.
@@ -38,6 +38,8 @@ pub enum SourcePlan {
         device: CameraDevice,
         /// The formats that are allowed, best first.
         formats: Vec<VideoFormat>,
+        /// What of its mode is chosen.
+        mode: CameraMode,
     },
     /// An HDMI input that is set up and searched for each time it is opened.
     Hdmi {
@@ -96,6 +98,8 @@ pub struct SourceCandidates {
     pub usable: Vec<(String, SourceSpec)>,
     /// Devices that were found but cannot be used, with the reason.
     pub rejected: Vec<String>,
+    /// What the owner has chosen and a candidate is used without, by its name.
+    pub notes: Vec<(String, String)>,
 }
 
 impl SourcePlan {
@@ -108,9 +112,11 @@ impl SourcePlan {
                 video: true,
                 audio: request.microphone == MicrophoneSource::CameraFile,
             })),
-            CameraSource::V4l2 { device, formats } => {
-                Some(SourcePlan::V4l2 { device: device.clone(), formats: formats.clone() })
-            }
+            CameraSource::V4l2 { device, formats, mode } => Some(SourcePlan::V4l2 {
+                device: device.clone(),
+                formats: formats.clone(),
+                mode: *mode,
+            }),
             CameraSource::Libcamera { name } => {
                 Some(SourcePlan::Fixed(SourceSpec::Libcamera(name.clone())))
             }
@@ -154,17 +160,24 @@ impl SourcePlan {
         layouts: &[Layout],
     ) -> SourceCandidates {
         match self {
-            SourcePlan::V4l2 { device, formats } => cameras(device, formats, video, layouts),
+            SourcePlan::V4l2 { device, formats, mode } => {
+                cameras(device, (formats, *mode), video, layouts)
+            }
             SourcePlan::Hdmi { device, subdevice, edid } => {
                 match hdmi::prepare(device, subdevice.as_deref(), edid.as_deref()) {
-                    Ok(()) => cameras(device, &[VideoFormat::Raw], video, layouts),
-                    Err(why) => SourceCandidates { usable: Vec::new(), rejected: vec![why] },
+                    Ok(()) => {
+                        let formats = &[VideoFormat::Raw][..];
+                        cameras(device, (formats, CameraMode::default()), video, layouts)
+                    }
+                    Err(why) => {
+                        SourceCandidates { rejected: vec![why], ..SourceCandidates::default() }
+                    }
                 }
             }
             SourcePlan::Alsa(device) => microphones(device),
             SourcePlan::Fixed(spec) => SourceCandidates {
                 usable: vec![(String::new(), spec.clone())],
-                rejected: Vec::new(),
+                ..SourceCandidates::default()
             },
         }
     }
@@ -304,19 +317,27 @@ fn last_caps(launch: &str) -> Option<Shape> {
 
 fn cameras(
     device: &CameraDevice,
-    formats: &[VideoFormat],
+    (formats, set): (&[VideoFormat], CameraMode),
     video: &VideoSettings,
     layouts: &[Layout],
 ) -> SourceCandidates {
     let mut found = SourceCandidates::default();
     let mut raw_too: Vec<VideoNode> = Vec::new();
-    for candidate in candidates(device, formats, video, layouts) {
+    let all = candidates(device, (formats, set), video, layouts);
+    if all.is_empty() {
+        found.rejected.push(no_camera(device, &video_nodes(Path::new("/"))));
+    }
+    for candidate in all {
         let name = format!("{} ({})", candidate.node.name, candidate.node.node.display());
         match (candidate.why_not, candidate.modes.chosen) {
             (None, Some(mode)) => {
                 let node = candidate.node.node.clone();
                 let h264 = mode.format == Format::H264;
-                found.usable.push((format!("{name}, {mode}"), SourceSpec::V4l2 { node, mode }));
+                let used = format!("{name}, {mode}");
+                if let Some(why) = candidate.modes.not_offered {
+                    found.notes.push((used.clone(), format!("{}: {why}", candidate.node.name)));
+                }
+                found.usable.push((used, SourceSpec::V4l2 { node, mode }));
                 if h264 {
                     raw_too.push(candidate.node);
                 }
@@ -328,7 +349,7 @@ fn cameras(
     let others: Vec<VideoFormat> =
         formats.iter().copied().filter(|format| *format != VideoFormat::H264).collect();
     if !raw_too.is_empty() && !others.is_empty() {
-        let again = candidates(device, &others, video, layouts);
+        let again = candidates(device, (&others, set), video, layouts);
         found.usable.extend(again.into_iter().filter_map(|candidate| {
             let mode = candidate.modes.chosen.filter(|_| raw_too.contains(&candidate.node))?;
             let name = format!("{} ({})", candidate.node.name, candidate.node.node.display());
@@ -344,7 +365,7 @@ fn microphones(device: &MicrophoneDevice) -> SourceCandidates {
     let usable = match device {
         // ALSA itself resolves a name without a card.
         MicrophoneDevice::Alsa(name) => vec![(name.clone(), SourceSpec::Alsa(name.clone()))],
-        MicrophoneDevice::Auto | MicrophoneDevice::Usb(_) => cards
+        MicrophoneDevice::Auto | MicrophoneDevice::Usb(_) | MicrophoneDevice::Name(_) => cards
             .iter()
             .filter(|card| card.is(device))
             .map(|card| {
@@ -353,7 +374,8 @@ fn microphones(device: &MicrophoneDevice) -> SourceCandidates {
             })
             .collect(),
     };
-    SourceCandidates { usable, rejected: Vec::new() }
+    let none = usable.is_empty().then(|| no_microphone(device, &cards));
+    SourceCandidates { usable, rejected: none.into_iter().collect(), notes: Vec::new() }
 }
 
 #[cfg(test)]

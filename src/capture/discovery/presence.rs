@@ -2,12 +2,62 @@
 
 use std::path::Path;
 
-use super::inventory::{sound_cards, video_nodes};
+use super::inventory::{
+    cameras_to_choose, microphones_to_choose, no_camera, no_microphone, sound_cards, video_nodes,
+};
+use super::plan::SourcePlan;
 use crate::capture::{
     error::CaptureError,
     event::Source,
     request::{CameraSource, MicrophoneSource, Request},
 };
+use crate::selection::{CameraDevice, MicrophoneDevice};
+
+/// What a setting may call the cameras and the microphones of this machine, each with its own name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DevicesToChoose {
+    /// For `camera.device`.
+    pub cameras: Vec<(String, String)>,
+    /// For `microphone.device`.
+    pub microphones: Vec<(String, String)>,
+}
+
+/// What there is to choose from. Reads what the kernel lists, and asks no driver.
+pub fn devices_to_choose() -> DevicesToChoose {
+    let root = Path::new("/");
+    DevicesToChoose {
+        cameras: cameras_to_choose(&video_nodes(root)),
+        microphones: microphones_to_choose(&sound_cards(root)),
+    }
+}
+
+impl SourcePlan {
+    /// Checks that the device is connected, without opening it. What is no device passes.
+    ///
+    /// # Errors
+    /// Why it is not, and which ones are.
+    pub(in crate::capture) fn check_presence(&self) -> Result<(), String> {
+        match self {
+            SourcePlan::V4l2 { device, .. } | SourcePlan::Hdmi { device, .. } => {
+                camera_is_there(device)
+            }
+            SourcePlan::Alsa(device) => microphone_is_there(device),
+            SourcePlan::Fixed(_) => Ok(()),
+        }
+    }
+}
+
+fn camera_is_there(device: &CameraDevice) -> Result<(), String> {
+    let nodes = video_nodes(Path::new("/"));
+    let is_there = nodes.iter().any(|node| node.is(device));
+    if is_there { Ok(()) } else { Err(no_camera(device, &nodes)) }
+}
+
+fn microphone_is_there(device: &MicrophoneDevice) -> Result<(), String> {
+    let cards = sound_cards(Path::new("/"));
+    let is_there = cards.iter().any(|card| card.is(device));
+    if is_there { Ok(()) } else { Err(no_microphone(device, &cards)) }
+}
 
 impl Request {
     /// Whether only opening the source shows that it is connected.
@@ -39,11 +89,9 @@ impl Request {
 fn find_camera(camera: &CameraSource) -> Result<(), CaptureError> {
     match camera {
         CameraSource::File { path } => find_clip(path),
-        CameraSource::V4l2 { device, .. } | CameraSource::Hdmi { device, .. }
-            if !video_nodes(Path::new("/")).iter().any(|node| node.is(device)) =>
-        {
-            let (device, why) = (device.to_string(), "not connected".to_owned());
-            Err(CaptureError::NoCamera { device, why })
+        CameraSource::V4l2 { device, .. } | CameraSource::Hdmi { device, .. } => {
+            camera_is_there(device)
+                .map_err(|why| CaptureError::NoCamera { device: device.to_string(), why })
         }
         _ => Ok(()),
     }
@@ -52,12 +100,8 @@ fn find_camera(camera: &CameraSource) -> Result<(), CaptureError> {
 fn find_microphone(microphone: &MicrophoneSource) -> Result<(), CaptureError> {
     match microphone {
         MicrophoneSource::File { path } => find_clip(path),
-        MicrophoneSource::Alsa { device }
-            if !sound_cards(Path::new("/")).iter().any(|card| card.is(device)) =>
-        {
-            let (device, why) = (device.to_string(), "no such sound card".to_owned());
-            Err(CaptureError::NoMicrophone { device, why })
-        }
+        MicrophoneSource::Alsa { device } => microphone_is_there(device)
+            .map_err(|why| CaptureError::NoMicrophone { device: device.to_string(), why }),
         _ => Ok(()),
     }
 }

@@ -5,8 +5,8 @@
 //! again while it plays, and the second one continues where the first ends.
 
 use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, AtomicU64, Ordering},
     mpsc::{Receiver, SyncSender, sync_channel},
 };
 use std::time::Duration;
@@ -16,7 +16,7 @@ use gstreamer as gst;
 use super::opener::{Delivered, OpenSource, SourceOpener, TrackReader};
 use crate::{
     capture::{
-        discovery::Retry,
+        discovery::{Retry, SourcePlan},
         event::Source,
         gst::{buffer::TimedBuffer, clock::MediaClock},
         threads::{Notifier, StopFlag, Threads},
@@ -36,8 +36,12 @@ pub type OnFrame = Arc<dyn Fn(u64, &mut dyn FnMut() -> Option<TimedBuffer>) -> b
 /// What a source has to report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    Lost { why: String },
+    Lost {
+        why: String,
+    },
     Back,
+    /// It has taken the place of another one and is being opened.
+    Begins,
 }
 
 /// A source as the mixer sees it.
@@ -50,12 +54,19 @@ pub struct ManagedSource {
     /// Media time before which a lost source is not used again, so that one that fails at once does
     /// not come and go all the time.
     lost_until_ns: Option<u64>,
-    /// It was missing at the start, and that has not been reported yet.
-    starts_lost: bool,
+    /// What it begins with, when that has not been reported yet.
+    begins: Option<Change>,
     /// Its thread is opening it.
     opening_requested: bool,
+    plan: SourcePlan,
     jobs: SyncSender<Job>,
     reopened: Receiver<OpenSource>,
+    /// Why it could not be opened when that was tried first.
+    trouble: Trouble,
+    is_retired: Arc<AtomicBool>,
+    /// Ends with its thread.
+    ended: Ended,
+    arrivals: Notifier,
     clock: MediaClock,
     /// Wakes the mixer.
     wake: Notifier,
@@ -65,17 +76,76 @@ pub struct ManagedSource {
 enum Job {
     Close(OpenSource),
     Open,
+    /// Nobody takes what is still opened.
+    Discard(Receiver<OpenSource>),
 }
 
+/// What ends with the thread of a source: by then its device is closed.
+pub type Ended = Receiver<()>;
+
+/// Why a source could not be opened, until that is taken.
+#[derive(Debug, Clone, Default)]
+struct Trouble(Arc<Mutex<Option<String>>>);
+
+impl Trouble {
+    fn note(&self, why: &str) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.to_owned());
+    }
+
+    /// Never waits.
+    fn take(&self) -> Option<String> {
+        self.0.try_lock().ok()?.take()
+    }
+}
+
+/// What the threads of a capture's sources share.
+#[derive(Clone)]
+pub struct Shared {
+    pub threads: Threads,
+    /// Notified when one has delivered something.
+    pub wake: Notifier,
+    /// Notified when a device was plugged in.
+    pub arrivals: Notifier,
+    /// As many as there are threads of sources, and this one.
+    pub alive: Arc<()>,
+}
+
+impl Shared {
+    pub fn new(threads: &Threads) -> Shared {
+        let (wake, arrivals) = (threads.notifier(), threads.notifier());
+        Shared { threads: threads.clone(), wake, arrivals, alive: Arc::default() }
+    }
+}
+
+/// What a source waits for before it is opened, on its own thread: `false` when it is never to be.
+pub type Turn = Box<dyn FnOnce(&StopFlag, &AtomicBool) -> bool + Send>;
+
 impl ManagedSource {
-    /// A source that starts open, or lost; one of `threads` opens and closes it. `wake` is notified
-    /// when it has delivered something, and `arrivals` when a device was plugged in.
+    /// A source that starts open, or lost; a thread of its own opens and closes it.
     pub fn start(
         opener: SourceOpener,
         opened: Option<OpenSource>,
-        threads: &Threads,
-        wake: &Notifier,
-        arrivals: &Notifier,
+        shared: &Shared,
+    ) -> std::io::Result<ManagedSource> {
+        let begins = opened.is_none().then(|| Change::Lost { why: "not connected".to_owned() });
+        ManagedSource::start_with(opener, opened, begins, shared, Box::new(|_, _| true))
+    }
+
+    /// A source that is opened when it is its turn. No opening of it has a number up to this one.
+    pub fn start_later(
+        opener: SourceOpener,
+        shared: &Shared,
+        turn: Turn,
+    ) -> std::io::Result<ManagedSource> {
+        ManagedSource::start_with(opener, None, Some(Change::Begins), shared, turn)
+    }
+
+    fn start_with(
+        opener: SourceOpener,
+        opened: Option<OpenSource>,
+        begins: Option<Change>,
+        shared: &Shared,
+        turn: Turn,
     ) -> std::io::Result<ManagedSource> {
         let roles = [
             (opener.plan.has_video(), Source::Camera),
@@ -86,9 +156,22 @@ impl ManagedSource {
         let (jobs, pending) = sync_channel(4);
         let (done, reopened) = sync_channel(1);
         let (live, clock) = (opener.plan.is_live(), opener.clock.clone());
-        let arrivals = arrivals.clone();
-        threads.spawn("capture-source", move |stop| {
-            run_jobs(&opener, &pending, &done, stop, &arrivals);
+        let plan = opener.plan.clone();
+        let (until_the_end, ended) = sync_channel(1);
+        let (trouble, is_retired) = (Trouble::default(), Arc::new(AtomicBool::new(false)));
+        let worker = Worker {
+            opener,
+            is_retired: Arc::clone(&is_retired),
+            trouble: trouble.clone(),
+            shared: shared.clone(),
+        };
+        shared.threads.spawn("capture-source", move |stop| {
+            if turn(stop, &worker.is_retired) {
+                worker.run_jobs(&pending, &done, stop);
+            }
+            // Whatever waits is closed here.
+            drop(pending);
+            drop::<SyncSender<()>>(until_the_end);
         })?;
         let mut source = ManagedSource {
             current: opened.map(|opened| Current::new(opened, live, None, &clock)),
@@ -96,20 +179,55 @@ impl ManagedSource {
             live,
             roles,
             lost_until_ns: None,
-            starts_lost: false,
+            begins,
             opening_requested: false,
+            plan,
             jobs,
             reopened,
+            trouble,
+            is_retired,
+            ended,
             clock,
-            wake: wake.clone(),
+            wake: shared.wake.clone(),
+            arrivals: shared.arrivals.clone(),
             on_frame: None,
         };
         source.await_data();
-        source.starts_lost = source.current.is_none();
-        if !live || source.starts_lost {
+        if !live || source.current.is_none() {
             source.request_opening();
         }
         Ok(source)
+    }
+
+    /// Gives the source up: its own thread closes it. What is given ends when it has.
+    pub fn retire(mut self) -> Ended {
+        self.is_retired.store(true, Ordering::Relaxed);
+        self.close_current();
+        // When the thread has ended, there is nothing to discard.
+        let _ = self.jobs.try_send(Job::Discard(self.reopened));
+        self.arrivals.notify();
+        self.ended
+    }
+
+    /// Openings from now on have greater numbers than this one.
+    pub fn count_openings_from(&mut self, opening: u64) {
+        self.opening = self.opening.max(opening);
+    }
+
+    /// What it is opened by.
+    pub fn plan(&self) -> &SourcePlan {
+        &self.plan
+    }
+
+    /// What it is, in words, and what the owner has chosen that it is used without.
+    pub fn description(&self) -> Option<(&str, Option<&str>)> {
+        let opened = &self.current.as_ref()?.opened;
+        Some((&opened.name, opened.note.as_deref()))
+    }
+
+    /// Why it could not be opened when that was tried first; only once.
+    pub fn take_trouble(&self) -> Option<String> {
+        self.trouble.take()
     }
 
     /// Starts a clip at a media time.
@@ -145,6 +263,11 @@ impl ManagedSource {
         self.current.is_none() || self.is_h264()
     }
 
+    /// Whether it is not open.
+    pub fn is_closed(&self) -> bool {
+        self.current.is_none()
+    }
+
     /// Whether it delivers H.264, which is passed through, instead of frames.
     pub fn is_h264(&self) -> bool {
         self.current.as_ref().is_some_and(|current| current.opened.h264)
@@ -157,9 +280,9 @@ impl ManagedSource {
 
     /// Replaces a source that failed or a clip that has ended; to be called before anything is taken.
     pub fn poll(&mut self, now_ns: u64) -> Option<Change> {
-        if std::mem::take(&mut self.starts_lost) {
+        if let Some(begins) = self.begins.take() {
             self.lost_until_ns = Some(now_ns);
-            return Some(Change::Lost { why: "not connected".to_owned() });
+            return Some(begins);
         }
         if let Some(why) = self.current.as_ref().and_then(|current| current.failure(now_ns)) {
             if let Some(current) = &self.current {
@@ -242,49 +365,60 @@ impl ManagedSource {
     }
 }
 
-/// The thread of a source: closes what it is given, and tries to open until it succeeds.
-fn run_jobs(
-    opener: &SourceOpener,
-    jobs: &Receiver<Job>,
-    opened: &SyncSender<OpenSource>,
-    stop: &StopFlag,
-    arrivals: &Notifier,
-) {
-    for job in jobs {
-        let reopened = match job {
-            Job::Close(old) => {
-                drop(old);
-                continue;
-            }
-            Job::Open => open_until_it_succeeds(opener, stop, arrivals),
-        };
-        let Some(reopened) = reopened else { return };
-        if opened.send(reopened).is_err() {
-            return;
-        }
-    }
+/// What the thread of a source has.
+struct Worker {
+    opener: SourceOpener,
+    is_retired: Arc<AtomicBool>,
+    trouble: Trouble,
+    shared: Shared,
 }
 
-/// Tries until it succeeds, at once when a device was plugged in; `None` when the capture stops.
-fn open_until_it_succeeds(
-    opener: &SourceOpener,
-    stop: &StopFlag,
-    arrivals: &Notifier,
-) -> Option<OpenSource> {
-    let mut retry = Retry::default();
-    let mut counted = arrivals.count();
-    loop {
-        let stopped = stop.clone();
-        match opener.open(move || stopped.is_set()) {
-            Ok(opened) => return Some(opened),
-            Err(error) => tracing::debug!(%error, "source not open yet"),
+impl Worker {
+    /// Closes what it is given, and tries to open until it succeeds.
+    fn run_jobs(&self, jobs: &Receiver<Job>, opened: &SyncSender<OpenSource>, stop: &StopFlag) {
+        for job in jobs {
+            let reopened = match job {
+                Job::Close(old) => {
+                    drop(old);
+                    continue;
+                }
+                Job::Discard(old) => return drop(old),
+                Job::Open => self.open_until_it_succeeds(stop),
+            };
+            let Some(reopened) = reopened else { return };
+            if opened.send(reopened).is_err() {
+                return;
+            }
+            self.shared.wake.notify();
         }
-        if arrivals.wait(retry.next(), counted) {
-            return None;
-        }
-        if arrivals.count() != counted {
-            counted = arrivals.count();
-            retry.device_event();
+    }
+
+    /// Tries until it succeeds, at once when a device was plugged in; `None` when the capture stops or
+    /// the source is given up.
+    fn open_until_it_succeeds(&self, stop: &StopFlag) -> Option<OpenSource> {
+        let arrivals = &self.shared.arrivals;
+        let (mut retry, mut is_first) = (Retry::default(), true);
+        let mut counted = arrivals.count();
+        loop {
+            let (stopped, is_retired) = (stop.clone(), Arc::clone(&self.is_retired));
+            let given_up = move || stopped.is_set() || is_retired.load(Ordering::Relaxed);
+            match self.opener.open(given_up) {
+                Ok(opened) => return Some(opened),
+                Err(error) => {
+                    tracing::debug!(%error, "source not open yet");
+                    if std::mem::take(&mut is_first) {
+                        self.trouble.note(&error.to_string());
+                        self.shared.wake.notify();
+                    }
+                }
+            }
+            if self.is_retired.load(Ordering::Relaxed) || arrivals.wait(retry.next(), counted) {
+                return None;
+            }
+            if arrivals.count() != counted {
+                counted = arrivals.count();
+                retry.device_event();
+            }
         }
     }
 }

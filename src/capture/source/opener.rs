@@ -116,6 +116,10 @@ pub struct OpenSource {
     pub h264: bool,
     pub video: Option<TrackReader>,
     pub audio: Option<TrackReader>,
+    /// What it is, in words; empty where the profile describes it.
+    pub name: String,
+    /// What the owner has chosen and it is used without, in words.
+    pub note: Option<String>,
     failure: Failure,
 }
 
@@ -201,7 +205,7 @@ impl SourceOpener {
         deadline: Deadline,
         given_up: &(impl Fn() -> bool + Clone + Send + 'static),
     ) -> Result<OpenSource, CaptureError> {
-        let SourceCandidates { usable, mut rejected } = found;
+        let SourceCandidates { usable, mut rejected, notes } = found;
         let is_only_one = usable.len() == 1;
         for ((name, spec), left) in usable.iter().zip((1..=usable.len()).rev()) {
             let share = deadline.left() / u32::try_from(left).unwrap_or(u32::MAX);
@@ -210,10 +214,12 @@ impl SourceOpener {
                 false => self.open_beside(name, spec.clone(), share, given_up.clone()),
             };
             match opened {
-                Ok(opened) => {
+                Ok(mut opened) => {
                     if !name.is_empty() {
                         tracing::info!("capturing from {name}");
                     }
+                    let note = notes.into_iter().find(|(of, _)| of == name).map(|(_, note)| note);
+                    (opened.name, opened.note) = (name.clone(), note);
                     return Ok(opened);
                 }
                 Err(error) if is_only_one => return Err(error),
@@ -325,6 +331,8 @@ impl SourceOpener {
             video: reader(description::VIDEO),
             audio: reader(description::AUDIO),
             failure,
+            name: String::new(),
+            note: None,
             h264: spec.is_h264(),
             decoding,
             converting,

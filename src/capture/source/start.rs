@@ -6,12 +6,13 @@ use gstreamer as gst;
 use gstreamer_video::VideoFormat;
 
 use super::{
-    managed::ManagedSource,
-    opener::{Asked, Elements, OpenSource, SourceOpener},
+    exchange::{SourceSet, Starter},
+    managed::{ManagedSource, Shared},
+    opener::{Elements, OpenSource, SourceOpener},
 };
 use crate::{
     capture::{
-        discovery::{SourcePlan, hotplug},
+        discovery::SourcePlan,
         error::CaptureError,
         frame_format::{FrameFormat, WantedFrames},
         gst::clock::MediaClock,
@@ -24,13 +25,15 @@ use crate::{
 
 /// The sources of a request.
 pub struct Sources {
-    pub all: Vec<ManagedSource>,
+    pub all: SourceSet,
     /// The form of the broadcast's frames.
     pub frames: FrameFormat,
     /// The camera's first one, as it lies.
     pub first_frame: Option<gst::Buffer>,
     /// Notified when one of them has delivered something.
     pub wake: Notifier,
+    /// What the owner has chosen and a source is used without, in words.
+    pub notes: Vec<String>,
 }
 
 /// Opens the sources of a request at the same time. When one cannot be opened, the others are closed
@@ -48,23 +51,28 @@ pub fn start_all(
 ) -> Result<Sources, CaptureError> {
     let refused = |error: std::io::Error| CaptureError::Gstreamer(error.to_string());
     let mut opening = Vec::new();
-    let arrivals = threads.notifier();
+    let mut starter = Starter {
+        video: request.video.clone(),
+        audio: request.audio.clone(),
+        frames: WantedFrames::OneOf(layouts.to_vec()),
+        clock: clock.clone(),
+        counters: Arc::clone(counters),
+        elements,
+        jpeg_order: request.decoders.jpeg.clone(),
+        has_tried_decoders: request.camera.may_deliver_jpeg(),
+        listens: false,
+        shared: Shared::new(threads),
+    };
     let plans = SourcePlan::of(request);
     if plans.iter().any(SourcePlan::is_device) {
-        hotplug::listen(threads, arrivals.clone());
+        starter.listen();
     }
     for plan in plans {
-        let (video, audio) = (request.video.clone(), request.audio.clone());
-        let (clock, counters) = (clock.clone(), Arc::clone(counters));
-        let frames = WantedFrames::OneOf(layouts.to_vec());
         // It waits for the verdicts about a decoder and a converter first.
-        let Elements { decoders, converters, .. } = &elements;
+        let Elements { decoders, converters, .. } = &starter.elements;
         let verdicts = decoders.verdict_within() + converters.verdict_within();
         let at_most = deadline.at_most(CAPTURE_DRIVER_TIMEOUT + verdicts);
-        let (elements, asked) = (elements.clone(), Asked::default());
-        let scales = true;
-        let opener =
-            SourceOpener { plan, video, scales, frames, audio, clock, counters, elements, asked };
+        let opener = starter.opener(plan);
         let first = opener.clone();
         let opened = Bounded::start("capture-open", at_most, move || first.open(|| false));
         let opened = opened.map_err(refused)?;
@@ -88,13 +96,16 @@ pub fn start_all(
         first_frame = first.or(first_frame);
         all.push((opener, opened));
     }
-    let wake = threads.notifier();
+    starter.frames = WantedFrames::Exactly(frames);
+    let opened = all.iter().filter_map(|(_, opened)| opened.as_ref());
+    let notes = opened.filter_map(|opened| opened.note.clone()).collect();
     let sources = all.into_iter().map(|(opener, opened)| {
-        let opener = SourceOpener { frames: WantedFrames::Exactly(frames), ..opener };
-        ManagedSource::start(opener, opened, threads, &wake, &arrivals).map_err(refused)
+        let opener = SourceOpener { frames: starter.frames.clone(), ..opener };
+        ManagedSource::start(opener, opened, &starter.shared).map_err(refused)
     });
     let all = sources.collect::<Result<_, _>>()?;
-    Ok(Sources { all, frames, first_frame, wake })
+    let wake = starter.shared.wake.clone();
+    Ok(Sources { all: SourceSet::new(all, starter), frames, first_frame, wake, notes })
 }
 
 /// Whether the owner allows going live without this source. A clip must exist, because nobody plugs

@@ -15,6 +15,7 @@ use crate::limits::{
 use crate::pace::Follow;
 use crate::rtmp::url::{Hosts, ServerUrl};
 use crate::secret::{ConsolePin, Passphrase, StreamKey};
+use crate::selection::{CameraDevice, CameraMode, MicrophoneDevice};
 use crate::spki_pin::SpkiPin;
 use crate::typed_toml::{self, ValueError, text_types, typed_values};
 use crate::video::{Mirror, Zoom};
@@ -61,6 +62,12 @@ pub enum Form {
     Country,
     /// What a hardware control is set to.
     Control,
+    /// Which camera.
+    Camera,
+    /// In which mode a camera is used.
+    CameraMode,
+    /// Which microphone.
+    Microphone,
 }
 
 text_types! {
@@ -84,6 +91,12 @@ text_types! {
         Passphrase(Passphrase),
         /// Of [`Form::Control`].
         Control(ControlValue),
+        /// Of [`Form::Camera`].
+        Camera(CameraDevice),
+        /// Of [`Form::CameraMode`].
+        CameraMode(CameraMode),
+        /// Of [`Form::Microphone`].
+        Microphone(MicrophoneDevice),
     }
 }
 typed_values! { Text:
@@ -123,6 +136,9 @@ impl fmt::Display for Form {
             Form::Control => {
                 f.write_str("what the device offers: a number, true, false, or a word")
             }
+            Form::Camera => f.write_str(CameraDevice::ALLOWED),
+            Form::CameraMode => f.write_str(CameraMode::ALLOWED),
+            Form::Microphone => f.write_str(MicrophoneDevice::ALLOWED),
         }
     }
 }
@@ -148,6 +164,9 @@ impl typed_toml::Form for Form {
                 let value = ControlValue::parse(text).map(Text::Control);
                 value.ok_or_else(|| ValueError::must_be(self))
             }
+            Form::Camera => parsed(CameraDevice::of_owner(text), Text::Camera),
+            Form::CameraMode => parsed(CameraMode::parse(text), Text::CameraMode),
+            Form::Microphone => parsed(MicrophoneDevice::of_owner(text), Text::Microphone),
             _ if !self.admits(text) => Err(ValueError::must_be(self)),
             Form::Path => Ok(Text::Path(PathBuf::from(text))),
             _ => Ok(Text::Line(text.to_owned())),
@@ -194,7 +213,10 @@ impl Form {
             | Form::Pin
             | Form::ConsolePin
             | Form::Passphrase
-            | Form::Control => false,
+            | Form::Control
+            | Form::Camera
+            | Form::CameraMode
+            | Form::Microphone => false,
         }
     }
 }
@@ -225,7 +247,7 @@ macro_rules! held_always {
 }
 
 // Their entries have a value that holds when nobody sets them.
-held_always!(bool, u32, i32, String, Follow, ChannelsFrom, Mirror, Zoom);
+held_always!(bool, u32, i32, String, Follow, ChannelsFrom, Mirror, Zoom, CameraMode);
 
 /// An address that a host may have.
 fn host(text: &str) -> Option<IpAddr> {
@@ -259,6 +281,9 @@ impl Text {
             Text::ConsolePin(pin) => pin.stored()?,
             Text::Passphrase(passphrase) => passphrase.reveal().to_owned(),
             Text::Control(value) => value.to_string(),
+            Text::Camera(device) => device.to_string(),
+            Text::CameraMode(mode) => mode.to_string(),
+            Text::Microphone(device) => device.to_string(),
         }))
     }
 }
@@ -276,6 +301,9 @@ impl fmt::Display for Text {
             Text::ConsolePin(pin) => pin.fmt(f),
             Text::Passphrase(passphrase) => passphrase.fmt(f),
             Text::Control(value) => value.fmt(f),
+            Text::Camera(device) => device.fmt(f),
+            Text::CameraMode(mode) => mode.fmt(f),
+            Text::Microphone(device) => device.fmt(f),
         }
     }
 }

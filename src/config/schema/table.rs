@@ -17,6 +17,7 @@ use crate::limits::{
 use crate::pace::Follow;
 use crate::rtmp::url::{Hosts, ServerUrl};
 use crate::secret::{ConsolePin, Passphrase, StreamKey};
+use crate::selection::{CameraDevice, CameraMode, MicrophoneDevice};
 use crate::spki_pin::SpkiPin;
 use crate::typed_toml::{Applies, Entry, Fallback, Kind, Table};
 use crate::video::{Mirror, Zoom};
@@ -41,6 +42,8 @@ pub(in crate::config) const STICK: Table<Form> = with_head(&[FILE_VERSION, ERASE
 const fn with_head(head: &'static [Setting]) -> Table<Form> {
     let groups = &[
         BOX,
+        CAMERA,
+        MICROPHONE,
         VIDEO,
         AUDIO,
         OVERLAY,
@@ -110,7 +113,10 @@ macro_rules! settings {
         }
 
         impl $type {
-            pub(in crate::config) fn read(get: Get<'_> $($(, $more: $of_more)*)?) -> $type {
+            pub(in crate::config) fn read(
+                get: Get<'_>
+                $(, ($($more,)*): ($($of_more,)*))?
+            ) -> $type {
                 $type { $($field: Held::held(get($name)),)* $($($more,)*)? }
             }
         }
@@ -135,6 +141,10 @@ settings! {
         slate_picture: Option<PathBuf> = "slate.picture", text(Form::Path), Words("the drawn slate"), NextBroadcast,
             "a PNG image that is shown in place of a lost camera";
     } + {
+        /// Which camera is used, and how.
+        camera: Camera,
+        /// Which microphone is used.
+        microphone: Microphone,
         /// The video; what is `None` is up to the board's profile.
         video: Video,
         /// The audio; what is `None` is up to the board's profile.
@@ -147,6 +157,24 @@ settings! {
         wifi: Wifi,
         /// Where to, at most [`DESTINATIONS_MAX`](crate::limits::DESTINATIONS_MAX).
         destinations: Vec<Destination>,
+    }
+}
+
+settings! {
+    /// Which camera is used, and how; what is `None` is up to the board's profile.
+    CAMERA, Camera {
+        device: Option<CameraDevice> = "camera.device", text(Form::Camera), PROFILE, Now,
+            "which camera, as `devices` lists them; on air it is exchanged behind the slate";
+        mode: CameraMode = "camera.mode", text(Form::CameraMode), Value("auto"), Now,
+            "size, frame rate and format that the camera delivers; on air it is opened again for it";
+    }
+}
+
+settings! {
+    /// Which microphone is used; `None` is up to the board's profile.
+    MICROPHONE, Microphone {
+        device: Option<MicrophoneDevice> = "microphone.device", text(Form::Microphone), PROFILE, Now,
+            "which microphone, as `devices` lists them; on air silence is sent until it delivers";
     }
 }
 

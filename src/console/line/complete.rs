@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::config::schema::{Kind, SettingPath};
 use crate::console::command::Argument;
 use crate::console::table::COMMANDS;
 use crate::device_controls::ControlsOf;
@@ -13,6 +14,8 @@ pub(super) struct Names {
     pub(super) destinations: Vec<String>,
     /// Hardware controls, as far as they are known.
     pub(super) controls: BTreeMap<ControlsOf, Vec<String>>,
+    /// What there is to choose from for some settings, such as devices.
+    pub(super) values: Vec<(&'static str, Vec<String>)>,
 }
 
 /// What the last word of a line may become.
@@ -37,6 +40,10 @@ impl Names {
                     return Choices::of(word, entry.arguments.split('|'));
                 }
                 (_, None) | (Argument::None, _) => {}
+                (Argument::Setting, Some(words)) if entry.name == "set" && words.contains(' ') => {
+                    let (name, value) = words.split_once(' ').unwrap_or_default();
+                    return Choices::of(value.trim_start(), self.values_of(name));
+                }
                 (_, Some(word)) if word.contains(' ') => return Choices::default(),
                 (Argument::Setting, Some(word)) => return Choices::of(word, &self.settings),
                 (Argument::Destination, Some(word)) => {
@@ -51,6 +58,20 @@ impl Names {
         match typed.strip_prefix("help ") {
             Some(word) => Choices { before: "help ", ..Choices::of(word, commands) },
             None => Choices::of(typed, commands),
+        }
+    }
+}
+
+impl Names {
+    /// What a setting may be, as far as that is known beforehand.
+    fn values_of(&self, name: &str) -> Vec<String> {
+        if let Some((_, values)) = self.values.iter().find(|(of, _)| *of == name) {
+            return values.clone();
+        }
+        match name.parse::<SettingPath>().map(|path| path.setting().kind) {
+            Ok(Kind::Flag) => ["true", "false"].map(str::to_owned).to_vec(),
+            Ok(Kind::Choice(words)) => words.iter().map(|word| (*word).to_owned()).collect(),
+            _ => Vec::new(),
         }
     }
 }

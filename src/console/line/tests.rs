@@ -146,6 +146,27 @@ fn tab_completes_settings_and_destinations() {
 }
 
 #[test]
+fn tab_completes_what_a_setting_may_be() {
+    let mut editor = LineEditor::new();
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    editor.set_names(names(&["camera.device", "audio.mute", "audio.channels_from"]), Vec::new());
+    editor.set_values(vec![("camera.device", names(&["auto", "usb:1-1", "usb:1-2"]))]);
+    for (typed, expected) in [
+        (&b"set cam\tu\t2\r"[..], "set camera.device usb:1-2"),
+        (b"set camera.device a\t\r", "set camera.device auto "),
+        (b"set camera.device  usb:1-1\t\r", "set camera.device  usb:1-1"),
+        (b"set audio.mute t\t\r", "set audio.mute true "),
+        (b"set audio.channels_from sw\t\r", "set audio.channels_from swap "),
+        (b"set nothing.such x\t\r", "set nothing.such x"),
+        (b"unset camera.device u\t\r", "unset camera.device u"),
+    ] {
+        assert_eq!(type_in(&mut editor, typed).0, [line(expected)]);
+    }
+    let (_, echo) = type_in(&mut editor, b"set camera.device \t");
+    assert!(String::from_utf8_lossy(&echo).contains("auto  usb:1-1  usb:1-2\r\n"));
+}
+
+#[test]
 fn tab_before_a_long_line_shows_the_line_once() {
     let mut editor = LineEditor::new();
     type_in(&mut editor, &[b'y'; 3_000]);

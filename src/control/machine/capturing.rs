@@ -80,6 +80,7 @@ impl Control {
                     let settings = self.capture.in_use.clone();
                     let video_kbps = self.video_kbps(&settings);
                     self.capture.bitrate_kbps = video_kbps;
+                    self.capture.exchanges.begin();
                     let standby = self.capture.broadcast_of(run).is_none();
                     self.capture.in_standby = standby;
                     // What was set since the broadcast's begin, such as silence, is so from the start.
@@ -138,7 +139,12 @@ impl Control {
         self.use_devices(now, acts);
         self.drain_ended(now);
         match self.capture.user.filter(|_| self.capture.is_on()) {
-            Some(User::Broadcast) => self.go_on_air(now, run),
+            Some(User::Broadcast) => {
+                self.go_on_air(now, run);
+                if !self.exchange_sources() {
+                    self.sources_opened(now, None);
+                }
+            }
             Some(User::Standby) => self.standby_opened(now),
             None => {}
         }
@@ -205,6 +211,9 @@ impl Control {
             CaptureEvent::LeftOut(message) => {
                 self.report_at(now, Level::Warn, Change::Note { message });
             }
+            CaptureEvent::Exchange { number, source, outcome } => {
+                self.exchanged(now, number, source, &outcome);
+            }
             CaptureEvent::SourceFailed(message) => self.log(Level::Warn, message),
         }
     }
@@ -216,13 +225,22 @@ impl Control {
     }
 
     pub(super) fn sources_found(&mut self, now: Duration, look: SourceLook) {
+        self.sources_looked_for(now, &look);
         if !self.capture.is_off() {
             return;
         }
         self.capture.missing = look.missing;
         let lacked = self.appliance.lacks_source().is_some();
-        self.tell(now, Happening::Source(Source::Camera, look.camera));
-        self.tell(now, Happening::Source(Source::Microphone, look.microphone));
+        if std::mem::take(&mut self.capture.exchanges.is_new) {
+            let facts = self.appliance.status(now).facts;
+            let all = [(Source::Camera, facts.camera), (Source::Microphone, facts.microphone)];
+            // Of one that is set now nothing is known but what this look shows.
+            for (source, _) in all.into_iter().filter(|(_, is_there)| !is_there) {
+                self.tell(now, Happening::Source(source, Presence::Lost));
+            }
+        }
+        self.tell(now, Happening::Source(Source::Camera, look.camera.presence));
+        self.tell(now, Happening::Source(Source::Microphone, look.microphone.presence));
         if lacked && self.appliance.lacks_source().is_none() {
             self.restore_controls();
             // It is another device, or has been plugged in again.

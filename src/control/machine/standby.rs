@@ -187,6 +187,7 @@ impl Control {
     /// The devices of a box that is not on air deliver.
     pub(super) fn standby_opened(&mut self, now: Duration) {
         self.capture.standby.opened(now);
+        self.sources_opened(now, None);
         for source in [Source::Camera, Source::Microphone] {
             self.tell(now, Happening::Source(source, Presence::Delivers));
         }
@@ -200,6 +201,7 @@ impl Control {
             PipelineFault::Microphone => Some(Source::Microphone),
             PipelineFault::Encoder | PipelineFault::Internal => None,
         };
+        self.sources_opened(now, Some(message));
         let message = format!("cannot capture: {message}");
         let is_new = self.capture.standby.failed(now, message.clone());
         if let Some(source) = failed {

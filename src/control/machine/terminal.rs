@@ -31,6 +31,7 @@ impl Control {
     }
 
     pub(super) fn typed(&mut self, now: Duration, at: ClientId, bytes: &[u8]) {
+        self.look_for_choices(now);
         for byte in bytes {
             let Some(session) = self.session(at) else { return };
             session.feed(now, *byte);

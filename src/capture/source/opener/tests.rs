@@ -35,7 +35,7 @@ fn a_camera_whose_driver_hangs_does_not_keep_the_next_one_from_being_used() {
         |name: &str, launch: &str| (name.to_owned(), SourceSpec::CameraLaunch(launch.to_owned()));
     let open = || {
         let usable = vec![candidate("a", &hangs), candidate("b", "videotestsrc is-live=true")];
-        let found = SourceCandidates { usable, rejected: Vec::new() };
+        let found = SourceCandidates { usable, ..SourceCandidates::default() };
         opener.open_first(found, Deadline::after(CAPTURE_OPEN_TIMEOUT), &|| false)
     };
     assert!(open().expect("the next one").frames().is_some());
