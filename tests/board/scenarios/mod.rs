@@ -1,6 +1,7 @@
 //! The promises, by what may happen to a box.
 
 mod booted;
+mod camera_exchanged;
 mod defects;
 mod direct_frames;
 mod foreign_sticks;
