@@ -176,6 +176,10 @@ pub(super) struct Device {
 }
 
 impl Device {
+    pub fn is_ready(&self) -> bool {
+        self.state >= 30
+    }
+
     pub fn is_connected(&self) -> bool {
         self.state == 100
     }

@@ -49,6 +49,11 @@ pub fn scan() -> Result<Scan, String> {
         other => match radio() {
             Radio::Missing => return Err("this box has no Wi-Fi hardware that works".to_owned()),
             Radio::Off | Radio::Blocked => return Err("Wi-Fi is switched off (rfkill)".to_owned()),
+            Radio::On if !devices().unwrap_or_default().iter().any(Device::is_ready) => {
+                return Err("NetworkManager has no wireless interface that is ready (yet); \
+                            `nmcli device` on the box shows how it stands"
+                    .to_owned());
+            }
             Radio::On => other.map(|_| Vec::new())?,
         },
     };

@@ -345,6 +345,8 @@ fn the_service_and_nobody_else_may_change_the_network_by_network_manager() {
         value("Action=").expect("actions").split(';').collect::<Vec<_>>(),
         quoted.collect::<Vec<_>>()
     );
+    // By NetworkManager's own policy a service may not even look for networks, and nmcli keeps silent about it.
+    assert!(local.contains("org.freedesktop.NetworkManager.wifi.scan"));
     // A service is in no session, which is neither an active nor an inactive one.
     assert_eq!(value("ResultAny="), Some("yes"));
 }

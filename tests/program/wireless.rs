@@ -49,6 +49,19 @@ fn networks_in_range_are_shown_to_people_and_programs() {
 }
 
 #[test]
+fn nothing_in_range_is_claimed_only_by_a_radio_that_has_looked() {
+    let _turn = one_at_a_time();
+    let manager = NetworkManager::new();
+    manager.is_not_ready();
+    let appliance = Appliance::start(&[("PATH", &manager.path())]);
+    let refused = appliance.ctl("network scan").stderr;
+    assert!(refused.contains("no wireless interface that is ready"), "{refused}");
+    manager.has_in_range("");
+    let shown = appliance.ctl("network scan").stdout;
+    assert!(shown.contains("no Wi-Fi network is in range"), "{shown}");
+}
+
+#[test]
 fn a_look_for_networks_that_hangs_holds_nothing_up() {
     let _turn = one_at_a_time();
     let manager = NetworkManager::new();

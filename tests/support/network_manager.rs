@@ -83,6 +83,11 @@ exit 0
         self.put("points", points);
     }
 
+    /// Its wireless interface waits for its supplicant.
+    pub fn is_not_ready(&self) {
+        self.put("devices", &wireless(20, ""));
+    }
+
     /// It looks for networks without end from now on.
     pub fn hang_looking(&self) {
         self.put("hangs", "");
