@@ -82,17 +82,26 @@ fn a_hardware_encoder_follows_the_bitrate_within_two_seconds() {
 
 #[test]
 #[ignore = "in the full set: make test-board-all"]
-fn a_hardware_encoder_makes_a_key_frame_for_each_server_that_it_reaches() {
-    let Some((_ready, server, mut board)) = live_or_skip("") else { return };
+fn a_hardware_encoder_makes_a_key_frame_when_a_server_is_reached_and_none_waits() {
+    let Some(ready) = ready_or_skip() else { return };
+    let server = Server::start();
+    let mut board = Board::with_encoder(&ready, "");
+    board.provision(&server);
+    board.asks("set video.keyframe_interval_ms 10000");
+    board.goes_live();
     board.until_encoded_by(ELEMENT);
     server.receives(40_000);
     let before = board.encoder("key_requests");
-    server.close();
-    board.until("retrying");
-    server.open();
-    board.until("live");
-    server.receives(40_000);
-    assert!(board.encoder("key_requests") > before);
+    // One that the encoder has made by itself in the meantime is sent instead.
+    let is_asked = (0..4).any(|_| {
+        server.close();
+        board.until("retrying");
+        server.open();
+        board.until("live");
+        server.receives(40_000);
+        board.encoder("key_requests") > before
+    });
+    assert!(is_asked);
     board.stops();
     server.assert_watchable_again();
 }
