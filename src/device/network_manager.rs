@@ -1,8 +1,8 @@
 //! Handing the owner's network settings to NetworkManager, through its `nmcli`.
 //!
-//! The box owns two connections there, [`WIRED`] and [`WIFI`], and touches no other. The passphrase
-//! goes to `nmcli` over its standard input: never as an argument, nor in the environment, nor in a
-//! file of ours. Nor does `nmcli` get a home, where its editor would keep what it reads.
+//! The box owns two connections there, one for the cable and one for Wi-Fi, and touches no other. The
+//! passphrase goes to `nmcli` over its standard input: never as an argument, nor in the environment,
+//! nor in a file of ours. Nor does `nmcli` get a home, where its editor would keep what it reads.
 
 mod orders;
 
