@@ -194,6 +194,7 @@ mod tests {
         }
     }
 
+    // Shows F70.
     #[test]
     fn a_driver_that_hangs_is_answered_for_in_time_and_orders_do_not_pile_up() {
         let (orders, _never_read) = sync_channel(2);

@@ -54,6 +54,7 @@ fn luma(taken: &Taken) -> u8 {
     last_frame(&taken.of(Track::Video))[90 * 320 + 160]
 }
 
+// Shows F66.
 #[test]
 fn a_camera_is_exchanged_behind_the_slate_and_the_encoder_notices_nothing() {
     let taken = Taken::default();
@@ -99,6 +100,7 @@ fn a_camera_is_exchanged_behind_the_slate_and_the_encoder_notices_nothing() {
     assert_eq!(events.iter().find(is_error), None);
 }
 
+// Shows F66.
 #[test]
 fn the_camera_on_air_stays_until_the_one_that_is_set_is_plugged_in() {
     let taken = Taken::default();
@@ -145,6 +147,7 @@ fn a_camera_that_is_lost_gives_way_to_the_one_that_is_set() {
     assert_unbroken(&taken, &capture);
 }
 
+// Shows F66.
 #[test]
 fn a_camera_that_cannot_be_opened_is_reported_once_and_another_one_takes_its_place() {
     let taken = Taken::default();

@@ -65,6 +65,7 @@ pub fn observed(what: &str) -> Result<Observed, String> {
     Ok(Observed::Failed(Attempt { end, radio, in_range: in_range(list)? }))
 }
 
+// Shows F67.
 #[test]
 fn a_wireless_network_is_called_joined_no_longer_than_it_has_an_address() {
     let mut rig = Rig::started(&Before {

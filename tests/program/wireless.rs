@@ -61,6 +61,7 @@ fn nothing_in_range_is_claimed_only_by_a_radio_that_has_looked() {
     assert!(shown.contains("no Wi-Fi network is in range"), "{shown}");
 }
 
+// Shows F69.
 #[test]
 fn a_look_for_networks_that_hangs_holds_nothing_up() {
     let _turn = one_at_a_time();
@@ -75,6 +76,7 @@ fn a_look_for_networks_that_hangs_holds_nothing_up() {
     appliance.types("\x03status\r", "state        ");
 }
 
+// Shows F68.
 #[test]
 fn why_a_network_is_not_joined_is_given_in_words_and_joined_when_it_is_true() {
     let _turn = one_at_a_time();

@@ -29,6 +29,7 @@ fn until_journal(board: &mut Board, words: &str) {
     found.unwrap_or_else(|| panic!("never {words}: {}", board.journal()));
 }
 
+// Shows F66.
 #[test]
 fn a_camera_that_is_exchanged_on_air_keeps_the_session_at_the_server() {
     let Some(ready) = ready_or_skip() else { return };

@@ -105,6 +105,7 @@ fn controls_of_a_card_change_on_air_and_are_restored_with_the_next_broadcast() {
     controls_of_a_card(live_or_skip());
 }
 
+// Shows F71.
 #[test]
 #[ignore = "in the full set: make test-board-all"]
 fn controls_of_the_camera_change_on_air_and_are_restored_after_it_was_lost() {

@@ -102,6 +102,7 @@ impl Board {
     }
 }
 
+// Shows F68.
 #[test]
 #[ignore = "in the full set: make test-board-all"]
 fn networks_of_real_access_points_are_found_joined_and_refused_in_words() {
