@@ -247,3 +247,23 @@ fn a_stop_is_prompt_while_a_camera_is_waited_for() {
     taken.wait_for("it to wait", |kept| !outcomes(kept, 1, Source::Camera).is_empty());
     assert!(capture.stop());
 }
+
+#[test]
+fn a_camera_whose_driver_does_not_let_go_keeps_no_other_one_from_taking_its_place() {
+    let taken = Taken::default();
+    // Whoever closes it waits for the element that sleeps.
+    let launch = format!(
+        "videotestsrc is-live=true pattern=white ! video/x-raw,{WIDE} ! tee name=both \
+         both. ! queue leaky=upstream ! identity sleep-time=20000000 ! fakesink async=false \
+         both. ! queue"
+    );
+    let request = with(CameraSource::Launch { launch, passthrough: false });
+    let capture = Capture::start(request, taken.sink(), taken.events()).expect("starts");
+    more_video(&taken, 5);
+    capture.exchange(1, &with(camera("black", NARROW)));
+    taken.wait_for("the other one", |kept| delivers(kept, 1, Source::Camera));
+    more_video(&taken, 15);
+    assert!(luma(&taken) < 50);
+    assert!(!capture.stop(), "the first one is still held");
+    assert_unbroken(&taken, &capture);
+}
