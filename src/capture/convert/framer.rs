@@ -280,6 +280,7 @@ mod tests {
 
     #[test]
     fn what_is_around_the_frame_is_black_whatever_its_values_mean() {
+        gst::init().expect("GStreamer");
         for (colours, black) in [("bt709", [16, 128, 128]), ("1:4:16:4", [0, 128, 128])] {
             let colours = colours.parse().expect("a colorimetry");
             for layout in encoders::video_encoder_names().flat_map(encoders::video_encoder_layouts)
