@@ -597,6 +597,8 @@ pub const STICK_NEAR_MISSES_MAX: usize = 4;
 /// A path in a settings file; Linux allows four times as much.
 pub const PATH_BYTES_MAX: usize = 1_024;
 
+/// Presses of the demo's button that wait for the one before to be over. More are not made.
+pub const DEMO_PRESSES_WAITING_MAX: usize = 4;
 /// What the demo keeps of the console's output while its keyboard is that of the buttons: some screens.
 pub const DEMO_HELD_BYTES_MAX: usize = 64 * 1024;
 

@@ -18,7 +18,7 @@ use crate::capture::{self, CameraSource, MicrophoneSource};
 use crate::clock::Clock;
 use crate::device::terminal::{Quiet, Typing};
 use crate::device::{Lights, LogRing, Machine, ServiceManager};
-use crate::limits::BUTTON_HOLD;
+use crate::limits::{BUTTON_HOLD, DEMO_PRESSES_WAITING_MAX};
 use crate::publish::Target;
 use crate::publish::tls::Policy;
 use crate::rtmp::url::{Ingest, ServerUrl};
@@ -218,21 +218,27 @@ fn open_terminal(clock: Clock, inputs: mpsc::Sender<Input>) -> Option<Terminal> 
         let quiet = Quiet::stdin(Typing::Raw(ending)).ok()??;
         Some(Box::new(quiet))
     };
-    Terminal::open(looks, quiet, move |key| {
-        let inputs = inputs.clone();
-        match key {
-            Key::Press => {
-                runtime.spawn(async move { press(clock, &inputs, TAP).await });
-            }
-            Key::Hold => {
-                runtime.spawn(async move { press(clock, &inputs, BUTTON_HOLD + TAP).await });
-            }
-            Key::Typed(bytes) => {
-                let _ = inputs.blocking_send(Input::Typed { port: 0, bytes });
-            }
-            Key::Quit => {
-                let _ = inputs.blocking_send(Input::Terminate);
-            }
+    // One finger: what is pressed while it still holds the button comes after that.
+    let (finger, mut holds) = mpsc::channel(DEMO_PRESSES_WAITING_MAX);
+    let button = inputs.clone();
+    runtime.spawn(async move {
+        while let Some(hold) = holds.recv().await {
+            press(clock, &button, hold).await;
+            tokio::time::sleep(TAP).await;
+        }
+    });
+    Terminal::open(looks, quiet, move |key| match key {
+        Key::Press => {
+            let _ = finger.try_send(TAP);
+        }
+        Key::Hold => {
+            let _ = finger.try_send(BUTTON_HOLD + TAP);
+        }
+        Key::Typed(bytes) => {
+            let _ = inputs.blocking_send(Input::Typed { port: 0, bytes });
+        }
+        Key::Quit => {
+            let _ = inputs.blocking_send(Input::Terminate);
         }
     })
 }
