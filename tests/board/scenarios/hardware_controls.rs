@@ -1,10 +1,9 @@
-//! What is set of a device's hardware is so at once, on air too, and is so again after the device was lost.
+//! What is set of a camera's hardware is so at once, on air too, and is so again after the device was lost.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::rig::server::Server;
-use crate::rig::{Board, PATIENCE, Scenario, live_or_skip};
+use crate::rig::{Board, PATIENCE, live_or_skip};
 
 /// What the driver says of a control, by another program.
 fn of_driver(board: &mut Board, control: &str) -> String {
@@ -25,9 +24,11 @@ fn until_driver_says(board: &mut Board, control: &str, value: &str) {
     }
 }
 
-/// Sets controls of vivid on air, unplugs it, and looks whether it has them again.
-pub fn controls_of_the_camera(live: Option<(Scenario, Server, Board)>) {
-    let Some((_ready, server, mut board)) = live else { return };
+// Shows F71.
+#[test]
+#[ignore = "in the full set: make test-board-all"]
+fn controls_of_the_camera_change_on_air_and_are_restored_after_it_was_lost() {
+    let Some((_ready, server, mut board)) = live_or_skip() else { return };
     let listed = board.asks("camera controls");
     for line in ["whole number from 0 to 255", "one of Menu Item 1, Menu Item 3, Menu Item 4"] {
         assert!(listed.contains(line), "no {line}: {listed}");
@@ -67,47 +68,4 @@ pub fn controls_of_the_camera(live: Option<(Scenario, Server, Board)>) {
     server.receives(40_000);
     board.stops();
     server.only_stream();
-}
-
-/// Sets controls of a card beside the microphone, takes it away, and looks whether it has them again.
-pub fn controls_of_a_card(live: Option<(Scenario, Server, Board)>) {
-    let Some((_ready, server, mut board)) = live else { return };
-    let of_card = |board: &mut Board, control: &str| {
-        let output = board.sh(&format!("amixer -c Dummy cget \"name='{control}'\""));
-        let values = output.lines().find_map(|line| line.trim().strip_prefix(": values="));
-        values.unwrap_or_else(|| panic!("no value of {control}: {output}")).to_owned()
-    };
-    board.sh("modprobe snd-dummy");
-    let set = board.asks("set microphone.controls.plughw:CARD=Dummy.mic_volume -7");
-    assert!(set.contains("mic_volume of Dummy is -7, and stored for plughw:CARD=Dummy"), "{set}");
-    assert_eq!(of_card(&mut board, "Mic Volume"), "-7,-7");
-    let set = board.asks("set microphone.controls.plughw:CARD=Dummy.mic_capture_switch true");
-    assert!(set.contains("mic_capture_switch of Dummy is true"), "{set}");
-    let refused = board.asks("set microphone.controls.plughw:CARD=Dummy.mic_volume 101");
-    assert!(refused.contains("must be a whole number from -50 to 100"), "{refused}");
-    board.sh("rmmod snd_dummy; modprobe snd-dummy");
-    assert_ne!(of_card(&mut board, "Mic Volume"), "-7,-7", "it has forgotten it");
-    server.receives(10_000);
-    board.stops();
-    board.goes_live();
-    let deadline = Instant::now() + PATIENCE;
-    while of_card(&mut board, "Mic Volume") != "-7,-7" {
-        assert!(Instant::now() < deadline, "it does not have it again: {}", board.journal());
-        thread::sleep(Duration::from_millis(300));
-    }
-    assert_eq!(of_card(&mut board, "Mic Capture Switch"), "on,on");
-    board.stops();
-}
-
-#[test]
-#[ignore = "in the full set: make test-board-all"]
-fn controls_of_a_card_change_on_air_and_are_restored_with_the_next_broadcast() {
-    controls_of_a_card(live_or_skip());
-}
-
-// Shows F71.
-#[test]
-#[ignore = "in the full set: make test-board-all"]
-fn controls_of_the_camera_change_on_air_and_are_restored_after_it_was_lost() {
-    controls_of_the_camera(live_or_skip());
 }
