@@ -6,6 +6,7 @@
 mod camera;
 mod card;
 mod setting;
+mod tool;
 
 use std::{collections::BTreeMap, fmt, path::Path};
 

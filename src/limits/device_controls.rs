@@ -11,11 +11,13 @@ pub const CONTROL_CHOICES_MAX: i32 = 64;
 pub const CONTROL_NAME_BYTES_MAX: usize = 64;
 /// An entry of a menu, in bytes. V4L2 has 31, ALSA has 63.
 pub const CONTROL_WORD_BYTES_MAX: usize = 64;
-/// From a question about controls to its answer, even when the driver hangs. A webcam on a slow bus
-/// answers thirty requests of 20 ms each.
-pub const CONTROLS_PATIENCE: Duration = Duration::from_secs(5);
-/// From starting the tool that sets a sound card to its end; setting takes three runs of it.
-pub const CONTROLS_TOOL_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// From a question about controls to its answer, even when the driver hangs.
+pub const CONTROLS_PATIENCE: Duration = Duration::from_secs(10);
+/// From starting the tool that asks or sets a driver to its end; a webcam on a slow bus answers thirty
+/// requests of 20 ms each. Setting takes four runs of it at most.
+pub const CONTROLS_TOOL_TIMEOUT: Duration = Duration::from_millis(2_400);
+/// What is read of the tool's output: a mixer with 1,000 controls.
+pub const CONTROLS_TOOL_BYTES_MAX: u64 = 256 * 1024;
 /// Orders that wait for the thread that asks the drivers.
 pub const CONTROLS_ORDERS_MAX: usize = 8;
 /// Until a device is looked for again that has controls in the settings and is not there: the names that
@@ -26,4 +28,4 @@ pub const CONTROLS_TRIES_MAX: u32 = 10;
 /// Rounds of setting what a device refused before: exposure is refused until automatic exposure is off.
 pub const CONTROLS_ROUNDS_MAX: usize = 3;
 
-const _: () = assert!(3 * CONTROLS_TOOL_TIMEOUT.as_millis() < CONTROLS_PATIENCE.as_millis());
+const _: () = assert!(4 * CONTROLS_TOOL_TIMEOUT.as_millis() < CONTROLS_PATIENCE.as_millis());

@@ -181,7 +181,6 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("gstreamer_app", &["capture", "sim"]),
     ("gstreamer_video", &["capture", "sim"]),
     ("gst", &["capture", "sim"]),
-    ("linuxvideo", &["capture"]),
     ("std::net::TcpStream", &["publish", "device", "sim"]),
     ("std::net::TcpListener", &["publish", "device", "sim"]),
     ("std::net::UdpSocket", &["publish", "device", "sim"]),

@@ -2,26 +2,23 @@
 //!
 //! The library of ALSA would be one more to link with, for a few commands that a person gives.
 
-use std::{ffi::OsString, io, process::Command};
+use std::io;
 
-use super::setting::{Driver, entry_name};
+use super::{
+    setting::{Driver, entry_name},
+    tool::Tool,
+};
 use crate::{
-    child,
     device_controls::{Allowed, Control, ControlValue, canonical_name, is_name},
-    limits::{CONTROL_CHOICES_MAX, CONTROLS_MAX, CONTROLS_TOOL_TIMEOUT},
-    sanitize,
+    limits::{CONTROL_CHOICES_MAX, CONTROLS_MAX},
 };
 
-const TOOL: &str = "amixer";
 /// What is of the loudspeakers alone.
 const OF_PLAYBACK: &str = "Playback";
 
 /// A sound card, for its controls.
 pub struct Card {
-    /// The tool, and what comes before its own arguments.
-    tool: Vec<OsString>,
-    /// The card as ALSA calls it.
-    card: String,
+    tool: Tool,
     /// The driver's number of the controls that were described, and whether they are flags, by their names.
     ids: Vec<(String, u32, bool)>,
 }
@@ -29,42 +26,21 @@ pub struct Card {
 impl Card {
     /// The card of this identifier.
     pub fn of(id: &str) -> Card {
-        Card::by(vec![TOOL.into()], id)
+        // As ALSA calls it.
+        let card = format!("hw:{id}");
+        Card { tool: Tool::new(&["amixer", "-D", &card], "alsa-utils"), ids: Vec::new() }
     }
 
-    fn by(tool: Vec<OsString>, id: &str) -> Card {
-        Card { tool, card: format!("hw:{id}"), ids: Vec::new() }
-    }
-
-    fn amixer(&self, arguments: &[&str]) -> io::Result<String> {
-        let (tool, before) = self.tool.split_first().ok_or(io::ErrorKind::NotFound)?;
-        let mut command = Command::new(tool);
-        command.args(before).env("LC_ALL", "C").args(["-D", &self.card]).args(arguments);
-        let ended = child::run(&mut command, None, CONTROLS_TOOL_TIMEOUT).map_err(in_words)?;
-        match ended.status.success() {
-            true => Ok(String::from_utf8_lossy(&ended.stdout).into_owned()),
-            false => {
-                // The library's own lines come first.
-                let words = String::from_utf8_lossy(&ended.stderr);
-                let last = words.lines().rev().find(|line| !line.trim().is_empty());
-                let why = last.map_or("it says nothing", |last| last.trim());
-                Err(io::Error::other(sanitize::words(why.trim_start_matches("amixer: "))))
-            }
-        }
-    }
-}
-
-fn in_words(error: io::Error) -> io::Error {
-    match error.kind() {
-        io::ErrorKind::NotFound => io::Error::other("amixer is not installed (Debian: alsa-utils)"),
-        io::ErrorKind::TimedOut => io::Error::other("its driver does not respond"),
-        _ => error,
+    #[cfg(test)]
+    fn by(mut line: Vec<std::ffi::OsString>, id: &str) -> Card {
+        line.extend(["-D".into(), format!("hw:{id}").into()]);
+        Card { tool: Tool::by(line, "alsa-utils"), ids: Vec::new() }
     }
 }
 
 impl Driver for Card {
     fn describe(&mut self) -> io::Result<Vec<Control>> {
-        let described = described(&self.amixer(&["contents"])?);
+        let described = described(&self.tool.run(&["contents"])?);
         let id = |(id, control): &(u32, Control)| {
             (control.name.clone(), *id, control.allowed == Allowed::Flag)
         };
@@ -82,7 +58,7 @@ impl Driver for Card {
             (false, raw) => raw.to_string(),
         };
         // One value is for all channels. Without `--` one below zero would be an option.
-        self.amixer(&["cset", "--", &format!("numid={id}"), &value]).map(|_| ())
+        self.tool.run(&["cset", "--", &format!("numid={id}"), &value]).map(|_| ())
     }
 }
 
@@ -226,7 +202,7 @@ numid=13,iface=MIXER,name='Cut off";
     }
 
     /// A tool that answers as `amixer` does, keeps one control, and notes what it is asked.
-    fn stand_in(folder: &std::path::Path) -> Vec<OsString> {
+    fn stand_in(folder: &std::path::Path) -> Vec<std::ffi::OsString> {
         let script = r#"#!/bin/sh
 cd "${0%/*}" || exit 1
 echo "$LC_ALL $*" >>asked
@@ -271,11 +247,5 @@ echo "  : values=$(cat level),0"
         let none = set(&mut Card::by(vec![folder.join("amixer").into()], "Mic"), "gain", None)
             .unwrap_err();
         assert!(none.ends_with("amixer is not installed (Debian: alsa-utils)"), "{none}");
-    }
-
-    #[test]
-    fn a_box_without_the_tool_says_what_to_install() {
-        let missing = in_words(io::ErrorKind::NotFound.into()).to_string();
-        assert_eq!(missing, "amixer is not installed (Debian: alsa-utils)");
     }
 }
