@@ -615,15 +615,15 @@ pub const SIM_INGEST_OUT_BYTES_MAX: usize = 64 * 1024;
 
 // ── capture: what may be asked for ────────────────────────────────────────────────────────────
 //
-// 1920x1200 at 60 frames a second is H.264 level 5.1, the highest that the hardware encoders of
+// 1920x1920 at 60 frames a second is H.264 level 5.1, the highest that the hardware encoders of
 // small boards offer; they accept 20 Mb/s (25 Mb/s is refused by some).
 
 /// Least width and height of the video, in pixels; hardware encoders reject less.
 pub const CAPTURE_SIDE_MIN: u32 = 128;
 /// Greatest width of the video, in pixels.
 pub const CAPTURE_WIDTH_MAX: u32 = 1_920;
-/// Greatest height of the video, in pixels.
-pub const CAPTURE_HEIGHT_MAX: u32 = 1_200;
+/// Greatest height of the video, in pixels: as wide as a landscape is, for broadcasts that stand upright.
+pub const CAPTURE_HEIGHT_MAX: u32 = 1_920;
 /// Highest frame rate, in frames a second.
 pub const CAPTURE_FPS_MAX: u32 = 60;
 /// Lowest video bitrate, in kbit/s.

@@ -73,6 +73,16 @@ fn destination(lines: &str) -> Partial {
 }
 
 #[test]
+fn a_broadcast_may_stand_upright() {
+    let (upright, landscape) = ((1_080, 1_920), (1_920, 1_080));
+    for (width, height) in [(720, 1_280), upright, landscape] {
+        source(&format!("version = 1\n[video]\nwidth = {width}\nheight = {height}\n"));
+    }
+    let refused = errors("version = 1\n[video]\nheight = 1922\n");
+    assert!(refused.contains("from 128 to 1920"), "{refused}");
+}
+
+#[test]
 fn a_full_file_is_understood() {
     let settings = merge(&[source(FULL)]);
     assert_eq!(settings.name, "St. Mary's, stage 2");

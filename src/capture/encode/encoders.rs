@@ -194,7 +194,7 @@ const VIDEO: &[VideoEncoderSpec] = &[
             kbps_step: 25,
         },
         force_key: ForceKey::Event,
-        size_max: (1_920, 1_200),
+        size_max: (1_920, 1_920),
         known_bugs: &[
             KnownBug {
                 does: "takes too low a level by itself and refuses to start",
@@ -471,6 +471,8 @@ mod tests {
             (1920, 1080, 60, "4.2"),
             (1920, 1088, 60, "4.2"),
             (1920, 1200, 60, "5"),
+            (720, 1280, 60, "4"),
+            (1920, 1920, 60, "5.1"),
         ] {
             let video = VideoSettings { width, height, fps, ..VideoSettings::of_720p() };
             let filled = fill_in("{level} {level10}", 0, Some(&video));
