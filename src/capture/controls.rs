@@ -11,7 +11,7 @@ mod tool;
 use std::{collections::BTreeMap, fmt, path::Path};
 
 use self::{camera::Camera, card::Card, setting::Driver};
-pub use setting::WasSet;
+pub use setting::{WasReset, WasSet};
 
 use super::{
     discovery::{SoundCard, VideoNode, nodes_held_open, sound_cards, video_nodes},
@@ -61,6 +61,42 @@ pub fn device_controls(which: WhichDevice<'_>) -> Result<DeviceControls, Control
     let Open { device, name, mut driver } = which.open()?;
     let controls = driver.describe().map_err(|error| refused(&name, &error))?;
     Ok(DeviceControls { of: which.of, device, name, controls })
+}
+
+/// Gives a control its default, or another value that prevails. Of the tables, which are devices as the
+/// settings name them, it gives those that are of this device, the one that prevails last.
+pub fn reset_device_control(
+    which: WhichDevice<'_>,
+    control: &str,
+    to: Option<&ControlValue>,
+    tables: &[String],
+) -> WasReset {
+    let (tables, opened) = which.open_and_fit(tables);
+    let reset =
+        |Open { device, name, mut driver }: Open| match setting::set(&mut *driver, control, to) {
+            Ok((control, outcome)) => Ok(WasSet { device, name, control, outcome }),
+            Err(why) => Err(format!("{name} {why}")),
+        };
+    WasReset { tables, outcome: opened.map_err(|error| error.to_string()).and_then(reset) }
+}
+
+/// Those of the tables that are called as a device that cannot be asked now.
+pub fn tables_of_absent_device(which: WhichDevice<'_>, tables: &[String]) -> Vec<String> {
+    match which.of {
+        ControlsOf::Camera => {
+            let wanted = which.wanted(CameraDevice::parse, which.camera(), &which.sources.camera);
+            wanted.map_or(Vec::new(), |wanted| {
+                fitting(tables, CameraDevice::parse, |table| *table == wanted)
+            })
+        }
+        ControlsOf::Microphone => {
+            let source = &which.sources.microphone;
+            let wanted = which.wanted(MicrophoneDevice::parse, which.microphone(), source);
+            wanted.map_or(Vec::new(), |wanted| {
+                fitting(tables, MicrophoneDevice::parse, |table| *table == wanted)
+            })
+        }
+    }
 }
 
 /// Sets a control of a device, or gives it its default.
@@ -219,6 +255,18 @@ fn tables<W: Breadth, E>(
     tables
 }
 
+/// The names of tables that are of one device, the one that prevails last.
+fn fitting<W: Breadth, E>(
+    tables: &[String],
+    parse: fn(&str) -> Result<W, E>,
+    is_it: impl Fn(&W) -> bool,
+) -> Vec<String> {
+    let tables = tables.iter().filter_map(|name| Some((name, parse(name).ok()?)));
+    let mut tables: Vec<_> = tables.filter(|(_, device)| is_it(device)).collect();
+    tables.sort_by_key(|(_, device)| device.rank());
+    tables.into_iter().map(|(name, _)| name.clone()).collect()
+}
+
 /// What the tables say of one device.
 fn wanted<W>(
     tables: &[Table<'_, W>],
@@ -239,33 +287,41 @@ struct Open {
 impl WhichDevice<'_> {
     /// The first that fits and can be opened.
     fn open(&self) -> Result<Open, ControlsError> {
+        self.open_and_fit(&[]).1
+    }
+
+    /// The same, and those of the tables that are of it.
+    fn open_and_fit(&self, tables: &[String]) -> (Vec<String>, Result<Open, ControlsError>) {
         let root = Path::new("/");
         match self.of {
             ControlsOf::Camera => {
-                let asked_for = match &self.sources.camera {
-                    CameraSource::V4l2 { device, .. } | CameraSource::Hdmi { device, .. } => {
-                        Some(device)
-                    }
-                    _ => None,
-                };
-                let source = &self.sources.camera;
-                let wanted = self.wanted(CameraDevice::parse, asked_for, source)?;
+                let wanted = self.wanted(CameraDevice::parse, self.camera(), &self.sources.camera);
                 let mut nodes = video_nodes(root);
                 nodes.retain(VideoNode::may_be_camera);
                 // The one that is captured from, before others.
                 let held = nodes_held_open();
                 nodes.sort_by_key(|node| !held.contains(&node.node));
-                self.first(&nodes, &wanted)
+                self.first(&nodes, wanted, tables, CameraDevice::parse)
             }
             ControlsOf::Microphone => {
-                let asked_for = match &self.sources.microphone {
-                    MicrophoneSource::Alsa { device } => Some(device),
-                    _ => None,
-                };
                 let source = &self.sources.microphone;
-                let wanted = self.wanted(MicrophoneDevice::parse, asked_for, source)?;
-                self.first(&sound_cards(root), &wanted)
+                let wanted = self.wanted(MicrophoneDevice::parse, self.microphone(), source);
+                self.first(&sound_cards(root), wanted, tables, MicrophoneDevice::parse)
             }
+        }
+    }
+
+    fn camera(&self) -> Option<&CameraDevice> {
+        match &self.sources.camera {
+            CameraSource::V4l2 { device, .. } | CameraSource::Hdmi { device, .. } => Some(device),
+            _ => None,
+        }
+    }
+
+    fn microphone(&self) -> Option<&MicrophoneDevice> {
+        match &self.sources.microphone {
+            MicrophoneSource::Alsa { device } => Some(device),
+            _ => None,
         }
     }
 
@@ -289,24 +345,40 @@ impl WhichDevice<'_> {
         }
     }
 
-    fn first<D: Device>(&self, devices: &[D], wanted: &D::Wanted) -> Result<Open, ControlsError>
+    fn first<D: Device>(
+        &self,
+        devices: &[D],
+        wanted: Result<D::Wanted, ControlsError>,
+        tables: &[String],
+        parse: fn(&str) -> Result<D::Wanted, &'static str>,
+    ) -> (Vec<String>, Result<Open, ControlsError>)
     where
-        D::Wanted: fmt::Display,
+        D::Wanted: fmt::Display + PartialEq,
     {
+        let wanted = match wanted {
+            Ok(wanted) => wanted,
+            Err(error) => return (Vec::new(), Err(error)),
+        };
         let mut failure = None;
-        for device in devices.iter().filter(|device| device.fits(wanted)) {
+        for device in devices.iter().filter(|device| device.fits(&wanted)) {
             let name = device.product().to_owned();
+            let of_it = || fitting(tables, parse, |table| device.fits(table));
             match device.open() {
                 Ok(Some(driver)) => {
-                    return Ok(Open { device: device.stable_name(), name, driver });
+                    let open = Open { device: device.stable_name(), name, driver };
+                    return (of_it(), Ok(open));
                 }
                 Ok(None) => {}
-                Err(error) => failure = failure.or_else(|| Some(refused(&name, &error))),
+                Err(error) => {
+                    failure = failure.or_else(|| Some((of_it(), Err(refused(&name, &error)))));
+                }
             }
         }
-        let not_there =
-            || ControlsError::NotConnected(format!("the {} ({wanted})", self.of.word()));
-        Err(failure.unwrap_or_else(not_there))
+        failure.unwrap_or_else(|| {
+            let not_there = format!("the {} ({wanted})", self.of.word());
+            let of_it = fitting(tables, parse, |table| *table == wanted);
+            (of_it, Err(ControlsError::NotConnected(not_there)))
+        })
     }
 }
 
@@ -345,6 +417,70 @@ mod tests {
         let other = of(|device| matches!(device, CameraDevice::Auto | CameraDevice::Name(_)));
         assert_eq!(other, ["gain 3", "gamma 1", "hue 3", "zoom 1"]);
         assert!(of(|_| false).is_empty());
+    }
+
+    struct Webcam {
+        opens: bool,
+    }
+
+    impl Driver for Webcam {
+        fn describe(&mut self) -> std::io::Result<Vec<crate::device_controls::Control>> {
+            Ok(Vec::new())
+        }
+
+        fn write(&mut self, _: &str, _: i32) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Device for Webcam {
+        type Wanted = CameraDevice;
+
+        fn fits(&self, wanted: &CameraDevice) -> bool {
+            let names = ["auto", "driver:uvcvideo", "name:c920", "usb:1-1.3", "/dev/v4l/by-id/a"];
+            names.iter().any(|name| CameraDevice::parse(name).as_ref() == Ok(wanted))
+        }
+
+        fn stable_name(&self) -> String {
+            "/dev/v4l/by-id/a".to_owned()
+        }
+
+        fn product(&self) -> &str {
+            "C920"
+        }
+
+        fn open(&self) -> std::io::Result<Option<Box<dyn Driver>>> {
+            match self.opens {
+                true => Ok(Some(Box::new(Webcam { opens: true }))),
+                false => Err(std::io::ErrorKind::PermissionDenied.into()),
+            }
+        }
+    }
+
+    #[test]
+    fn a_reset_finds_all_tables_of_a_device_whatever_they_call_it() {
+        let sources = ControlledSources {
+            camera: CameraSource::TestPattern,
+            microphone: MicrophoneSource::Tone,
+        };
+        let tables =
+            ["usb:1-1.3", "usb:2-2", "auto", "c920", "name:c920", "driver:uvcvideo", "name:b"]
+                .map(str::to_owned);
+        let found = |named: &str, devices: &[Webcam]| {
+            let of = ControlsOf::Camera;
+            let which = WhichDevice { of, sources: &sources, named: Some(named) };
+            let wanted = which.wanted(CameraDevice::parse, None, &sources.camera);
+            let (found, opened) = which.first(devices, wanted, &tables, CameraDevice::parse);
+            (found.join(" "), opened.map(|open| open.name).map_err(|error| error.to_string()))
+        };
+        let all = "auto driver:uvcvideo name:c920 usb:1-1.3".to_owned();
+        let there = found("driver:uvcvideo", &[Webcam { opens: true }]);
+        assert_eq!(there, (all.clone(), Ok("C920".to_owned())));
+        let locked = "C920 cannot be asked for its controls: permission denied";
+        assert_eq!(found("auto", &[Webcam { opens: false }]), (all, Err(locked.to_owned())));
+        let absent = "the camera (usb:2-2) is not connected";
+        assert_eq!(found("usb:2-2", &[]), ("usb:2-2".to_owned(), Err(absent.to_owned())));
+        assert!(found("c920", &[]).1.is_err_and(|why| why.starts_with("the name of the camera")));
     }
 
     #[test]

@@ -71,8 +71,8 @@ use std::{
 };
 
 pub use controls::{
-    ControlledSources, ControlsError, WasSet, WhichDevice, device_controls,
-    restore_device_controls, set_device_control,
+    ControlledSources, ControlsError, WasReset, WasSet, WhichDevice, device_controls,
+    reset_device_control, restore_device_controls, set_device_control, tables_of_absent_device,
 };
 pub use convert::converter_names;
 pub use decode::{JpegDecoderSpec, jpeg_decoder, jpeg_decoder_names};

@@ -19,7 +19,14 @@ pub(super) enum Confirm {
     /// A destination is to be removed.
     RemoveDestination { name: String },
     /// A hardware control, which has its new value already; in words.
-    Control { path: SettingPath, words: String, is_reset: bool },
+    Control { path: SettingPath, words: String },
+    /// A hardware control is to be forgotten: where it is stored, all that its device is called where
+    /// the settings say something of it, the last of which prevails, and what the device made of it.
+    ResetControl {
+        removed: Vec<SettingPath>,
+        fitting: Vec<SettingPath>,
+        outcome: Result<String, String>,
+    },
     /// The settings were to be read again.
     Reload,
     /// A factory reset.
@@ -81,6 +88,12 @@ impl Confirm {
                 }
             }
             (Confirm::Control { words, .. }, why) => format!("{words}; it is not stored: {why}"),
+            (Confirm::ResetControl { removed, .. }, StoreFailure::NotSet) => {
+                format!("{} any more", all_are(removed, "not set"))
+            }
+            (Confirm::ResetControl { outcome: Ok(words) | Err(words), .. }, why) => {
+                format!("{words}; what is stored stays: {why}")
+            }
             (_, why) => why.to_string(),
         }
     }
@@ -149,17 +162,11 @@ impl Confirm {
                 ),
                 None => format!("{name} is removed"),
             },
-            Confirm::Control { path, is_reset: false, .. } if !now.is_in_force(path) => {
-                without_effect(path, now)
+            Confirm::Control { path, .. } if !now.is_in_force(path) => without_effect(path, now),
+            Confirm::ResetControl { removed, fitting, outcome } => {
+                control_reset(now, removed, fitting, outcome)
             }
-            Confirm::Control { path, words, is_reset: true } => match now.other_layer(path) {
-                Some(layer) => {
-                    let (layer, value) = (layer.name(), now.shown(path));
-                    format!("{path} is no longer set here; {layer} sets it to {value}")
-                }
-                None => words.clone(),
-            },
-            Confirm::Control { path, words, is_reset: false } => {
+            Confirm::Control { path, words } => {
                 let device = path.control().map_or("", |name| name.device.as_str());
                 format!("{words}, and stored for {device}")
             }
@@ -245,6 +252,38 @@ impl Standing<'_> {
 /// What a factory reset has done, and what it cannot do.
 const ERASED: &str = "all settings and keys are erased; flash memory may keep traces that no program \
     can reach, so renew the stream keys at the platforms before you give the box away";
+
+/// What prevails of a control that is forgotten, and why the device does not have it.
+fn control_reset(
+    now: &InForce,
+    removed: &[SettingPath],
+    fitting: &[SettingPath],
+    outcome: &Result<String, String>,
+) -> String {
+    let prevails = now.last_set(fitting).map(|by| {
+        let value = now.shown(by);
+        match now.other_layer(by) {
+            Some(layer) if removed.contains(by) => {
+                format!("{} here; {} sets it to {value}", all_are(removed, NO_LONGER), layer.name())
+            }
+            _ => format!("{}; {by} sets it to {value}", all_are(removed, NO_LONGER)),
+        }
+    });
+    match (prevails, outcome) {
+        (Some(prevails), Ok(_)) => prevails,
+        (Some(prevails), Err(why)) => format!("{prevails}; {why}"),
+        (None, Ok(words)) => words.clone(),
+        (None, Err(why)) => format!("{}; {why}", all_are(removed, NO_LONGER)),
+    }
+}
+
+const NO_LONGER: &str = "no longer set";
+
+fn all_are(paths: &[SettingPath], what: &str) -> String {
+    let names: Vec<String> = paths.iter().map(ToString::to_string).collect();
+    let are = if names.len() == 1 { "is" } else { "are" };
+    format!("{} {are} {what}", names.join(" and "))
+}
 
 fn without_effect(path: &SettingPath, now: &InForce) -> String {
     match now.other_layer(path) {

@@ -34,6 +34,8 @@ pub enum ControlOrder {
         control: String,
         /// What another source of settings says; `None` for the driver's default.
         to: Option<ControlValue>,
+        /// The devices, as the settings name them, of which the settings say something of the control.
+        tables: Vec<String>,
     },
 }
 
@@ -48,17 +50,37 @@ impl ControlOrder {
     }
 }
 
-/// A control was set, or is to be reset of a device that is not there.
+/// A control was set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ControlSet {
     /// The device and the control.
     pub name: ControlName,
-    /// The product's name; `None` where it is not there.
-    pub product: Option<String>,
-    /// What the control is set to; `None` where the device is not there.
-    pub value: Option<ControlValue>,
+    /// The product's name.
+    pub product: String,
+    /// What the control is set to.
+    pub value: ControlValue,
     /// What the owner would not expect.
     pub note: Option<String>,
+}
+
+/// What became of a reset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ControlReset {
+    /// Those of the order's tables that are of the device. Of two the later prevails.
+    pub tables: Vec<String>,
+    /// What the control has until the settings are restored, or why the device does not have its default.
+    pub outcome: Result<ControlSet, String>,
+}
+
+/// What a control is to be forgotten of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Forget {
+    /// Of which sort of device.
+    pub of: ControlsOf,
+    /// The device's name in the settings; `None` for all that the one is called that is captured from.
+    pub device: Option<String>,
+    /// The control's name.
+    pub control: String,
 }
 
 /// What is known of the controls.
@@ -66,8 +88,10 @@ pub struct ControlSet {
 pub(super) struct ControlsState {
     /// What devices were last given.
     given: BTreeMap<ControlsOf, ControlSettings>,
-    /// The request that is being answered, and whether it is a reset.
-    pub asking: Option<(u64, bool)>,
+    /// The request that is being answered, and what it resets.
+    pub asking: Option<(u64, Option<Forget>)>,
+    /// A device may have other values than the settings say, although these are as they were.
+    pub is_reset: bool,
     /// The names of a device's controls, as far as it was asked.
     pub known: BTreeMap<ControlsOf, Vec<String>>,
 }
@@ -75,7 +99,7 @@ pub(super) struct ControlsState {
 impl ControlsState {
     /// Whether devices have to be given what the settings say; what they no longer say comes with it.
     pub fn give(&mut self, settings: &Settings) -> Option<Vec<ControlName>> {
-        let (mut no_longer, mut is_other) = (Vec::new(), false);
+        let (mut no_longer, mut is_other) = (Vec::new(), std::mem::take(&mut self.is_reset));
         for of in ControlsOf::ALL {
             let wanted = settings.controls(of);
             let before = self.given.insert(of, wanted.clone()).unwrap_or_default();

@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 use std::time::Duration;
 
-use super::device_controls::ControlSet;
+use super::device_controls::{ControlReset, ControlSet};
 use super::settings::Layers;
 use super::stats::Counters;
 use super::store::StoreOutcome;
@@ -331,6 +331,8 @@ pub enum JobResult {
     Controls(DeviceControls),
     /// A hardware control was set.
     ControlSet(ControlSet),
+    /// What became of the reset of one.
+    ControlReset(ControlReset),
     /// It could not be done.
     Failed(String),
 }

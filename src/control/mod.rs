@@ -30,7 +30,7 @@ mod stats;
 mod store;
 
 pub use action::{Action, Job, Level, Still};
-pub use device_controls::{ControlOrder, ControlSet};
+pub use device_controls::{ControlOrder, ControlReset, ControlSet};
 pub use event::{
     BoardMedia, CaptureEvent, Connected, Event, Exchanged, JobResult, PublishFailure,
     PublishReport, Setup, SourceFound, SourceLook,

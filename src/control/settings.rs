@@ -60,6 +60,12 @@ impl InForce {
         }
     }
 
+    /// The last of these that anybody sets.
+    pub fn last_set<'a>(&self, paths: &'a [SettingPath]) -> Option<&'a SettingPath> {
+        let settings = self.settings.to_partial();
+        paths.iter().rev().find(|path| settings.value(path).is_some())
+    }
+
     /// The layer besides the store that names a destination.
     pub fn layer_naming(&self, destination: &str) -> Option<Layer> {
         if self.layers.integrator.names(destination) {

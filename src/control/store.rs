@@ -51,6 +51,11 @@ pub enum Change {
         /// Which.
         path: SettingPath,
     },
+    /// Those of these settings that are stored are to be removed.
+    UnsetAll {
+        /// Which.
+        paths: Vec<SettingPath>,
+    },
     /// All of a destination is to be removed.
     RemoveDestination {
         /// Its name.
@@ -119,6 +124,9 @@ impl Change {
                 is_unbound
             }
             Change::Unset { path } => partial.unset_at(path),
+            Change::UnsetAll { paths } => {
+                paths.iter().filter(|path| partial.unset_at(path)).count() > 0
+            }
             Change::RemoveDestination { name } => partial.remove_destination(name),
         };
         if was_set { Ok(()) } else { Err(StoreFailure::NotSet) }

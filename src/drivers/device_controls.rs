@@ -6,11 +6,11 @@ use std::thread;
 use std::time::Duration;
 
 use crate::capture::{
-    ControlledSources, ControlsError, WasSet, WhichDevice, device_controls,
-    restore_device_controls, set_device_control,
+    ControlledSources, ControlsError, WasReset, WasSet, WhichDevice, device_controls,
+    reset_device_control, restore_device_controls, set_device_control, tables_of_absent_device,
 };
 use crate::config::Settings;
-use crate::control::{ControlOrder, ControlSet, JobResult};
+use crate::control::{ControlOrder, ControlReset, ControlSet, JobResult};
 use crate::device_controls::{ControlName, ControlSettings, ControlsOf};
 use crate::limits::{
     CONTROLS_ORDERS_MAX, CONTROLS_PATIENCE, CONTROLS_RETRY_INTERVAL, CONTROLS_TRIES_MAX,
@@ -63,11 +63,11 @@ impl DeviceControlsThread {
         let (orders, patience) = (self.started(), self.patience);
         move || {
             let (answer, answered) = sync_channel(1);
-            let failed = || JobResult::Failed(format!("the {}: {HANGS}", question.of().word()));
-            let order = Order::Answer { sources, question: question.clone(), answer };
+            let order =
+                Order::Answer { sources: sources.clone(), question: question.clone(), answer };
             let is_taken = orders.is_some_and(|orders| orders.try_send(order).is_ok());
             let answer = is_taken.then(|| answered.recv_timeout(patience).ok()).flatten();
-            answer.unwrap_or_else(failed)
+            answer.unwrap_or_else(|| no_answer(&sources, &question))
         }
     }
 
@@ -134,31 +134,46 @@ fn give_default(sources: &ControlledSources, name: &ControlName) {
 
 fn carry_out(sources: &ControlledSources, question: &ControlOrder) -> JobResult {
     let of = question.of();
-    let (device, control, value, is_reset) = match question {
+    let set_of = |WasSet { device, name, control, outcome }| ControlSet {
+        name: ControlName { of, device, control },
+        product: name,
+        value: outcome.value,
+        note: outcome.note,
+    };
+    match question {
         ControlOrder::List { .. } => {
-            return match device_controls(WhichDevice { of, sources, named: None }) {
+            match device_controls(WhichDevice { of, sources, named: None }) {
                 Ok(controls) => JobResult::Controls(controls),
                 Err(error) => JobResult::Failed(error.to_string()),
-            };
+            }
         }
-        ControlOrder::Set { device, control, value, .. } => (device, control, Some(value), false),
-        ControlOrder::Reset { device, control, to, .. } => (device, control, to.as_ref(), true),
-    };
-    let which = WhichDevice { of, sources, named: device.as_deref() };
-    match (set_device_control(which, control, value), device) {
-        (Ok(WasSet { device, name, control, outcome }), _) => JobResult::ControlSet(ControlSet {
-            name: ControlName { of, device, control },
-            product: Some(name),
-            value: Some(outcome.value),
-            note: outcome.note,
-        }),
-        // What is reset of a device that is not there is forgotten.
-        (Err(ControlsError::NotConnected(_)), Some(device)) if is_reset => {
-            let (device, control) = (device.clone(), control.clone());
-            let name = ControlName { of, device, control };
-            JobResult::ControlSet(ControlSet { name, product: None, value: None, note: None })
+        ControlOrder::Set { device, control, value, .. } => {
+            let which = WhichDevice { of, sources, named: device.as_deref() };
+            match set_device_control(which, control, Some(value)) {
+                Ok(set) => JobResult::ControlSet(set_of(set)),
+                Err(error) => JobResult::Failed(error.to_string()),
+            }
         }
-        (Err(error), _) => JobResult::Failed(error.to_string()),
+        ControlOrder::Reset { device, control, to, tables, .. } => {
+            let which = WhichDevice { of, sources, named: device.as_deref() };
+            let WasReset { tables, outcome } =
+                reset_device_control(which, control, to.as_ref(), tables);
+            JobResult::ControlReset(ControlReset { tables, outcome: outcome.map(set_of) })
+        }
+    }
+}
+
+/// What is known without the device.
+fn no_answer(sources: &ControlledSources, question: &ControlOrder) -> JobResult {
+    let of = question.of();
+    let why = format!("the {}: {HANGS}", of.word());
+    match question {
+        ControlOrder::Reset { device, tables, .. } => {
+            let which = WhichDevice { of, sources, named: device.as_deref() };
+            let tables = tables_of_absent_device(which, tables);
+            JobResult::ControlReset(ControlReset { tables, outcome: Err(why) })
+        }
+        ControlOrder::List { .. } | ControlOrder::Set { .. } => JobResult::Failed(why),
     }
 }
 
@@ -184,9 +199,18 @@ mod tests {
             let answer = thread.answer(sources.clone(), set)();
             let JobResult::Failed(why) = answer else { panic!("{answer:?}") };
             assert_eq!(why, format!("the {} (usb:99-9) is not connected", of.word()));
-            let reset = ControlOrder::Reset { of, device, control: "gain".to_owned(), to: None };
-            let answer = thread.answer(sources.clone(), reset)();
-            assert!(matches!(answer, JobResult::ControlSet(ControlSet { value: None, .. })));
+            let tables = ["auto", "usb:99-9", "usb:99-8"].map(str::to_owned).to_vec();
+            let control = "gain".to_owned();
+            let reset = ControlOrder::Reset { of, device, control, to: None, tables };
+            let reset_to = |tables: &[&str], why: &str| {
+                let tables = tables.iter().copied().map(str::to_owned).collect();
+                let outcome = Err(format!("the {}{why}", of.word()));
+                format!("{:?}", JobResult::ControlReset(ControlReset { tables, outcome }))
+            };
+            let answer = format!("{:?}", thread.answer(sources.clone(), reset.clone())());
+            assert_eq!(answer, reset_to(&["usb:99-9"], " (usb:99-9) is not connected"));
+            let hanging = format!("{:?}", no_answer(&sources, &reset));
+            assert_eq!(hanging, reset_to(&["usb:99-9"], ": its driver does not respond"));
             thread.restore(sources.clone(), &merge(&[]), Vec::new());
             let answer = thread.answer(sources.clone(), ControlOrder::List { of })();
             let JobResult::Failed(why) = answer else { panic!("{answer:?}") };

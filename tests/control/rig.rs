@@ -18,9 +18,9 @@ use firstmile::audio::{Adjustments, ChannelsFrom};
 use firstmile::config::{self, Partial, parse};
 use firstmile::console::{ClientId, Reply, Typed};
 use firstmile::control::{
-    Action, BoardMedia, CaptureCounters, CaptureEvent, Change, Control, Counters, Event, Exchanged,
-    Job, JobResult, Layers, Level, PublishFailure, PublishReport, Setup, SourceFound, SourceLook,
-    Still, StoreFailure, StoreOutcome, StoreRequest,
+    Action, BoardMedia, CaptureCounters, CaptureEvent, Change, Control, ControlReset, Counters,
+    Event, Exchanged, Job, JobResult, Layers, Level, PublishFailure, PublishReport, Setup,
+    SourceFound, SourceLook, Still, StoreFailure, StoreOutcome, StoreRequest,
 };
 use firstmile::device_controls::ControlsOf;
 use firstmile::health::{CpuTimes, Readings};
@@ -679,9 +679,12 @@ impl Rig {
             Job::ScanWifi => self.say("job: look for networks"),
             Job::Controls { order, .. } => {
                 let result = self.camera.answer(order);
-                if let JobResult::ControlSet(set) = &result {
-                    let value = set.value.as_ref().map_or("absent".to_owned(), ToString::to_string);
-                    self.say(format!("camera: {} is {value}", set.name.control));
+                match &result {
+                    JobResult::ControlSet(set)
+                    | JobResult::ControlReset(ControlReset { outcome: Ok(set), .. }) => {
+                        self.say(format!("camera: {} is {}", set.name.control, set.value));
+                    }
+                    _ => {}
                 }
                 self.device_answers(Event::JobDone { request, result });
             }
@@ -784,6 +787,10 @@ fn in_words(request: &StoreRequest) -> String {
     match request {
         StoreRequest::Change(Change::Set { path, .. }) => format!("set {path}"),
         StoreRequest::Change(Change::Unset { path }) => format!("unset {path}"),
+        StoreRequest::Change(Change::UnsetAll { paths }) => {
+            let paths: Vec<String> = paths.iter().map(ToString::to_string).collect();
+            format!("unset {}", paths.join(", "))
+        }
         StoreRequest::Change(Change::RemoveDestination { name }) => {
             format!("unset destination.{name}")
         }

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use firstmile::control::{ControlOrder, ControlSet, JobResult};
+use firstmile::control::{ControlOrder, ControlReset, ControlSet, JobResult};
 use firstmile::device_controls::{
     Allowed, Control, ControlName, ControlSettings, ControlValue, ControlsOf, DeviceControls, find,
 };
 
 /// What it is called in the settings.
 const DEVICE: &str = "usb:1-1.3";
+/// All that it may be called in tables of the settings; the later ones prevail.
+const TABLES: [&str; 4] = ["auto", "driver:uvcvideo", "name:hd", DEVICE];
 const PRODUCT: &str = "HD Camera";
 
 pub struct SimulatedCamera {
@@ -31,45 +33,57 @@ impl SimulatedCamera {
 
     pub fn answer(&mut self, order: &ControlOrder) -> JobResult {
         let of = ControlsOf::Camera;
-        let (device, typed, value, is_reset) = match order {
+        match order {
             ControlOrder::List { .. } if self.is_plugged_in => {
                 let (device, name) = (DEVICE.to_owned(), PRODUCT.to_owned());
                 let mut controls = controls();
                 for control in &mut controls {
                     control.value = self.values.get(&control.name).cloned();
                 }
-                return JobResult::Controls(DeviceControls { of, device, name, controls });
+                JobResult::Controls(DeviceControls { of, device, name, controls })
             }
-            ControlOrder::List { .. } => return absent(),
+            ControlOrder::List { .. } => JobResult::Failed(absent(None)),
             ControlOrder::Set { device, control, value, .. } => {
-                (device, control, Some(value), false)
+                match self.set(device.as_deref(), control, Some(value)) {
+                    Ok(set) => JobResult::ControlSet(set),
+                    Err(why) => JobResult::Failed(why),
+                }
             }
-            ControlOrder::Reset { device, control, to, .. } => (device, control, to.as_ref(), true),
-        };
-        let is_there = device.as_ref().is_none_or(|device| device == DEVICE) && self.is_plugged_in;
-        if let (false, true, Some(device)) = (is_there, is_reset, device) {
-            let name = ControlName { of, device: device.clone(), control: typed.clone() };
-            let (product, value, note) = (None, None, None);
-            return JobResult::ControlSet(ControlSet { name, product, value, note });
+            ControlOrder::Reset { device, control, to, tables, .. } => {
+                let is_it = |table: &&str| {
+                    let is_asked = tables.iter().any(|asked| asked == table);
+                    is_asked && (self.is_plugged_in || device.as_deref() == Some(*table))
+                };
+                let is_there = device.as_deref().is_none_or(fits);
+                let tables = TABLES.into_iter().filter(is_it).filter(|_| is_there);
+                let tables = tables.map(str::to_owned).collect();
+                let outcome = self.set(device.as_deref(), control, to.as_ref());
+                JobResult::ControlReset(ControlReset { tables, outcome })
+            }
         }
-        if !is_there {
-            return absent();
+    }
+
+    fn set(
+        &mut self,
+        device: Option<&str>,
+        typed: &str,
+        value: Option<&ControlValue>,
+    ) -> Result<ControlSet, String> {
+        if !device.is_none_or(fits) || !self.is_plugged_in {
+            return Err(absent(device));
         }
         let controls = controls();
-        let control = match find(&controls, typed) {
-            Ok(control) => control,
-            Err(why) => return JobResult::Failed(format!("{PRODUCT} {why}")),
-        };
+        let control = find(&controls, typed).map_err(|why| format!("{PRODUCT} {why}"))?;
         let value = value.or(control.default.as_ref()).expect("a default");
-        let Some(raw) = control.allowed.raw(value) else {
-            let why = format!("{PRODUCT} does not offer that: {} must be", control.name);
-            return JobResult::Failed(format!("{why} {}", control.allowed));
-        };
+        let raw = control.allowed.raw(value).ok_or_else(|| {
+            let (name, allowed) = (&control.name, &control.allowed);
+            format!("{PRODUCT} does not offer that: {name} must be {allowed}")
+        })?;
         let value = control.allowed.value(raw).expect("it is allowed");
         self.values.insert(control.name.clone(), value.clone());
-        let name = ControlName { of, device: DEVICE.to_owned(), control: control.name.clone() };
-        let (product, value) = (Some(PRODUCT.to_owned()), Some(value));
-        JobResult::ControlSet(ControlSet { name, product, value, note: None })
+        let (device, control) = (DEVICE.to_owned(), control.name.clone());
+        let name = ControlName { of: ControlsOf::Camera, device, control };
+        Ok(ControlSet { name, product: PRODUCT.to_owned(), value, note: None })
     }
 
     /// What is set that was not so, in words.
@@ -78,28 +92,31 @@ impl SimulatedCamera {
         if !self.is_plugged_in {
             return String::new();
         }
-        let mut put = |name: &str, value: &ControlValue| {
-            if self.values.get(name) != Some(value) {
-                self.values.insert(name.to_owned(), value.clone());
-                set.push(format!("{name} {value}"));
-            }
-        };
         let controls = controls();
-        for name in reset.iter().filter(|name| name.device == DEVICE) {
+        let mut wanted = BTreeMap::new();
+        for name in reset.iter().filter(|name| fits(&name.device)) {
             let control = controls.iter().find(|control| control.name == name.control);
-            if let Some(default) = control.and_then(|control| control.default.as_ref()) {
-                put(&name.control, default);
-            }
+            wanted.extend(control.and_then(|c| Some((c.name.clone(), c.default.clone()?))));
         }
-        for (name, value) in settings.get(DEVICE).into_iter().flatten() {
-            put(name, value);
+        let tables = TABLES.iter().filter_map(|table| settings.get(*table));
+        wanted.extend(tables.flatten().map(|(name, value)| (name.clone(), value.clone())));
+        for (name, value) in wanted {
+            let is_known = controls.iter().any(|control| control.name == name);
+            if is_known && self.values.get(&name) != Some(&value) {
+                set.push(format!("{name} {value}"));
+                self.values.insert(name, value);
+            }
         }
         set.join(", ")
     }
 }
 
-fn absent() -> JobResult {
-    JobResult::Failed("the camera (auto) is not connected".to_owned())
+fn fits(table: &str) -> bool {
+    TABLES.contains(&table)
+}
+
+fn absent(device: Option<&str>) -> String {
+    format!("the camera ({}) is not connected", device.unwrap_or("auto"))
 }
 
 fn controls() -> Vec<Control> {

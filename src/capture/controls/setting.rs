@@ -29,6 +29,15 @@ pub struct WasSet {
     pub outcome: Outcome,
 }
 
+/// What became of a reset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WasReset {
+    /// Those of the tables that are of the device. Of two the later prevails.
+    pub tables: Vec<String>,
+    /// What it has now, or why it does not have its default.
+    pub outcome: Result<WasSet, String>,
+}
+
 /// What a control was set to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
@@ -69,6 +78,7 @@ pub fn set(
     let controls = driver.describe().map_err(does_not_answer)?;
     let control = find(&controls, typed)?;
     let (name, allowed) = (&control.name, &control.allowed);
+    let is_asked_for = value.is_some();
     let value = match (value.or(control.default.as_ref()), &control.value) {
         (Some(value), _) => value,
         (None, Some(now)) => {
@@ -77,7 +87,12 @@ pub fn set(
         }
         (None, None) => return Err(format!("does not say what {name} is")),
     };
-    let raw = allowed.raw(value).ok_or_else(|| match value {
+    let raw = match value {
+        // A driver's own default may be out of its bounds: it knows what to make of it.
+        ControlValue::Number(number) if !is_asked_for => Some(*number),
+        _ => allowed.raw(value),
+    };
+    let raw = raw.ok_or_else(|| match value {
         ControlValue::Number(number) => {
             format!("does not offer that: {name} is {number}, must be {allowed}")
         }
@@ -271,6 +286,39 @@ mod tests {
         );
         webcam.is_gone = true;
         assert!(restore(&mut webcam, &wanted).refused[0].contains("cannot be read"));
+    }
+
+    /// The default is out of its driver's own bounds, as that of some is.
+    struct OddWebcam {
+        made: i32,
+        written: Vec<i32>,
+    }
+
+    impl Driver for OddWebcam {
+        fn describe(&mut self) -> io::Result<Vec<Control>> {
+            Ok(vec![Control {
+                name: "gain".to_owned(),
+                value: Some(ControlValue::Number(self.made)),
+                default: Some(ControlValue::Number(300)),
+                allowed: Allowed::Number { min: 0, max: 255, step: 10 },
+                active: true,
+            }])
+        }
+
+        fn write(&mut self, _: &str, raw: i32) -> io::Result<()> {
+            self.written.push(raw);
+            self.made = raw.min(255);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_default_of_a_driver_is_written_although_it_is_out_of_the_drivers_own_bounds() {
+        let mut webcam = OddWebcam { made: 5, written: Vec::new() };
+        let (_, outcome) = set(&mut webcam, "gain", None).expect("its default");
+        assert_eq!(webcam.written, [300]);
+        assert_eq!(outcome.note.as_deref(), Some("the device made 255 of it"));
+        assert!(set(&mut webcam, "gain", Some(&ControlValue::Number(300))).is_err());
     }
 
     #[test]

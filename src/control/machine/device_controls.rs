@@ -8,7 +8,8 @@ use crate::console::{Reply, Typed};
 use crate::control::action::{Action, Job};
 use crate::control::clients::Awaits;
 use crate::control::confirm::{Confirm, Pending};
-use crate::control::device_controls::{ControlOrder, ControlSet};
+use crate::control::device_controls::{ControlOrder, ControlReset, ControlSet, Forget};
+use crate::control::event::JobResult;
 use crate::control::progress::Progress;
 use crate::control::settings::Layer;
 use crate::control::store::{Change, Only, StoreRequest};
@@ -62,7 +63,11 @@ impl Control {
         control: String,
     ) -> Progress {
         let to = device.as_ref().and_then(|device| self.elsewhere(of, device, &control));
-        self.ask_driver(number, ControlOrder::Reset { of, device, control, to })
+        let name = canonical_name(&control);
+        let tables = self.in_force.settings.controls(of).into_iter();
+        let tables = tables.filter(|(_, controls)| controls.contains_key(&name));
+        let tables = tables.map(|(device, _)| device).collect();
+        self.ask_driver(number, ControlOrder::Reset { of, device, control, to, tables })
     }
 
     /// One at a time: a driver that hangs is asked once.
@@ -70,7 +75,14 @@ impl Control {
         if self.controls.asking.is_some() {
             return refused(order.of(), "is being asked already; try again");
         }
-        self.controls.asking = Some((number, matches!(order, ControlOrder::Reset { .. })));
+        let forget = match &order {
+            ControlOrder::Reset { of, device, control, .. } => {
+                let (device, control) = (device.clone(), canonical_name(control));
+                Some(Forget { of: *of, device, control })
+            }
+            ControlOrder::List { .. } | ControlOrder::Set { .. } => None,
+        };
+        self.controls.asking = Some((number, forget));
         let settings = self.in_force.settings.clone();
         self.act(Action::Job { request: number, job: Job::Controls { order, settings } });
         Progress::Job
@@ -99,61 +111,130 @@ impl Control {
         &mut self,
         now: Duration,
         request: u64,
-        is_reset: bool,
         set: ControlSet,
     ) -> Option<Reply> {
         let path = match SettingPath::of_control(set.name.clone()) {
             Ok(path) => path,
             Err(error) => return Some(Reply::error(error.to_string())),
         };
-        let is_stored = self.in_force.stored.value(&path).is_some();
-        match self.in_force.other_layer(&path) {
-            Some(layer) if layer == Layer::Credentials || is_reset && !is_stored => {
-                // The device has it again.
-                self.restore_controls();
-                let layer = layer.name();
-                let why = format!("{path} comes from {layer} and cannot be changed here");
-                return Some(Reply::error(why));
-            }
-            _ => {}
+        if let Some(layer @ Layer::Credentials) = self.in_force.other_layer(&path) {
+            // The device has it again.
+            self.restore_controls();
+            return Some(comes_from(&path, layer));
         }
-        let change = match (is_reset, &set.value) {
-            (false, Some(value)) => {
-                let value = Typed::from(value.to_string().as_str());
-                let (given_for, only) = (Vec::new(), Only::Always);
-                Change::Set { path: path.clone(), value, given_for, only }
-            }
-            _ if is_stored => Change::Unset { path: path.clone() },
-            _ if set.value.is_none() => return Some(Reply::error(format!("{path} was not set"))),
-            _ => return Some(Reply::text([set_in_words(&set)])),
-        };
         let words = set_in_words(&set);
-        let confirm = Confirm::Control { path, words, is_reset };
+        let value = Typed::from(set.value.to_string().as_str());
+        let (given_for, only) = (Vec::new(), Only::Always);
+        let change = Change::Set { path: path.clone(), value, given_for, only };
+        self.store_control(now, request, change, Confirm::Control { path, words })
+    }
+
+    /// What is stored of a control is removed, whatever the device made of the order. `None` while the
+    /// store is at work.
+    pub(super) fn control_was_reset(
+        &mut self,
+        now: Duration,
+        request: u64,
+        forget: &Forget,
+        result: JobResult,
+    ) -> Option<Reply> {
+        let ControlReset { tables, outcome } = match result {
+            JobResult::ControlReset(reset) => reset,
+            JobResult::Failed(why) => ControlReset { tables: Vec::new(), outcome: Err(why) },
+            _ => return Some(Reply::error("the device was asked for something else")),
+        };
+        let path_of = |device: &String| {
+            let (device, control) = (device.clone(), forget.control.clone());
+            SettingPath::of_control(ControlName { of: forget.of, device, control })
+        };
+        let fitting: Vec<SettingPath> = tables.iter().filter_map(|t| path_of(t).ok()).collect();
+        // One that is named is meant alone.
+        let named = match forget.device.as_ref().map(path_of).transpose() {
+            Ok(named) => named,
+            Err(error) => return Some(Reply::error(error.to_string())),
+        };
+        let meant = named.clone().map_or_else(|| fitting.clone(), |named| vec![named]);
+        let is_other = |path: &SettingPath| !fitting.contains(path);
+        let others = meant.iter().filter(|path| is_other(path)).cloned();
+        let fitting: Vec<SettingPath> = others.chain(fitting.iter().cloned()).collect();
+        let is_stored = |path: &&SettingPath| self.in_force.stored.value(path).is_some();
+        let removed: Vec<SettingPath> = meant.iter().filter(is_stored).cloned().collect();
+        let outcome = outcome.map(|set| set_in_words(&set));
+        if !removed.is_empty() {
+            self.controls.is_reset = true;
+            let change = Change::UnsetAll { paths: removed.clone() };
+            let confirm = Confirm::ResetControl { removed, fitting, outcome };
+            return self.store_control(now, request, change, confirm);
+        }
+        let prevails = self.in_force.last_set(&fitting).cloned();
+        if prevails.is_some() {
+            // The device has it again.
+            self.restore_controls();
+        }
+        Some(match (named, prevails, outcome) {
+            (Some(named), Some(by), _) if by != named => {
+                let value = self.in_force.shown(&by);
+                Reply::error(format!("{named} was not set; {by} sets it to {value}"))
+            }
+            (_, Some(by), _) => match self.in_force.other_layer(&by) {
+                Some(layer) => comes_from(&by, layer),
+                None => Reply::error(format!("{by} cannot be changed here")),
+            },
+            (Some(named), None, _) => Reply::error(format!("{named} was not set")),
+            (None, None, Ok(words)) => Reply::text([words]),
+            (None, None, Err(why)) => Reply::error(self.stored_elsewhere(forget, why)),
+        })
+    }
+
+    /// Why a control could not be reset, and what would remove what is stored of it.
+    fn stored_elsewhere(&self, forget: &Forget, why: String) -> String {
+        let is_it = |path: &&SettingPath| {
+            let name = path.control();
+            name.is_some_and(|name| name.of == forget.of && name.control == forget.control)
+        };
+        let unset =
+            self.in_force.stored.paths().filter(is_it).map(|path| format!("`unset {path}`"));
+        match unset.collect::<Vec<_>>() {
+            none if none.is_empty() => why,
+            unset => format!("{why}; what is stored stays: {} removes it", unset.join(" or ")),
+        }
+    }
+
+    fn store_control(
+        &mut self,
+        now: Duration,
+        request: u64,
+        change: Change,
+        confirm: Confirm,
+    ) -> Option<Reply> {
+        let about = match &confirm {
+            Confirm::Control { words, .. } => format!("{words}; it is not stored"),
+            Confirm::ResetControl { outcome: Ok(words) | Err(words), .. } => {
+                format!("{words}; what is stored stays")
+            }
+            _ => String::new(),
+        };
         let pending = Pending { request: Some(request), confirm };
         match self.store.push(StoreRequest::Change(change), pending) {
             Ok(()) => {
                 self.clients.waits_on(request, Awaits::Store(now + STORE_PATIENCE));
                 None
             }
-            Err(why) => {
-                Some(Reply::error(format!("{}; it is not stored: {why}", set_in_words(&set))))
-            }
+            Err(why) => Some(Reply::error(format!("{about}: {why}"))),
         }
     }
 }
 
 /// What a control is now.
 fn set_in_words(set: &ControlSet) -> String {
-    let control = &set.name.control;
-    let mut words = match (&set.product, &set.value) {
-        (Some(product), Some(value)) => format!("{control} of {product} is {value}"),
-        _ => format!("{control} of {} has its default when it is plugged in", set.name.device),
-    };
-    if let Some(note) = &set.note {
-        words.push_str("; ");
-        words.push_str(note);
-    }
-    words
+    let (control, product, value) = (&set.name.control, &set.product, &set.value);
+    let note = set.note.as_ref().map_or(String::new(), |note| format!("; {note}"));
+    format!("{control} of {product} is {value}{note}")
+}
+
+fn comes_from(path: &SettingPath, layer: Layer) -> Reply {
+    let layer = layer.name();
+    Reply::error(format!("{path} comes from {layer} and cannot be changed here"))
 }
 
 fn refused(of: ControlsOf, why: &str) -> Progress {

@@ -418,18 +418,23 @@ impl Control {
         self.looking.take_if(|looking| *looking == request);
         self.scanning.take_if(|scanning| *scanning == request);
         let asked = self.controls.asking.take_if(|(asking, _)| *asking == request);
+        if let Some((_, Some(forget))) = asked {
+            if let Some(reply) = self.control_was_reset(now, request, &forget, result) {
+                self.finish(now, request, reply);
+            }
+            return;
+        }
         let reply = match result {
             JobResult::Controls(controls) => {
                 self.controls_listed(&controls);
                 Reply::Controls(controls)
             }
-            JobResult::ControlSet(set) => {
-                let is_reset = asked.is_some_and(|(_, is_reset)| is_reset);
-                match self.control_was_set(now, request, is_reset, set) {
-                    Some(reply) => reply,
-                    None => return,
-                }
-            }
+            JobResult::ControlSet(set) => match self.control_was_set(now, request, set) {
+                Some(reply) => reply,
+                None => return,
+            },
+            // Whoever asked is gone.
+            JobResult::ControlReset(_) => return,
             JobResult::Checked(checked) => Reply::Checked(checked),
             JobResult::Devices(found, lines) => Reply::Devices { found, lines },
             JobResult::Log(lines) => Reply::text(lines),
