@@ -8,12 +8,18 @@ use crate::limits::{RATE_MEASURED_FOR, RTMP_ACK_WINDOW_BYTES, RTMP_ACK_WINDOW_BY
 #[derive(Debug)]
 pub struct Window {
     measured_from: (Duration, u64),
+    is_measured: bool,
 }
 
 impl Window {
     /// A connection that begins now.
     pub fn new(now: Duration) -> Window {
-        Window { measured_from: (now, 0) }
+        Window { measured_from: (now, 0), is_measured: false }
+    }
+
+    /// Whether the window follows the rate by now. Until then servers have hardly had the time to obey.
+    pub fn is_measured(&self) -> bool {
+        self.is_measured
     }
 
     /// The window to ask for instead of `present`, when `written_bytes` call for another one: four
@@ -25,6 +31,7 @@ impl Window {
             return None;
         }
         self.measured_from = (now, written_bytes);
+        self.is_measured = true;
         let bytes = written_bytes.saturating_sub(written_then);
         let quarter = u128::from(bytes) * 250 / took.as_millis();
         let most = u128::from(RTMP_ACK_WINDOW_BYTES);

@@ -9,7 +9,9 @@ use super::closing::{Closing, Ending, Step};
 use super::connection::{Connection, Stage};
 use super::error::Error;
 use super::kernel::Kernel;
-use crate::limits::{ACCEPT_LOOK, CLOSE_QUIET_TIMEOUT, DEAD_PATH_TIMEOUT, STOP_TIMEOUT};
+use crate::limits::{
+    ACCEPT_LOOK, CLOSE_QUIET_TIMEOUT, DEAD_PATH_TIMEOUT, RTMP_ACK_WINDOW_BYTES, STOP_TIMEOUT,
+};
 
 /// Some servers do not count C0, C1 and C2 in what they acknowledge.
 const HANDSHAKE_BYTES: u64 = 1 + 2 * 1536;
@@ -117,7 +119,11 @@ impl Connection {
             let unread = if is_broken { missing } else { 0 };
             return unread.max(in_flight_bytes.into());
         }
-        let asked = self.session.acknowledgement_window();
+        // Servers may leave unacknowledged what they are used to, until they obey.
+        let asked = match self.window.is_measured() {
+            true => self.session.acknowledgement_window(),
+            false => RTMP_ACK_WINDOW_BYTES,
+        };
         // How it acknowledges is known from before the stop, or else only now.
         let stride = match self.ack_stride_bytes {
             0 => self.session.stats().ack_stride_bytes,
