@@ -7,7 +7,7 @@ use gstreamer as gst;
 use serde::Serialize;
 
 use super::{
-    cameras::{self, Offered},
+    cameras::{self, CameraCandidate, Offered},
     conversion::Conversion,
     inventory::{sound_cards, video_nodes},
     modes::{Mode, RejectedMode},
@@ -311,22 +311,33 @@ fn cameras(
     let wanted = &request.camera;
     let (video, scales) = opened_for(request);
     let auto = CameraMode::default();
-    let allowed: Vec<VideoFormat>;
+    let named: &[VideoFormat] = match wanted {
+        CameraSource::V4l2 { formats, .. } => formats,
+        _ => &[],
+    };
+    let allowed = formats_for(named, &request.framing);
     let (device, formats) = match wanted {
-        CameraSource::V4l2 { device, formats, mode } => {
-            allowed = formats_for(formats, &request.framing);
-            (Some(device), (allowed.as_slice(), *mode))
-        }
+        CameraSource::V4l2 { device, mode, .. } => (Some(device), (allowed.as_slice(), *mode)),
         CameraSource::Hdmi { device, .. } => (Some(device), (&[VideoFormat::Raw][..], auto)),
         _ => (None, (&VideoFormat::USUAL[..], auto)),
     };
     let layouts = encoder.map(VideoEncoderSpec::layouts).unwrap_or_default();
     let nodes = video_nodes(root);
-    let mut found: Vec<_> = nodes
-        .iter()
-        .cloned()
-        .map(|node| cameras::judge(node, offered, formats, &video, &layouts))
-        .collect();
+    let judged = |formats, video: &VideoSettings| -> Vec<_> {
+        let nodes = nodes.iter().cloned();
+        nodes.map(|node| cameras::judge(node, offered, formats, video, &layouts)).collect()
+    };
+    let mut found = judged(formats, &video);
+    let is_usable = |camera: &CameraCandidate| {
+        camera.why_not.is_none() && device.is_some_and(|device| camera.node.is(device))
+    };
+    // As it is opened: what offers H.264 alone is used as it is, where there is no other.
+    if allowed.len() < named.len() && !found.iter().any(is_usable) {
+        let of_h264 = judged((&[VideoFormat::H264], formats.1), &request.video);
+        if of_h264.iter().any(is_usable) {
+            found = of_h264;
+        }
+    }
     found.sort_by_key(|candidate| candidate.why_not.is_some());
     let mut first: Option<String> = None;
     let mut reports = Vec::new();
@@ -460,7 +471,10 @@ fn microphone_advice(wanted: &MicrophoneSource, found: &[MicrophoneReport]) -> O
 
 #[cfg(test)]
 mod tests {
-    use super::{super::inventory::tests::Tree, *};
+    use super::{
+        super::{inventory::tests::Tree, modes::Format},
+        *,
+    };
     use crate::board::Profile;
     use crate::selection::MicrophoneDevice;
     use crate::video::{Framing, Rotation};
@@ -560,6 +574,29 @@ mod tests {
         line(&text, "each frame is converted from YUY2");
         let others = found.iter().filter(|camera| !camera.chosen);
         assert!(others.into_iter().all(|camera| camera.framing.is_none()));
+    }
+
+    #[test]
+    fn a_camera_of_h264_alone_is_used_as_it_is_although_its_frames_are_to_be_turned() {
+        let root = Tree::new("h264");
+        two_cameras(&root);
+        let h264 =
+            "video/x-h264, stream-format=byte-stream, width=1280, height=720, framerate=30/1";
+        let offered = vec![(root.0.join("dev/video0"), cameras::offers(h264).expect("caps"))];
+        let formats = vec![VideoFormat::H264, VideoFormat::Raw];
+        let CameraSource::V4l2 { device, mode, .. } = wanted("driver:vivid") else { panic!() };
+        let camera = CameraSource::V4l2 { device, formats, mode };
+        for rotate in [Rotation::None, Rotation::Quarter] {
+            let framing = Framing { rotate, ..Framing::default() };
+            let request = Request { framing, ..request(&camera) };
+            let found = cameras(&root.0, &request, encoders::video("x264enc"), &offered);
+            let camera = found.iter().find(|camera| camera.chosen).expect("vivid");
+            assert!(
+                camera.mode.as_ref().is_some_and(|mode| mode.format == Format::H264),
+                "{camera}"
+            );
+            assert!(camera.framing.is_none(), "{camera}");
+        }
     }
 
     #[test]

@@ -33,6 +33,16 @@ impl Opening {
         let scales = !framing.takes_frames_as_large_as_they_are(size);
         Opening { plan, video: VideoSettings { width, height, ..video.clone() }, scales }
     }
+
+    /// How a camera is opened that turns out to offer nothing but H.264, where [`Opening::of`] leaves that out: its video
+    /// stays as it is, which is better than none.
+    pub fn of_h264(plan: &SourcePlan, video: &VideoSettings, framing: &Framing) -> Option<Opening> {
+        let SourcePlan::V4l2 { device, formats, mode } = plan else { return None };
+        let is_left_out = formats_for(formats, framing).len() < formats.len();
+        let formats = vec![VideoFormat::H264];
+        let plan = SourcePlan::V4l2 { device: device.clone(), formats, mode: *mode };
+        is_left_out.then(|| Opening { plan, video: video.clone(), scales: true })
+    }
 }
 
 /// The formats of a camera that are allowed: H.264, which is passed through as it is, only where nothing
@@ -92,6 +102,21 @@ mod tests {
         assert_eq!((opened.video.width, opened.video.height), (1280, 720));
         let enlarged = Framing { zoom: Zoom::of_percent(150), ..Framing::default() };
         assert!(!opening(&BOTH, [1280, 720], enlarged).scales, "it loses what it has");
+    }
+
+    #[test]
+    fn h264_alone_is_asked_for_only_where_it_was_left_out() {
+        let mirrored = Framing { mirror: Mirror::Horizontal, ..Framing::default() };
+        let of_h264 = |formats: &[VideoFormat], framing: &Framing| {
+            let (formats, mode) = (formats.to_vec(), CameraMode::default());
+            let plan = SourcePlan::V4l2 { device: CameraDevice::Auto, formats, mode };
+            Opening::of_h264(&plan, &VideoSettings::of_720p(), framing)
+        };
+        let opened = of_h264(&BOTH, &mirrored).expect("it was left out");
+        assert_eq!((formats(&opened), opened.scales), (&BOTH[..1], true));
+        assert_eq!(of_h264(&BOTH, &Framing::default()), None);
+        assert_eq!(of_h264(&BOTH[..1], &mirrored), None);
+        assert_eq!(of_h264(&BOTH[1..], &mirrored), None);
     }
 
     #[test]

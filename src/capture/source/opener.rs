@@ -175,17 +175,31 @@ impl SourceOpener {
         &self,
         given_up: impl Fn() -> bool + Clone + Send + 'static,
     ) -> Result<OpenSource, CaptureError> {
-        let Opening { plan, video, scales } =
-            Opening::of(&self.plan, &self.video, &self.elements.framing.now());
-        SourceOpener { plan, video, scales, ..self.clone() }.open_as_asked(given_up)
+        let asked = Instant::now();
+        let framing = self.elements.framing.now();
+        let opener_of = |Opening { plan, video, scales }| {
+            let opener = SourceOpener { plan, video, scales, ..self.clone() };
+            let found = opener.plan.find(&opener.video, opener.frames.layouts());
+            (opener, found)
+        };
+        let (mut opener, mut found) = opener_of(Opening::of(&self.plan, &self.video, &framing));
+        if found.usable.is_empty()
+            && let Some(of_h264) = Opening::of_h264(&self.plan, &self.video, &framing)
+        {
+            let with_h264 = opener_of(of_h264);
+            if !with_h264.1.usable.is_empty() {
+                (opener, found) = with_h264;
+            }
+        }
+        opener.open_found(found, asked, given_up)
     }
 
-    fn open_as_asked(
+    fn open_found(
         &self,
+        found: SourceCandidates,
+        asked: Instant,
         given_up: impl Fn() -> bool + Clone + Send + 'static,
     ) -> Result<OpenSource, CaptureError> {
-        let asked = Instant::now();
-        let found = self.plan.find(&self.video, self.frames.layouts());
         let time = (CAPTURE_OPEN_TIMEOUT + CAPTURE_DEVICE_SILENCE).saturating_sub(asked.elapsed());
         // The trial of a decoder may still go on; that is not the camera's time.
         self.elements.decoders.current_for(found.usable.iter().any(|(_, spec)| spec.is_jpeg()));

@@ -86,7 +86,7 @@ impl FramedCamera {
         self.reported = self.latest;
         Some(format!(
             "the video is not {}, because the camera's own H.264 is sent as it is; where camera.formats of \
-             the board's profile names another format as well, the next broadcast takes that one",
+             the board's profile names another one that the camera offers, the next broadcast takes that",
             self.latest.in_words().join(", ")
         ))
     }
