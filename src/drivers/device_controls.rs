@@ -3,7 +3,7 @@
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::capture::{
     ControlledSources, ControlsError, WasReset, WasSet, WhichDevice, device_controls,
@@ -23,8 +23,18 @@ pub(crate) struct DeviceControlsThread {
 }
 
 enum Order {
-    Restore { sources: ControlledSources, settings: Wanted, reset: Vec<ControlName> },
-    Answer { sources: ControlledSources, question: ControlOrder, answer: SyncSender<JobResult> },
+    Restore {
+        sources: ControlledSources,
+        settings: Wanted,
+        reset: Vec<ControlName>,
+    },
+    Answer {
+        sources: ControlledSources,
+        question: ControlOrder,
+        answer: SyncSender<JobResult>,
+        /// Then nobody waits any more.
+        until: Instant,
+    },
 }
 
 /// What the settings say of each sort of device.
@@ -63,8 +73,13 @@ impl DeviceControlsThread {
         let (orders, patience) = (self.started(), self.patience);
         move || {
             let (answer, answered) = sync_channel(1);
-            let order =
-                Order::Answer { sources: sources.clone(), question: question.clone(), answer };
+            let until = Instant::now() + patience;
+            let order = Order::Answer {
+                sources: sources.clone(),
+                question: question.clone(),
+                answer,
+                until,
+            };
             let is_taken = orders.is_some_and(|orders| orders.try_send(order).is_ok());
             let answer = is_taken.then(|| answered.recv_timeout(patience).ok()).flatten();
             answer.unwrap_or_else(|| no_answer(&sources, &question))
@@ -103,7 +118,9 @@ fn work(orders: &Receiver<Order>) {
                 reset.iter().for_each(|control| give_default(&sources, control));
                 again = restore(settings, 1);
             }
-            Ok(Order::Answer { sources, question, answer }) => {
+            // What was answered as not done must not be done later.
+            Ok(Order::Answer { until, .. }) if Instant::now() >= until => {}
+            Ok(Order::Answer { sources, question, answer, .. }) => {
                 // Nobody waits any more when it took too long.
                 let _ = answer.send(carry_out(&sources, &question));
             }
@@ -234,6 +251,27 @@ mod tests {
             assert_eq!(why, format!("the {}: its driver does not respond", of.word()));
             thread.restore(sources.clone(), &merge(&[]), Vec::new());
         }
+    }
+
+    #[test]
+    fn an_order_that_was_answered_as_not_done_is_not_carried_out_later() {
+        let (orders, received) = sync_channel(2);
+        let ask = |until| {
+            let sources = ControlledSources {
+                camera: CameraSource::TestPattern,
+                microphone: MicrophoneSource::Tone,
+            };
+            let question = ControlOrder::List { of: ControlsOf::Camera };
+            let (answer, answered) = sync_channel(1);
+            orders.try_send(Order::Answer { sources, question, answer, until }).expect("room");
+            answered
+        };
+        let late = ask(Instant::now());
+        let in_time = ask(Instant::now() + CONTROLS_PATIENCE);
+        drop(orders);
+        work(&received);
+        assert!(late.recv().is_err());
+        assert!(in_time.recv().is_ok());
     }
 
     #[test]
