@@ -1,5 +1,7 @@
 //! What a capture reports while it runs.
 
+use crate::selection::Exchanged;
+
 /// What a capture reports while it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CaptureEvent {
@@ -34,20 +36,6 @@ pub enum CaptureEvent {
     },
     /// The capture has ended, by `stop` or by an error; always the last event.
     Ended,
-}
-
-/// What has come of the exchange of a source.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Exchanged {
-    /// The new one is not connected, for this reason: the old one stays on air until it is, unless that
-    /// is lost.
-    Waits(String),
-    /// The old one is not used any more, and the new one is being opened.
-    Begins,
-    /// The new one delivers; it is this, in words, which are none where the board's profile describes it.
-    Delivers(String),
-    /// The new one could not be opened, for this reason; that is tried again and again.
-    Fails(String),
 }
 
 /// A source of the capture.

@@ -86,7 +86,7 @@ pub use encode::{
     importing_pipeline, known_bugs, video_encoder_layouts, video_encoder_names,
 };
 pub use error::{CaptureError, Rejected};
-pub use event::{CaptureEvent, Exchanged, Fault, Source};
+pub use event::{CaptureEvent, Fault, Source};
 pub use frame_format::{FrameFormat, WantedFrames};
 pub use gst::description::PipelineDescription;
 pub use real_time::{refusal as real_time_refusal, withdraw as withdraw_real_time};

@@ -14,6 +14,7 @@ use crate::device_controls::DeviceControls;
 use crate::ending::Evidence;
 use crate::health::Readings;
 use crate::panel::Contact;
+use crate::selection::Exchanged;
 use crate::status::{About, Checked, Clock, Interface, LevelStats, NetworkManaged, StillImage};
 use crate::stream;
 use crate::wifi::{AccessPoint, Observed};
@@ -282,19 +283,6 @@ pub enum CaptureEvent {
         /// What.
         outcome: Exchanged,
     },
-}
-
-/// What has come of the exchange of a source.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Exchanged {
-    /// The new one is not connected, for this reason: the old one stays on air until it is.
-    Waits(String),
-    /// The old one is closed, and the new one is being opened.
-    Begins,
-    /// The new one delivers; it is this, in words, which are none where the board's profile describes it.
-    Delivers(String),
-    /// The new one could not be opened, for this reason; that is tried again and again.
-    Fails(String),
 }
 
 /// What an attempt to publish reports.

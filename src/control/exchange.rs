@@ -4,11 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::event::{Exchanged, SourceFound};
+use super::event::SourceFound;
 use crate::appliance::Source;
 use crate::config::Settings;
 use crate::config::schema::SettingPath;
 use crate::limits::EXCHANGE_PATIENCE;
+use crate::selection::Exchanged;
 
 /// The settings that name the camera, and those that name the microphone.
 const CAMERA: [&str; 2] = ["camera.device", "camera.mode"];
@@ -194,19 +195,17 @@ impl Exchanges {
     }
 }
 
-impl Exchanged {
-    /// What has come of an exchange, for whoever did not wait for it.
-    pub(super) fn note(&self, source: Source) -> Option<String> {
-        let (name, what_comes) = match source {
-            Source::Camera => ("camera", "video"),
-            Source::Microphone => ("microphone", "audio"),
-        };
-        match self {
-            Exchanged::Waits(why) => Some(format!("the {name} is not exchanged yet: {why}")),
-            Exchanged::Fails(why) => Some(format!("the {name} that is set does not work: {why}")),
-            Exchanged::Delivers(what) if what.is_empty() => None,
-            Exchanged::Delivers(what) => Some(format!("{what_comes} comes from {what}")),
-            Exchanged::Begins => None,
-        }
+/// What has come of an exchange, for whoever did not wait for it.
+pub(super) fn note(outcome: &Exchanged, source: Source) -> Option<String> {
+    let (name, what_comes) = match source {
+        Source::Camera => ("camera", "video"),
+        Source::Microphone => ("microphone", "audio"),
+    };
+    match outcome {
+        Exchanged::Waits(why) => Some(format!("the {name} is not exchanged yet: {why}")),
+        Exchanged::Fails(why) => Some(format!("the {name} that is set does not work: {why}")),
+        Exchanged::Delivers(what) if what.is_empty() => None,
+        Exchanged::Delivers(what) => Some(format!("{what_comes} comes from {what}")),
+        Exchanged::Begins => None,
     }
 }

@@ -7,8 +7,7 @@ use crate::appliance::{DestinationId, PipelineEvent, PipelineFault, Presence, So
 use crate::capture::{self, CameraSource, CaptureError, Fault};
 use crate::config::Settings;
 use crate::control::{
-    CaptureEvent, ConnectionCounters, Event, Exchanged, PublishFailure, PublishReport, SourceFound,
-    SourceLook,
+    CaptureEvent, ConnectionCounters, Event, PublishFailure, PublishReport, SourceFound, SourceLook,
 };
 use crate::limits::BASE64_LINE_CHARS;
 use crate::media::Track;
@@ -61,13 +60,6 @@ pub(crate) fn capture_event(event: capture::CaptureEvent) -> CaptureEvent {
         From::SourceLost(of) => CaptureEvent::Source(source(of), Presence::Lost),
         From::SourceBack(of) => CaptureEvent::Source(source(of), Presence::Back),
         From::Exchange { number, source: of, outcome } => {
-            use capture::Exchanged as Is;
-            let outcome = match outcome {
-                Is::Waits(why) => Exchanged::Waits(why),
-                Is::Begins => Exchanged::Begins,
-                Is::Delivers(what) => Exchanged::Delivers(what),
-                Is::Fails(why) => Exchanged::Fails(why),
-            };
             CaptureEvent::Exchange { number, source: source(of), outcome }
         }
         From::LeftOut { message } => CaptureEvent::LeftOut(message),

@@ -6,10 +6,12 @@
 //! else: no file beyond `/dev`, and no plug-in of ALSA that runs something.
 
 mod camera;
+mod exchanged;
 mod microphone;
 mod mode;
 
 pub use camera::CameraDevice;
+pub use exchanged::Exchanged;
 pub use microphone::MicrophoneDevice;
 pub use mode::{CameraMode, ModeFormat, VideoFormat};
 

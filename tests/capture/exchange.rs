@@ -2,9 +2,9 @@
 //! slate and silence.
 
 use firstmile::{
-    capture::{CameraSource, Capture, CaptureEvent, Exchanged, MicrophoneSource, Request, Source},
+    capture::{CameraSource, Capture, CaptureEvent, MicrophoneSource, Request, Source},
     media::{Kind, Track},
-    selection::{CameraDevice, CameraMode, MicrophoneDevice},
+    selection::{CameraDevice, CameraMode, Exchanged, MicrophoneDevice},
 };
 
 use crate::common::{Kept, Taken, assert_unbroken, last_frame, small};

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use firstmile::appliance::Source;
 use firstmile::console::{ClientId, Reply};
-use firstmile::control::{Exchanged, PublishReport};
+use firstmile::control::PublishReport;
 use firstmile::limits::{CLIENT_REQUESTS_MAX, EXCHANGE_PATIENCE};
+use firstmile::selection::Exchanged;
 
 use crate::rig::{Before, Rig, Temper, lost};
 

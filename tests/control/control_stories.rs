@@ -26,8 +26,9 @@ use std::time::Duration;
 
 use firstmile::appliance::{LinkChange, PipelineFault, Presence, Source};
 use firstmile::console::ClientId;
-use firstmile::control::{Event, Exchanged, JobResult, PublishReport};
+use firstmile::control::{Event, JobResult, PublishReport};
 use firstmile::health::{Alarm, Readings};
+use firstmile::selection::Exchanged;
 use firstmile::status::{Space, Temperature, Wear};
 
 use crate::rig::{Before, Rig, Temper, lost};

@@ -19,12 +19,13 @@ use firstmile::config::{self, Partial, parse};
 use firstmile::console::{ClientId, Reply, Typed};
 use firstmile::control::{
     Action, BoardMedia, CaptureCounters, CaptureEvent, Change, Control, ControlReset, Counters,
-    Event, Exchanged, Job, JobResult, Layers, Level, PublishFailure, PublishReport, Setup,
-    SourceFound, SourceLook, Still, StoreFailure, StoreOutcome, StoreRequest,
+    Event, Job, JobResult, Layers, Level, PublishFailure, PublishReport, Setup, SourceFound,
+    SourceLook, Still, StoreFailure, StoreOutcome, StoreRequest,
 };
 use firstmile::device_controls::ControlsOf;
 use firstmile::health::{CpuTimes, Readings};
 use firstmile::panel::Contact;
+use firstmile::selection::Exchanged;
 use firstmile::status::{About, ChannelStats, Checked, Clock, LevelStats, Server, StillImage};
 use firstmile::video::Framing;
 

@@ -76,6 +76,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
             "panel",
             "status",
             "config",
+            "selection",
             "device_controls",
             "pace",
             "audio",

@@ -20,7 +20,7 @@ use crate::{
     capture::{
         decode::JpegDecoders,
         discovery::{SourcePlan, hotplug},
-        event::{Exchanged, Source},
+        event::Source,
         frame_format::WantedFrames,
         gst::clock::MediaClock,
         request::{AudioSettings, MicrophoneSource, Request, VideoSettings},
@@ -28,6 +28,7 @@ use crate::{
         threads::{Notifier, StopFlag},
     },
     limits::{CAPTURE_DEVICE_CLOSE_TIMEOUT, CAPTURE_REOPEN_INTERVAL, CAPTURE_SOURCES_MAX},
+    selection::Exchanged,
 };
 
 /// What is to be captured from now on.

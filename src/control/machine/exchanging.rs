@@ -12,9 +12,10 @@ use crate::control::action::{Action, Level};
 use crate::control::capture::User;
 use crate::control::clients::Awaits;
 use crate::control::confirm::{Confirm, Pending};
-use crate::control::event::{Exchanged, SourceLook};
-use crate::control::exchange::{Answer, Waiting, are_same, names_of, source_of};
+use crate::control::event::SourceLook;
+use crate::control::exchange::{Answer, Waiting, are_same, names_of, note, source_of};
 use crate::limits::REPROBE_INTERVAL;
+use crate::selection::Exchanged;
 use crate::status::Change;
 
 impl Control {
@@ -62,7 +63,7 @@ impl Control {
             Exchanged::Waits(_) | Exchanged::Fails(_) => Level::Warn,
             Exchanged::Begins | Exchanged::Delivers(_) => Level::Info,
         };
-        match outcome.note(source) {
+        match note(outcome, source) {
             Some(note) if is_answered => self.log(level, note),
             Some(message) => self.report_at(now, level, Change::Note { message }),
             None => {}
