@@ -16,9 +16,8 @@ use firstmile::{
     capture::{CameraSource, Capture, CaptureEvent, Request, Source},
     media::{Frame, Kind, Track},
 };
-use gstreamer::{self as gst, prelude::*};
 
-use crate::common::{Taken, small};
+use crate::common::{Taken, play, small};
 use crate::support::{Folder, has_or_skip, run};
 
 /// Width and height of the frames, as in [`small`].
@@ -223,18 +222,6 @@ fn ffmpeg() -> Command {
     let mut ffmpeg = Command::new("ffmpeg");
     ffmpeg.args(["-nostdin", "-v", "error", "-y"]);
     ffmpeg
-}
-
-/// Runs elements in `gst-launch` notation to their end.
-fn play(text: &str) {
-    gst::init().expect("GStreamer");
-    let pipeline = gst::parse::launch(text).unwrap_or_else(|e| panic!("{e}: {text}"));
-    pipeline.set_state(gst::State::Playing).expect("plays");
-    let ends = [gst::MessageType::Eos, gst::MessageType::Error];
-    let bus = pipeline.bus().expect("a bus");
-    let end = bus.timed_pop_filtered(gst::ClockTime::from_seconds(30), &ends);
-    pipeline.set_state(gst::State::Null).expect("stops");
-    assert_eq!(end.as_ref().map(|m| m.type_()), Some(gst::MessageType::Eos), "{end:?}");
 }
 
 /// A camera without end, in `gst-launch` notation: the chart in that layout.

@@ -299,3 +299,15 @@ pub fn until_frames(appliance: &Appliance, more: usize) {
         frames(status).is_some_and(|now: usize| now >= first + more)
     });
 }
+
+/// Runs elements in `gst-launch` notation to their end.
+pub fn play(text: &str) {
+    gst::init().expect("GStreamer");
+    let pipeline = gst::parse::launch(text).unwrap_or_else(|e| panic!("{e}: {text}"));
+    pipeline.set_state(gst::State::Playing).expect("plays");
+    let ends = [gst::MessageType::Eos, gst::MessageType::Error];
+    let bus = pipeline.bus().expect("a bus");
+    let end = bus.timed_pop_filtered(gst::ClockTime::from_seconds(30), &ends);
+    pipeline.set_state(gst::State::Null).expect("stops");
+    assert_eq!(end.as_ref().map(|m| m.type_()), Some(gst::MessageType::Eos), "{end:?}");
+}

@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 use gstreamer::{self as gst, prelude::*};
 use gstreamer_video::{VideoFormat, VideoInfo};
 
-use crate::common::{Taken, small};
+use crate::common::{Taken, play, small};
 use crate::support::Folder;
 use crate::support::fake_device::FakeDevice;
 use firstmile::{
@@ -198,13 +198,7 @@ fn png(path: &Path, size: [usize; 2], frame: &[u8]) {
         caps(size),
         path.display()
     );
-    let pipeline = gst::parse::launch(&text).expect("a pipeline");
-    pipeline.set_state(gst::State::Playing).expect("plays");
-    let ends = [gst::MessageType::Eos, gst::MessageType::Error];
-    let bus = pipeline.bus().expect("a bus");
-    let end = bus.timed_pop_filtered(gst::ClockTime::from_seconds(30), &ends);
-    pipeline.set_state(gst::State::Null).expect("stops");
-    assert_eq!(end.as_ref().map(|m| m.type_()), Some(gst::MessageType::Eos), "{end:?}");
+    play(&text);
 }
 
 /// A capture in which one setting follows the other: what each looks like in `picture`, and in the

@@ -16,12 +16,7 @@ fn ready_box() -> (Appliance, Ingest, Folder) {
     let folder = Folder::new("ingest");
     let server = Ingest::start(folder.path(), KEY);
     let appliance = Appliance::start(&[]);
-    let stick = format!(
-        "version = 1\n[[destination]]\nname = \"tube\"\nurl = \"{}\"\nkey = \"{KEY}\"\nca_file = \"{}\"\n",
-        server.url(),
-        server.ca_file.display()
-    );
-    appliance.stick(&stick).0.ok();
+    appliance.stick(&server.settings(KEY)).0.ok();
     appliance.until_status("ready");
     (appliance, server, folder)
 }

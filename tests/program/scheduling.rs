@@ -118,11 +118,7 @@ fn a_thread_that_never_waits_loses_real_time_scheduling_and_the_broadcast_goes_o
     // It has limited itself.
     let pid = appliance.child.id();
     assert!(appliance.ctl("about").stdout.lines().all(|line| !line.starts_with("audio")));
-    let (imported, _) = appliance.stick(&format!(
-        "version = 1\n[[destination]]\nname = \"tube\"\nurl = \"{}\"\nkey = \"{KEY}\"\nca_file = \"{}\"\n",
-        server.url(),
-        server.ca_file.display()
-    ));
+    let (imported, _) = appliance.stick(&server.settings(KEY));
     imported.ok();
     appliance.until_status("ready");
     appliance.press();

@@ -17,12 +17,7 @@ fn a_camera_that_is_not_there_is_stored_with_a_note_and_ends_no_broadcast() {
     let folder = Folder::new("ingest");
     let server = Ingest::start(folder.path(), KEY);
     let mut appliance = Appliance::start(&[]);
-    let stick = format!(
-        "version = 1\n[[destination]]\nname = \"tube\"\nurl = \"{}\"\nkey = \"{KEY}\"\nca_file = \"{}\"\n",
-        server.url(),
-        server.ca_file.display()
-    );
-    appliance.stick(&stick).0.ok();
+    appliance.stick(&server.settings(KEY)).0.ok();
     appliance.until_status("ready");
 
     let asks = |appliance: &Appliance, command: &str| appliance.ctl(command).ok().stdout;

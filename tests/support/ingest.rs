@@ -39,6 +39,15 @@ impl Ingest {
         Ingest { server, ca_file, _running: running }
     }
 
+    /// A settings file with a destination `tube` that leads here.
+    pub fn settings(&self, key: &str) -> String {
+        format!(
+            "version = 1\n[[destination]]\nname = \"tube\"\nurl = \"{}\"\nkey = \"{key}\"\nca_file = \"{}\"\n",
+            self.url(),
+            self.ca_file.display()
+        )
+    }
+
     /// The address, without the key.
     pub fn url(&self) -> String {
         self.server.url()
