@@ -16,7 +16,7 @@ use std::time::Duration;
 use program::Program;
 use reader::Reader;
 
-use crate::limits::{DEAD_PATH_TIMEOUT, UNACKNOWLEDGED_LIVE};
+use crate::limits::{CLOSED_AT_ONCE, DEAD_PATH_TIMEOUT, UNACKNOWLEDGED_LIVE};
 use crate::pace::PathSample;
 
 /// Judges delivery over time.
@@ -33,6 +33,7 @@ pub struct Delivery {
     accepted_media_end: Option<u64>,
     started_at: Option<Duration>,
     media_arrived: bool,
+    media_acknowledged: bool,
     media_delivered: bool,
 }
 
@@ -69,6 +70,7 @@ impl Delivery {
             accepted_media_end: None,
             started_at: None,
             media_arrived: false,
+            media_acknowledged: false,
             media_delivered: false,
         }
     }
@@ -92,8 +94,8 @@ impl Delivery {
         self.media_arrived
     }
 
-    /// Whether the server receives what it has accepted: it has acknowledged media that was sent since, or
-    /// has taken it undisturbed for [`UNACKNOWLEDGED_LIVE`].
+    /// Whether the server receives what it has accepted: it has acknowledged media that was sent since and
+    /// outlived [`CLOSED_AT_ONCE`], or has taken it undisturbed for [`UNACKNOWLEDGED_LIVE`].
     pub fn media_delivered(&self) -> bool {
         self.media_delivered
     }
@@ -113,8 +115,13 @@ impl Delivery {
             self.media_arrived |= by_server(end) || by_kernel(end);
         }
         if let (Some(end), Some(started_at)) = (self.accepted_media_end, self.started_at) {
-            let is_undisturbed = now >= started_at + UNACKNOWLEDGED_LIVE;
-            self.media_delivered |= by_server(end) || (is_undisturbed && by_kernel(end));
+            if by_server(end) && !self.media_acknowledged {
+                self.media_acknowledged = true;
+                tracing::debug!("the server has acknowledged media");
+            }
+            let lasts = |time| now >= started_at + time;
+            self.media_delivered |= (by_server(end) && lasts(CLOSED_AT_ONCE))
+                || (by_kernel(end) && lasts(UNACKNOWLEDGED_LIVE));
         }
         let kernel = self.kernel.stuck_for(
             now,

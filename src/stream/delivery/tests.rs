@@ -1,5 +1,5 @@
 use super::*;
-use crate::limits::{RATE_MEASURED_FOR, RTMP_ACK_WINDOW_BYTES};
+use crate::limits::{CLOSED_AT_ONCE, RATE_MEASURED_FOR, RTMP_ACK_WINDOW_BYTES};
 use crate::stream::ack_window::Window;
 
 /// Runs `seconds` of looks, four a second, and says when the path was declared dead.
@@ -268,7 +268,26 @@ fn media_counts_as_delivered_only_when_the_peer_acknowledged_it() {
     delivery.observe(Duration::ZERO, &written, 0);
     assert!(!delivery.media_delivered());
     let acknowledged = PathSample { server_acknowledged_bytes: Some(5_000), ..written };
-    delivery.observe(Duration::ZERO, &acknowledged, 0);
+    delivery.observe(CLOSED_AT_ONCE, &acknowledged, 0);
+    assert!(delivery.media_delivered());
+}
+
+#[test]
+fn a_server_that_acknowledges_at_once_may_still_close_because_of_the_key() {
+    let mut delivery = Delivery::new(Duration::ZERO);
+    let started_at = Duration::from_secs(7);
+    delivery.publish_starts(started_at);
+    delivery.media_ends_at(5_000);
+    let acknowledged = PathSample {
+        written_bytes: 6_000,
+        server_acknowledged_bytes: Some(6_000),
+        ..PathSample::default()
+    };
+    for after in [Duration::from_millis(20), CLOSED_AT_ONCE - Duration::from_millis(1)] {
+        delivery.observe(started_at + after, &acknowledged, 0);
+        assert!(!delivery.media_delivered(), "{after:?}");
+    }
+    delivery.observe(started_at + CLOSED_AT_ONCE, &acknowledged, 0);
     assert!(delivery.media_delivered());
 }
 
@@ -286,9 +305,9 @@ fn what_a_server_acknowledges_before_it_accepts_proves_nothing() {
     assert!(!delivery.media_delivered(), "it has not accepted yet");
     delivery.publish_starts(Duration::ZERO);
     delivery.media_ends_at(15_000);
-    delivery.observe(Duration::from_millis(20), &acknowledged(6_000), 0);
+    delivery.observe(CLOSED_AT_ONCE, &acknowledged(6_000), 0);
     assert!(!delivery.media_delivered(), "that was sent before");
-    delivery.observe(Duration::from_millis(40), &acknowledged(15_000), 0);
+    delivery.observe(CLOSED_AT_ONCE, &acknowledged(15_000), 0);
     assert!(delivery.media_delivered());
 }
 
