@@ -104,7 +104,8 @@ fn an_address_that_hangs_up_or_speaks_no_rtmp_is_left_for_the_next_one_and_remem
     runtime().block_on(async {
         for (n, dead) in [Dead::HangsUp, Dead::SpeaksHttp].into_iter().enumerate() {
             for bad in [format!("127.0.1.{n}"), format!("2001:db8::{n}")] {
-                namespace::command(&format!("ip addr replace {bad} dev lo"));
+                // Without looking for others that have it (RFC 4862), which takes a moment.
+                namespace::command(&format!("ip addr replace {bad} dev lo nodad"));
                 let server = good().await;
                 let first = DeadAddress::at(&bad, server.port, dead);
                 hosts.name(NAME, &[&bad, GOOD]);
