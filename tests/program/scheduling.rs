@@ -112,9 +112,12 @@ fn a_thread_that_never_waits_loses_real_time_scheduling_and_the_broadcast_goes_o
     }
     let folder = Folder::new("server");
     let server = Ingest::start(folder.path(), KEY);
-    // A source that delivers as fast as it can, which a faulty driver does as well.
-    let microphone = "[microphone]\nsource = \"launch\"\nlaunch = \"audiotestsrc\"\n";
-    let mut appliance = Appliance::start_with(Folder::new("runaway"), &[], microphone);
+    // A source that never waits, as a faulty driver does not. It computes for long between two buffers:
+    // each may meet a lock that somebody holds, and waiting for it starts the kernel's count again.
+    let launch = "audiotestsrc samplesperbuffer=4800 ! audio/x-raw, rate=48000, channels=1 ! \
+                  audiowsinclimit length=4001 low-latency=true";
+    let microphone = format!("[microphone]\nsource = \"launch\"\nlaunch = \"{launch}\"\n");
+    let mut appliance = Appliance::start_with(Folder::new("runaway"), &[], &microphone);
     // It has limited itself.
     let pid = appliance.child.id();
     assert!(appliance.ctl("about").stdout.lines().all(|line| !line.starts_with("audio")));
