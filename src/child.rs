@@ -3,11 +3,11 @@
 //! Shell room. Which program, and what its output means, is the caller's concern.
 
 use std::io::{self, Read, Write};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::limits::{CHILD_OUTPUT_BYTES_MAX, CHILD_POLL_INTERVAL};
+use crate::limits::{CHILD_KILLED_PATIENCE, CHILD_OUTPUT_BYTES_MAX, CHILD_POLL_INTERVAL};
 
 /// Runs a program to its end with `input` at its standard input, and collects its output, at most
 /// [`CHILD_OUTPUT_BYTES_MAX`] of each stream. Blocks for `timeout` at most; the child is killed then.
@@ -64,7 +64,7 @@ pub fn run_while(
             Some(status) => break status,
             None if Instant::now() >= deadline || !goes_on() => {
                 child.kill()?;
-                child.wait()?;
+                reap(child)?;
                 return Err(match Instant::now() >= deadline {
                     true => io::ErrorKind::TimedOut,
                     false => io::ErrorKind::Interrupted,
@@ -76,6 +76,20 @@ pub fn run_while(
     };
     let taken = |thread: JoinHandle<Vec<u8>>| thread.join().unwrap_or_default();
     Ok(Output { status, stdout: taken(streams.0?), stderr: taken(streams.1?) })
+}
+
+/// Waits for a child that was killed. One that hangs in a driver does not end before that lets go of it:
+/// a thread waits for it then, and nobody else.
+fn reap(mut child: Child) -> io::Result<()> {
+    let deadline = Instant::now() + CHILD_KILLED_PATIENCE;
+    while child.try_wait()?.is_none() {
+        if Instant::now() >= deadline {
+            thread::Builder::new().name("reaper".to_owned()).spawn(move || child.wait())?;
+            return Ok(());
+        }
+        thread::sleep(CHILD_POLL_INTERVAL);
+    }
+    Ok(())
 }
 
 fn collect(

@@ -576,6 +576,9 @@ pub const SYSTEM_TOOL_TIMEOUT: Duration = Duration::from_secs(10);
 pub const CHILD_OUTPUT_BYTES_MAX: u64 = 64 * 1024;
 /// Between looks whether a program has ended.
 pub const CHILD_POLL_INTERVAL: Duration = Duration::from_millis(10);
+/// From killing a program to its end: one that hangs in a driver ends when that lets go of it, and nobody
+/// waits for that.
+pub const CHILD_KILLED_PATIENCE: Duration = Duration::from_secs(1);
 /// Rounds from a passphrase to its key (IEEE 802.11-2020 annex J.4.1).
 pub const WPA_ITERATIONS: NonZeroU32 = NonZeroU32::new(4_096).unwrap();
 /// Name servers of an interface; resolvers look at three (resolv.conf(5)).
@@ -660,6 +663,9 @@ pub const AUDIO_DELAY_MS_MAX: u32 = 1_000;
 pub const CAPTURE_VIDEO_DELAYED_BYTES_MAX: usize = 6 * 1024 * 1024;
 /// Frames that may wait for that, with the codec configurations: a second at the highest rate.
 pub const CAPTURE_VIDEO_DELAYED_FRAMES_MAX: usize = 2 * CAPTURE_FPS_MAX as usize;
+/// In place of frames that cannot be read the one before is shown so often in a row: for a second. Then
+/// the camera is no better than one that is away.
+pub const FRAMES_REPEATED_MAX: u32 = 30;
 /// Frames that may wait for the encoder; with as many waiting it is overloaded, and a frame is
 /// skipped instead. Four 1080p frames are 12 MB and last 133 ms at 30 frames a second.
 pub const CAPTURE_FRAMES_WAITING_MAX: u64 = 4;
