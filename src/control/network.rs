@@ -84,6 +84,10 @@ fn stands(settings: &WifiSettings, before: Option<Wifi>, observed: Observed) -> 
                 ..not_joined(wanted?, WifiState::Joining)
             })
         }
+        // The manager has joined another one, whatever its connection is called.
+        Observed::Joined(joined) if is_another(settings, joined.ssid.as_deref()) => {
+            Some(not_joined(wanted?, WifiState::Joining))
+        }
         Observed::Joined(joined) => {
             let name = joined.ssid.map(|ssid| wifi::shown(&ssid));
             let ssid = wanted.or(name).unwrap_or_else(|| "a hidden network".to_owned());
@@ -111,6 +115,11 @@ fn stands(settings: &WifiSettings, before: Option<Wifi>, observed: Observed) -> 
             })
         }
     }
+}
+
+/// Whether both names are known, and differ.
+fn is_another(settings: &WifiSettings, joined: Option<&[u8]>) -> bool {
+    settings.ssid.as_ref().zip(joined).is_some_and(|(set, joined)| set.as_bytes() != joined)
 }
 
 fn not_joined(ssid: String, state: WifiState) -> Wifi {

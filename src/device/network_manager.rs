@@ -60,15 +60,12 @@ impl NetworkManager {
 struct Connections {
     taken: Taken,
     watch: Watch,
-    /// The wireless network of the last order.
-    wanted: Option<String>,
 }
 
 impl Work for Connections {
     fn hand_over(&mut self, order: &Order) -> Result<NetworkManaged, String> {
         let before = self.taken.wifi.clone();
         let outcome = hand_over(order, &mut self.taken);
-        self.wanted.clone_from(&order.1.ssid);
         match &self.taken.wifi {
             // What was there before is looked after already.
             Some(_) if self.taken.wifi == before => {}
@@ -79,7 +76,8 @@ impl Work for Connections {
     }
 
     fn watch(&mut self, goes_on: impl Fn() -> bool, mut report: impl FnMut(Report)) -> Next {
-        let wanted = self.wanted.clone();
+        // What is observed is true of the network that is looked after, not of one that was not taken.
+        let wanted = self.watch.ssid().map(str::to_owned);
         let next = self.watch.look(goes_on, |observed| {
             report(Report::Wifi { wanted: wanted.clone(), observed });
         });
@@ -210,7 +208,9 @@ fn put_wifi(wifi: &Wifi, exists: bool) -> Result<Handed, String> {
     let mut add = |name: &str, value: &str| properties.push((name.to_owned(), value.to_owned()));
     add("802-11-wireless.ssid", ssid);
     add("802-11-wireless.hidden", hidden);
-    let key_management = wifi.passphrase.is_some().then(|| wifi::key_management(ssid));
+    // WPA2 is what most have; a network that turns out to want WPA3 is handed over again.
+    let in_range = || wifi::key_management(ssid, &wifi::list("no").unwrap_or_default());
+    let key_management = wifi.passphrase.is_some().then(|| in_range().unwrap_or("wpa-psk"));
     if let Some(key_management) = key_management {
         add("802-11-wireless-security.key-mgmt", key_management);
     }

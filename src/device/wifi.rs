@@ -11,8 +11,9 @@ use super::nmcli::{
 };
 use crate::config::Wifi;
 use crate::limits::{
-    WIFI_JOIN_GRACE, WIFI_JOIN_TIMEOUT_S, WIFI_JOINING_LOOK_INTERVAL, WIFI_LIST_BYTES_MAX,
-    WIFI_LOOK_INTERVAL, WIFI_REJOIN_INTERVAL, WIFI_SAVED_MAX, WIFI_SCAN_TIMEOUT,
+    NMCLI_TIMEOUT, WIFI_JOIN_GRACE, WIFI_JOIN_TIMEOUT_S, WIFI_JOINING_LOOK_INTERVAL,
+    WIFI_LIST_BYTES_MAX, WIFI_LOOK_INTERVAL, WIFI_REJOIN_INTERVAL, WIFI_SAVED_MAX,
+    WIFI_SCAN_TIMEOUT,
 };
 use crate::status::{Link, WifiSecurity};
 use crate::wifi::{AccessPoint, Attempt, JoinEnd, Joined, Observed, Radio};
@@ -37,51 +38,73 @@ pub struct Scan {
     pub known: Vec<Vec<u8>>,
 }
 
-/// Lets the radio look for networks, which takes some seconds.
+/// Lets the radio look for networks, which takes some seconds; blocks for [`WIFI_SCAN_TIMEOUT`] at most.
 ///
 /// # Errors
 /// Why it cannot, in words.
 pub fn scan() -> Result<Scan, String> {
-    let found = list("yes").map_err(|why| format!("cannot look for networks: {why}"));
+    let until = Until::within(WIFI_SCAN_TIMEOUT);
+    let found = list_until(until, "yes").map_err(|why| format!("cannot look for networks: {why}"));
     let points: Vec<AccessPoint> = match found {
         Ok(found) if !found.is_empty() => found.into_iter().map(|found| found.point).collect(),
         // Nothing, or an error: is there anything to look with?
-        other => match radio() {
-            Radio::Missing => return Err("this box has no Wi-Fi hardware that works".to_owned()),
-            Radio::Off | Radio::Blocked => return Err("Wi-Fi is switched off (rfkill)".to_owned()),
-            Radio::On if !devices().unwrap_or_default().iter().any(Device::is_ready) => {
+        other => match (radio_until(until), devices_until(until)) {
+            (Radio::Missing, _) => {
+                return Err("this box has no Wi-Fi hardware that works".to_owned());
+            }
+            (Radio::Off | Radio::Blocked, _) => {
+                return Err("Wi-Fi is switched off (rfkill)".to_owned());
+            }
+            (Radio::On, Ok(devices)) if !devices.iter().any(Device::is_ready) => {
                 return Err("NetworkManager has no wireless interface that is ready (yet); \
                             `nmcli device` on the box shows how it stands"
                     .to_owned());
             }
-            Radio::On => other.map(|_| Vec::new())?,
+            (Radio::On, _) => other.map(|_| Vec::new())?,
         },
     };
     // It is a remark, and no reason to show nothing.
-    Ok(Scan { points, known: known().unwrap_or_default() })
+    Ok(Scan { points, known: known(until).unwrap_or_default() })
+}
+
+/// When several calls of `nmcli` are to be over.
+#[derive(Debug, Clone, Copy)]
+struct Until(Instant);
+
+impl Until {
+    fn within(time: Duration) -> Until {
+        Until(Instant::now() + time)
+    }
+
+    /// A call that is over by then, and within its own time.
+    fn call(self, timeout: Duration) -> Call<'static> {
+        let left = self.0.saturating_duration_since(Instant::now());
+        Call { timeout: left.min(timeout), ..Call::default() }
+    }
 }
 
 /// The access points that NetworkManager knows; `rescan` is what its option takes.
-fn list(rescan: &str) -> Result<Vec<Found>, String> {
-    let call = Call {
-        timeout: WIFI_SCAN_TIMEOUT,
-        output_bytes_max: WIFI_LIST_BYTES_MAX,
-        ..Call::default()
-    };
+pub(super) fn list(rescan: &str) -> Result<Vec<Found>, String> {
+    list_until(Until::within(WIFI_SCAN_TIMEOUT), rescan)
+}
+
+fn list_until(until: Until, rescan: &str) -> Result<Vec<Found>, String> {
+    let call = Call { output_bytes_max: WIFI_LIST_BYTES_MAX, ..until.call(WIFI_SCAN_TIMEOUT) };
     let arguments = ["--terse", "--fields", POINT_FIELDS, "device", "wifi", "list"];
     let text = call.run(arguments.into_iter().chain(["--rescan", rescan]), || true)?;
     Ok(access_points(&text))
 }
 
-/// The names of the networks that the system has connections for.
-fn known() -> Result<Vec<Vec<u8>>, String> {
-    let all = nmcli(["--terse", "--fields", "UUID,TYPE", "connection", "show"], None)?;
+/// The names of the networks that the system has connections for, as far as there is time.
+fn known(until: Until) -> Result<Vec<Vec<u8>>, String> {
+    let show = ["--terse", "--fields", "UUID,TYPE", "connection", "show"];
+    let all = until.call(NMCLI_TIMEOUT).run(show, || true)?;
     let wireless = all.lines().filter_map(|line| line.strip_suffix(":802-11-wireless"));
-    let names = wireless.take(WIFI_SAVED_MAX).filter_map(|uuid| {
+    let names = wireless.take(WIFI_SAVED_MAX).map_while(|uuid| {
         let get = ["--escape", "no", "--get-values", "802-11-wireless.ssid"];
         let show = get.into_iter().chain(["connection", "show", "uuid", uuid]);
         // A name of other letters than English ones is lost in the other locale.
-        let call = Call { locale: "C.UTF-8", ..Call::default() };
+        let call = Call { locale: "C.UTF-8", ..until.call(NMCLI_TIMEOUT) };
         call.run(show, || true).ok().map(|name| name.trim_end_matches('\n').as_bytes().to_vec())
     });
     Ok(names.collect())
@@ -89,11 +112,16 @@ fn known() -> Result<Vec<Vec<u8>>, String> {
 
 /// Whether there is a radio, and whether it is on.
 fn radio() -> Radio {
-    let has_device = devices().is_ok_and(|devices| !devices.is_empty());
+    radio_until(Until::within(2 * NMCLI_TIMEOUT))
+}
+
+fn radio_until(until: Until) -> Radio {
+    let has_device = devices_until(until).is_ok_and(|devices| !devices.is_empty());
     if !has_device && !has_wireless_interface() {
         return Radio::Missing;
     }
-    let shown = nmcli(["--terse", "--fields", "WIFI-HW,WIFI", "radio"], None).unwrap_or_default();
+    let ask = ["--terse", "--fields", "WIFI-HW,WIFI", "radio"];
+    let shown = until.call(NMCLI_TIMEOUT).run(ask, || true).unwrap_or_default();
     match shown.trim().split_once(':') {
         Some(("disabled", _)) => Radio::Blocked,
         Some((_, "disabled")) => Radio::Off,
@@ -112,7 +140,18 @@ pub(super) fn switch_on() -> Option<String> {
 }
 
 fn devices() -> Result<Vec<Device>, String> {
-    Ok(wireless(&nmcli(["--terse", "--fields", DEVICE_FIELDS, "device", "show"], None)?))
+    devices_until(Until::within(NMCLI_TIMEOUT))
+}
+
+fn devices_until(until: Until) -> Result<Vec<Device>, String> {
+    let show = ["--terse", "--fields", DEVICE_FIELDS, "device", "show"];
+    Ok(wireless(&until.call(NMCLI_TIMEOUT).run(show, || true)?))
+}
+
+/// Whether NetworkManager still has our connection; where it does not answer it may have.
+fn is_there() -> bool {
+    let show = ["--terse", "--escape", "no", "--fields", "NAME", "connection", "show"];
+    nmcli(show, None).map_or(true, |all| all.lines().any(|name| name == WIFI))
 }
 
 fn has_wireless_interface() -> bool {
@@ -127,13 +166,12 @@ fn has_address(name: &str) -> bool {
 }
 
 /// How NetworkManager is to authenticate at a network with a passphrase, by what is in range of it: the
-/// two ways exclude each other there, and WPA2 is the older one.
-pub(super) fn key_management(ssid: &str) -> &'static str {
-    let in_range = list("no").unwrap_or_default();
+/// two ways exclude each other there, and WPA2 is the older one. `None` where none of it is in range.
+pub(super) fn key_management(ssid: &str, in_range: &[Found]) -> Option<&'static str> {
     let ours = in_range.iter().filter(|found| found.point.ssid == ssid.as_bytes());
     let security: Vec<WifiSecurity> = ours.map(|found| found.point.security).collect();
-    let wpa3_alone = !security.is_empty() && security.iter().all(|of| *of == WifiSecurity::Wpa3);
-    if wpa3_alone { "sae" } else { "wpa-psk" }
+    let wpa3_alone = security.iter().all(|of| *of == WifiSecurity::Wpa3);
+    (!security.is_empty()).then_some(if wpa3_alone { "sae" } else { "wpa-psk" })
 }
 
 /// Joins the wireless network that is wanted, and looks after it.
@@ -163,6 +201,11 @@ impl Watch {
     pub fn handed(&mut self, wifi: &Wifi, key_management: Option<&'static str>) {
         let wanted = wifi.ssid.is_some().then(|| wifi.clone());
         *self = Watch { wanted, key_management, is_new: true, ..Watch::default() };
+    }
+
+    /// The network that is looked after.
+    pub fn ssid(&self) -> Option<&str> {
+        self.wanted.as_ref().and_then(|wifi| wifi.ssid.as_deref())
     }
 
     /// None are at NetworkManager.
@@ -204,30 +247,76 @@ impl Watch {
             }
             _ => {}
         }
-        let is_sae = |now: &str| self.key_management.is_some_and(|handed| handed != now);
-        if wanted.ssid.as_deref().is_some_and(|ssid| is_sae(key_management(ssid))) {
+        let Some(ssid) = wanted.ssid.as_deref() else { return Next::Look(WIFI_LOOK_INTERVAL) };
+        let wants_another_way = |in_range: &[Found]| {
+            let way = key_management(ssid, in_range);
+            way.is_some_and(|way| self.key_management.is_some_and(|handed| handed != way))
+        };
+        if wants_another_way(&list("no").unwrap_or_default()) || !is_there() {
             return Next::HandOver;
         }
         report(Observed::Joining);
-        match join(&goes_on) {
+        let before = self.failed.take();
+        if let Some(failed) = costs_too_much(&wanted, &devices, before) {
+            return self.has_failed(failed, report);
+        }
+        let end = match join(&goes_on) {
             Ok(joined) => {
                 report(Observed::Joined(joined));
-                (self.is_new, self.tried_at, self.failed) = (false, None, None);
+                (self.is_new, self.tried_at) = (false, None);
                 return Next::Look(WIFI_LOOK_INTERVAL);
             }
-            // Newer settings wait: nobody wants to know.
-            Err(_) if !goes_on() => return Next::Look(Duration::ZERO),
-            Err(end) => {
-                let in_range = list("auto").unwrap_or_default();
-                let in_range = in_range.into_iter().map(|found| found.point).collect();
-                let failed = Attempt { end, radio: radio(), in_range };
-                self.failed = Some(failed.clone());
-                report(Observed::Failed(failed));
+            Err(end) => end,
+        };
+        let in_range = list("auto").ok();
+        let radio = match radio() {
+            Radio::Off if wanted.country.is_some() => {
+                // Nothing is lost where it stays off.
+                let _ = switch_on();
+                radio()
             }
+            radio => radio,
+        };
+        // Newer settings wait: nobody wants to know.
+        if !goes_on() {
+            return Next::Look(Duration::ZERO);
         }
+        if in_range.as_ref().is_some_and(|in_range| wants_another_way(in_range)) {
+            return Next::HandOver;
+        }
+        let in_range = in_range.map(|all| all.into_iter().map(|found| found.point).collect());
+        self.has_failed(Attempt { end, radio, in_range }, report)
+    }
+
+    fn has_failed(&mut self, failed: Attempt, mut report: impl FnMut(Observed)) -> Next {
+        self.failed = Some(failed.clone());
+        report(Observed::Failed(failed));
         (self.is_new, self.tried_at) = (false, Some(Instant::now()));
         Next::Look(WIFI_JOINING_LOOK_INTERVAL)
     }
+}
+
+/// Joining takes the radio from the network that the system has joined by itself. Why that is not done: the
+/// network that is wanted is not in range, or was, and did not let the box in.
+fn costs_too_much(wanted: &Wifi, devices: &[Device], before: Option<Attempt>) -> Option<Attempt> {
+    let has_another = |device: &&Device| {
+        let interface = wanted.interface.as_ref();
+        device.is_connected()
+            && device.connection != WIFI
+            && interface.is_none_or(|wanted| *wanted == device.interface)
+            && has_address(&device.interface)
+    };
+    devices.iter().find(has_another)?;
+    let ssid = wanted.ssid.as_deref()?;
+    if let Some(before) = before.filter(|before| before.points_of(ssid).next().is_some()) {
+        return Some(before);
+    }
+    let in_range: Vec<AccessPoint> =
+        list("auto").ok()?.into_iter().map(|found| found.point).collect();
+    let is_in_range = in_range.iter().any(|point| point.ssid == ssid.as_bytes());
+    let absent =
+        || Attempt { end: JoinEnd::NotFound, radio: Radio::On, in_range: Some(in_range.clone()) };
+    (!is_in_range && !wanted.hidden).then(absent)
 }
 
 /// Tries to join it, until it has an address.
@@ -270,5 +359,35 @@ fn joined(device: &Device) -> Joined {
         ssid: point.map(|point| point.ssid.clone()).filter(|ssid| !ssid.is_empty()),
         interface: device.interface.clone(),
         signal_percent: point.map(|point| point.signal_percent),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_that_could_not_be_handed_over_gives_its_name_to_no_other_one() {
+        let hall = Wifi { ssid: Some("hall".to_owned()), ..Wifi::default() };
+        let mut watch = Watch::default();
+        assert_eq!(watch.ssid(), None);
+        watch.handed(&hall, None);
+        assert_eq!(watch.ssid(), Some("hall"));
+        watch.forget();
+        assert_eq!(watch.ssid(), None, "what the system has joined is not hall");
+    }
+
+    #[test]
+    fn how_to_authenticate_is_known_of_networks_in_range_alone() {
+        let found = |security| {
+            let ssid = b"hall".to_vec();
+            let point = AccessPoint { ssid, signal_percent: 80, security, is_joined: false };
+            Found { point, interface: "wlan0".to_owned() }
+        };
+        assert_eq!(key_management("hall", &[]), None);
+        assert_eq!(key_management("attic", &[found(WifiSecurity::Wpa3)]), None);
+        assert_eq!(key_management("hall", &[found(WifiSecurity::Wpa3)]), Some("sae"));
+        let both = [found(WifiSecurity::Wpa3), found(WifiSecurity::Wpa2)];
+        assert_eq!(key_management("hall", &both), Some("wpa-psk"));
     }
 }

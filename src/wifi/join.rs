@@ -13,8 +13,16 @@ pub struct Attempt {
     pub end: JoinEnd,
     /// Whether there is a radio, and whether it is on.
     pub radio: Radio,
-    /// What was in range.
-    pub in_range: Vec<AccessPoint>,
+    /// What was in range; `None` where nobody could look.
+    pub in_range: Option<Vec<AccessPoint>>,
+}
+
+impl Attempt {
+    /// The access points of a name that were in range.
+    pub fn points_of<'a>(&'a self, ssid: &'a str) -> impl Iterator<Item = &'a AccessPoint> {
+        let in_range = self.in_range.iter().flatten();
+        in_range.filter(move |point| point.ssid == ssid.as_bytes())
+    }
 }
 
 /// How a try ended, as the manager says.
@@ -106,10 +114,10 @@ fn radio(wanted: &Wanted<'_>, radio: Radio) -> Option<(WifiFailure, String)> {
 
 /// What is known to be wrong by what is in range alone.
 fn range(wanted: &Wanted<'_>, attempt: &Attempt) -> Option<(WifiFailure, String)> {
-    if matches!(attempt.end, JoinEnd::NoDevice(_)) {
+    if matches!(attempt.end, JoinEnd::NoDevice(_)) || attempt.in_range.is_none() {
         return None;
     }
-    let ours = || attempt.in_range.iter().filter(|point| point.ssid == wanted.ssid.as_bytes());
+    let ours = || attempt.points_of(wanted.ssid);
     if ours().next().is_none() {
         // One that announces no name is not in the list by its name, unless it was found.
         let is_found = matches!(attempt.end, JoinEnd::NoAddress);
@@ -144,7 +152,7 @@ fn not_found(wanted: &Wanted<'_>, attempt: &Attempt) -> String {
         return "no network of this name answers; is the name right, and is it in range?"
             .to_owned();
     }
-    let names = attempt.in_range.iter().map(|point| point.ssid.as_slice());
+    let names = attempt.in_range.iter().flatten().map(|point| point.ssid.as_slice());
     match name::meant(wanted.ssid, names) {
         Some(meant) if meant == wanted.ssid => format!(
             "no network of this name is in range; one that looks so has characters in its name that \
@@ -164,8 +172,7 @@ fn not_found(wanted: &Wanted<'_>, attempt: &Attempt) -> String {
 }
 
 fn end(wanted: &Wanted<'_>, attempt: &Attempt) -> (WifiFailure, String) {
-    let ours = attempt.in_range.iter().filter(|point| point.ssid == wanted.ssid.as_bytes());
-    let signal_percent = ours.map(|point| point.signal_percent).max();
+    let signal_percent = attempt.points_of(wanted.ssid).map(|point| point.signal_percent).max();
     let weak = signal_percent.filter(|percent| *percent < WIFI_SIGNAL_WEAK_PERCENT);
     let with_signal = |message: &str| match weak {
         Some(percent) => format!("{message}; its signal is weak ({percent} %)"),
@@ -194,6 +201,9 @@ fn end(wanted: &Wanted<'_>, attempt: &Attempt) -> (WifiFailure, String) {
             WifiFailure::Refused,
             with_signal("it refuses the box; are too many connected to it, or only some allowed?"),
         ),
+        JoinEnd::NotFound if attempt.in_range.is_none() => {
+            (WifiFailure::NotFound, not_found(wanted, attempt))
+        }
         JoinEnd::NoSecrets | JoinEnd::NotFound | JoinEnd::TimedOut => {
             (WifiFailure::TimedOut, with_signal("it does not answer in time"))
         }
@@ -218,7 +228,7 @@ mod tests {
     }
 
     fn of(wanted: &Wanted<'_>, end: JoinEnd, radio: Radio, in_range: &[AccessPoint]) -> Verdict {
-        judge(wanted, &Attempt { end, radio, in_range: in_range.to_vec() })
+        judge(wanted, &Attempt { end, radio, in_range: Some(in_range.to_vec()) })
     }
 
     #[test]
@@ -323,6 +333,16 @@ mod tests {
             assert_eq!(verdict.failure, failure, "{case}: {verdict:?}");
             assert!(verdict.message.contains(words), "{case}: {verdict:?}");
         }
+    }
+
+    #[test]
+    fn where_nobody_could_look_nothing_is_claimed_of_what_is_in_range() {
+        let verdict = |end| judge(&WANTED, &Attempt { end, radio: Radio::On, in_range: None });
+        let silent = verdict(JoinEnd::Other("NetworkManager is not running".to_owned()));
+        assert_eq!(silent.message, "NetworkManager is not running");
+        assert_eq!(verdict(JoinEnd::NoSecrets).failure, WifiFailure::WrongPassphrase);
+        assert_eq!(verdict(JoinEnd::TimedOut).failure, WifiFailure::TimedOut);
+        assert_eq!(verdict(JoinEnd::NotFound).failure, WifiFailure::NotFound);
     }
 
     #[test]

@@ -62,7 +62,7 @@ pub fn observed(what: &str) -> Result<Observed, String> {
         "no radio" => (no_device(), Radio::Missing),
         _ => return Err(format!("what does the wireless network do: {what}")),
     };
-    Ok(Observed::Failed(Attempt { end, radio, in_range: in_range(list)? }))
+    Ok(Observed::Failed(Attempt { end, radio, in_range: Some(in_range(list)?) }))
 }
 
 // Shows F67.
@@ -93,4 +93,22 @@ fn a_wireless_network_is_called_joined_no_longer_than_it_has_an_address() {
     let wanted = Some("studio".to_owned());
     rig.happens(Event::Wifi { wanted, observed: Observed::Nothing });
     assert_eq!(state(&rig), Some(WifiState::Joining));
+}
+
+#[test]
+fn a_network_of_another_name_is_not_called_joined_by_the_one_that_is_set() {
+    let mut rig = Rig::started(&Before {
+        stored: "[wifi]\nssid = \"hall\"\n".to_owned(),
+        ..Before::default()
+    });
+    let joined = |ssid: &str| {
+        let ssid = Some(ssid.as_bytes().to_vec());
+        Observed::Joined(Joined { ssid, interface: "wlan0".to_owned(), signal_percent: Some(70) })
+    };
+    let wanted = || Some("hall".to_owned());
+    for (ssid, expected) in [("office", WifiState::Joining), ("hall", WifiState::Joined)] {
+        rig.happens(Event::Wifi { wanted: wanted(), observed: joined(ssid) });
+        let shown = rig.control.status(rig.now).wifi.expect("it is set");
+        assert_eq!((shown.ssid.as_str(), shown.state), ("hall", expected));
+    }
 }

@@ -188,3 +188,45 @@ fn a_network_of_wpa3_alone_is_joined_as_such() {
         assert!(added.ends_with(&format!("key-mgmt {key_management}")), "{added}");
     }
 }
+
+#[test]
+fn a_network_of_wpa3_alone_that_is_found_late_is_handed_over_again_at_once() {
+    let _turn = one_at_a_time();
+    let manager = NetworkManager::new();
+    manager.has_in_range("");
+    manager.finds_while_joining(&format!(" :{HALL}:80:WPA3:wlan0\n"));
+    manager.refuse_joining(
+        "Error: Connection activation failed: The Wi-Fi network could not be found\n",
+    );
+    let appliance = Appliance::start(&[("PATH", &manager.path())]);
+    let stick = "version = 1\n[wifi]\nssid = \"hall\"\npassphrase = \"correct horse\"\n";
+    appliance.stick(stick).0.ok();
+    let handed = eventually(PATIENCE, || manager.calls().contains("key-mgmt sae").then_some(()));
+    assert!(handed.is_some(), "{}\n{}", manager.calls(), appliance.log());
+}
+
+// Shows F68.
+#[test]
+fn a_network_that_works_is_not_given_up_for_one_that_is_not_in_range() {
+    let Some(interface) = interface_with_address() else {
+        eprintln!("skipped: this machine has no interface with an address");
+        return;
+    };
+    let _turn = one_at_a_time();
+    let manager = NetworkManager::new();
+    manager.has_joined("office", &interface);
+    manager.finds(&format!("*:{PHONE}:80:WPA2:{interface}\n"));
+    manager.refuse_joining(
+        "Error: Connection activation failed: (7) Secrets were required, but not provided.\n",
+    );
+    let mut appliance = Appliance::start(&[("PATH", &manager.path())]);
+    appliance.types("set wifi.ssid hall\r", "is set");
+    until_network_shows(&appliance, "hall: not joined: no network of this name is in range");
+    assert!(!manager.calls().contains("connection up"), "{}", manager.calls());
+    // Where it is in range it is wanted more.
+    manager.finds(&format!(" :{HALL}:80:WPA2:{interface}\n"));
+    appliance.types("set wifi.passphrase\r", "not shown");
+    appliance.types("canary-wrong\r", "is set");
+    until_network_shows(&appliance, "the passphrase is wrong");
+    assert!(manager.calls().contains("connection up id firstmile-wifi"), "{}", manager.calls());
+}

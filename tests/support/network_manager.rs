@@ -44,6 +44,7 @@ case "$*" in
     "radio wifi on") echo enabled:enabled > radio ;;
     *"connection up id firstmile-wifi"*)
         [ ! -e slow-to-join ] || exec sleep 60
+        [ ! -e found-later ] || mv found-later points
         [ ! -e joins ] || {{ cp joins devices; exit 0; }}
         cat refusal >&2 2>/dev/null
         exit 4 ;;
@@ -70,6 +71,21 @@ exit 0
     /// It refuses wired connections from now on.
     pub fn refuse_wired(&self) {
         self.put("refuses-wired", "");
+    }
+
+    /// It has joined a network by itself on this interface.
+    pub fn has_joined(&self, connection: &str, interface: &str) {
+        self.put("devices", &wireless(100, connection).replace("wlan0", interface));
+    }
+
+    /// These are in range from now on.
+    pub fn finds(&self, points: &str) {
+        self.put("points", points);
+    }
+
+    /// These are in range as soon as it tries to join one.
+    pub fn finds_while_joining(&self, points: &str) {
+        self.put("found-later", points);
     }
 
     /// Each call takes a second from now on.
