@@ -5,6 +5,7 @@ use gstreamer_video::VideoInfo;
 
 use crate::{
     capture::{convert::Framer, framing::SharedFraming},
+    limits::FRAMES_REPEATED_MAX,
     video::Framing,
 };
 
@@ -16,6 +17,8 @@ pub struct FramedCamera {
     to: VideoInfo,
     pool: gst::BufferPool,
     prepared: Option<Prepared>,
+    /// The last frame that was made, and for how many that could not be read it has stood in since.
+    before: Option<(gst::Buffer, u32)>,
     /// That video which is passed through stays as it is was reported of this.
     reported: Framing,
 }
@@ -33,11 +36,12 @@ impl FramedCamera {
     pub fn new(framing: SharedFraming, to: &VideoInfo, pool: &gst::BufferPool) -> FramedCamera {
         let (latest, reported) = (framing.now(), Framing::default());
         let (to, pool) = (to.clone(), pool.clone());
-        FramedCamera { framing, latest, to, pool, prepared: None, reported }
+        FramedCamera { framing, latest, to, pool, prepared: None, before: None, reported }
     }
 
-    /// A frame of a camera with these caps, or of the broadcast's form, as the owner wants it now; `None`
-    /// when it cannot be had.
+    /// A frame of a camera with these caps, or of the broadcast's form, as the owner wants it now. For one
+    /// that cannot be read it is the one before, [`FRAMES_REPEATED_MAX`] times; then, and where no frame of
+    /// these caps can be used, it is `None`.
     pub fn framed(&mut self, frame: gst::Buffer, caps: Option<&gst::Caps>) -> Option<gst::Buffer> {
         self.latest = self.framing.unless_held().unwrap_or(self.latest);
         let is_prepared = self
@@ -53,12 +57,19 @@ impl FramedCamera {
             Err(_) => return None,
         };
         let mut target = self.pool.acquire_buffer(None).ok()?;
-        let done = framer.frame(&frame, target.get_mut()?);
-        if let Err(error) = done {
+        if let Err(error) = framer.frame(&frame, target.get_mut()?) {
             tracing::debug!(%error, "a frame of the camera cannot be read");
-            return None;
+            let (before, times) = self.before.as_mut()?;
+            *times += 1;
+            return (*times <= FRAMES_REPEATED_MAX).then(|| before.clone());
         }
+        self.before = Some((target.clone(), 0));
         Some(target)
+    }
+
+    /// The frames that follow are of another camera, or of one that was away.
+    pub fn forget_camera(&mut self) {
+        self.before = None;
     }
 
     fn prepare(&mut self, caps: Option<&gst::Caps>) {
@@ -89,5 +100,41 @@ impl FramedCamera {
              the board's profile names another one that the camera offers, the next broadcast takes that",
             self.latest.in_words().join(", ")
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::video::Mirror;
+
+    #[test]
+    fn a_turned_frame_that_cannot_be_read_is_the_one_before_for_a_second_and_no_longer() {
+        gst::init().expect("GStreamer");
+        let info = VideoInfo::builder(gstreamer_video::VideoFormat::I420, 64, 32);
+        let info = info.build().expect("a form");
+        let pool = gst::BufferPool::new();
+        let mut config = pool.config();
+        let bytes = u32::try_from(info.size()).expect("small");
+        config.set_params(Some(&info.to_caps().expect("caps")), bytes, 0, 0);
+        pool.set_config(config).and_then(|()| pool.set_active(true)).expect("a pool");
+        let framing = SharedFraming::default();
+        framing.set(Framing { mirror: Mirror::Horizontal, ..Framing::default() });
+        let mut framed = FramedCamera::new(framing, &info, &pool);
+        let readable = || gst::Buffer::from_mut_slice(vec![77; info.size()]);
+        let torn = || gst::Buffer::from_mut_slice(vec![77; 9]);
+        assert!(framed.framed(torn(), None).is_none(), "there was none before");
+        let first = framed.framed(readable(), None).expect("a frame");
+        for _ in 0..FRAMES_REPEATED_MAX {
+            assert_eq!(
+                framed.framed(torn(), None).expect("the one before").as_ptr(),
+                first.as_ptr()
+            );
+        }
+        assert!(framed.framed(torn(), None).is_none());
+        assert!(framed.framed(readable(), None).is_some());
+        assert!(framed.framed(torn(), None).is_some());
+        framed.forget_camera();
+        assert!(framed.framed(torn(), None).is_none(), "of the camera before");
     }
 }

@@ -339,6 +339,7 @@ impl VideoTrack {
     /// Keeps no frame of the camera: they are its driver's memory.
     pub fn forget_camera(&mut self) {
         (self.pending, self.shown, self.fresh_ns) = (None, None, None);
+        self.framed.forget_camera();
     }
 
     fn measure_black(&mut self, pts_ns: u64, frame: &gst::BufferRef, counters: &Counters) {
