@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::encode::KnownBug;
+use super::{encode::KnownBug, real_time};
 
 /// An element that works on a device, or the one in software that takes its place.
 pub(super) trait DeviceElement: fmt::Debug + Sync + 'static {
@@ -100,7 +100,11 @@ impl<S: DeviceElement> Choice<S> {
         for spec in of_devices {
             // At the same time: one that hangs takes nothing of the time of the next.
             let (shared, attempt) = (choice.clone(), Arc::clone(&attempt));
-            let work = move || shared.decide(spec, attempt(spec));
+            let work = move || {
+                // The mixer's thread may be what starts it.
+                real_time::end();
+                shared.decide(spec, attempt(spec));
+            };
             // Without a thread, it is used as it is.
             if thread::Builder::new().name("capture-trial".to_owned()).spawn(work).is_err() {
                 choice.decide(spec, Ok(()));

@@ -7,7 +7,7 @@ use firstmile::{
     selection::{CameraDevice, CameraMode, Exchanged, MicrophoneDevice},
 };
 
-use crate::common::{Kept, Taken, assert_unbroken, last_frame, small};
+use crate::common::{Clip, Kept, Taken, assert_unbroken, last_frame, small};
 
 /// A live camera of that pattern, whose frames have another size and layout than the broadcast's.
 fn camera(pattern: &str, shape: &str) -> CameraSource {
@@ -128,23 +128,45 @@ fn the_camera_on_air_stays_until_the_one_that_is_set_is_plugged_in() {
 }
 
 #[test]
-fn a_camera_that_is_lost_gives_way_to_the_one_that_is_set() {
+fn a_camera_that_is_lost_comes_back_while_the_one_that_is_set_is_not_there() {
     let taken = Taken::default();
+    // It ends, as one does that is unplugged, and can be opened again.
     let launch = format!("videotestsrc is-live=true num-buffers=40 ! video/x-raw,{WIDE}");
     let request = with(CameraSource::Launch { launch, passthrough: false });
     let capture = Capture::start(request, taken.sink(), taken.events()).expect("starts");
     capture.exchange(1, &with(nobody()));
-    let failed = |kept: &Kept| {
-        let fails = |outcome: &Exchanged| matches!(outcome, Exchanged::Fails(why) if why.contains("no camera matches"));
-        outcomes(kept, 1, Source::Camera).iter().any(fails)
-    };
-    taken.wait_for("the one that is set to be tried", failed);
+    let is_back = |kept: &Kept| kept.events().contains(&CaptureEvent::SourceBack(Source::Camera));
+    taken.wait_for("the one on air to be back", is_back);
     let events = taken.seen_events();
     assert!(events.contains(&CaptureEvent::SourceLost(Source::Camera)), "{events:?}");
-    assert!(!events.contains(&CaptureEvent::SourceBack(Source::Camera)), "{events:?}");
-    more_video(&taken, 10);
+    let waits = |outcome: &Exchanged| matches!(outcome, Exchanged::Waits(why) if why.contains("no camera matches"));
+    assert!(taken.look(|kept| outcomes(kept, 1, Source::Camera).iter().all(waits)), "{events:?}");
+    capture.exchange(2, &with(camera("black", NARROW)));
+    taken.wait_for("one that is there", |kept| delivers(kept, 2, Source::Camera));
     capture.stop();
     assert_unbroken(&taken, &capture);
+}
+
+#[test]
+fn a_clip_stays_on_air_as_a_whole_until_all_that_it_delivers_has_a_successor() {
+    let taken = Taken::default();
+    let clip = Clip::new("both", 1, Some(30), true);
+    let both = Request {
+        camera: CameraSource::File { path: clip.path.clone() },
+        microphone: MicrophoneSource::CameraFile,
+        ..small()
+    };
+    let capture = Capture::start(both.clone(), taken.sink(), taken.events()).expect("starts");
+    let absent = MicrophoneSource::Alsa { device: MicrophoneDevice::of_card("Nobody") };
+    capture.exchange(1, &Request { microphone: absent, ..both });
+    more_video(&taken, 40);
+    let events = taken.seen_events();
+    assert!(!events.iter().any(|event| matches!(event, CaptureEvent::SourceLost(_))), "{events:?}");
+    let begins = |outcome: &Exchanged| *outcome == Exchanged::Begins;
+    for source in [Source::Camera, Source::Microphone] {
+        assert!(!taken.look(|kept| outcomes(kept, 1, source).iter().any(begins)), "{events:?}");
+    }
+    capture.stop();
 }
 
 // Shows F66.

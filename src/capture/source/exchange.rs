@@ -2,7 +2,7 @@
 //!
 //! What is captured from now on is ordered as plans ([`Orders`]); the mixer carries it out. A source
 //! whose plan is still wanted stays as it is. Another one gets a thread of its own, which first waits until
-//! its device is connected: until then the one on air stays there, unless it is lost. Then that one is
+//! its device is connected: until then the one on air stays there, also when it is lost for a while. Then that one is
 //! closed, slate or silence replace it, and the new one is opened, for as long as that takes. So one device
 //! can be opened again in another mode, and two that share a bus need not have room there together.
 
@@ -138,6 +138,8 @@ struct Successor {
     microphone: MicrophoneSource,
     /// Its device is connected, or why it is not.
     presence: Receiver<Result<(), String>>,
+    /// It is connected.
+    is_there: bool,
     /// Why it is not, as far as that is known.
     absent: Option<String>,
     /// Begins its turn, with what has to end before.
@@ -267,6 +269,8 @@ impl SourceSet {
     fn stands_for(&mut self, plan: &SourcePlan, number: u64) -> Option<Option<Exchanged>> {
         if let Some(on_air) = self.all.iter_mut().find(|on_air| on_air.source.plan() == plan) {
             on_air.order = on_air.source.is_closed().then_some(number);
+            // What went wrong before has nothing to do with this order.
+            drop(on_air.source.take_trouble());
             let name = on_air.source.description().map(|(name, _)| name.to_owned());
             return Some(name.map(Exchanged::Delivers));
         }
@@ -297,44 +301,34 @@ impl SourceSet {
         let source = ManagedSource::start_later(self.starter.opener(plan.clone()), &shared, turn)
             .map_err(|error| error.to_string())?;
         let microphone = microphone.clone();
-        let successor = Successor { source, number, microphone, presence, absent: None, begin };
+        let (is_there, absent) = (false, None);
+        let successor = Successor { source, number, microphone, presence, is_there, absent, begin };
         self.waiting.push(successor);
         Ok(())
     }
 
-    /// Lets each source begin whose device is connected, or that takes the place of none that delivers.
+    /// Lets each source begin whose device is connected, where nothing that it takes the place of is left
+    /// without a successor. Until then the one before is used, and looked for when it is lost.
     fn let_successors_begin(&mut self, events: &mut Vec<SourceEvent>) {
-        let mut at = 0;
-        while at < self.waiting.len() {
-            let successor = &mut self.waiting[at];
-            let is_there = match successor.presence.try_recv() {
-                Ok(Ok(())) => true,
-                Ok(Err(why)) => {
-                    let outcome = Exchanged::Waits(why.clone());
-                    let number = successor.number;
-                    let roles = successor.source.roles().iter();
-                    events.extend(roles.map(|source| SourceEvent::Exchange {
-                        number,
-                        source: *source,
-                        outcome: outcome.clone(),
-                    }));
-                    successor.absent = Some(why);
-                    false
-                }
-                // It is not known yet, or the capture stops.
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => false,
-            };
-            let roles = successor.source.roles().to_vec();
-            let shares = |on_air: &OnAir| roles.iter().any(|it| on_air.source.roles().contains(it));
-            let mut before = self.all.iter().filter(|on_air| shares(on_air)).peekable();
-            let all_are_lost = before.peek().is_some() && before.all(|it| it.source.is_closed());
-            if !is_there && !all_are_lost {
-                at += 1;
-                continue;
-            }
+        for successor in &mut self.waiting {
+            successor.look(events);
+        }
+        while let Some(at) = self.waiting.iter().position(|successor| self.may_begin(successor)) {
             let successor = self.waiting.remove(at);
+            let roles = successor.source.roles().to_vec();
             self.begin(successor, &roles, events);
         }
+    }
+
+    /// One source may deliver both video and audio: it is closed when each of them has a successor.
+    fn may_begin(&self, successor: &Successor) -> bool {
+        let roles = successor.source.roles();
+        let has_successor = |role: &Source| {
+            self.waiting.iter().any(|it| it.is_there && it.source.roles().contains(role))
+        };
+        let before = self.all.iter().map(|on_air| on_air.source.roles());
+        let mut before = before.filter(|before| before.iter().any(|role| roles.contains(role)));
+        successor.is_there && before.all(|before| before.iter().all(has_successor))
     }
 
     fn begin(&mut self, successor: Successor, roles: &[Source], events: &mut Vec<SourceEvent>) {
@@ -367,6 +361,26 @@ impl SourceSet {
         let openings = retired.iter().map(|on_air| on_air.source.opening());
         self.last_opening = openings.max().unwrap_or_default().max(self.last_opening);
         retired.into_iter().map(|on_air| on_air.source.retire()).collect()
+    }
+}
+
+impl Successor {
+    /// Takes what is known of its device.
+    fn look(&mut self, events: &mut Vec<SourceEvent>) {
+        match self.presence.try_recv() {
+            Ok(Ok(())) => self.is_there = true,
+            Ok(Err(why)) => {
+                let (number, outcome) = (self.number, Exchanged::Waits(why.clone()));
+                events.extend(self.source.roles().iter().map(|source| SourceEvent::Exchange {
+                    number,
+                    source: *source,
+                    outcome: outcome.clone(),
+                }));
+                self.absent = Some(why);
+            }
+            // It is not known yet, or the capture stops.
+            Err(TryRecvError::Empty | TryRecvError::Disconnected) => {}
+        }
     }
 }
 
