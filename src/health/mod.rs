@@ -68,6 +68,10 @@ impl Monitor {
         match self.asked {
             Some(asked) if now >= asked + HEALTH_ANSWER_TIMEOUT && self.is_known() => {
                 self.take(now, Readings::default());
+                // Nobody judges it a second time, so nothing would end a warning.
+                let counted = WarningKind::EncodingOverloaded;
+                let read = self.gates.iter_mut().filter(|gate| gate.kind() != counted);
+                self.changes.extend(read.filter_map(Gate::give_up));
                 false
             }
             Some(_) => false,
