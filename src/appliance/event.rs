@@ -165,6 +165,8 @@ pub enum Presence {
     Back,
     /// Nobody can tell before it is opened: it counts as back until it was lost or could not be opened.
     Unsure,
+    /// It is opened next, or another one in its place: that it was lost says nothing of that.
+    ToBeTried,
     /// It could not be opened, though nobody is on air.
     Failed,
     /// It was opened, unless it is reported to be lost.

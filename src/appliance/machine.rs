@@ -362,6 +362,9 @@ impl Appliance {
             restarted: Some(now),
             ..on_air
         });
+        for source in [Source::Camera, Source::Microphone] {
+            self.source(now, source, self.known(source).reported(Presence::ToBeTried));
+        }
         self.run += 1;
         self.act(Action::Pipeline(PipelineOrder::Restart { run: self.run }));
     }

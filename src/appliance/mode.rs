@@ -96,7 +96,8 @@ impl Known {
             (_, Presence::Failed) => self.failed(),
             (_, Presence::Delivers) => self.delivers(),
             (Known::Failed, Presence::Back | Presence::Unsure) => Known::Failed,
-            (Known::Gone, Presence::Unsure) => Known::Failed,
+            (Known::Gone, Presence::Unsure | Presence::ToBeTried) => Known::Failed,
+            (known, Presence::ToBeTried) => known,
             (_, Presence::Back | Presence::Unsure) => Known::There,
         }
     }

@@ -8,7 +8,11 @@ mod card;
 mod setting;
 mod tool;
 
-use std::{collections::BTreeMap, fmt, path::Path};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use self::{camera::Camera, card::Card, setting::Driver};
 pub use setting::{WasReset, WasSet};
@@ -63,43 +67,57 @@ pub fn device_controls(which: WhichDevice<'_>) -> Result<DeviceControls, Control
     Ok(DeviceControls { of: which.of, device, name, controls })
 }
 
-/// Gives a control its default, or another value that prevails. Of the tables, which are devices as the
-/// settings name them, it gives those that are of this device, the one that prevails last.
+/// Gives a control its default, or another value that prevails, on every device that the name fits; of
+/// the first of them the outcome is given. Of the tables, which are devices as the settings name
+/// them, it gives those that are of this device, the one that prevails last.
 pub fn reset_device_control(
     which: WhichDevice<'_>,
     control: &str,
     to: Option<&ControlValue>,
     tables: &[String],
 ) -> WasReset {
-    let (tables, opened) = which.open_and_fit(tables);
+    // Without a name the one device is meant that is captured from.
+    let at_most = if which.named.is_some() { usize::MAX } else { 1 };
+    let (tables, opened) = which.open_and_fit(tables, at_most);
     let reset =
         |Open { device, name, mut driver }: Open| match setting::set(&mut *driver, control, to) {
-            Ok((control, outcome)) => Ok(WasSet { device, name, control, outcome }),
+            Ok((control, outcome)) => {
+                Ok(WasSet { device, name, control, outcome, tables: Vec::new() })
+            }
             Err(why) => Err(format!("{name} {why}")),
         };
-    WasReset { tables, outcome: opened.map_err(|error| error.to_string()).and_then(reset) }
+    let outcome = opened.map_err(|error| error.to_string()).and_then(|(first, others)| {
+        let outcome = reset(first);
+        for why in others.into_iter().filter_map(|other| reset(other).err()) {
+            tracing::warn!("{why}");
+        }
+        outcome
+    });
+    WasReset { tables, outcome }
 }
 
 /// Those of the tables that are called as a device that cannot be asked now.
 pub fn tables_of_absent_device(which: WhichDevice<'_>, tables: &[String]) -> Vec<String> {
     match which.of {
         ControlsOf::Camera => {
-            let wanted = which.wanted(CameraDevice::parse, which.camera(), &which.sources.camera);
+            let wanted =
+                which.wanted(CameraDevice::of_controls, which.camera(), &which.sources.camera);
             wanted.map_or(Vec::new(), |wanted| {
-                fitting(tables, CameraDevice::parse, |table| *table == wanted)
+                fitting(tables, CameraDevice::of_controls, |table| *table == wanted)
             })
         }
         ControlsOf::Microphone => {
             let source = &which.sources.microphone;
-            let wanted = which.wanted(MicrophoneDevice::parse, which.microphone(), source);
+            let wanted = which.wanted(MicrophoneDevice::of_controls, which.microphone(), source);
             wanted.map_or(Vec::new(), |wanted| {
-                fitting(tables, MicrophoneDevice::parse, |table| *table == wanted)
+                fitting(tables, MicrophoneDevice::of_controls, |table| *table == wanted)
             })
         }
     }
 }
 
-/// Sets a control of a device, or gives it its default.
+/// Sets a control of a device, or gives it its default. Of the tables, which are devices as the settings
+/// name them, it gives those that are of this device, with its own name, the one that prevails last.
 ///
 /// # Errors
 /// [`ControlsError`] with what is allowed.
@@ -107,10 +125,15 @@ pub fn set_device_control(
     which: WhichDevice<'_>,
     control: &str,
     value: Option<&ControlValue>,
+    tables: &[String],
 ) -> Result<WasSet, ControlsError> {
-    let Open { device, name, mut driver } = which.open()?;
+    let (tables, opened) = which.open_and_fit(tables, 1);
+    let (Open { device, name, mut driver }, _) = opened?;
     match setting::set(&mut *driver, control, value) {
-        Ok((control, outcome)) => Ok(WasSet { device, name, control, outcome }),
+        Ok((control, outcome)) => {
+            let tables = with_own(which.of, tables, &device);
+            Ok(WasSet { device, name, control, outcome, tables })
+        }
         Err(why) => Err(ControlsError::Refused(format!("{name} {why}"))),
     }
 }
@@ -123,10 +146,10 @@ pub fn restore_device_controls(of: ControlsOf, settings: &ControlSettings) -> Ve
         ControlsOf::Camera => {
             let mut nodes = video_nodes(root);
             nodes.retain(VideoNode::may_be_camera);
-            restore(&tables(settings, CameraDevice::parse), &nodes)
+            restore(&tables(settings, CameraDevice::of_controls), &nodes)
         }
         ControlsOf::Microphone => {
-            restore(&tables(settings, MicrophoneDevice::parse), &sound_cards(root))
+            restore(&tables(settings, MicrophoneDevice::of_controls), &sound_cards(root))
         }
     }
 }
@@ -163,8 +186,10 @@ trait Device {
     /// What it may be called in the settings.
     type Wanted: Breadth;
     fn fits(&self, wanted: &Self::Wanted) -> bool;
-    /// A name that survives replugging, if there is one.
-    fn stable_name(&self) -> String;
+    /// A name that survives replugging, if there is one, and means no other one of `all`.
+    fn name_among(&self, all: &[Self]) -> String
+    where
+        Self: Sized;
     /// The product's name.
     fn product(&self) -> &str;
     /// Opens it for its controls; `None` where it is the node of something else.
@@ -207,8 +232,12 @@ impl Device for VideoNode {
         self.is(wanted)
     }
 
-    fn stable_name(&self) -> String {
-        VideoNode::stable_name(self)
+    fn name_among(&self, all: &[VideoNode]) -> String {
+        match self.device(all) {
+            // Its name says less than what it is plugged into.
+            CameraDevice::Name(_) => self.stable_name(),
+            device => device.to_string(),
+        }
     }
 
     fn product(&self) -> &str {
@@ -227,8 +256,8 @@ impl Device for SoundCard {
         self.is(wanted)
     }
 
-    fn stable_name(&self) -> String {
-        self.alsa_name()
+    fn name_among(&self, all: &[SoundCard]) -> String {
+        self.device(all)
     }
 
     fn product(&self) -> &str {
@@ -267,6 +296,19 @@ fn fitting<W: Breadth, E>(
     tables.into_iter().map(|(name, _)| name.clone()).collect()
 }
 
+/// The tables of a device, and one of its own name.
+fn with_own(of: ControlsOf, mut tables: Vec<String>, device: &str) -> Vec<String> {
+    if !tables.iter().any(|table| table == device) {
+        tables.push(device.to_owned());
+        // As the settings have them, in which the later of two that fit as many devices prevails.
+        tables.sort();
+    }
+    match of {
+        ControlsOf::Camera => fitting(&tables, CameraDevice::of_controls, |_| true),
+        ControlsOf::Microphone => fitting(&tables, MicrophoneDevice::of_controls, |_| true),
+    }
+}
+
 /// What the tables say of one device.
 fn wanted<W>(
     tables: &[Table<'_, W>],
@@ -284,29 +326,42 @@ struct Open {
     driver: Box<dyn Driver>,
 }
 
+/// The first device that could be opened, and the further ones; or why there is none.
+type Opened = Result<(Open, Vec<Open>), ControlsError>;
+
 impl WhichDevice<'_> {
     /// The first that fits and can be opened.
     fn open(&self) -> Result<Open, ControlsError> {
-        self.open_and_fit(&[]).1
+        self.open_and_fit(&[], 1).1.map(|(first, _)| first)
     }
 
-    /// The same, and those of the tables that are of it.
-    fn open_and_fit(&self, tables: &[String]) -> (Vec<String>, Result<Open, ControlsError>) {
+    /// The same and the further ones, up to so many in all; and those of the tables that are of the
+    /// first.
+    fn open_and_fit(&self, tables: &[String], at_most: usize) -> (Vec<String>, Opened) {
         let root = Path::new("/");
         match self.of {
             ControlsOf::Camera => {
-                let wanted = self.wanted(CameraDevice::parse, self.camera(), &self.sources.camera);
+                let wanted =
+                    self.wanted(CameraDevice::of_controls, self.camera(), &self.sources.camera);
                 let mut nodes = video_nodes(root);
                 nodes.retain(VideoNode::may_be_camera);
                 // The one that is captured from, before others.
                 let held = nodes_held_open();
                 nodes.sort_by_key(|node| !held.contains(&node.node));
-                self.first(&nodes, wanted, tables, CameraDevice::parse)
+                self.opened(&nodes, wanted, tables, CameraDevice::of_controls, at_most)
             }
             ControlsOf::Microphone => {
                 let source = &self.sources.microphone;
-                let wanted = self.wanted(MicrophoneDevice::parse, self.microphone(), source);
-                self.first(&sound_cards(root), wanted, tables, MicrophoneDevice::parse)
+                let wanted = self.wanted(MicrophoneDevice::of_controls, self.microphone(), source);
+                let mut cards = sound_cards(root);
+                let held = nodes_held_open();
+                let records = |node: &PathBuf, card: &SoundCard| {
+                    let name = node.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+                    let of_card = name.strip_prefix(&format!("pcmC{}D", card.number));
+                    of_card.is_some_and(|rest| rest.ends_with('c'))
+                };
+                cards.sort_by_key(|card| !held.iter().any(|node| records(node, card)));
+                self.opened(&cards, wanted, tables, MicrophoneDevice::of_controls, at_most)
             }
         }
     }
@@ -345,13 +400,14 @@ impl WhichDevice<'_> {
         }
     }
 
-    fn first<D: Device>(
+    fn opened<D: Device>(
         &self,
         devices: &[D],
         wanted: Result<D::Wanted, ControlsError>,
         tables: &[String],
         parse: fn(&str) -> Result<D::Wanted, &'static str>,
-    ) -> (Vec<String>, Result<Open, ControlsError>)
+        at_most: usize,
+    ) -> (Vec<String>, Opened)
     where
         D::Wanted: fmt::Display + PartialEq,
     {
@@ -359,26 +415,37 @@ impl WhichDevice<'_> {
             Ok(wanted) => wanted,
             Err(error) => return (Vec::new(), Err(error)),
         };
-        let mut failure = None;
+        let (mut failure, mut opened) = (None, Vec::new());
+        let of_it = |device: &D| fitting(tables, parse, |table| device.fits(table));
         for device in devices.iter().filter(|device| device.fits(&wanted)) {
+            if opened.len() >= at_most {
+                break;
+            }
             let name = device.product().to_owned();
-            let of_it = || fitting(tables, parse, |table| device.fits(table));
             match device.open() {
                 Ok(Some(driver)) => {
-                    let open = Open { device: device.stable_name(), name, driver };
-                    return (of_it(), Ok(open));
+                    let open = Open { device: device.name_among(devices), name, driver };
+                    opened.push((of_it(device), open));
                 }
                 Ok(None) => {}
                 Err(error) => {
-                    failure = failure.or_else(|| Some((of_it(), Err(refused(&name, &error)))));
+                    failure =
+                        failure.or_else(|| Some((of_it(device), Err(refused(&name, &error)))));
                 }
             }
         }
-        failure.unwrap_or_else(|| {
-            let not_there = format!("the {} ({wanted})", self.of.word());
-            let of_it = fitting(tables, parse, |table| *table == wanted);
-            (of_it, Err(ControlsError::NotConnected(not_there)))
-        })
+        let mut opened = opened.into_iter();
+        match (opened.next(), failure) {
+            (Some((of_first, first)), _) => {
+                (of_first, Ok((first, opened.map(|(_, other)| other).collect())))
+            }
+            (None, Some(failure)) => failure,
+            (None, None) => {
+                let not_there = format!("the {} ({wanted})", self.of.word());
+                let of_it = fitting(tables, parse, |table| *table == wanted);
+                (of_it, Err(ControlsError::NotConnected(not_there)))
+            }
+        }
     }
 }
 
@@ -406,9 +473,9 @@ mod tests {
             ("auto", &[("gain", 1), ("hue", 1), ("gamma", 1), ("zoom", 1)]),
             ("driver:uvcvideo", &[("gain", 2), ("hue", 2), ("gamma", 2)]),
             ("name:c920", &[("gain", 3), ("hue", 3)]),
-            ("not a camera", &[("gain", 9)]),
+            ("video0", &[("gain", 9)]),
         ]);
-        let tables = tables(&settings, CameraDevice::parse);
+        let tables = tables(&settings, CameraDevice::of_controls);
         let of = |is_it: fn(&CameraDevice) -> bool| {
             let wanted = wanted(&tables, is_it);
             wanted.into_iter().map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>()
@@ -438,10 +505,10 @@ mod tests {
 
         fn fits(&self, wanted: &CameraDevice) -> bool {
             let names = ["auto", "driver:uvcvideo", "name:c920", "usb:1-1.3", "/dev/v4l/by-id/a"];
-            names.iter().any(|name| CameraDevice::parse(name).as_ref() == Ok(wanted))
+            names.iter().any(|name| CameraDevice::of_controls(name).as_ref() == Ok(wanted))
         }
 
-        fn stable_name(&self) -> String {
+        fn name_among(&self, _: &[Webcam]) -> String {
             "/dev/v4l/by-id/a".to_owned()
         }
 
@@ -464,23 +531,30 @@ mod tests {
             microphone: MicrophoneSource::Tone,
         };
         let tables =
-            ["usb:1-1.3", "usb:2-2", "auto", "c920", "name:c920", "driver:uvcvideo", "name:b"]
+            ["usb:1-1.3", "usb:2-2", "auto", "video0", "name:c920", "driver:uvcvideo", "name:b"]
                 .map(str::to_owned);
         let found = |named: &str, devices: &[Webcam]| {
             let of = ControlsOf::Camera;
             let which = WhichDevice { of, sources: &sources, named: Some(named) };
-            let wanted = which.wanted(CameraDevice::parse, None, &sources.camera);
-            let (found, opened) = which.first(devices, wanted, &tables, CameraDevice::parse);
-            (found.join(" "), opened.map(|open| open.name).map_err(|error| error.to_string()))
+            let wanted = which.wanted(CameraDevice::of_controls, None, &sources.camera);
+            let parse = CameraDevice::of_controls;
+            let (found, opened) = which.opened(devices, wanted, &tables, parse, usize::MAX);
+            let names = |(first, others): (Open, Vec<Open>)| {
+                std::iter::once(first).chain(others).map(|open| open.name).collect::<Vec<_>>()
+            };
+            (found.join(" "), opened.map(names).map_err(|error| error.to_string()))
         };
         let all = "auto driver:uvcvideo name:c920 usb:1-1.3".to_owned();
         let there = found("driver:uvcvideo", &[Webcam { opens: true }]);
-        assert_eq!(there, (all.clone(), Ok("C920".to_owned())));
+        assert_eq!(there, (all.clone(), Ok(vec!["C920".to_owned()])));
+        let two = [false, true, true].map(|opens| Webcam { opens });
+        let names = vec!["C920".to_owned(); 2];
+        assert_eq!(found("driver:uvcvideo", &two), (all.clone(), Ok(names)), "one is in use");
         let locked = "C920 cannot be asked for its controls: permission denied";
         assert_eq!(found("auto", &[Webcam { opens: false }]), (all, Err(locked.to_owned())));
         let absent = "the camera (usb:2-2) is not connected";
         assert_eq!(found("usb:2-2", &[]), ("usb:2-2".to_owned(), Err(absent.to_owned())));
-        assert!(found("c920", &[]).1.is_err_and(|why| why.starts_with("the name of the camera")));
+        assert!(found("video0", &[]).1.is_err_and(|why| why.starts_with("the name of the camera")));
     }
 
     #[test]

@@ -95,7 +95,7 @@ pub use request::{
     MicrophoneSource, Request, SAMPLE_RATE_HZ, StartWithout, VideoSettings,
 };
 pub use source::{SourceElements, source_pipeline};
-pub use stats::{CaptureStats, ChannelLevel, Levels};
+pub use stats::{CAMERA_AS_ENCODER, CaptureStats, ChannelLevel, Levels};
 pub use video::{Still, Stills};
 
 use audio::AudioTrack;

@@ -7,6 +7,9 @@ use std::sync::{
 
 use crate::media::Kind;
 
+/// What the video encoder is called where the camera delivers H.264 that is sent as it is.
+pub const CAMERA_AS_ENCODER: &str = "camera";
+
 /// Statistics of a running capture, since its start.
 #[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
 pub struct CaptureStats {

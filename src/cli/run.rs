@@ -54,7 +54,8 @@ pub async fn run(args: RunArgs) -> Result<(), Failure> {
     // Before devices are opened, because one of them may be what ends the program.
     let restarts = wait_after_failures().await;
     let profile = args.board.profile()?;
-    let memory = remember(&args);
+    let has_failed = restarts.as_ref().is_some_and(|restarts| restarts.has_failed());
+    let memory = Memory { has_failed, ..remember(&args) };
     load_plugins();
     let (inputs, received) = box_loop::inputs();
     // Before a terminal is changed that would stay so.
@@ -158,7 +159,8 @@ fn remember(args: &RunArgs) -> Memory {
     let stored = stored.unwrap_or_default().partial;
     let (was_live, wrong_pins) = (store.was_live(), store.wrong_pins());
     let store = Some(store);
-    Memory { sources, stored, store_fault, is_whole, was_live, wrong_pins, store }
+    let has_failed = false;
+    Memory { sources, stored, store_fault, is_whole, was_live, has_failed, wrong_pins, store }
 }
 
 /// Secrets of an earlier version, or of a stick that the box was not running for, are for the server

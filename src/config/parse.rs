@@ -1,5 +1,6 @@
 //! From the text of a file to a [`Partial`], or every mistake of the file.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use zeroize::Zeroizing;
@@ -11,6 +12,7 @@ use super::text::{self, Encoding};
 use crate::device_controls::{self, ControlName, ControlsOf};
 use crate::limits::DESTINATIONS_MAX;
 use crate::rtmp::url::{Ingest, Scheme, ServerUrl};
+use crate::selection::{CameraDevice, MicrophoneDevice};
 use crate::typed_toml::{Document, Found, Mistake, Mistakes, Place};
 
 /// Everything that is wrong with a settings file, in the order of the file.
@@ -49,7 +51,7 @@ pub enum Problem {
 pub fn parse(file: &str, text: &str) -> Result<Partial, ConfigErrors> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut document = FILE.read(file, text);
-    refuse_placeholders(&mut document);
+    refuse_what_only_others_write(&mut document);
     read(text, document).map(|read| read.partial)
 }
 
@@ -131,8 +133,35 @@ pub(super) struct Read {
 /// Reads a stick's file, which alone may say what becomes of its keys.
 pub(super) fn read_stick(file: &str, text: &str) -> Result<Read, ConfigErrors> {
     let mut document = STICK.read(file, text);
-    refuse_placeholders(&mut document);
+    refuse_what_only_others_write(&mut document);
     read(text, document)
+}
+
+/// The box's own file is not refused for these: it would lose all that it says.
+fn refuse_what_only_others_write(document: &mut Document<Form>) {
+    refuse_placeholders(document);
+    refuse_impossible_devices(document);
+}
+
+/// A table of controls whose name can be no device's would never have an effect.
+fn refuse_impossible_devices(document: &mut Document<Form>) {
+    let mut refused: BTreeMap<(&str, String), (Place, String)> = BTreeMap::new();
+    for found in &document.found {
+        let Some(name) = control_name(found) else { continue };
+        let device = &name.device;
+        let why = match name.of {
+            ControlsOf::Camera => CameraDevice::of_controls(device).err(),
+            ControlsOf::Microphone => MicrophoneDevice::of_controls(device).err(),
+        };
+        if let (Some(why), true) = (why, SettingPath::of_control(name.clone()).is_ok()) {
+            let problem = format!("{device:?} {why}");
+            let table = (found.entry.name, device.clone());
+            refused.entry(table).or_insert((found.place.clone(), problem));
+        }
+    }
+    for ((name, _), (place, problem)) in refused {
+        document.report(place, name, problem);
+    }
 }
 
 fn refuse_placeholders(document: &mut Document<Form>) {
@@ -194,14 +223,8 @@ fn read(text: &str, mut document: Document<Form>) -> Result<Read, ConfigErrors> 
 fn read_controls(document: &mut Document<Form>, partial: &mut Partial) {
     let mut refused = Vec::new();
     for found in &document.found {
-        let Some((device, control)) = found.open.clone() else { continue };
-        let Some(of) = ControlsOf::ALL.into_iter().find(|of| of.section() == found.entry.name)
-        else {
-            continue;
-        };
-        // The names that drivers had once are taken as well.
-        let control = device_controls::canonical_name(&control);
-        match (SettingPath::of_control(ControlName { of, device, control }), &found.value) {
+        let Some(name) = control_name(found) else { continue };
+        match (SettingPath::of_control(name), &found.value) {
             (Ok(path), Some(value)) => partial.put(path, value.clone()),
             (Ok(_), None) => {}
             (Err(error), _) => refused.push((found.place.clone(), found.entry.name, error)),
@@ -210,6 +233,14 @@ fn read_controls(document: &mut Document<Form>, partial: &mut Partial) {
     for (place, name, error) in refused {
         document.report(place, name, error);
     }
+}
+
+/// The control that something in a file is about, if it is about one.
+fn control_name(found: &Found<Form>) -> Option<ControlName> {
+    let (device, control) = found.open.clone()?;
+    let of = ControlsOf::ALL.into_iter().find(|of| of.section() == found.entry.name)?;
+    // The names that drivers had once are taken as well.
+    Some(ControlName { of, device, control: device_controls::canonical_name(&control) })
 }
 
 /// What a file of another version says is anybody's guess, so nothing else is reported.

@@ -51,6 +51,7 @@ pub(super) struct CaptureState {
     pub missing: Option<String>,
     pub next_look: Duration,
     pub drivers: Drivers,
+    /// What the appliance learns as soon as its decisions are carried out.
     pub ended: VecDeque<Happening>,
 }
 
@@ -111,6 +112,8 @@ pub(super) struct Drivers {
     at_work: u32,
     /// When one of them was last asked, or last answered.
     since: Duration,
+    /// That one hangs for good has been reported.
+    pub is_left_alone: bool,
 }
 
 impl Drivers {
@@ -120,6 +123,7 @@ impl Drivers {
 
     pub fn answered(&mut self, now: Duration) {
         (self.at_work, self.since) = (self.at_work.saturating_sub(1), now);
+        self.is_left_alone = false;
     }
 }
 

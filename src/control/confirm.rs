@@ -19,7 +19,12 @@ pub(super) enum Confirm {
     /// A destination is to be removed.
     RemoveDestination { name: String },
     /// A hardware control, which has its new value already; in words.
-    Control { path: SettingPath, words: String },
+    Control {
+        path: SettingPath,
+        words: String,
+        /// What may be set for its device under other names; the last that is set prevails.
+        fitting: Vec<SettingPath>,
+    },
     /// A hardware control is to be forgotten: where it is stored, all that its device is called where
     /// the settings say something of it, the last of which prevails, and what the device made of it.
     ResetControl {
@@ -51,7 +56,18 @@ pub(super) struct Standing<'a> {
     pub now: &'a InForce,
     pub on_air: bool,
     pub bitrate_max_kbps: u32,
+    /// The camera's own H.264 is sent as it is.
+    pub is_passed_through: bool,
 }
+
+/// The settings that change frames, and so nothing where there are none.
+const OF_FRAMES: [&str; 5] = [
+    "video.rotate",
+    "video.mirror",
+    "video.zoom_percent",
+    "video.pan_percent",
+    "video.tilt_percent",
+];
 
 impl Confirm {
     pub fn reply(&self, standing: &Standing<'_>, failure: Option<&StoreFailure>) -> Reply {
@@ -127,6 +143,7 @@ impl Confirm {
                 let mut parts = vec![format!("{path} is set")];
                 parts.extend(standing.when(path));
                 parts.extend(standing.limit(path));
+                parts.extend(standing.not_done(path));
                 parts.extend(standing.key_left(path));
                 parts.join("; ")
             }
@@ -166,7 +183,12 @@ impl Confirm {
             Confirm::ResetControl { removed, fitting, outcome } => {
                 control_reset(now, removed, fitting, outcome)
             }
-            Confirm::Control { path, words } => {
+            Confirm::Control { path, fitting, .. }
+                if now.last_set(fitting).is_some_and(|by| by != path) =>
+            {
+                overridden(path, fitting, now)
+            }
+            Confirm::Control { path, words, .. } => {
                 let device = path.control().map_or("", |name| name.device.as_str());
                 format!("{words}, and stored for {device}")
             }
@@ -199,6 +221,14 @@ impl Standing<'_> {
             }
             _ => None,
         }
+    }
+
+    /// What needs frames has none.
+    fn not_done(&self, path: &SettingPath) -> Option<String> {
+        (self.is_passed_through && OF_FRAMES.contains(&path.setting().name)).then(|| {
+            "it has no effect on this broadcast, because the camera's own H.264 is sent as it is"
+                .to_owned()
+        })
     }
 
     /// What became of the secret that was given for the server or network that is removed.
@@ -283,6 +313,17 @@ fn all_are(paths: &[SettingPath], what: &str) -> String {
     let names: Vec<String> = paths.iter().map(ToString::to_string).collect();
     let are = if names.len() == 1 { "is" } else { "are" };
     format!("{} {are} {what}", names.join(" and "))
+}
+
+/// What is set for this device under another name comes after what is stored now.
+fn overridden(path: &SettingPath, fitting: &[SettingPath], now: &InForce) -> String {
+    match now.last_set(fitting) {
+        Some(by) => {
+            let value = now.shown(by);
+            format!("{path} is stored, but without effect: {by} sets it to {value}")
+        }
+        None => without_effect(path, now),
+    }
 }
 
 fn without_effect(path: &SettingPath, now: &InForce) -> String {

@@ -23,6 +23,8 @@ pub enum ControlOrder {
         control: String,
         /// What it is to be.
         value: ControlValue,
+        /// The devices, as the settings name them, of which the settings say something of the control.
+        tables: Vec<String>,
     },
     /// Give a control what it has without the stored settings.
     Reset {
@@ -34,7 +36,7 @@ pub enum ControlOrder {
         control: String,
         /// What another source of settings says; `None` for the driver's default.
         to: Option<ControlValue>,
-        /// The devices, as the settings name them, of which the settings say something of the control.
+        /// As in [`ControlOrder::Set`].
         tables: Vec<String>,
     },
 }
@@ -61,6 +63,9 @@ pub struct ControlSet {
     pub value: ControlValue,
     /// What the owner would not expect.
     pub note: Option<String>,
+    /// Those of the order's tables that are of the device, and what the device is called. Of two the later
+    /// prevails.
+    pub tables: Vec<String>,
 }
 
 /// What became of a reset.

@@ -46,6 +46,8 @@ pub struct Setup {
     pub is_whole: bool,
     /// The box was live when the power went.
     pub was_live: bool,
+    /// The program before this one did not end in an orderly way, a moment ago.
+    pub has_failed: bool,
     /// How many wrong PINs were typed in a row before this start.
     pub wrong_pins: u32,
     /// There is a place to store settings.

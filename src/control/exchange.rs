@@ -1,6 +1,7 @@
 //! Camera and microphone as settings name them: which ones a running capture was ordered to have, and who
 //! waits to learn what has come of a change.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use super::event::SourceFound;
 use crate::appliance::Source;
 use crate::config::Settings;
 use crate::config::schema::SettingPath;
-use crate::limits::EXCHANGE_PATIENCE;
+use crate::limits::{EXCHANGE_PATIENCE, EXCHANGES_KEPT};
 use crate::selection::Exchanged;
 
 /// The settings that name the camera, and those that name the microphone.
@@ -46,8 +47,11 @@ pub(super) fn are_same(a: &Settings, b: &Settings) -> bool {
 #[derive(Debug, Default)]
 pub(super) struct Exchanges {
     last: u64,
-    /// What the running capture was ordered to have, when that is not what it was opened with.
-    ordered: Option<(u64, Arc<Settings>)>,
+    /// What the running capture was ordered to have, since it is not what it was opened with; the newest
+    /// order last. What comes of one may arrive after the next was given.
+    ordered: VecDeque<(u64, Arc<Settings>)>,
+    /// The sources that are closed, and others are being opened in their place.
+    under_way: Vec<Source>,
     waiting: Vec<Waiting>,
     /// What there is of each.
     pub camera: SourceFound,
@@ -92,7 +96,10 @@ impl Exchanges {
     /// A new order. It is for both sources and replaces an earlier one, so all who wait wait for this one.
     pub fn order(&mut self, settings: Arc<Settings>) -> u64 {
         self.last += 1;
-        self.ordered = Some((self.last, settings));
+        if self.ordered.len() == EXCHANGES_KEPT {
+            self.ordered.pop_front();
+        }
+        self.ordered.push_back((self.last, settings));
         self.attach(|_| true);
         self.last
     }
@@ -110,17 +117,36 @@ impl Exchanges {
 
     /// What was ordered last; `None` when that is what was opened.
     pub fn ordered(&self) -> Option<&Arc<Settings>> {
-        self.ordered.as_ref().map(|(_, settings)| settings)
+        self.ordered.back().map(|(_, settings)| settings)
     }
 
-    /// The settings of an order, unless a later one has replaced it.
+    /// The settings of one of the last orders to this capture.
     pub fn settings_of(&self, number: u64) -> Option<&Arc<Settings>> {
-        self.ordered.as_ref().filter(|(last, _)| *last == number).map(|(_, settings)| settings)
+        self.ordered.iter().find(|(of, _)| *of == number).map(|(_, settings)| settings)
+    }
+
+    /// A source was closed, and another one is being opened in its place.
+    pub fn begins(&mut self, source: Source) {
+        self.ends(source);
+        self.under_way.push(source);
+    }
+
+    /// It delivers. Whether it was closed for that.
+    pub fn ends(&mut self, source: Source) -> bool {
+        let before = self.under_way.len();
+        self.under_way.retain(|other| *other != source);
+        self.under_way.len() < before
+    }
+
+    /// Whether a source is closed, and another one is being opened in its place.
+    pub fn is_under_way(&self) -> bool {
+        !self.under_way.is_empty()
     }
 
     /// Another capture is opened, which has had no order.
     pub fn begin(&mut self) {
-        self.ordered = None;
+        self.ordered.clear();
+        self.under_way.clear();
         self.waiting.iter_mut().for_each(|waiting| waiting.number = None);
     }
 

@@ -23,6 +23,7 @@ use super::confirm::{Confirm, Pending, Standing};
 use super::destinations::Destinations;
 use super::device_controls::ControlsState;
 use super::event::{BoardMedia, Event, Setup};
+use super::exchange::are_same;
 use super::network::NetworkState;
 use super::settings::InForce;
 use super::stats::{Counters, Rates};
@@ -99,6 +100,7 @@ struct Fixed {
     has_manager: bool,
     destinations: Vec<String>,
     alive_interval: Option<Duration>,
+    has_failed: bool,
 }
 
 impl Control {
@@ -152,6 +154,7 @@ impl Control {
                 has_manager: setup.has_manager,
                 destinations: setup.fixed,
                 alive_interval: setup.alive_interval,
+                has_failed: setup.has_failed,
             },
         };
         for session in &mut control.sessions {
@@ -440,6 +443,7 @@ impl Control {
             now: &self.in_force,
             on_air: self.capture.is_for_broadcast(),
             bitrate_max_kbps: self.setup.board.bitrate_max_kbps,
+            is_passed_through: self.capture.is_on_air() && self.rates.is_passed_through(),
         };
         let reply = pending.confirm.reply(&standing, failure);
         if failure.is_none() && self.awaits_source(now, pending, before, &reply) {
@@ -468,6 +472,7 @@ impl Control {
     /// Other settings are in force: a broadcast goes on, but for destinations that changed.
     fn settings_changed(&mut self, now: Duration) {
         let settings = self.in_force.settings.clone();
+        let has_other_sources = !are_same(&self.capture.wanted, &settings);
         self.about.name = Some(settings.name.clone());
         for session in &mut self.sessions {
             session.set_name(&settings.name);
@@ -477,6 +482,11 @@ impl Control {
         self.capture.standby.always = settings.standby;
         if self.capture.want(settings.without_secrets()) {
             self.capture.standby.forget_failure();
+        }
+        if has_other_sources {
+            // Whoever has set them, and whether or not somebody waits to learn what has come of it.
+            self.capture.exchanges.is_new = true;
+            self.look_for_sources(now);
         }
         self.tell(
             now,
@@ -572,11 +582,23 @@ impl Control {
     /// The loop turns, or this would not be reached. A driver that holds a device for good is cured
     /// by a new process, if by anything.
     fn say_alive(&mut self, now: Duration) {
-        if self.capture.drivers_hang(now) {
-            self.log(Level::Error, "a driver hangs; the watchdog will end this process".to_owned());
-        } else {
-            self.act(Action::Alive);
+        // Where a new process has not cured it, the next one is started for a broadcast.
+        let is_wanted = self.appliance.is_to_be_live() || !self.appliance.is_resting();
+        let waits = self.setup.has_failed && !is_wanted;
+        match self.capture.drivers_hang(now) {
+            true if !waits => {
+                let what = "a driver hangs; the watchdog will end this process";
+                self.log(Level::Error, what.to_owned());
+                return;
+            }
+            true if !self.capture.drivers.is_left_alone => {
+                let what = "a driver still hangs after a restart: it is left alone until somebody goes live";
+                self.log(Level::Error, what.to_owned());
+                self.capture.drivers.is_left_alone = true;
+            }
+            _ => {}
         }
+        self.act(Action::Alive);
     }
 
     fn counted(&mut self, now: Duration, counters: &Counters) {

@@ -24,6 +24,8 @@ pub struct CaptureCounters {
     pub video_frames: u64,
     /// The video encoder.
     pub encoder: String,
+    /// The camera's own H.264 is sent as it is.
+    pub is_passed_through: bool,
     /// What it was asked for last, in kbit/s.
     pub target_kbps: u32,
     /// Times that it was restarted or replaced.
@@ -88,6 +90,11 @@ impl Rates {
     pub fn begin(&mut self, now: Duration) {
         self.at = now;
         (self.capture, self.encoder, self.levels) = (None, None, None);
+    }
+
+    /// Whether the camera's own H.264 is sent as it is.
+    pub fn is_passed_through(&self) -> bool {
+        self.capture.as_ref().is_some_and(|capture| capture.is_passed_through)
     }
 
     pub fn remove(&mut self, dest: DestinationId) {

@@ -51,6 +51,11 @@ impl Restarts {
         Some(restarts)
     }
 
+    /// Whether the run before did not end in an orderly way, a moment ago.
+    pub fn has_failed(&self) -> bool {
+        self.before > 0
+    }
+
     /// How long to wait before anything else.
     pub fn wait(&self) -> Duration {
         wait_after(self.before)
@@ -110,6 +115,9 @@ mod tests {
         let name = folder.to_str().unwrap();
         let run = || Restarts::count(Some(name)).unwrap();
         assert_eq!((run().before, run().before, run().before), (0, 1, 2));
+        assert!(run().has_failed());
+        run().forget();
+        assert!(!run().has_failed());
         run().forget();
         assert_eq!(run().before, 0);
         fs::write(folder.join(NAME), "many").unwrap();

@@ -228,6 +228,7 @@ impl Capturing {
         Some(CaptureCounters {
             video_bytes: stats.video_bytes,
             video_frames: stats.video_frames,
+            is_passed_through: stats.video_encoder == capture::CAMERA_AS_ENCODER,
             encoder: stats.video_encoder,
             target_kbps: stats.bitrate_kbps,
             restarts: stats.encoder_restarts,

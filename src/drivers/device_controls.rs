@@ -142,7 +142,7 @@ fn restore(settings: Wanted, tries: u32) -> Option<Again> {
 
 fn give_default(sources: &ControlledSources, name: &ControlName) {
     let which = WhichDevice { of: name.of, sources, named: Some(&name.device) };
-    match set_device_control(which, &name.control, None) {
+    match set_device_control(which, &name.control, None, &[]) {
         // It has its default when it is plugged in.
         Ok(_) | Err(ControlsError::NotConnected(_)) => {}
         Err(error) => tracing::warn!(%error, "{} keeps its value", name.control),
@@ -151,11 +151,12 @@ fn give_default(sources: &ControlledSources, name: &ControlName) {
 
 fn carry_out(sources: &ControlledSources, question: &ControlOrder) -> JobResult {
     let of = question.of();
-    let set_of = |WasSet { device, name, control, outcome }| ControlSet {
+    let set_of = |WasSet { device, name, control, outcome, tables }| ControlSet {
         name: ControlName { of, device, control },
         product: name,
         value: outcome.value,
         note: outcome.note,
+        tables,
     };
     match question {
         ControlOrder::List { .. } => {
@@ -164,9 +165,9 @@ fn carry_out(sources: &ControlledSources, question: &ControlOrder) -> JobResult 
                 Err(error) => JobResult::Failed(error.to_string()),
             }
         }
-        ControlOrder::Set { device, control, value, .. } => {
+        ControlOrder::Set { device, control, value, tables, .. } => {
             let which = WhichDevice { of, sources, named: device.as_deref() };
-            match set_device_control(which, control, Some(value)) {
+            match set_device_control(which, control, Some(value), tables) {
                 Ok(set) => JobResult::ControlSet(set_of(set)),
                 Err(error) => JobResult::Failed(error.to_string()),
             }
@@ -212,7 +213,13 @@ mod tests {
             let device = Some("usb:99-9".to_owned());
             let control = "gain".to_owned();
             let value = ControlValue::Number(7);
-            let set = ControlOrder::Set { of, device: device.clone(), control, value };
+            let set = ControlOrder::Set {
+                of,
+                device: device.clone(),
+                control,
+                value,
+                tables: Vec::new(),
+            };
             let answer = thread.answer(sources.clone(), set)();
             let JobResult::Failed(why) = answer else { panic!("{answer:?}") };
             assert_eq!(why, format!("the {} (usb:99-9) is not connected", of.word()));

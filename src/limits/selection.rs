@@ -20,3 +20,6 @@ pub const CAPTURE_SOURCES_MAX: usize = 8;
 /// How long whoever sets another camera or microphone waits to learn what came of it: the old one is
 /// closed, the new one opened, and it has begun to deliver.
 pub const EXCHANGE_PATIENCE: Duration = Duration::from_secs(12);
+/// Orders to exchange camera and microphone of which it is known what they were about, the newest: what
+/// comes of one arrives within a moment after the next was given, and nobody gives more in that time.
+pub const EXCHANGES_KEPT: usize = 4;

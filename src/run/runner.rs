@@ -80,6 +80,7 @@ impl Runner {
                 store_fault: memory.store_fault,
                 is_whole: memory.is_whole,
                 was_live: memory.was_live,
+                has_failed: memory.has_failed,
                 wrong_pins: memory.wrong_pins,
                 can_store: writer.is_some(),
                 has_manager: devices.manager.is_there(),

@@ -39,6 +39,8 @@ pub struct Memory {
     pub is_whole: bool,
     /// The box was live when the power went.
     pub was_live: bool,
+    /// The program before this one did not end in an orderly way, a moment ago.
+    pub has_failed: bool,
     /// How many wrong PINs were typed in a row.
     pub wrong_pins: u32,
     /// Where changes are stored; `None` where nothing can be stored.

@@ -74,6 +74,14 @@ impl CameraDevice {
             _ => Ok(CameraDevice::Name(text.to_owned())),
         }
     }
+
+    /// Reads the name of a table of hardware controls: what an owner writes, or what a profile says.
+    ///
+    /// # Errors
+    /// What may be written instead.
+    pub fn of_controls(text: &str) -> Result<CameraDevice, &'static str> {
+        CameraDevice::of_owner(text).or_else(|why| CameraDevice::parse(text).map_err(|_| why))
+    }
 }
 
 const _: () = assert!(SOURCE_NAME_BYTES_MAX > "/dev/v4l/by-path/".len() + 128);

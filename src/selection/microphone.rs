@@ -92,6 +92,15 @@ impl MicrophoneDevice {
         }
     }
 
+    /// Reads the name of a table of hardware controls: what an owner writes, or what a profile says.
+    ///
+    /// # Errors
+    /// What may be written instead.
+    pub fn of_controls(text: &str) -> Result<MicrophoneDevice, &'static str> {
+        MicrophoneDevice::of_owner(text)
+            .or_else(|why| MicrophoneDevice::parse(text).map_err(|_| why))
+    }
+
     /// The card of that identifier, as an owner may write it.
     pub fn of_card(id: &str) -> MicrophoneDevice {
         MicrophoneDevice::Alsa(format!("plughw:CARD={id}"))

@@ -54,6 +54,7 @@ impl World {
             stored: if rng.bool() { format!("{a}key = \"canary-a\"\n") } else { String::new() },
             no_store: rng.u8(..20) == 0,
             was_live: rng.u8(..4) == 0,
+            has_failed: rng.u8(..4) == 0,
             ..Before::default()
         };
         let rig = Rig::started(&before);

@@ -422,3 +422,24 @@ fn a_name_that_may_be_a_key_in_the_wrong_place_is_not_repeated() {
     assert_eq!(rig.answers[&ClientId(1)].len(), 6);
     assert_eq!(rig.answers[&ClientId(1)].iter().filter(|reply| reply.is_error()).count(), 5);
 }
+
+#[test]
+fn what_changes_frames_is_not_reported_as_done_where_the_camera_s_own_h264_is_sent() {
+    let mut rig = live();
+    for (is_passed_through, expected) in [
+        (
+            true,
+            "video.rotate is set; it has no effect on this broadcast, because the camera's own H.264 is \
+             sent as it is",
+        ),
+        (false, "video.rotate is set"),
+    ] {
+        rig.encoder.is_passed_through = is_passed_through;
+        rig.skips_percent = Some(0);
+        rig.advance(ms(3_000));
+        rig.asks(1, "set video.rotate 180", None);
+        rig.advance(ms(100));
+        assert_eq!(answers(&rig, 1), [expected]);
+        rig.answers.clear();
+    }
+}

@@ -53,6 +53,10 @@ pub struct Before {
     pub no_store: bool,
     /// The box was live when the power went.
     pub was_live: bool,
+    /// The service manager wants to hear this often that the box is alive.
+    pub alive_interval: Option<Duration>,
+    /// The program before did not end in an orderly way.
+    pub has_failed: bool,
     /// There is a second port, with the number 1.
     pub two_terminals: bool,
     /// So many wrong PINs were typed in a row before.
@@ -84,6 +88,8 @@ pub struct Rig {
     pub reported: Partial,
     /// Devices answer nothing until they are released.
     pub devices_hang: bool,
+    /// How often the service manager has heard that the box is alive.
+    pub alive: usize,
     held: Vec<Event>,
     /// What each destination is made of, as its publish task knows it.
     pub targets: BTreeMap<DestinationId, config::Destination>,
@@ -138,7 +144,7 @@ pub struct Rig {
     cpu: CpuTimes,
     /// Of 100 frames so many are skipped by the encoder, where it counts.
     pub skips_percent: Option<u64>,
-    encoder: CaptureCounters,
+    pub encoder: CaptureCounters,
     ssid_handed: Option<String>,
 }
 
@@ -190,13 +196,14 @@ impl Rig {
             store_fault: None,
             is_whole: true,
             was_live: before.was_live,
+            has_failed: before.has_failed,
             wrong_pins: before.wrong_pins,
             can_store: !before.no_store,
             has_manager: true,
             fixed: Vec::new(),
             interfaces: Vec::new(),
             shows_health: true,
-            alive_interval: None,
+            alive_interval: before.alive_interval,
         };
         let control = Control::new(Duration::ZERO, setup);
         let mut rig = Rig {
@@ -206,6 +213,7 @@ impl Rig {
             reported: stored.clone(),
             stored,
             devices_hang: false,
+            alive: 0,
             held: Vec::new(),
             targets: BTreeMap::new(),
             live_written: before.was_live.then_some(true),
@@ -585,7 +593,8 @@ impl Rig {
                 };
                 self.soon.push_back(Event::Sources(look));
             }
-            Action::BeginBroadcast | Action::Alive => {}
+            Action::BeginBroadcast => {}
+            Action::Alive => self.alive += 1,
             Action::ReadHealth => {
                 self.reads += 1;
                 let mut readings = Box::new(self.readings.clone());
@@ -762,6 +771,7 @@ fn no_frames() -> CaptureCounters {
         video_bytes: 0,
         video_frames: 0,
         encoder: "x264enc".to_owned(),
+        is_passed_through: false,
         target_kbps: 4_000,
         restarts: 0,
         frames_broken: 0,

@@ -43,9 +43,12 @@ impl SimulatedCamera {
                 JobResult::Controls(DeviceControls { of, device, name, controls })
             }
             ControlOrder::List { .. } => JobResult::Failed(absent(None)),
-            ControlOrder::Set { device, control, value, .. } => {
+            ControlOrder::Set { device, control, value, tables, .. } => {
+                let is_of_it =
+                    |table: &&str| *table == DEVICE || tables.iter().any(|known| known == table);
+                let of_it = TABLES.into_iter().filter(is_of_it).map(str::to_owned).collect();
                 match self.set(device.as_deref(), control, Some(value)) {
-                    Ok(set) => JobResult::ControlSet(set),
+                    Ok(set) => JobResult::ControlSet(ControlSet { tables: of_it, ..set }),
                     Err(why) => JobResult::Failed(why),
                 }
             }
@@ -83,7 +86,7 @@ impl SimulatedCamera {
         self.values.insert(control.name.clone(), value.clone());
         let (device, control) = (DEVICE.to_owned(), control.name.clone());
         let name = ControlName { of: ControlsOf::Camera, device, control };
-        Ok(ControlSet { name, product: PRODUCT.to_owned(), value, note: None })
+        Ok(ControlSet { name, product: PRODUCT.to_owned(), value, note: None, tables: Vec::new() })
     }
 
     /// What is set that was not so, in words.

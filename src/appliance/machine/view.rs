@@ -172,6 +172,11 @@ impl Appliance {
         matches!(self.mode, Mode::NeedsSetup | Mode::Ready | Mode::Fault { .. })
     }
 
+    /// Whether somebody wants the box live, although it may be waiting to try again.
+    pub fn is_to_be_live(&self) -> bool {
+        self.to_be_live
+    }
+
     /// Why neither camera nor microphone is worth a try.
     pub fn lacks_source(&self) -> Option<NotLive> {
         self.lacking(Known::is_worth_a_try).map(|source| match source {

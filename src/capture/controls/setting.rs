@@ -27,6 +27,8 @@ pub struct WasSet {
     pub control: String,
     /// What it was set to.
     pub outcome: Outcome,
+    /// The tables that are of it, one of its own name among them. Of two the later prevails.
+    pub tables: Vec<String>,
 }
 
 /// What became of a reset.
@@ -64,8 +66,9 @@ pub fn entry_name(name: &str, index: i32) -> String {
     }
 }
 
-/// What another control has to be set for first.
-const INACTIVE: &str = "it has no effect while another control makes it automatic";
+/// What another control has to be set for first, or that is not possible on air.
+const INACTIVE: &str =
+    "it has no effect while another control makes it automatic, or while the camera is in use";
 
 /// Sets a control, or gives it its default; its name and what it is then. An error begins with a verb: the
 /// device's name stands before it.
@@ -105,14 +108,20 @@ pub fn set(
         true => format!("refuses to set {name}: {error}"),
         false => format!("refuses to set {name}: {INACTIVE} ({error})"),
     })?;
-    let after = driver.describe().map_err(does_not_answer)?;
-    let after = after.into_iter().find(|control| control.name == *name);
+    let unread = "it cannot be read back";
+    let after = driver.describe().map(|all| all.into_iter().find(|control| control.name == *name));
     let note = match after {
-        Some(Control { active: false, .. }) => Some(INACTIVE.to_owned()),
-        Some(Control { value: Some(made), .. }) if Some(&made) != allowed.value(raw).as_ref() => {
-            Some(format!("the device made {made} of it"))
-        }
-        _ => None,
+        // It was set all the same.
+        Err(error) => Some(format!("{unread}: {error}")),
+        Ok(after) => match after {
+            Some(Control { active: false, .. }) => Some(INACTIVE.to_owned()),
+            Some(Control { value: Some(made), .. })
+                if Some(&made) != allowed.value(raw).as_ref() =>
+            {
+                Some(format!("the device made {made} of it"))
+            }
+            _ => None,
+        },
     };
     let value = allowed.value(raw).unwrap_or_else(|| value.clone());
     Ok((name.clone(), Outcome { value, note }))
@@ -131,7 +140,11 @@ pub fn restore(driver: &mut dyn Driver, wanted: &BTreeMap<String, ControlValue>)
                 return restored;
             }
         };
+        let mut hangs = false;
         left.retain(|name, value| {
+            if hangs {
+                return true;
+            }
             let Some(control) = controls.iter().find(|control| control.name == **name) else {
                 why.insert(*name, format!("it has no control {name}"));
                 return true;
@@ -149,6 +162,8 @@ pub fn restore(driver: &mut dyn Driver, wanted: &BTreeMap<String, ControlValue>)
             match driver.write(name, raw) {
                 Ok(()) => restored.changed += 1,
                 Err(error) => {
+                    // Each further one would wait as long.
+                    hangs |= error.kind() == io::ErrorKind::TimedOut;
                     let cause =
                         if control.active { String::new() } else { format!("{INACTIVE}, ") };
                     why.insert(*name, format!("{name} cannot be set: {cause}{error}"));
@@ -157,7 +172,7 @@ pub fn restore(driver: &mut dyn Driver, wanted: &BTreeMap<String, ControlValue>)
             }
             false
         });
-        if left.is_empty() {
+        if left.is_empty() || hangs {
             break;
         }
     }
@@ -279,7 +294,7 @@ mod tests {
             restored.refused,
             [
                 "exposure_time_absolute cannot be set: it has no effect while another control makes it \
-                 automatic, permission denied",
+                 automatic, or while the camera is in use, permission denied",
                 "focus_absolute must be a whole number from 0 to 2000",
                 "it has no control zoom_absolute",
             ]

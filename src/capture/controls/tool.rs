@@ -41,7 +41,9 @@ impl Tool {
                 let name = Path::new(program).file_name().unwrap_or(program).to_string_lossy();
                 io::Error::other(format!("{name} is not installed (Debian: {})", self.package))
             }
-            io::ErrorKind::TimedOut => io::Error::other("its driver does not respond"),
+            io::ErrorKind::TimedOut => {
+                io::Error::new(io::ErrorKind::TimedOut, "its driver does not respond")
+            }
             _ => error,
         })?;
         if ended.status.success() {

@@ -198,6 +198,8 @@ fn there_are(all: &[(String, String)]) -> String {
 /// A sound card that records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SoundCard {
+    /// The kernel's number of it, which changes with the order of plugging.
+    pub number: u32,
     /// Its identifier, which does not change with the order of plugging.
     pub id: String,
     /// Its name, from the driver.
@@ -241,18 +243,18 @@ pub fn sound_cards(root: &Path) -> Vec<SoundCard> {
     let read = |file: &str| fs::read_to_string(root.join("proc/asound").join(file));
     let (Ok(cards), Ok(pcms)) = (read("cards"), read("pcm")) else { return Vec::new() };
     let can_record: Vec<u32> = pcms.lines().filter_map(recording_card).collect();
-    let mut found: Vec<(u32, SoundCard)> = cards
+    let mut found: Vec<SoundCard> = cards
         .lines()
         .filter_map(card)
         .filter(|(number, _, _)| can_record.contains(number))
         .map(|(number, id, name)| {
             let about = root.join(format!("sys/class/sound/card{number}/device"));
             let (id, name) = (id.to_owned(), plain(name));
-            (number, SoundCard { id, name, usb_port: usb_port(&about) })
+            SoundCard { number, id, name, usb_port: usb_port(&about) }
         })
         .collect();
-    found.sort_by_key(|(number, card)| (card.usb_port.is_none(), *number));
-    found.into_iter().map(|(_, card)| card).collect()
+    found.sort_by_key(|card| (card.usb_port.is_none(), card.number));
+    found
 }
 
 /// What a device calls itself; whoever makes one chooses it freely.
@@ -270,7 +272,8 @@ fn card_of(name: &str) -> Option<&str> {
 /// Number, identifier and name from a line such as
 /// ` 1 [Device         ]: USB-Audio - USB Audio Device`.
 fn card(line: &str) -> Option<(u32, &str, &str)> {
-    let (number, rest) = line.split_once('[')?;
+    // The line after it is what the device calls itself, which may look like one.
+    let (number, rest) = line.split_once(" [").filter(|(number, _)| number.len() == 2)?;
     let (id, rest) = rest.split_once("]:")?;
     let name = rest.split_once(" - ").map_or(rest, |(_, name)| name);
     Some((number.trim().parse().ok()?, id.trim(), name.trim()))
@@ -491,6 +494,7 @@ pub mod tests {
     #[test]
     fn cards_of_one_make_are_distinguished_by_their_ports() {
         let card = |id: &str, port: &str| SoundCard {
+            number: 0,
             id: id.to_owned(),
             name: "USB Audio Device".to_owned(),
             usb_port: Some(port.to_owned()),

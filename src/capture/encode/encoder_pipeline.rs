@@ -33,7 +33,7 @@ use crate::{
             clock::MediaClock,
         },
         request::Request,
-        stats::Counters,
+        stats::{CAMERA_AS_ENCODER, Counters},
         threads::{Bounded, Deadline},
     },
     flv::avc::{ColourTags, Demand, Tags},
@@ -286,7 +286,8 @@ impl EncoderPipeline {
 
     /// The elements in use: H.264 encoder, or the camera where that delivers H.264, and AAC encoder.
     pub fn encoders(&self) -> (&'static str, &'static str) {
-        let video = if self.is_passing() { "camera" } else { self.video_encoder().element };
+        let passing = self.is_passing();
+        let video = if passing { CAMERA_AS_ENCODER } else { self.video_encoder().element };
         (video, self.audio_encoder.element)
     }
 

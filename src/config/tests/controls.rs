@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::device_controls::ControlsOf;
+use crate::selection::{CameraDevice, MicrophoneDevice};
 
 const CONTROLS: &str = "version = 1
 [camera.controls.\"driver:vivid\"]
@@ -62,4 +63,19 @@ fn controls_that_can_be_none_are_refused_with_their_place() {
          t.toml:6:8: camera.controls: {names}"
     );
     assert_eq!(errors(text), expected);
+}
+
+#[test]
+fn controls_of_a_device_that_can_be_none_are_refused_once_and_a_stored_file_keeps_them() {
+    let text = "version = 1\n[camera.controls.\"C920\"]\ngain = 1\n[camera.controls.video0]\n\
+                gain = 1\nbrightness = 7\n[microphone.controls.\"hw:1\"]\nmic = 30\n";
+    let camera = CameraDevice::of_controls("video0").unwrap_err();
+    let card = MicrophoneDevice::of_controls("hw:1").unwrap_err();
+    let expected = format!(
+        "t.toml:6:14: camera.controls: \"video0\" {camera}\n\
+         t.toml:8:7: microphone.controls: \"hw:1\" {card}"
+    );
+    assert_eq!(errors(text), expected);
+    let stored = crate::config::parse::parse_stored("stored", text).expect("nothing of it is lost");
+    assert_eq!(stored.controls_of(ControlsOf::Camera).len(), 2);
 }

@@ -20,6 +20,14 @@ impl Control {
             PipelineOrder::Start { run } => self.start_broadcast(now, run),
             PipelineOrder::Stop => {
                 self.capture.user = None;
+                if self.capture.exchanges.is_under_way() {
+                    // The one that is set was not lost: it was not open yet.
+                    let all = [Source::Camera, Source::Microphone];
+                    let unknown = all.map(|it| Happening::Source(it, Presence::ToBeTried));
+                    self.capture.ended.extend(unknown);
+                    self.capture.exchanges.is_new = true;
+                }
+                self.capture.next_look = now;
                 let act = self.capture.slot.stop(now);
                 self.use_devices(now, [act]);
             }
@@ -174,6 +182,13 @@ impl Control {
         let act = self.capture.slot.go_on(now);
         self.use_devices(now, [act]);
         self.drain_ended(now);
+    }
+
+    /// A source that was lost is opened next, or another one: whether that is there shows then.
+    pub(super) fn forget_what_is_gone(&mut self, now: Duration) {
+        for source in [Source::Camera, Source::Microphone] {
+            self.tell(now, Happening::Source(source, Presence::ToBeTried));
+        }
     }
 
     pub(super) fn look_if_due(&mut self, now: Duration) {

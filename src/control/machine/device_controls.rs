@@ -51,7 +51,8 @@ impl Control {
             let error = ValueError::must_be(Form::Control);
             return Progress::Answered(Reply::error(format!("VALUE {error}")));
         };
-        self.ask_driver(number, ControlOrder::Set { of, device, control, value })
+        let tables = self.tables_with(of, &control);
+        self.ask_driver(number, ControlOrder::Set { of, device, control, value, tables })
     }
 
     /// A control is to be as it is without what is stored.
@@ -63,17 +64,23 @@ impl Control {
         control: String,
     ) -> Progress {
         let to = device.as_ref().and_then(|device| self.elsewhere(of, device, &control));
-        let name = canonical_name(&control);
+        let tables = self.tables_with(of, &control);
+        self.ask_driver(number, ControlOrder::Reset { of, device, control, to, tables })
+    }
+
+    /// The devices, as the settings name them, of which the settings say something of a control.
+    fn tables_with(&self, of: ControlsOf, control: &str) -> Vec<String> {
+        let name = canonical_name(control);
         let tables = self.in_force.settings.controls(of).into_iter();
         let tables = tables.filter(|(_, controls)| controls.contains_key(&name));
-        let tables = tables.map(|(device, _)| device).collect();
-        self.ask_driver(number, ControlOrder::Reset { of, device, control, to, tables })
+        tables.map(|(device, _)| device).collect()
     }
 
     /// One at a time: a driver that hangs is asked once.
     fn ask_driver(&mut self, number: u64, order: ControlOrder) -> Progress {
         if self.controls.asking.is_some() {
-            return refused(order.of(), "is being asked already; try again");
+            let why = "a device is being asked already; try again";
+            return Progress::Answered(Reply::error(why));
         }
         let forget = match &order {
             ControlOrder::Reset { of, device, control, .. } => {
@@ -123,10 +130,16 @@ impl Control {
             return Some(comes_from(&path, layer));
         }
         let words = set_in_words(&set);
+        let ControlName { of, control, .. } = &set.name;
+        let path_of = |device: &String| {
+            let (of, device, control) = (*of, device.clone(), control.clone());
+            SettingPath::of_control(ControlName { of, device, control }).ok()
+        };
+        let fitting: Vec<SettingPath> = set.tables.iter().filter_map(path_of).collect();
         let value = Typed::from(set.value.to_string().as_str());
         let (given_for, only) = (Vec::new(), Only::Always);
         let change = Change::Set { path: path.clone(), value, given_for, only };
-        self.store_control(now, request, change, Confirm::Control { path, words })
+        self.store_control(now, request, change, Confirm::Control { path, words, fitting })
     }
 
     /// What is stored of a control is removed, whatever the device made of the order. `None` while the
@@ -235,8 +248,4 @@ fn set_in_words(set: &ControlSet) -> String {
 fn comes_from(path: &SettingPath, layer: Layer) -> Reply {
     let layer = layer.name();
     Reply::error(format!("{path} comes from {layer} and cannot be changed here"))
-}
-
-fn refused(of: ControlsOf, why: &str) -> Progress {
-    Progress::Answered(Reply::error(format!("the {} {why}", of.word())))
 }

@@ -51,6 +51,12 @@ impl Control {
             let in_use = self.capture.in_use.with_those_of(settings, names_of(source));
             self.capture.in_use = in_use.into();
         }
+        let mut was_exchanged = false;
+        match outcome {
+            Exchanged::Begins => self.capture.exchanges.begins(source),
+            Exchanged::Delivers(_) => was_exchanged = self.capture.exchanges.ends(source),
+            Exchanged::Waits(_) | Exchanged::Fails(_) => {}
+        }
         let answer = match outcome {
             Exchanged::Begins => return,
             Exchanged::Waits(why) => Answer::Waits(why),
@@ -65,6 +71,8 @@ impl Control {
         };
         match note(outcome, source) {
             Some(note) if is_answered => self.log(level, note),
+            // An order names both sources, and this one is what it was.
+            Some(_) if matches!(outcome, Exchanged::Delivers(_)) && !was_exchanged => {}
             Some(message) => self.report_at(now, level, Change::Note { message }),
             None => {}
         }
@@ -89,9 +97,10 @@ impl Control {
         if !self.clients.is_running(request) {
             return false;
         }
-        self.look_for_sources(now);
         let is_other = !are_same(before, &self.in_force.settings);
-        self.capture.exchanges.is_new |= is_other;
+        if !is_other {
+            self.look_for_sources(now);
+        }
         if self.capture.user == Some(User::Standby) && !is_other && self.capture.is_on() {
             // It is what delivers already.
             return false;
@@ -148,9 +157,15 @@ impl Control {
 
     /// The devices are open as they are set, or cannot be opened for somebody who is not on air.
     pub(super) fn sources_opened(&mut self, now: Duration, failure: Option<&str>) {
-        let answer = failure.map_or(Answer::IsOpen, Answer::Fails);
         for source in [Source::Camera, Source::Microphone] {
             let waiting = self.capture.exchanges.take(source, None);
+            // A capture may begin without one that is not there.
+            let found = self.capture.exchanges.found(source).clone();
+            let answer = match failure {
+                Some(why) => Answer::Fails(why),
+                None if found.absent.is_some() => Answer::Look(&found),
+                None => Answer::IsOpen,
+            };
             self.answer_those(now, waiting, &answer);
         }
     }

@@ -171,6 +171,7 @@ impl Control {
     }
 
     fn open_in_standby(&mut self, now: Duration) {
+        self.forget_what_is_gone(now);
         self.capture.user = Some(User::Standby);
         self.capture.in_use = self.capture.wanted.clone();
         let run = self.capture.new_run(None);

@@ -78,7 +78,7 @@ fn the_requests_of_the_model_meet_every_answer_of_the_store() {
         "the broadcast is being ended",
         "and stored for usb:1-1.3",
         "it is not stored: ",
-        "the camera is being asked already",
+        "a device is being asked already",
     ] {
         assert!(met.iter().any(|line: &String| line.contains(answer)), "never: {answer}");
     }
