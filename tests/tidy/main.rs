@@ -4,6 +4,7 @@ mod borders;
 mod circles;
 mod faults;
 mod source;
+mod tried;
 mod words;
 
 use std::collections::BTreeSet;

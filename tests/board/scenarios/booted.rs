@@ -1,4 +1,6 @@
 //! A machine that boots, for whatever reason, is live again when it was, without a hand.
+//!
+//! With: systemd, the watchdogs i6300esb and systemd's own, the real kernel.
 
 use firstmile::panel::{Attention, Indication};
 

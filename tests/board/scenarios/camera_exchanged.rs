@@ -1,5 +1,7 @@
 //! Another camera, or another of its modes, is set while the box is live: the broadcast goes on, and the server
 //! has one session all the while.
+//!
+//! With: two cameras of `vivid`, nginx-rtmp behind TLS.
 
 use firstmile::panel::{Attention, Indication};
 

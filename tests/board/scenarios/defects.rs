@@ -1,4 +1,6 @@
 //! A defect in the program costs the box some seconds, whichever thread meets it.
+//!
+//! With: a debugger on the shipped program.
 
 use firstmile::panel::{Attention, Indication};
 

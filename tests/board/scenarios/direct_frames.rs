@@ -1,5 +1,7 @@
 //! Frames that go from the camera's driver to the encoder's: nobody copies them, and whatever cannot go that way is
 //! copied, without an end of the broadcast.
+//!
+//! With: `vivid`, `v4l2h264enc` with the board's own driver, DMABuf.
 
 use std::thread;
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! Sticks that were made for harm, or by nobody for this box: the kernel goes on, and what is not meant
 //! for the box stays as it is.
+//!
+//! With: USB storage, the kernel's FAT, exFAT and ext4.
 
 use std::fs;
 

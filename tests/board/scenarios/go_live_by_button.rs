@@ -1,4 +1,6 @@
 //! The button leads to a stream that any viewer can watch.
+//!
+//! With: `vivid`, `snd-aloop`, `gpio-sim`, nginx-rtmp behind TLS.
 
 use std::time::Duration;
 

@@ -1,4 +1,6 @@
 //! What is set of a camera's hardware is so at once, on air too, and is so again after the device was lost.
+//!
+//! With: `vivid`, `v4l2-ctl`.
 
 use std::thread;
 use std::time::{Duration, Instant};

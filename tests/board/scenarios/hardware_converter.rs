@@ -1,5 +1,7 @@
 //! A converter of a device, with a driver that has the bugs of such drivers: the camera's frames are scaled by it, and the
 //! broadcast goes on whatever it does.
+//!
+//! With: `vivid`, `v4l2convert` with the board's own driver.
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -1,4 +1,6 @@
 //! A hardware encoder, with a driver that has the known bugs of such drivers: the broadcast goes on, whatever it does.
+//!
+//! With: `vivid`, `v4l2h264enc` with the board's own driver.
 
 use firstmile::panel::{Attention, Indication};
 

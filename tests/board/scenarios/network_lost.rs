@@ -1,4 +1,6 @@
 //! Whatever happens between the box and its server, it is live again without a hand.
+//!
+//! With: a network card whose cable is pulled, `netem`, nginx-rtmp behind TLS.
 
 use std::thread;
 use std::time::Duration;

@@ -1,4 +1,6 @@
 //! Another version of the package keeps what the owner has set.
+//!
+//! With: `dpkg`, systemd.
 
 use std::process::Command;
 use std::time::Duration;

@@ -1,4 +1,6 @@
 //! Power that is cut: the box comes back as it was.
+//!
+//! With: a machine whose power is cut, ext4.
 
 use std::env;
 use std::thread;

@@ -1,4 +1,6 @@
 //! A process that dies or hangs comes back, and so does the broadcast.
+//!
+//! With: systemd and its watchdog, `gpio-sim`.
 
 use std::time::Duration;
 

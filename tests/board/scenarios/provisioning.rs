@@ -1,4 +1,6 @@
 //! Settings come over the serial line or by a stick, whole or not at all.
+//!
+//! With: a PL011 serial port, USB storage, FAT, exFAT and ext4.
 
 use firstmile::panel::{Attention, Indication};
 

@@ -1,4 +1,6 @@
 //! What systemd makes of the service's unit: how the threads of the box are scheduled.
+//!
+//! With: systemd, the kernel's scheduler.
 
 use crate::rig::live_or_skip;
 

@@ -1,4 +1,6 @@
 //! A camera or a microphone that is lost changes the video or the audio, never the broadcast.
+//!
+//! With: `vivid`, `snd-aloop`.
 
 use firstmile::panel::{Attention, Indication};
 

@@ -1,4 +1,6 @@
 //! Disks that are full, clocks that are wrong, settings that are forgotten, and keys that leak nowhere.
+//!
+//! With: ext4, the clock of the machine.
 
 use std::time::{Duration, SystemTime};
 

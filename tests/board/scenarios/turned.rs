@@ -1,4 +1,6 @@
 //! The camera's video turned while it is live: what `picture` shows has the camera's bars where a turn puts them.
+//!
+//! With: `vivid`.
 
 use std::fs;
 use std::process::Command;

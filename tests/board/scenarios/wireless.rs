@@ -1,4 +1,6 @@
 //! Wi-Fi with a real NetworkManager, supplicant, access points and DHCP, over the kernel's simulated radios.
+//!
+//! With: `mac80211_hwsim`, hostapd, dnsmasq, NetworkManager.
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -1,4 +1,6 @@
 //! A box that nobody has set up says so, and sends nothing.
+//!
+//! With: the package as it is installed.
 
 use firstmile::panel::Indication;
 
