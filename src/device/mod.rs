@@ -15,8 +15,6 @@ mod lights;
 mod log;
 mod machine;
 pub mod network;
-pub mod network_manager;
-mod nmcli;
 mod pin;
 mod port;
 pub mod restarts;
@@ -25,7 +23,6 @@ mod sources;
 pub mod stick;
 pub mod store;
 pub mod terminal;
-pub mod wifi;
 
 pub use folder::Folder;
 pub use health::HealthReader;

@@ -1,4 +1,9 @@
-//! Interfaces and addresses, and the moment they change (rtnetlink(7)); whether the clock is right.
+//! Interfaces and addresses, and the moment they change (rtnetlink(7)); whether the clock is right;
+//! NetworkManager, which joins networks, and Wi-Fi.
+
+pub mod manager;
+mod nmcli;
+pub mod wifi;
 
 use std::collections::BTreeMap;
 use std::fs;

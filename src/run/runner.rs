@@ -17,8 +17,9 @@ use crate::control::{
     self, Action, BoardMedia, Control, Event, Job, JobResult, Layers, Level, View,
 };
 use crate::device::control::{Answer, SocketEvent};
-use crate::device::network_manager::{NetworkManager, Report};
-use crate::device::{HealthReader, LogRing, Machine, network, wifi};
+use crate::device::network::manager::{NetworkManager, Report};
+use crate::device::network::wifi;
+use crate::device::{HealthReader, LogRing, Machine, network};
 use crate::drivers::{Capturing, Input, Publishing, SettingsWriter, capture_event, publish_event};
 use crate::health::Readings;
 use crate::limits::{CONSOLE_BAUD, CONTROL_PARTING_TIMEOUT, EVENTS_MAX};

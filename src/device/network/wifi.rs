@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use super::network;
 use super::nmcli::{
     Call, DEVICE_FIELDS, Device, Found, INTERRUPTED, POINT_FIELDS, access_points, join_end, nmcli,
     wireless,
@@ -160,9 +159,9 @@ fn has_wireless_interface() -> bool {
 }
 
 fn has_address(name: &str) -> bool {
-    let interfaces = network::interfaces();
+    let interfaces = super::interfaces();
     let ours = interfaces.into_iter().filter(|interface| interface.name == name);
-    network::link(&ours.collect::<Vec<_>>()) == Link::Up
+    super::link(&ours.collect::<Vec<_>>()) == Link::Up
 }
 
 /// How NetworkManager is to authenticate at a network with a passphrase, by what is in range of it: the

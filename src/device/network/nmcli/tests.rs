@@ -5,9 +5,18 @@ use crate::wifi::networks;
 macro_rules! recorded {
     ($name:literal) => {
         [
-            ("1.30.6", include_str!(concat!("../../../tests/data/nmcli/1.30.6-", $name, ".txt"))),
-            ("1.42.4", include_str!(concat!("../../../tests/data/nmcli/1.42.4-", $name, ".txt"))),
-            ("1.52.1", include_str!(concat!("../../../tests/data/nmcli/1.52.1-", $name, ".txt"))),
+            (
+                "1.30.6",
+                include_str!(concat!("../../../../tests/data/nmcli/1.30.6-", $name, ".txt")),
+            ),
+            (
+                "1.42.4",
+                include_str!(concat!("../../../../tests/data/nmcli/1.42.4-", $name, ".txt")),
+            ),
+            (
+                "1.52.1",
+                include_str!(concat!("../../../../tests/data/nmcli/1.52.1-", $name, ".txt")),
+            ),
         ]
     };
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::config::{Wifi, Wired};
-use crate::device::wifi::Next;
+use crate::device::network::wifi::Next;
 use crate::limits::WIFI_CHANGE_SETTLES;
 use crate::status::NetworkManaged;
 use crate::wifi::Observed;
