@@ -72,6 +72,10 @@ pub mod stream;
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod panel;
 
+// what a display at the front shows, and when
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
+pub mod display;
+
 // the command table, line editing and replies
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod console;

@@ -1,10 +1,11 @@
 //! Every bound of the product, each with the estimate that produced it; those of the machine's health,
-//! of Wi-Fi and of devices' controls are on pages of their own.
+//! of Wi-Fi, of devices' controls and of the display are on pages of their own.
 //!
 //! Pure room. Rooms name these constants instead of writing numbers; relations between bounds are
 //! asserted at compile time at the end of the page.
 
 mod device_controls;
+mod display;
 mod health;
 mod selection;
 mod wifi;
@@ -13,6 +14,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 pub use self::device_controls::*;
+pub use self::display::*;
 pub use self::health::*;
 pub use self::selection::*;
 pub use self::wifi::*;

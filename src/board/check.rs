@@ -44,6 +44,9 @@ impl Keys {
             ("wiring.supply", Some(wiring.supply)),
             ("wiring.console_tx", wiring.console_tx),
             ("wiring.console_rx", wiring.console_rx),
+            // Without a display they are as good as any.
+            ("wiring.i2c_sda", wiring.i2c_sda.filter(|_| profile.display.is_some())),
+            ("wiring.i2c_scl", wiring.i2c_scl.filter(|_| profile.display.is_some())),
         ];
         let ground = wiring.ground.iter().map(|pin| ("wiring.ground".to_owned(), *pin));
         let own = own.into_iter().filter_map(|(key, pin)| Some((key.to_owned(), pin?)));

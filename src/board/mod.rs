@@ -15,6 +15,7 @@
 //! ```
 
 mod check;
+mod display;
 mod embedded;
 mod error;
 mod keys;
@@ -27,6 +28,7 @@ mod source;
 mod table;
 mod wiring;
 
+pub use display::{Bus, Chip, Display};
 pub use embedded::{embedded, names};
 pub use error::ProfileError;
 pub use profile::{

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::display::Display;
 use super::sensor::Sensor;
 use super::source::{CameraSource, MicrophoneSource};
 
@@ -34,6 +35,8 @@ pub struct Profile {
     pub lights: Lights,
     /// Who reads the button.
     pub button: Button,
+    /// The display at the front, where the board has one.
+    pub display: Option<Display>,
     /// Where the console is.
     pub console: Console,
     /// The header that lines are wired to, where the board has one.
@@ -260,6 +263,10 @@ pub struct Wiring {
     pub console_tx: Option<u32>,
     /// The pin at which the console receives.
     pub console_rx: Option<u32>,
+    /// The pin with the data line of the bus that a display is to be on.
+    pub i2c_sda: Option<u32>,
+    /// The pin with the clock line of that bus.
+    pub i2c_scl: Option<u32>,
 }
 
 /// What a board needs once, before the box can use it.
@@ -267,6 +274,8 @@ pub struct Wiring {
 pub struct Setup {
     /// In words and lines of configuration, in order.
     pub steps: Vec<String>,
+    /// The same for a display, where the board has one.
+    pub display: Vec<String>,
     /// An addition to the service's unit, by its file name in `systemd/boards/`.
     pub service: Option<String>,
 }

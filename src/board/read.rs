@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::display::{Chip, Display};
 use super::keys::Keys;
 use super::profile::{
     Audio, Button, Console, ConverterOrder, DecoderOrder, EncoderOrder, Fitted, Health, Key, Led,
@@ -45,6 +46,7 @@ impl Keys {
             },
             lights: self.lights(),
             button: self.button(),
+            display: self.display(),
             console: self.console(),
             wiring: self.wiring(),
             health: self.health(),
@@ -196,6 +198,37 @@ impl Keys {
         Key { device: self.path(device), code: u16::try_from(code).unwrap_or_default() }
     }
 
+    fn display(&self) -> Option<Display> {
+        if !self.has_table("display") {
+            return None;
+        }
+        let chip = match self.word("display.chip") {
+            "ssd1306" => Chip::Ssd1306,
+            "sh1106" => Chip::Sh1106,
+            _ => return None,
+        };
+        let [usual, _] = Display::ADDRESSES;
+        let given: u32 = self.optional("display.address").unwrap_or(usual.into());
+        let address = Display::ADDRESSES.into_iter().find(|address| u32::from(*address) == given);
+        if address.is_none() {
+            let why = format!(
+                "is {given:#x}, must be 0x3c or 0x3d (0x78 and 0x7a on modules that count the bit \
+                 for reading)"
+            );
+            self.report("display.address", why);
+        }
+        Some(Display {
+            chip,
+            bus: self.get("display.bus"),
+            address: address.unwrap_or(usual),
+            upside_down: self.optional("display.upside_down").unwrap_or_default(),
+            brightness_percent: self
+                .optional("display.brightness_percent")
+                .unwrap_or(Display::BRIGHTNESS_PERCENT),
+            manual: self.optional("display.manual"),
+        })
+    }
+
     fn console(&self) -> Console {
         match self.word("console.port") {
             "pty" => Console::Pty,
@@ -233,12 +266,15 @@ impl Keys {
             weak: self.optional("wiring.weak").unwrap_or_default(),
             console_tx: self.optional("wiring.console_tx"),
             console_rx: self.optional("wiring.console_rx"),
+            i2c_sda: self.optional("wiring.i2c_sda"),
+            i2c_scl: self.optional("wiring.i2c_scl"),
         })
     }
 
     fn setup(&self) -> Setup {
         Setup {
             steps: self.optional("setup.steps").unwrap_or_default(),
+            display: self.optional("setup.display").unwrap_or_default(),
             service: self.optional("setup.service"),
         }
     }

@@ -3,11 +3,13 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
+use super::display::Bus;
 use super::sensor::Sensor;
 use crate::limits::{
     BOARD_HEADER_PINS_MAX, CAPTURE_AUDIO_KBPS_MAX, CAPTURE_AUDIO_KBPS_MIN, CAPTURE_FPS_MAX,
     CAPTURE_HEIGHT_MAX, CAPTURE_KEYFRAME_INTERVAL_MS_MAX, CAPTURE_KEYFRAME_INTERVAL_MS_MIN,
     CAPTURE_SIDE_MIN, CAPTURE_VIDEO_KBPS_MAX, CAPTURE_VIDEO_KBPS_MIN, CAPTURE_WIDTH_MAX,
+    DISPLAY_MANUAL_BYTES_MAX,
 };
 use crate::selection::{CameraDevice, MicrophoneDevice, VideoFormat};
 use crate::typed_toml::{self, Applies, Fallback, Table, ValueError, text_types};
@@ -29,6 +31,10 @@ pub enum Form {
     Led,
     /// Where the kernel shows something of the machine.
     Sensor,
+    /// An I²C bus.
+    Bus,
+    /// What a QR code has room for.
+    Scanned,
 }
 
 text_types! {
@@ -44,12 +50,17 @@ text_types! {
         Format(VideoFormat),
         /// Of [`Form::Sensor`].
         Sensor(Sensor),
+        /// Of [`Form::Bus`].
+        Bus(Bus),
     }
 }
 
 impl fmt::Display for Form {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let most = DISPLAY_MANUAL_BYTES_MAX;
         f.write_str(match self {
+            Form::Scanned => return write!(f, "at most {most} ASCII letters without spaces"),
+            Form::Bus => "a node such as /dev/i2c-1, or name:TEXT, a part of its adapter's name",
             Form::Line => "a text that is not empty",
             Form::Camera => "auto, a device node, usb:PORT, driver:NAME or name:TEXT",
             Form::Microphone => "auto, usb:PORT, card:ID or an ALSA name",
@@ -79,6 +90,12 @@ impl typed_toml::Form for Form {
                 known.map(|(_, format)| Text::Format(*format))
             }
             Form::Sensor => Some(Text::Sensor(Sensor::parse(text).map_err(ValueError::new)?)),
+            Form::Bus => Bus::parse(text).map(Text::Bus),
+            Form::Scanned => {
+                let fits = text.len() <= DISPLAY_MANUAL_BYTES_MAX;
+                let is_ascii = text.bytes().all(|byte| byte.is_ascii_graphic());
+                (fits && is_ascii).then(|| Text::Line(text.to_owned()))
+            }
             Form::Chip if text.contains("gpiochip") || text.contains('/') => None,
             Form::Led if text.contains('/') => None,
             Form::Line | Form::Chip | Form::Led => Some(Text::Line(text.to_owned())),
@@ -152,6 +169,7 @@ pub(super) const PROFILE: Table<Form> = Table {
         BUTTON,
         button!("button"),
         button!("button.reset"),
+        DISPLAY,
         CONSOLE_AND_WIRING,
         HEALTH,
     ],
@@ -200,6 +218,17 @@ const BUTTON: &[Entry] = &[
 ];
 
 #[rustfmt::skip]
+const DISPLAY: &[Entry] = &[
+    key("display.chip", Kind::Choice(&["ssd1306", "sh1106", "none"]), ""),
+    key("display.bus", Kind::Text(Form::Bus), "the I²C bus: a node such as /dev/i2c-1, or name:TEXT"),
+    // Whatever modules print is a number up to this; reading says which of them are right.
+    key("display.address", number(0..=255, 1, ""), "the address on the bus"),
+    key("display.upside_down", Kind::Flag, ""),
+    key("display.brightness_percent", number(1..=100, 1, "percent"), ""),
+    key("display.manual", Kind::Text(Form::Scanned), "where the owner finds a manual"),
+];
+
+#[rustfmt::skip]
 const CONSOLE_AND_WIRING: &[Entry] = &[
     key("console.port", Kind::Choice(&["stdio", "pty", "serial"]), ""),
     key("console.path", LINES, "the device nodes of the serial ports"),
@@ -211,7 +240,10 @@ const CONSOLE_AND_WIRING: &[Entry] = &[
     key("wiring.weak", Kind::Flag, ""),
     key("wiring.console_tx", PIN, ""),
     key("wiring.console_rx", PIN, ""),
+    key("wiring.i2c_sda", PIN, ""),
+    key("wiring.i2c_scl", PIN, ""),
     key("setup.steps", LINES, "what the board needs once"),
+    key("setup.display", LINES, "what a display needs once"),
     key("setup.service", LINE, "a file of systemd/boards/"),
 ];
 

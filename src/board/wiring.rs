@@ -2,13 +2,22 @@
 
 use std::fmt::Write as _;
 
+use super::display::Display;
 use super::profile::{Button, Console, Fitted, Lights, Line, Profile, Pull, Wiring};
 use super::source::CameraSource;
 
 /// Resistor of a light: 3.3 V less 2 V for the light leaves 4 mA, which every board's lines can give.
 const RESISTOR_OHM: u32 = 330;
 
+/// What a display needs once on every board.
+const DISPLAY_STEP: &str = "let the kernel show its I²C buses:\n\
+     echo i2c-dev | sudo tee /etc/modules-load.d/firstmile-display.conf\n\
+     sudo modprobe i2c-dev";
+
 impl Profile {
+    /// An addition to the service's unit for a display, by its file name in `systemd/boards/`.
+    pub const DISPLAY_SERVICE: &str = "display.conf";
+
     /// How lights, button and console are connected, and what the board needs once.
     pub fn wiring_text(&self) -> String {
         let mut text = format!("{}\nprofile {}\n", self.description, self.name);
@@ -32,16 +41,29 @@ impl Profile {
 
     /// What the board needs once, for people.
     pub fn setup_steps(&self) -> Vec<String> {
-        let service = self.setup.service.as_ref().map(|file| {
+        let mut steps = self.setup.steps.clone();
+        let mut additions: Vec<&str> = self.setup.service.as_deref().into_iter().collect();
+        if self.display.is_some() {
+            steps.extend(self.setup.display.iter().cloned());
+            steps.push(DISPLAY_STEP.to_owned());
+            additions.push(Profile::DISPLAY_SERVICE);
+        }
+        if additions.is_empty() {
+            return steps;
+        }
+        let links = additions.iter().map(|file| {
             format!(
-                "let the service use the board's own devices:\n\
-                 sudo mkdir -p /etc/systemd/system/firstmile.service.d\n\
-                 sudo ln -s /usr/share/firstmile/systemd/boards/{file} \
-                 /etc/systemd/system/firstmile.service.d/\n\
-                 sudo systemctl daemon-reload"
+                "sudo ln -s /usr/share/firstmile/systemd/boards/{file} \
+                 /etc/systemd/system/firstmile.service.d/\n"
             )
         });
-        self.setup.steps.iter().cloned().chain(service).collect()
+        steps.push(format!(
+            "let the service use the board's own devices:\n\
+             sudo mkdir -p /etc/systemd/system/firstmile.service.d\n\
+             {}sudo systemctl daemon-reload",
+            links.collect::<String>()
+        ));
+        steps
     }
 
     fn labels(&self, wiring: &Wiring) -> Vec<(u32, String)> {
@@ -53,6 +75,10 @@ impl Profile {
         labels.push((wiring.supply, "3.3 V".to_owned()));
         labels.extend(wiring.console_tx.map(|pin| (pin, "console sends (TX)".to_owned())));
         labels.extend(wiring.console_rx.map(|pin| (pin, "console receives (RX)".to_owned())));
+        if self.display.is_some() {
+            labels.extend(wiring.i2c_sda.map(|pin| (pin, "display SDA".to_owned())));
+            labels.extend(wiring.i2c_scl.map(|pin| (pin, "display SCL".to_owned())));
+        }
         labels
     }
 
@@ -82,9 +108,24 @@ impl Profile {
             });
         }
         connections.extend(self.without_lines());
+        connections.extend(self.display.as_ref().map(|display| self.display_text(display)));
         connections.push(format!("console: {}", self.console_text()));
         connections.push(format!("camera: {}", camera(&self.camera)));
         connections
+    }
+
+    fn display_text(&self, display: &Display) -> String {
+        let Display { chip, bus, address, .. } = display;
+        let what = format!("display: {} with the address {address:#x} on {bus}", chip.name());
+        let lines = self.wiring.as_ref().and_then(|wiring| {
+            let (sda, scl) = (wiring.i2c_sda?, wiring.i2c_scl?);
+            let (ground, supply) = (nearest(&wiring.ground, sda), wiring.supply);
+            Some(format!(
+                "; VCC ── 3.3 V (pin {supply}), GND ── ground (pin {ground}), SDA ── pin {sda}, \
+                 SCL ── pin {scl}"
+            ))
+        });
+        what + &lines.unwrap_or_default()
     }
 
     /// Lights and buttons that are no GPIO lines.
@@ -124,8 +165,7 @@ impl Profile {
         let to_ground = is_light != line.active_low;
         match (&self.wiring, line.pin) {
             (Some(wiring), Some(pin)) if to_ground => {
-                let near = wiring.ground.iter().min_by_key(|ground| ground.abs_diff(pin));
-                format!("ground (pin {})", near.copied().unwrap_or_default())
+                format!("ground (pin {})", nearest(&wiring.ground, pin))
             }
             (Some(wiring), Some(_)) => format!("3.3 V (pin {})", wiring.supply),
             _ if to_ground => "ground".to_owned(),
@@ -143,6 +183,11 @@ impl Profile {
             }
         }
     }
+}
+
+/// The pin of these that is nearest to another.
+fn nearest(pins: &[u32], to: u32) -> u32 {
+    pins.iter().copied().min_by_key(|pin| pin.abs_diff(to)).unwrap_or_default()
 }
 
 fn role(table: &str) -> &'static str {
@@ -253,6 +298,31 @@ Once, before the first start:
             text.contains("    sudo ln -s /usr/share/firstmile/systemd/boards/test.conf"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_display_is_drawn_where_the_board_has_one_and_its_pins_are_its_own() {
+        let bus = "supply = 1\n        i2c_sda = 2\n        i2c_scl = 5";
+        let board = BOARD.replace("supply = 1", bus).replace("ground = [5]", "ground = []");
+        let board = board.replace("ground = []", "ground = [4]").replace("pin = 4", "pin = 2");
+        let without = Profile::load(&board, "mine", super::super::embedded).unwrap();
+        let text = without.wiring_text();
+        assert!(!text.contains("SDA") && !text.contains("i2c-dev"), "{text}");
+        let display = "[display]\nchip = \"sh1106\"\nbus = \"/dev/i2c-1\"\n";
+        let board = format!("{board}display = [\"switch the bus on\"]\n{display}");
+        let error = Profile::load(&board, "mine", super::super::embedded).unwrap_err().to_string();
+        assert!(error.contains("is pin 2, which wiring.i2c_sda uses already"), "{error}");
+        let board = board.replace("active_low = true, pin = 2", "active_low = true");
+        let text = Profile::load(&board, "mine", super::super::embedded).unwrap().wiring_text();
+        for expected in [
+            "3.3 V ──[  1    2 ]── display SDA\n",
+            "display: SH1106 with the address 0x3c on /dev/i2c-1; VCC ── 3.3 V (pin 1), GND ── \
+             ground (pin 4), SDA ── pin 2, SCL ── pin 5\n",
+            " 2. switch the bus on\n 3. let the kernel show its I²C buses:\n",
+            "/usr/share/firstmile/systemd/boards/display.conf",
+        ] {
+            assert!(text.contains(expected), "{text}\nshould contain: {expected}");
+        }
     }
 
     #[test]

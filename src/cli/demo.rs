@@ -198,6 +198,7 @@ fn devices(terminal: Option<Terminal>, log: LogRing) -> Devices {
                 terminal.lights(levels);
             }
         })),
+        display: None,
         consoles: vec![Box::new(move |bytes| {
             if let Some(terminal) = &console {
                 terminal.write(&bytes);

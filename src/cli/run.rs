@@ -14,8 +14,8 @@ use crate::clock::Clock;
 use crate::config::{Partial, SettingPath, effective, recipients};
 use crate::device::store::{SECRETS_LOST, Store, Stored};
 use crate::device::{
-    Folder, HealthReader, Lights, Machine, Port, PortEvent, Restarts, ServiceManager, Sources,
-    button, control, network, restarts,
+    Display, Folder, HealthReader, Lights, Machine, Port, PortEvent, Restarts, ServiceManager,
+    Sources, button, control, network, restarts,
 };
 use crate::run::{self as box_loop, Devices, Input, Memory, Setup};
 use crate::{board, limits, status};
@@ -79,6 +79,7 @@ pub async fn run(args: RunArgs) -> Result<(), Failure> {
     });
     let devices = Devices {
         lights,
+        display: profile.display.as_ref().and_then(|display| Display::start(display, clock)),
         consoles: ports.into_iter().map(console).collect(),
         manager: ServiceManager::at(
             env::var("NOTIFY_SOCKET").ok().as_deref(),

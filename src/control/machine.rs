@@ -3,6 +3,7 @@
 mod capturing;
 mod device_controls;
 mod exchanging;
+mod front;
 mod health;
 mod network;
 mod requests;
@@ -74,6 +75,8 @@ pub struct Control {
     /// What `status` adds as a note.
     note: Option<String>,
     last_end: Option<EndNote>,
+    /// Since when the broadcast is live, as a display at the front counts it.
+    live_since: Option<Duration>,
     /// What came of the request to go live or to stop that is being carried out.
     outcome: Option<Reply>,
     /// Whom the secret is for that was asked for at a terminal.
@@ -138,6 +141,7 @@ impl Control {
             store_fault: setup.store_fault,
             note: None,
             last_end: None,
+            live_since: None,
             outcome: None,
             asked_for: BTreeMap::new(),
             checking: None,

@@ -1,14 +1,15 @@
-//! Linux devices: lights, button, console port, service manager.
+//! Linux devices: lights, button, display, console port, service manager.
 //!
 //! Shell room. It turns edges and bytes into calls and levels into voltages; what they mean is
 //! decided in `panel`, `console` and `appliance`.
 //!
-//! The drivers of lights and buttons ([`Led`], [`button::Switch`]) stand on the traits of
-//! `embedded-hal` and one of our own for edges ([`EdgePin`]), and are tested against mocked pins.
-//! `pin::gpio` is what carries them on Linux.
+//! The drivers of lights, buttons and displays ([`Led`], [`button::Switch`], [`Display`]) stand on the
+//! traits of `embedded-hal` and one of our own for edges ([`EdgePin`]), and are tested against mocked pins
+//! and buses. `pin::gpio` and `linux-embedded-hal` are what carries them on Linux.
 
 pub mod button;
 pub mod control;
+mod display;
 mod folder;
 mod health;
 mod lights;
@@ -24,6 +25,7 @@ pub mod stick;
 pub mod store;
 pub mod terminal;
 
+pub use display::{BusError, Display, look as look_at_display};
 pub use folder::Folder;
 pub use health::HealthReader;
 pub use lights::{Led, Lights, LightsError};

@@ -31,6 +31,7 @@ pub struct Blinker {
 /// A momentary indication that is being played over the lasting one.
 #[derive(Debug)]
 struct Moment {
+    of: Indication,
     rhythm: Rhythm,
     since: Duration,
     /// The levels that are inverted: those at its beginning, so that a rhythm that goes on below cannot
@@ -62,6 +63,7 @@ impl Blinker {
         if indication.is_momentary() {
             let levels = self.poll(now);
             self.moment = Some(Moment {
+                of: indication,
                 rhythm: lights(indication).single,
                 since: now,
                 status_was: levels.status,
@@ -72,6 +74,11 @@ impl Blinker {
             self.since = now;
         }
         self.polled = now;
+    }
+
+    /// The lasting indication, and the momentary one that is played over it after the last poll.
+    pub fn indications(&self) -> (Indication, Option<Indication>) {
+        (self.lasting, self.moment.as_ref().map(|moment| moment.of))
     }
 
     /// The levels at `now`.
@@ -142,6 +149,7 @@ mod tests {
         blinker.show(ms(0), LIVE);
         blinker.show(ms(100), Indication::Pressed);
         assert!(!blinker.poll(ms(100)).single);
+        assert_eq!(blinker.indications(), (LIVE, Some(Indication::Pressed)));
         let mut polls = 0;
         while let Some(next) = blinker.poll_timeout() {
             blinker.poll(next);
@@ -149,6 +157,7 @@ mod tests {
             assert!(polls < 10, "a steady light comes to rest");
         }
         assert_eq!(blinker.poll(ms(400)), Levels { live: true, status: true, single: true });
+        assert_eq!(blinker.indications(), (LIVE, None));
     }
 
     #[test]

@@ -43,6 +43,16 @@ pub fn table_markdown() -> String {
     text
 }
 
+/// What an indication means, in a sentence.
+pub fn meaning(indication: Indication) -> &'static str {
+    explain(indication).0
+}
+
+/// What to do about it.
+pub fn what_to_do(indication: Indication) -> &'static str {
+    explain(indication).1
+}
+
 fn row(indication: Indication) -> Row {
     let Lights { live, status, single } = lights(indication);
     let (meaning, what_to_do) = explain(indication);

@@ -341,6 +341,9 @@ impl Runner {
         let now = self.clock.now();
         let levels = self.control.lights(now);
         self.devices.lights.show(levels);
+        if let Some(display) = &mut self.devices.display {
+            display.show(self.control.front(now));
+        }
         if self.view.receiver_count() > 0 {
             let view = self.control.view(now);
             self.view.send_replace(Some(view));

@@ -9,7 +9,9 @@ use crate::capture;
 use crate::config::Partial;
 use crate::device::control::SocketEvent;
 use crate::device::store::Store;
-use crate::device::{Folder, HealthReader, Lights, LogRing, Machine, ServiceManager, Sources};
+use crate::device::{
+    Display, Folder, HealthReader, Lights, LogRing, Machine, ServiceManager, Sources,
+};
 use crate::drivers::Destination;
 
 /// What the box is, before it runs.
@@ -51,6 +53,8 @@ pub struct Memory {
 pub struct Devices {
     /// The lights.
     pub lights: Lights,
+    /// The display, where the board has one.
+    pub display: Option<Display>,
     /// What the console at each port shows goes here.
     pub consoles: Vec<Box<dyn FnMut(Vec<u8>) + Send>>,
     /// The service manager.

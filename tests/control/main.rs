@@ -5,6 +5,7 @@ mod any_seed_requests;
 mod control_stories;
 mod custody;
 mod erasure;
+mod front;
 mod hung_drivers;
 mod machine_warnings;
 mod power_loss;

@@ -519,6 +519,8 @@ impl Rig {
             }
             // As the loop does after each turn; the lights' next change is a deadline too.
             self.control.lights(self.now);
+            let front = self.control.front(self.now);
+            assert!(!front.words.is_some_and(|words| words.contains(CANARY)), "a secret is shown");
             let Some(event) = self.soon.pop_front() else { return };
             self.control.handle(self.now, event);
         }

@@ -4,8 +4,8 @@ use std::{fs, path::Path, process::Command};
 
 use firstmile::{
     board::{
-        self, Button, CameraSource, Console, Fitted, Key, Led, Lights, Line, MicrophoneSource,
-        Place, Profile, ProfileError, Pull,
+        self, Bus, Button, CameraSource, Chip, Console, Display, Fitted, Key, Led, Lights, Line,
+        MicrophoneSource, Place, Profile, ProfileError, Pull,
     },
     capture::{
         Request, audio_encoder_names, converter_names, jpeg_decoder_names, video_encoder_names,
@@ -388,6 +388,81 @@ fn a_recessed_reset_button_is_a_line_or_a_key_next_to_the_button() {
     ] {
         let error = with("\"keys\"", &text).expect_err(message).to_string();
         assert!(error.contains(message), "{error}");
+    }
+}
+
+#[test]
+fn a_board_has_a_display_where_its_profile_says_so_and_no_other() {
+    assert_eq!(load(WHOLE).expect("valid").display, None);
+    for name in board::names() {
+        assert_eq!(Profile::named(name).expect("valid").display, None, "{name}");
+    }
+    let with = |lines: &str| load(&format!("{WHOLE}[display]\n{lines}\n"));
+    let least = with("chip = \"ssd1306\"\nbus = \"/dev/i2c-1\"").expect("valid").display;
+    let expected = Display {
+        chip: Chip::Ssd1306,
+        bus: Bus::Node("/dev/i2c-1".into()),
+        address: 0x3c,
+        upside_down: false,
+        brightness_percent: 50,
+        manual: None,
+    };
+    assert_eq!(least.as_ref(), Some(&expected));
+    let all = with(
+        "chip = \"sh1106\"\nbus = \"name:c250000.i2c\"\naddress = 0x3d\nupside_down = true\n\
+         brightness_percent = 100\nmanual = \"https://example.org/box\"",
+    );
+    let expected = Display {
+        chip: Chip::Sh1106,
+        bus: Bus::Name("c250000.i2c".to_owned()),
+        address: 0x3d,
+        upside_down: true,
+        brightness_percent: 100,
+        manual: Some("https://example.org/box".to_owned()),
+    };
+    assert_eq!(all.as_ref().expect("valid").display.as_ref(), Some(&expected));
+    let shown = serde_json::to_value(all.expect("valid")).expect("JSON");
+    assert_eq!(shown["display"]["chip"], "sh1106");
+    assert_eq!(shown["display"]["bus"], "name:c250000.i2c");
+}
+
+#[test]
+fn an_inherited_display_can_be_taken_away() {
+    let parent = format!("{WHOLE}[display]\nchip = \"ssd1306\"\nbus = \"/dev/i2c-1\"\n");
+    let child = "inherit = \"p.toml\"\ncompatible = [\"a,b\"]\ndescription = \"c\"\n[display]\n";
+    let load = |lines: &str| {
+        let child = format!("{child}{lines}\n");
+        Profile::load(&child, "child", |_| Some(parent.clone()))
+    };
+    let other = load("chip = \"sh1106\"").expect("valid").display.expect("a display");
+    assert_eq!((other.chip, other.bus), (Chip::Sh1106, Bus::Node("/dev/i2c-1".into())));
+    assert_eq!(load("chip = \"none\"").expect("valid").display, None);
+}
+
+#[test]
+fn a_mistake_in_a_display_is_answered_with_its_place_and_what_is_meant() {
+    let least = "chip = \"ssd1306\"\nbus = \"/dev/i2c-1\"\n";
+    let long = format!("manual = \"https://example.org/{}\"", "a".repeat(40));
+    for (lines, message) in [
+        (
+            "bus = \"/dev/i2c-1\"".to_owned(),
+            "display.chip: is missing: one of ssd1306, sh1106, none",
+        ),
+        ("chip = \"ssd1306\"".to_owned(), "display.bus: is missing: the I²C bus"),
+        ("chip = \"ssd1305\"".to_owned(), ":28:8: display.chip: must be one of ssd1306"),
+        (
+            "chip = \"ssd1306\"\nbus = \"i2c-1\"".to_owned(),
+            ":29:7: display.bus: must be a node such",
+        ),
+        (format!("{least}address = 0x78"), "display.address: is 0x78, must be 0x3c or 0x3d (0x78"),
+        (format!("{least}address = 256"), "display.address: is 256, must be a whole number"),
+        (format!("{least}brightness_percent = 0"), "is 0, must be a whole number from 1 to 100"),
+        (format!("{least}{long}"), "display.manual: must be at most 53 ASCII letters"),
+        (format!("{least}manual = \"a b\""), "display.manual: must be at most 53 ASCII letters"),
+        ("chip = \"none\"\nupside_down = true".to_owned(), "display.upside_down: has no meaning"),
+    ] {
+        let error = load(&format!("{WHOLE}[display]\n{lines}\n")).expect_err(&lines).to_string();
+        assert!(error.contains(message), "{error}\nshould contain: {message}");
     }
 }
 

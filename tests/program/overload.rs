@@ -149,6 +149,7 @@ fn setup() -> Setup {
 fn devices() -> Devices {
     Devices {
         lights: Lights::None,
+        display: None,
         consoles: Vec::new(),
         manager: ServiceManager::at(None, None),
         control: None,

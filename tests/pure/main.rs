@@ -8,6 +8,8 @@ mod pair;
 #[path = "../support/seeds/mod.rs"]
 mod seeds;
 
+mod display_any_state;
+mod display_pages;
 mod flv_x264_file;
 mod fuzz_seeds;
 mod hostile_servers;

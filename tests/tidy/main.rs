@@ -33,6 +33,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("status", &[]),
     ("stream", &["ending", "rtmp", "flv", "media", "pace", "secret", "limits"]),
     ("panel", &["limits"]),
+    ("display", &["status", "panel", "limits"]),
     (
         "console",
         &[
@@ -75,6 +76,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
             "wifi",
             "console",
             "panel",
+            "display",
             "status",
             "config",
             "selection",
@@ -116,8 +118,8 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     (
         "device",
         &[
-            "child", "clock", "file", "board", "panel", "status", "health", "wifi", "console",
-            "config", "sanitize", "secret", "limits",
+            "child", "clock", "file", "board", "panel", "display", "status", "health", "wifi",
+            "console", "config", "sanitize", "secret", "limits",
         ],
     ),
     (

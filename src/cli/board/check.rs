@@ -64,6 +64,7 @@ pub fn run(args: &CheckArgs) -> Result<(), Failure> {
     let mut findings = lines(&profile);
     findings.extend(ports(&profile.console, running));
     findings.extend(kernel_devices(&profile));
+    findings.extend(display(&profile));
     findings.extend(service(&profile));
     findings.extend(media(&profile)?);
     findings.push(scheduling(running));
@@ -175,18 +176,30 @@ fn kernel_devices(profile: &Profile) -> Vec<Finding> {
     findings
 }
 
-fn service(profile: &Profile) -> Option<Finding> {
-    let file = profile.setup.service.as_ref()?;
+/// Whether the display answers; a box that runs shares its bus.
+fn display(profile: &Profile) -> Option<Finding> {
+    let display = profile.display.as_ref()?;
+    Some(finding("display", device::look_at_display(display)))
+}
+
+/// What lets the service use devices that not every board has.
+fn service(profile: &Profile) -> Vec<Finding> {
+    let display = profile.display.as_ref().map(|_| Profile::DISPLAY_SERVICE);
+    let own = profile.setup.service.as_deref();
+    own.into_iter().chain(display).map(drop_in).collect()
+}
+
+fn drop_in(file: &str) -> Finding {
     let is_there =
         |folder: &&&str| Path::new(folder).join("firstmile.service.d").join(file).exists();
     let outcome = match DROP_IN_ROOTS.iter().find(is_there) {
         Some(folder) => Ok(format!("{folder}/firstmile.service.d/{file}")),
         None => Err(format!(
-            "the service may not use this board's own devices: {file} is not installed; \
+            "the service may not use all devices of this board: {file} is not installed; \
              `firstmile board wiring` shows how"
         )),
     };
-    Some(finding("service", outcome))
+    finding("service", outcome)
 }
 
 fn media(profile: &Profile) -> Result<Vec<Finding>, Failure> {

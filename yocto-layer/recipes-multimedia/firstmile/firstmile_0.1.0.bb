@@ -82,22 +82,25 @@ do_install() {
     install -D -m 0644 ${S}/systemd/options/journald.conf ${D}${systemd_unitdir}/journald.conf.d/50-firstmile.conf
     install -D -m 0644 ${S}/systemd/options/watchdog.conf ${D}${systemd_unitdir}/system.conf.d/50-firstmile.conf
 
-    # Devices of vendors' kernels, one package for each family of boards.
-    for board in emulated jetson rockchip; do
+    # Devices of vendors' kernels, one package for each family of boards, and a display, which any of them may have.
+    for board in display emulated jetson rockchip; do
         install -D -m 0644 ${S}/systemd/boards/$board.conf ${D}${systemd_system_unitdir}/firstmile.service.d/$board.conf
     done
 }
 
-PACKAGE_BEFORE_PN = "${PN}-appliance ${PN}-board-emulated ${PN}-board-jetson ${PN}-board-rockchip"
+PACKAGE_BEFORE_PN = "${PN}-appliance ${PN}-board-display ${PN}-board-emulated ${PN}-board-jetson ${PN}-board-rockchip"
 
 SUMMARY:${PN}-appliance = "Log in memory and hardware watchdog, for a box that is nothing but firstmile"
 FILES:${PN}-appliance = " \
     ${systemd_unitdir}/journald.conf.d/50-firstmile.conf \
     ${systemd_unitdir}/system.conf.d/50-firstmile.conf \
 "
+FILES:${PN}-board-display = "${systemd_system_unitdir}/firstmile.service.d/display.conf"
 FILES:${PN}-board-emulated = "${systemd_system_unitdir}/firstmile.service.d/emulated.conf"
 FILES:${PN}-board-jetson = "${systemd_system_unitdir}/firstmile.service.d/jetson.conf"
 FILES:${PN}-board-rockchip = "${systemd_system_unitdir}/firstmile.service.d/rockchip.conf"
+RDEPENDS:${PN}-board-display = "${PN}"
+RRECOMMENDS:${PN}-board-display = "kernel-module-i2c-dev"
 RDEPENDS:${PN}-board-emulated = "${PN}"
 RDEPENDS:${PN}-board-jetson = "${PN}"
 RDEPENDS:${PN}-board-rockchip = "${PN}"
@@ -119,7 +122,7 @@ SYSTEMD_SERVICE:${PN} = "firstmile.service firstmile-country.path firstmile-rebo
 
 # The same user and groups as in systemd/sysusers.conf: a read-only root needs them when it is made.
 USERADD_PACKAGES = "${PN}"
-GROUPADD_PARAM:${PN} = "--system gpio; --system render"
+GROUPADD_PARAM:${PN} = "--system gpio; --system i2c; --system render"
 USERADD_PARAM:${PN} = "--system --user-group --no-create-home --home-dir ${localstatedir}/lib/firstmile \
     --shell ${base_sbindir}/nologin --groups video,render,audio,gpio,input,dialout firstmile"
 

@@ -1,0 +1,41 @@
+//! What a display at the front shows.
+
+use std::time::Duration;
+
+use super::Control;
+use crate::display::{Around, Front};
+use crate::status::{Mode, Status};
+
+impl Control {
+    /// What a display at the front shows from `now` on. Until something changes that is to be noticed,
+    /// it is the same.
+    pub fn front(&mut self, now: Duration) -> Front {
+        let status = self.status(now);
+        self.live_since = self.live_since(now, &status);
+        let (indication, moment) = self.blinker.indications();
+        let settings = &self.in_force.settings;
+        let audio_kbps = settings.audio.bitrate_kbps.unwrap_or(self.setup.board.audio_kbps);
+        let around = Around {
+            name: &settings.name,
+            interfaces: &self.network.interfaces,
+            indication,
+            moment,
+            missing: self.capture.missing.as_deref(),
+            live_since: self.live_since,
+            full_kbps: self.video_kbps(settings).saturating_add(audio_kbps),
+        };
+        Front::of(&status, &around)
+    }
+
+    /// The time on air goes on while no destination accepts the stream.
+    fn live_since(&self, now: Duration, status: &Status) -> Option<Duration> {
+        let accepted = status.destinations.iter().filter_map(|of| of.live_for_ms).max();
+        match status.mode {
+            Mode::Live => self
+                .live_since
+                .or(Some(now.saturating_sub(Duration::from_millis(accepted.unwrap_or(0))))),
+            Mode::Starting | Mode::Retrying => self.live_since,
+            _ => None,
+        }
+    }
+}
