@@ -186,6 +186,7 @@ mod tests {
     use embedded_hal_mock::eh1::digital::{Mock, Transaction};
 
     use super::*;
+    use crate::panel::{Blinker, Indication, Rhythm, lights};
 
     /// A folder as the kernel makes it for each light.
     struct Leds(PathBuf);
@@ -294,6 +295,89 @@ mod tests {
         drop(lights);
         live.done();
         status.done();
+    }
+
+    /// The levels of a pin that a rhythm takes it through in so long, by the rhythm itself.
+    fn edges(rhythm: Rhythm, long: Duration, active_low: bool) -> Vec<Transaction> {
+        let level = |lit: bool| Transaction::set(if lit != active_low { High } else { Low });
+        let cycle = match rhythm {
+            Rhythm::Off | Rhythm::On => return vec![level(rhythm == Rhythm::On)],
+            Rhythm::Cycle(cycle) => cycle,
+        };
+        let mut edges = Vec::new();
+        let (mut at, mut lit) = (Duration::ZERO, true);
+        for ms in cycle.iter().cycle() {
+            if at >= long {
+                break;
+            }
+            edges.push(level(lit));
+            at += Duration::from_millis(u64::from(*ms));
+            lit = !lit;
+        }
+        edges
+    }
+
+    #[test]
+    fn the_pins_have_each_edge_of_each_rhythm_and_no_other() {
+        let long = Duration::from_secs(12);
+        for indication in Indication::ALL.into_iter().filter(|shown| !shown.is_momentary()) {
+            for active_low in [false, true] {
+                let rhythms = lights(indication);
+                let pin = |rhythm| {
+                    let mut expected = edges(rhythm, long, active_low);
+                    let is_lit = expected.len() % 2 == 1 && rhythm != Rhythm::Off;
+                    // In the end it is out.
+                    let out = Transaction::set(if active_low { High } else { Low });
+                    expected.extend(is_lit.then_some(out));
+                    Mock::new(&expected)
+                };
+                let [mut live, mut status, mut single] =
+                    [rhythms.live, rhythms.status, rhythms.single].map(pin);
+                let led = |pin: &Mock| Led::new(pin.clone(), active_low);
+                let mut boards = [
+                    Lights::on_pins(Fitted::Two { live: led(&live), status: led(&status) }),
+                    Lights::on_pins(Fitted::One { single: led(&single) }),
+                ];
+                let mut blinker = Blinker::new();
+                blinker.show(Duration::ZERO, indication);
+                let mut now = Some(Duration::ZERO);
+                while let Some(at) = now.filter(|at| *at < long) {
+                    let levels = blinker.poll(at);
+                    boards.iter_mut().for_each(|lights| lights.show(levels));
+                    now = blinker.poll_timeout();
+                }
+                drop(boards);
+                for pin in [&mut live, &mut status, &mut single] {
+                    pin.done();
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_light_that_fails_while_the_box_ends_does_not_keep_the_other_lit() {
+        let broken = Transaction::set(Low).with_error(MockError::Io(NotConnected));
+        let mut live = Mock::new(&[Transaction::set(High), broken]);
+        let mut status = Mock::new(&[Transaction::set(High), Transaction::set(Low)]);
+        let leds = Fitted::Two {
+            live: Led::new(live.clone(), false),
+            status: Led::new(status.clone(), false),
+        };
+        let mut lights = Lights::on_pins(leds);
+        lights.show(Levels { live: true, status: true, single: false });
+        drop(lights);
+        live.done();
+        status.done();
+    }
+
+    #[test]
+    fn a_light_of_the_kernel_that_vanishes_is_reported_by_its_pin() {
+        let leds = Leds::new(&["ACT"]);
+        let mut pin = KernelLed::open(&leds.0, "ACT").unwrap();
+        pin.set_high().unwrap();
+        assert_eq!(leds.says("ACT", "brightness"), "255");
+        fs::remove_dir_all(leds.0.join("ACT")).unwrap();
+        assert!(pin.set_low().is_err() && pin.set_high().is_err());
     }
 
     #[test]

@@ -145,6 +145,32 @@ mod tests {
     }
 
     #[test]
+    fn an_edge_that_the_kernel_reports_twice_or_lost_one_before_is_no_press_more_and_none_less() {
+        let second = Duration::from_secs(1);
+        for (wiring, open, closed) in [(TO_GROUND, High, Low), (TO_SUPPLY, Low, High)] {
+            // Each reported twice, as after a queue that ran over; then one whose opening was lost.
+            let doubled = [(700, closed), (701, closed), (900, open), (901, open)];
+            let lost = [(700, closed), (800, closed), (900, open)];
+            for edges in [&doubled[..], &lost[..]] {
+                let gestures = wiring.gestures(open, edges, second);
+                assert_eq!(gestures, [Gesture::Down, Gesture::Press], "{edges:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_spike_on_a_pin_is_nothing_and_a_contact_that_stays_closed_is_one_hold_and_stuck() {
+        for (wiring, open, closed) in [(TO_GROUND, High, Low), (TO_SUPPLY, Low, High)] {
+            let spike_ms = 700 + u64::from(DEBOUNCE_MS) / 2;
+            let spike = [(700, closed), (spike_ms, open)];
+            assert_eq!(wiring.gestures(open, &spike, Duration::from_secs(5)), []);
+            let minute = Duration::from_secs(60);
+            let stuck = wiring.gestures(open, &[(700, closed)], minute);
+            assert_eq!(stuck, [Gesture::Down, Gesture::Hold, Gesture::Stuck]);
+        }
+    }
+
+    #[test]
     fn a_contact_held_down_on_a_pin_is_a_hold() {
         let until = Duration::from_millis(700) + BUTTON_HOLD;
         let gestures = TO_GROUND.gestures(High, &[(700, Low)], until);
