@@ -1,8 +1,10 @@
 # The few things that are done with firstmile; `make` alone lists them.
 
 CARGO ?= cargo
-# For `make test-board-all`: how often the power is cut. For both: only scenarios with this in their name.
+# For `make test-board-all`: how often the power is cut, and USB devices are pulled out. For both: only scenarios with this in
+# their name.
 CUTS ?= 40
+PULLS ?= 100
 ONLY ?=
 # For `make fuzz`: how long each target runs, and which.
 FUZZ_SECONDS ?= 60
@@ -103,6 +105,6 @@ test-board: ## the whole box on an emulated ARM board, live to a real server: th
 	.ci/setup board
 	.ci/board test $(ONLY)
 
-test-board-all: ## every scenario, with the power cut CUTS times in each of three loops
+test-board-all: ## every scenario, with the power cut CUTS times in each of three loops, and USB devices pulled out PULLS times
 	.ci/setup board
-	FIRSTMILE_BOARD_CUTS=$(CUTS) .ci/board test-all $(ONLY)
+	FIRSTMILE_BOARD_CUTS=$(CUTS) FIRSTMILE_BOARD_PULLS=$(PULLS) .ci/board test-all $(ONLY)

@@ -6,6 +6,7 @@ pub mod agent;
 mod boots;
 pub mod console;
 pub mod defect;
+pub mod display;
 pub mod encoder;
 pub mod front_panel;
 pub mod lights;
@@ -14,6 +15,7 @@ mod qmp;
 pub mod ready;
 pub mod server;
 pub mod stick;
+pub mod usb;
 
 use std::ops::Deref;
 use std::path::Path;
@@ -226,6 +228,16 @@ impl Board {
         }
     }
 
+    /// Waits until something is so.
+    #[track_caller]
+    pub fn wait_until(&mut self, what: &str, is_so: impl Fn(&mut Board) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !is_so(self) {
+            assert!(Instant::now() < deadline, "never {what}: {}", self.journal());
+            thread::sleep(Duration::from_millis(300));
+        }
+    }
+
     /// Pulls or plugs the network cable.
     pub fn cable(&mut self, is_plugged: bool) {
         self.ask("set_link", json!({ "name": "nic0", "up": is_plugged }));
@@ -241,14 +253,33 @@ impl Board {
     /// with a key frame.
     #[track_caller]
     pub fn live_after(&mut self, moment: Duration) -> Duration {
-        let journal = self.journal();
+        let live = self.logged_after("-> live", moment);
+        live.unwrap_or_else(|| panic!("not live after {moment:?}: {}", self.journal()))
+    }
+
+    /// When the box first logged these words after this moment of the board's time.
+    #[track_caller]
+    pub fn logged_after(&mut self, words: &str, moment: Duration) -> Option<Duration> {
         let at = |line: &str| {
             let stamp = line.trim_start_matches('[').split(']').next()?;
             stamp.trim().parse().ok().map(Duration::from_secs_f64)
         };
-        let lives = journal.lines().filter(|line| line.contains("-> live"));
-        let live = lives.filter_map(at).find(|at| *at > moment);
-        live.unwrap_or_else(|| panic!("not live after {moment:?}: {journal}"))
+        let journal = self.journal();
+        let lines = journal.lines().filter(|line| line.contains(words));
+        lines.filter_map(at).find(|at| *at > moment)
+    }
+
+    /// Waits until the box has logged these words after this moment, and says when it did.
+    #[track_caller]
+    pub fn until_logged(&mut self, words: &str, moment: Duration) -> Duration {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(at) = self.logged_after(words, moment) {
+                return at;
+            }
+            assert!(Instant::now() < deadline, "no {words:?} since {moment:?}: {}", self.journal());
+            thread::sleep(Duration::from_secs(1));
+        }
     }
 
     /// The board's time.

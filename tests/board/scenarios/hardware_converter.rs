@@ -3,12 +3,9 @@
 //!
 //! With: `vivid`, `v4l2convert` with the board's own driver.
 
-use std::thread;
-use std::time::{Duration, Instant};
-
 use crate::rig::encoder::SOFTWARE;
 use crate::rig::server::Server;
-use crate::rig::{Board, PATIENCE, Scenario, ready_or_skip};
+use crate::rig::{Board, Scenario, ready_or_skip};
 
 const ELEMENT: &str = "v4l2convert";
 const PROFILE: &str = include_str!("../../../board/vboard.toml");
@@ -50,15 +47,6 @@ impl Board {
         self.wait_until("frames converted by the driver", |board| {
             board.converter("frames") >= wanted
         });
-    }
-
-    #[track_caller]
-    fn wait_until(&mut self, what: &str, is_so: impl Fn(&mut Board) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
-        while !is_so(self) {
-            assert!(Instant::now() < deadline, "never {what}: {}", self.journal());
-            thread::sleep(Duration::from_millis(300));
-        }
     }
 }
 

@@ -58,6 +58,7 @@ fn a_hung_process_is_noticed_by_the_watchdog_and_live_again() {
 }
 
 #[test]
+#[ignore = "in the full set: make test-board-all"]
 fn the_lights_go_out_with_the_process() {
     let Some(ready) = ready_or_skip() else { return };
     let mut board = Board::fresh(&ready);

@@ -81,6 +81,7 @@ fn lost_and_back(
 
 // Shows F24.
 #[test]
+#[ignore = "in the full set: make test-board-all"]
 fn an_unplugged_camera_ends_nothing_and_its_video_comes_back() {
     camera_lost_and_back(live_or_skip());
 }
