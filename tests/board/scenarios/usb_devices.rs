@@ -3,7 +3,7 @@
 //! With: `uvcvideo`, `snd-usb-audio` and `vhci-hcd`, USB devices of the rig's own.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::rig::server::Server;
@@ -43,6 +43,10 @@ fn live_from(devices: &[&UsbDevice], settings: &[&str]) -> Option<(Scenario, Ser
     let server = Server::start();
     let mut board = Board::fresh(&ready);
     board.has_usb_ports();
+    if settings.iter().any(|setting| setting.starts_with("camera.device")) {
+        // The simulated camera offers thousands of modes, for which emulation takes seconds at each search for a camera.
+        board.sh("echo vivid.0 >/sys/bus/platform/drivers/vivid/unbind");
+    }
     for (device, port) in devices.iter().zip(0..) {
         board.plug_in(device, port);
     }
@@ -87,7 +91,7 @@ fn only_recording(board: &mut Board, server: &Server) -> PathBuf {
 
 /// What was recorded of the first camera, in stretches.
 #[track_caller]
-fn of_first_camera(file: &std::path::Path) -> Vec<Vec<Shown>> {
+fn of_first_camera(file: &Path) -> Vec<Vec<Shown>> {
     stretches(&numbered::shown(file), 0, FRAMES_LEAST)
 }
 
@@ -105,6 +109,17 @@ fn assert_colours(stretch: &[Shown]) {
     let (middle, most) = (off[off.len() / 2], off[off.len() - 1]);
     println!("board: colours differ by {middle} of 255 mostly, {most} at most");
     assert!(middle <= COLOURS_OFF_MAX, "colours differ by {middle}");
+}
+
+/// There was silence so often at least, and the tone at the end. An overloaded machine loses audio besides.
+#[track_caller]
+fn assert_silent_and_back(file: &Path, times: usize) {
+    let heard = tone::heard(file);
+    let silences = silences(&heard, PIECES_LEAST);
+    println!("board: {silences} silences, {times} of them meant");
+    assert!(silences >= times, "{silences} silences");
+    let end = &heard[heard.len().saturating_sub(20)..];
+    assert!(end.contains(&true), "no audio at the end");
 }
 
 /// Nearly all of these are within a bound.
@@ -206,7 +221,7 @@ fn a_usb_microphone_that_is_pulled_out_again_and_again_is_back_each_time_in_the_
     };
     pulled_again_and_again(&mut board, &server, &microphone, "microphone");
     let file = only_recording(&mut board, &server);
-    assert_eq!(silences(&tone::heard(&file), PIECES_LEAST), pulls());
+    assert_silent_and_back(&file, pulls());
     let level = level_db(&file, 0, TONE_HZ);
     assert!(level > -35.0, "its tone is at {level} dB");
 }
@@ -231,7 +246,7 @@ fn a_webcam_takes_its_audio_with_it_and_brings_both_back_at_another_port() {
     let seen = of_first_camera(&file);
     assert_eq!(seen.len(), 2, "stretches of the camera's frames");
     seen.iter().for_each(|stretch| assert_fresh(stretch, 2));
-    assert_eq!(silences(&tone::heard(&file), PIECES_LEAST), 1);
+    assert_silent_and_back(&file, 1);
 }
 
 #[test]
@@ -243,10 +258,11 @@ fn of_two_equal_cameras_the_one_at_the_port_that_is_set_is_on_air_and_never_the_
     let Some((_ready, server, mut board)) = live_from(&[&first, &second], &settings) else {
         return;
     };
-    let devices = board.asks("devices");
+    // What is not there is answered with those that are, and the one on air stays.
+    let choices = board.asks("set camera.device nobody");
     for port in 0..2 {
-        let port = format!("usb:{}", board.usb_port(port));
-        assert!(devices.contains(&port), "no {port}: {devices}");
+        let port = format!("usb:{} (Test Camera", board.usb_port(port));
+        assert!(choices.contains(&port), "no {port}: {choices}");
     }
     set(&mut board, "camera.device usb:#1");
     server.receives(40_000);
@@ -403,5 +419,5 @@ fn controls_of_a_usb_camera_and_a_usb_microphone_reach_them_and_are_restored_aft
     assert_eq!(value("brightness"), 0);
     let file = only_recording(&mut board, &server);
     // Once mute, once gone.
-    assert_eq!(silences(&tone::heard(&file), PIECES_LEAST), 2);
+    assert_silent_and_back(&file, 2);
 }
