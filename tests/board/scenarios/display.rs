@@ -42,7 +42,7 @@ fn page(indication: Indication) -> Front {
 /// The first warning that the box gives now; an emulated machine may be short of everything.
 fn warning(board: &mut Board) -> Option<String> {
     let status: Value =
-        serde_json::from_str(&board.sh("firstmile ctl status --json")).expect("JSON");
+        serde_json::from_str(&board.sh("firstmile ctl --json status")).expect("JSON");
     status["warnings"][0]["message"].as_str().map(str::to_owned)
 }
 
