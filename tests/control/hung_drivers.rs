@@ -28,6 +28,7 @@ fn is_alive(rig: &mut Rig, long: Duration) -> bool {
     rig.alive > before
 }
 
+// Shows F74.
 #[test]
 fn a_driver_that_hangs_in_standby_ends_the_program_once() {
     let mut first = in_standby(false);

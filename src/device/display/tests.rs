@@ -132,6 +132,7 @@ fn a_display_at_rest_has_no_traffic_and_its_thread_is_not_woken() {
     assert_eq!(bus.count(), sent);
 }
 
+// Shows F72.
 #[test]
 fn a_display_that_is_pulled_out_and_plugged_in_again_is_set_up_and_shows_what_is_true_then() {
     let bus = Plugged::default();
@@ -165,6 +166,7 @@ fn a_display_is_dark_once_it_is_dropped() {
     assert_eq!(bus.last(), Some(vec![0, 0xae]));
 }
 
+// Shows F73.
 #[test]
 fn a_bus_that_hangs_holds_up_neither_what_is_shown_nor_the_end() {
     let bus = Plugged::default();
@@ -185,6 +187,7 @@ fn a_bus_that_hangs_holds_up_neither_what_is_shown_nor_the_end() {
     until("dark", || bus.last() == Some(vec![0, 0xae]));
 }
 
+// Shows F72.
 #[test]
 fn a_display_whose_bus_is_not_there_is_looked_for_and_no_harm_is_done() {
     let (bus, opened) = (Plugged::default(), Arc::new(AtomicUsize::new(0)));

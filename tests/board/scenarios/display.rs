@@ -147,6 +147,7 @@ fn a_display_at_rest_has_no_traffic_on_its_bus() {
     }
 }
 
+// Shows F72.
 #[test]
 #[ignore = "in the full set: make test-board-all"]
 fn a_display_that_is_pulled_out_on_air_harms_nothing_and_is_lit_again_once_it_is_back() {
@@ -171,6 +172,7 @@ fn a_display_that_is_pulled_out_on_air_harms_nothing_and_is_lit_again_once_it_is
     assert_eq!(logged, 1, "it is logged once: {}", board.journal());
 }
 
+// Shows F73.
 #[test]
 #[ignore = "in the full set: make test-board-all"]
 fn a_display_whose_bus_hangs_holds_up_neither_the_broadcast_nor_the_end_of_the_service() {

@@ -192,6 +192,7 @@ fn a_usb_camera_of_mjpeg_and_a_usb_microphone_are_live_with_fresh_frames_right_c
     assert_eq!(silences(&tone::heard(&file), PIECES_LEAST), 0);
 }
 
+// Shows F24.
 #[test]
 fn a_usb_camera_that_is_pulled_out_again_and_again_is_back_each_time_in_the_same_broadcast() {
     let camera = UsbDevice::camera(Transfer::Bulk);
@@ -210,6 +211,7 @@ fn a_usb_camera_that_is_pulled_out_again_and_again_is_back_each_time_in_the_same
     assert_within("the last frame stood for", &stood, LOST_WITHIN);
 }
 
+// Shows F26.
 #[test]
 #[ignore = "in the full set: make test-board-all"]
 fn a_usb_microphone_that_is_pulled_out_again_and_again_is_back_each_time_in_the_same_broadcast() {
