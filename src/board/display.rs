@@ -62,7 +62,7 @@ impl Bus {
     /// Reads `/dev/…` or `name:TEXT`; `None` for anything else.
     pub fn parse(text: &str) -> Option<Bus> {
         match text.strip_prefix("name:") {
-            Some(name) => (!name.trim().is_empty()).then(|| Bus::Name(name.to_owned())),
+            Some(name) => (!name.trim().is_empty()).then(|| Bus::Name(name.trim().to_owned())),
             None => text.starts_with("/dev/").then(|| Bus::Node(text.into())),
         }
     }

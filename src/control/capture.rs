@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::action::Still;
 use super::capture_slot::Slot;
+use super::event::Missing;
 use super::exchange::Exchanges;
 use super::standby::Standby;
 use crate::appliance::Event as Happening;
@@ -48,7 +49,7 @@ pub(super) struct CaptureState {
     pub framing: Framing,
     pub exchanges: Exchanges,
     /// The camera or microphone that is not there, in words.
-    pub missing: Option<String>,
+    pub missing: Missing,
     pub next_look: Duration,
     pub drivers: Drivers,
     /// What the appliance learns as soon as its decisions are carried out.
@@ -146,7 +147,7 @@ impl CaptureState {
             audio: Adjustments::default(),
             framing: Framing::default(),
             exchanges: Exchanges::default(),
-            missing: None,
+            missing: Missing::default(),
             next_look: now + REPROBE_INTERVAL,
             drivers: Drivers::default(),
             ended: VecDeque::new(),

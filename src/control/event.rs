@@ -242,7 +242,7 @@ pub struct SourceLook {
     /// The microphone.
     pub microphone: SourceFound,
     /// The one that is not there, in words.
-    pub missing: Option<String>,
+    pub missing: Missing,
 }
 
 /// What a look has shown of one of them.
@@ -325,4 +325,20 @@ pub enum JobResult {
     ControlReset(ControlReset),
     /// It could not be done.
     Failed(String),
+}
+
+/// Why camera and microphone are not there, in words.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// `None` where it is there.
+    pub camera: Option<String>,
+    /// The same of the microphone.
+    pub microphone: Option<String>,
+}
+
+impl Missing {
+    /// The one that is named where there is room for one.
+    pub fn first(&self) -> Option<&String> {
+        self.camera.as_ref().or(self.microphone.as_ref())
+    }
 }

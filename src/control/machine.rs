@@ -297,7 +297,7 @@ impl Control {
         View {
             status: self.status(now),
             levels: self.blinker.poll(now),
-            missing: self.capture.missing.clone(),
+            missing: self.capture.missing.first().cloned(),
             last_end: self.last_end.clone(),
         }
     }

@@ -32,8 +32,8 @@ mod store;
 pub use action::{Action, Job, Level, Still};
 pub use device_controls::{ControlOrder, ControlReset, ControlSet};
 pub use event::{
-    BoardMedia, CaptureEvent, Connected, Event, JobResult, PublishFailure, PublishReport, Setup,
-    SourceFound, SourceLook,
+    BoardMedia, CaptureEvent, Connected, Event, JobResult, Missing, PublishFailure, PublishReport,
+    Setup, SourceFound, SourceLook,
 };
 pub use machine::{Control, View};
 pub use settings::Layers;

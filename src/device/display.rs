@@ -45,6 +45,8 @@ struct State {
     front: Option<Front>,
     /// Since when something lies there that the thread has not taken.
     waits_since: Option<Duration>,
+    /// Since when the thread is at the bus.
+    busy_since: Option<Duration>,
     /// Nothing more is to be shown.
     is_over: bool,
     /// The thread has ended.
@@ -118,17 +120,20 @@ impl Display {
 
     /// From now on this is to be shown. What is shown already wakes nobody.
     pub fn show(&mut self, front: Front) {
-        if self.front.as_ref() == Some(&front) {
-            return;
-        }
         let now = self.clock.now();
-        self.front = Some(front.clone());
         let mut state = self.slot.lock();
-        state.front = Some(front);
-        let since = *state.waits_since.get_or_insert(now);
+        let is_new = self.front.as_ref() != Some(&front);
+        if is_new {
+            state.waits_since.get_or_insert(now);
+            state.front = Some(front.clone());
+            self.front = Some(front);
+        }
+        let since = [state.busy_since, state.waits_since].into_iter().flatten().min();
         drop(state);
-        self.slot.changed.notify_all();
-        let hangs = now.saturating_sub(since) >= DISPLAY_HANGS;
+        if is_new {
+            self.slot.changed.notify_all();
+        }
+        let hangs = since.is_some_and(|since| now.saturating_sub(since) >= DISPLAY_HANGS);
         if hangs && !self.is_logged {
             tracing::error!("the display's bus has not answered for {} s", DISPLAY_HANGS.as_secs());
         }
@@ -156,6 +161,8 @@ struct Driver<O, B> {
     open: O,
     oled: Option<(Oled<B>, PathBuf)>,
     screen: Screen,
+    /// It has shown something.
+    was_lit: bool,
     /// The fault that was logged last, and is not over.
     logged: Option<String>,
 }
@@ -168,7 +175,7 @@ where
 {
     fn new(profile: board::Display, open: O) -> Driver<O, B> {
         let screen = Screen::new(Drawing::new(profile.manual.as_deref()));
-        Driver { profile, open, oled: None, screen, logged: None }
+        Driver { profile, open, oled: None, screen, was_lit: false, logged: None }
     }
 
     /// Shows what lies in the slot until nothing more is to be shown.
@@ -177,7 +184,9 @@ where
             let now = clock.now();
             front.into_iter().for_each(|front| self.screen.show(now, front));
             let Some(update) = self.screen.poll(now) else { continue };
+            slot.lock().busy_since = Some(now);
             let sent = self.send(&update);
+            slot.lock().busy_since = None;
             let now = clock.now();
             match sent {
                 Ok(()) => self.screen.sent(now, update),
@@ -185,8 +194,12 @@ where
             }
             self.log(sent);
         }
-        // One that does not answer is dark already, or cannot be helped.
-        if let Some((oled, _)) = &mut self.oled {
+        // One that does not answer is dark already, or cannot be helped; but it may answer again.
+        let bus = self.oled.take().map(|(oled, _)| oled).or_else(|| {
+            let (bus, _) = self.was_lit.then(|| (self.open)().ok()).flatten()?;
+            Some(Oled::new(bus, &self.profile))
+        });
+        if let Some(mut oled) = bus {
             let _ = oled.end();
         }
     }
@@ -205,7 +218,7 @@ where
         };
         // The bus is opened again after a fault: it may be another one by then.
         sent.map_err(|error| silence(self.profile.address, &node, error))?;
-        self.oled = Some((oled, node));
+        (self.oled, self.was_lit) = (Some((oled, node)), true);
         Ok(())
     }
 

@@ -73,7 +73,7 @@ pub struct Around<'a> {
     pub indication: Indication,
     /// What they show over it for a moment.
     pub moment: Option<Indication>,
-    /// The camera or microphone that is not there, in words.
+    /// The camera or microphone that the lights miss, in words.
     pub missing: Option<&'a str>,
     /// Since when the broadcast is live.
     pub live_since: Option<Duration>,

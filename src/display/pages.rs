@@ -350,7 +350,7 @@ fn heading(indication: Indication) -> &'static str {
         Indication::Fault(Fault::Encoder) => "ENCODER FAULT",
         Indication::Fault(Fault::Internal) => "DEFECT",
         Indication::Pressed => "PRESSED",
-        Indication::Already => "ALREADY SO",
+        Indication::Already => "UNCHANGED",
         Indication::Refused => "NOT NOW",
         Indication::StickWorking => "USB STICK",
         Indication::StickAccepted => "STICK ACCEPTED",
@@ -365,6 +365,8 @@ fn happens(indication: Indication) -> &'static str {
     match indication {
         // Whoever holds the button knows.
         Indication::ResetBegun => "",
+        // The lights have one answer for both.
+        Indication::Already => "It is so already, or a reset was cancelled.",
         _ => manual::meaning(indication),
     }
 }

@@ -69,6 +69,13 @@ impl Screen {
             return;
         }
         let before = self.front.as_ref().and_then(|front| front.moment);
+        // An answer to a press says nothing of what has happened since.
+        let is_answer = |(moment, _): &mut (Indication, Duration)| {
+            matches!(moment, Indication::Refused | Indication::Already)
+        };
+        if self.front.as_ref().is_some_and(|before| before.indication != front.indication) {
+            self.moment.take_if(is_answer);
+        }
         if let Some(moment) = front.moment.filter(|moment| before != Some(*moment)) {
             self.moment = Some((moment, now + stays(moment)));
         }
@@ -114,7 +121,6 @@ impl Screen {
         }
         self.answers_since.get_or_insert(now);
         self.shown = Some(update.frame);
-        // A slow bus is given as much time to others.
         self.not_before = self.not_before.max(now);
     }
 
@@ -283,5 +289,25 @@ mod tests {
         assert!(screen.poll(now).is_some_and(|update| update.before.is_none()), "all again");
         screen.failed(now);
         assert_eq!(screen.poll_timeout(), Some(now + DISPLAY_RETRY_FIRST));
+    }
+
+    #[test]
+    fn an_answer_to_a_press_gives_way_to_what_happens_next() {
+        let mut screen = Screen::new(Drawing::new(None));
+        let at = Duration::from_millis;
+        let refused = Front { moment: Some(Indication::Refused), ..front(Indication::Ready) };
+        for (now, shown, expected) in [
+            (0, front(Indication::Ready), front(Indication::Ready)),
+            (500, refused.clone(), refused.clone()),
+            (1_000, front(Indication::Ready), refused),
+            (1_500, front(Indication::Connecting), front(Indication::Connecting)),
+        ] {
+            screen.show(at(now), shown);
+            if let Some(update) = screen.poll(at(now)) {
+                screen.sent(at(now), update);
+            }
+            let image = Drawing::new(None).draw(at(now), &expected);
+            assert_eq!(screen.shown, Some(image), "after {now} ms");
+        }
     }
 }

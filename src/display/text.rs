@@ -69,7 +69,8 @@ fn all_lines(text: &str, columns: usize) -> Vec<String> {
     let mut line = String::new();
     let mut used = 0;
     for word in text.split(|c: char| c.is_whitespace() || c.is_control()) {
-        let letters: Vec<char> = word.chars().collect();
+        // The fonts have no dots, which stand for what is hidden.
+        let letters: Vec<char> = word.chars().map(|c| if c == '•' { '*' } else { c }).collect();
         // A word that is longer than a line begins one, and is broken.
         for part in letters.chunks(columns) {
             let begins = used == 0;

@@ -7,7 +7,8 @@ use crate::appliance::{DestinationId, PipelineEvent, PipelineFault, Presence, So
 use crate::capture::{self, CameraSource, CaptureError, Fault};
 use crate::config::Settings;
 use crate::control::{
-    CaptureEvent, ConnectionCounters, Event, PublishFailure, PublishReport, SourceFound, SourceLook,
+    CaptureEvent, ConnectionCounters, Event, Missing, PublishFailure, PublishReport, SourceFound,
+    SourceLook,
 };
 use crate::limits::BASE64_LINE_CHARS;
 use crate::media::Track;
@@ -78,13 +79,17 @@ pub(crate) fn capture_event(event: capture::CaptureEvent) -> CaptureEvent {
 /// Whether the sources of a request are there, which comes of these settings, and which others could be
 /// chosen.
 pub(super) fn look(request: &capture::Request, settings: &Settings) -> SourceLook {
-    let mut missing = None;
+    let mut missing = Missing::default();
     let mut found = |source, choices: Vec<(String, String)>, note| {
         let (presence, absent) = match request.check_presence(source) {
             Ok(()) if request.presence_is_unknown(source) => (Presence::Unsure, None),
             Ok(()) => (Presence::Back, None),
             Err(error) => {
-                missing = Some(error.to_string());
+                let of = match source {
+                    capture::Source::Camera => &mut missing.camera,
+                    capture::Source::Microphone => &mut missing.microphone,
+                };
+                *of = Some(error.to_string());
                 let (CaptureError::NoCamera { why, .. } | CaptureError::NoMicrophone { why, .. }) =
                     error
                 else {

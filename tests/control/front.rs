@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use firstmile::control::PublishReport;
+use firstmile::appliance::Presence;
+use firstmile::control::{Event, Missing, PublishReport, SourceFound, SourceLook};
 use firstmile::display::Front;
-use firstmile::panel::{Attention, Indication};
+use firstmile::panel::{Attention, Fault, Indication};
 
 use crate::rig::{Before, Rig, lost};
 
@@ -91,4 +92,19 @@ fn a_press_is_shown_by_what_follows_and_a_stick_by_a_page_of_its_own() {
     rig.advance(Duration::from_secs(2));
     rig.asks(1, "stick accepted", None);
     assert_eq!(front(&mut rig).moment, Some(Indication::StickAccepted));
+}
+
+#[test]
+fn the_words_are_about_the_source_that_the_lights_miss() {
+    let mut rig = started();
+    let absent = || SourceFound { presence: Presence::Lost, ..SourceFound::default() };
+    let missing = Missing {
+        camera: Some("no camera was found".to_owned()),
+        microphone: Some("no sound card records".to_owned()),
+    };
+    let look = SourceLook { camera: absent(), microphone: absent(), missing };
+    rig.happens(Event::Sources(look));
+    let shown = front(&mut rig);
+    assert_eq!(shown.indication, Indication::Fault(Fault::Camera));
+    assert_eq!(shown.words.as_deref(), Some("no camera was found"));
 }

@@ -19,8 +19,8 @@ use firstmile::config::{self, Partial, parse};
 use firstmile::console::{ClientId, Reply, Typed};
 use firstmile::control::{
     Action, BoardMedia, CaptureCounters, CaptureEvent, Change, Control, ControlReset, Counters,
-    Event, Job, JobResult, Layers, Level, PublishFailure, PublishReport, Setup, SourceFound,
-    SourceLook, Still, StoreFailure, StoreOutcome, StoreRequest,
+    Event, Job, JobResult, Layers, Level, Missing, PublishFailure, PublishReport, Setup,
+    SourceFound, SourceLook, Still, StoreFailure, StoreOutcome, StoreRequest,
 };
 use firstmile::device_controls::ControlsOf;
 use firstmile::health::{CpuTimes, Readings};
@@ -591,7 +591,7 @@ impl Rig {
                 let look = SourceLook {
                     camera: found(&cameras, &self.no_camera),
                     microphone: found(&microphones, &None),
-                    missing: None,
+                    missing: Missing::default(),
                 };
                 self.soon.push_back(Event::Sources(look));
             }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Control;
 use crate::display::{Around, Front};
+use crate::panel::{Fault, Indication};
 use crate::status::{Mode, Status};
 
 impl Control {
@@ -14,13 +15,18 @@ impl Control {
         self.live_since = self.live_since(now, &status);
         let (indication, moment) = self.blinker.indications();
         let settings = &self.in_force.settings;
+        let missing = match indication {
+            Indication::Fault(Fault::Camera) => self.capture.missing.camera.as_deref(),
+            Indication::Fault(Fault::Microphone) => self.capture.missing.microphone.as_deref(),
+            _ => None,
+        };
         let audio_kbps = settings.audio.bitrate_kbps.unwrap_or(self.setup.board.audio_kbps);
         let around = Around {
             name: &settings.name,
             interfaces: &self.network.interfaces,
             indication,
             moment,
-            missing: self.capture.missing.as_deref(),
+            missing,
             live_since: self.live_since,
             full_kbps: self.video_kbps(settings).saturating_add(audio_kbps),
         };

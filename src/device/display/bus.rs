@@ -65,7 +65,9 @@ pub fn open(display: &board::Display) -> Result<(I2cdev, PathBuf), BusError> {
     if !node.exists() {
         return Err(BusError::NoNode(node));
     }
-    if let Some(driver) = driver(&node, display.address, Path::new(BUSES)) {
+    // It may be a link.
+    let real = fs::canonicalize(&node).unwrap_or_else(|_| node.clone());
+    if let Some(driver) = driver(&real, display.address, Path::new(BUSES)) {
         return Err(BusError::Taken { driver, address: display.address, node });
     }
     match I2cdev::new(&node) {

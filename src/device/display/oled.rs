@@ -66,7 +66,8 @@ impl<B: I2c> Oled<B> {
                 self.command(&[0x8d, 0x14])?; // the chip's own supply for the pixels
                 self.command(&[0x20, 0x02])?; // strips of eight rows
             }
-            Chip::Sh1106 => self.command(&[0xad, 0x8b])?,
+            // Its own supply is on from the start, and may be switched while the panel is dark alone.
+            Chip::Sh1106 => {}
         }
         self.command(&[if turned { 0xa0 } else { 0xa1 }])?; // columns from the left,
         self.command(&[if turned { 0xc0 } else { 0xc8 }])?; // rows from the top
@@ -182,7 +183,7 @@ pub mod tests {
     pub fn set_up(chip: Chip, frame: &Frame) -> Vec<Transaction> {
         let (own, column): (&[&[u8]], u8) = match chip {
             Chip::Ssd1306 => (&[&[0x8d, 0x14], &[0x20, 0x02]], 0),
-            Chip::Sh1106 => (&[&[0xad, 0x8b]], 2),
+            Chip::Sh1106 => (&[], 2),
         };
         let levels: [&[u8]; 2] = match chip {
             Chip::Ssd1306 => [&[0xd9, 0xf1], &[0xdb, 0x20]],
