@@ -68,9 +68,11 @@ impl Desk {
 
     /// The same where what is mounted is seen by nobody else.
     fn try_alone(&self, command: &str) -> Ended {
-        let path = "export PATH=$PATH:/usr/sbin:/sbin;";
+        // A loop device that another test has just let go of may show for a moment what it held.
+        let before = "export PATH=$PATH:/usr/sbin:/sbin; \
+                      mount_it() { m='mount -o loop'$1' stick.img there'; $m || { sleep 1; $m; }; };";
         let mut shell = Command::new("unshare");
-        shell.args(["-m", "sh", "-c", &format!("{path} {command}")]).current_dir(self.path());
+        shell.args(["-m", "sh", "-c", &format!("{before} {command}")]).current_dir(self.path());
         run(&mut shell, TIMEOUT)
     }
 
@@ -85,7 +87,7 @@ impl Desk {
 
     /// Leaves the stick as it is when it is pulled out while a computer uses it.
     fn pull_out_early(&self) {
-        let use_it = "mount -o loop stick.img there && echo x >there/x && sync && cp stick.img pulled \
+        let use_it = "mount_it && echo x >there/x && sync && cp stick.img pulled \
                       && umount there && mv pulled stick.img";
         self.try_alone(use_it).ok();
     }
@@ -194,7 +196,7 @@ fn settings_are_not_read_as_they_were_before_a_change_that_is_in_the_journal_alo
         desk.format();
         desk.put_settings();
         // The newer ones are in the journal, and the file is as it was.
-        let change = "mount -o loop,data=journal stick.img there && sed -i s/stage/newer/ there/firstmile.toml && \
+        let change = "mount_it ,data=journal && sed -i s/stage/newer/ there/firstmile.toml && \
                       sync there/firstmile.toml && cp stick.img pulled && umount there && mv pulled stick.img";
         desk.try_alone(change).ok();
         if !protected {
