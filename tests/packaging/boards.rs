@@ -12,6 +12,8 @@ use firstmile::{
     },
 };
 
+use crate::generated;
+
 const WHOLE: &str = r#"
 compatible = ["test,board"]
 description = "for tests"
@@ -557,12 +559,7 @@ fn the_wiring_of_each_board_is_as_reviewed() {
     for name in board::names() {
         let profile = Profile::named(name).expect("valid");
         let text = profile.wiring_text();
-        let path = Path::new("tests/wiring").join(format!("{name}.txt"));
-        if std::env::var_os("FIRSTMILE_BLESS").is_some() {
-            fs::write(&path, &text).expect("writes");
-        }
-        let reviewed = fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(reviewed, text, "{} differs; FIRSTMILE_BLESS=1 writes it again", path.display());
+        generated::file(&format!("tests/wiring/{name}.txt"), &text);
         for (table, line) in profile.lines() {
             let pin = line.pin.map(|pin| format!("pin {pin}"));
             assert!(profile.wiring.is_none() || pin.is_some_and(|p| text.contains(&p)), "{table}");

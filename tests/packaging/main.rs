@@ -3,6 +3,8 @@
 
 mod boards;
 mod firmware;
+#[path = "../support/generated.rs"]
+mod generated;
 mod manual;
 mod package;
 mod pipelines;

@@ -7,57 +7,22 @@ use firstmile::config::schema::{SETTINGS, Setting, VERSION};
 use firstmile::config::{merge, parse};
 use firstmile::panel::manual::table_markdown;
 
-const BEGIN: &str = "<!-- lights: begin (generated from src/panel, checked by a test) -->\n";
-const END: &str = "<!-- lights: end -->";
+use crate::generated::between_marks;
 
-/// `FIRSTMILE_BLESS=1` writes the table again.
 #[test]
 fn the_table_of_lights_in_the_readme_is_what_the_lights_do() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
-    let readme = fs::read_to_string(path).unwrap();
-    let (before, rest) = readme.split_once(BEGIN).expect("the table's beginning");
-    let (found, after) = rest.split_once(END).expect("the table's end");
-    let made = table_markdown();
-    if std::env::var_os("FIRSTMILE_BLESS").is_some() {
-        fs::write(path, format!("{before}{BEGIN}{made}{END}{after}")).unwrap();
-        return;
-    }
-    assert_eq!(found, made, "run the test with FIRSTMILE_BLESS=1 to write the table again");
+    between_marks("README.md", "lights", &table_markdown());
 }
 
-/// `FIRSTMILE_BLESS=1` writes the table again.
 #[test]
 fn the_table_of_endings_in_the_readme_is_what_box_and_commands_go_by() {
-    const BEGIN: &str = "<!-- endings: begin (generated from src/ending, checked by a test) -->\n";
-    const END: &str = "<!-- endings: end -->";
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
-    let readme = fs::read_to_string(path).unwrap();
-    let (before, rest) = readme.split_once(BEGIN).expect("the table's beginning");
-    let (found, after) = rest.split_once(END).expect("the table's end");
-    let made = firstmile::ending::manual::table_markdown();
-    if std::env::var_os("FIRSTMILE_BLESS").is_some() {
-        fs::write(path, format!("{before}{BEGIN}{made}{END}{after}")).unwrap();
-        return;
-    }
-    assert_eq!(found, made, "run the test with FIRSTMILE_BLESS=1 to write the table again");
+    between_marks("README.md", "endings", &firstmile::ending::manual::table_markdown());
 }
 
-/// `FIRSTMILE_BLESS=1` writes the drawing again.
 #[test]
 fn the_wiring_in_the_manual_is_that_of_the_profile() {
-    const BEGIN: &str =
-        "<!-- wiring: begin (generated from board/rpi4.toml, checked by a test) -->\n";
-    const END: &str = "<!-- wiring: end -->";
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/hardware.md");
-    let manual = fs::read_to_string(path).unwrap();
-    let (before, rest) = manual.split_once(BEGIN).expect("the drawing's beginning");
-    let (found, after) = rest.split_once(END).expect("the drawing's end");
-    let made = format!("```\n{}```\n", Profile::named("rpi4").unwrap().wiring_text());
-    if std::env::var_os("FIRSTMILE_BLESS").is_some() {
-        fs::write(path, format!("{before}{BEGIN}{made}{END}{after}")).unwrap();
-        return;
-    }
-    assert_eq!(found, made, "run the test with FIRSTMILE_BLESS=1 to write the drawing again");
+    let wiring = Profile::named("rpi4").unwrap().wiring_text();
+    between_marks("docs/hardware.md", "wiring", &format!("```\n{wiring}```\n"));
 }
 
 /// `FIRSTMILE_BLESS=1` writes the table again.

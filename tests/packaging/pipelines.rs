@@ -3,7 +3,7 @@
 //! `FIRSTMILE_BLESS=1 cargo test --test packaging pipelines` writes the files; read the difference before you
 //! commit it.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, fs};
 
 use firstmile::{
     board::{self, CameraDevice, MicrophoneDevice, Profile, VideoFormat},
@@ -15,6 +15,8 @@ use firstmile::{
     },
 };
 use gstreamer_video::VideoFormat as VideoLayout;
+
+use crate::generated;
 
 /// Cameras whose modes were written down, as `tests/cameras/NAME.caps`.
 const CAMERAS: [&str; 4] = ["webcam", "hdmi-dongle", "hdmi-receiver", "vivid"];
@@ -142,12 +144,7 @@ fn encoders_of(request: &Request) -> Vec<String> {
 }
 
 fn check(name: &str, text: &str) {
-    let path = Path::new("tests/pipelines").join(format!("{name}.txt"));
-    if std::env::var_os("FIRSTMILE_BLESS").is_some() {
-        fs::write(&path, text).expect("writes");
-    }
-    let reviewed = fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(reviewed, text, "{} differs; FIRSTMILE_BLESS=1 writes it", path.display());
+    generated::file(&format!("tests/pipelines/{name}.txt"), text);
 }
 
 #[test]

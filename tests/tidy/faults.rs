@@ -3,14 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::{env, fs};
 
 use serde_json::Value;
 
-const PAGE: &str = "docs/faults.md";
-const BEGIN: &str = "<!-- faults: begin (generated from the tests, checked by a test) -->\n";
-const END: &str = "<!-- faults: end -->\n";
+use crate::generated::between_marks;
 
 /// How much of a test's world is real.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -151,18 +149,9 @@ fn table() -> String {
     table
 }
 
-/// `FIRSTMILE_BLESS=1` writes the table.
 #[test]
 fn every_fault_has_a_test_and_the_page_says_which() {
-    let page = root().join(PAGE);
-    let text = fs::read_to_string(&page).expect("docs/faults.md");
-    let (before, rest) = text.split_once(BEGIN).expect("the table's beginning");
-    let (found, after) = rest.split_once(END).expect("the table's end");
-    let made = table();
-    if env::var_os("FIRSTMILE_BLESS").is_some() {
-        return fs::write(&page, format!("{before}{BEGIN}{made}{END}{after}")).expect("writes");
-    }
-    assert_eq!(found, made, "run the test with FIRSTMILE_BLESS=1 to write the table");
+    between_marks("docs/faults.md", "faults", &table());
 }
 
 #[test]

@@ -3,6 +3,8 @@
 mod borders;
 mod circles;
 mod faults;
+#[path = "../support/generated.rs"]
+mod generated;
 mod source;
 mod tried;
 mod words;

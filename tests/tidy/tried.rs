@@ -2,13 +2,12 @@
 //! their file begins with, and in its line `//! With:`.
 
 use std::fmt::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::{env, fs};
 
-const PAGE: &str = "README.md";
+use crate::generated::between_marks;
+
 const SCENARIOS: &str = "tests/board/scenarios";
-const BEGIN: &str = "<!-- tried: begin (generated from the scenarios, checked by a test) -->\n";
-const END: &str = "<!-- tried: end -->\n";
 const WITH: &str = "With: ";
 
 /// What a file of scenarios says of itself.
@@ -68,18 +67,9 @@ fn table() -> String {
     table
 }
 
-/// `FIRSTMILE_BLESS=1` writes the table.
 #[test]
 fn the_readme_says_what_each_scenario_of_the_emulated_board_tries() {
-    let page = root().join(PAGE);
-    let text = fs::read_to_string(&page).expect("README.md");
-    let (before, rest) = text.split_once(BEGIN).expect("the table's beginning");
-    let (found, after) = rest.split_once(END).expect("the table's end");
-    let made = table();
-    if env::var_os("FIRSTMILE_BLESS").is_some() {
-        return fs::write(&page, format!("{before}{BEGIN}{made}{END}{after}")).expect("writes");
-    }
-    assert_eq!(found, made, "run the test with FIRSTMILE_BLESS=1 to write the table");
+    between_marks("README.md", "tried", &table());
 }
 
 #[test]
