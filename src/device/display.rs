@@ -12,7 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use embedded_hal::i2c::I2c;
+use embedded_hal::i2c::{self, ErrorKind, I2c};
 
 use crate::board;
 use crate::clock::Clock;
@@ -217,7 +217,7 @@ where
             None => oled.start(&update.frame),
         };
         // The bus is opened again after a fault: it may be another one by then.
-        sent.map_err(|error| silence(self.profile.address, &node, error))?;
+        sent.map_err(|error| fault(self.profile.address, &node, error))?;
         (self.oled, self.was_lit) = (Some((oled, node)), true);
         Ok(())
     }
@@ -236,13 +236,24 @@ where
     }
 }
 
-/// A display that does not answer, in words.
-fn silence(address: u8, node: &Path, error: impl fmt::Display) -> String {
-    let node = node.display();
-    format!(
-        "nothing answers at {address:#04x} on {node} ({error}); is it plugged in, and is this its \
-         address? `i2cdetect` shows what answers"
-    )
+/// What the bus reports in place of the display's answer, in words.
+fn fault(address: u8, node: &Path, error: impl i2c::Error + fmt::Display) -> String {
+    let (what, node) = (error.kind(), node.display());
+    let check = "is it plugged in, and is this its address? `i2cdetect` shows what answers";
+    match what {
+        ErrorKind::NoAcknowledge(_) => {
+            format!("nothing answers at {address:#04x} on {node} ({error}); {check}")
+        }
+        ErrorKind::Bus | ErrorKind::Overrun => format!(
+            "the bus {node} fails ({error}); is the display plugged in, are SDA and SCL wired the \
+             right way round, and does nothing hold them down?"
+        ),
+        ErrorKind::ArbitrationLoss => {
+            format!("something else uses the bus {node} at the same time ({error})")
+        }
+        // Some drivers report a missing answer so as well.
+        _ => format!("no answer from {address:#04x} on {node} ({error}); {check}"),
+    }
 }
 
 /// Whether the display of a profile answers: where, or why it does not.
@@ -256,7 +267,7 @@ pub fn look(profile: &board::Display) -> Result<String, String> {
         let asked = bus::open(&profile).map_err(|error| error.to_string());
         let asked = asked.and_then(|(bus, node)| {
             let answered = Oled::new(bus, &profile).look();
-            answered.map_err(|error| silence(profile.address, &node, error))?;
+            answered.map_err(|error| fault(profile.address, &node, error))?;
             Ok(format!("{:#04x} on {} answers", profile.address, node.display()))
         });
         let _ = to.send(asked);

@@ -201,3 +201,18 @@ fn a_display_whose_bus_is_not_there_is_looked_for_and_no_harm_is_done() {
     until("lit", || bus.last() == Some(vec![0, 0xaf]));
     assert_eq!(opened.load(Ordering::SeqCst), 2);
 }
+
+#[test]
+fn a_bus_that_fails_is_not_taken_for_a_display_that_is_not_there() {
+    use embedded_hal::i2c::NoAcknowledgeSource::Unknown;
+    let words = |kind| fault(0x3c, Path::new("/dev/i2c-1"), kind);
+    for (kind, says) in [
+        (ErrorKind::NoAcknowledge(Unknown), "nothing answers at 0x3c on /dev/i2c-1 ("),
+        (ErrorKind::Bus, "the bus /dev/i2c-1 fails ("),
+        (ErrorKind::Overrun, "the bus /dev/i2c-1 fails ("),
+        (ErrorKind::ArbitrationLoss, "something else uses the bus /dev/i2c-1 "),
+        (ErrorKind::Other, "no answer from 0x3c on /dev/i2c-1 ("),
+    ] {
+        assert!(words(kind).starts_with(says), "{}", words(kind));
+    }
+}
