@@ -176,10 +176,10 @@ impl Deadline {
     }
 }
 
-/// Work that may hang in a driver, on a thread of its own. When it takes longer than allowed, the
-/// thread is abandoned and its result is dropped.
+/// Work that may hang in a driver, on a thread of its own. When it takes longer than allowed from its start
+/// on, the thread is abandoned and its result is dropped.
 #[derive(Debug)]
-pub(super) struct Bounded<T>(Receiver<T>, Duration);
+pub(super) struct Bounded<T>(Receiver<T>, Deadline);
 
 impl<T: Send + 'static> Bounded<T> {
     pub(super) fn start(
@@ -188,17 +188,18 @@ impl<T: Send + 'static> Bounded<T> {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> std::io::Result<Bounded<T>> {
         let (sender, result) = sync_channel(1);
+        let deadline = Deadline::after(at_most);
         let thread = thread::Builder::new().name(name.to_owned());
         thread.spawn(move || {
             real_time::end();
             // Nobody waits any more when it took too long.
             let _ = sender.send(work());
         })?;
-        Ok(Bounded(result, at_most))
+        Ok(Bounded(result, deadline))
     }
 
     pub(super) fn wait(self) -> Option<T> {
-        self.0.recv_timeout(self.1).ok()
+        self.0.recv_timeout(self.1.left()).ok()
     }
 }
 
@@ -213,6 +214,18 @@ mod tests {
         assert_eq!(done.wait(), Some(7));
         let hung = Bounded::start("hung", Duration::from_millis(10), move || thread::sleep(long));
         assert_eq!(hung.expect("a thread").wait(), None);
+    }
+
+    #[test]
+    fn work_at_the_same_time_has_its_time_from_the_start_whichever_is_waited_for_first() {
+        let (short, long) = (Duration::from_millis(10), Duration::from_secs(20));
+        let hung = || Bounded::start("hung", short, move || thread::sleep(long));
+        let (first, second) = (hung().expect("a thread"), hung().expect("a thread"));
+        assert_eq!(first.wait(), None);
+        thread::sleep(short);
+        assert_eq!(second.1.left(), Duration::ZERO);
+        let done = Bounded::start("done", long, || 7).expect("a thread");
+        assert_eq!(done.wait(), Some(7), "what is there is taken");
     }
 
     #[test]
