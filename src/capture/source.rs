@@ -6,6 +6,7 @@ mod decoding;
 mod description;
 mod exchange;
 mod jpeg;
+mod known;
 mod managed;
 mod opener;
 mod recolour;

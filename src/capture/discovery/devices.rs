@@ -7,8 +7,9 @@ use gstreamer as gst;
 use serde::Serialize;
 
 use super::{
-    cameras::{self, CameraCandidate, Offered},
+    cameras::{self, CameraCandidate},
     conversion::Conversion,
+    drivers::{Drivers, Offered},
     inventory::{sound_cards, video_nodes},
     modes::{Mode, RejectedMode},
     opening::{Opening, formats_for},
@@ -33,7 +34,6 @@ use crate::{
             bus::one_line,
         },
         request::{CameraSource, MicrophoneSource, Request, VideoSettings},
-        threads::Bounded,
     },
     file,
     limits::CAPTURE_DRIVER_TIMEOUT,
@@ -159,7 +159,8 @@ pub fn devices(request: &Request) -> Result<DeviceReport, CaptureError> {
         Some(decoder) => probe_jpeg(decoder, &request.video),
         None => Err(unknown::<JpegDecoderSpec>()),
     };
-    let offered = bounded_offers();
+    let drivers = Drivers::default();
+    let offered = drivers.ask(&drivers.nodes(), CAPTURE_DRIVER_TIMEOUT, &|| false);
     let video_encoders =
         encoder_reports(&request.encoders.video, encoders::video_encoder_names(), video);
     let chosen = video_encoders.iter().find(|encoder| encoder.chosen);
@@ -194,12 +195,6 @@ pub fn devices(request: &Request) -> Result<DeviceReport, CaptureError> {
         ),
         converters,
     })
-}
-
-/// What the drivers offer; nothing when one of them hangs.
-fn bounded_offers() -> Offered {
-    let asked = Bounded::start("capture-devices", CAPTURE_DRIVER_TIMEOUT, cameras::offered);
-    asked.ok().and_then(Bounded::wait).unwrap_or_default()
 }
 
 const UNKNOWN: &str = "is not an encoder that firstmile knows";
@@ -471,8 +466,10 @@ fn microphone_advice(wanted: &MicrophoneSource, found: &[MicrophoneReport]) -> O
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::{
-        super::{inventory::tests::Tree, modes::Format},
+        super::{drivers::tests::Fake, inventory::tests::Tree, modes::Format, offers::offers},
         *,
     };
     use crate::board::Profile;
@@ -522,11 +519,14 @@ mod tests {
         for number in [2, 3] {
             root.camera(number, "HD Camera", "uvcvideo", "sys/devices/usb1/1-1/1-1:1.0");
         }
-        let caps = |text| cameras::offers(text).expect("caps");
+        let caps = |text| offers(text).expect("caps");
         let raw = "video/x-raw, format=YUY2, width=1280, height=720, framerate=30/1";
         let jpeg = "image/jpeg, width=1920, height=1080, framerate={30/1, 15/1}; \
                     image/jpeg, width=1280, height=720, framerate=30/1";
-        vec![(root.0.join("dev/video0"), caps(raw)), (root.0.join("dev/video2"), caps(jpeg))]
+        vec![
+            (root.0.join("dev/video0"), Ok(caps(raw))),
+            (root.0.join("dev/video2"), Ok(caps(jpeg))),
+        ]
     }
 
     #[test]
@@ -552,6 +552,27 @@ mod tests {
         let mode = found[0].mode.as_ref().map(ToString::to_string);
         assert_eq!(mode.as_deref(), Some("MJPEG 1280x720 at 30"));
         assert_eq!(found[0].other_modes[0].why, "larger than needed");
+    }
+
+    #[test]
+    fn a_driver_that_hangs_is_named_at_its_camera_and_the_others_are_reported_as_ever() {
+        let root = Tree::new("one-hangs");
+        two_cameras(&root);
+        let fake = Fake::new(&root, &[2]);
+        let offered = fake.drivers.ask(&fake.drivers.nodes(), Duration::from_secs(2), &|| false);
+        let found = found(&root, &wanted("auto"), &offered);
+        let reported: Vec<(&Path, Option<&str>)> =
+            found.iter().map(|camera| (camera.node.as_path(), camera.why_not.as_deref())).collect();
+        let node = |number| root.0.join(format!("dev/video{number}"));
+        let (first, second, third) = (node(3), node(0), node(2));
+        assert_eq!(
+            reported,
+            [
+                (first.as_path(), None),
+                (second.as_path(), Some("usb:1-1 is tried first")),
+                (third.as_path(), Some("its driver does not respond")),
+            ]
+        );
     }
 
     #[test]
@@ -582,7 +603,7 @@ mod tests {
         two_cameras(&root);
         let h264 =
             "video/x-h264, stream-format=byte-stream, width=1280, height=720, framerate=30/1";
-        let offered = vec![(root.0.join("dev/video0"), cameras::offers(h264).expect("caps"))];
+        let offered = vec![(root.0.join("dev/video0"), Ok(offers(h264).expect("caps")))];
         let formats = vec![VideoFormat::H264, VideoFormat::Raw];
         let CameraSource::V4l2 { device, mode, .. } = wanted("driver:vivid") else { panic!() };
         let camera = CameraSource::V4l2 { device, formats, mode };

@@ -7,8 +7,9 @@ use gstreamer_video::VideoFormat as Layout;
 
 use super::{
     cameras::candidates,
+    drivers::{Drivers, Offered},
     hdmi,
-    inventory::{VideoNode, no_camera, no_microphone, sound_cards, video_nodes},
+    inventory::{VideoNode, no_camera, no_microphone, sound_cards},
     modes::{Format, Mode},
 };
 use crate::{
@@ -16,7 +17,9 @@ use crate::{
         convert::{Shape, Work},
         error::CaptureError,
         request::{CameraSource, MicrophoneSource, Request, VideoSettings},
+        threads::Deadline,
     },
+    limits::CAPTURE_SEARCH_TIMEOUT,
     media::Track,
     selection::{CameraDevice, CameraMode, MicrophoneDevice, VideoFormat},
 };
@@ -102,6 +105,13 @@ pub struct SourceCandidates {
     pub notes: Vec<(String, String)>,
 }
 
+/// The Video4Linux2 nodes that a source may be, and what their drivers offer.
+#[derive(Debug, Default)]
+pub(in crate::capture) struct Found {
+    nodes: Vec<VideoNode>,
+    offered: Offered,
+}
+
 impl SourcePlan {
     /// The sources of a request, at most two; none for what is generated here.
     pub fn of(request: &Request) -> Vec<SourcePlan> {
@@ -153,27 +163,47 @@ impl SourcePlan {
         camera.into_iter().chain(microphone).collect()
     }
 
-    /// Searches this machine for candidates; a camera's modes in one of these layouts need no conversion. Asks drivers, which may hang.
-    pub(in crate::capture) fn find(
+    /// Searches this machine for the nodes that are meant, and asks the drivers of these alone, for as long
+    /// as `CAPTURE_SEARCH_TIMEOUT`; why there are none. Ends early when `given_up`.
+    pub(in crate::capture) fn search(
         &self,
+        drivers: &Drivers,
+        given_up: &impl Fn() -> bool,
+    ) -> Result<Found, String> {
+        let deadline = Deadline::after(CAPTURE_SEARCH_TIMEOUT);
+        let device = match self {
+            SourcePlan::V4l2 { device, .. } => device,
+            SourcePlan::Hdmi { device, subdevice, edid } => {
+                hdmi::prepare(device, subdevice.as_deref(), edid.as_deref())?;
+                device
+            }
+            SourcePlan::Alsa(_) | SourcePlan::Fixed(_) => return Ok(Found::default()),
+        };
+        let all = drivers.nodes();
+        let nodes: Vec<VideoNode> = all.iter().filter(|node| node.is(device)).cloned().collect();
+        if nodes.is_empty() {
+            return Err(no_camera(device, &all));
+        }
+        let offered = drivers.ask(&nodes, deadline.left(), given_up);
+        Ok(Found { nodes, offered })
+    }
+
+    /// The candidates among what was found; a camera's modes in one of these layouts need no conversion.
+    pub(in crate::capture) fn candidates(
+        &self,
+        found: &Result<Found, String>,
         video: &VideoSettings,
         layouts: &[Layout],
     ) -> SourceCandidates {
+        let of_cameras = |formats: &[VideoFormat], mode| match found {
+            Ok(found) => cameras(found, (formats, mode), video, layouts),
+            Err(why) => {
+                SourceCandidates { rejected: vec![why.clone()], ..SourceCandidates::default() }
+            }
+        };
         match self {
-            SourcePlan::V4l2 { device, formats, mode } => {
-                cameras(device, (formats, *mode), video, layouts)
-            }
-            SourcePlan::Hdmi { device, subdevice, edid } => {
-                match hdmi::prepare(device, subdevice.as_deref(), edid.as_deref()) {
-                    Ok(()) => {
-                        let formats = &[VideoFormat::Raw][..];
-                        cameras(device, (formats, CameraMode::default()), video, layouts)
-                    }
-                    Err(why) => {
-                        SourceCandidates { rejected: vec![why], ..SourceCandidates::default() }
-                    }
-                }
-            }
+            SourcePlan::V4l2 { formats, mode, .. } => of_cameras(formats, *mode),
+            SourcePlan::Hdmi { .. } => of_cameras(&[VideoFormat::Raw], CameraMode::default()),
             SourcePlan::Alsa(device) => microphones(device),
             SourcePlan::Fixed(spec) => SourceCandidates {
                 usable: vec![(String::new(), spec.clone())],
@@ -316,18 +346,14 @@ fn last_caps(launch: &str) -> Option<Shape> {
 }
 
 fn cameras(
-    device: &CameraDevice,
+    Found { nodes, offered }: &Found,
     (formats, set): (&[VideoFormat], CameraMode),
     video: &VideoSettings,
     layouts: &[Layout],
 ) -> SourceCandidates {
     let mut found = SourceCandidates::default();
     let mut raw_too: Vec<VideoNode> = Vec::new();
-    let all = candidates(device, (formats, set), video, layouts);
-    if all.is_empty() {
-        found.rejected.push(no_camera(device, &video_nodes(Path::new("/"))));
-    }
-    for candidate in all {
+    for candidate in candidates(nodes, offered, (formats, set), video, layouts) {
         let name = format!("{} ({})", candidate.node.name, candidate.node.node.display());
         match (candidate.why_not, candidate.modes.chosen) {
             (None, Some(mode)) => {
@@ -349,7 +375,7 @@ fn cameras(
     let others: Vec<VideoFormat> =
         formats.iter().copied().filter(|format| *format != VideoFormat::H264).collect();
     if !raw_too.is_empty() && !others.is_empty() {
-        let again = candidates(device, (&others, set), video, layouts);
+        let again = candidates(nodes, offered, (&others, set), video, layouts);
         found.usable.extend(again.into_iter().filter_map(|candidate| {
             let mode = candidate.modes.chosen.filter(|_| raw_too.contains(&candidate.node))?;
             let name = format!("{} ({})", candidate.node.name, candidate.node.node.display());

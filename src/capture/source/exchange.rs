@@ -13,8 +13,9 @@ use std::sync::{
 };
 
 use super::{
+    known::Known,
     managed::{Change, Ended, ManagedSource, OnFrame, Shared, Turn},
-    opener::{Asked, Elements, SourceOpener},
+    opener::{Elements, SourceOpener},
 };
 use crate::{
     capture::{
@@ -93,6 +94,7 @@ pub struct Starter {
     pub clock: MediaClock,
     pub counters: Arc<Counters>,
     pub elements: Elements,
+    pub known: Known,
     pub jpeg_order: Vec<String>,
     /// Decoders of devices were tried.
     pub has_tried_decoders: bool,
@@ -112,7 +114,7 @@ impl Starter {
             clock: self.clock.clone(),
             counters: Arc::clone(&self.counters),
             elements: self.elements.clone(),
-            asked: Asked::default(),
+            known: self.known.clone(),
         }
     }
 

@@ -3,9 +3,11 @@
 //!
 //! Separate from the encoders, so that a device that fails takes nothing else with it.
 
+mod candidates;
+
 use std::{
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -17,6 +19,7 @@ use super::{
     converting::watch_converter,
     decoding::{drop_corrupt_jpegs, place_of_decoder},
     description::{self, SourceElements},
+    known::Known,
     recolour::Recolour,
     watched::{self, Watched},
 };
@@ -37,13 +40,10 @@ use crate::{
         },
         request::{AudioSettings, VideoSettings},
         stats::Counters,
-        threads::{Bounded, Deadline},
+        threads::Deadline,
     },
     file,
-    limits::{
-        CAPTURE_DEVICE_CLOSE_TIMEOUT, CAPTURE_DEVICE_SILENCE, CAPTURE_FRAMES_HELD,
-        CAPTURE_OPEN_TIMEOUT,
-    },
+    limits::{CAPTURE_DEVICE_SILENCE, CAPTURE_FRAMES_HELD, CAPTURE_OPEN_TIMEOUT},
     media::Track,
 };
 
@@ -63,7 +63,7 @@ pub struct SourceOpener {
     pub clock: MediaClock,
     pub counters: Arc<Counters>,
     pub elements: Elements,
-    pub asked: Asked,
+    pub known: Known,
 }
 
 /// What a camera's frames may go through: elements of the board, and what the owner wants done to them
@@ -73,35 +73,6 @@ pub struct Elements {
     pub decoders: JpegDecoders,
     pub converters: Converters,
     pub framing: SharedFraming,
-}
-
-/// Candidates whose drivers were asked to open them and have not answered.
-#[derive(Debug, Clone, Default)]
-pub struct Asked(Arc<Mutex<Vec<String>>>);
-
-/// A driver is being asked as long as this lives.
-struct Asking(Asked, String);
-
-impl Asked {
-    fn lock(&self) -> MutexGuard<'_, Vec<String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Asks a driver; `None` when it has not answered yet.
-    fn ask(&self, name: &str) -> Option<Asking> {
-        let mut asked = self.lock();
-        if asked.iter().any(|asked| asked == name) {
-            return None;
-        }
-        asked.push(name.to_owned());
-        Some(Asking(self.clone(), name.to_owned()))
-    }
-}
-
-impl Drop for Asking {
-    fn drop(&mut self) {
-        self.0.lock().retain(|asked| *asked != self.1);
-    }
 }
 
 /// An open source. Dropping it closes the device, which may hang in the driver.
@@ -175,100 +146,48 @@ impl SourceOpener {
         &self,
         given_up: impl Fn() -> bool + Clone + Send + 'static,
     ) -> Result<OpenSource, CaptureError> {
-        let asked = Instant::now();
+        self.open_what_is_found(|| self.find(&given_up), &given_up)
+    }
+
+    /// Searches for the source; what its frames are to be depends on what there is.
+    fn find(&self, given_up: &impl Fn() -> bool) -> (SourceOpener, SourceCandidates) {
+        let found = self.plan.search(&self.known.drivers, given_up);
         let framing = self.elements.framing.now();
         let opener_of = |Opening { plan, video, scales }| {
             let opener = SourceOpener { plan, video, scales, ..self.clone() };
-            let found = opener.plan.find(&opener.video, opener.frames.layouts());
-            (opener, found)
+            let layouts = opener.frames.layouts();
+            let candidates = opener.plan.candidates(&found, &opener.video, layouts);
+            (opener, candidates)
         };
-        let (mut opener, mut found) = opener_of(Opening::of(&self.plan, &self.video, &framing));
-        if found.usable.is_empty()
+        let as_wanted = opener_of(Opening::of(&self.plan, &self.video, &framing));
+        if as_wanted.1.usable.is_empty()
             && let Some(of_h264) = Opening::of_h264(&self.plan, &self.video, &framing)
         {
             let with_h264 = opener_of(of_h264);
             if !with_h264.1.usable.is_empty() {
-                (opener, found) = with_h264;
+                return with_h264;
             }
         }
-        opener.open_found(found, asked, given_up)
+        as_wanted
     }
 
-    fn open_found(
+    /// Opens what a search finds. The time of the candidates begins when it is over.
+    fn open_what_is_found(
         &self,
-        found: SourceCandidates,
-        asked: Instant,
-        given_up: impl Fn() -> bool + Clone + Send + 'static,
+        find: impl FnOnce() -> (SourceOpener, SourceCandidates),
+        given_up: &(impl Fn() -> bool + Clone + Send + 'static),
     ) -> Result<OpenSource, CaptureError> {
-        let time = (CAPTURE_OPEN_TIMEOUT + CAPTURE_DEVICE_SILENCE).saturating_sub(asked.elapsed());
+        let (opener, found) = find();
         // The trial of a decoder may still go on; that is not the camera's time.
-        self.elements.decoders.current_for(found.usable.iter().any(|(_, spec)| spec.is_jpeg()));
+        opener.elements.decoders.current_for(found.usable.iter().any(|(_, spec)| spec.is_jpeg()));
         // Those of converters begin now, all at the same time.
-        let of_each = found.usable.iter().filter_map(|(_, spec)| self.converters_for(spec));
+        let of_each = found.usable.iter().filter_map(|(_, spec)| opener.converters_for(spec));
         let trials: Vec<_> = of_each.collect();
         for (choice, _) in &trials {
             choice.current();
         }
-        self.open_first(found, Deadline::after(time), &given_up)
-    }
-
-    /// Opens the first candidate that works. They share the time; what one leaves is for those after it.
-    fn open_first(
-        &self,
-        found: SourceCandidates,
-        deadline: Deadline,
-        given_up: &(impl Fn() -> bool + Clone + Send + 'static),
-    ) -> Result<OpenSource, CaptureError> {
-        let SourceCandidates { usable, mut rejected, notes } = found;
-        let is_only_one = usable.len() == 1;
-        for ((name, spec), left) in usable.iter().zip((1..=usable.len()).rev()) {
-            let share = deadline.left() / u32::try_from(left).unwrap_or(u32::MAX);
-            let opened = match is_only_one {
-                true => self.open_one(spec, share, given_up),
-                false => self.open_beside(name, spec.clone(), share, given_up.clone()),
-            };
-            match opened {
-                Ok(mut opened) => {
-                    if !name.is_empty() {
-                        tracing::info!("capturing from {name}");
-                    }
-                    let note = notes.into_iter().find(|(of, _)| of == name).map(|(_, note)| note);
-                    (opened.name, opened.note) = (name.clone(), note);
-                    return Ok(opened);
-                }
-                Err(error) if is_only_one => return Err(error),
-                Err(error) => {
-                    tracing::info!("not capturing from {name}: {error}");
-                    rejected.push(format!("{name}: {error}"));
-                }
-            }
-        }
-        let why =
-            if rejected.is_empty() { "not connected".to_owned() } else { rejected.join("; ") };
-        Err(self.plan.unavailable(why))
-    }
-
-    /// Opens one of several, on a thread of its own: one whose driver hangs does not keep the next from
-    /// being tried, and is not tried again before it has answered.
-    fn open_beside(
-        &self,
-        name: &str,
-        spec: SourceSpec,
-        share: Duration,
-        given_up: impl Fn() -> bool + Send + 'static,
-    ) -> Result<OpenSource, CaptureError> {
-        let hung = || self.plan.unavailable("its driver does not respond".to_owned());
-        let Some(asked) = self.asked.ask(name) else { return Err(hung()) };
-        let opener = self.clone();
-        let time = Deadline::after(share + CAPTURE_DEVICE_CLOSE_TIMEOUT);
-        let work = move || {
-            let opened = opener.open_one(&spec, share, &|| given_up() || time.left().is_zero());
-            drop(asked);
-            opened
-        };
-        let opening = Bounded::start("capture-candidate", time.left(), work)
-            .map_err(|error| CaptureError::Gstreamer(error.to_string()))?;
-        opening.wait().unwrap_or_else(|| Err(hung()))
+        let time = CAPTURE_OPEN_TIMEOUT + CAPTURE_DEVICE_SILENCE;
+        opener.open_first(found, Deadline::after(time), given_up)
     }
 
     /// What a source's frames need, and what can do it.

@@ -1,18 +1,19 @@
 //! Opening the sources of a request at the start.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use gstreamer as gst;
 use gstreamer_video::VideoFormat;
 
 use super::{
     exchange::{SourceSet, Starter},
+    known::Known,
     managed::{ManagedSource, Shared},
     opener::{Elements, OpenSource, SourceOpener},
 };
 use crate::{
     capture::{
-        discovery::SourcePlan,
+        discovery::{HANGS, SourcePlan},
         error::CaptureError,
         frame_format::{FrameFormat, WantedFrames},
         gst::clock::MediaClock,
@@ -20,7 +21,7 @@ use crate::{
         stats::Counters,
         threads::{Bounded, Deadline, Notifier, Threads},
     },
-    limits::CAPTURE_DRIVER_TIMEOUT,
+    limits::{CAPTURE_DRIVER_TIMEOUT, CAPTURE_SEARCH_TIMEOUT},
 };
 
 /// The sources of a request.
@@ -58,6 +59,7 @@ pub fn start_all(
         clock: clock.clone(),
         counters: Arc::clone(counters),
         elements,
+        known: Known::of_this_program(),
         jpeg_order: request.decoders.jpeg.clone(),
         has_tried_decoders: request.camera.may_deliver_jpeg(),
         listens: false,
@@ -71,7 +73,9 @@ pub fn start_all(
         // It waits for the verdicts about a decoder and a converter first.
         let Elements { decoders, converters, .. } = &starter.elements;
         let verdicts = decoders.verdict_within() + converters.verdict_within();
-        let at_most = deadline.at_most(CAPTURE_DRIVER_TIMEOUT + verdicts);
+        // What takes the search its time is not taken from the source.
+        let search = if plan.is_device() { CAPTURE_SEARCH_TIMEOUT } else { Duration::ZERO };
+        let at_most = deadline.at_most(search + CAPTURE_DRIVER_TIMEOUT + verdicts);
         let opener = starter.opener(plan);
         let first = opener.clone();
         let opened = Bounded::start("capture-open", at_most, move || first.open(|| false));
@@ -82,7 +86,7 @@ pub fn start_all(
     let mut frames = FrameFormat::drawn(first);
     let (mut all, mut first_frame) = (Vec::new(), None);
     for (opener, opened) in opening {
-        let hung = || Err(opener.plan.unavailable("its driver does not respond".to_owned()));
+        let hung = || Err(opener.plan.unavailable(HANGS.to_owned()));
         let opened = match opened.wait().unwrap_or_else(hung) {
             Ok(opened) => Some(opened),
             Err(error) if may_be_absent(&opener.plan, request.start_without) => {
