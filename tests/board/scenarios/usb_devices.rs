@@ -52,10 +52,6 @@ fn live_from(devices: &[&UsbDevice], settings: &[&str]) -> Option<(Scenario, Ser
     for setting in settings {
         set(&mut board, setting);
     }
-    if settings.iter().any(|setting| setting.starts_with("camera.device")) {
-        // The simulated camera offers thousands of modes, for which emulation takes seconds at each search for a camera.
-        board.sh("echo vivid.0 >/sys/bus/platform/drivers/vivid/unbind");
-    }
     board.until_status("camera and microphone present", |output| {
         output.contains("camera       present") && output.contains("microphone   present")
     });
