@@ -52,8 +52,9 @@ fn a_camera_that_is_exchanged_on_air_keeps_the_session_at_the_server() {
     server.receives(40_000);
 
     // What is not there is stored, and the one on air stays.
-    let answer = board.types("set camera.device nobody\r", "no camera matches \"nobody\"");
-    assert!(answer.contains("what is on air stays there until it is plugged in"), "{answer}");
+    let stays = "what is on air stays there until it is plugged in";
+    let answer = board.types("set camera.device nobody\r", stays);
+    assert!(answer.contains("no camera matches \"nobody\""), "{answer}");
     assert!(answer.contains("vivid-000-vid-cap"), "it names those that there are: {answer}");
     assert_eq!(open_cameras(&mut board).trim(), "vivid-001-vid-cap");
     server.receives(20_000);
