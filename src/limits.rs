@@ -1,5 +1,5 @@
 //! Every bound of the product, each with the estimate that produced it; those of the machine's health,
-//! of Wi-Fi, of opening devices, of their controls and of the display are on pages of their own.
+//! of Wi-Fi, of opening devices, of their controls, of sticks and of the display are on pages of their own.
 //!
 //! Pure room. Rooms name these constants instead of writing numbers; relations between bounds are
 //! asserted at compile time at the end of the page.
@@ -9,6 +9,7 @@ mod display;
 mod health;
 mod opening;
 mod selection;
+mod stick;
 mod wifi;
 
 use std::num::NonZeroU32;
@@ -19,6 +20,7 @@ pub use self::display::*;
 pub use self::health::*;
 pub use self::opening::*;
 pub use self::selection::*;
+pub use self::stick::*;
 pub use self::wifi::*;
 
 // ── destinations ──────────────────────────────────────────────────────────────────────────────
@@ -596,11 +598,6 @@ pub const PROFILE_BYTES_MAX: usize = 64 * 1024;
 pub const SETTINGS_BYTES_MAX: usize = 64 * 1024;
 /// Mistakes of a settings file that are listed one by one; a screen shows no more.
 pub const SETTINGS_ERRORS_MAX: usize = 32;
-/// Names in the root of a stick that are looked at; FAT has room for 65,536 entries, and a stick that
-/// is for the box has few.
-pub const STICK_NAMES_MAX: usize = 4_096;
-/// Names that are nearly that of the settings file, and are listed.
-pub const STICK_NEAR_MISSES_MAX: usize = 4;
 /// A path in a settings file; Linux allows four times as much.
 pub const PATH_BYTES_MAX: usize = 1_024;
 

@@ -5,23 +5,23 @@
 //! before it looks at them ([`reader`]), and writes back what that one answers.
 
 mod reader;
+mod running;
+mod unplugged;
 
-use std::cell::OnceCell;
 use std::env;
-use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::Arc;
 
 use clap::Args;
 
-use crate::device::control;
 use crate::device::stick::{RESULT_FILE, SETTINGS_FILE, StickError, StickFolder};
-use crate::limits::{CONTROL_TIMEOUT, STORE_PATIENCE};
 use crate::sanitize;
 
 use super::exit::{Code, Failure};
 use super::output;
 use reader::Stored;
+use running::RunningBox;
+use unplugged::Stage;
 
 /// Import settings from a USB stick (all or nothing)
 #[derive(Debug, Args)]
@@ -40,26 +40,35 @@ pub struct ImportArgs {
     reader: bool,
 }
 
-/// The running box reports itself when its storage takes longer than its patience.
-const PATIENCE: Duration = STORE_PATIENCE.saturating_add(CONTROL_TIMEOUT);
+/// Of a stick that was accepted.
+const APPLIED: &str = "settings applied";
+
+/// What became of a stick, in words.
+struct Outcome {
+    /// For the result file, or why it was refused.
+    lines: Vec<String>,
+    /// What its owner has to know even without the result file.
+    remarks: Vec<String>,
+}
 
 /// Runs the subcommand.
 ///
 /// # Errors
 /// [`Failure`] when the stick is refused; nothing was changed then.
 pub fn run(args: &ImportArgs) -> Result<(), Failure> {
+    unplugged::outlive_the_stick();
     if args.reader {
         return reader::serve(&args.state);
     }
     let socket = args.socket.clone().unwrap_or_else(super::ctl::default_socket);
-    let refused = |message: &dyn std::fmt::Display| Failure::new(Code::Settings, message);
     let runtime = socket.parent().map_or_else(env::temp_dir, Path::to_owned);
-    let running = RunningBox { socket, silence: OnceCell::new() };
-    let mut stick = StickFolder::open(&args.from, &runtime).map_err(|error| {
-        // The lights are a courtesy; what matters is the result.
-        let _ = running.notify("stick refused", CONTROL_TIMEOUT);
-        refused(&error)
-    })?;
+    let running = Arc::new(RunningBox::at(socket));
+    let stages = unplugged::begin(running.clone());
+    let refused = |error: StickError| {
+        running.show("refused", &error.to_string());
+        Failure::new(Code::Settings, error)
+    };
+    let mut stick = StickFolder::open(&args.from, &runtime).map_err(refused)?;
     let bytes = match stick.settings() {
         // Most sticks are not meant for the box; the lights stay as they are.
         Err(StickError::Missing { nearly }) if nearly.is_empty() => {
@@ -68,41 +77,48 @@ pub fn run(args: &ImportArgs) -> Result<(), Failure> {
         }
         Err(error) if !error.is_of_our_file() => {
             drop(stick);
-            let _ = running.notify("stick refused", CONTROL_TIMEOUT);
-            return Err(refused(&error));
+            return Err(refused(error));
         }
         other => other,
     };
-    let _ = running.notify("stick working", CONTROL_TIMEOUT);
+    running.show("working", "");
+    let _ = stages.send(Stage::Storing);
+    // In force before the stick is written to, which may fail or take long.
     let imported = bytes
         .map_err(|error| vec![error.to_string()])
-        .and_then(|bytes| reader::hand_over(&bytes, &args.from, &args.state));
-    stick.unlock();
-    let outcome = match imported {
-        Ok(stored) => match running.notify("reload", PATIENCE) {
-            Ok(in_force) => Ok(accepted(&stick, &stored, &in_force)),
+        .and_then(|bytes| reader::hand_over(&bytes, &args.from, &args.state))
+        .and_then(|stored| match running.reload() {
+            Ok(in_force) => Ok((stored, in_force)),
             Err(why) => Err(vec![format!("stored, but the running box did not apply it: {why}")]),
-        },
-        Err(why) => Err(why),
+        });
+    let _ = stages.send(if imported.is_ok() { Stage::Writing } else { Stage::WritingRefusal });
+    stick.unlock();
+    let outcome = imported.map(|(stored, in_force)| accepted(&stick, &stored, &in_force));
+    let (is_accepted, Outcome { lines, mut remarks }) = match outcome {
+        Ok(outcome) => (true, outcome),
+        Err(why) => (false, Outcome { lines: why, remarks: Vec::new() }),
     };
-    let outcome = outcome.map(clean).map_err(clean);
-    let (Ok(result) | Err(result)) = &outcome;
-    let word = if outcome.is_ok() { "accepted" } else { "refused" };
+    let lines = clean(lines);
+    let word = if is_accepted { "accepted" } else { "refused" };
     let text =
-        format!("firstmile {}\r\n{word}\r\n{}\r\n", env!("CARGO_PKG_VERSION"), result.join("\r\n"));
+        format!("firstmile {}\r\n{word}\r\n{}\r\n", env!("CARGO_PKG_VERSION"), lines.join("\r\n"));
     if let Err(error) = stick.write_result(&text) {
-        output::text(&format!("{RESULT_FILE} was not written: {error}"));
+        let remark = format!("{RESULT_FILE} was not written: {}", stick.in_words(&error));
+        output::text(&remark);
+        remarks.push(remark);
     }
     // Unmounted before the lights show that it may be pulled out.
     drop(stick);
-    let _ = running.notify(&format!("stick {word}"), CONTROL_TIMEOUT);
-    match outcome {
-        Ok(result) => {
-            result.iter().for_each(|line| output::text(line));
-            Ok(())
-        }
-        Err(why) => Err(refused(&why.join("; "))),
+    drop(stages);
+    let all = lines.join("; ");
+    let first = if is_accepted { APPLIED.to_owned() } else { all.clone() };
+    let words: Vec<String> = [first].into_iter().chain(remarks).collect();
+    running.show(word, &words.join("; "));
+    if !is_accepted {
+        return Err(Failure::new(Code::Settings, all));
     }
+    lines.iter().for_each(|line| output::text(line));
+    Ok(())
 }
 
 /// Lines for the owner's screen; they quote what is on the stick.
@@ -110,85 +126,57 @@ fn clean(lines: Vec<String>) -> Vec<String> {
     lines.iter().map(|line| sanitize::line(line)).collect()
 }
 
-/// The result for an accepted stick, after its keys were erased if its owner wants that. `in_force` is
+/// The outcome for an accepted stick, after its keys were erased if its owner wants that. `in_force` is
 /// what a running box answers; without one, what is stored holds.
-fn accepted(stick: &StickFolder, stored: &Stored, in_force: &[String]) -> Vec<String> {
-    let mut result = vec!["settings applied".to_owned()];
+fn accepted(stick: &StickFolder, stored: &Stored, in_force: &[String]) -> Outcome {
+    let mut lines = vec![APPLIED.to_owned()];
+    let mut remarks = Vec::new();
     if stored.replace {
-        result.push("what was stored before is forgotten (replace = true)".to_owned());
+        lines.push("what was stored before is forgotten (replace = true)".to_owned());
     }
-    result.extend(stored.removed.iter().map(|name| format!("destination {name} is removed")));
-    result.extend(stored.of_secrets.iter().cloned());
+    lines.extend(stored.removed.iter().map(|name| format!("destination {name} is removed")));
+    lines.extend(stored.of_secrets.iter().cloned());
     match in_force {
-        [] => result.extend(stored.destinations.iter().cloned()),
+        [] => lines.extend(stored.destinations.iter().cloned()),
         // After its first line: what is without effect, and the destinations.
-        [_, more @ ..] => result.extend(more.iter().cloned()),
+        [_, more @ ..] => lines.extend(more.iter().cloned()),
     }
-    result.extend(erased(stick, stored));
-    result.extend(
+    match erased(stick, stored) {
+        Ok(erased) => lines.extend(erased),
+        Err(why) => {
+            lines.push(why.clone());
+            remarks.push(why);
+        }
+    }
+    lines.extend(
         stick
             .near_misses()
             .iter()
             .map(|name| format!("{name} was not read: only {SETTINGS_FILE} is")),
     );
-    result
+    Outcome { lines, remarks }
 }
 
 /// What became of the keys on the stick.
-fn erased(stick: &StickFolder, stored: &Stored) -> Option<String> {
+///
+/// # Errors
+/// That they are still there although they were to be erased, and why.
+fn erased(stick: &StickFolder, stored: &Stored) -> Result<Option<String>, String> {
     let Stored { secrets, kind_of_secret: what, .. } = stored;
     match stored.erased() {
-        Some(erased) => Some(match stick.overwrite_settings(&erased) {
-            Ok(()) => format!(
+        Some(erased) => match stick.overwrite_settings(&erased) {
+            Ok(()) => Ok(Some(format!(
                 "keys and other secrets erased from {SETTINGS_FILE}: {secrets}; other files stay as \
                  they are, and flash memory may still contain a copy"
-            ),
-            Err(error) => format!("the stick STILL CONTAINS {what}: {error}"),
-        }),
-        None if *secrets > 0 => Some(format!(
+            ))),
+            Err(error) => {
+                Err(format!("the stick STILL CONTAINS {what}: {}", stick.in_words(&error)))
+            }
+        },
+        None if *secrets > 0 => Ok(Some(format!(
             "the stick still contains {what}; the line erase_key = true in {SETTINGS_FILE} makes \
              the box erase it"
-        )),
-        None => None,
-    }
-}
-
-/// The box that runs on this machine, if one does.
-struct RunningBox {
-    socket: PathBuf,
-    /// That it does not answer; it is not asked again then.
-    silence: OnceCell<String>,
-}
-
-impl RunningBox {
-    /// Notifies it, and gives its answer; one that does not run reads its settings when it starts. What
-    /// it refuses is the error, and one that is stopped does not hold up the import.
-    fn notify(&self, line: &str, patience: Duration) -> Result<Vec<String>, String> {
-        if let Some(silence) = self.silence.get() {
-            return Err(silence.clone());
-        }
-        let silent = |error: io::Error| {
-            let seconds = patience.as_secs();
-            let why = match control::is_silence(&error) {
-                true => format!("it does not answer within {seconds} s"),
-                false => format!("it does not answer: {error}"),
-            };
-            Err(self.silence.get_or_init(|| why).clone())
-        };
-        let answers = match control::ask(&self.socket, line, None, Some(patience)) {
-            Ok(answers) => answers,
-            Err(error) if control::is_silence(&error) => return silent(error),
-            Err(error) if control::is_nobody_there(&error) => return Ok(Vec::new()),
-            Err(error) => return Err(format!("it cannot be asked: {error}")),
-        };
-        let mut lines = None;
-        for answer in answers {
-            match answer {
-                Ok(answer) if answer.ok => lines = Some(answer.lines),
-                Ok(answer) => return Err(answer.lines.join(" ")),
-                Err(error) => return silent(error),
-            }
-        }
-        lines.ok_or_else(|| "it ended before it answered; it reads them when it starts".to_owned())
+        ))),
+        None => Ok(None),
     }
 }

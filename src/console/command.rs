@@ -35,7 +35,7 @@ pub enum Command {
 impl Command {
     /// Whether the import of a USB stick asks this.
     pub fn is_of_import(&self) -> bool {
-        matches!(self, Command::Serve(Service::Reload | Service::Stick(_)))
+        matches!(self, Command::Serve(Service::Reload | Service::Stick { .. }))
     }
 }
 
@@ -149,7 +149,12 @@ pub enum Service {
         machine: bool,
     },
     /// What the import of a USB stick has come to.
-    Stick(StickImport),
+    Stick {
+        /// For the lights.
+        stick: StickImport,
+        /// For consoles and the log.
+        words: Option<String>,
+    },
 }
 
 /// What help is asked for.

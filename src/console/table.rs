@@ -368,9 +368,9 @@ pub static COMMANDS: &[Entry] = &[
     Entry {
         name: "stick",
         group: Group::System,
-        arguments: "working|accepted|refused",
+        arguments: "working|accepted|refused [WORDS]",
         short: "show on the lights what became of a USB stick",
-        long: "The import of a USB stick sends this.",
+        long: "The import of a USB stick sends this. The words are shown at consoles and in the log.",
         example: "stick accepted",
         argument: Argument::None,
         parse: parse_stick,
@@ -481,7 +481,8 @@ fn parse_stick(mut words: Words<'_>) -> Result<Command, ParseError> {
         1 => StickImport::Accepted,
         _ => StickImport::Refused,
     };
-    serve(words, Service::Stick(stick))
+    let words = (!words.words.is_empty()).then(|| words.rest("WORDS")).transpose()?;
+    Ok(Command::Serve(Service::Stick { stick, words: words.map(str::to_owned) }))
 }
 
 fn sure(mut words: Words<'_>, service: fn(bool) -> Service) -> Result<Command, ParseError> {

@@ -10,12 +10,14 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Instant;
 
-use nix::libc::{O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK};
+use nix::libc::{ENOSPC, EROFS, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK};
 use zeroize::Zeroizing;
 
 use crate::file::{self, FileError};
-use crate::limits::{SETTINGS_BYTES_MAX, STICK_NAMES_MAX};
+use crate::limits::{SETTINGS_BYTES_MAX, STICK_GONE_LOOK, STICK_GONE_PATIENCE, STICK_NAMES_MAX};
 
 pub use error::StickError;
 use mounted::Mounted;
@@ -25,6 +27,8 @@ pub use names::{RESULT_FILE, SETTINGS_FILE};
 #[derive(Debug)]
 pub struct StickFolder {
     path: PathBuf,
+    /// Where it was plugged in: a block device, or a folder.
+    device: PathBuf,
     /// Open, so that the folder stays the same one; not while it is mounted again.
     folder: Option<File>,
     mounted: Option<Mounted>,
@@ -39,6 +43,11 @@ impl StickFolder {
     /// # Errors
     /// [`StickError`].
     pub fn open(path: &Path, runtime: &Path) -> Result<StickFolder, StickError> {
+        StickFolder::mount(path, runtime).map_err(|error| pulled_out(path, error))
+    }
+
+    fn mount(device: &Path, runtime: &Path) -> Result<StickFolder, StickError> {
+        let path = device;
         let kind = fs::metadata(path)?.file_type();
         let mounted = match kind.is_block_device() {
             true => Some(Mounted::new(path, runtime)?),
@@ -52,7 +61,8 @@ impl StickFolder {
             false => None,
         };
         let path = mounted.as_ref().map_or(path, |mounted| mounted.at()).to_owned();
-        let mut stick = StickFolder { path, folder: None, mounted, not_writable: None };
+        let device = device.to_owned();
+        let mut stick = StickFolder { path, device, folder: None, mounted, not_writable: None };
         stick.hold()?;
         Ok(stick)
     }
@@ -70,12 +80,20 @@ impl StickFolder {
     /// # Errors
     /// [`StickError`]; never more is read than a settings file may have.
     pub fn settings(&mut self) -> Result<Zeroizing<Vec<u8>>, StickError> {
+        self.find_settings().map_err(|error| pulled_out(&self.device, error))
+    }
+
+    fn find_settings(&mut self) -> Result<Zeroizing<Vec<u8>>, StickError> {
         let (is_dirty, is_locked) = self.mounted.as_ref().map_or((false, false), |mounted| {
             (mounted.file_system().is_dirty(), mounted.is_locked())
         });
         match self.read_settings() {
             Err(StickError::Missing { nearly }) if is_dirty && nearly.is_empty() => {
                 Err(StickError::NotEjected)
+            }
+            Err(StickError::Missing { nearly }) => {
+                self.mounted.as_ref().map_or(Ok(()), Mounted::check_root)?;
+                Err(StickError::Missing { nearly })
             }
             Ok(_) if is_dirty && is_locked => Err(StickError::NotEjectedAndLocked),
             Ok(_) if is_dirty => {
@@ -172,6 +190,23 @@ impl StickFolder {
         written
     }
 
+    /// Why something was not written to it, and what to do about it.
+    pub fn in_words(&self, error: &io::Error) -> String {
+        if is_gone(&self.device) {
+            return "the stick was pulled out too early".to_owned();
+        }
+        match error.raw_os_error() {
+            Some(ENOSPC) => format!("{error}; make room on the stick"),
+            // It was mounted to be written to: the kernel has met an error meanwhile.
+            Some(EROFS) => {
+                "the stick is damaged or worn out, and the system writes nothing more to \
+                            it; use another one"
+                    .to_owned()
+            }
+            _ => format!("{error}{}", error::repair(error)),
+        }
+    }
+
     fn check_writable(&self) -> io::Result<()> {
         let why = self.not_writable.as_ref();
         why.map_or(Ok(()), |why| {
@@ -183,4 +218,29 @@ impl StickFolder {
     fn open_file(&self, name: &str, how: &mut OpenOptions) -> io::Result<File> {
         how.custom_flags(O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC).open(self.path.join(name))
     }
+}
+
+/// What an error comes of: a stick that is not there any more has no other.
+fn pulled_out(device: &Path, error: StickError) -> StickError {
+    let is_gone = match error.is_of_the_device() {
+        true => is_gone(device),
+        // The kernel may take what it cannot read for what is not there.
+        false => is_node(device) && !device.exists(),
+    };
+    if is_gone { StickError::PulledOut } else { error }
+}
+
+/// Whether the stick is not there any more. The kernel reports errors of a device a moment before it
+/// takes its node away.
+fn is_gone(device: &Path) -> bool {
+    let deadline = Instant::now() + STICK_GONE_PATIENCE;
+    while is_node(device) && device.exists() && Instant::now() < deadline {
+        thread::sleep(STICK_GONE_LOOK);
+    }
+    is_node(device) && !device.exists()
+}
+
+/// Whether it is named as devices are; a folder that somebody names is another matter.
+fn is_node(device: &Path) -> bool {
+    device.starts_with("/dev")
 }

@@ -27,5 +27,6 @@ mod secrets;
 mod service_watch;
 mod sources_chosen;
 mod stick_reader;
+mod stick_words;
 mod terminals;
 mod wireless;

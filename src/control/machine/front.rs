@@ -1,11 +1,12 @@
-//! What a display at the front shows.
+//! What a display at the front shows, and what became of a stick.
 
 use std::time::Duration;
 
 use super::Control;
+use crate::control::action::Level;
 use crate::display::{Around, Front};
 use crate::panel::{Fault, Indication};
-use crate::status::{Mode, Status};
+use crate::status::{Change, Mode, Status, StickImport};
 
 impl Control {
     /// What a display at the front shows from `now` on. Until something changes that is to be noticed,
@@ -31,6 +32,17 @@ impl Control {
             full_kbps: self.video_kbps(settings).saturating_add(audio_kbps),
         };
         Front::of(&status, &around)
+    }
+
+    /// Shows in words what became of a stick: its result file may not have been written.
+    pub(super) fn report_stick(&mut self, now: Duration, stick: StickImport, words: &str) {
+        let (level, what) = match stick {
+            StickImport::Working => (Level::Info, "is being read"),
+            StickImport::Accepted => (Level::Info, "accepted"),
+            StickImport::Refused => (Level::Warn, "refused"),
+        };
+        let message = format!("USB stick {what}: {words}");
+        self.report_at(now, level, Change::Note { message });
     }
 
     /// The time on air goes on while no destination accepts the stream.

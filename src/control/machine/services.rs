@@ -114,8 +114,11 @@ impl Control {
                 Reply::text(["the machine restarts"])
             }
             Service::Mode { machine } => self.reply_mode(from, machine),
-            Service::Stick(stick) => {
+            Service::Stick { stick, words } => {
                 self.tell(now, Happening::Stick(stick));
+                if let Some(words) = words {
+                    self.report_stick(now, stick, &words);
+                }
                 Reply::text([match stick {
                     StickImport::Working => "the lights show that a stick is being read",
                     StickImport::Accepted => "the lights show that a stick was accepted",

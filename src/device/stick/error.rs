@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use nix::libc::{EBADMSG, EIO, EUCLEAN};
+
 use super::file_system;
 use super::names::SETTINGS_FILE;
 use crate::limits::SETTINGS_BYTES_MAX;
@@ -23,8 +25,14 @@ pub enum StickError {
     #[error("{SETTINGS_FILE} is longer than {SETTINGS_BYTES_MAX} bytes")]
     TooLong,
     /// it cannot be read
-    #[error("the stick cannot be read: {0}")]
+    #[error("the stick cannot be read: {0}{remedy}", remedy = repair(.0))]
     Unreadable(#[from] io::Error),
+    /// it is not there any more
+    #[error(
+        "the stick was pulled out while it was read, and nothing was changed; plug it in again, and \
+         leave it in until the lights show what became of it"
+    )]
+    PulledOut,
     /// the device cannot be mounted
     #[error(
         "{} has no file system that can be read here (FAT, exFAT or ext4) but {found}; format the \
@@ -69,6 +77,16 @@ pub enum StickError {
     Unprotected(String),
 }
 
+/// What is to be done about a stick that fails.
+pub(super) fn repair(error: &io::Error) -> &'static str {
+    match error.raw_os_error() {
+        Some(EIO | EUCLEAN | EBADMSG) => {
+            "; it is damaged or worn out: let a computer repair it, or use another one"
+        }
+        _ => "",
+    }
+}
+
 /// What is to be done with files whose name is nearly right.
 fn remedy(nearly: &[String]) -> String {
     match nearly {
@@ -87,6 +105,14 @@ impl StickError {
     /// Whether the stick is meant for this box, so that a result may be written to it.
     pub fn is_of_our_file(&self) -> bool {
         matches!(self, StickError::Missing { .. } | StickError::NotPlain | StickError::TooLong)
+    }
+
+    /// Whether it may come of a stick that was pulled out.
+    pub(super) fn is_of_the_device(&self) -> bool {
+        matches!(
+            self,
+            StickError::Unreadable(_) | StickError::NotMounted { .. } | StickError::Unprotected(_)
+        )
     }
 
     /// What a device or an image has in place of a file system that is read.

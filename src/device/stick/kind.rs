@@ -3,6 +3,8 @@
 //! Whoever made a stick wrote its metadata. What the kernel does with it is therefore decided here:
 //! every option that the metadata could set otherwise is named.
 
+use std::ops::Range;
+
 /// A file system that is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileSystem {
@@ -47,6 +49,25 @@ pub fn find(head: &[u8]) -> Option<Found> {
     // A boot sector: the jump of its first instruction, and its last two bytes.
     let is_fat = matches!(head, [0xeb | 0xe9, ..]) && has(510, &[0x55, 0xaa]);
     is_fat.then_some(Found::Readable(FileSystem::Fat))
+}
+
+/// Where the root folder of a FAT begins, and the part of it that lies in one piece, in bytes of the device
+/// (struct fat_boot_sector in linux/msdos_fs.h). The kernel passes over what it cannot read of a folder as if
+/// nothing were there, so that a stick that fails would look like one without the file.
+pub fn fat_root(head: &[u8]) -> Option<Range<u64>> {
+    const ENTRY_BYTES: u64 = 32;
+    let byte = |at: usize| head.get(at).map(|byte| u64::from(*byte));
+    let short = |at: usize| Some(byte(at)? | byte(at + 1)? << 8);
+    let long = |at: usize| Some(short(at)? | short(at + 2)? << 16);
+    let (sector, cluster) = (short(11)?, short(11)? * byte(13)?);
+    let table = if short(22)? == 0 { long(36)? } else { short(22)? };
+    let tables_end = sector * (short(14)? + byte(16)? * table);
+    let (begin, length) = match short(17)? {
+        // FAT32: clusters are counted from 2.
+        0 => (tables_end + cluster * long(44)?.checked_sub(2)?, cluster),
+        entries => (tables_end, entries * ENTRY_BYTES),
+    };
+    Some(begin..begin + length)
 }
 
 /// Reads a superblock (struct ext4_super_block in the kernel's fs/ext4/ext4.h).
@@ -158,6 +179,22 @@ mod tests {
         assert_eq!(find(&head(&ntfs)), None);
         assert_eq!(find(&head(&[])), None);
         assert_eq!(find(b"short"), None);
+    }
+
+    #[test]
+    fn the_root_folder_of_a_fat_is_where_its_boot_sector_says() {
+        // 512 bytes a sector, 4 sectors a cluster, 1 reserved, 2 tables of 9 sectors, 512 entries.
+        let fat16: [(usize, &[u8]); 6] =
+            [(11, &[0, 2]), (13, &[4]), (14, &[1, 0]), (16, &[2]), (17, &[0, 2]), (22, &[9, 0])];
+        assert_eq!(fat_root(&head(&fat16)), Some(19 * 512..19 * 512 + 512 * 32));
+        // 8 sectors a cluster, 32 reserved, 2 tables of 100 sectors, the root in cluster 3.
+        let fat32: [(usize, &[u8]); 6] =
+            [(11, &[0, 2]), (13, &[8]), (14, &[32, 0]), (16, &[2]), (36, &[100]), (44, &[3])];
+        let begin = (32 + 200 + 8) * 512;
+        assert_eq!(fat_root(&head(&fat32)), Some(begin..begin + 8 * 512));
+        assert!(fat_root(&[0xff; 512]).is_some(), "no sum is too large");
+        assert_eq!(fat_root(&[0; 512]), None, "no such cluster");
+        assert_eq!(fat_root(&[]), None);
     }
 
     #[test]

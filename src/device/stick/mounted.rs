@@ -1,7 +1,8 @@
 //! The mount of a stick: first so that nothing is written to it, later to write the result.
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,12 +14,15 @@ use nix::sys::stat::{major, minor};
 
 use super::error::StickError;
 use super::file_system::HEAD_BYTES;
-use super::kind::{FileSystem, Found, find};
+use super::kind::{FileSystem, Found, fat_root, find};
 use crate::child;
 use crate::limits::SYSTEM_TOOL_TIMEOUT;
 
 /// Nothing on a stick can be executed or act as a device.
 const HARMLESS: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV).union(MsFlags::MS_NOEXEC);
+
+/// The root folder of a FAT has at most so many bytes in one piece: 65,535 entries of 32.
+const ROOT_BYTES_MAX: u64 = 2 * 1024 * 1024;
 
 /// A mount that is undone when this is dropped.
 #[derive(Debug)]
@@ -26,6 +30,8 @@ pub struct Mounted {
     device: PathBuf,
     at: PathBuf,
     file_system: FileSystem,
+    /// Where its root folder lies, of a FAT.
+    root: Option<Range<u64>>,
     /// It cannot be written to at all, by a switch of its own.
     is_locked: bool,
     /// The kernel refuses to write to it until this is undone.
@@ -57,6 +63,7 @@ impl Mounted {
             device,
             at,
             file_system,
+            root: fat_root(&head).filter(|_| file_system == FileSystem::Fat),
             is_locked,
             is_protected: false,
             is_mounted: false,
@@ -82,6 +89,19 @@ impl Mounted {
     /// Whether it has a switch that keeps it from being written to.
     pub fn is_locked(&self) -> bool {
         self.is_locked
+    }
+
+    /// Whether the device gives its root folder, in which the kernel found nothing: of a FAT it does not say
+    /// that it could not look.
+    ///
+    /// # Errors
+    /// What the device reported.
+    pub fn check_root(&self) -> io::Result<()> {
+        let Some(root) = self.root.clone() else { return Ok(()) };
+        let mut device = open(&self.device)?;
+        device.seek(SeekFrom::Start(root.start))?;
+        let length = root.end - root.start;
+        io::copy(&mut device.take(length.min(ROOT_BYTES_MAX)), &mut io::sink()).map(|_| ())
     }
 
     /// Mounts it again so that it can be written to; no file of it may be open. A journal is replayed.
@@ -162,9 +182,13 @@ impl Drop for Mounted {
     }
 }
 
+fn open(device: &Path) -> io::Result<fs::File> {
+    OpenOptions::new().read(true).custom_flags(O_NONBLOCK | O_CLOEXEC).open(device)
+}
+
 /// The first bytes of a block device, and whether it is locked.
 fn look(device: &Path) -> io::Result<(Vec<u8>, bool)> {
-    let opened = OpenOptions::new().read(true).custom_flags(O_NONBLOCK | O_CLOEXEC).open(device)?;
+    let opened = open(device)?;
     let about = opened.metadata()?;
     if !about.file_type().is_block_device() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no block device any more"));
