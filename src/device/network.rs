@@ -3,7 +3,9 @@
 
 pub mod manager;
 mod nmcli;
-pub mod wifi;
+pub mod radio;
+mod supplicant;
+mod wifi;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -26,3 +26,28 @@ pub const WIFI_LIST_BYTES_MAX: u64 = 256 * 1024;
 pub const WIFI_SAVED_MAX: usize = 64;
 /// A signal that is weaker, in percent, may be why a network is not joined.
 pub const WIFI_SIGNAL_WEAK_PERCENT: u8 = 30;
+/// Between looks at the channels of a network that was lost. A look takes the radio a tenth of a second for each
+/// channel, one at all of them four seconds. With this the box is live again within 5 s: 1 s until the look, 1 s
+/// to join, 3 s to connect.
+pub const WIFI_RETURN_LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// So long: what restarts an access point takes less.
+pub const WIFI_RETURN_PATIENCE: Duration = Duration::from_secs(300);
+/// The same after that: whoever waits waits anyway.
+pub const WIFI_RETURN_LATE_LOOK_INTERVAL: Duration = Duration::from_secs(5);
+/// So long. After that NetworkManager's own looks have to do.
+pub const WIFI_RETURN_LATE_PATIENCE: Duration = Duration::from_secs(3_600);
+/// A network that was lost within [`WIFI_RETURN_PATIENCE`] is tried again after this time, which costs nobody
+/// anything: until then its supplicant looks at all channels.
+pub const WIFI_RETURN_REJOIN_INTERVAL: Duration = Duration::from_secs(5);
+/// Without a carrier, but still connected as NetworkManager has it, its supplicant may be on its way to another
+/// access point of the network, with the address kept. NetworkManager itself waits for 15 s.
+pub const WIFI_ROAM_PATIENCE: Duration = Duration::from_secs(10);
+/// Channels that such a look is at: those of three access points with two bands each.
+pub const WIFI_RETURN_CHANNELS_MAX: usize = 6;
+/// Asking the supplicant for a look, which it begins and does not wait for.
+pub const SUPPLICANT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the result of a stick that sets a wireless network waits for how joining it ends. A wrong passphrase
+/// is known after some 10 s, at a network of WPA3 after 26 s.
+pub const WIFI_RESULT_PATIENCE: Duration = Duration::from_secs(30);
+/// Between looks how that stands. The lights show it, 2.6 s long, from one look to the next.
+pub const WIFI_RESULT_LOOK_INTERVAL: Duration = Duration::from_secs(3);

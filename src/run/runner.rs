@@ -18,7 +18,7 @@ use crate::control::{
 };
 use crate::device::control::{Answer, SocketEvent};
 use crate::device::network::manager::{NetworkManager, Report};
-use crate::device::network::wifi;
+use crate::device::network::radio;
 use crate::device::{HealthReader, LogRing, Machine, network};
 use crate::drivers::{Capturing, Input, Publishing, SettingsWriter, capture_event, publish_event};
 use crate::health::Readings;
@@ -307,8 +307,8 @@ impl Runner {
                 self.later(move || Event::JobDone { request, result: taken() });
             }
             Job::ScanWifi => self.later(move || {
-                let result = match wifi::scan() {
-                    Ok(wifi::Scan { points, known }) => JobResult::WifiScan { points, known },
+                let result = match radio::scan() {
+                    Ok(radio::Scan { points, known }) => JobResult::WifiScan { points, known },
                     Err(why) => JobResult::Failed(why),
                 };
                 Event::JobDone { request, result }

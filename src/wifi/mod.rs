@@ -1,4 +1,5 @@
-//! Wireless networks: which are in range, and why the one that is wanted is not joined.
+//! Wireless networks: which are in range, why the one that is wanted is not joined, and how one that was lost is
+//! found again.
 //!
 //! Pure room. It is given what the network's manager reports ([`AccessPoint`], [`Attempt`]) and says
 //! what that means to the owner of the box. It promises that a network is called joined only when the
@@ -8,10 +9,12 @@
 mod in_range;
 mod join;
 mod name;
+mod search;
 
 pub use in_range::{AccessPoint, is_supported, networks, signal};
 pub use join::{Attempt, JoinEnd, Radio, Verdict, Wanted, judge};
 pub use name::shown;
+pub use search::Search;
 
 /// What was observed of the wireless network.
 #[derive(Debug, Clone, PartialEq, Eq)]

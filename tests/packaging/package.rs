@@ -327,6 +327,29 @@ fn the_package_depends_on_the_floor_that_the_build_is_checked_for() {
 }
 
 #[test]
+fn the_service_may_ask_the_supplicant_for_a_look_and_for_nothing_else() {
+    let policy = fs::read_to_string("systemd/dbus.conf").expect("the policy");
+    let unit = fs::read_to_string("systemd/firstmile.service").expect("the unit");
+    let user = values(&unit, "User")[0];
+    assert_eq!(policy.matches("<policy").count(), 1);
+    assert!(policy.contains(&format!("<policy user=\"{user}\">")), "nobody else");
+    let allowed = policy.split("<allow ").skip(1);
+    let members: Vec<&str> = allowed
+        .map(|allow| {
+            assert!(allow.contains("send_destination=\"fi.w1.wpa_supplicant1\""), "{allow}");
+            assert!(allow.contains("send_interface="), "{allow}");
+            let (_, member) = allow.split_once("send_member=\"").expect("one method");
+            member.split('"').next().expect("its name")
+        })
+        .collect();
+    assert_eq!(members, ["GetInterface", "Scan"]);
+    let package = fs::read_to_string("Cargo.toml").expect("the package");
+    assert!(
+        package.contains("[\"systemd/dbus.conf\", \"usr/share/dbus-1/system.d/firstmile.conf\"")
+    );
+}
+
+#[test]
 fn the_service_and_nobody_else_may_change_the_network_by_network_manager() {
     let rules = fs::read_to_string("systemd/polkit.rules").expect("the rules");
     let unit = fs::read_to_string("systemd/firstmile.service").expect("the unit");

@@ -59,6 +59,17 @@ exit 0
         let iw = format!("#!/bin/sh\necho iw \"$*\" >> {}/calls\n", folder.path().display());
         executable(&folder.path().join("nmcli"), &nmcli);
         executable(&folder.path().join("iw"), &iw);
+        // In place of this machine's own supplicant.
+        let busctl = format!(
+            r#"#!/bin/sh
+echo busctl "$*" >> "{}/calls"
+case "$*" in
+    *GetInterface*) echo 'o "/fi/w1/wpa_supplicant1/Interfaces/0"' ;;
+esac
+"#,
+            folder.path().display()
+        );
+        executable(&folder.path().join("busctl"), &busctl);
         NetworkManager { folder }
     }
 
@@ -93,7 +104,7 @@ exit 0
         self.put("slow", "");
     }
 
-    /// It has a wireless interface, and these lines of access points: `IN-USE:SSID-HEX:SIGNAL:SECURITY:DEVICE`.
+    /// It has a wireless interface, and these lines of access points: `IN-USE:SSID-HEX:SIGNAL:SECURITY:DEVICE:FREQ`.
     pub fn has_in_range(&self, points: &str) {
         self.put("devices", &wireless(30, ""));
         self.put("points", points);
@@ -126,6 +137,15 @@ exit 0
     pub fn join_on(&self, interface: &str) {
         let devices = wireless(100, "firstmile-wifi").replace("wlan0", interface);
         self.put("joins", &devices);
+    }
+
+    /// What was joined is gone, and nothing else is in range.
+    pub fn loses_all(&self) {
+        let _ = fs::remove_file(self.folder.path().join("joins"));
+        self.has_in_range("");
+        self.refuse_joining(
+            "Error: Connection activation failed: The Wi-Fi network could not be found\n",
+        );
     }
 
     /// The radio is so from now on: what `nmcli --fields WIFI-HW,WIFI radio` says.

@@ -14,7 +14,8 @@ use zeroize::Zeroizing;
 pub use self::orders::Report;
 use self::orders::{Order, Orders, Work, newest, serve};
 use super::nmcli::{NOT_INSTALLED, nmcli};
-use super::wifi::{self, Next, WIFI, Watch};
+use super::radio;
+use super::wifi::{Next, WIFI, Watch};
 use crate::config::{Addressing, Wifi, Wired};
 use crate::device::service::set_country;
 use crate::limits::{NETWORK_RETRY_INTERVAL, WPA_ITERATIONS};
@@ -198,7 +199,7 @@ fn put_wifi(wifi: &Wifi, exists: bool) -> Result<Handed, String> {
     if let Some(country) = &wifi.country {
         let set = set_country(country);
         notes.extend(set.err().map(|why| format!("the country is not set: {why}")));
-        notes.extend(wifi::switch_on());
+        notes.extend(radio::switch_on());
     }
     // Made again each time: the passphrase of another network is never tried at this one, and what an
     // earlier version had NetworkManager keep on the disk is gone.
@@ -209,7 +210,7 @@ fn put_wifi(wifi: &Wifi, exists: bool) -> Result<Handed, String> {
     add("802-11-wireless.ssid", ssid);
     add("802-11-wireless.hidden", hidden);
     // WPA2 is what most have; a network that turns out to want WPA3 is handed over again.
-    let in_range = || wifi::key_management(ssid, &wifi::list("no").unwrap_or_default());
+    let in_range = || radio::key_management(ssid, &radio::list("no").unwrap_or_default());
     let key_management = wifi.passphrase.is_some().then(|| in_range().unwrap_or("wpa-psk"));
     if let Some(key_management) = key_management {
         add("802-11-wireless-security.key-mgmt", key_management);

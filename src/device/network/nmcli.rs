@@ -100,28 +100,41 @@ fn fields(line: &str) -> Vec<String> {
 }
 
 /// What a list of access points is asked for, in the order of [`access_points`].
-pub(super) const POINT_FIELDS: &str = "IN-USE,SSID-HEX,SIGNAL,SECURITY,DEVICE";
+pub(super) const POINT_FIELDS: &str = "IN-USE,SSID-HEX,SIGNAL,SECURITY,DEVICE,FREQ";
 
-/// An access point, and the interface that it was found with.
+/// An access point, the interface that it was found with, and its channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Found {
     pub point: AccessPoint,
     pub interface: String,
+    pub frequency_mhz: Option<u32>,
 }
 
 /// The access points of a list of [`POINT_FIELDS`]; what is no line of it is left out.
 pub(super) fn access_points(text: &str) -> Vec<Found> {
     let found = |line: &str| {
         let fields = fields(line);
-        let [in_use, ssid, signal, security, interface] = &fields[..] else { return None };
+        let [in_use, ssid, signal, security, interface, frequency @ ..] = &fields[..] else {
+            return None;
+        };
         let point = AccessPoint {
             ssid: bytes(ssid)?,
             signal_percent: signal.trim().parse::<u8>().ok()?.min(100),
             security: security_of(security),
             is_joined: in_use.trim() == "*",
         };
+        if frequency.len() > 1 {
+            return None;
+        }
+        // Such as `2437 MHz`.
+        let mhz = |words: &String| words.split(' ').next().and_then(|mhz| mhz.parse().ok());
+        let frequency_mhz = frequency.first().and_then(mhz);
         // What NetworkManager looks for is in its list before it is found, with a signal of 0.
-        (point.signal_percent > 0).then(|| Found { point, interface: interface.clone() })
+        (point.signal_percent > 0).then(|| Found {
+            point,
+            interface: interface.clone(),
+            frequency_mhz,
+        })
     };
     text.lines().filter_map(found).collect()
 }

@@ -1,177 +1,25 @@
-//! The wireless network at NetworkManager: what is in range, joining, and whether it still is joined.
+//! The wireless network at NetworkManager: joining it, whether it still is joined, and finding it again.
 
-use std::path::Path;
+use std::cell::RefCell;
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{fs, thread};
 
-use super::nmcli::{
-    Call, DEVICE_FIELDS, Device, Found, INTERRUPTED, POINT_FIELDS, access_points, join_end, nmcli,
-    wireless,
-};
+use super::nmcli::{Call, Device, Found, INTERRUPTED, join_end, nmcli};
+use super::radio::{devices, has_wireless_interface, key_management, list, radio, switch_on};
+use super::supplicant;
 use crate::config::Wifi;
 use crate::limits::{
-    NMCLI_TIMEOUT, WIFI_JOIN_GRACE, WIFI_JOIN_TIMEOUT_S, WIFI_JOINING_LOOK_INTERVAL,
-    WIFI_LIST_BYTES_MAX, WIFI_LOOK_INTERVAL, WIFI_REJOIN_INTERVAL, WIFI_SAVED_MAX,
-    WIFI_SCAN_TIMEOUT,
+    WIFI_JOIN_GRACE, WIFI_JOIN_TIMEOUT_S, WIFI_JOINING_LOOK_INTERVAL, WIFI_LOOK_INTERVAL,
 };
-use crate::status::{Link, WifiSecurity};
-use crate::wifi::{AccessPoint, Attempt, JoinEnd, Joined, Observed, Radio};
+use crate::status::Link;
+use crate::wifi::{AccessPoint, Attempt, JoinEnd, Joined, Observed, Radio, Search};
 
 /// The connection of the wireless network.
 pub(super) const WIFI: &str = "firstmile-wifi";
 
-/// Where the kernel lists its interfaces; a wireless one has this entry there.
-const INTERFACES: &str = "/sys/class/net";
-const IS_WIRELESS: &str = "phy80211";
-
 /// After it is called connected, its addresses may take a moment to be seen.
 const ADDRESS_LOOKS: u32 = 20;
 const ADDRESS_LOOK_INTERVAL: Duration = Duration::from_millis(100);
-
-/// What is in range, and of which of it the system has settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Scan {
-    /// Access points, in no order.
-    pub points: Vec<AccessPoint>,
-    /// Names of networks.
-    pub known: Vec<Vec<u8>>,
-}
-
-/// Lets the radio look for networks, which takes some seconds; blocks for [`WIFI_SCAN_TIMEOUT`] at most.
-///
-/// # Errors
-/// Why it cannot, in words.
-pub fn scan() -> Result<Scan, String> {
-    let until = Until::within(WIFI_SCAN_TIMEOUT);
-    let found = list_until(until, "yes").map_err(|why| format!("cannot look for networks: {why}"));
-    let points: Vec<AccessPoint> = match found {
-        Ok(found) if !found.is_empty() => found.into_iter().map(|found| found.point).collect(),
-        // Nothing, or an error: is there anything to look with?
-        other => match (radio_until(until), devices_until(until)) {
-            (Radio::Missing, _) => {
-                return Err("this box has no Wi-Fi hardware that works".to_owned());
-            }
-            (Radio::Off | Radio::Blocked, _) => {
-                return Err("Wi-Fi is switched off (rfkill)".to_owned());
-            }
-            (Radio::On, Ok(devices)) if !devices.iter().any(Device::is_ready) => {
-                return Err("NetworkManager has no wireless interface that is ready (yet); \
-                            `nmcli device` on the box shows how it stands"
-                    .to_owned());
-            }
-            (Radio::On, _) => other.map(|_| Vec::new())?,
-        },
-    };
-    // It is a remark, and no reason to show nothing.
-    Ok(Scan { points, known: known(until).unwrap_or_default() })
-}
-
-/// When several calls of `nmcli` are to be over.
-#[derive(Debug, Clone, Copy)]
-struct Until(Instant);
-
-impl Until {
-    fn within(time: Duration) -> Until {
-        Until(Instant::now() + time)
-    }
-
-    /// A call that is over by then, and within its own time.
-    fn call(self, timeout: Duration) -> Call<'static> {
-        let left = self.0.saturating_duration_since(Instant::now());
-        Call { timeout: left.min(timeout), ..Call::default() }
-    }
-}
-
-/// The access points that NetworkManager knows; `rescan` is what its option takes.
-pub(super) fn list(rescan: &str) -> Result<Vec<Found>, String> {
-    list_until(Until::within(WIFI_SCAN_TIMEOUT), rescan)
-}
-
-fn list_until(until: Until, rescan: &str) -> Result<Vec<Found>, String> {
-    let call = Call { output_bytes_max: WIFI_LIST_BYTES_MAX, ..until.call(WIFI_SCAN_TIMEOUT) };
-    let arguments = ["--terse", "--fields", POINT_FIELDS, "device", "wifi", "list"];
-    let text = call.run(arguments.into_iter().chain(["--rescan", rescan]), || true)?;
-    Ok(access_points(&text))
-}
-
-/// The names of the networks that the system has connections for, as far as there is time.
-fn known(until: Until) -> Result<Vec<Vec<u8>>, String> {
-    let show = ["--terse", "--fields", "UUID,TYPE", "connection", "show"];
-    let all = until.call(NMCLI_TIMEOUT).run(show, || true)?;
-    let wireless = all.lines().filter_map(|line| line.strip_suffix(":802-11-wireless"));
-    let names = wireless.take(WIFI_SAVED_MAX).map_while(|uuid| {
-        let get = ["--escape", "no", "--get-values", "802-11-wireless.ssid"];
-        let show = get.into_iter().chain(["connection", "show", "uuid", uuid]);
-        // A name of other letters than English ones is lost in the other locale.
-        let call = Call { locale: "C.UTF-8", ..until.call(NMCLI_TIMEOUT) };
-        call.run(show, || true).ok().map(|name| name.trim_end_matches('\n').as_bytes().to_vec())
-    });
-    Ok(names.collect())
-}
-
-/// Whether there is a radio, and whether it is on.
-fn radio() -> Radio {
-    radio_until(Until::within(2 * NMCLI_TIMEOUT))
-}
-
-fn radio_until(until: Until) -> Radio {
-    let has_device = devices_until(until).is_ok_and(|devices| !devices.is_empty());
-    if !has_device && !has_wireless_interface() {
-        return Radio::Missing;
-    }
-    let ask = ["--terse", "--fields", "WIFI-HW,WIFI", "radio"];
-    let shown = until.call(NMCLI_TIMEOUT).run(ask, || true).unwrap_or_default();
-    match shown.trim().split_once(':') {
-        Some(("disabled", _)) => Radio::Blocked,
-        Some((_, "disabled")) => Radio::Off,
-        _ => Radio::On,
-    }
-}
-
-/// Switches Wi-Fi on where software has switched it off; a note where that fails. Only where the
-/// country is set: some systems keep it off until somebody does that.
-pub(super) fn switch_on() -> Option<String> {
-    if radio() != Radio::Off {
-        return None;
-    }
-    let failed = nmcli(["radio", "wifi", "on"], None).err()?;
-    Some(format!("Wi-Fi is not switched on: {failed}"))
-}
-
-fn devices() -> Result<Vec<Device>, String> {
-    devices_until(Until::within(NMCLI_TIMEOUT))
-}
-
-fn devices_until(until: Until) -> Result<Vec<Device>, String> {
-    let show = ["--terse", "--fields", DEVICE_FIELDS, "device", "show"];
-    Ok(wireless(&until.call(NMCLI_TIMEOUT).run(show, || true)?))
-}
-
-/// Whether NetworkManager still has our connection; where it does not answer it may have.
-fn is_there() -> bool {
-    let show = ["--terse", "--escape", "no", "--fields", "NAME", "connection", "show"];
-    nmcli(show, None).map_or(true, |all| all.lines().any(|name| name == WIFI))
-}
-
-fn has_wireless_interface() -> bool {
-    let interfaces = fs::read_dir(Path::new(INTERFACES)).into_iter().flatten().flatten();
-    interfaces.into_iter().any(|interface| interface.path().join(IS_WIRELESS).exists())
-}
-
-fn has_address(name: &str) -> bool {
-    let interfaces = super::interfaces();
-    let ours = interfaces.into_iter().filter(|interface| interface.name == name);
-    super::link(&ours.collect::<Vec<_>>()) == Link::Up
-}
-
-/// How NetworkManager is to authenticate at a network with a passphrase, by what is in range of it: the
-/// two ways exclude each other there, and WPA2 is the older one. `None` where none of it is in range.
-pub(super) fn key_management(ssid: &str, in_range: &[Found]) -> Option<&'static str> {
-    let ours = in_range.iter().filter(|found| found.point.ssid == ssid.as_bytes());
-    let security: Vec<WifiSecurity> = ours.map(|found| found.point.security).collect();
-    let wpa3_alone = security.iter().all(|of| *of == WifiSecurity::Wpa3);
-    (!security.is_empty()).then_some(if wpa3_alone { "sae" } else { "wpa-psk" })
-}
 
 /// Joins the wireless network that is wanted, and looks after it.
 #[derive(Debug, Default)]
@@ -184,6 +32,8 @@ pub(super) struct Watch {
     tried_at: Option<Instant>,
     /// How the last try failed.
     failed: Option<Attempt>,
+    /// Where it is looked for when it is lost, and with which interface.
+    seeker: RefCell<Seeker>,
 }
 
 /// What is to be done next.
@@ -199,7 +49,9 @@ impl Watch {
     /// These settings were handed over, and are to be tried.
     pub fn handed(&mut self, wifi: &Wifi, key_management: Option<&'static str>) {
         let wanted = wifi.ssid.is_some().then(|| wifi.clone());
-        *self = Watch { wanted, key_management, is_new: true, ..Watch::default() };
+        let hidden = wanted.as_ref().filter(|wifi| wifi.hidden).and_then(|wifi| wifi.ssid.clone());
+        let seeker = RefCell::new(Seeker { hidden, ..Seeker::default() });
+        *self = Watch { wanted, key_management, is_new: true, seeker, ..Watch::default() };
     }
 
     /// The network that is looked after.
@@ -218,12 +70,14 @@ impl Watch {
             report(Observed::Nothing);
             return Next::Look(WIFI_LOOK_INTERVAL);
         }
+        // NetworkManager joins by itself what it finds: what is in range is asked for before what it does.
+        let has_come = self.has_come_into_range();
         // NetworkManager that does not answer is reported where the settings are handed over.
         let devices = devices().unwrap_or_default();
         let is_ours = |device: &&Device| self.wanted.is_none() || device.connection == WIFI;
         let connected = devices.iter().filter(|device| device.is_connected()).find(is_ours);
         if let Some(device) = connected.filter(|device| has_address(&device.interface)) {
-            report(Observed::Joined(joined(device)));
+            report(Observed::Joined(self.joined(device)));
             // When it is lost it is tried at once.
             (self.is_new, self.tried_at, self.failed) = (false, None, None);
             return Next::Look(WIFI_LOOK_INTERVAL);
@@ -232,17 +86,21 @@ impl Watch {
             report(Observed::Nothing);
             return Next::Look(WIFI_LOOK_INTERVAL);
         };
-        let is_due = self.tried_at.is_none_or(|at| at.elapsed() >= WIFI_REJOIN_INTERVAL);
+        self.seeker.get_mut().not_joined();
+        let is_kept = connected.is_some() && self.seeker.get_mut().may_be_roaming();
+        let is_due = self.tried_at.is_none_or(|at| {
+            has_come || at.elapsed() >= self.seeker.borrow_mut().rejoin_interval()
+        });
         let is_connecting = devices.iter().filter(is_ours).any(Device::is_connecting);
         match &self.failed {
             // By itself; only a try of our own shows why it fails.
-            _ if is_connecting && !self.is_new => {
+            _ if (is_connecting || is_kept) && !self.is_new => {
                 report(Observed::Joining);
-                return Next::Look(WIFI_JOINING_LOOK_INTERVAL);
+                return self.seek();
             }
             Some(failed) if !is_due => {
                 report(Observed::Failed(failed.clone()));
-                return Next::Look(WIFI_JOINING_LOOK_INTERVAL);
+                return self.seek();
             }
             _ => {}
         }
@@ -259,9 +117,13 @@ impl Watch {
         if let Some(failed) = costs_too_much(&wanted, &devices, before) {
             return self.has_failed(failed, report);
         }
-        let end = match join(&goes_on) {
-            Ok(joined) => {
-                report(Observed::Joined(joined));
+        let goes_on_seeking = || {
+            self.seeker.borrow_mut().look();
+            goes_on()
+        };
+        let end = match join(goes_on_seeking) {
+            Ok(device) => {
+                report(Observed::Joined(self.joined(&device)));
                 (self.is_new, self.tried_at) = (false, None);
                 return Next::Look(WIFI_LOOK_INTERVAL);
             }
@@ -288,11 +150,111 @@ impl Watch {
     }
 
     fn has_failed(&mut self, failed: Attempt, mut report: impl FnMut(Observed)) -> Next {
+        if matches!(failed.end, JoinEnd::NoSecrets | JoinEnd::Rejected) {
+            self.seeker.get_mut().search.end();
+        }
         self.failed = Some(failed.clone());
         report(Observed::Failed(failed));
         (self.is_new, self.tried_at) = (false, Some(Instant::now()));
-        Next::Look(WIFI_JOINING_LOOK_INTERVAL)
+        self.seek()
     }
+
+    /// Looks for the network if it is lost; when to look at everything again.
+    fn seek(&mut self) -> Next {
+        let seeker = self.seeker.get_mut();
+        seeker.look();
+        Next::Look(seeker.interval().unwrap_or(WIFI_JOINING_LOOK_INTERVAL))
+    }
+
+    /// Whether the network that is searched for is in range, and was not when it was tried.
+    fn has_come_into_range(&mut self) -> bool {
+        let is_sought = self.seeker.get_mut().interval().is_some();
+        let Some((ssid, failed)) = self.ssid().zip(self.failed.as_ref()).filter(|_| is_sought)
+        else {
+            return false;
+        };
+        let is_it = |found: &Found| found.point.ssid == ssid.as_bytes();
+        failed.points_of(ssid).next().is_none() && list("no").is_ok_and(|all| all.iter().any(is_it))
+    }
+
+    /// What an interface has joined. Where it is heard is where it is looked for when it is lost.
+    fn joined(&self, device: &Device) -> Joined {
+        let in_range = list("no").unwrap_or_default();
+        let is_it = |found: &&Found| found.point.is_joined && found.interface == device.interface;
+        let point = in_range.iter().find(is_it).map(|found| &found.point);
+        let ssid = point.map(|point| point.ssid.clone()).filter(|ssid| !ssid.is_empty());
+        let heard = in_range.iter().filter(|found| Some(&found.point.ssid) == ssid.as_ref());
+        let mut seeker = self.seeker.borrow_mut();
+        seeker.search.joined(heard.filter_map(|found| found.frequency_mhz));
+        seeker.interface = Some(device.interface.clone());
+        Joined {
+            ssid,
+            interface: device.interface.clone(),
+            signal_percent: point.map(|point| point.signal_percent),
+        }
+    }
+}
+
+/// Looks for a network that is lost, where it was.
+#[derive(Debug, Default)]
+struct Seeker {
+    search: Search,
+    /// The interface that had joined it.
+    interface: Option<String>,
+    /// Its name, where it announces none.
+    hidden: Option<String>,
+    /// When time began.
+    began: Option<Instant>,
+}
+
+impl Seeker {
+    fn now(&mut self) -> Duration {
+        self.began.get_or_insert_with(Instant::now).elapsed()
+    }
+
+    fn not_joined(&mut self) {
+        let now = self.now();
+        self.search.not_joined(now);
+    }
+
+    fn may_be_roaming(&mut self) -> bool {
+        let now = self.now();
+        self.search.may_be_roaming(now)
+    }
+
+    fn rejoin_interval(&mut self) -> Duration {
+        let now = self.now();
+        self.search.rejoin_interval(now)
+    }
+
+    fn interval(&mut self) -> Option<Duration> {
+        let now = self.now();
+        self.search.interval(now)
+    }
+
+    /// Looks, if it is time to.
+    fn look(&mut self) {
+        let now = self.now();
+        let (Some(interface), Some(heard_mhz)) = (&self.interface, self.search.due(now)) else {
+            return;
+        };
+        if let Err(why) = supplicant::look(interface, heard_mhz, self.hidden.as_deref()) {
+            // NetworkManager's own looks have to do.
+            tracing::debug!(why, "the supplicant does not look");
+        }
+    }
+}
+
+/// Whether NetworkManager still has our connection; where it does not answer it may have.
+fn is_there() -> bool {
+    let show = ["--terse", "--escape", "no", "--fields", "NAME", "connection", "show"];
+    nmcli(show, None).map_or(true, |all| all.lines().any(|name| name == WIFI))
+}
+
+fn has_address(name: &str) -> bool {
+    let interfaces = super::interfaces();
+    let ours = interfaces.into_iter().filter(|interface| interface.name == name);
+    super::link(&ours.collect::<Vec<_>>()) == Link::Up
 }
 
 /// Joining takes the radio from the network that the system has joined by itself. Why that is not done: the
@@ -318,8 +280,8 @@ fn costs_too_much(wanted: &Wifi, devices: &[Device], before: Option<Attempt>) ->
     (!is_in_range && !wanted.hidden).then(absent)
 }
 
-/// Tries to join it, until it has an address.
-fn join(goes_on: impl Fn() -> bool) -> Result<Joined, JoinEnd> {
+/// Tries to join it, until it has an address; the interface that has.
+fn join(goes_on: impl Fn() -> bool) -> Result<Device, JoinEnd> {
     let wait = WIFI_JOIN_TIMEOUT_S.to_string();
     let timeout = Duration::from_secs(WIFI_JOIN_TIMEOUT_S.into()) + WIFI_JOIN_GRACE;
     let call = Call { timeout, ..Call::default() };
@@ -339,7 +301,7 @@ fn join(goes_on: impl Fn() -> bool) -> Result<Joined, JoinEnd> {
     for _ in 0..ADDRESS_LOOKS {
         let device = ours().filter(Device::is_connected);
         if let Some(device) = device.filter(|device| has_address(&device.interface)) {
-            return Ok(joined(&device));
+            return Ok(device);
         }
         if !goes_on() {
             break;
@@ -347,18 +309,6 @@ fn join(goes_on: impl Fn() -> bool) -> Result<Joined, JoinEnd> {
         thread::sleep(ADDRESS_LOOK_INTERVAL);
     }
     Err(JoinEnd::NoAddress)
-}
-
-/// What an interface has joined.
-fn joined(device: &Device) -> Joined {
-    let in_range = list("no").unwrap_or_default();
-    let is_it = |found: &&Found| found.point.is_joined && found.interface == device.interface;
-    let point = in_range.iter().find(is_it).map(|found| &found.point);
-    Joined {
-        ssid: point.map(|point| point.ssid.clone()).filter(|ssid| !ssid.is_empty()),
-        interface: device.interface.clone(),
-        signal_percent: point.map(|point| point.signal_percent),
-    }
 }
 
 #[cfg(test)]
@@ -374,19 +324,5 @@ mod tests {
         assert_eq!(watch.ssid(), Some("hall"));
         watch.forget();
         assert_eq!(watch.ssid(), None, "what the system has joined is not hall");
-    }
-
-    #[test]
-    fn how_to_authenticate_is_known_of_networks_in_range_alone() {
-        let found = |security| {
-            let ssid = b"hall".to_vec();
-            let point = AccessPoint { ssid, signal_percent: 80, security, is_joined: false };
-            Found { point, interface: "wlan0".to_owned() }
-        };
-        assert_eq!(key_management("hall", &[]), None);
-        assert_eq!(key_management("attic", &[found(WifiSecurity::Wpa3)]), None);
-        assert_eq!(key_management("hall", &[found(WifiSecurity::Wpa3)]), Some("sae"));
-        let both = [found(WifiSecurity::Wpa3), found(WifiSecurity::Wpa2)];
-        assert_eq!(key_management("hall", &both), Some("wpa-psk"));
     }
 }

@@ -71,6 +71,7 @@ do_install() {
     install -D -m 0644 ${S}/systemd/70-firstmile.rules ${D}${nonarch_libdir}/udev/rules.d/70-firstmile.rules
     install -D -m 0644 ${S}/systemd/sysusers.conf ${D}${nonarch_libdir}/sysusers.d/firstmile.conf
     install -D -m 0644 ${S}/systemd/polkit.rules ${D}${datadir}/polkit-1/rules.d/50-firstmile.rules
+    install -D -m 0644 ${S}/systemd/dbus.conf ${D}${datadir}/dbus-1/system.d/firstmile.conf
     install -D -m 0644 ${S}/systemd/tmpfiles.conf ${D}${nonarch_libdir}/tmpfiles.d/firstmile.conf
     install -D -m 0644 ${S}/systemd/sysctl.conf ${D}${nonarch_libdir}/sysctl.d/50-firstmile.conf
 
@@ -111,6 +112,7 @@ FILES:${PN} += " \
     ${nonarch_libdir}/tmpfiles.d/firstmile.conf \
     ${nonarch_libdir}/sysctl.d/50-firstmile.conf \
     ${datadir}/polkit-1/rules.d/50-firstmile.rules \
+    ${datadir}/dbus-1/system.d/firstmile.conf \
     ${nonarch_libdir}/udev/rules.d/70-firstmile.rules \
     ${systemd_system_unitdir}/firstmile-country.service \
     ${systemd_system_unitdir}/firstmile-import@.service \

@@ -62,6 +62,14 @@ fn every_network_that_nmcli_lists_is_found_with_its_very_name() {
 }
 
 #[test]
+fn the_channel_of_an_access_point_is_known_where_nmcli_says_it() {
+    let list =
+        "*:68616C6C:87:WPA2:wlan0:2437 MHz\n :68616C6C:40:WPA2:wlan0:?\n :68616C6C:40:WPA2:wlan0\n";
+    let found: Vec<_> = access_points(list).into_iter().map(|found| found.frequency_mhz).collect();
+    assert_eq!(found, [Some(2437), None, None]);
+}
+
+#[test]
 fn a_name_as_nmcli_prints_it_is_not_the_name() {
     for (version, text) in recorded!("names") {
         let names: Vec<String> = text.lines().map(|line| fields(line).swap_remove(0)).collect();
@@ -75,7 +83,7 @@ fn a_name_as_nmcli_prints_it_is_not_the_name() {
 #[test]
 fn lines_that_are_none_of_a_list_and_networks_not_found_yet_are_left_out() {
     let text = "*:6:87:WPA2:wlan0\n :68zz:87:WPA2:wlan0\n :68:loud:WPA2:wlan0\n :68:50:WPA2\n\
-                :68:50:WPA2:wlan0:more\n :6é:50:WPA2:wlan0\n\n : \n :68616C6C:0:WPA1 WPA2:wlan0\n";
+                :68:50:WPA2:wlan0:2437 MHz:more\n :6é:50:WPA2:wlan0\n\n : \n :68616C6C:0:WPA1 WPA2:wlan0\n";
     assert_eq!(access_points(text), []);
     assert_eq!(access_points(" :--:250:--:wlan0")[0].point.signal_percent, 100);
 }
