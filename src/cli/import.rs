@@ -4,6 +4,7 @@
 //! is on the stick: it hands the bytes of one file to the other one, which gives up every right
 //! before it looks at them ([`reader`]), and writes back what that one answers.
 
+mod joining;
 mod reader;
 mod running;
 mod unplugged;
@@ -93,16 +94,23 @@ pub fn run(args: &ImportArgs) -> Result<(), Failure> {
         });
     let _ = stages.send(if imported.is_ok() { Stage::Writing } else { Stage::WritingRefusal });
     stick.unlock();
-    let outcome = imported.map(|(stored, in_force)| accepted(&stick, &stored, &in_force));
+    let outcome = imported.map(|(stored, in_force)| {
+        let mut outcome = accepted(&stick, &stored, &in_force);
+        if stored.joins {
+            let _ = stick.write_result(&result_file("accepted", &joining::begun(&outcome.lines)));
+            let _ = stages.send(Stage::Joining);
+            outcome.lines.push(joined(args, &running, !in_force.is_empty()));
+            let _ = stages.send(Stage::Writing);
+        }
+        outcome
+    });
     let (is_accepted, Outcome { lines, mut remarks }) = match outcome {
         Ok(outcome) => (true, outcome),
         Err(why) => (false, Outcome { lines: why, remarks: Vec::new() }),
     };
     let lines = clean(lines);
     let word = if is_accepted { "accepted" } else { "refused" };
-    let text =
-        format!("firstmile {}\r\n{word}\r\n{}\r\n", env!("CARGO_PKG_VERSION"), lines.join("\r\n"));
-    if let Err(error) = stick.write_result(&text) {
+    if let Err(error) = stick.write_result(&result_file(word, &lines)) {
         let remark = format!("{RESULT_FILE} was not written: {}", stick.in_words(&error));
         output::text(&remark);
         remarks.push(remark);
@@ -119,6 +127,26 @@ pub fn run(args: &ImportArgs) -> Result<(), Failure> {
     }
     lines.iter().for_each(|line| output::text(line));
     Ok(())
+}
+
+/// The text of the result file.
+fn result_file(word: &str, lines: &[String]) -> String {
+    format!("firstmile {}\r\n{word}\r\n{}\r\n", env!("CARGO_PKG_VERSION"), lines.join("\r\n"))
+}
+
+/// How joining the wireless network of the stick ends, in a line. The lights go on showing that the stick is to
+/// be left in; that it was pulled out all the same ends the wait.
+fn joined(args: &ImportArgs, running: &RunningBox, runs: bool) -> String {
+    if !runs {
+        return joining::LATER.to_owned();
+    }
+    joining::ended(|| {
+        if !args.from.exists() {
+            return None;
+        }
+        running.show("working", "");
+        Some(running.network().unwrap_or_default())
+    })
 }
 
 /// Lines for the owner's screen; they quote what is on the stick.

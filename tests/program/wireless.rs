@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::support::appliance::Appliance;
+use crate::support::namespace;
 use crate::support::network_manager::NetworkManager;
 use crate::support::{eventually, one_at_a_time};
 
@@ -229,4 +230,80 @@ fn a_network_that_works_is_not_given_up_for_one_that_is_not_in_range() {
     appliance.types("canary-wrong\r", "is set");
     until_network_shows(&appliance, "the passphrase is wrong");
     assert!(manager.calls().contains("connection up id firstmile-wifi"), "{}", manager.calls());
+}
+
+#[test]
+fn the_result_on_a_stick_says_how_joining_its_network_has_ended() {
+    let _turn = one_at_a_time();
+    let manager = NetworkManager::new();
+    manager.has_in_range(&format!(" :{HALL}:80:WPA2:wlan0:2437 MHz\n"));
+    manager.refuse_joining(
+        "Error: Connection activation failed: (7) Secrets were required, but not provided.\n",
+    );
+    let appliance = Appliance::start(&[("PATH", &manager.path())]);
+    let stick = |passphrase: &str| {
+        format!(
+            "version = 1\nerase_key = true\n[wifi]\nssid = \"hall\"\npassphrase = \"{passphrase}\"\n"
+        )
+    };
+    let (import, result) = appliance.stick(&stick("canary-wrong"));
+    import.ok();
+    assert!(result.contains("accepted"), "{result}");
+    assert!(result.contains("Wi-Fi: hall is NOT joined: the passphrase is wrong"), "{result}");
+    let Some(interface) = interface_with_address() else {
+        eprintln!("skipped: this machine has no interface with an address");
+        return;
+    };
+    manager.join_on(&interface);
+    let (import, result) = appliance.stick(&stick("canary-right"));
+    import.ok();
+    assert!(result.contains("Wi-Fi: hall is joined"), "{result}");
+    assert!(!result.contains("canary-") && !appliance.log().contains("canary-"), "{result}");
+    // One that does not set it says nothing of it.
+    let (import, result) = appliance.stick("version = 1\n[box]\nname = \"stage\"\n");
+    import.ok();
+    assert!(!result.contains("Wi-Fi"), "{result}");
+}
+
+#[test]
+fn a_network_that_is_lost_is_looked_for_where_it_was_heard_and_joined_as_soon_as_it_is_back() {
+    let name =
+        "a_network_that_is_lost_is_looked_for_where_it_was_heard_and_joined_as_soon_as_it_is_back";
+    if !namespace::enter(module_path!(), name) {
+        return;
+    }
+    for line in [
+        "ip link add wlan0 type veth peer name far",
+        "ip link set wlan0 up",
+        "ip link set far up",
+        "ip address add 192.0.2.7/24 dev wlan0",
+    ] {
+        namespace::command(line);
+    }
+    let manager = NetworkManager::new();
+    let street = format!(
+        "*:{HALL}:80:WPA2:wlan0:2437 MHz\n :{HALL}:60:WPA2:wlan0:5180 MHz\n :{PHONE}:90:WPA2:wlan0:2412 MHz\n"
+    );
+    manager.has_in_range(&street);
+    manager.join_on("wlan0");
+    let mut appliance = Appliance::start(&[("PATH", &manager.path())]);
+    appliance.types("set wifi.ssid hall\r", "is set");
+    until_network_shows(&appliance, "hall: joined, on wlan0");
+    assert!(!manager.calls().contains("Scan"), "nothing is missing");
+
+    manager.loses_all();
+    namespace::command("ip link set far down");
+    let look = "fi.w1.wpa_supplicant1.Interface Scan a{sv} 2 Type s active Channels a(uu) 2 2437 20 5180 20";
+    let looked =
+        eventually(PATIENCE, || (manager.calls().matches(look).count() >= 3).then_some(()));
+    assert!(looked.is_some(), "{}", appliance.log());
+    until_network_shows(&appliance, "hall: not joined: no network of this name is in range");
+
+    let tries = || manager.calls().matches("connection up id firstmile-wifi").count();
+    let before = tries();
+    namespace::command("ip link set far up");
+    manager.join_on("wlan0");
+    manager.finds(&street.replace('*', " "));
+    until_network_shows(&appliance, "hall: joined, on wlan0");
+    assert!(tries() > before, "{}", manager.calls());
 }

@@ -163,7 +163,7 @@ impl Appliance {
         fs::write(stick.join("firstmile.toml"), text).expect("its file");
         let mut import = firstmile(self.folder.path(), "import stick --state state");
         let ended =
-            run(import.env("RUNTIME_DIRECTORY", self.folder.path()), Duration::from_secs(20));
+            run(import.env("RUNTIME_DIRECTORY", self.folder.path()), Duration::from_secs(60));
         (ended, fs::read_to_string(stick.join("firstmile-result.txt")).unwrap_or_default())
     }
 

@@ -43,6 +43,8 @@ pub struct Stored {
     pub destinations: Vec<String>,
     /// Whether what was stored before is forgotten.
     pub replace: bool,
+    /// Whether it says anything about a wireless network, and one is to be joined now.
+    pub joins: bool,
     /// Secrets in the file.
     pub secrets: usize,
     /// What they are called.
@@ -122,7 +124,9 @@ fn answer(state: &Path) -> Answer {
     read.map_err(|error| failed(&error))?;
     let found = Stick::parse(SETTINGS_FILE, &bytes).map_err(|errors| lines(&errors))?;
     let Imported { settings, of_secrets, removed } = store(&found, state)?;
+    let is_of_wifi = |path: &SettingPath| path.setting().name.starts_with("wifi.");
     Ok(Stored {
+        joins: found.partial.paths().any(is_of_wifi) && settings.wifi.ssid.is_some(),
         of_secrets,
         removed,
         destinations: settings.destinations_in_words(),

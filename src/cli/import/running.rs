@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use crate::device::control;
+use serde_json::Value;
+
+use crate::device::control::{self, Answer};
 use crate::limits::{CONTROL_TIMEOUT, STICK_WORDS_CHARACTERS_MAX, STORE_PATIENCE};
 use crate::sanitize;
 
@@ -41,9 +43,20 @@ impl RunningBox {
         let _ = self.ask(format!("stick {word} {words}").trim_end(), CONTROL_TIMEOUT);
     }
 
-    /// Asks it, and gives its answer; one that does not run reads its settings when it starts. What
-    /// it refuses is the error, and one that is stopped does not hold up the import.
+    /// How its network stands, if it says so.
+    pub fn network(&self) -> Option<Value> {
+        self.answers("network", CONTROL_TIMEOUT).ok()?.pop().map(|answer| answer.data)
+    }
+
+    /// Asks it, and gives the lines of its answer; none where it does not run.
     fn ask(&self, line: &str, patience: Duration) -> Result<Vec<String>, String> {
+        let last = self.answers(line, patience)?.pop();
+        Ok(last.map(|answer| answer.lines).unwrap_or_default())
+    }
+
+    /// Asks it, and gives its answers; one that does not run reads its settings when it starts. What
+    /// it refuses is the error, and one that is stopped does not hold up the import.
+    fn answers(&self, line: &str, patience: Duration) -> Result<Vec<Answer>, String> {
         if let Some(silence) = self.silence.get() {
             return Err(silence.clone());
         }
@@ -61,14 +74,17 @@ impl RunningBox {
             Err(error) if control::is_nobody_there(&error) => return Ok(Vec::new()),
             Err(error) => return Err(format!("it cannot be asked: {error}")),
         };
-        let mut lines = None;
+        let mut given = Vec::new();
         for answer in answers {
             match answer {
-                Ok(answer) if answer.ok => lines = Some(answer.lines),
+                Ok(answer) if answer.ok => given.push(answer),
                 Ok(answer) => return Err(answer.lines.join(" ")),
                 Err(error) => return silent(error),
             }
         }
-        lines.ok_or_else(|| "it ended before it answered; it reads them when it starts".to_owned())
+        if given.is_empty() {
+            return Err("it ended before it answered; it reads them when it starts".to_owned());
+        }
+        Ok(given)
     }
 }

@@ -21,6 +21,8 @@ pub enum Stage {
     Storing,
     /// They are in force, and the stick is written to.
     Writing,
+    /// They are, and it is waited for a wireless network.
+    Joining,
     /// They are not, and the stick is written to.
     WritingRefusal,
 }
@@ -52,7 +54,9 @@ fn watch(stages: &Receiver<Stage>, running: &RunningBox) {
     let mut stage = Stage::Reading;
     loop {
         let next = match stage {
-            Stage::Storing => stages.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Stage::Storing | Stage::Joining => {
+                stages.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            }
             _ => stages.recv_timeout(STICK_PATIENCE),
         };
         match next {
@@ -74,7 +78,7 @@ fn given_up(stage: Stage) -> (&'static str, &'static str) {
             "refused",
             "the stick does not answer, and nothing was changed; it may be defective: use another one",
         ),
-        Stage::Writing => (
+        Stage::Writing | Stage::Joining => (
             "accepted",
             "settings applied, but the stick does not answer any more: it may STILL CONTAIN keys and \
              other secrets, and has no result; it may be defective",
