@@ -48,6 +48,22 @@ impl Board {
         )))
     }
 
+    /// Begins to look at the lights, until [`Board::watched`].
+    pub fn watch_lights(&mut self) {
+        self.sh(&format!(
+            "P=$(echo {PANEL}); touch /dev/shm/watching; (while [ -e /dev/shm/watching ]; do \
+             read live <$P/sim_gpio0/value; read status <$P/sim_gpio1/value; read now x </proc/uptime; \
+             echo $now $live $status; sleep 0.04; done) >/dev/shm/looks 2>&1 &"
+        ));
+    }
+
+    /// Everything that was seen of the lights since.
+    pub fn watched(&mut self) -> Vec<lights::Look> {
+        lights::parse(
+            &self.sh("rm /dev/shm/watching; sleep 1; cat /dev/shm/looks; rm /dev/shm/looks"),
+        )
+    }
+
     /// A short press of the button; gives the board's time of it.
     pub fn press(&mut self) -> Duration {
         self.hold(Duration::from_millis(200))

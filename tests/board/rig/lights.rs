@@ -38,6 +38,40 @@ pub fn show(looks: &[Look], indication: Indication) -> bool {
     looks.len() >= 10 && both.iter().all(|(rhythm, levels)| follows(levels, *rhythm))
 }
 
+/// What the status light, steadily lit otherwise, showed of a stick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StickLight {
+    Nothing,
+    Working,
+    Accepted,
+    Refused,
+}
+
+/// What the status light showed of a stick: long blips, or as many short ones as the flicker has. An emulated machine may be short
+/// of everything; the winks that say so are fewer.
+pub fn of_stick(looks: &[Look]) -> StickLight {
+    const LONG: Duration = Duration::from_millis(600);
+    const FLICKER: Duration = Duration::from_millis(4_200);
+    let mut dark: Vec<(Duration, Duration)> = Vec::new();
+    for pair in looks.windows(2).filter(|pair| !pair[0].status) {
+        match dark.last_mut() {
+            Some((_, end)) if *end == pair[0].at => *end = pair[1].at,
+            _ => dark.push((pair[0].at, pair[1].at)),
+        }
+    }
+    let long = dark.iter().filter(|(begin, end)| *end - *begin >= LONG).count();
+    let together = |from: Duration| {
+        dark.iter().filter(|(begin, _)| (from..from + FLICKER).contains(begin)).count()
+    };
+    let most = dark.iter().map(|(begin, _)| together(*begin)).max().unwrap_or(0);
+    match (long, most) {
+        (2.., _) => StickLight::Accepted,
+        (_, 12..) => StickLight::Refused,
+        (_, 6..) => StickLight::Working,
+        _ => StickLight::Nothing,
+    }
+}
+
 fn looks_of(looks: &[Look], of: impl Fn(&Look) -> bool) -> Vec<(Duration, bool)> {
     looks.iter().map(|look| (look.at, of(look))).collect()
 }
@@ -68,4 +102,30 @@ fn a_rhythm_is_recognized_by_its_levels() {
     {
         assert!(!show(&looks, other), "{}", other.name());
     }
+}
+
+#[test]
+fn what_a_light_shows_of_a_stick_is_recognized() {
+    // On a light that is lit it is shown by darkness.
+    let looks = |indications: &[Indication]| -> Vec<Look> {
+        let mut levels = vec![true; 20];
+        for indication in indications {
+            let rhythm = lights(*indication).status;
+            let times = (0..).map(|n| Duration::from_millis(n * 65));
+            levels.extend(times.take_while(|t| *t < rhythm.period()).map(|t| !rhythm.is_lit(t)));
+        }
+        levels.extend([true; 20]);
+        let look = |(n, status): (u64, bool)| Look {
+            at: Duration::from_millis(n * 65),
+            live: true,
+            status,
+        };
+        (0..).zip(levels).map(look).collect()
+    };
+    use Indication::{StickAccepted, StickRefused, StickWorking};
+    assert_eq!(of_stick(&looks(&[])), StickLight::Nothing);
+    assert_eq!(of_stick(&looks(&[StickWorking])), StickLight::Working);
+    assert_eq!(of_stick(&looks(&[StickRefused])), StickLight::Refused);
+    assert_eq!(of_stick(&looks(&[StickWorking, StickRefused])), StickLight::Refused);
+    assert_eq!(of_stick(&looks(&[StickWorking, StickAccepted])), StickLight::Accepted);
 }

@@ -9,6 +9,7 @@ pub mod defect;
 pub mod display;
 pub mod encoder;
 pub mod front_panel;
+pub mod gadget;
 pub mod lights;
 pub mod qemu;
 mod qmp;

@@ -47,27 +47,14 @@ fn sticks_of_exfat_and_ext4_are_read_too() {
         let stick = Stick::formatted_by(tool);
         let output = board.offer(&stick);
         assert!(output.contains("nothing to do"), "{output}");
-        board.plug(&stick);
         let settings = format!("version = 1\n[box]\nname = \"{tool}\"\n");
-        on_stick(&mut board, &format!("printf '{settings}' >firstmile.toml"));
-        board.unplug(&stick);
+        board.on_computer(&stick, &format!("printf '{settings}' >firstmile.toml"));
         let output = board.offer(&stick);
         assert!(output.contains("settings applied"), "{output}");
         assert!(board.asks("show box.name").contains(tool));
-        board.plug(&stick);
-        let result = on_stick(&mut board, "cat firstmile-result.txt");
+        let result = board.on_computer(&stick, "cat firstmile-result.txt");
         assert!(result.contains("accepted"), "{result}");
-        board.unplug(&stick);
     }
-}
-
-/// Runs a command in the root folder of the stick that is plugged in, as its owner would on a computer.
-fn on_stick(board: &mut Board, command: &str) -> String {
-    board.sh("until [ -b /dev/sda ]; do sleep 0.5; done; udevadm settle; mkdir -p /run/computer; mount /dev/sda /run/computer");
-    let output = board.sh(&format!("(cd /run/computer && {command})"));
-    board.until_no_import();
-    board.sh("umount /run/computer");
-    output
 }
 
 // Shows F29.
