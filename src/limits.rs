@@ -138,6 +138,8 @@ pub const AMF_ELEMENTS_MAX: usize = 1_024;
 pub const AMF_STRING_BYTES_MAX: usize = 8 * 1024;
 /// Characters of a server's text that are shown to the owner.
 pub const SERVER_TEXT_CHARS_MAX: usize = 200;
+/// Characters of why an attempt ended: such a text within words of our own, which say what to do.
+pub const END_TEXT_CHARS_MAX: usize = SERVER_TEXT_CHARS_MAX + 300;
 /// Characters of it that are looked at: of more, nothing would be shown, were a key repeated in it.
 pub const SERVER_TEXT_CHARS_READ_MAX: usize = SERVER_TEXT_CHARS_MAX + 2 * KEY_BYTES_MAX;
 /// A complaint of the server explains the end of a connection that follows within this time: servers
@@ -159,6 +161,15 @@ pub const AUTH_FIELD_BYTES_MAX: usize = 256;
 
 /// Name resolution.
 pub const DNS_TIMEOUT: Duration = Duration::from_secs(5);
+/// An answer for one family is not kept waiting longer for the other one: addresses that come later are not
+/// tried in this attempt, so that it is more than the 50 ms of RFC 8305 section 3.
+pub const OTHER_FAMILY_WAIT: Duration = Duration::from_millis(500);
+/// Look-ups of one destination that are under way, two for each attempt. A resolver with three name servers
+/// that are silent takes some 30 s.
+pub const NAME_LOOKUPS_MAX: usize = 12;
+/// What a look-up of an earlier attempt has found is believed if it began no longer ago: the network may have
+/// changed since.
+pub const NAME_ANSWER_COUNTS_FOR: Duration = Duration::from_secs(40);
 /// Addresses of one host that are tried.
 pub const DNS_ADDRESSES_MAX: usize = 8;
 /// Head start of an address before the next one is tried in parallel (RFC 8305 section 8).

@@ -335,7 +335,7 @@ impl Destination {
         let is_connected = matches!(self.state, State::Connecting { .. } | State::Accepted { .. });
         if attempt == self.attempt && is_connected {
             self.cut(context);
-            let message = "this box has lost the address it came from";
+            let message = "the network card that it came from is lost, or the address there";
             let live_for = match self.state {
                 State::Accepted { here_since, .. } => Some(context.now.saturating_sub(here_since)),
                 _ => None,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::ending::Evidence;
-use crate::limits::SERVER_TEXT_CHARS_MAX;
+use crate::limits::END_TEXT_CHARS_MAX;
 use crate::panel;
 use crate::sanitize;
 use crate::status::{Clock, StickImport};
@@ -225,7 +225,7 @@ pub enum PublishEvent {
 
 /// A message from outside as it may be kept and shown: one line, bounded.
 pub(super) fn bounded(message: &str) -> String {
-    sanitize::line(message).chars().take(SERVER_TEXT_CHARS_MAX).collect()
+    sanitize::line(message).chars().take(END_TEXT_CHARS_MAX).collect()
 }
 
 /// Whole milliseconds of a duration.

@@ -118,7 +118,14 @@ pub const ROWS: &[Row] = {
         Row { light: Because::Busy, retry, ..refused(meaning, name, advice) }
     }
     const fn tls(meaning: M, name: &'static str, retry: Retry) -> Row {
-        Row { light: Because::Certificate, due_to: DueTo::Tls, retry, ..refused(meaning, name, "") }
+        Row {
+            light: Because::Certificate,
+            due_to: DueTo::Tls,
+            retry,
+            // It may be a network that answers in the server's place until somebody logs in.
+            network_may_help: true,
+            ..refused(meaning, name, "")
+        }
     }
     &[
         network(M::Stopped, "stopped"),
@@ -135,7 +142,10 @@ pub const ROWS: &[Row] = {
             Clock(CERTIFICATE_WAIT_MAX),
         ),
         tls(M::NoTls, "no TLS with the server", Doubled(CERTIFICATE_WAIT_MAX)),
-        refused(M::NotRtmp, "no RTMP server at this address", CHECK_ADDRESS),
+        Row {
+            network_may_help: true,
+            ..refused(M::NotRtmp, "no RTMP server at this address", CHECK_ADDRESS)
+        },
         Row {
             due_to: DueTo::Refusal,
             ..network(M::Misbehaved, "the server breaks the rules of RTMP")

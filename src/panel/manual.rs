@@ -132,7 +132,7 @@ fn explain(indication: Indication) -> (&'static str, &'static str) {
             ),
             Because::Certificate => (
                 "Interrupted: the server's certificate is not accepted.",
-                "Give the box a network with a time server; check the address.",
+                "Give the box a network with a time server and without a login page; check the address.",
             ),
         },
         Indication::Stopping => ("The broadcast is being ended.", "Wait two seconds at most."),

@@ -8,6 +8,7 @@ use rustls::ClientConfig;
 
 use super::connect::{self, Connected, Failed, FailedAt, Steps};
 use super::error::PublishError;
+use super::names::Names;
 use crate::clock::Clock;
 use crate::ending::Evidence;
 use crate::limits::SMALL_SEGMENT_BYTES;
@@ -15,11 +16,14 @@ use crate::stream::{ConnectAttempt, Error, Finding, Path, PathEnd, Paths, Tries,
 
 /// What a destination knows of its paths, shared by its attempts.
 #[derive(Debug, Default, Clone)]
-pub(super) struct KnownPaths(Arc<Mutex<Paths>>);
+pub(super) struct KnownPaths {
+    paths: Arc<Mutex<Paths>>,
+    names: Names,
+}
 
 impl KnownPaths {
     fn lock(&self) -> MutexGuard<'_, Paths> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.paths.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The server has accepted the stream and acknowledged media.
@@ -67,7 +71,9 @@ impl<'a> Approach<'a> {
             let (clock, paths, tries) = (self.clock, self.paths, &mut self.tries);
             let segments = tries.segments();
             let choose = |found: &_| paths.lock().candidates(clock.now(), tries, found);
-            let failed = match connect::connect(attempt, tls, segments, choose, done).await {
+            let names = &paths.names;
+            let connected = connect::connect(attempt, names, tls, segments, choose, done).await;
+            let failed = match connected {
                 Ok(connected) => return Ok(connected),
                 Err(failed) => failed,
             };

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use socket2::SockRef;
-use tokio::net::{TcpSocket, TcpStream, lookup_host};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::TlsConnector;
@@ -21,6 +21,7 @@ use crate::limits::{
 use crate::rtmp::url::{Scheme, ServerUrl};
 
 use super::error::PublishError;
+use super::names::{NameFault, Names};
 use super::socket::TcpProbe;
 use super::tls::{self, CertificateFault, TlsFault};
 use crate::stream::{
@@ -77,6 +78,7 @@ pub type Steps<'a> = dyn FnMut(&'static str) + Send + 'a;
 /// [`PublishError`] naming the phase; no byte of RTMP has been sent then.
 pub async fn connect(
     attempt: &ConnectAttempt,
+    names: &Names,
     tls: &Arc<ClientConfig>,
     segments: Segments,
     choose: impl FnOnce(&[SocketAddr]) -> Vec<Candidate>,
@@ -84,7 +86,7 @@ pub async fn connect(
 ) -> Result<Connected, Failed> {
     let server = &attempt.server;
     let host = server.host.to_string();
-    let mut addresses = resolve(&host, server.port).await?;
+    let mut addresses = resolve(names, &host, server.port).await?;
     if attempt.only_public {
         addresses = outside(server, addresses)?;
     }
@@ -130,22 +132,17 @@ fn failed_tls(error: PublishError, path: Path) -> Failed {
     Failed { error, at: Some(FailedAt { path, how, try_next }) }
 }
 
-/// The addresses of `host`, alternating between families as RFC 8305 section 4 advises.
-async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, PublishError> {
+/// The addresses of `host`.
+async fn resolve(names: &Names, host: &str, port: u16) -> Result<Vec<SocketAddr>, PublishError> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let not_found = |why: String| PublishError::NameNotFound { host: host.to_owned(), why };
-    let found = timeout(DNS_TIMEOUT, lookup_host((bare, port)))
-        .await
-        .map_err(|_| PublishError::Timeout { host: host.to_owned(), phase: "the name look-up" })?
-        .map_err(|error| not_found(error.to_string()))?;
-    let (v6, v4): (Vec<_>, Vec<_>) = found.partition(SocketAddr::is_ipv6);
-    let longest = v6.len().max(v4.len());
-    let addresses: Vec<_> =
-        (0..longest).flat_map(|i| [v6.get(i).copied(), v4.get(i).copied()]).flatten().collect();
-    if addresses.is_empty() {
-        return Err(not_found("no address".to_owned()));
-    }
-    Ok(addresses)
+    let found = names.addresses(bare, DNS_TIMEOUT).await;
+    let host = host.to_owned();
+    let addresses = found.map_err(|fault| match fault {
+        NameFault::NotFound(why) => PublishError::NameNotFound { host, why },
+        NameFault::NoAnswer(why) => PublishError::NoNameService { host, why },
+        NameFault::Silent => PublishError::NameServiceSilent { host },
+    })?;
+    Ok(addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect())
 }
 
 /// The addresses without those inside of private networks: a public server has named this one.
@@ -330,9 +327,10 @@ mod tests {
         let tls = crate::publish::tls::client_config(&Policy::default()).unwrap();
         let mut done = |_| {};
         let usual = Segments::Usual;
-        assert!(connect(&attempt, &tls, usual, candidates, &mut done).await.is_ok());
+        let names = Names::default();
+        assert!(connect(&attempt, &names, &tls, usual, candidates, &mut done).await.is_ok());
         attempt.only_public = true;
-        let failed = connect(&attempt, &tls, usual, candidates, &mut done).await;
+        let failed = connect(&attempt, &names, &tls, usual, candidates, &mut done).await;
         let error = failed.err().expect("refused").error;
         assert!(error.to_string().contains("private network"), "{error}");
         let public = SocketAddr::from(([8, 8, 8, 8], 443));

@@ -29,6 +29,22 @@ pub enum PublishError {
         /// In the words of the resolver.
         why: String,
     },
+    /// the name service cannot say where the server is
+    #[error("the name service (DNS) does not say where {host} is ({why}); check the network")]
+    NoNameService {
+        /// The name.
+        host: String,
+        /// In the words of the resolver.
+        why: String,
+    },
+    /// the name service is silent
+    #[error(
+        "the name service (DNS) does not answer where {host} is; the network may be blocking it"
+    )]
+    NameServiceSilent {
+        /// The name.
+        host: String,
+    },
     /// there is no route to the server
     #[error("there is no route to {address}; check the cable or the Wi-Fi")]
     NoRoute {
@@ -117,10 +133,13 @@ impl PublishError {
         match self {
             PublishError::Trust(_) | PublishError::PlainNotAllowed { .. } => Evidence::BadSettings,
             PublishError::NameNotFound { .. }
+            | PublishError::NoNameService { .. }
             | PublishError::NoRoute { .. }
             | PublishError::Refused { .. }
             | PublishError::Unanswered { .. } => Evidence::Unreachable,
-            PublishError::Timeout { .. } => Evidence::Timeout,
+            PublishError::Timeout { .. } | PublishError::NameServiceSilent { .. } => {
+                Evidence::Timeout
+            }
             PublishError::Certificate { fault, .. } => {
                 use CertificateFault::{ClockNotSet, NotYetValid};
                 let not_yet_valid = matches!(fault, NotYetValid { .. } | ClockNotSet { .. });

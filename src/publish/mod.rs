@@ -16,6 +16,7 @@ mod drive;
 mod error;
 mod file;
 mod memory;
+mod names;
 mod plain;
 mod preflight;
 mod push;

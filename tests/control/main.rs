@@ -8,6 +8,7 @@ mod erasure;
 mod front;
 mod hung_drivers;
 mod machine_warnings;
+mod network_cards;
 mod power_loss;
 mod requests;
 mod rig;

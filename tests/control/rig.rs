@@ -18,8 +18,8 @@ use firstmile::audio::{Adjustments, ChannelsFrom};
 use firstmile::config::{self, Partial, parse};
 use firstmile::console::{ClientId, Reply, Typed};
 use firstmile::control::{
-    Action, BoardMedia, CaptureCounters, CaptureEvent, Change, Control, ControlReset, Counters,
-    Event, Job, JobResult, Layers, Level, Missing, PublishFailure, PublishReport, Setup,
+    Action, BoardMedia, CaptureCounters, CaptureEvent, Change, Connected, Control, ControlReset,
+    Counters, Event, Job, JobResult, Layers, Level, Missing, PublishFailure, PublishReport, Setup,
     SourceFound, SourceLook, Still, StoreFailure, StoreOutcome, StoreRequest,
 };
 use firstmile::device_controls::ControlsOf;
@@ -317,6 +317,13 @@ impl Rig {
         let dest = self.dest(name).expect("a destination that is known");
         let attempt = self.attempts.get(&dest).copied().unwrap_or_default();
         self.happens(Event::Publish { dest, attempt, what });
+    }
+
+    /// The current attempt of a destination, connected from this address of the box.
+    pub fn connected_from(&self, name: &str, address: &str) -> Connected {
+        let dest = self.dest(name).expect("a destination that is known");
+        let attempt = self.attempts.get(&dest).copied().unwrap_or_default();
+        Connected { dest, attempt, local_address: address.parse().expect("an address") }
     }
 
     /// The wireless network that was handed over last.

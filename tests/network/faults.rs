@@ -457,6 +457,21 @@ fn f13_a_bad_certificate_is_reported_at_once_and_tried_again_with_patience() {
     assert!(world.is_live());
 }
 
+/// A login page answers in the server's place with a certificate of its own, until the box is in another network.
+#[test]
+fn another_network_is_tried_at_once_after_one_that_answered_with_its_own_certificate() {
+    for seed in 0..10 {
+        let mut world = small(seed, Network { certificate_is_good: false, ..room() });
+        world.run_to(secs(600 + seed * 7));
+        world.network.certificate_is_good = true;
+        let changed = world.now;
+        world.tell(Event::Link(LinkChange::Changed));
+        world.run_for(secs(30));
+        let after = live_after(&world, changed);
+        assert!(after <= secs(3), "seed {seed}: {after:?}");
+    }
+}
+
 #[test]
 fn f14_a_wrong_key_is_reported_within_two_seconds_and_not_hammered() {
     let refuse = Refuse {

@@ -179,10 +179,15 @@ fn advisories_that_cannot_be_looked_up_are_never_called_none() {
 }
 
 #[test]
-fn paths_that_drop_large_packets_are_found_out_by_tcp_where_package_and_image_may_say_so() {
+fn large_packets_that_are_dropped_and_cards_without_a_carrier_are_the_kernels_where_package_and_image_may_say_so()
+ {
     let settings = fs::read_to_string("systemd/sysctl.conf").expect("the settings");
     let set: Vec<_> = settings.lines().filter(|line| !line.starts_with('#')).collect();
-    assert_eq!(set, ["net.ipv4.tcp_mtu_probing = 1"], "and nothing else of the machine's");
+    let linkdown = ["ipv4.conf.all", "ipv6.conf.all", "ipv6.conf.default"];
+    let linkdown = linkdown.map(|of| format!("net.{of}.ignore_routes_with_linkdown = 1"));
+    let wanted: Vec<_> =
+        ["net.ipv4.tcp_mtu_probing = 1".to_owned()].into_iter().chain(linkdown).collect();
+    assert_eq!(set, wanted, "and nothing else of the machine's");
     let place = "sysctl.d/50-firstmile.conf";
     let package = fs::read_to_string("Cargo.toml").expect("the package");
     assert!(package.contains(&format!("[\"systemd/sysctl.conf\", \"usr/lib/{place}\", \"644\"]")));

@@ -8,6 +8,7 @@ mod attempts;
 mod endings;
 mod enhanced_rtmp;
 mod moves;
+mod name_servers;
 mod narrow_paths;
 mod pushed_files;
 mod real_delivery;

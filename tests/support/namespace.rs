@@ -72,6 +72,37 @@ impl Drop for Hosts {
     }
 }
 
+/// Who is asked for names, and nothing else is.
+pub struct NameServers {
+    files: [PathBuf; 2],
+}
+
+impl NameServers {
+    pub fn new() -> NameServers {
+        let files = ["resolv.conf", "nsswitch.conf"].map(|name| {
+            let file = env::temp_dir().join(format!("firstmile-{}-{name}", std::process::id()));
+            fs::write(&file, "hosts: dns\n").expect("a file");
+            command(&format!("mount --bind {} /etc/{name}", file.display()));
+            file
+        });
+        NameServers { files }
+    }
+
+    /// From now on these are asked, in this order.
+    pub fn are(&self, addresses: &[&str]) {
+        let servers: String = addresses.iter().map(|a| format!("nameserver {a}\n")).collect();
+        fs::write(&self.files[0], servers).expect("its own file");
+    }
+}
+
+impl Drop for NameServers {
+    fn drop(&mut self) {
+        for file in &self.files {
+            let _ = fs::remove_file(file);
+        }
+    }
+}
+
 /// The way of packets that a router drops without a word because they are too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Narrow {

@@ -192,6 +192,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("std::net::UdpSocket", &["publish", "device", "sim"]),
     ("tokio::net", &["publish", "device", "sim"]),
     ("std::os::unix::net", &["device", "sim"]),
+    ("dns_lookup", &["publish"]),
 ];
 
 /// Longest file, in lines.

@@ -101,6 +101,22 @@ fn a_minute_live_lets_the_waits_start_small_again() {
 }
 
 #[test]
+fn another_network_is_tried_at_once_where_what_answered_may_have_been_a_login_page() {
+    let certificate = |not_yet_valid| Evidence::Certificate { not_yet_valid };
+    for evidence in [certificate(false), certificate(true), Evidence::NoTls, Evidence::NotRtmp] {
+        let mut rig = Rig::connecting();
+        for _ in 0..8 {
+            rig.end(evidence);
+            rig.wait_out();
+        }
+        rig.end(evidence);
+        rig.now += WAIT_CUT_MIN;
+        rig.with(|destination, context| destination.network_changed(context));
+        assert_eq!(rig.destination.shown(), Shown::Connecting, "{evidence:?}");
+    }
+}
+
+#[test]
 fn a_changed_network_does_not_press_a_server_that_refused() {
     for evidence in [Evidence::KeyRefused, Evidence::Rejected, Evidence::Busy] {
         let mut rig = Rig::connecting();
@@ -121,7 +137,7 @@ fn words_of_a_server_are_kept_short_and_on_one_line() {
         message: "no\n".repeat(10_000),
     });
     let message = rig.destination.status(rig.now).last_end.expect("an end").message;
-    assert_eq!(message.chars().count(), crate::limits::SERVER_TEXT_CHARS_MAX);
+    assert_eq!(message.chars().count(), crate::limits::END_TEXT_CHARS_MAX);
     assert!(!message.contains('\n'));
 }
 

@@ -1,5 +1,6 @@
 //! The network: what is known of it, and the settings that are handed over to its manager.
 
+use core::net::IpAddr;
 use std::time::Duration;
 
 use super::Control;
@@ -108,11 +109,8 @@ impl Control {
         connected: &[Connected],
     ) {
         if let Some(interfaces) = interfaces {
-            // Connections from an address that no interface has any more deliver nothing.
             for Connected { dest, attempt, local_address } in connected {
-                let address = local_address.to_string();
-                let has_it = |interface: &Interface| interface.addresses.contains(&address);
-                if !local_address.is_loopback() && !interfaces.iter().any(has_it) {
+                if delivers_nothing(*local_address, &interfaces, link) {
                     self.tell(now, Happening::Stranded { dest: *dest, attempt: *attempt });
                 }
             }
@@ -121,4 +119,15 @@ impl Control {
         }
         self.tell(now, Happening::Link(link));
     }
+}
+
+/// Whether a connection from this address is lost, as far as the interfaces show it: none of them has the address
+/// any more, or the one that has it lost its carrier while another one leads on. Where none does, the cable may
+/// be back before the connection has ended.
+fn delivers_nothing(local_address: IpAddr, interfaces: &[Interface], link: LinkChange) -> bool {
+    let address = local_address.to_string();
+    let mut with_it = interfaces.iter().filter(|one| one.addresses.contains(&address)).peekable();
+    let is_gone = with_it.peek().is_none();
+    let has_no_carrier = with_it.all(|interface| !interface.up);
+    !local_address.is_loopback() && (is_gone || has_no_carrier && link != LinkChange::Down)
 }

@@ -45,7 +45,9 @@ pub enum CertificateFault {
         today: Date,
     },
     /// it was issued for another name
-    #[error("it was issued for another name, {names}; check the server address")]
+    #[error(
+        "it was issued for another name, {names}; check the server address, and whether this network asks to log in on a web page first"
+    )]
     WrongName {
         /// The names that it bears, or some of them.
         names: String,
@@ -57,7 +59,7 @@ pub enum CertificateFault {
     NoName,
     /// nobody this box trusts has issued it
     #[error(
-        "nobody this box trusts has issued it, or the server does not send its whole chain; check the address, or set ca_file for a server of your own"
+        "nobody this box trusts has issued it, or the server does not send its whole chain; check the address, and whether this network asks to log in on a web page first, or set ca_file for a server of your own"
     )]
     UnknownIssuer,
     /// the server's key is not the pinned one
@@ -117,7 +119,9 @@ pub enum CertificateFault {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TlsFault {
     /// the server does not speak TLS
-    #[error("it does not speak TLS; is this an rtmps port?")]
+    #[error(
+        "it does not speak TLS; is this an rtmps port? Does this network ask to log in on a web page first?"
+    )]
     NotTls,
     /// the server speaks plain RTMP on this port
     #[error(
@@ -262,6 +266,7 @@ fn other_fault(other: &(dyn error::Error + Send + Sync + 'static)) -> Certificat
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::END_TEXT_CHARS_MAX;
     use std::time::Duration;
 
     fn at(seconds: u64) -> UnixTime {
@@ -314,6 +319,27 @@ mod tests {
             shown(&["n"; 3].map(|n| n.repeat(999)).each_ref().map(String::as_str)).len(),
             200
         );
+    }
+
+    #[test]
+    fn what_to_do_is_not_cut_off_beside_the_name_of_a_server() {
+        use crate::publish::PublishError;
+        let host = "x".repeat(64);
+        let names = "n".repeat(SERVER_TEXT_CHARS_MAX / 2);
+        let certificates = [
+            CertificateFault::WrongName { names },
+            CertificateFault::NoName,
+            CertificateFault::UnknownIssuer,
+            CertificateFault::UnknownKey,
+            CertificateFault::WeakSignature,
+        ];
+        let certificate = |fault| PublishError::Certificate { host: host.clone(), fault };
+        let tls = [TlsFault::NotTls, TlsFault::PlainRtmp, TlsFault::NothingInCommon];
+        let tls = tls.into_iter().map(|fault| PublishError::Tls { host: host.clone(), fault });
+        for error in certificates.into_iter().map(certificate).chain(tls) {
+            let message = error.to_string();
+            assert!(message.chars().count() <= END_TEXT_CHARS_MAX, "{message}");
+        }
     }
 
     #[test]
