@@ -17,6 +17,7 @@ pub mod ready;
 pub mod server;
 pub mod stick;
 pub mod usb;
+pub mod wired;
 
 use std::ops::Deref;
 use std::path::Path;

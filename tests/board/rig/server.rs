@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use crate::support::eventually;
-use crate::support::nginx::{Nginx, nginx_or_skip};
+use crate::support::nginx::{Nginx, nginx_or_skip, nginx_with_or_skip};
 use crate::support::pki::{Flaw, Pki};
 use crate::support::probe::{Packets, decodes_cleanly, packets};
 
@@ -30,9 +30,19 @@ pub struct Server {
 impl Server {
     /// A server with a certificate that the box has been given the authority of.
     pub fn start() -> Server {
+        Server::with("")
+    }
+
+    /// The same, which lets go of a publisher that has sent nothing for 5 s, as those of platforms do.
+    pub fn letting_go() -> Server {
+        Server::with("drop_idle_publisher 5s;")
+    }
+
+    fn with(directives: &str) -> Server {
         let pki = Pki::new();
         let identity = pki.identity(&[HOST], Flaw::None);
-        let nginx = nginx_or_skip(&identity).expect(".ci/setup board installs nginx");
+        let nginx = nginx_with_or_skip(&identity, directives);
+        let nginx = nginx.expect(".ci/setup board installs nginx");
         let gate = Gate::to(nginx.rtmps_port);
         Server { nginx, gate, pki, other: None }
     }
@@ -40,6 +50,17 @@ impl Server {
     /// The address, without the key.
     pub fn url(&self) -> String {
         format!("rtmps://{HOST}:{}/live", self.gate.port)
+    }
+
+    /// Where it is on the machine that the board is emulated on.
+    pub fn port(&self) -> u16 {
+        self.gate.port
+    }
+
+    /// Ends every connection.
+    pub fn ends_connections(&self) {
+        self.close();
+        self.open();
     }
 
     /// The authority's certificate, as PEM.

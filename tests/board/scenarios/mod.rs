@@ -13,6 +13,7 @@ mod hardware_controls;
 mod hardware_converter;
 mod hardware_encoder;
 mod network_lost;
+mod networks;
 mod package;
 mod power;
 mod process_ended;
