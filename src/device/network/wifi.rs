@@ -70,8 +70,9 @@ impl Watch {
             report(Observed::Nothing);
             return Next::Look(WIFI_LOOK_INTERVAL);
         }
-        // NetworkManager joins by itself what it finds: what is in range is asked for before what it does.
-        let has_come = self.has_come_into_range();
+        if self.only_seeks() {
+            return self.seek();
+        }
         // NetworkManager that does not answer is reported where the settings are handed over.
         let devices = devices().unwrap_or_default();
         let is_ours = |device: &&Device| self.wanted.is_none() || device.connection == WIFI;
@@ -88,9 +89,8 @@ impl Watch {
         };
         self.seeker.get_mut().not_joined();
         let is_kept = connected.is_some() && self.seeker.get_mut().may_be_roaming();
-        let is_due = self.tried_at.is_none_or(|at| {
-            has_come || at.elapsed() >= self.seeker.borrow_mut().rejoin_interval()
-        });
+        let rejoin_interval = self.seeker.get_mut().rejoin_interval();
+        let is_due = self.tried_at.is_none_or(|at| at.elapsed() >= rejoin_interval);
         let is_connecting = devices.iter().filter(is_ours).any(Device::is_connecting);
         match &self.failed {
             // By itself; only a try of our own shows why it fails.
@@ -113,6 +113,10 @@ impl Watch {
             return Next::HandOver;
         }
         report(Observed::Joining);
+        // Another try would take from NetworkManager what it has begun by itself meanwhile.
+        if !self.is_new && is_under_way() {
+            return self.seek();
+        }
         let before = self.failed.take();
         if let Some(failed) = costs_too_much(&wanted, &devices, before) {
             return self.has_failed(failed, report);
@@ -166,15 +170,14 @@ impl Watch {
         Next::Look(seeker.interval().unwrap_or(WIFI_JOINING_LOOK_INTERVAL))
     }
 
-    /// Whether the network that is searched for is in range, and was not when it was tried.
-    fn has_come_into_range(&mut self) -> bool {
-        let is_sought = self.seeker.get_mut().interval().is_some();
-        let Some((ssid, failed)) = self.ssid().zip(self.failed.as_ref()).filter(|_| is_sought)
-        else {
-            return false;
-        };
-        let is_it = |found: &Found| found.point.ssid == ssid.as_bytes();
-        failed.points_of(ssid).next().is_none() && list("no").is_ok_and(|all| all.iter().any(is_it))
+    /// Whether a network that is lost is only looked for now: between two tries NetworkManager joins by itself what
+    /// that finds, and nothing but its address has to be noticed.
+    fn only_seeks(&mut self) -> bool {
+        let seeker = self.seeker.get_mut();
+        let rejoin_interval = seeker.rejoin_interval();
+        let waits = self.tried_at.is_some_and(|at| at.elapsed() < rejoin_interval);
+        let is_back = seeker.interface.as_deref().is_some_and(has_address);
+        self.failed.is_some() && seeker.interval().is_some() && waits && !is_back
     }
 
     /// What an interface has joined. Where it is heard is where it is looked for when it is lost.
@@ -243,6 +246,15 @@ impl Seeker {
             tracing::debug!(why, "the supplicant does not look");
         }
     }
+}
+
+/// Whether NetworkManager has joined our network, or is about to.
+fn is_under_way() -> bool {
+    let is_it = |device: &Device| {
+        let is_joined = device.is_connected() && has_address(&device.interface);
+        device.connection == WIFI && (device.is_connecting() || is_joined)
+    };
+    devices().is_ok_and(|devices| devices.iter().any(is_it))
 }
 
 /// Whether NetworkManager still has our connection; where it does not answer it may have.
