@@ -125,8 +125,8 @@ fn a_silent_first_name_server_costs_one_attempt_and_the_next_one_hears_the_secon
 }
 
 #[test]
-fn a_name_that_does_not_exist_is_told_from_a_name_service_that_fails() {
-    let name = "a_name_that_does_not_exist_is_told_from_a_name_service_that_fails";
+fn a_name_that_does_not_exist_is_not_taken_for_a_name_service_that_fails() {
+    let name = "a_name_that_does_not_exist_is_not_taken_for_a_name_service_that_fails";
     if !namespace::enter(module_path!(), name) {
         return;
     }

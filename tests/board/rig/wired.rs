@@ -61,7 +61,7 @@ impl Cards {
     }
 }
 
-/// What names are said to be.
+/// What the name server answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Says<'a> {
     /// The server's addresses.

@@ -100,7 +100,7 @@ fn a_card_with_a_fixed_address_is_left_when_its_cable_is_pulled() {
 
 #[test]
 #[ignore = "in the full set: make test-board-all"]
-fn an_address_that_is_replaced_on_air_is_told_and_costs_seconds() {
+fn an_address_that_is_replaced_on_air_is_reported_and_costs_seconds() {
     let cards = Cards::Dhcp;
     let Some((_ready, server, mut board)) = live_in_street_or_skip(cards, 1, RIGHT) else { return };
     let changed = board.now();
@@ -164,7 +164,7 @@ fn a_login_page_in_the_servers_place_gets_nothing_and_is_outlasted() {
     assert_eq!(board.logged_after("-> live", closed), None);
     let met = board.portal_log();
     assert!(met.contains("alert"), "nobody was there: {met}");
-    assert!(!met.contains(KEY) && !board.journal().contains(KEY), "the key is told");
+    assert!(!met.contains(KEY) && !board.journal().contains(KEY), "the key is leaked");
 
     let paid = board.now();
     board.names_are(cards, RIGHT);
@@ -176,7 +176,7 @@ fn a_login_page_in_the_servers_place_gets_nothing_and_is_outlasted() {
 
 #[test]
 #[ignore = "in the full set: make test-board-all"]
-fn name_servers_that_fail_in_any_way_are_told_apart_and_outlasted() {
+fn name_servers_that_fail_in_any_way_are_distinguished_and_outlasted() {
     let cards = Cards::Dhcp;
     let Some((_ready, server, mut board)) = live_in_street_or_skip(cards, 1, RIGHT) else { return };
     let within = DNS_TIMEOUT + with_jitter(BACKOFF_MAX);
