@@ -33,6 +33,7 @@ fn until_journal(board: &mut Board, words: &str) {
 
 // Shows F66.
 #[test]
+#[ignore = "in the full set: make test-board-all"]
 fn a_camera_that_is_exchanged_on_air_keeps_the_session_at_the_server() {
     let Some(ready) = ready_or_skip() else { return };
     let server = Server::start();

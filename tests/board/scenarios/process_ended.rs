@@ -46,6 +46,7 @@ fn a_killed_process_is_started_again_and_live_again() {
 
 // Shows F30.
 #[test]
+#[ignore = "in the full set: make test-board-all"]
 fn a_stopped_process_is_noticed_by_the_watchdog_and_live_again() {
     comes_back("stopped", "kill -STOP PID");
 }
