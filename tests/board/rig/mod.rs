@@ -16,6 +16,7 @@ mod qmp;
 pub mod ready;
 pub mod server;
 pub mod stick;
+pub mod street;
 pub mod usb;
 pub mod wired;
 
@@ -232,7 +233,7 @@ impl Board {
 
     /// Waits until something is so.
     #[track_caller]
-    pub fn wait_until(&mut self, what: &str, is_so: impl Fn(&mut Board) -> bool) {
+    pub fn wait_until(&mut self, what: &str, mut is_so: impl FnMut(&mut Board) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !is_so(self) {
             assert!(Instant::now() < deadline, "never {what}: {}", self.journal());

@@ -52,7 +52,7 @@ impl Server {
         format!("rtmps://{HOST}:{}/live", self.gate.port)
     }
 
-    /// Where it is on the machine that the board is emulated on.
+    /// The port of the machine that the board is emulated on, under which it is reached.
     pub fn port(&self) -> u16 {
         self.gate.port
     }

@@ -24,4 +24,5 @@ mod storage;
 mod turned;
 mod usb_devices;
 mod wireless;
+mod wireless_live;
 mod without_settings;
