@@ -146,11 +146,11 @@ impl Board {
         self.router_gives(cards, FIRST_RANGE, says);
     }
 
-    /// The router gives other addresses from now on, and the card asks for its own again.
+    /// The router gives other addresses from now on, and the card asks for another one.
     pub fn addresses_change(&mut self, cards: Cards, says: Says) {
         self.sh(&format!("systemctl stop {NAMES}; rm -f /run/street.leases"));
         self.router_gives(cards, FIRST_RANGE + 1, says);
-        self.sh("networkctl renew eth0");
+        self.sh("networkctl reconfigure eth0");
         self.until_addressed(0, FIRST_RANGE + 1, cards);
     }
 
